@@ -1,0 +1,56 @@
+"""ST-Net, end to end: loads and validates the configuration, includes the rules, names the targets."""
+
+import re
+import sys
+
+# Snakemake hands this path to every script, with conda and on clusters alike.
+sys.path.insert(0, f"{workflow.basedir}/src")
+
+from snakemake.exceptions import WorkflowError
+
+from stnet.core.configuration import Configuration
+from stnet.core.digest import code_digest
+from stnet.core.errors import InputError
+from stnet.core.sheet import GROUP_ID
+from stnet.core.split import held_out_groups
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+
+
+wildcard_constraints:
+    cohort=NAME,
+    experiment=NAME,
+    other=NAME,
+    targets=NAME,
+    section=GROUP_ID,
+    held_out=GROUP_ID,
+    view=r"\d+x\d+",
+    stratum="all|tumour|normal",
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        results,
+
+
+include: "workflow/rules/download.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/sections.smk"
+include: "workflow/rules/views.smk"
+include: "workflow/rules/targets.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/baselines.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/paper.smk"

@@ -1,0 +1,132 @@
+"""The configuration: validated, with inheritance of experiments resolved."""
+
+import difflib
+import re
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from stnet.core.errors import InputError
+from stnet.core.sheet import read_sheet
+from stnet.core.split import held_out_groups
+
+
+class Configuration:
+    """What the rules ask of the configuration. Sheets are read when a cohort is first asked for."""
+
+    def __init__(self, config: dict, schema: str | Path):
+        """Validate `config` (as Snakemake merged it) against the YAML schema at `schema`.
+
+        Raises InputError naming the key, what is wrong with it and what would be right.
+        """
+        self._config = config
+        self._schema = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
+        self._sections: dict[str, list[dict[str, str]]] = {}
+        self._validate(config, self._schema, "")
+        self._experiments = {name: self._resolve(name, ()) for name in config["experiments"]}
+        for name, experiment in self._experiments.items():
+            kind = experiment.get("kind")
+            kinds = self._schema["$defs"]["kinds"]
+            if kind not in kinds:
+                raise InputError(
+                    f"configuration: experiments.{name}.kind: {kind!r} is not one of "
+                    + ", ".join(kinds)
+                )
+            self._validate(experiment, kinds[kind], f"experiments.{name}")
+            self._look_up("cohorts", experiment["cohort"], f"experiments.{name}.cohort")
+            self._look_up("targets", experiment["targets"], f"experiments.{name}.targets")
+        for name in config["report"]:
+            report = self._look_up("cohorts", name, "report").get("report")
+            if report is None:
+                raise InputError(f"configuration: cohorts.{name}.report: missing; say what to show")
+            for key in ("main", "label"):
+                if report[key] is not None:
+                    experiment = self._look_up(
+                        "experiments", report[key], f"cohorts.{name}.report.{key}"
+                    )
+                    if self.experiment(report[key])["cohort"] != name:
+                        raise InputError(
+                            f"configuration: cohorts.{name}.report.{key}: experiment {report[key]}"
+                            f" is of cohort {self.experiment(report[key])['cohort']}"
+                        )
+
+    def cohort(self, name: str) -> dict:
+        """Keys of a cohort."""
+        return self._look_up("cohorts", name, "cohorts")
+
+    def targets(self, name: str) -> dict:
+        """Keys of a set of targets."""
+        return self._look_up("targets", name, "targets")
+
+    def experiment(self, name: str) -> dict:
+        """Keys of an experiment, those it inherits included."""
+        if name not in self._experiments:
+            self._look_up("experiments", name, "experiments")
+        return self._experiments[name]
+
+    def cohorts_from(self, source: str) -> list[str]:
+        """Cohorts whose files a rule makes: downloaded or simulated."""
+        return [n for n, c in self._config["cohorts"].items() if c.get("source") == source]
+
+    def experiments_of(self, kind: str) -> list[str]:
+        """Experiments of a kind."""
+        return [n for n, e in self._experiments.items() if e["kind"] == kind]
+
+    def sections(self, cohort: str) -> list[dict[str, str]]:
+        """Rows of the cohort's section sheet."""
+        if cohort not in self._sections:
+            keys = self.cohort(cohort)
+            self._sections[cohort] = read_sheet(
+                keys["sheet"], keys["root"], check_files="source" not in keys
+            )
+        return self._sections[cohort]
+
+    def groups(self, experiment: str) -> dict[str, list[str]]:
+        """Held-out groups of an experiment's split and the sections of each."""
+        keys = self.experiment(experiment)
+        return held_out_groups(self.sections(keys["cohort"]), keys["split"])
+
+    def _resolve(self, name: str, heirs: tuple[str, ...]) -> dict:
+        if name in heirs:
+            raise InputError(
+                f"configuration: experiments.{name}.inherit: inherits from itself through "
+                + ", ".join(heirs)
+            )
+        keys = dict(self._look_up("experiments", name, f"experiments.{(heirs or [name])[-1]}"))
+        parent = keys.pop("inherit", None)
+        return keys if parent is None else {**self._resolve(parent, (*heirs, name)), **keys}
+
+    def _look_up(self, table: str, name: str, key: str) -> dict:
+        known = self._config[table]
+        if name not in known:
+            raise InputError(f"configuration: {key}: no {name!r} in {table}{_suggest(name, known)}")
+        return known[name]
+
+    def _validate(self, value: dict, schema: dict, where: str) -> None:
+        schema = {**schema, "$defs": self._schema["$defs"]}
+        errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: list(e.path))
+        if errors:
+            raise InputError(f"configuration: {_explain(errors[0], where)}")
+
+
+def _explain(error: ValidationError, where: str) -> str:
+    key = ".".join(filter(None, [where, *map(str, error.absolute_path)]))
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        ids = list(error.schema.get("patternProperties", {}))
+        unknown = next(
+            name
+            for name in error.instance
+            if name not in known and not any(re.search(pattern, name) for pattern in ids)
+        )
+        key = ".".join(filter(None, [key, unknown]))
+        if ids:
+            return f"{key}: not an id of letters, digits, '.' and '-'"
+        return f"{key}: unknown key{_suggest(unknown, known)}"
+    return f"{key}: {error.message}"
+
+
+def _suggest(name: str, known) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; is it {close[0]}?" if close else f"; known are {', '.join(known)}"

@@ -1,0 +1,146 @@
+"""What a job's code is, as one hash: Snakemake sees a script, but not what the script imports."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Import(NamedTuple):
+    """One import statement: `module` as written, `level` leading dots, `names` taken from it."""
+
+    module: str
+    level: int
+    names: tuple[str, ...]
+
+
+def code_digest(script: Path, library: Path) -> str:
+    """Hash the code that `script` runs: itself and what it imports, transitively, from `library`.
+
+    It changes with any statement of those modules and with any other file in the packages they
+    belong to; comments, docstrings and formatting leave it as it is. The interpreter's own
+    spelling enters it (`ast.unparse`), so a new minor version of Python may change it.
+
+    Args:
+        script: a Python file outside the library.
+        library: the folder that is on the import path, with one or more packages in it.
+
+    Returns:
+        16 hexadecimal digits.
+
+    Raises:
+        FileNotFoundError: a library module that is imported does not exist.
+        SyntaxError: a module cannot be parsed.
+
+    Source: ours.
+    """
+    digest = hashlib.sha256()
+    for name, content in _contents(script, library):
+        # Framed by its length, so that no two lists of contents are the same bytes.
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def imported_modules(script: Path, library: Path) -> dict[str, Path]:
+    """Find the modules in `library` that running `script` may import, sorted by dotted name.
+
+    Imports are followed wherever they stand: inside functions, relative, and through the
+    `__init__.py` of every package on the way. Arguments and errors are those of `code_digest`.
+
+    Source: ours.
+    """
+    found: dict[str, Path] = {}
+    waiting = [(script, "")]
+    while waiting:
+        importer, package = waiting.pop()
+        for name in _targets(importer, package, library):
+            if name not in found:
+                found[name] = _file(name, library)
+                is_package = found[name].name == "__init__.py"
+                waiting.append((found[name], name if is_package else name.rpartition(".")[0]))
+    return dict(sorted(found.items()))
+
+
+def imports(path: Path) -> tuple[Import, ...]:
+    """List every import statement of a Python file, nested ones included.
+
+    Source: ours.
+    """
+    return _parse(path.read_bytes(), str(path))[1]
+
+
+def _contents(script: Path, library: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of all that the digest covers, in a fixed order."""
+    modules = imported_modules(script, library)
+    for name, path in [(script.name, script), *modules.items()]:
+        yield name, _parse(path.read_bytes(), str(path))[0].encode()
+    for package in (path.parent for path in modules.values() if path.name == "__init__.py"):
+        for path in sorted(_data_files(package)):
+            yield path.relative_to(library).as_posix(), path.read_bytes()
+
+
+def _targets(importer: Path, package: str, library: Path) -> Iterator[str]:
+    """Yield the dotted names in `library`, packages on the way first, that `importer` imports."""
+    for statement in imports(importer):
+        module = statement.module
+        if statement.level:
+            above = package.split(".")[: len(package.split(".")) - statement.level + 1]
+            module = ".".join([*above, module] if module else above)
+        parts = module.split(".")
+        if not _exists(parts[0], library):
+            continue
+        for end in range(1, len(parts) + 1):
+            yield ".".join(parts[:end])
+        for name in statement.names:
+            if _exists(f"{module}.{name}", library):
+                yield f"{module}.{name}"
+
+
+def _stem(name: str, library: Path) -> Path:
+    return library.joinpath(*name.split("."))
+
+
+def _exists(name: str, library: Path) -> bool:
+    stem = _stem(name, library)
+    return stem.with_suffix(".py").is_file() or (stem / "__init__.py").is_file()
+
+
+def _file(name: str, library: Path) -> Path:
+    stem = _stem(name, library)
+    package = stem / "__init__.py"
+    module = package if package.is_file() else stem.with_suffix(".py")
+    if not module.is_file():
+        raise FileNotFoundError(f"{name} is imported, but neither {package} nor {module} exists")
+    return module
+
+
+def _data_files(package: Path) -> Iterator[Path]:
+    """Yield the files beside a package's modules, not those of packages inside it."""
+    for path in package.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if path.name != "__pycache__" and not (path / "__init__.py").is_file():
+                yield from _data_files(path)
+        elif path.suffix not in {".py", ".pyc"}:
+            yield path
+
+
+@cache
+def _parse(source: bytes, path: str) -> tuple[str, tuple[Import, ...]]:
+    """Return a module's code without its docstrings, and its imports; once per content."""
+    tree = ast.parse(source, filename=path)
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                found += [Import(alias.name, 0, ()) for alias in node.names]
+            case ast.ImportFrom():
+                names = tuple(alias.name for alias in node.names)
+                found.append(Import(node.module or "", node.level, names))
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                if ast.get_docstring(node, clean=False) is not None:
+                    node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree), tuple(found)

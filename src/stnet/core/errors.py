@@ -1,0 +1,5 @@
+"""The one error that is the user's to mend."""
+
+
+class InputError(Exception):
+    """Bad input. The message is one line naming the file, row or key, and what to do about it."""

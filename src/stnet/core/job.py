@@ -1,0 +1,46 @@
+"""What every job does around its one library call."""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from typing import TextIO
+
+from stnet.core.errors import InputError
+
+
+class Tee:
+    """A text stream that writes to the terminal and to a log file."""
+
+    def __init__(self, terminal: TextIO, log: TextIO):
+        self.terminal, self.log = terminal, log
+
+    def write(self, text: str) -> int:
+        """Write `text` to both, the log line by line so that it can be followed."""
+        self.log.write(text)
+        return self.terminal.write(text)
+
+    def flush(self) -> None:
+        """Flush both."""
+        self.log.flush()
+        self.terminal.flush()
+
+    def isatty(self) -> bool:
+        """Whether the terminal is one: progress bars ask."""
+        return self.terminal.isatty()
+
+
+@contextmanager
+def job(log: str) -> Iterator[None]:
+    """Copy standard error to the file `log`; end bad input with one line instead of a traceback."""
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w", buffering=1) as file, redirect_stderr(Tee(sys.stderr, file)):
+        try:
+            yield
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        except Exception:
+            traceback.print_exc(file=file)
+            raise

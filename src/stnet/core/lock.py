@@ -1,0 +1,64 @@
+"""Lock files: what was downloaded once, so that a later run gets the same bytes or says which not.
+
+A lock is a TSV tracked beside the configuration (`file size sha256`, a row a file). It is written
+by the first run.
+"""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+
+HEADER = ["file", "size", "sha256"]
+
+
+class Fingerprint(NamedTuple):
+    """Length in bytes and SHA-256 (hexadecimal) of a file."""
+
+    size: int
+    sha256: str
+
+
+def read_lock(path: str | Path) -> dict[str, Fingerprint]:
+    """Files of the lock at `path` by name; none if there is no lock yet.
+
+    Raises InputError naming the lock if it is not one.
+    """
+    path = Path(path)
+    if not path.exists():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter="\t"))
+    if rows[:1] != [HEADER] or not all(len(row) == 3 and row[1].isdigit() for row in rows[1:]):
+        raise InputError(f"{path}: not a lock with columns {' '.join(HEADER)}; restore it")
+    return {name: Fingerprint(int(size), sha256) for name, size, sha256 in rows[1:]}
+
+
+def check_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:
+    """Raise InputError naming the first of `files` that the lock at `path` has otherwise."""
+    locked = read_lock(path)
+    for name, found in files.items():
+        expected = locked.get(name, found)
+        if found != expected:
+            raise InputError(
+                f"{path}: {name} was {expected.size} bytes of sha256 {expected.sha256}, but is now"
+                f" {found.size} of {found.sha256}; to accept the new file, delete its row"
+            )
+
+
+def hold_to_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:
+    """Check `files` against the lock at `path` and add those that it does not name yet.
+
+    Raises InputError as `check_lock` does, and then leaves the lock as it is.
+    """
+    check_lock(path, files)
+    locked = read_lock(path)
+    if files.keys() <= locked.keys():
+        return
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows([name, *found] for name, found in sorted({**locked, **files}.items()))

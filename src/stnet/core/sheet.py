@@ -1,0 +1,84 @@
+"""The section sheet: a cohort is a TSV with a row a section."""
+
+import csv
+import re
+from pathlib import Path
+
+from stnet.core.errors import InputError
+
+COLUMNS = [
+    *["patient", "section", "format", "image", "counts", "spots", "labels"],
+    *["grid", "um_per_px", "pixel_scale"],
+]
+FILE_COLUMNS = ["image", "counts", "spots", "labels"]
+FORMATS = ["st-v5", "st-original", "her2st"]
+GRIDS = ["square", "hexagonal"]
+# Ids are parts of file names; sections and held-out groups may have an underscore.
+GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+
+
+def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list[dict[str, str]]:
+    """Rows of the section sheet at `path` as dictionaries of its columns, all text.
+
+    File columns are joined to `root`; empty ones stay "". With `check_files` every file named must
+    exist (off where a rule makes them). Raises InputError naming the sheet, the row and what to do.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such section sheet; check the cohort's sheet")
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise InputError(
+                f"{path}: no column {', '.join(missing)}; the columns are {' '.join(COLUMNS)}"
+            )
+        rows = list(reader)
+    if not rows:
+        raise InputError(f"{path}: no section in it")
+    seen: dict[str, int] = {}
+    sections = []
+    for line, row in enumerate(rows, start=2):
+        where = f"{path} line {line}"
+        row = {name: (row[name] or "").strip() for name in COLUMNS}
+        _check_row(row, where)
+        if row["section"] in seen:
+            first = seen[row["section"]]
+            raise InputError(f"{where}: section {row['section']} again, as on line {first}")
+        seen[row["section"]] = line
+        for name in FILE_COLUMNS:
+            if row[name]:
+                row[name] = str(Path(root) / row[name])
+                if check_files and not Path(row[name]).is_file():
+                    raise InputError(
+                        f"{where} ({row['section']}): no {name} file {row[name]};"
+                        " correct the path or the cohort's root"
+                    )
+        sections.append(row)
+    return sections
+
+
+def _check_row(row: dict[str, str], where: str) -> None:
+    for name in ("patient", "section"):
+        if not re.fullmatch(GROUP_ID, row[name]) or row[name] == "all":
+            raise InputError(
+                f"{where}: {name} {row[name]!r} is not an id of letters, digits, '.', '_' and '-'"
+                " (and 'all' is reserved)"
+            )
+    for name in ("counts", "spots"):
+        if not row[name]:
+            raise InputError(f"{where} ({row['section']}): {name} is empty")
+    for name, known in (("format", FORMATS), ("grid", GRIDS)):
+        if row[name] not in known:
+            raise InputError(
+                f"{where} ({row['section']}): {name} {row[name]!r} is not one of {', '.join(known)}"
+            )
+    for name in ("um_per_px", "pixel_scale"):
+        try:
+            positive = not row[name] or float(row[name]) > 0
+        except ValueError:
+            positive = False
+        if not positive:
+            raise InputError(
+                f"{where} ({row['section']}): {name} {row[name]!r} is not a positive number"
+            )

@@ -1,0 +1,150 @@
+"""The configuration and the section sheet: what is refused, and in which words."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stnet.core.configuration import Configuration
+from stnet.core.errors import InputError
+from stnet.core.sheet import COLUMNS, read_sheet
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+
+
+def merged(*names):
+    """Configurations laid over one another, as Snakemake does."""
+
+    def lay(base, over):
+        for key, value in over.items():
+            if isinstance(value, dict) and isinstance(base.get(key), dict):
+                lay(base[key], value)
+            else:
+                base[key] = value
+
+    config = {}
+    for name in names:
+        lay(config, yaml.safe_load((ROOT / "config" / name).read_text()))
+    return config
+
+
+@pytest.fixture
+def config():
+    return copy.deepcopy(merged("config.yaml"))
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml", "her2st.yaml"])
+def test_shipped_configurations_are_valid(name):
+    config = merged("config.yaml", name)
+    configuration = Configuration(config, SCHEMA)
+    for cohort in config["report"]:
+        main = configuration.cohort(cohort)["report"]["main"]
+        assert configuration.experiment(main)["cohort"] == cohort
+
+
+def test_the_papers_configuration_is_the_papers_method(config):
+    keys = Configuration(config, SCHEMA).experiment("densenet121")
+    assert (keys["architecture"], keys["weights"], keys["view"]) == (
+        "densenet121",
+        "imagenet",
+        "224x1",
+    )
+    assert (keys["learning_rate"], keys["momentum"], keys["weight_decay"]) == (1e-6, 0.9, 0)
+    assert (keys["loss"], keys["batch_size"]) == ("sum", 32)
+    assert (keys["epochs"], keys["inner_folds"], keys["split"]) == (50, 4, "patient")
+
+
+def test_experiments_inherit(config):
+    config["experiments"]["a"] = {"inherit": "densenet121", "seed": 7}
+    config["experiments"]["b"] = {"inherit": "a", "epochs": 3}
+    keys = Configuration(config, SCHEMA).experiment("b")
+    assert (keys["seed"], keys["epochs"], keys["view"]) == (7, 3, "224x1")
+    assert "inherit" not in keys
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "experiments.densenet121.learning_rat",
+            1,
+            "learning_rat: unknown key; is it learning_rate?",
+        ),
+        ("experiments.densenet121.learning_rate", "1e-6", "learning_rate: '1e-6' is not of type"),
+        ("experiments.densenet121.view", "224", "view: '224' does not match"),
+        ("experiments.densenet121.cohort", "stnett", "no 'stnett' in cohorts; is it stnet?"),
+        ("experiments.densenet121.targets", "top", "no 'top' in targets"),
+        ("experiments.densenet121.kind", "networks", "kind: 'networks' is not one of network"),
+        ("experiments.label.inherit", "lable", "no 'lable' in experiments; is it label"),
+        ("experiments.label.inherit", "label", "inherits from itself"),
+        ("experiments.a_b", {}, "a_b: not an id"),
+        ("cohorts.stnet.spot_window", 225, "spot_window: 225 is not a multiple of 2"),
+        ("cohorts.stnet.report.main", "label2", "report.main: no 'label2' in experiments"),
+        ("report", ["hers2t"], "report: no 'hers2t' in cohorts"),
+        ("device", "gpu", "device: 'gpu' is not one of"),
+        ("devise", "cpu", "devise: unknown key; is it device"),
+    ],
+)
+def test_wrong_keys_are_named_in_one_line(config, path, value, message):
+    *parents, key = path.split(".")
+    table = config
+    for parent in parents:
+        table = table[parent]
+    table[key] = value
+    with pytest.raises(InputError) as caught:
+        Configuration(config, SCHEMA)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def sheet_file(path, *rows, columns=COLUMNS):
+    lines = ["\t".join(columns), *("\t".join(row.get(c, "") for c in columns) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+ROW = {
+    **{"patient": "A", "section": "A_1", "format": "her2st", "grid": "square"},
+    **{"counts": "c.tsv", "spots": "s.tsv"},
+}
+
+
+def test_sheet_joins_paths_to_the_root(tmp_path):
+    path = sheet_file(tmp_path / "sheet.tsv", ROW)
+    (row,) = read_sheet(path, "data", check_files=False)
+    assert (row["counts"], row["image"]) == ("data/c.tsv", "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([ROW, {**ROW, "patient": "B"}], "line 3: section A_1 again, as on line 2"),
+        ([{**ROW, "section": "A/1"}], "line 2: section 'A/1' is not an id"),
+        ([{**ROW, "patient": "all"}], "'all' is reserved"),
+        ([{**ROW, "format": "st"}], "line 2 (A_1): format 'st' is not one of st-v5"),
+        ([{**ROW, "grid": "round"}], "grid 'round'"),
+        ([{**ROW, "counts": ""}], "counts is empty"),
+        ([{**ROW, "pixel_scale": "-1"}], "pixel_scale '-1' is not a positive number"),
+        ([{**ROW, "um_per_px": "0,69"}], "um_per_px '0,69' is not a positive number"),
+        ([], "no section in it"),
+    ],
+)
+def test_wrong_sheets_are_named_by_line(tmp_path, rows, message):
+    path = sheet_file(tmp_path / "sheet.tsv", *rows)
+    with pytest.raises(InputError) as caught:
+        read_sheet(path, tmp_path, check_files=False)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_files_and_columns_are_named(tmp_path):
+    path = sheet_file(tmp_path / "sheet.tsv", ROW)
+    with pytest.raises(InputError, match=r"line 2 \(A_1\): no counts file .*c\.tsv"):
+        read_sheet(path, tmp_path, check_files=True)
+    sheet_file(path, ROW, columns=[c for c in COLUMNS if c != "grid"])
+    with pytest.raises(InputError, match="no column grid"):
+        read_sheet(path, tmp_path, check_files=False)
+    with pytest.raises(InputError, match="no such section sheet"):
+        read_sheet(tmp_path / "other.tsv", tmp_path, check_files=False)

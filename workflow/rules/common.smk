@@ -1,0 +1,92 @@
+# What the rules ask of the configuration, and the files that `all` makes.
+
+NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
+
+try:
+    configuration = Configuration(config, workflow.source_path("../schemas/config.schema.yaml"))
+    for name in config["report"]:
+        configuration.sections(name)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+cohort = configuration.cohort
+experiment = configuration.experiment
+sections = configuration.sections
+
+DIGESTS = {}
+
+
+def digest(script):
+    """Hash of a script of workflow/scripts and of the library code it uses."""
+    if script not in DIGESTS:
+        root = Path(workflow.basedir)
+        DIGESTS[script] = code_digest(root / "workflow/scripts" / script, root / "src")
+    return DIGESTS[script]
+
+
+def one_of(names):
+    """Wildcard constraint: one of the names, or nothing at all."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def sheet_row(cohort, section):
+    """Row of the section sheet."""
+    for row in sections(cohort):
+        if row["section"] == section:
+            return row
+    raise WorkflowError(f"no section {section} in {configuration.cohort(cohort)['sheet']}")
+
+
+def section_ids(cohort):
+    """Sections of a cohort, in the sheet's order."""
+    return [row["section"] for row in sections(cohort)]
+
+
+def held_out(experiment):
+    """Held-out groups of an experiment."""
+    return list(configuration.groups(experiment))
+
+
+def held_out_sections(w):
+    """Sections that the job's held-out group holds out; none for `all`."""
+    return configuration.groups(w.experiment).get(w.held_out, [])
+
+
+def targets_file(w):
+    """The targets of an experiment's held-out group."""
+    keys = experiment(w.experiment)
+    fitted = configuration.targets(keys["targets"])["choice"] == "training"
+    name = w.held_out if fitted else "all"
+    return f"results/{w.cohort}/targets/{keys['targets']}/{name}.h5ad"
+
+
+mendeley_cohorts = one_of(configuration.cohorts_from("mendeley"))
+simulated_cohorts = one_of(configuration.cohorts_from("simulated"))
+network_experiments = one_of(configuration.experiments_of("network"))
+label_experiments = one_of(configuration.experiments_of("label"))
+
+
+def results(w):
+    """Everything that the cohorts named under `report` show."""
+    files = []
+    for name in config["report"]:
+        folder = f"results/{name}"
+        shown = cohort(name)["report"]
+        main, label = shown["main"], shown["label"]
+        figures = ["fig_1b", "fig_1c", "fig_1d", "supp_1a", "supp_1b", "fig_2a", "fig_2b"]
+        if experiment(main)["kind"] == "network":
+            figures.append("learning_curve")
+        if label:
+            figures.append("fig_2d")
+            files.append(f"{folder}/tables/{main}/all/against-{label}.tsv")
+        if cohort(name).get("source") == "simulated":
+            files.append(f"{folder}/tables/{main}/all/control.tsv")
+        tables = ["ledger.tsv", "tables/table_1.tsv", "tables/dataset/dataset.html"]
+        files += [f"{folder}/{table}" for table in tables]
+        files += [f"{folder}/figures/{figure}.png" for figure in figures]
+        files += [
+            f"{folder}/tables/{each}/all/performance.html"
+            for each in [main, label, *shown["others"]]
+            if each
+        ]
+    return files
