@@ -1,0 +1,23 @@
+"""What every distribution format is read into, before spots are matched and dropped."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stnet.cohorts.tables import CountTable
+
+
+@dataclass(frozen=True)
+class DistributedSection:
+    """A section's files as read.
+
+    `positions`: as `stnet.cohorts.tables.position_table`, pixels as distributed (unscaled).
+    `counts`: rows are any spots of the array, with or without a position.
+    `annotations`: the pathologist's word by spot name; empty where there are none.
+    `remark`: how annotation rows were matched to spots, for the log.
+    """
+
+    positions: pd.DataFrame
+    counts: CountTable
+    annotations: dict[str, str]
+    remark: str

@@ -1,0 +1,202 @@
+"""One section: its files matched spot by spot, what is dropped and why, and the AnnData written."""
+
+import re
+import sys
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.cohorts import her2st, st
+from stnet.cohorts.distributed import DistributedSection
+from stnet.cohorts.grid import um_per_px
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.core.hashing import file_sha256
+from stnet.expression.genes import GeneTable, read_gene_table
+from stnet.slides.image import open_image
+
+READERS = {"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read}
+# In the order in which a position is attributed to the first that applies.
+REASONS = ["unselected", "no_counts", "off_image", "no_label"]
+# A scan may crop a spot or two. More off the image, and the positions are of another one (ours).
+MOST_OFF_IMAGE = 0.05
+ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
+# `__ambiguous[A+B]` and its like: reads that fit several genes, counted under a name of their own.
+NO_GENE = re.compile(r"__.*|.*[+\[\]].*")
+
+
+def write_section(
+    row: dict[str, str],
+    output: str | Path,
+    drops_output: str | Path,
+    *,
+    label_classes: dict[str, list[str]],
+    require_label: bool,
+    spot_window: int,
+    spot_pitch_um: float,
+    genes: str | Path | None,
+) -> None:
+    """Turn a section's distributed files into `output` (h5ad) and `drops_output` (TSV).
+
+    `row` is the section's row of the sheet, its file columns joined to the root. `output` keeps
+    every spot that is selected, has counts, lies in the image and, with `require_label`, was
+    annotated (Methods; the released code); its fields are those of the section contract.
+    `label_classes` maps a class (`tumour`, `normal`) to the words of the annotation that mean it;
+    other words (HER2ST's `undetermined`) stay in `annotation`, without a class. Pixel positions are
+    multiplied by the sheet's `pixel_scale`, then rounded to the nearest integer, half to even
+    (released code). `spot_window` (pixels) only decides what `drops_output` counts as near the
+    edge. `spot_pitch_um` (µm between neighbouring spots) gives the scale of the image where the
+    sheet does not. `genes` is the table of gene identifiers, or None.
+
+    Raises InputError, and writes neither file: an unreadable or inconsistent file, no annotation
+    where one is required, more than 5 % of the selected spots off the image, no usable spot, spots
+    that give no scale where the sheet gives none.
+    """
+    name = row["section"]
+    if require_label and not row["labels"]:
+        raise InputError(
+            f"section {name}: labels is empty in the section sheet and the cohort's require_label"
+            " is true; name the file or set require_label: false"
+        )
+    parts = READERS[row["format"]](row)
+    positions = parts.positions
+    pixels = np.rint(positions[["pixel_x", "pixel_y"]].to_numpy() * float(row["pixel_scale"] or 1))
+    slide = _slide(row, positions, pixels, spot_pitch_um)
+    margin = _margins(pixels, slide)
+    selected = positions["selected"].to_numpy()
+    _refuse_other_image(row, slide, pixels[selected], margin[selected])
+
+    totals = pd.Series(parts.counts.matrix.sum(axis=1).A1, index=parts.counts.spots)
+    total = totals.reindex(positions.index, fill_value=0).to_numpy()
+    unlabelled = ~positions.index.isin(parts.annotations)
+    reason = np.select(
+        [~selected, total == 0, margin < 0, require_label & unlabelled], REASONS, default=""
+    )
+    kept = reason == ""
+    no_position = int((~totals.index.isin(positions.index)).sum())
+    drops = {
+        **{"patient": row["patient"], "section": name},
+        **{"positions": len(positions), "counts": len(totals), "no_position": no_position},
+        **{cause: int((reason == cause).sum()) for cause in REASONS},
+        "kept": int(kept.sum()),
+        "near_edge": int((kept & (margin < spot_window / 2)).sum()),
+        "used": int((kept & (margin >= spot_window / 2)).sum()),
+    }
+    _refuse_without_spots(row, drops)
+
+    section = _anndata(row, parts, kept, label_classes)
+    section.obs["total_counts"] = total[kept]
+    section.obs["margin"] = margin[kept]
+    section.obsm["spatial"] = pixels[kept]
+    section.var = _gene_names(parts.counts.genes, read_gene_table(genes) if genes else None)
+    section.uns = {"slide": slide, "grid": row["grid"]}
+    _log(name, drops, parts.remark, section.obs)
+    with atomic_path(output) as temporary, atomic_path(drops_output) as temporary_drops:
+        section.write_h5ad(temporary, compression="gzip")
+        pd.DataFrame([drops]).to_csv(temporary_drops, sep="\t", index=False)
+
+
+def _slide(
+    row: dict[str, str], positions: pd.DataFrame, pixels: np.ndarray, spot_pitch_um: float
+) -> dict:
+    """`uns["slide"]`; without an image its path and sha256 are empty, its sides 0."""
+    slide = {"path": row["image"], "sha256": "", "width": 0, "height": 0}
+    if row["image"]:
+        with open_image(row["image"]) as image:
+            slide["width"], slide["height"] = image.size
+        slide["sha256"] = file_sha256(row["image"])
+    if row["um_per_px"]:
+        slide["um_per_px"] = float(row["um_per_px"])
+    else:
+        array = positions[["array_x", "array_y"]].to_numpy()
+        slide["um_per_px"] = um_per_px(array, pixels, row["grid"], spot_pitch_um, row["spots"])
+    return slide
+
+
+def _margins(pixels: np.ndarray, slide: dict) -> np.ndarray:
+    """Pixels to the nearest image edge, negative off the image, infinite without one."""
+    if not slide["path"]:
+        return np.full(len(pixels), np.inf)
+    sides = np.array([slide["width"], slide["height"]])
+    # A spot on the far edge, x = width, is off the image, whose last pixel is width - 1.
+    inside = np.minimum(pixels, sides - pixels).min(axis=1)
+    return np.where((pixels < sides).all(axis=1), inside, np.minimum(inside, -1))
+
+
+def _refuse_other_image(
+    row: dict[str, str], slide: dict, pixels: np.ndarray, margin: np.ndarray
+) -> None:
+    off_image = int((margin < 0).sum())
+    if off_image > MOST_OFF_IMAGE * len(pixels):
+        right, bottom = pixels.max(axis=0)
+        raise InputError(
+            f"{row['image']}: {off_image} of {len(pixels)} spots of section {row['section']} lie"
+            f" off this image of {slide['width']} x {slide['height']} px (they reach x"
+            f" {right:.0f}, y {bottom:.0f}); name the image the spots were placed on, or set"
+            " pixel_scale"
+        )
+
+
+def _refuse_without_spots(row: dict[str, str], drops: dict) -> None:
+    if not drops["used"]:
+        causes = ", ".join(f"{drops[cause]} {cause}" for cause in [*REASONS, "near_edge"])
+        raise InputError(
+            f"section {row['section']}: no usable spot: of {drops['positions']} positions in"
+            f" {row['spots']} {causes}; check that counts, spots and image are of one section"
+        )
+
+
+def _anndata(
+    row: dict[str, str],
+    parts: DistributedSection,
+    kept: np.ndarray,
+    label_classes: dict[str, list[str]],
+) -> ad.AnnData:
+    """Counts of the kept spots, in the order of the spot file, and what is known of the spots."""
+    positions = parts.positions[kept]
+    rows = pd.Index(parts.counts.spots).get_indexer(positions.index)
+    annotation = positions.index.to_series().map(parts.annotations)
+    words = pd.Index(sorted(set(parts.annotations.values())), dtype=object)
+    class_of = {word: name for name, words in label_classes.items() for word in words}
+    obs = pd.DataFrame(
+        {
+            "patient": pd.Categorical([row["patient"]] * len(positions)),
+            "section": pd.Categorical([row["section"]] * len(positions)),
+            "array_x": positions["array_x"],
+            "array_y": positions["array_y"],
+            "label": pd.Categorical(annotation.map(class_of), categories=list(label_classes)),
+            "annotation": pd.Categorical(annotation, categories=words),
+        },
+        index=positions.index,
+    )
+    return ad.AnnData(parts.counts.matrix[rows], obs=obs)
+
+
+def _gene_names(ids: list[str], table: GeneTable | None) -> pd.DataFrame:
+    """`var`: the distribution's ids, with symbol and Ensembl id, empty where unknown."""
+    symbols, ensembl = [], []
+    for gene in ids:
+        accession = ENSEMBL_ID.fullmatch(gene)
+        if accession:
+            symbols.append(table.symbol_of(accession[1]) if table else "")
+            ensembl.append(accession[1])
+        elif NO_GENE.fullmatch(gene):
+            symbols.append("")
+            ensembl.append("")
+        else:
+            symbols.append(gene)
+            ensembl.append(table.ensembl_of(gene) if table else "")
+    return pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=ids)
+
+
+def _log(name: str, drops: dict, remark: str, obs: pd.DataFrame) -> None:
+    counted = ", ".join(f"{value} {key}" for key, value in drops.items() if isinstance(value, int))
+    print(f"section {name}: {counted}", file=sys.stderr)
+    if remark:
+        print(f"section {name}: {remark}", file=sys.stderr)
+    unclassed = obs["annotation"][obs["label"].isna()].value_counts()
+    words = ", ".join(f"{word} ({count})" for word, count in unclassed.items() if count)
+    if words:
+        print(f"section {name}: annotations of no class in label_classes: {words}", file=sys.stderr)

@@ -1,0 +1,89 @@
+"""The ST cohort (Mendeley Data 29ntw7sh4r): its version 5 and its earlier layout.
+
+Both hold the same content. Counts are spots x Ensembl ids of all array spots; spots are those under
+tissue; annotations are `tumor` or `non`.
+"""
+
+import pandas as pd
+
+from stnet.cohorts.distributed import DistributedSection
+from stnet.cohorts.tables import (
+    SPOT_NAME,
+    position_table,
+    read_columns,
+    read_counts,
+    read_positions,
+    read_rows,
+    spot_name,
+)
+from stnet.core.errors import InputError
+
+
+def read_v5(row: dict[str, str]) -> DistributedSection:
+    """Read a section of version 5: `*_stdata.tsv.gz`, `spots_*.csv.gz`, `*_Coords.tsv.gz`.
+
+    `row` is the section's row of the sheet. The spot file is comma-separated, its first column
+    `XxY`, X and Y the pixel column and row. Raises InputError as the readers of
+    `stnet.cohorts.tables`.
+    """
+    path = row["spots"]
+    table = read_columns(path, ",", ["X", "Y"])
+    # The first column has no name; after it, X and Y are pixels and `x`, `y` are ours.
+    spots = table.iloc[:, 0]
+    strange = [line for line, spot in spots.items() if not SPOT_NAME.fullmatch(spot)]
+    if strange:
+        raise InputError(
+            f"{path} line {strange[0]}: {spots[strange[0]]!r} is not a spot written XxY; correct it"
+        )
+    table[["x", "y"]] = spots.str.split("x", expand=True)
+    columns = {"array_x": "x", "array_y": "y", "pixel_x": "X", "pixel_y": "Y"}
+    return _section(row, position_table(path, table, columns))
+
+
+def read_original(row: dict[str, str]) -> DistributedSection:
+    """Read a section of the earlier layout: `.tsv.gz`, `.spots.txt`, `_Coords.tsv`.
+
+    `row` is the section's row of the sheet. Raises InputError as the readers of
+    `stnet.cohorts.tables`.
+    """
+    return _section(row, read_positions(row["spots"]))
+
+
+def _section(row: dict[str, str], positions: pd.DataFrame) -> DistributedSection:
+    annotations, remark = read_annotations(row["labels"]) if row["labels"] else ({}, "")
+    return DistributedSection(positions, read_counts(row["counts"]), annotations, remark)
+
+
+def read_annotations(path: str) -> tuple[dict[str, str], str]:
+    """The pathologist's word by spot name, and a remark for the log.
+
+    Fields are taken by position (name, x, y, label id, word), since version 5 has four header names
+    over five columns and CR line endings. Non-integer x and y are rounded to the nearest spot, and
+    of two rows on one spot the later holds, as in the released code. A row without a word is no
+    label. Raises InputError naming the line whose x or y is no number, or as `open_text`.
+    """
+    annotations: dict[str, str] = {}
+    empty = moved = changed = 0
+    for order, (line, fields) in enumerate(read_rows(path, "\t")):
+        try:
+            x, y = float(fields[1]), float(fields[2])
+            spot = spot_name(x, y)
+        except (IndexError, ValueError, OverflowError) as error:
+            if order == 0:  # the header
+                continue
+            raise InputError(
+                f"{path} line {line}: fields 2 and 3 are not a spot's x and y; name, x, y, label"
+                " id and label are needed"
+            ) from error
+        word = fields[4] if len(fields) > 4 else ""
+        moved += not (x.is_integer() and y.is_integer())
+        if not word:
+            empty += 1
+            continue
+        changed += annotations.get(spot, word) != word
+        annotations[spot] = word
+    remark = (
+        f"{len(annotations)} spots labelled, {moved} rows at non-integer positions rounded,"
+        f" {empty} rows without a word, {changed} changed by a later row"
+    )
+    return annotations, remark

@@ -1,0 +1,80 @@
+"""Opening the images of sections and slides: OpenSlide where it reads the format, else Pillow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from openslide import OpenSlide, OpenSlideError
+from PIL import Image, UnidentifiedImageError
+
+from stnet.core.errors import InputError
+
+# Pillow refuses large pictures as decompression bombs; whole sections are larger than its limit.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class SlideImage:
+    """An image open for reading; use `open_image`. Pillow decodes it once, at the first read."""
+
+    def __init__(self, path: Path, source: OpenSlide | Image.Image):
+        self._path, self._source = path, source
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height at full resolution, in pixels."""
+        if isinstance(self._source, OpenSlide):
+            return self._source.dimensions
+        return self._source.size
+
+    def read(self, left: int, top: int, width: int, height: int) -> np.ndarray:
+        """Region at full resolution as uint8 (height, width, 3); black where it is off the image.
+
+        Raises InputError if the image's data are damaged.
+        """
+        with self._damage_named():
+            if isinstance(self._source, OpenSlide):
+                return np.asarray(
+                    _opaque(self._source.read_region((left, top), 0, (width, height)))
+                )
+            region = self._source.crop((left, top, left + width, top + height))
+            return np.asarray(region.convert("RGB"))
+
+    def thumbnail(self, side: int) -> Image.Image:
+        """The whole image as RGB, its longer side at most `side` pixels. Raises as `read`."""
+        with self._damage_named():
+            if isinstance(self._source, OpenSlide):
+                return self._source.get_thumbnail((side, side)).convert("RGB")
+            image = self._source.convert("RGB")
+            image.thumbnail((side, side), reducing_gap=3.0)
+            return image
+
+    @contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (OpenSlideError, OSError) as error:
+            raise InputError(f"{self._path}: damaged image ({error}); fetch it again") from error
+
+
+def _opaque(region: Image.Image) -> Image.Image:
+    # OpenSlide leaves what was never scanned transparent: black, as what is off the image.
+    canvas = Image.new("RGB", region.size)
+    canvas.paste(region, mask=region.getchannel("A"))
+    return canvas
+
+
+@contextmanager
+def open_image(path: str | Path) -> Iterator[SlideImage]:
+    """Open the image at `path`. Raises InputError if it is missing or neither library reads it."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such image; check the image column and the cohort's root")
+    try:
+        source = OpenSlide(path) if OpenSlide.detect_format(path) else Image.open(path)
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: not an image that OpenSlide or Pillow reads") from error
+    except (OpenSlideError, OSError) as error:
+        raise InputError(f"{path}: damaged image ({error}); fetch it again") from error
+    with source:
+        yield SlideImage(path, source)

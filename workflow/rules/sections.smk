@@ -1,0 +1,32 @@
+# Distributed files into AnnData, spot by spot (Methods: "Spatial transcriptomics").
+
+
+rule section:
+    input:
+        counts=lambda w: sheet_row(w.cohort, w.section)["counts"],
+        spots=lambda w: sheet_row(w.cohort, w.section)["spots"],
+        image=lambda w: sheet_row(w.cohort, w.section)["image"] or [],
+        labels=lambda w: sheet_row(w.cohort, w.section)["labels"] or [],
+        genes=lambda w: cohort(w.cohort).get("genes") or [],
+    output:
+        section="results/{cohort}/sections/{section}.h5ad",
+        drops="results/{cohort}/sections/{section}.drops.tsv",
+    log:
+        "results/{cohort}/logs/section/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/section/{section}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        digest=digest("section.py"),
+        row=lambda w: sheet_row(w.cohort, w.section),
+        label_classes=lambda w: cohort(w.cohort)["label_classes"],
+        require_label=lambda w: cohort(w.cohort)["require_label"],
+        spot_window=lambda w: cohort(w.cohort)["spot_window"],
+        spot_pitch_um=lambda w: cohort(w.cohort)["spot_pitch_um"],
+    script:
+        "../scripts/section.py"
