@@ -1,0 +1,84 @@
+"""Gene identifiers: symbols of Ensembl ids and Ensembl ids of symbols, old symbols included."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from stnet.core.errors import InputError
+
+COLUMNS = ["symbol", "ensembl_gene_id", "prev_symbol", "alias_symbol"]
+
+
+class GeneTable:
+    """Approved symbols with their Ensembl ids, previous symbols and aliases."""
+
+    def __init__(
+        self,
+        ensembl: Mapping[str, str],
+        previous: Mapping[str, set[str]],
+        alias: Mapping[str, set[str]],
+    ):
+        """Index a nomenclature.
+
+        Args:
+            ensembl: Ensembl id of each approved symbol, "" where it has none.
+            previous: approved symbols of the genes that were once called so, by that name.
+            alias: the same for aliases.
+        """
+        self._ensembl, self._previous, self._alias = ensembl, previous, alias
+        symbols: dict[str, set[str]] = {}
+        for symbol, gene in ensembl.items():
+            symbols.setdefault(gene, set()).add(symbol)
+        self._symbols = symbols
+
+    def symbol_of(self, ensembl: str) -> str:
+        """Approved symbol of an Ensembl id, with or without version; "" if unknown or ambiguous."""
+        gene = ensembl.partition(".")[0]
+        return _only(self._symbols.get(gene)) if gene else ""
+
+    def ensembl_of(self, symbol: str) -> str:
+        """Ensembl id of a symbol; "" if the symbol is unknown or ambiguous, or has no Ensembl id.
+
+        A symbol is looked up among the approved ones, then among the previous ones, then among the
+        aliases: names are reused, and the approved meaning wins. One that has several meanings in
+        the first of these lists that knows it is ambiguous.
+        """
+        if symbol not in self._ensembl:
+            symbol = _only(self._previous.get(symbol) or self._alias.get(symbol))
+        return self._ensembl.get(symbol, "")
+
+
+def read_gene_table(path: str | Path) -> GeneTable:
+    """Read HGNC's complete set, a TSV with a row an approved gene.
+
+    Of its columns `symbol`, `ensembl_gene_id`, `prev_symbol` and `alias_symbol` are used; the last
+    two hold several names separated by `|`. Raises InputError naming the file, and the column or
+    symbol that is missing or there twice.
+    """
+    ensembl: dict[str, str] = {}
+    names: dict[str, dict[str, set[str]]] = {"prev_symbol": {}, "alias_symbol": {}}
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise InputError(
+                f"{path}: no column {', '.join(missing)}; it should be HGNC's complete set"
+            )
+        for row in reader:
+            symbol = row["symbol"] or ""
+            if not symbol or symbol in ensembl or row["alias_symbol"] is None:
+                raise InputError(
+                    f"{path} line {reader.line_num}: symbol {symbol!r} is empty, there twice, or"
+                    " its row is cut off; get the table again"
+                )
+            ensembl[symbol] = row["ensembl_gene_id"] or ""
+            for column, by_name in names.items():
+                for name in filter(None, (row[column] or "").split("|")):
+                    by_name.setdefault(name, set()).add(symbol)
+    if not ensembl:
+        raise InputError(f"{path}: no gene in it; get the table again")
+    return GeneTable(ensembl, names["prev_symbol"], names["alias_symbol"])
+
+
+def _only(values: set[str] | None) -> str:
+    return next(iter(values)) if values and len(values) == 1 else ""

@@ -1,0 +1,41 @@
+"""Getting the gene table from HGNC."""
+
+from pathlib import Path
+
+from stnet.core.download import DEFAULT_PATIENCE, Patience, download
+from stnet.core.errors import InputError
+from stnet.core.hashing import file_sha256
+from stnet.core.lock import Fingerprint, hold_to_lock, read_lock
+from stnet.expression.genes import read_gene_table
+
+
+def download_gene_table(
+    path: str | Path, *, url: str, lock: str | Path, patience: Patience = DEFAULT_PATIENCE
+) -> None:
+    """Get a dated archive of HGNC's complete set, which never changes under its name.
+
+    HGNC publishes no hash: the first download goes into the lock, later ones must agree with it.
+
+    Args:
+        path: output, the table.
+        url: the archive's address; the last part of it is its name in the lock.
+        lock: the lock of gene tables.
+        patience: how often and how long to try.
+
+    Raises:
+        InputError: naming the address that does not answer, or the table that is not one or not
+            the locked one. Nothing is left at `path` then.
+
+    Source: ours.
+    """
+    path = Path(path)
+    name = url.rpartition("/")[2]
+    locked = read_lock(lock).get(name)
+    size, sha256 = locked if locked else (None, None)
+    download(url, path, sha256=sha256, size=size, patience=patience)
+    try:
+        read_gene_table(path)
+    except InputError:
+        path.unlink()
+        raise
+    hold_to_lock(lock, {name: Fingerprint(path.stat().st_size, file_sha256(path))})

@@ -1,0 +1,137 @@
+"""A real HTTP server on this machine that speaks Mendeley Data's protocol, faults included."""
+
+import hashlib
+import json
+import socket
+import struct
+import threading
+import time
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class Remote(ThreadingHTTPServer):
+    """Serves `files` (path: bytes); each request for a path takes the next of its `faults`.
+
+    Faults: "reset" and "cut" end the connection after half of the body, "stall" pauses there,
+    "no_range" sends everything whatever was asked for, "elsewhere" another range, "corrupt" other
+    bytes, "error" a JSON error with status 200; "gzip" claims that the body is compressed, and a
+    number is a status (503 with Retry-After: 7). `requests` lists (path, Range header or "").
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.faults: dict[str, list[str | int]] = defaultdict(list)
+        self.requests: list[tuple[str, str]] = []
+        self.host = f"http://127.0.0.1:{self.server_port}"
+
+    def publish(self, dataset: str, version: int, files: dict[str, bytes]) -> None:
+        """Publish a dataset: its listing and its files under /public-files/NAME."""
+        self.files |= {f"/public-files/{name}": content for name, content in files.items()}
+        self.files[listing_path(dataset, version)] = json.dumps(
+            [
+                {
+                    "filename": name,
+                    "size": len(content),
+                    "content_details": {
+                        "sha256_hash": sha256(content),
+                        "size": len(content),
+                        "download_url": f"{self.host}/public-files/{name}",
+                    },
+                }
+                for name, content in files.items()
+            ]
+        ).encode()
+
+    def asked(self, name: str) -> list[str]:
+        """Range headers of the requests for the path that ends in `name`."""
+        return [span for path, span in self.requests if path.endswith(name)]
+
+    def handle_error(self, request, client_address):
+        """Clients that hang up are part of the tests."""
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *exception):
+        self.shutdown()
+        self.server_close()
+
+
+def two_patients() -> dict[str, bytes]:
+    """Dataset of sections C1 and D2 of patient 100, and C1 of 205, prefixes BT and BC at random."""
+    files, rows = {}, []
+    for number, replicate in [("205", "C1"), ("100", "C1"), ("100", "D2")]:
+        other, name = ("BT", "BC") if replicate == "C1" else ("BC", "BT")
+        names = {
+            "labels": f"{name}{number}_{replicate}_Coords.tsv.gz",
+            "spots": f"spots_{other}{number}_{replicate}.csv.gz",
+            "counts": f"{name}{number}_{replicate}_stdata.tsv.gz",
+            "image": f"HE_{other}{number}_{replicate}.jpg",
+        }
+        files |= {name: f"{kind} of {number} {replicate}".encode() for kind, name in names.items()}
+        rows.append(["TNBC", f"{other}{number}", replicate, *names.values()])
+    columns = ["tumor_annotation", "spot_coordinates", "count_matrix", "histology_image"]
+    table = [["type", "patient", "replicate", *columns], *rows]
+    return {"metadata.csv": "".join(",".join(row) + "\n" for row in table).encode(), **files}
+
+
+def listing_path(dataset: str, version: int) -> str:
+    return f"/public-api/datasets/{dataset}/files?folder_id=root&version={version}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        remote, span = self.server, self.headers.get("Range", "")
+        remote.requests.append((self.path, span))
+        fault = remote.faults[self.path].pop(0) if remote.faults[self.path] else ""
+        content = remote.files.get(self.path)
+        if content is None:
+            fault = 404
+        if isinstance(fault, int):
+            self.answer(fault, b"no", {"Retry-After": "7"} if fault == 503 else {})
+        elif fault == "error":
+            self.answer(200, b'{"message": "Internal server error"}')
+        elif span and fault != "no_range":
+            start = int(span.removeprefix("bytes=").removesuffix("-")) + (fault == "elsewhere")
+            where = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            self.answer(206, content[start:], {"Content-Range": where}, fault)
+        else:
+            if fault == "corrupt":
+                content = content[::-1]
+            self.answer(
+                200, content, {"Content-Encoding": "gzip"} if fault == "gzip" else {}, fault
+            )
+
+    def answer(self, status, body, headers=None, fault=""):
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        half = len(body) // 2
+        if fault in ("reset", "cut", "stall"):
+            self.wfile.write(body[:half])
+            self.close_connection = True
+            # Longer than the stalled test's time-out; otherwise for the first half to be read.
+            time.sleep(0.4 if fault == "stall" else 0.03)
+            if fault == "reset":
+                never_linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, never_linger)
+                self.connection.close()
+            elif fault == "stall":
+                self.wfile.write(body[half:])
+        else:
+            self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass

@@ -1,0 +1,222 @@
+import gzip
+import os
+import re
+
+import pytest
+from remote import Remote, sha256
+
+from stnet.core import download as download_module
+from stnet.core.download import Patience, download
+from stnet.core.errors import InputError
+from stnet.core.lock import Fingerprint, hold_to_lock, read_lock
+
+QUICK = Patience(attempts=4, backoff=0.001, timeout=(5, 5))
+CONTENT = bytes(range(256)) * 2000
+SHA256 = sha256(CONTENT)
+SIZE = len(CONTENT)
+
+
+@pytest.fixture
+def remote():
+    with Remote() as server:
+        server.files["/image.jpg"] = CONTENT
+        yield server
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "here" / "image.jpg"
+
+
+def fetch(remote, target, *, hash_=SHA256, size=SIZE, patience=QUICK):
+    download(f"{remote.host}/image.jpg", target, sha256=hash_, size=size, patience=patience)
+
+
+def one_line(error) -> str:
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_file_is_downloaded_once(remote, target):
+    fetch(remote, target)
+    fetch(remote, target)
+    assert target.read_bytes() == CONTENT
+    assert remote.asked("image.jpg") == [""]
+    assert os.listdir(target.parent) == ["image.jpg"]
+
+
+def test_other_file_at_the_target_is_replaced(remote, target):
+    target.parent.mkdir()
+    target.write_bytes(b"something else")
+    fetch(remote, target)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("fault", "silence"), [("reset", 5), ("cut", 5), ("stall", 0.1)])
+def test_interrupted_download_resumes(remote, target, fault, silence):
+    remote.faults["/image.jpg"] = [fault]
+    fetch(remote, target, patience=Patience(attempts=9, backoff=0.001, timeout=(5, silence)))
+    first, second, *_ = remote.asked("image.jpg")
+    assert first == ""
+    assert 0 < int(re.fullmatch(r"bytes=(\d+)-", second)[1]) < len(CONTENT)
+    assert target.read_bytes() == CONTENT
+    assert os.listdir(target.parent) == ["image.jpg"]
+
+
+def test_later_run_resumes(remote, target):
+    remote.faults["/image.jpg"] = ["cut"]
+    with pytest.raises(InputError) as error:
+        fetch(remote, target, patience=Patience(attempts=1))
+    assert f"{remote.host}/image.jpg for {target}" in one_line(error)
+    (part,) = target.parent.iterdir()
+    received = part.stat().st_size
+    assert CONTENT.startswith(part.read_bytes())
+    fetch(remote, target)
+    assert remote.asked("image.jpg") == ["", f"bytes={received}-"]
+    assert target.read_bytes() == CONTENT
+
+
+def test_complete_part_is_not_asked_for_again(remote, target):
+    remote.faults["/image.jpg"] = ["cut"]
+    with pytest.raises(InputError):
+        fetch(remote, target, patience=Patience(attempts=1))
+    (part,) = target.parent.iterdir()
+    part.write_bytes(CONTENT)
+    fetch(remote, target)
+    assert remote.asked("image.jpg") == [""]
+    assert target.read_bytes() == CONTENT
+
+
+def test_server_that_ignores_ranges(remote, target):
+    remote.faults["/image.jpg"] = ["cut", "no_range"]
+    fetch(remote, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_server_that_resumes_elsewhere(remote, target):
+    remote.faults["/image.jpg"] = ["cut", "elsewhere"]
+    fetch(remote, target)
+    _, second, third = remote.asked("image.jpg")
+    assert second == third != ""
+    assert target.read_bytes() == CONTENT
+
+
+def test_wrong_bytes_once(remote, target):
+    remote.faults["/image.jpg"] = ["corrupt"]
+    fetch(remote, target)
+    assert remote.asked("image.jpg") == ["", ""]
+    assert target.read_bytes() == CONTENT
+
+
+def test_always_wrong_bytes_leave_nothing(remote, target):
+    target.parent.mkdir()
+    remote.faults["/image.jpg"] = ["corrupt"] * 9
+    with pytest.raises(InputError) as error:
+        fetch(remote, target)
+    assert f"{remote.host}/image.jpg for {target}: sha256" in one_line(error)
+    assert len(remote.requests) == QUICK.attempts
+    assert os.listdir(target.parent) == []
+
+
+def test_wrong_length_is_not_even_received(remote, target):
+    with pytest.raises(InputError, match=f"offers {len(CONTENT)} bytes instead of 7"):
+        fetch(remote, target, size=7)
+    assert os.listdir(target.parent) == []
+
+
+def test_error_with_status_200_keeps_the_part(remote, target):
+    remote.faults["/image.jpg"] = ["cut", "error"]
+    fetch(remote, target)
+    _, second, third = remote.asked("image.jpg")
+    assert second == third != ""
+    assert target.read_bytes() == CONTENT
+
+
+def test_error_with_status_200_of_unknown_length(remote, target):
+    remote.faults["/image.jpg"] = ["error"]
+    fetch(remote, target, size=None)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("longest", "waited"), [(60, 7), (0.01, 0.01)])
+def test_busy_server_says_when_to_come_back(remote, target, monkeypatch, longest, waited):
+    waits = []
+    monkeypatch.setattr(download_module.time, "sleep", waits.append)
+    remote.faults["/image.jpg"] = [503]
+    fetch(remote, target, patience=Patience(backoff=0.001, longest=longest))
+    assert waits == [waited]
+    assert target.read_bytes() == CONTENT
+
+
+def test_retry_after_as_a_date():
+    assert download_module._retry_after("Wed, 21 Oct 2099 07:28:00 GMT") > 1e9
+    assert download_module._retry_after("soon") == 0
+
+
+def test_waits_double(remote, target, monkeypatch):
+    waits = []
+    monkeypatch.setattr(download_module.time, "sleep", waits.append)
+    remote.faults["/image.jpg"] = [500, 500, 500]
+    fetch(remote, target, patience=Patience(backoff=1))
+    assert waits == [1, 2, 4]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_refusal_is_not_repeated(remote, target, status):
+    remote.faults["/image.jpg"] = [status]
+    with pytest.raises(InputError, match=f"image.jpg: the server answered {status}"):
+        fetch(remote, target)
+    assert len(remote.requests) == 1
+
+
+def test_part_longer_than_the_file_starts_anew(remote, target):
+    remote.faults["/image.jpg"] = ["cut", 416]
+    fetch(remote, target, size=None)
+    assert remote.asked("image.jpg")[-1] == ""
+    assert target.read_bytes() == CONTENT
+
+
+def test_compressed_file_is_kept_compressed(remote, target):
+    content = gzip.compress(CONTENT)
+    remote.files["/image.jpg"] = content
+    remote.faults["/image.jpg"] = ["gzip"]
+    fetch(remote, target, hash_=sha256(content), size=len(content))
+    assert remote.asked("image.jpg") == [""]
+    assert target.read_bytes() == content
+
+
+def test_without_hash_nothing_is_resumed(remote, target):
+    remote.faults["/image.jpg"] = ["cut"]
+    fetch(remote, target, hash_=None, size=None)
+    assert remote.asked("image.jpg") == ["", ""]
+    assert target.read_bytes() == CONTENT
+    remote.faults["/image.jpg"] = ["cut"] * 9
+    with pytest.raises(InputError):
+        fetch(remote, target, hash_=None, size=None)
+    assert os.listdir(target.parent) == ["image.jpg"]
+
+
+def test_no_server_and_no_scheme(tmp_path):
+    with pytest.raises(InputError, match="attempt 4 of 4"):
+        download("http://127.0.0.1:9/x", tmp_path / "x", sha256=None, size=None, patience=QUICK)
+    with pytest.raises(InputError, match=r"No scheme supplied.* correct the host"):
+        download("data.example/x", tmp_path / "x", sha256=None, size=None, patience=QUICK)
+
+
+def test_progress_is_shown(remote, target, capfd):
+    remote.faults["/image.jpg"] = ["cut"]
+    fetch(remote, target)
+    shown = capfd.readouterr().err
+    assert "image.jpg: 100%" in shown
+    assert "; again in 0 s" in shown
+
+
+def test_lock_adds_new_files_and_refuses_rubbish(tmp_path):
+    lock = tmp_path / "lock.tsv"
+    hold_to_lock(lock, {"b": Fingerprint(2, "bb")})
+    hold_to_lock(lock, {"a": Fingerprint(1, "aa")})
+    assert lock.read_text() == "file\tsize\tsha256\na\t1\taa\nb\t2\tbb\n"
+    lock.write_text("file\tsize\n")
+    with pytest.raises(InputError, match="not a lock"):
+        read_lock(lock)

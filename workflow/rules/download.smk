@@ -1,0 +1,83 @@
+# The ST cohort (Methods, "Spatial transcriptomics data") and the gene table.
+#
+# These rules have no digest, and take hosts and mirrors from the configuration without making them
+# params: what they write is settled by the hashes in the lock files, so that neither an edited
+# downloader nor another source of the same bytes may fetch the cohort, or train on it, again.
+# They run where Snakemake runs, since compute nodes often reach no network.
+
+
+rule download_listing:
+    output:
+        listing="resources/{cohort}/listing.tsv",
+        metadata="resources/{cohort}/metadata.csv",
+    log:
+        "results/{cohort}/logs/download_listing.log",
+    benchmark:
+        "results/{cohort}/benchmarks/download_listing.tsv"
+    wildcard_constraints:
+        cohort=mendeley_cohorts,
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=60,
+        downloads=1,
+    params:
+        dataset=lambda w: cohort(w.cohort)["dataset"],
+        version=lambda w: cohort(w.cohort)["version"],
+        lock="config/cohorts/{cohort}.lock.tsv",
+    script:
+        "../scripts/download_listing.py"
+
+
+rule download_section:
+    input:
+        listing="resources/{cohort}/listing.tsv",
+    output:
+        image="resources/{cohort}/{section}/image.jpg",
+        counts="resources/{cohort}/{section}/counts.tsv.gz",
+        spots="resources/{cohort}/{section}/spots.csv.gz",
+        labels="resources/{cohort}/{section}/labels.tsv.gz",
+    log:
+        "results/{cohort}/logs/download_section/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/download_section/{section}.tsv"
+    wildcard_constraints:
+        cohort=mendeley_cohorts,
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=120,
+        downloads=1,
+    params:
+        patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
+        lock="config/cohorts/{cohort}.lock.tsv",
+    script:
+        "../scripts/download_section.py"
+
+
+rule download_gene_table:
+    output:
+        "resources/genes/hgnc.tsv",
+    log:
+        "results/logs/download_gene_table.log",
+    benchmark:
+        "results/benchmarks/download_gene_table.tsv"
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=60,
+        downloads=1,
+    params:
+        table=lambda w: config["hosts"]["hgnc"].rpartition("/")[2],
+        lock="config/genes.lock.tsv",
+    script:
+        "../scripts/download_gene_table.py"
