@@ -1,0 +1,93 @@
+"""The smoothed measurement: each spot averaged with its neighbours on the array."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from stnet.core.errors import InputError
+from stnet.expression.targets import invert, transform
+
+# Steps in (array_x, array_y) to a spot and its neighbours. The hexagonal lattice is that of Visium,
+# whose columns count by two within a row.
+NEIGHBOURHOODS = {
+    "square": [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)],
+    "hexagonal": [(0, 0), (-2, 0), (2, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)],
+}
+LONGEST_STEP = 2
+
+
+def neighbourhoods(spots: pd.DataFrame, grids: Mapping[str, str]) -> sparse.csr_array:
+    """Which spots are averaged for each spot: a 0/1 matrix (spots, spots), itself included.
+
+    `spots` has `section`, `array_x` and `array_y`; `grids` maps each section to `square` (the
+    three-by-three set, Methods) or `hexagonal` (the six neighbours and the spot, ours). Only spots
+    of the same section that are among `spots` count. Raises InputError where a section's grid is
+    unknown or two spots of a section share a position.
+    """
+    section, names = pd.factorize(spots["section"].astype(str))
+    grid = np.array([_grid(name, grids) for name in names])[section]
+    x = spots["array_x"].to_numpy(dtype=np.int64)
+    y = spots["array_y"].to_numpy(dtype=np.int64)
+    # A margin around every section's array, so that a step off its edge meets no other spot.
+    x, y = x - x.min() + LONGEST_STEP, y - y.min() + LONGEST_STEP
+    height = y.max() + LONGEST_STEP + 1
+    position = (section * (x.max() + LONGEST_STEP + 1) + x) * height + y
+    order = np.argsort(position)
+    in_order = position[order]
+    repeated = np.flatnonzero(in_order[1:] == in_order[:-1])
+    if len(repeated):
+        spot = spots.iloc[order[repeated[0]]]
+        raise InputError(
+            f"section {spot['section']}: two spots at array position "
+            f"{spot['array_x']}x{spot['array_y']}; keep one of them"
+        )
+    rows, columns = [], []
+    for kind, steps in NEIGHBOURHOODS.items():
+        of_kind = np.flatnonzero(grid == kind)
+        for dx, dy in steps:
+            wanted = position[of_kind] + dx * height + dy
+            at = np.searchsorted(in_order, wanted).clip(max=len(spots) - 1)
+            present = in_order[at] == wanted
+            rows.append(of_kind[present])
+            columns.append(order[at[present]])
+    rows, columns = np.concatenate(rows), np.concatenate(columns)
+    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(spots),) * 2)
+
+
+def smooth(values: np.ndarray, neighbours: sparse.csr_array) -> np.ndarray:
+    """Mean over each spot's neighbourhood: (spots, genes) in, float64 of the same shape out.
+
+    `neighbours` is the matrix of `neighbourhoods`. A gene missing in the neighbourhood is missing.
+    Source: Methods, "taking the average expression of all of the adjacent neighbour spots", read
+    as the mean of y.
+    """
+    total = neighbours @ np.asarray(values, dtype=np.float64)
+    return total / neighbours.sum(axis=1)[:, None]
+
+
+def smooth_counts(
+    values: np.ndarray, totals: np.ndarray, neighbours: sparse.csr_array, universe: int, kind: str
+) -> np.ndarray:
+    """Expression of the mean counts of each spot's neighbourhood, shape and units as `smooth`.
+
+    The other reading of the Methods ("simulates the effect of predicting over a larger region that
+    is more deeply sequenced"), and that of the released code's `bin/variance_bootstrap.py`: counts,
+    recovered from `values` (spots, genes), and `totals` (spots,) are averaged, then transformed.
+    `universe` and `kind` are those of `transform`.
+    """
+    totals = np.asarray(totals, dtype=np.float64)
+    counts = invert(np.asarray(values, dtype=np.float64), totals, universe, kind)
+    mean_totals = smooth(totals[:, None], neighbours).ravel()
+    return transform(smooth(counts, neighbours), mean_totals, universe, kind)
+
+
+def _grid(section: str, grids: Mapping[str, str]) -> str:
+    grid = grids.get(section)
+    if grid not in NEIGHBOURHOODS:
+        raise InputError(
+            f"section {section}: grid {grid!r} is not one of {', '.join(NEIGHBOURHOODS)}; "
+            "correct the section sheet"
+        )
+    return grid

@@ -1,0 +1,117 @@
+"""Patches around spots: one memory-mapped file a section and view, and the view's index."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.core.hashing import file_sha256, names_sha256
+from stnet.expression.targets import read_used_spots, spot_names
+from stnet.slides.image import open_image
+
+INDEX_COLUMNS = ["section", "file", "rows", "spots_sha256", "sha256"]
+
+
+def parse_view(view: str) -> tuple[int, int]:
+    """Source window and downsampling of a view's name, both in pixels: `448x2` is (448, 2).
+
+    Raises InputError where the downsampling does not divide the window.
+    """
+    window, downsampling = map(int, view.split("x"))
+    if not window or not downsampling or window % (2 * downsampling):
+        raise InputError(
+            f"view {view}: the window must be an even multiple of the downsampling, as in 448x2"
+        )
+    return window, downsampling
+
+
+def read_patch(image, x: int, y: int, window: int, downsampling: int) -> np.ndarray:
+    """The patch of a view around pixel (x, y): uint8 (side, side, 3), side = window / downsampling.
+
+    The window is [c - window/2, c + window/2) in both directions (Methods, "patches of 224 x 224
+    pixels centred on the spots"; the released code has the same bounds), black off the image, and
+    shrunk by the mean of each block of downsampling x downsampling pixels.
+    """
+    patch = image.read(x - window // 2, y - window // 2, window, window)
+    if downsampling > 1:
+        patch = np.asarray(Image.fromarray(patch).reduce(downsampling))
+    return patch
+
+
+def write_patches(
+    section: str | Path, image: str | Path, output: str | Path, *, view: str, spot_window: int
+) -> None:
+    """Write a section's patches as uint8 (spots, side, side, 3) to the .npy file `output`.
+
+    Rows are the section's used spots (`read_used_spots`), the same in every view. The image is
+    opened once; Pillow's formats are decoded once.
+    """
+    window, downsampling = parse_view(view)
+    side = window // downsampling
+    spots = read_used_spots(section, spot_window)
+    centres = np.rint(spots.obsm["spatial"]).astype(int)
+    with atomic_path(output) as temporary, open_image(image) as opened:
+        shape = (len(centres), side, side, 3)
+        patches = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        for row, (x, y) in enumerate(centres.tolist()):
+            patches[row] = read_patch(opened, x, y, window, downsampling)
+        patches.flush()
+        del patches
+
+
+def write_index(
+    sections: Sequence[str | Path],
+    patches: Sequence[str | Path],
+    output: str | Path,
+    *,
+    spot_window: int,
+) -> None:
+    """Write the index of a view: a row a section, in the given order, with hashes to verify by.
+
+    `spots_sha256` is of the names of the spots in the rows' order, `sha256` of the file.
+    """
+    with atomic_path(output) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(INDEX_COLUMNS)
+        for section, path in zip(sections, patches, strict=True):
+            spots = read_used_spots(section, spot_window)
+            name = Path(path).name
+            row = [spots.n_obs, names_sha256(spot_names(spots)), file_sha256(path)]
+            writer.writerow([name.removesuffix(".npy"), name, *row])
+
+
+def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str]) -> np.ndarray:
+    """Patches of the spots `names` (all those of `sections`, in order): uint8 (spots, h, w, 3).
+
+    Every file is checked against the index, and the index against the names of the spots, so that
+    patches and targets of different versions never meet. Raises InputError otherwise.
+    """
+    index = Path(index)
+    with open(index, newline="") as file:
+        rows = {row["section"]: row for row in csv.DictReader(file, delimiter="\t")}
+    parts, start = [], 0
+    for section in sections:
+        if section not in rows:
+            raise InputError(f"{index}: section {section} is not in it; delete it to make it again")
+        row = rows[section]
+        path = index.parent / row["file"]
+        stop = start + int(row["rows"])
+        if names_sha256(names[start:stop]) != row["spots_sha256"]:
+            raise InputError(f"{index}: its spots of {section} are not those of the targets")
+        if not path.is_file() or file_sha256(path) != row["sha256"]:
+            raise InputError(f"{path}: missing or not the file its index names; delete {index}")
+        parts.append(np.load(path, mmap_mode="r"))
+        start = stop
+    if start != len(names):
+        raise InputError(f"{index}: {start} rows for {len(names)} spots")
+    return np.concatenate(parts)
+
+
+def write_thumbnail(image: str | Path, output: str | Path, *, side: int) -> None:
+    """Write a JPEG of the section's image, its longer side at most `side` pixels."""
+    with open_image(image) as opened, atomic_path(output) as temporary:
+        opened.thumbnail(side).save(temporary, quality=90)

@@ -1,0 +1,100 @@
+"""Patches against Pillow and numpy, and the guards between patches and targets."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_targets import section_file
+
+from stnet.core.errors import InputError
+from stnet.slides.image import open_image
+from stnet.slides.patches import parse_view, read_patches, write_index, write_patches
+
+
+@pytest.fixture
+def picture(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    return tmp_path / "image.png", pixels
+
+
+@pytest.fixture
+def section(tmp_path):
+    """Three spots at (0, 0), (10, 20) and (20, 40); the first is nearer than 5 px to the edge."""
+    path = tmp_path / "S1.h5ad"
+    return section_file(path, "S1", [[1], [2], [3]], ["A"], margins=[0.0, 10.0, 20.0])
+
+
+def view_of(section, picture, folder, view):
+    folder.mkdir(exist_ok=True)
+    write_patches(section, picture, folder / "S1.npy", view=view, spot_window=10)
+    write_index([section], [folder / "S1.npy"], folder / "index.tsv", spot_window=10)
+    return folder / "index.tsv"
+
+
+NAMES = ["S1:1x1", "S1:2x2"]
+
+
+def test_patches_are_the_pixels_around_the_spot(section, picture, tmp_path):
+    path, pixels = picture
+    patches = read_patches(view_of(section, path, tmp_path / "8x1", "8x1"), NAMES, ["S1"])
+    assert patches.dtype == np.uint8
+    np.testing.assert_array_equal(patches, [pixels[16:24, 6:14], pixels[36:44, 16:24]])
+
+
+def test_larger_windows_keep_the_rows_and_are_black_off_the_image(section, picture, tmp_path):
+    path, pixels = picture
+    patches = read_patches(view_of(section, path, tmp_path / "40x1", "40x1"), NAMES, ["S1"])
+    assert patches.shape == (2, 40, 40, 3)
+    assert not patches[0, :, :10].any()
+    np.testing.assert_array_equal(patches[0, :, 10:], pixels[0:40, 0:30])
+
+
+def test_downsampling_is_the_mean_of_blocks(section, picture, tmp_path):
+    path, pixels = picture
+    patches = read_patches(view_of(section, path, tmp_path / "8x2", "8x2"), NAMES, ["S1"])
+    blocks = pixels[16:24, 6:14].reshape(4, 2, 4, 2, 3).mean(axis=(1, 3))
+    assert np.abs(patches[0] - blocks).max() <= 0.5
+
+
+def test_views_that_cannot_be(section, picture, tmp_path):
+    assert parse_view("448x2") == (448, 2)
+    for view in ("225x1", "224x3", "0x1", "224x0"):
+        with pytest.raises(InputError, match=view):
+            parse_view(view)
+
+
+def test_patches_and_targets_of_different_versions_never_meet(section, picture, tmp_path):
+    index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
+    with pytest.raises(InputError, match="not those of the targets"):
+        read_patches(index, NAMES[::-1], ["S1"])
+    with pytest.raises(InputError, match="section S2 is not in it"):
+        read_patches(index, NAMES, ["S2"])
+    with pytest.raises(InputError, match="2 rows for 3 spots"):
+        read_patches(index, [*NAMES, "S2:0x0"], ["S1"])
+    patches = np.load(index.parent / "S1.npy")
+    patches[0, 0, 0, 0] ^= 1
+    np.save(index.parent / "S1.npy", patches)
+    with pytest.raises(InputError, match=r"S1\.npy.*not the file its index names"):
+        read_patches(index, NAMES, ["S1"])
+
+
+def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path):
+    random = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(random).save(tmp_path / "whole.jpg")
+    whole = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.jpg").write_text("no image")
+    for name in ("cut.jpg", "text.jpg", "absent.jpg"):
+        with pytest.raises(InputError, match=name) as caught:
+            write_patches(section, tmp_path / name, tmp_path / "S1.npy", view="8x1", spot_window=10)
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "S1.npy").exists()
+        assert not list(tmp_path.glob(".S1*"))
+
+
+def test_grey_and_transparent_images_become_rgb(tmp_path):
+    Image.fromarray(np.full((20, 20), 7, dtype=np.uint8)).save(tmp_path / "grey.png")
+    with open_image(tmp_path / "grey.png") as image:
+        assert (image.read(15, 15, 10, 10)[:5, :5] == 7).all()
+        assert not image.read(15, 15, 10, 10)[5:].any()
+        assert image.thumbnail(10).size == (10, 10)

@@ -1,0 +1,100 @@
+"""Real sections: patches exactly, targets to 1e-6, by numpy and Pillow alone."""
+
+import gzip
+
+import anndata as ad
+import numpy as np
+import pytest
+from data import HER2ST, needs_her2st
+from PIL import Image
+
+from stnet.cohorts.section import write_section
+from stnet.expression.targets import write_targets
+from stnet.slides.patches import read_patches, write_index, write_patches
+
+IMAGES = {"B4": "B/B4/BT10737_D2_HE.jpg", "C2": "C/C2/5714_HE_BT_C2.jpg"}
+
+
+def plain_counts(name):
+    """Genes, and per spot name its row of counts, of the distributed table."""
+    with gzip.open(HER2ST / f"ST-cnts/{name}.tsv.gz", "rt") as file:
+        genes = file.readline().rstrip("\n").split("\t")[1:]
+        rows = dict(line.rstrip("\n").split("\t", 1) for line in file)
+    return genes, {spot: np.array(row.split("\t"), dtype=float) for spot, row in rows.items()}
+
+
+def plain_spots(name):
+    """Spot names and pixel centres in the order of the spot file."""
+    lines = (HER2ST / f"ST-spotfiles/{name}_selection.tsv").read_text().splitlines()
+    fields = [line.split("\t") for line in lines[1:]]
+    return [(f"{x}x{y}", round(float(px)), round(float(py))) for x, y, _, _, px, py, _ in fields]
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("her2st")
+    for name, image in IMAGES.items():
+        row = {
+            **{"patient": name[0], "section": name, "format": "her2st", "grid": "square"},
+            "image": str(HER2ST / "ST-imgs" / image),
+            "counts": str(HER2ST / f"ST-cnts/{name}.tsv.gz"),
+            "spots": str(HER2ST / f"ST-spotfiles/{name}_selection.tsv"),
+            **{"labels": "", "um_per_px": "", "pixel_scale": ""},
+        }
+        write_section(
+            row,
+            folder / f"{name}.h5ad",
+            folder / f"{name}.tsv",
+            label_classes={"tumour": [], "normal": []},
+            require_label=False,
+            spot_window=224,
+            spot_pitch_um=200,
+            genes=None,
+        )
+    return folder
+
+
+@needs_her2st
+def test_targets_are_those_of_a_plain_computation(cohort):
+    write_targets(
+        [cohort / f"{name}.h5ad" for name in IMAGES],
+        cohort / "targets.h5ad",
+        n_genes=250,
+        kind="log_fraction",
+        spot_window=224,
+    )
+    targets = ad.read_h5ad(cohort / "targets.h5ad")
+    tables = {name: plain_counts(name) for name in IMAGES}
+    universe = sorted(set().union(*(genes for genes, _ in tables.values())))
+    place = {gene: i for i, gene in enumerate(universe)}
+    rows, names = [], []
+    for name, (genes, counts) in tables.items():
+        columns = [place[gene] for gene in genes]
+        for spot, _, _ in plain_spots(name):
+            if spot in counts:
+                row = np.zeros(len(universe))
+                row[columns] = counts[spot]
+                rows.append(row)
+                names.append(f"{name}:{spot}")
+    counts = np.array(rows)
+    top = np.argsort(-counts.mean(axis=0), kind="stable")[:250]
+    values = np.log((1 + counts) / (len(universe) + counts.sum(axis=1, keepdims=True)))[:, top]
+    assert targets.var_names.tolist() == [universe[i] for i in top]
+    assert targets.obs_names.tolist() == names
+    np.testing.assert_allclose(targets.X, values, rtol=0, atol=1e-6)
+
+
+@needs_her2st
+def test_patches_are_those_of_pillow(cohort):
+    name = "B4"
+    section = cohort / f"{name}.h5ad"
+    image = HER2ST / "ST-imgs" / IMAGES[name]
+    write_patches(section, image, cohort / f"{name}.npy", view="224x1", spot_window=224)
+    write_index([section], [cohort / f"{name}.npy"], cohort / "index.tsv", spot_window=224)
+    with_counts = plain_counts(name)[1]
+    spots = [spot for spot in plain_spots(name) if spot[0] in with_counts]
+    assert len(spots) == 283
+    pixels = np.asarray(Image.open(image))
+    plain = [pixels[y - 112 : y + 112, x - 112 : x + 112] for _, x, y in spots]
+    patches = read_patches(cohort / "index.tsv", [f"{name}:{spot[0]}" for spot in spots], [name])
+    np.testing.assert_array_equal(patches, np.array(plain))

@@ -1,0 +1,101 @@
+"""Targets and the choice of genes against computations written out here."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from stnet.core.errors import InputError
+from stnet.expression.targets import choose_genes, invert, transform, write_targets
+
+
+def section_file(path, name, counts, genes, margins=None, patient="P1"):
+    """A section of the contract from a dense count matrix."""
+    n = len(counts)
+    obs = pd.DataFrame(
+        {
+            "patient": patient,
+            "section": name,
+            "array_x": range(n),
+            "array_y": range(n),
+            "label": pd.array(["tumour"] * n, dtype="string"),
+            "total_counts": np.sum(counts, axis=1),
+            "margin": np.full(n, 500.0) if margins is None else margins,
+        },
+        index=[f"{i}x{i}" for i in range(n)],
+    )
+    var = pd.DataFrame({"symbol": [g.lower() for g in genes], "ensembl": ""}, index=genes)
+    section = ad.AnnData(sparse.csr_matrix(np.array(counts, dtype=np.int32)), obs=obs, var=var)
+    section.obsm["spatial"] = np.column_stack([np.arange(n) * 10.0, np.arange(n) * 20.0])
+    section.write_h5ad(path)
+    return path
+
+
+@pytest.fixture
+def two_sections(tmp_path):
+    """Two sections of different genes; the second has a spot too near the edge."""
+    one = section_file(tmp_path / "one.h5ad", "S1", [[5, 0, 1], [3, 2, 0]], ["A", "B", "C"])
+    two = section_file(
+        tmp_path / "two.h5ad",
+        "S2",
+        [[9, 1], [90, 90]],
+        ["D", "B"],
+        margins=[112.0, 111.0],
+        patient="P2",
+    )
+    return [one, two]
+
+
+def written(sections, tmp_path, **changes):
+    keys = {"n_genes": 2, "kind": "log_fraction", "spot_window": 224, **changes}
+    write_targets(sections, tmp_path / "targets.h5ad", **keys)
+    return ad.read_h5ad(tmp_path / "targets.h5ad")
+
+
+def test_targets_of_two_sections_written_out(two_sections, tmp_path):
+    targets = written(two_sections, tmp_path)
+    # Sums over the three used spots: A 8, B 3, C 1, D 9; the universe is A, B, C, D.
+    assert targets.var_names.tolist() == ["D", "A"]
+    assert targets.var["symbol"].tolist() == ["d", "a"]
+    assert targets.var["mean_count"].tolist() == [3.0, pytest.approx(8 / 3)]
+    assert targets.obs_names.tolist() == ["S1:0x0", "S1:1x1", "S2:0x0"]
+    plain = np.log([[1 / 10, 6 / 10], [1 / 9, 4 / 9], [10 / 14, 1 / 14]])
+    np.testing.assert_allclose(targets.X, plain, rtol=1e-6)
+    assert targets.uns["targets"]["universe"] == 4
+
+
+def test_choice_without_the_held_out_section(two_sections, tmp_path):
+    targets = written(two_sections, tmp_path, held_out_sections=["S2"])
+    assert targets.var_names.tolist() == ["A", "B"]
+    # The held-out section has its targets all the same, and the universe is the cohort's.
+    np.testing.assert_allclose(targets.X[2], np.log([1 / 14, 2 / 14]), rtol=1e-6)
+
+
+def test_other_transformation(two_sections, tmp_path):
+    targets = written(two_sections, tmp_path, kind="log_cp10k")
+    np.testing.assert_allclose(targets.X[0], np.log([1, 1 + 1e4 * 5 / 6]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["log_fraction", "log_cp10k"])
+def test_invert_gives_the_counts_back(kind):
+    random = np.random.default_rng(0)
+    counts = random.poisson(3.0, (20, 5))
+    totals = counts.sum(axis=1) + random.integers(1, 1000, 20)
+    values = transform(counts, totals, 300, kind)
+    np.testing.assert_allclose(invert(values, totals, 300, kind), counts, atol=1e-9)
+
+
+def test_ties_go_to_the_first_id():
+    sums = pd.Series({"b": 2.0, "c": 3.0, "a": 2.0})
+    assert choose_genes(sums, 2) == ["c", "a"]
+
+
+def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
+    with pytest.raises(InputError, match="9 genes asked for, the sections have 4"):
+        written(two_sections, tmp_path, n_genes=9)
+    with pytest.raises(InputError, match="spot_window"):
+        written(two_sections, tmp_path, spot_window=2000)
+    with pytest.raises(InputError, match="log_cpm"):
+        written(two_sections, tmp_path, kind="log_cpm")
+    assert not (tmp_path / "targets.h5ad").exists()

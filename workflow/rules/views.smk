@@ -1,0 +1,78 @@
+# Patches around spots (Methods: "patches of 224 x 224 pixels centred on the spots").
+
+
+rule thumbnail:
+    input:
+        image=lambda w: sheet_row(w.cohort, w.section)["image"],
+    output:
+        "results/{cohort}/thumbnails/{section}.jpg",
+    log:
+        "results/{cohort}/logs/thumbnail/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/thumbnail/{section}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        digest=digest("thumbnail.py"),
+        side=1000,
+    script:
+        "../scripts/thumbnail.py"
+
+
+rule patches:
+    input:
+        section="results/{cohort}/sections/{section}.h5ad",
+        image=lambda w: sheet_row(w.cohort, w.section)["image"],
+    output:
+        "results/{cohort}/views/{view}/{section}.npy",
+    log:
+        "results/{cohort}/logs/patches/{view}/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/patches/{view}/{section}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        digest=digest("patches.py"),
+        spot_window=lambda w: cohort(w.cohort)["spot_window"],
+    script:
+        "../scripts/patches.py"
+
+
+rule view_index:
+    input:
+        sections=lambda w: expand(
+            "results/{cohort}/sections/{section}.h5ad",
+            cohort=w.cohort,
+            section=section_ids(w.cohort),
+        ),
+        patches=lambda w: expand(
+            "results/{cohort}/views/{view}/{section}.npy",
+            cohort=w.cohort,
+            view=w.view,
+            section=section_ids(w.cohort),
+        ),
+    output:
+        "results/{cohort}/views/{view}/index.tsv",
+    log:
+        "results/{cohort}/logs/view_index/{view}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/view_index/{view}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        digest=digest("view_index.py"),
+        spot_window=lambda w: cohort(w.cohort)["spot_window"],
+    script:
+        "../scripts/view_index.py"
