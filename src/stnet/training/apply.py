@@ -1,0 +1,74 @@
+"""The prediction job of a held-out group."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from stnet.core.errors import InputError
+from stnet.expression.predictions import write_predictions
+from stnet.models.architectures import build_network
+from stnet.training.fit import to_device
+from stnet.training.run import predict
+from stnet.training.standardisation import Standardisation
+
+
+def load_model(model: str | Path, card: str | Path) -> tuple[nn.Module, Standardisation, dict]:
+    """The network of a training job on the CPU, its standardisation and its card."""
+    known = json.loads(Path(card).read_text())
+    recipe = known["recipe"]
+    network = build_network(
+        recipe["architecture"], recipe["architecture_options"], len(known["genes"])
+    )
+    network.load_state_dict(load_file(model))
+    return network, Standardisation(known["mean"], known["sd"]), known
+
+
+def predict_held_out(
+    index: str | Path,
+    targets: str | Path,
+    model: str | Path,
+    card: str | Path,
+    output: str | Path,
+    *,
+    experiment: str,
+    held_out: str,
+    held_out_sections: Sequence[str],
+    device: str,
+    threads: int,
+    code: str,
+) -> None:
+    """Write `predictions.h5ad` of the held-out sections by the model that never saw them.
+
+    Raises InputError if the held-out sections have no used spot or the model predicts other genes.
+    """
+    torch.set_num_threads(threads)
+    measured = ad.read_h5ad(targets)
+    measured = measured[measured.obs["section"].isin(held_out_sections).to_numpy()].copy()
+    if not measured.n_obs:
+        raise InputError(f"{targets}: held-out group {held_out} has no used spot")
+    network, standardise, known = load_model(model, card)
+    if known["genes"] != measured.var_names.tolist():
+        raise InputError(f"{model}: predicts other genes than {targets} has; train it again")
+    data = to_device(index, measured, device)
+    network = network.to(device, memory_format=torch.channels_last)
+    predicted = predict(network, standardise, data.patches, f"{held_out}: predict")
+    provenance = {
+        "experiment": experiment,
+        "held_out": held_out,
+        "epoch": known["epoch"],
+        "epoch_rule": known["epoch_rule"],
+        "initial_weights_sha256": known["initial_weights_sha256"],
+        "weights_sha256": known["weights_sha256"],
+        "seed": known["recipe"]["seed"],
+        "device": known["device"],
+        "threads": known["threads"],
+        "training_code": known["code"],
+        "code": code,
+        "versions": known["versions"],
+    }
+    write_predictions(output, measured, predicted.cpu().numpy(), provenance)

@@ -1,0 +1,138 @@
+"""The training job of a held-out group: inner runs, the choice of the epoch, the final run."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from stnet.core.atomic import atomic_path, write_json
+from stnet.core.errors import InputError
+from stnet.core.hashing import file_sha256
+from stnet.core.split import inner_folds
+from stnet.core.versions import versions
+from stnet.slides.patches import read_patches
+from stnet.training.run import Data, Recipe, Run, predict
+
+DIVERGED = "learning_rate: training diverged, the loss is not finite; lower it"
+HISTORY_COLUMNS = ["run", "epoch", "train_loss", "inner_loss", "seconds"]
+
+
+def fit(
+    index: str | Path,
+    targets: str | Path,
+    outputs: dict[str, str],
+    *,
+    held_out: str,
+    held_out_sections: Sequence[str],
+    recipe: Recipe,
+    view: str,
+    device: str,
+    threads: int,
+    code: str,
+) -> None:
+    """Train on all sections but the held-out ones and write the model and how it came about.
+
+    `index` is the view's, `targets` a file of `write_targets`. `outputs` names four files: `model`
+    (safetensors, torchvision's layer names), `card` (JSON: what the model needs to be applied, and
+    its provenance), `history` (TSV, a row a run and epoch; losses are squared errors per spot and
+    gene) and `epoch` (JSON: the chosen epoch, by which rule, from which errors).
+    """
+    torch.set_num_threads(threads)
+    data, measured = read_training_data(index, targets, held_out_sections, device)
+    rows = measured.obs[["patient", "section"]].astype(str).drop_duplicates().to_dict("records")
+    rule, folds = inner_folds(rows, recipe.inner_folds)
+    sections = measured.obs["section"].to_numpy(str)
+
+    history: list[dict] = []
+    squared_errors = np.zeros(recipe.epochs)
+    for fold, held_in in enumerate(folds):
+        inside = torch.from_numpy(np.isin(sections, held_in))
+        test = data[inside.nonzero().squeeze(1)]
+        run = Run(data[(~inside).nonzero().squeeze(1)], recipe, f"{held_out} inner {fold}")
+        for row in run.epochs(recipe.epochs):
+            predicted = predict(run.network, run.standardise, test.patches, f"{run.label}: predict")
+            error = (predicted - test.targets).double().square().mean(dim=1).sum().item()
+            squared_errors[row["epoch"] - 1] += error
+            history.append({"run": f"inner {fold}", "inner_loss": error / len(test), **row})
+    epoch = choose_epoch(squared_errors) if folds else recipe.epochs
+    final = Run(data, recipe, f"{held_out} final")
+    history += [{"run": "final", "inner_loss": "", **row} for row in final.epochs(epoch)]
+    if not np.isfinite(history[-1]["train_loss"]):
+        raise InputError(DIVERGED)
+
+    with atomic_path(outputs["model"]) as temporary:
+        state = final.network.state_dict()
+        save_file({name: value.cpu().contiguous() for name, value in state.items()}, temporary)
+    with (
+        atomic_path(outputs["history"]) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, HISTORY_COLUMNS, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+    chosen = {
+        "epoch": epoch,
+        "rule": rule,
+        "inner_folds": folds,
+        "inner_loss": (squared_errors / len(data)).tolist() if folds else [],
+    }
+    write_json(outputs["epoch"], chosen)
+    write_json(
+        outputs["card"],
+        {
+            "held_out": held_out,
+            "training_sections": list(dict.fromkeys(sections.tolist())),
+            "view": view,
+            "genes": measured.var_names.tolist(),
+            "symbols": measured.var["symbol"].tolist(),
+            "mean": final.standardise.mean,
+            "sd": final.standardise.sd,
+            "transform": str(measured.uns["targets"]["transform"]),
+            "universe": int(measured.uns["targets"]["universe"]),
+            "gene_list_sha256": str(measured.uns["targets"]["gene_list_sha256"]),
+            "recipe": vars(recipe),
+            "initial_weights_sha256": file_sha256(recipe.weights) if recipe.weights else "random",
+            "weights_sha256": file_sha256(outputs["model"]),
+            "epoch": epoch,
+            "epoch_rule": rule,
+            "device": str(torch.cuda.get_device_name()) if device == "cuda" else "cpu",
+            "threads": threads,
+            "code": code,
+            "versions": versions("numpy", "torch", "torchvision", "anndata"),
+        },
+    )
+
+
+def choose_epoch(squared_errors: Sequence[float]) -> int:
+    """The epoch, from 1, with the least squared error summed over the inner folds' predictions.
+
+    Released code: errors are pooled over folds, not averaged fold by fold. The first of equals.
+    """
+    if not np.isfinite(squared_errors).any():
+        raise InputError(DIVERGED)
+    return int(np.nanargmin(squared_errors)) + 1
+
+
+def read_training_data(
+    index: str | Path, targets: str | Path, held_out_sections: Sequence[str], device: str
+) -> tuple[Data, ad.AnnData]:
+    """Training spots on the device, and their targets as AnnData. Raises InputError if none."""
+    measured = ad.read_h5ad(targets)
+    measured = measured[~measured.obs["section"].isin(held_out_sections).to_numpy()].copy()
+    if not measured.n_obs:
+        raise InputError(f"{targets}: nothing is left to train on beside the held-out sections")
+    return to_device(index, measured, device), measured
+
+
+def to_device(index: str | Path, measured: ad.AnnData, device: str) -> Data:
+    """Patches and targets of the spots of `measured`, whole sections, on `cpu` or `cuda`."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: cuda is configured and no CUDA device is here; set device: cpu")
+    sections = list(dict.fromkeys(measured.obs["section"].astype(str)))
+    patches = read_patches(index, measured.obs_names.tolist(), sections)
+    values = torch.from_numpy(np.asarray(measured.X, dtype=np.float32))
+    return Data(torch.from_numpy(patches).to(device), values.to(device))

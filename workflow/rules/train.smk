@@ -1,0 +1,101 @@
+# One job trains for a held-out group: its inner runs, the choice of the epoch and the final run
+# (Methods: "leave-one-out cross validation" with "an internal four-fold cross validation").
+
+RECIPE = [
+    *["architecture", "architecture_options", "loss", "learning_rate", "momentum"],
+    *["weight_decay", "batch_size", "epochs", "inner_folds", "statistics_batches", "seed"],
+]
+
+
+def view_index(w):
+    """Index of an experiment's view."""
+    return f"results/{w.cohort}/views/{experiment(w.experiment)['view']}/index.tsv"
+
+
+def initial_weights(w):
+    """File of the initial weights; nothing for random ones."""
+    keys = experiment(w.experiment)
+    if keys["weights"] == "random":
+        return []
+    if keys["weights"] == "imagenet":
+        return f"resources/weights/imagenet-{keys['architecture']}.safetensors"
+    return keys["weights"]
+
+
+# Without a digest: what is downloaded is settled by torchvision's hash, not by our code.
+rule download_weights:
+    output:
+        "resources/weights/imagenet-{architecture}.safetensors",
+    log:
+        "resources/weights/logs/{architecture}.log",
+    benchmark:
+        "resources/weights/benchmarks/{architecture}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        downloads=1,
+    script:
+        "../scripts/download_weights.py"
+
+
+rule train:
+    input:
+        index=view_index,
+        targets=targets_file,
+        weights=initial_weights,
+    output:
+        model="results/{cohort}/experiments/{experiment}/{held_out}/model.safetensors",
+        card="results/{cohort}/experiments/{experiment}/{held_out}/model.json",
+        history="results/{cohort}/experiments/{experiment}/{held_out}/history.tsv",
+        epoch="results/{cohort}/experiments/{experiment}/{held_out}/epoch.json",
+    log:
+        "results/{cohort}/logs/train/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/train/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=network_experiments,
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        digest=digest("train.py"),
+        view=lambda w: experiment(w.experiment)["view"],
+        recipe=lambda w: {key: experiment(w.experiment)[key] for key in RECIPE},
+        held_out_sections=held_out_sections,
+    script:
+        "../scripts/train.py"
+
+
+rule predict:
+    input:
+        index=view_index,
+        targets=targets_file,
+        model="results/{cohort}/experiments/{experiment}/{held_out}/model.safetensors",
+        card="results/{cohort}/experiments/{experiment}/{held_out}/model.json",
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=network_experiments,
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=8000,
+        runtime=120,
+    params:
+        digest=digest("predict.py"),
+        held_out_sections=held_out_sections,
+    script:
+        "../scripts/predict.py"

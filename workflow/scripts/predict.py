@@ -1,0 +1,17 @@
+from stnet.core.job import job
+from stnet.training.apply import predict_held_out
+
+with job(snakemake.log[0]):
+    predict_held_out(
+        snakemake.input.index,
+        snakemake.input.targets,
+        snakemake.input.model,
+        snakemake.input.card,
+        snakemake.output[0],
+        experiment=snakemake.wildcards.experiment,
+        held_out=snakemake.wildcards.held_out,
+        held_out_sections=snakemake.params.held_out_sections,
+        device="cuda" if snakemake.resources.gpu else "cpu",
+        threads=snakemake.threads,
+        code=snakemake.params.digest,
+    )

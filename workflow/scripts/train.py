@@ -1,0 +1,17 @@
+from stnet.core.job import job
+from stnet.training.fit import fit
+from stnet.training.run import Recipe
+
+with job(snakemake.log[0]):
+    fit(
+        snakemake.input.index,
+        snakemake.input.targets,
+        dict(snakemake.output.items()),
+        held_out=snakemake.wildcards.held_out,
+        held_out_sections=snakemake.params.held_out_sections,
+        recipe=Recipe(weights=snakemake.input.get("weights") or None, **snakemake.params.recipe),
+        view=snakemake.params.view,
+        device="cuda" if snakemake.resources.gpu else "cpu",
+        threads=snakemake.threads,
+        code=snakemake.params.digest,
+    )
