@@ -7,8 +7,7 @@ from pathlib import Path
 from snakemake.api import SnakemakeApi
 from snakemake.rules import Rule
 from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
-
-ROOT = Path(__file__).parents[1]
+from workflow import ROOT
 
 
 @cache

@@ -82,6 +82,7 @@ def test_experiments_inherit(config):
         ("experiments.a_b", {}, "a_b: not an id"),
         ("cohorts.stnet.spot_window", 225, "spot_window: 225 is not a multiple of 2"),
         ("cohorts.stnet.report.main", "label2", "report.main: no 'label2' in experiments"),
+        ("cohorts.stnet.report.others", ["lable"], "report.others: no 'lable' in experiments"),
         ("report", ["hers2t"], "report: no 'hers2t' in cohorts"),
         ("device", "gpu", "device: 'gpu' is not one of"),
         ("devise", "cpu", "devise: unknown key; is it device"),

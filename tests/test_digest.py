@@ -6,10 +6,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from workflow import ROOT
 
 from stnet.core.digest import code_digest, imported_modules, imports
 
-ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "src"
 
 FILES = {
@@ -33,7 +33,7 @@ FILES = {
     ''',
     "src/lib/sibling.py": "def g(x):\n    return x\n",
     "src/lib/nested.py": "def h(x):\n    return x\n",
-    "src/lib/package/__init__.py": "from lib.package import exported\n",
+    "src/lib/package/__init__.py": "from . import exported\n",
     "src/lib/package/exported.py": "X = 1\n",
     "src/lib/package/member.py": "from ..outer import Y\nfrom . import peer\n",
     "src/lib/package/peer.py": "Z = 3\n",

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import rattler
 import yaml
-from loaded import ROOT, load_rules, rule_text
+from loaded import load_rules, rule_text
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from workflow import ROOT
 
 from stnet.core.digest import imported_modules, imports
 

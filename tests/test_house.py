@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from workflow import ROOT
 
-ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 GENERATED = {".venv", ".snakemake", ".git", "results", "resources", "node_modules"}
 PAGES = [

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
+from workflow import ROOT
 
-ROOT = Path(__file__).parents[1]
 # Stands for Snakemake: writes down what it was asked, and makes a result or the report.
 SNAKEMAKE = """\
 #!/bin/sh

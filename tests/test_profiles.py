@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yte
-from loaded import ROOT, load_rules
+from loaded import load_rules
+from workflow import ROOT
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 PROFILES = sorted(path.parent.name for path in (ROOT / "profiles").glob("*/config.yaml"))

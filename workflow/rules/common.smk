@@ -81,6 +81,7 @@ def results(w):
             files.append(f"{folder}/tables/{main}/all/against-{label}.tsv")
         if cohort(name).get("source") == "simulated":
             files.append(f"{folder}/tables/{main}/all/control.tsv")
+            files.append(f"{cohort(name)['root']}/metadata.csv")
         tables = ["ledger.tsv", "tables/table_1.tsv", "tables/dataset/dataset.html"]
         files += [f"{folder}/{table}" for table in tables]
         files += [f"{folder}/figures/{figure}.png" for figure in figures]

@@ -37,19 +37,13 @@ class Configuration:
             self._look_up("cohorts", experiment["cohort"], f"experiments.{name}.cohort")
             self._look_up("targets", experiment["targets"], f"experiments.{name}.targets")
         for name in config["report"]:
-            report = self._look_up("cohorts", name, "report").get("report")
-            if report is None:
+            shown = self._look_up("cohorts", name, "report").get("report")
+            if shown is None:
                 raise InputError(f"configuration: cohorts.{name}.report: missing; say what to show")
-            for key in ("main", "label"):
-                if report[key] is not None:
-                    experiment = self._look_up(
-                        "experiments", report[key], f"cohorts.{name}.report.{key}"
-                    )
-                    if self.experiment(report[key])["cohort"] != name:
-                        raise InputError(
-                            f"configuration: cohorts.{name}.report.{key}: experiment {report[key]}"
-                            f" is of cohort {self.experiment(report[key])['cohort']}"
-                        )
+            for key in ("main", "label", "others"):
+                named = shown[key] if key == "others" else [shown[key]]
+                for experiment in filter(None, named):
+                    self._check_shown(f"cohorts.{name}.report.{key}", name, experiment)
 
     def cohort(self, name: str) -> dict:
         """Keys of a cohort."""
@@ -96,6 +90,14 @@ class Configuration:
         keys = dict(self._look_up("experiments", name, f"experiments.{(heirs or [name])[-1]}"))
         parent = keys.pop("inherit", None)
         return keys if parent is None else {**self._resolve(parent, (*heirs, name)), **keys}
+
+    def _check_shown(self, key: str, cohort: str, experiment: str) -> None:
+        self._look_up("experiments", experiment, key)
+        if self._experiments[experiment]["cohort"] != cohort:
+            raise InputError(
+                f"configuration: {key}: experiment {experiment} is of cohort"
+                f" {self._experiments[experiment]['cohort']}"
+            )
 
     def _look_up(self, table: str, name: str, key: str) -> dict:
         known = self._config[table]

@@ -1,0 +1,171 @@
+"""Where the simulated tissue lies, what it is made of, and where the array's spots fall on it."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
+from scipy.special import ndtr
+
+# Pixels between neighbouring spots, which are 200 µm apart: 1.33 µm a pixel.
+PITCH = 150
+# Pixels of a cell of the grid on which the fields are held.
+CELL = 10
+ARRAY_SIDE = 16
+SPOTS_UNDER_TISSUE = 144
+MOST_OFF_IMAGE = 3
+# Regions extend over a few spots; tumour varies within them from one spot to the next.
+FIELD_SCALE, NEST_SCALE = 1.2 * PITCH / CELL, 0.5 * PITCH / CELL
+# A spot is 100 µm wide; a pathologist outlines regions of a few spots.
+SPOT, OUTLINED = 0.5 * PITCH, 3 * PITCH
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """A section's content, on a grid of cells of `CELL` pixels; arrays are (rows, columns).
+
+    Attributes:
+        shape: height and width of the image in pixels.
+        inside_edge: pixels from the tissue's edge, positive inside.
+        tumour, stroma, fat: shares of the area; they sum to 1.
+        immune: lymphocytes, 0 (none) to 1 (packed), whatever tissue they lie in.
+        depth: a smooth field of mean 0 and s.d. 1 that nothing in the image depends on.
+    """
+
+    shape: tuple[int, int]
+    inside_edge: np.ndarray
+    tumour: np.ndarray
+    stroma: np.ndarray
+    fat: np.ndarray
+    immune: np.ndarray
+    depth: np.ndarray
+
+
+def stream(seed: int, *names: str) -> np.random.Generator:
+    """Random numbers of their own for what `names` name, whatever else is drawn before or after."""
+    digest = hashlib.sha256("\0".join(names).encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest)])
+
+
+def smooth_field(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> np.ndarray:
+    """Gaussian random field (float32), mean 0, s.d. 1; `scale` is the kernel's s.d. in cells."""
+    field = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), scale, truncate=3)
+    return (field - field.mean()) / field.std()
+
+
+def simulate_tissue(
+    seed: int, patient: str, section: str, *, all_tumour: bool
+) -> tuple[Tissue, pd.DataFrame]:
+    """Draw a section's tissue and its array.
+
+    Args:
+        seed: of the cohort.
+        patient: patients differ in how much tumour and immune infiltrate their sections have.
+        section: the section's id.
+        all_tumour: draw so much tumour that every spot is labelled as such.
+
+    Returns:
+        The tissue, and a table of the array's spots, indexed by `XxY`: array_x, array_y; x, y
+        (pixels, float); under_tissue; tumour, stroma, fat, immune, depth (means over the spot);
+        tumour_around (the mean over 3 × 3 spots).
+
+    Source: ours.
+    """
+    rng = stream(seed, "tissue", section)
+    spots = _array(rng)
+    reach = _reach(rng)
+    inside = reach(spots["x"].to_numpy(), spots["y"].to_numpy())
+    spots["under_tissue"] = inside >= np.partition(inside, -SPOTS_UNDER_TISSUE)[-SPOTS_UNDER_TISSUE]
+    edge = inside[spots["under_tissue"]].min() - 0.4 * PITCH
+
+    left, top, width, height = _frame(rng, spots[spots["under_tissue"]])
+    rows, columns = np.mgrid[: -(-height // CELL), : -(-width // CELL)] * CELL + CELL / 2
+    inside_edge = (reach(columns + left, rows + top) - edge).astype(np.float32)
+    spots["x"] -= left
+    spots["y"] -= top
+
+    fields = _composition(rng, stream(seed, "composition", patient), rows.shape, all_tumour)
+    tissue = Tissue((height, width), inside_edge, **fields)
+    for name, field in fields.items():
+        spots[name] = _square_mean(field, spots, SPOT)
+    spots["tumour_around"] = _square_mean(tissue.tumour, spots, OUTLINED)
+    return tissue, spots
+
+
+def _array(rng: np.random.Generator) -> pd.DataFrame:
+    """The array's spots around (0, 0), turned by up to a degree as it is on a real slide."""
+    x, y = np.meshgrid(np.arange(ARRAY_SIDE), np.arange(ARRAY_SIDE))
+    x, y = x.ravel(), y.ravel()
+    centred = [(axis - (ARRAY_SIDE - 1) / 2) * PITCH for axis in (x, y)]
+    angle = np.deg2rad(rng.uniform(-1, 1))
+    first_x, first_y = rng.integers(2, 12, size=2)
+    table = pd.DataFrame(
+        {
+            "array_x": x + first_x,
+            "array_y": y + first_y,
+            "x": centred[0] * np.cos(angle) - centred[1] * np.sin(angle),
+            "y": centred[0] * np.sin(angle) + centred[1] * np.cos(angle),
+        }
+    )
+    table.index = [f"{x}x{y}" for x, y in zip(table["array_x"], table["array_y"], strict=True)]
+    return table
+
+
+def _reach(rng: np.random.Generator) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The tissue's outline, as a function from points x, y to pixels inside it, all in pixels."""
+    waves = np.arange(2, 7)
+    sizes = rng.normal(0, 0.05, waves.size) / np.sqrt(waves / 2)
+    phases = rng.uniform(0, 2 * np.pi, waves.size)
+
+    def inside(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        angle = np.arctan2(y, x)[..., None]
+        radius = 6.2 * PITCH * (1 + (sizes * np.cos(waves * angle + phases)).sum(axis=-1))
+        return radius - (np.abs(x) ** 3 + np.abs(y) ** 3) ** (1 / 3)
+
+    return inside
+
+
+def _frame(rng: np.random.Generator, covered: pd.DataFrame) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the image around the spots under tissue, in pixels.
+
+    The left side is cut so close that a few spots lie off the image or too near its edge.
+    """
+    off_image = rng.integers(MOST_OFF_IMAGE + 1)
+    left = round(covered["x"].sort_values().iloc[off_image] - rng.uniform(0.02, 0.35) * PITCH)
+    margins = rng.uniform(0.7, 0.9, size=3) * PITCH
+    top = round(covered["y"].min() - margins[0])
+    width = round(covered["x"].max() + margins[1]) - left
+    height = round(covered["y"].max() + margins[2]) - top
+    return left, top, width, height
+
+
+def _composition(
+    rng: np.random.Generator,
+    patient: np.random.Generator,
+    shape: tuple[int, int],
+    all_tumour: bool,
+) -> dict[str, np.ndarray]:
+    more_tumour, more_immune = patient.normal(0, 0.3, size=2)
+    tumour, fat, immune, depth = (smooth_field(rng, shape, FIELD_SCALE) for _ in range(4))
+    tumour = 0.8 * tumour + 0.6 * smooth_field(rng, shape, NEST_SCALE)
+    fat = ndtr((fat - 1.4) / 0.5)
+    tumour = ndtr(1.2 * tumour + more_tumour)
+    if all_tumour:
+        fat = 0.2 * fat
+        tumour = 0.55 + 0.45 * tumour
+    return {
+        "tumour": (1 - fat) * tumour,
+        "stroma": (1 - fat) * (1 - tumour),
+        "fat": fat,
+        "immune": (1 - fat) * ndtr(1.2 * immune - 0.6 + more_immune),
+        "depth": depth,
+    }
+
+
+def _square_mean(field: np.ndarray, spots: pd.DataFrame, side: float) -> np.ndarray:
+    """Mean of a field of cells over a square of `side` pixels around each spot."""
+    places = [spots["y"] / CELL - 0.5, spots["x"] / CELL - 0.5]
+    means = uniform_filter(field, round(side / CELL))
+    return map_coordinates(means, places, order=1, mode="nearest")

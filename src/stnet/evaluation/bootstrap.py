@@ -1,0 +1,53 @@
+"""Bootstrap intervals with the patient as the unit."""
+
+import numpy as np
+
+from stnet.evaluation.averages import median
+
+# Statistical analysis: "1,000 bootstrap samples and correspond to intervals of 95%".
+SAMPLES = 1000
+PERCENTILES = (2.5, 97.5)
+SEED = 0
+# Values held at once while resampling medians.
+BATCH_VALUES = 4_000_000
+
+
+def patient_draws(n_patients: int) -> np.ndarray:
+    """Indices of the patients in each resample, (samples, patients), drawn with replacement.
+
+    The same for every statistic of as many patients.
+    """
+    return np.random.default_rng(SEED).integers(n_patients, size=(SAMPLES, n_patients))
+
+
+def resampled_medians(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Median over patients of (patients, genes) in every resample: (samples, genes).
+
+    Missing values are left out; a gene without any value in a resample is NaN there.
+    """
+    medians = np.empty((len(draws), values.shape[1]))
+    batch = max(1, BATCH_VALUES // max(1, values.size))
+    for start in range(0, len(draws), batch):
+        medians[start : start + batch] = median(values[draws[start : start + batch]], axis=1)
+    return medians
+
+
+def resampled_means(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Mean over patients of (patients, genes) in every resample: (samples, genes)."""
+    times_drawn = np.zeros((len(draws), len(values)))
+    np.add.at(times_drawn, (np.arange(len(draws))[:, None], draws), 1)
+    finite = np.isfinite(values)
+    n = times_drawn @ finite
+    total = times_drawn @ np.where(finite, values, 0.0)
+    return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
+
+
+def interval(resampled: np.ndarray) -> np.ndarray:
+    """Percentile interval over the first axis: (2, …), resamples without a value left out.
+
+    NaN where no resample has a value.
+    """
+    bounds = np.full((2, *resampled.shape[1:]), np.nan)
+    some = np.isfinite(resampled).any(axis=0)
+    bounds[:, some] = np.nanpercentile(resampled[:, some], PERCENTILES, axis=0)
+    return bounds

@@ -1,0 +1,85 @@
+"""From the statistics of each patient to those of each gene."""
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from stnet.evaluation.averages import mean, median
+from stnet.evaluation.bootstrap import interval, patient_draws, resampled_medians
+from stnet.evaluation.consistency import (
+    benjamini_hochberg,
+    binomial_p,
+    choose_rule,
+    fisher_t,
+    holm,
+    wilson,
+)
+from stnet.evaluation.tables import by_patient
+
+# Medians over patients in the gene table, and the column of the patient table each is of.
+MEDIANS = {
+    "median_pearson": "pearson",
+    "median_pearson_smooth": "pearson_smooth",
+    "median_spearman": "spearman",
+    "median_partial": "partial",
+    "median_depth": "depth",
+}
+WITH_INTERVAL = ["median_pearson", "median_pearson_smooth"]
+COLUMNS = [
+    *["gene", "symbol", "n_patients", "n_consistent", "p", "p_holm"],
+    *["median_pearson", "median_pearson_smooth", "median_spearman", "mean_auroc", "rmse"],
+    *["p_bh", "t", "p_t", "p_t_bh", "consistent", "n_consistent_smooth"],
+    *["wilson_low", "wilson_high", "median_partial", "median_depth"],
+    *[f"{name}_{end}" for name in WITH_INTERVAL for end in ("low", "high")],
+]
+
+
+def gene_performance(
+    patients: pd.DataFrame, symbols: pd.Series, excused: Collection[str] = ()
+) -> pd.DataFrame:
+    """A row a gene from the table of patients; `symbols` names the genes, in the rows' order.
+
+    A patient counts in `n_patients` where the gene has a prediction in at least one of its spots.
+    An undefined r counts as not consistent, and medians and means leave it out; patients in
+    `excused` without an r in any gene count as consistent in every gene. `rmse` is over all spots.
+    The intervals are 95% with the patient as unit, of medians by bootstrap and of the number of
+    consistent patients by Wilson; they need two patients.
+    """
+    patients = patients[patients["n_spots"] > 0]
+    names = symbols.index.astype(str).tolist()
+    values = {column: by_patient(patients, column, names) for column in MEDIANS.values()}
+    n_spots = np.nan_to_num(by_patient(patients, "n_spots", names))
+    evaluated = n_spots > 0
+    pardoned = np.isin(patients["patient"].unique(), list(excused))
+    pardoned &= np.isnan(values["pearson"]).all(axis=1)
+    pardoned = pardoned[:, None] & evaluated
+    n_patients = evaluated.sum(axis=0)
+    n_consistent = ((values["pearson"] > 0) | pardoned).sum(axis=0)
+    squared = np.square(by_patient(patients, "rmse", names))
+
+    table = pd.DataFrame({"gene": names, "symbol": symbols.to_numpy()})
+    table["n_patients"] = n_patients
+    table["n_consistent"] = n_consistent
+    table["n_consistent_smooth"] = ((values["pearson_smooth"] > 0) | pardoned).sum(axis=0)
+    table["wilson_low"], table["wilson_high"] = wilson(n_consistent, n_patients)
+    for name, column in MEDIANS.items():
+        table[name] = median(values[column], axis=0) if len(evaluated) else np.nan
+    for name in WITH_INTERVAL:
+        bounds = np.full((2, len(names)), np.nan)
+        if n_patients.max(initial=0) > 1:
+            draws = patient_draws(len(evaluated))
+            bounds = interval(resampled_medians(values[MEDIANS[name]], draws))
+            bounds[:, n_patients < 2] = np.nan
+        table[f"{name}_low"], table[f"{name}_high"] = bounds
+    table["mean_auroc"] = mean(by_patient(patients, "auroc", names), axis=0)
+    with np.errstate(invalid="ignore"):
+        table["rmse"] = np.sqrt(np.nansum(squared * n_spots, axis=0) / n_spots.sum(axis=0))
+    table["p"] = binomial_p(n_consistent, n_patients)
+    table["p_holm"] = holm(table["p"])
+    table["p_bh"] = benjamini_hochberg(table["p"])
+    table["t"], table["p_t"] = fisher_t(values["pearson"])
+    table["p_t_bh"] = benjamini_hochberg(table["p_t"])
+    rule = choose_rule(n_patients.max(initial=0), len(names))
+    table["consistent"] = table[rule.column] <= rule.level
+    return table[COLUMNS]

@@ -1,0 +1,81 @@
+"""The tables of performance of an experiment: per patient, section and gene, and their summary."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.evaluation.correlation import STATISTICS, statistics
+from stnet.evaluation.genes import gene_performance
+from stnet.evaluation.spots import (
+    of_stratum,
+    read_predictions,
+    single_class_patients,
+    smooth_observed,
+)
+from stnet.evaluation.summary import summarise
+from stnet.evaluation.tables import write_table
+
+
+def evaluate(
+    predictions: Sequence[str | Path],
+    patient_table: str | Path,
+    section_table: str | Path,
+    gene_table: str | Path,
+    summary_table: str | Path,
+    *,
+    stratum: str,
+    grids: Mapping[str, str],
+    smoothing: str,
+    lenient: bool,
+) -> None:
+    """Write the four tables of an experiment's held-out predictions, over the spots of a stratum.
+
+    `predictions` are the files of all held-out groups, `grids` and `smoothing` say how the
+    measurement is smoothed (`smooth_observed`). The consistency count uses r over all of a
+    patient's spots, its sections pooled, as the released code does; the Methods say "for each gene
+    and slide", which is the section table. With `lenient` a patient of a single label class
+    counts as consistent in every gene, as the paper evaluates its label baseline; within a label
+    stratum every patient is one, so there it has no effect. A stratum without spots gives tables
+    without patients, and says so.
+    """
+    everything = read_predictions(predictions)
+    everything.layers["smooth"] = smooth_observed(everything, grids, smoothing)
+    spots = of_stratum(everything, stratum)
+    if not spots.n_obs:
+        print(f"no spot is labelled {stratum}: nothing to evaluate", file=sys.stderr)
+    patients = performance_by(spots, "patient")
+    sections = performance_by(spots, "section")
+    of_section = spots.obs.drop_duplicates("section").set_index("section")["patient"].astype(str)
+    sections.insert(2, "patient", sections["section"].map(of_section))
+    excused = single_class_patients(spots) if lenient and stratum == "all" else []
+    genes = gene_performance(patients, everything.var["symbol"], excused)
+    write_table(patients, patient_table)
+    write_table(sections, section_table)
+    write_table(genes, gene_table)
+    write_table(summarise(genes, patients, sections), summary_table)
+
+
+def performance_by(spots: ad.AnnData, unit: str) -> pd.DataFrame:
+    """Statistics of every gene in every patient or section (`unit`), a row each.
+
+    Columns: gene, the unit, n_spots and those of `statistics`. Genes that are no target of any of
+    the unit's spots have no row.
+    """
+    ids = spots.obs[unit].astype(str).to_numpy()
+    ln_total = np.log(spots.obs["total_counts"].to_numpy(dtype=float))
+    predicted, observed, smooth = spots.X, spots.layers["observed"], spots.layers["smooth"]
+    parts = []
+    for name in pd.unique(ids):
+        rows = ids == name
+        is_target = np.isfinite(observed[rows]).any(axis=0)
+        found = statistics(predicted[rows], observed[rows], smooth[rows], ln_total[rows])
+        part = pd.DataFrame({"gene": spots.var_names, unit: name, **found})[is_target]
+        parts.append(part)
+    columns = ["gene", unit, "n_spots", *STATISTICS]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True)[columns]

@@ -1,0 +1,75 @@
+"""The held-out spots of an experiment, put together from its held-out groups."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.core.errors import InputError
+from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
+
+STRATA = ["all", "tumour", "normal"]
+
+
+def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
+    """Read the `predictions.h5ad` of all held-out groups as one.
+
+    X is the prediction and `layers["observed"]` the measurement, both (spots, genes) in target
+    units; `uns["targets"]` has their transform and universe. A gene that is no target of a group
+    is missing there in both, as it can be when genes are chosen on the training part. Raises
+    InputError where groups share a spot or their targets differ in transform or universe.
+    """
+    groups = [ad.read_h5ad(path) for path in paths]
+    units = [
+        {key: group.uns["provenance"][key] for key in ("transform", "universe")} for group in groups
+    ]
+    for path, unit in zip(paths, units, strict=True):
+        if unit != units[0]:
+            raise InputError(
+                f"{path}: targets are {unit['transform']} over {unit['universe']} genes, those of "
+                f"{paths[0]} {units[0]['transform']} over {units[0]['universe']}; "
+                "predict all groups from the same targets"
+            )
+    names = groups[0].obs_names.append([group.obs_names for group in groups[1:]])
+    if not names.is_unique:
+        spot = names[names.duplicated()][0]
+        raise InputError(f"spot {spot} is held out in two groups; remove the stale predictions")
+    spots = ad.concat(groups, join="outer", fill_value=np.nan)
+    genes = pd.concat([group.var for group in groups])
+    spots.var = genes[~genes.index.duplicated()].loc[spots.var_names]
+    spots.uns["targets"] = units[0]
+    return spots
+
+
+def smooth_observed(spots: ad.AnnData, grids: Mapping[str, str], smoothing: str) -> np.ndarray:
+    """The smoothed measurement of `read_predictions`, (spots, genes) in target units.
+
+    `smoothing` says what is averaged: `values` (y) or `counts`. All spots of a section count as
+    neighbours, so this comes before a stratum is taken. `grids` maps sections to grids.
+    """
+    neighbours = neighbourhoods(spots.obs, grids)
+    observed = spots.layers["observed"]
+    if smoothing == "values":
+        return smooth(observed, neighbours)
+    if smoothing == "counts":
+        totals = spots.obs["total_counts"].to_numpy()
+        units = spots.uns["targets"]
+        return smooth_counts(observed, totals, neighbours, units["universe"], units["transform"])
+    raise InputError(f"experiments.*.smoothing: {smoothing!r} is not values or counts")
+
+
+def of_stratum(spots: ad.AnnData, stratum: str) -> ad.AnnData:
+    """The spots of a stratum: `all`, or those whose label is `tumour` or `normal`."""
+    if stratum not in STRATA:
+        raise InputError(f"stratum: {stratum!r} is not one of {', '.join(STRATA)}")
+    if stratum == "all":
+        return spots
+    return spots[(spots.obs["label"] == stratum).to_numpy()]
+
+
+def single_class_patients(spots: ad.AnnData) -> list[str]:
+    """Patients whose labelled spots are all of one class."""
+    classes = spots.obs["label"].groupby(spots.obs["patient"].astype(str)).nunique()
+    return classes.index[classes == 1].tolist()

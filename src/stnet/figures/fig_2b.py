@@ -1,0 +1,59 @@
+"""Fig. 2b: the number of patients in whom each gene is predicted with a positive correlation."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stnet.evaluation.tables import read_table
+from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save
+
+COLOURS = (BLUE, ORANGE)
+TRUTHS = {"n_consistent": "Measured", "n_consistent_smooth": "Measured, smoothed"}
+
+
+def draw(
+    gene_performance: Mapping[str, str | Path], null: str | Path, figures: Iterable[str | Path]
+) -> None:
+    """Draw the gene performance of experiments, by the name to show for each, into files.
+
+    `null` is the table of null curves of the first experiment.
+    """
+    tables = {name: read_table(path) for name, path in gene_performance.items()}
+    save(consistent_patients(tables, read_table(null)), figures)
+
+
+def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFrame) -> Figure:
+    """Curves of the gene performance of experiments by name, genes sorted, for both truths.
+
+    The text of the paper says smoothed measurements, the caption does not: so one panel each. The
+    null curves are those of `stnet.evaluation.null`; the permutations are of the measurements as
+    they are, so the second panel has only the binomial one.
+    """
+    figure = new_figure(PAGE_MM, 75)
+    panels = figure.subplots(1, 2, sharey=True)
+    for axis, (column, title) in zip(panels, TRUTHS.items(), strict=True):
+        for colour, (name, genes) in zip(COLOURS, performance.items(), strict=False):
+            label = f"{name} ({genes['consistent'].sum()} consistent genes)"
+            counts = np.sort(genes[column].to_numpy())[::-1]
+            axis.stairs(counts, baseline=None, color=colour, linewidth=1.2, label=label)
+        axis.stairs(
+            null["binomial"], baseline=None, color=GREY, linestyle="--", label="binomial null"
+        )
+        axis.set_title(title)
+        axis.set_xlabel("Genes, sorted")
+    band = {"color": GREY, "alpha": 0.25, "linewidth": 0, "fill": True}
+    low, high = null["permuted_low"], null["permuted_high"]
+    panels[0].stairs(high, baseline=low, label="permuted null, 95%", **band)
+    main = next(iter(performance.values()))
+    n_patients = int(main["n_patients"].max())
+    panels[0].set_xlim(0, len(main))
+    panels[1].set_xlim(0, len(main))
+    panels[0].set_ylim(0, n_patients * 1.04)
+    panels[0].yaxis.get_major_locator().set_params(integer=True)
+    panels[0].set_ylabel(f"Patients with r > 0 (of {n_patients})")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
+    return figure

@@ -1,0 +1,62 @@
+"""What all figures share: sizes that print, colours that everyone can tell apart, saving."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stnet.core.atomic import atomic_path
+
+# Widths of one and two columns of the journal.
+COLUMN_MM, PAGE_MM = 89, 183
+
+# Okabe and Ito's palette, told apart by colour-blind readers.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#808080"
+EXPRESSION_MAP = "viridis"
+LABEL_COLOURS = {"tumour": VERMILLION, "normal": SKY}
+
+EXPRESSION_UNITS = {
+    "log_fraction": "ln((1 + c) / (G + Σc))",
+    "log_cp10k": "ln(1 + 10⁴ c / Σc)",
+}
+
+matplotlib.rcParams.update(
+    {
+        "font.size": 7,
+        "axes.labelsize": 7,
+        "axes.titlesize": 8,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "legend.fontsize": 7,
+        "legend.frameon": False,
+        "lines.linewidth": 1.0,
+        # Text stays text in the PDF, so that a journal can set it.
+        "pdf.fonttype": 42,
+    }
+)
+
+
+def new_figure(width_mm: float, height_mm: float) -> Figure:
+    """Empty figure of a printed size, laid out so that nothing overlaps."""
+    return Figure(figsize=(width_mm / 25.4, height_mm / 25.4), layout="constrained")
+
+
+def whole_thousands(axis: Axes, which: str) -> None:
+    """Write the numbers of the `x` or `y` axis as 1,000."""
+    getattr(axis, f"{which}axis").set_major_formatter("{x:,.0f}")
+
+
+def save(figure: Figure, paths: Iterable[str | Path]) -> None:
+    """Write the figure at its printed size (PNG at 300 dpi), byte-identical for the same data."""
+    undated = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}
+    for path in map(Path, paths):
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=300, metadata=undated[path.suffix])

@@ -1,0 +1,39 @@
+"""Supp. Fig. 1a: counts of the target genes before and after normalisation and logarithm."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+from matplotlib.figure import Figure
+
+from stnet.expression.targets import invert
+from stnet.figures.style import BLUE, EXPRESSION_UNITS, PAGE_MM, new_figure, save, whole_thousands
+
+BINS = 60
+
+
+def draw(targets: str | Path, figures: Iterable[str | Path]) -> None:
+    """Draw a targets file into files; the counts are computed back from the targets."""
+    table = ad.read_h5ad(targets)
+    kind, universe = table.uns["targets"]["transform"], int(table.uns["targets"]["universe"])
+    counts = np.rint(invert(table.X, table.obs["total_counts"].to_numpy(), universe, kind))
+    save(before_and_after(counts, table.X, EXPRESSION_UNITS[kind]), figures)
+
+
+def before_and_after(counts: np.ndarray, values: np.ndarray, unit: str) -> Figure:
+    """Histograms of counts and of `values` in `unit`, both (spots, genes), pooled over both."""
+    figure = new_figure(PAGE_MM, 60)
+    before, after = figure.subplots(1, 2)
+    before.hist(counts.ravel(), bins=BINS, color=BLUE)
+    before.set_yscale("log")
+    before.set_xlabel("Counts of a gene in a spot, c")
+    before.set_ylabel("Spots × genes (log scale)")
+    before.set_title("Before")
+    whole_thousands(before, "x")
+    after.hist(values.ravel(), bins=BINS, color=BLUE)
+    after.set_xlabel(f"Normalised log expression, {unit}")
+    after.set_ylabel("Spots × genes")
+    after.set_title("After normalisation and logarithm")
+    whole_thousands(after, "y")
+    return figure

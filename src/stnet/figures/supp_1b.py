@@ -1,0 +1,46 @@
+"""Supp. Fig. 1b: mean expression of all genes, the predicted ones marked."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stnet.evaluation.tables import read_table
+from stnet.figures.style import COLUMN_MM, GREY, VERMILLION, new_figure, save, whole_thousands
+
+
+def draw(genes: str | Path, targets: str | Path, figures: Iterable[str | Path]) -> None:
+    """Draw the dataset's `genes.tsv.gz`, with the genes of a targets file marked, into files."""
+    table = read_table(genes)
+    chosen = ad.read_h5ad(targets, backed="r").var_names
+    save(mean_expression(table["mean_count"], table["gene"].isin(chosen)), figures)
+
+
+def mean_expression(mean_count: pd.Series, is_target: pd.Series) -> Figure:
+    """Mean counts per spot by rank, on logarithmic axes; genes never counted have no place."""
+    counted = (mean_count > 0).to_numpy()
+    order = np.argsort(-mean_count.to_numpy()[counted], kind="stable")
+    means = mean_count.to_numpy()[counted][order]
+    marked = is_target.to_numpy()[counted][order]
+    ranks = np.arange(1, len(means) + 1)
+    figure = new_figure(COLUMN_MM, 60)
+    axis = figure.add_subplot()
+    for chosen, colour, name in ((~marked, GREY, "other"), (marked, VERMILLION, "target")):
+        axis.scatter(
+            *(ranks[chosen], means[chosen]),
+            s=4,
+            color=colour,
+            linewidths=0,
+            rasterized=True,
+            label=f"{chosen.sum():,} {name} genes",
+        )
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.legend(loc="lower left", markerscale=2, handletextpad=0.2)
+    axis.set_xlabel("Gene, ranked by mean expression")
+    axis.set_ylabel("Mean counts per spot")
+    whole_thousands(axis, "x")
+    return figure

@@ -1,0 +1,141 @@
+"""Which result answers which claim of the paper: one line a claim, and nothing is computed."""
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import pandas as pd
+
+TOP = 5
+
+
+class Finding(NamedTuple):
+    """A reproduced value: a number, or names joined by commas; NaN where the run has none.
+
+    The interval is NaN where there is none; `unit` is what it was resampled over. `rule` says how
+    the value was made.
+    """
+
+    value: float | str
+    ci_low: float = float("nan")
+    ci_high: float = float("nan")
+    unit: str = ""
+    rule: str = ""
+
+
+class Answer(NamedTuple):
+    """The tables that answer a claim, by their names in `answer`, and how to look it up in them.
+
+    `find` takes the claim's id and the tables. `rule` holds unless the finding brings its own.
+    """
+
+    tables: tuple[str, ...]
+    find: Callable[..., Finding]
+    rule: str
+
+
+def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
+    """What the results say on a claim; None if no stage of this run answers it.
+
+    `tables` are read results by name: `dataset` is the dataset's summary; `summary`, `genes` and
+    `patients` are the performance of the main experiment; `label_summary` is that of the label
+    baseline and `against_label` the comparison with it.
+    """
+    for pattern, entry in ANSWERS.items():
+        if fnmatchcase(claim, pattern) and all(name in tables for name in entry.tables):
+            found = entry.find(claim, *(tables[name] for name in entry.tables))
+            return found if found.rule else found._replace(rule=entry.rule)
+    return None
+
+
+def _quantity(name: str, reason: str | None = None) -> Callable[..., Finding]:
+    """Row of a table `quantity value`; `{}` in the name is the last part of the claim's id."""
+
+    def find(claim: str, table: pd.DataFrame) -> Finding:
+        rows = table.set_index("quantity")
+        row = rows.loc[name.format(claim.rsplit(".", 1)[-1])]
+        return Finding(
+            float(row["value"]),
+            row.get("ci_low", float("nan")),
+            row.get("ci_high", float("nan")),
+            "" if pd.isna(row.get("unit")) else row["unit"],
+            rows.loc[reason, "value"] if reason else "",
+        )
+
+    return find
+
+
+def _of_gene(column: str, low: str, high: str) -> Callable[..., Finding]:
+    """Value and interval in the row of the gene whose symbol is the middle part of the id."""
+
+    def find(claim: str, genes: pd.DataFrame) -> Finding:
+        symbol = claim.split(".")[1]
+        rows = genes[genes["symbol"] == symbol]
+        if rows.empty:
+            return Finding(float("nan"), rule=f"{symbol} is not among the target genes")
+        row = rows.iloc[0]
+        return Finding(row[column], row[low], row[high], "" if pd.isna(row[low]) else "patients")
+
+    return find
+
+
+def _of_ranked_patient(claim: str, genes: pd.DataFrame, patients: pd.DataFrame) -> Finding:
+    symbol, rank = claim.split(".")[1], int(claim.rsplit("rank", 1)[1])
+    ids = genes.loc[genes["symbol"] == symbol, "gene"]
+    ranked = patients[patients["gene"].isin(ids)].nlargest(rank, "pearson")
+    if len(ranked) < rank:
+        return Finding(float("nan"), rule=f"no {rank} patients with a defined r of {symbol}")
+    return Finding(ranked["pearson"].iloc[-1], rule=f"patient {ranked['patient'].iloc[-1]}")
+
+
+def _top_genes(claim: str, genes: pd.DataFrame) -> Finding:
+    top = genes.nlargest(TOP, "median_pearson")
+    return Finding(",".join(top["symbol"].fillna(top["gene"])))
+
+
+def _genes_ahead(claim: str, comparison: pd.DataFrame) -> Finding:
+    return Finding(int(comparison["ahead"].sum()))
+
+
+def _smoothing_gain(claim: str, summary: pd.DataFrame) -> Finding:
+    value = summary.set_index("quantity")["value"]
+    return Finding(float(value["median_pearson_smooth"]) - float(value["median_pearson"]))
+
+
+MEDIAN = "median over patients of r, a patient's sections pooled"
+ANSWERS: dict[str, Answer] = {
+    "cohort.genes": Answer(("dataset",), _quantity("genes"), "union of the sections' genes"),
+    "cohort.*": Answer(("dataset",), _quantity("{}"), "over the spots used"),
+    "target.genes": Answer(("summary",), _quantity("n_genes"), "genes predicted"),
+    "stnet.rmse": Answer(("summary",), _quantity("rmse"), "over all held-out spots and genes"),
+    "stnet.consistent_genes": Answer(
+        ("summary",), _quantity("consistent_genes", "consistency_reason"), ""
+    ),
+    "stnet.fdr": Answer(("summary",), _quantity("fdr", "consistency_reason"), ""),
+    "stnet.top_genes": Answer(("genes",), _top_genes, f"highest {MEDIAN}"),
+    "stnet.*.consistent": Answer(
+        ("genes",),
+        _of_gene("n_consistent", "wilson_low", "wilson_high"),
+        "patients with r > 0; Wilson's interval",
+    ),
+    "stnet.*.median_r": Answer(
+        ("genes",),
+        _of_gene("median_pearson", "median_pearson_low", "median_pearson_high"),
+        MEDIAN,
+    ),
+    "stnet.*.median_r_smooth": Answer(
+        ("genes",),
+        _of_gene(
+            "median_pearson_smooth", "median_pearson_smooth_low", "median_pearson_smooth_high"
+        ),
+        f"{MEDIAN}, smoothed measurements",
+    ),
+    "stnet.*.r_patient_rank*": Answer(("genes", "patients"), _of_ranked_patient, ""),
+    "label.consistent_genes": Answer(
+        ("label_summary",), _quantity("consistent_genes", "consistency_reason"), ""
+    ),
+    "label.beaten": Answer(("against_label",), _genes_ahead, f"higher {MEDIAN}"),
+    "smooth.better": Answer(
+        ("summary",), _smoothing_gain, "median r over genes, smoothed less raw measurements"
+    ),
+}

@@ -1,0 +1,13 @@
+"""The one end-to-end run, which the tests of the workflow share."""
+
+import pytest
+from workflow import DEMO, copy_project, snakemake
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The finished demo with its report. Not to be changed: copy it."""
+    folder = copy_project(tmp_path_factory.mktemp("demo") / "project")
+    snakemake(folder, *DEMO)
+    snakemake(folder, *DEMO, "--report", "results/demo/report.html")
+    return folder

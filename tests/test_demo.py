@@ -1,0 +1,140 @@
+"""The demo, end to end: what it makes, what it finds, and what it does when asked again."""
+
+import gzip
+
+import anndata as ad
+import pandas as pd
+import pytest
+from workflow import DEMO, copy_project, copy_run, planned, snakemake
+
+MAIN, LABEL = "densenet-small", "demo-label"
+JOBS = {
+    "simulate_cohort": 1,
+    "simulate_section": 9,
+    "section": 9,
+    "thumbnail": 9,
+    "patches": 9,
+    "view_index": 1,
+    "targets": 1,
+    "train": 8,
+    "predict": 8,
+    "predict_label": 8,
+}
+
+
+def read(folder, name):
+    return pd.read_csv(folder / "results/demo" / name, sep="\t")
+
+
+def test_jobs_are_few(tmp_path):
+    jobs = planned(copy_project(tmp_path / "project"))
+    assert {rule: jobs[rule] for rule in JOBS} == JOBS
+    assert sum(jobs.values()) <= 130
+    assert jobs["train"] + jobs["predict"] <= 35
+
+
+def test_planted_genes_are_found_and_others_are_not(demo):
+    genes = read(demo, f"tables/{MAIN}/all/gene_performance.tsv").set_index("gene")
+    truth = pd.read_csv(demo / "resources/demo/truth.tsv", sep="\t").set_index("gene")
+    planted = truth["planted"].reindex(genes.index).astype(bool)
+    assert (planted.sum(), (~planted).sum()) == (20, 40)
+    found, other = genes.loc[planted, "median_pearson"], genes.loc[~planted, "median_pearson"]
+    # AUROC as the chance that a planted gene stands above another, ties half.
+    ahead = [(f > o) + 0.5 * (f == o) for f in found for o in other]
+    auroc = sum(ahead) / len(ahead)
+    assert auroc >= 0.9
+    assert abs(other.median()) < 0.1
+    control = read(demo, f"tables/{MAIN}/all/control.tsv").set_index("quantity")["value"]
+    assert control["auroc"] == pytest.approx(auroc, abs=1e-6)
+
+
+def test_every_spot_is_predicted_by_a_model_that_never_saw_its_patient(demo):
+    folder = demo / "results/demo/experiments" / MAIN
+    spots = []
+    for path in sorted(folder.glob("*/predictions.h5ad")):
+        predictions = ad.read_h5ad(path)
+        assert set(predictions.obs["patient"]) == {path.parent.name}
+        card = pd.read_json(path.parent / "model.json", typ="series")
+        assert not set(card["training_sections"]) & set(predictions.obs["section"])
+        assert card["weights_sha256"] == predictions.uns["provenance"]["weights_sha256"]
+        spots += predictions.obs_names.tolist()
+    used = read(demo, "tables/dataset/sections.tsv")["used"]
+    assert (
+        len(spots)
+        == len(set(spots))
+        == ad.read_h5ad(demo / "results/demo/targets/top60/all.h5ad").n_obs
+    )
+    assert len(spots) in (used.sum(), used.sum() / 2)
+
+
+def test_epochs_are_chosen_by_inner_folds(demo):
+    for path in (demo / "results/demo/experiments" / MAIN).glob("*/epoch.json"):
+        epoch = pd.read_json(path, typ="series")
+        assert epoch["rule"] == "2 inner folds of patients"
+        assert epoch["epoch"] == min(range(4), key=epoch["inner_loss"].__getitem__) + 1
+        history = pd.read_csv(path.parent / "history.tsv", sep="\t")
+        assert (history["run"] == "final").sum() == epoch["epoch"]
+
+
+def test_ledger_has_every_claim_and_judges_none_by_another_cohort(demo):
+    ledger = read(demo, "ledger.tsv")
+    claims = pd.read_csv(demo / "resources/paper/claims.tsv", sep="\t")
+    assert ledger["id"].tolist() == claims["id"].tolist()
+    assert set(ledger["verdict"]) == {"other cohort", "not evaluated"}
+    answered = ledger.set_index("id")["reproduced"].dropna()
+    assert {"cohort.spots", "stnet.rmse", "stnet.consistent_genes", "label.beaten"} <= set(
+        answered.index
+    )
+
+
+def test_report_holds_the_ledger_and_the_figures(demo):
+    text = (demo / "results/demo/report.html").read_text()
+    for name in ("ledger", "fig_1b", "fig_2a", "fig_2b", "fig_2d", "1 Ledger"):
+        assert name in text
+
+
+def test_asked_again_it_does_nothing(demo):
+    assert planned(demo) == {}
+
+
+def test_outputs_are_kept_whole_and_nothing_is_left_over(demo):
+    left = [p for p in (demo / "results").rglob(".*") if p.name != ".gitkeep"]
+    assert left == []
+    assert all(p.stat().st_size for p in (demo / "results/demo/figures").iterdir())
+
+
+def test_deleted_views_are_made_again_without_retraining(demo, tmp_path):
+    project = copy_run(demo, tmp_path / "project")
+    view = project / "results/demo/views/128x2"
+    for path in view.iterdir():
+        path.unlink()
+    assert planned(project) == {}
+    snakemake(project, *DEMO, "--", "results/demo/views/128x2/index.tsv")
+    assert planned(project) == {}
+
+
+def test_truncated_counts_are_one_line_and_leave_nothing(demo, tmp_path):
+    project = copy_run(demo, tmp_path / "project")
+    counts = project / "resources/demo/BC90002_C1/counts.tsv.gz"
+    whole = counts.read_bytes()
+    counts.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(EOFError):
+        gzip.decompress(counts.read_bytes())
+    section = "results/demo/sections/BC90002_C1.h5ad"
+    done = snakemake(project, *DEMO, "--", section, check=False)
+    assert done.returncode
+    said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(set(said)) == 1
+    assert "BC90002_C1/counts.tsv.gz" in said[0]
+    assert "Traceback" not in done.stderr
+    assert not (project / section).exists()
+    assert not list((project / "results/demo/sections").glob(".*"))
+
+
+def test_wrong_configuration_is_one_line(tmp_path):
+    project = copy_project(tmp_path / "project")
+    (project / "mine.yaml").write_text("experiments: {densenet121: {epoch: 5}}\n")
+    done = snakemake(project, "-n", "--configfile", "mine.yaml", check=False)
+    assert done.returncode
+    assert "experiments.densenet121.epoch: unknown key; is it epochs?" in done.stderr
+    assert "Traceback" not in done.stderr

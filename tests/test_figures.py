@@ -1,0 +1,348 @@
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import EllipseCollection, PathCollection
+from matplotlib.figure import Figure
+from PIL import Image
+
+from stnet.core.errors import InputError
+from stnet.expression.predictions import write_predictions
+from stnet.expression.targets import transform
+from stnet.figures import fig_1b, fig_1cd, fig_2a, fig_2b, fig_2d, learning_curve, supp_1a, supp_1b
+from stnet.figures.style import COLUMN_MM, PAGE_MM, save
+
+UNIVERSE = 500
+
+
+def render(figure: Figure) -> Figure:
+    """Lay the figure out and draw it, so that what cannot be drawn fails here."""
+    figure.draw_without_rendering()
+    return figure
+
+
+def texts(figure: Figure) -> str:
+    return " | ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
+
+
+def section_table(n_patients: int, n_sections: int) -> pd.DataFrame:
+    rows = [
+        {"patient": f"BC{p:05d}", "section": f"BC{p:05d}_C{s}", "used": 100 + 10 * p + s}
+        for p in range(n_patients)
+        for s in range(n_sections)
+    ]
+    return pd.DataFrame(rows)
+
+
+# Saving
+
+
+def test_saved_at_its_printed_size_and_the_same_each_time(tmp_path):
+    figure = fig_1b.spots_per_section(section_table(2, 2))
+    first, second = ([tmp_path / f"{n}.png", tmp_path / f"{n}.pdf"] for n in "ab")
+    save(figure, first)
+    save(fig_1b.spots_per_section(section_table(2, 2)), second)
+    assert abs(Image.open(first[0]).width - COLUMN_MM / 25.4 * 300) <= 1
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    assert b"CreationDate" not in first[1].read_bytes()
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_nothing(tmp_path):
+    figure = fig_1b.spots_per_section(section_table(1, 1))
+    figure.axes[0].set_title("$\\unclosed{$")
+    with pytest.raises(ValueError, match="unclosed"):
+        save(figure, [tmp_path / "a.png"])
+    assert not list(tmp_path.iterdir())
+
+
+# Fig. 1 and Supp. Fig. 1
+
+
+@pytest.mark.parametrize(
+    ("n_patients", "n_sections", "width"),
+    [(1, 1, COLUMN_MM), (2, 1, COLUMN_MM), (8, 2, PAGE_MM), (23, 3, PAGE_MM)],
+)
+def test_fig_1b_has_a_bar_a_section_and_a_name_a_patient(n_patients, n_sections, width):
+    table = section_table(n_patients, n_sections)
+    figure = render(fig_1b.spots_per_section(table))
+    (axis,) = figure.axes
+    bars = sorted(axis.patches, key=lambda bar: bar.get_x())
+    assert [bar.get_height() for bar in bars] == table["used"].tolist()
+    assert [t.get_text() for t in axis.get_xticklabels()] == table["patient"].unique().tolist()
+    assert figure.get_size_inches()[0] * 25.4 == pytest.approx(width)
+
+
+def test_fig_1cd_counts_every_spot_and_names_the_median():
+    values = pd.Series([1, 2, 3, 4000, 5000])
+    figure = render(fig_1cd.distribution(values, "Total counts in a spot"))
+    assert sum(bar.get_height() for bar in figure.axes[0].patches) == 5
+    assert "median 3" in texts(figure)
+
+
+@pytest.mark.parametrize("kind", ["log_fraction", "log_cp10k"])
+def test_supp_1a_computes_the_counts_back_from_the_targets(tmp_path, monkeypatch, kind):
+    random = np.random.default_rng(0)
+    counts = random.negative_binomial(1, 0.05, size=(40, 6))
+    totals = counts.sum(axis=1) + random.integers(100, 900, size=40)
+    targets = ad.AnnData(
+        transform(counts, totals, UNIVERSE, kind).astype(np.float32),
+        obs=pd.DataFrame({"total_counts": totals}, index=[f"s:{i}x1" for i in range(40)]),
+        uns={"targets": {"transform": kind, "universe": UNIVERSE}},
+    )
+    targets.write_h5ad(tmp_path / "targets.h5ad")
+    seen = []
+    monkeypatch.setattr(
+        supp_1a, "before_and_after", lambda *values: seen.extend(values) or Figure()
+    )
+    supp_1a.draw(tmp_path / "targets.h5ad", [tmp_path / "a.png"])
+    assert np.array_equal(seen[0], counts)
+    assert np.array_equal(seen[1], targets.X)
+
+
+def test_supp_1a_shows_every_value_before_and_after():
+    counts = np.arange(60).reshape(10, 6)
+    figure = render(supp_1a.before_and_after(counts, -counts / 7, "unit"))
+    for axis in figure.axes:
+        assert sum(bar.get_height() for bar in axis.patches) == 60
+
+
+def test_supp_1b_marks_targets_and_leaves_out_genes_never_counted():
+    figure = render(
+        supp_1b.mean_expression(
+            pd.Series([5.0, 0.0, 2.0, 0.5]), pd.Series([True, False, True, False])
+        )
+    )
+    other, target = figure.axes[0].findobj(PathCollection)[:2]
+    assert target.get_offsets().tolist() == [[1, 5.0], [2, 2.0]]
+    assert other.get_offsets().tolist() == [[3, 0.5]]
+
+
+# Fig. 2a
+
+
+def performance(r_by_patient: dict[str, float], gene: str = "g1") -> pd.DataFrame:
+    return pd.DataFrame(
+        {"gene": gene, "patient": list(r_by_patient), "pearson": list(r_by_patient.values())}
+    )
+
+
+def test_fig_2a_takes_the_middle_of_the_ranking():
+    for n, ranks in [(23, [11, 12]), (4, [2, 3]), (2, [1, 2]), (1, [1])]:
+        ranking = fig_2a.rank_patients(
+            performance({f"P{i}": (i * 7 % n) / n for i in range(n)}), "g1"
+        )
+        chosen = fig_2a.choose_patients(ranking, [])
+        assert [ranking.index.get_loc(patient) + 1 for patient in chosen] == ranks
+
+
+def test_fig_2a_prefers_patients_with_r_and_knows_its_patients():
+    ranking = fig_2a.rank_patients(performance({"A": np.nan, "B": 0.1, "C": np.nan}), "g1")
+    assert fig_2a.choose_patients(ranking, []) == ["B"]
+    assert fig_2a.choose_patients(ranking, ["C"]) == ["C"]
+    undefined = fig_2a.rank_patients(performance({"A": np.nan, "B": np.nan, "C": np.nan}), "g1")
+    assert len(fig_2a.choose_patients(undefined, [])) == 2
+    with pytest.raises(InputError, match=r"report\.patients: D is not among .* B, A, C"):
+        fig_2a.choose_patients(ranking, ["D"])
+
+
+def test_fig_2a_takes_the_best_gene_where_the_wanted_one_is_no_target():
+    genes = pd.DataFrame(
+        {"gene": ["e1", "e2"], "symbol": ["FASN", None], "median_pearson": [0.1, 0.2]}
+    )
+    assert fig_2a.choose_gene(genes, "FASN")["gene"] == "e1"
+    assert fig_2a.choose_gene(genes, "e1")["gene"] == "e1"
+    assert fig_2a.choose_gene(genes, "GNAS")["gene"] == "e2"
+    assert fig_2a.choose_gene(genes, None)["gene"] == "e2"
+
+
+def test_fig_2a_takes_the_section_with_most_labels_then_most_spots():
+    spots = pd.DataFrame(
+        {"section": ["a", "b", "b", "c", "c", "c"], "label": ["normal"] + [None] * 5}
+    )
+    assert fig_2a.choose_section(spots) == "a"
+    assert fig_2a.choose_section(spots.assign(label=None)) == "c"
+
+
+def example(labels, r: float = 0.5, n: int = 12, image: bool = True) -> fig_2a.Example:
+    places = np.array([(100.0 * (i % 4), 100.0 * (i // 4)) for i in range(n)]).reshape(n, 2) + 200
+    spots = pd.DataFrame(
+        {
+            "x": places[:, 0],
+            "y": places[:, 1],
+            "label": pd.Series(labels, dtype=object),
+            "measured": np.arange(n, dtype=float),
+            "predicted": np.linspace(-0.1, 0.1, n),
+        }
+    )
+    picture = Image.new("RGB", (80, 60)) if image else None
+    return fig_2a.Example("BC1", "BC1_C1", r, 1, 2, spots, picture, 800, 2.0)
+
+
+def maps(figure: Figure) -> list[EllipseCollection]:
+    return figure.findobj(EllipseCollection)
+
+
+def test_fig_2a_shows_values_and_labels_at_the_spots():
+    shown = example(["tumour"] * 5 + ["normal"] * 5 + [None] * 2)
+    figure = render(fig_2a.expression_maps([shown], "FASN", "unit"))
+    labels, measured, predicted = maps(figure)
+    assert len({tuple(colour) for colour in labels.get_facecolors()}) == 3
+    assert np.allclose(measured.get_offsets(), shown.spots[["x", "y"]])
+    for drawn, name in ((measured, "measured"), (predicted, "predicted")):
+        assert np.allclose(drawn.get_array(), shown.spots[name])
+        assert np.allclose(drawn.get_clim(), np.percentile(shown.spots[name], [2, 98]))
+    for words in ("FASN, measured", "r = 0.50", "rank 1 of 2", "tumour", "normal", "none", "mm"):
+        assert words in texts(figure)
+    picture = figure.axes[0].images[0]
+    assert picture.get_extent() == [0, 800, 600, 0]
+
+
+def test_fig_2a_says_what_there_is_not():
+    rows = [example([None] * 12), example([None] * 1, r=np.nan, n=1, image=False)]
+    rows[1].spots["predicted"] = np.nan
+    figure = render(fig_2a.expression_maps(rows, "FASN", "unit"))
+    assert texts(figure).count("no labels") == 2
+    for words in ("no image", "r = undefined"):
+        assert words in texts(figure)
+    assert "rank 1 of 2" in texts(figure)
+    assert len(maps(figure)) == 3
+
+
+def test_fig_2a_reads_predictions_tables_and_thumbnails(tmp_path, monkeypatch):
+    predictions, thumbnails = [], []
+    for patient in ("A", "B"):
+        measured = ad.AnnData(
+            np.arange(18, dtype=np.float32).reshape(9, 2),
+            obs=pd.DataFrame(
+                {"patient": patient, "section": f"{patient}.1", "label": None},
+                index=[f"{patient}.1:{i}x1" for i in range(9)],
+            ).astype({"label": "category"}),
+            var=pd.DataFrame(index=["g0", "g1"]),
+            obsm={"spatial": np.argwhere(np.ones((3, 3))) * 50.0 + 100},
+            uns={"targets": {"transform": "log_fraction"}},
+        )
+        predictions.append(tmp_path / f"{patient}.h5ad")
+        write_predictions(predictions[-1], measured, measured.X / 2, {})
+        thumbnails.append(tmp_path / f"{patient}.1.jpg")
+        Image.new("RGB", (30, 30)).save(thumbnails[-1])
+    tables = {
+        "genes": "gene\tsymbol\tmedian_pearson\ng0\tFASN\t0.1\ng1\t\t0.3\n",
+        "patients": "gene\tpatient\tpearson\ng1\tA\t0.2\ng1\tB\t0.4\n",
+        "sections": "patient\tsection\twidth\tum_per_px\nA\tA.1\t300\t1\nB\tB.1\t300\t\n",
+    }
+    paths = {}
+    for name, text in tables.items():
+        paths[name] = tmp_path / f"{name}.tsv"
+        paths[name].write_text(text)
+    seen = {}
+    monkeypatch.setattr(fig_2a, "save", lambda figure, _: seen.update(figure=render(figure)))
+    fig_2a.draw(
+        *(predictions, paths["genes"], paths["patients"], paths["sections"], thumbnails, []),
+        gene="GNAS",
+        patients=["A"],
+    )
+    measured, predicted = maps(seen["figure"])
+    assert np.array_equal(measured.get_array(), np.arange(1, 18, 2))
+    assert np.array_equal(predicted.get_array(), np.arange(1, 18, 2) / 2)
+    assert "g1, measured" in texts(seen["figure"])
+    assert "rank 2 of 2" in texts(seen["figure"])
+    fig_2a.draw(
+        *(predictions, paths["genes"], paths["patients"], paths["sections"], thumbnails, []),
+        gene=None,
+        patients=[],
+    )
+    assert len(maps(seen["figure"])) == 4
+
+
+# Fig. 2b and d, learning curve
+
+
+def gene_table(n_genes: int, n_patients: int, seed: int) -> pd.DataFrame:
+    counts = np.random.default_rng(seed).integers(0, n_patients + 1, size=(2, n_genes))
+    return pd.DataFrame(
+        {
+            "n_patients": n_patients,
+            "n_consistent": counts[0],
+            "n_consistent_smooth": counts[1],
+            "consistent": counts[0] == n_patients,
+        }
+    )
+
+
+def null_table(n_genes: int, n_patients: int) -> pd.DataFrame:
+    middle = np.full(n_genes, n_patients // 2)
+    return pd.DataFrame(
+        {"binomial": middle, "permuted_low": middle - 0.5, "permuted_high": middle + 0.5}
+    )
+
+
+@pytest.mark.parametrize(("n_genes", "n_patients"), [(60, 1), (60, 2), (250, 23)])
+@pytest.mark.parametrize("names", [["main"], ["main", "label"]])
+def test_fig_2b_sorts_genes_for_both_truths(n_genes, n_patients, names):
+    tables = {name: gene_table(n_genes, n_patients, seed) for seed, name in enumerate(names)}
+    figure = render(fig_2b.consistent_patients(tables, null_table(n_genes, n_patients)))
+    for axis, column in zip(figure.axes, ["n_consistent", "n_consistent_smooth"], strict=True):
+        for curve, table in zip(axis.patches, tables.values(), strict=False):
+            expected = sorted(table[column], reverse=True)
+            assert curve.get_data().values.tolist() == expected
+        assert len(axis.patches) == len(tables) + 1 + (column == "n_consistent")
+    assert f"({tables['main']['consistent'].sum()} consistent genes)" in texts(figure)
+    assert f"of {n_patients})" in texts(figure)
+
+
+def test_fig_2d_places_genes_and_counts_those_ahead():
+    comparison = pd.DataFrame(
+        {
+            "gene": ["e1", "e2", "e3"],
+            "symbol": ["FASN", None, "GNAS"],
+            "median_pearson": [0.3, 0.2, 0.1],
+            "median_pearson_other": [0.1, 0.25, np.nan],
+            "ahead": [True, False, False],
+        }
+    )
+    figure = render(fig_2d.against_labels(comparison, "densenet121"))
+    points = figure.axes[0].findobj(PathCollection)[0].get_offsets()
+    assert points.tolist() == [[0.1, 0.3], [0.25, 0.2]]
+    for words in ("densenet121 ahead in 1 of 3 genes", "FASN", "e2"):
+        assert words in texts(figure)
+    assert "GNAS" not in texts(figure)
+
+
+def test_fig_2d_keeps_names_apart():
+    r = np.linspace(0.30, 0.31, 4)
+    comparison = pd.DataFrame(
+        {
+            "gene": ["TUMOUR1", "TUMOUR2", "TUMOUR3", "LOW"],
+            "symbol": None,
+            "median_pearson": [*r[:3], -0.3],
+            "median_pearson_other": [0.3, 0.33, 0.36, -0.3],
+            "ahead": False,
+        }
+    )
+    figure = render(fig_2d.against_labels(comparison, "densenet121"))
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 4
+    assert figure.axes[0].yaxis.label.get_window_extent().x0 > 0
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_learning_curve_marks_the_chosen_epoch(epochs):
+    history = pd.DataFrame(
+        {
+            "run": ["inner 0"] * epochs + ["final"] * epochs,
+            "epoch": [*range(1, epochs + 1)] * 2,
+            "train_loss": np.linspace(2, 1, 2 * epochs),
+        }
+    )
+    inner = {"epoch": epochs, "inner_loss": list(np.linspace(2, 1.5, epochs))}
+    figure = render(learning_curve.learning_curves([history, history], [inner, inner]))
+    lines = figure.axes[0].lines
+    assert len(lines) == 6
+    assert lines[0].get_ydata().tolist() == history["train_loss"][epochs:].tolist()
+    assert (lines[2].get_xdata()[0], lines[2].get_ydata()[0]) == (epochs, 1.5 if epochs > 1 else 2)
+    without = {"epoch": epochs, "inner_loss": []}
+    figure = render(learning_curve.learning_curves([history], [without]))
+    assert len(figure.axes[0].lines) == 1
+    assert "inner" not in texts(figure)

@@ -1,0 +1,103 @@
+# How well the held-out predictions follow the measurements (Methods, "Statistical analysis").
+
+TABLES = "results/{cohort}/tables/{experiment}/{stratum}"
+
+
+rule performance:
+    input:
+        predictions=lambda w: expand(
+            "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+            cohort=w.cohort,
+            experiment=w.experiment,
+            held_out=held_out(w.experiment),
+        ),
+    output:
+        patients=f"{TABLES}/patient_performance.tsv",
+        sections=f"{TABLES}/section_performance.tsv",
+        genes=f"{TABLES}/gene_performance.tsv",
+        summary=f"{TABLES}/summary.tsv",
+    log:
+        "results/{cohort}/logs/performance/{experiment}/{stratum}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/performance/{experiment}/{stratum}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        digest=digest("performance.py"),
+        grids=lambda w: {row["section"]: row["grid"] for row in sections(w.cohort)},
+        smoothing=lambda w: experiment(w.experiment)["smoothing"],
+        lenient=lambda w: experiment(w.experiment)["kind"] == "label",
+    script:
+        "../scripts/performance.py"
+
+
+rule null:
+    input:
+        predictions=rules.performance.input.predictions,
+    output:
+        f"{TABLES}/null.tsv",
+    log:
+        "results/{cohort}/logs/null/{experiment}/{stratum}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/null/{experiment}/{stratum}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        digest=digest("null.py"),
+    script:
+        "../scripts/null.py"
+
+
+rule compare:
+    input:
+        genes=f"{TABLES}/gene_performance.tsv",
+        patients=f"{TABLES}/patient_performance.tsv",
+        other="results/{cohort}/tables/{other}/{stratum}/patient_performance.tsv",
+    output:
+        f"{TABLES}/against-{{other}}.tsv",
+    log:
+        "results/{cohort}/logs/compare/{experiment}/{stratum}/{other}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/compare/{experiment}/{stratum}/{other}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("compare.py"),
+    script:
+        "../scripts/compare.py"
+
+
+rule control:
+    input:
+        genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
+        truth=rules.simulate_cohort.output.truth,
+    output:
+        "results/{cohort}/tables/{experiment}/all/control.tsv",
+    log:
+        "results/{cohort}/logs/control/{experiment}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/control/{experiment}.tsv"
+    wildcard_constraints:
+        cohort=simulated_cohorts,
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("control.py"),
+    script:
+        "../scripts/control.py"

@@ -1,0 +1,276 @@
+# The dataset and the figures of the paper.
+
+
+include: "shown.smk"
+
+
+rule dataset:
+    input:
+        sections=lambda w: expand(
+            "results/{cohort}/sections/{section}.h5ad",
+            cohort=w.cohort,
+            section=section_ids(w.cohort),
+        ),
+        drops=lambda w: expand(
+            "results/{cohort}/sections/{section}.drops.tsv",
+            cohort=w.cohort,
+            section=section_ids(w.cohort),
+        ),
+    output:
+        sections="results/{cohort}/tables/dataset/sections.tsv",
+        spots="results/{cohort}/tables/dataset/spots.tsv.gz",
+        genes="results/{cohort}/tables/dataset/genes.tsv.gz",
+        summary="results/{cohort}/tables/dataset/summary.tsv",
+    log:
+        "results/{cohort}/logs/dataset.log",
+    benchmark:
+        "results/{cohort}/benchmarks/dataset.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    params:
+        digest=digest("dataset.py"),
+        spot_window=lambda w: cohort(w.cohort)["spot_window"],
+    script:
+        "../scripts/dataset.py"
+
+
+rule fig_1b:
+    input:
+        sections="results/{cohort}/tables/dataset/sections.tsv",
+    output:
+        report(
+            "results/{cohort}/figures/fig_1b.png",
+            caption="../report/fig_1b.rst",
+            category="2 Data",
+            labels={"figure": "Fig. 1b", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_1b.pdf",
+    log:
+        "results/{cohort}/logs/fig_1b.log",
+    benchmark:
+        "results/{cohort}/benchmarks/fig_1b.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("fig_1b.py"),
+    script:
+        "../scripts/fig_1b.py"
+
+
+rule fig_1cd:
+    input:
+        spots="results/{cohort}/tables/dataset/spots.tsv.gz",
+    output:
+        report(
+            "results/{cohort}/figures/fig_1c.png",
+            caption="../report/fig_1c.rst",
+            category="2 Data",
+            labels={"figure": "Fig. 1c", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_1c.pdf",
+        report(
+            "results/{cohort}/figures/fig_1d.png",
+            caption="../report/fig_1d.rst",
+            category="2 Data",
+            labels={"figure": "Fig. 1d", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_1d.pdf",
+    log:
+        "results/{cohort}/logs/fig_1cd.log",
+    benchmark:
+        "results/{cohort}/benchmarks/fig_1cd.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("fig_1cd.py"),
+    script:
+        "../scripts/fig_1cd.py"
+
+
+rule supp_1a:
+    input:
+        targets=main_targets,
+    output:
+        report(
+            "results/{cohort}/figures/supp_1a.png",
+            caption="../report/supp_1a.rst",
+            category="2 Data",
+            labels={"figure": "Supp. Fig. 1a", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_1a.pdf",
+    log:
+        "results/{cohort}/logs/supp_1a.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_1a.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("supp_1a.py"),
+    script:
+        "../scripts/supp_1a.py"
+
+
+rule supp_1b:
+    input:
+        genes="results/{cohort}/tables/dataset/genes.tsv.gz",
+        targets=main_targets,
+    output:
+        report(
+            "results/{cohort}/figures/supp_1b.png",
+            caption="../report/supp_1b.rst",
+            category="2 Data",
+            labels={"figure": "Supp. Fig. 1b", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_1b.pdf",
+    log:
+        "results/{cohort}/logs/supp_1b.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_1b.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_1b.py"),
+    script:
+        "../scripts/supp_1b.py"
+
+
+rule fig_2a:
+    input:
+        predictions=of_main("predictions.h5ad"),
+        genes=main_table("gene_performance"),
+        patients=main_table("patient_performance"),
+        sections="results/{cohort}/tables/dataset/sections.tsv",
+        thumbnails=lambda w: expand(
+            "results/{cohort}/thumbnails/{section}.jpg",
+            cohort=w.cohort,
+            section=[row["section"] for row in sections(w.cohort) if row["image"]],
+        ),
+    output:
+        report(
+            "results/{cohort}/figures/fig_2a.png",
+            caption="../report/fig_2a.rst",
+            category="4 Figures",
+            labels={"figure": "Fig. 2a", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_2a.pdf",
+    log:
+        "results/{cohort}/logs/fig_2a.log",
+    benchmark:
+        "results/{cohort}/benchmarks/fig_2a.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("fig_2a.py"),
+        gene=lambda w: shown(w)["gene"],
+        patients=lambda w: shown(w)["patients"],
+    script:
+        "../scripts/fig_2a.py"
+
+
+rule fig_2b:
+    input:
+        genes=lambda w: [table_of(w, name, "gene_performance") for name in compared(w)],
+        null=main_table("null"),
+    output:
+        report(
+            "results/{cohort}/figures/fig_2b.png",
+            caption="../report/fig_2b.rst",
+            category="4 Figures",
+            labels={"figure": "Fig. 2b", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_2b.pdf",
+    log:
+        "results/{cohort}/logs/fig_2b.log",
+    benchmark:
+        "results/{cohort}/benchmarks/fig_2b.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("fig_2b.py"),
+        names=compared,
+    script:
+        "../scripts/fig_2b.py"
+
+
+rule fig_2d:
+    input:
+        lambda w: table_of(w, shown(w)["main"], f"against-{shown(w)['label']}"),
+    output:
+        report(
+            "results/{cohort}/figures/fig_2d.png",
+            caption="../report/fig_2d.rst",
+            category="5 Comparison",
+            labels={"figure": "Fig. 2d", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_2d.pdf",
+    log:
+        "results/{cohort}/logs/fig_2d.log",
+    benchmark:
+        "results/{cohort}/benchmarks/fig_2d.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("fig_2d.py"),
+        main=lambda w: shown(w)["main"],
+    script:
+        "../scripts/fig_2d.py"
+
+
+rule learning_curve:
+    input:
+        history=of_main("history.tsv"),
+        epoch=of_main("epoch.json"),
+    output:
+        report(
+            "results/{cohort}/figures/learning_curve.png",
+            caption="../report/learning_curve.rst",
+            category="6 Training",
+            labels={"figure": "Learning curves", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/learning_curve.pdf",
+    log:
+        "results/{cohort}/logs/learning_curve.log",
+    benchmark:
+        "results/{cohort}/benchmarks/learning_curve.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("learning_curve.py"),
+    script:
+        "../scripts/learning_curve.py"

@@ -1,0 +1,129 @@
+# The paper's table, the pages of the report, and the ledger of the paper's claims.
+
+
+rule dataset_page:
+    input:
+        summary="results/{cohort}/tables/dataset/summary.tsv",
+        sections="results/{cohort}/tables/dataset/sections.tsv",
+    output:
+        report(
+            "results/{cohort}/tables/dataset/dataset.html",
+            caption="../report/dataset.rst",
+            category="2 Data",
+            labels={"figure": "Sections and spots", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/dataset_page.log",
+    benchmark:
+        "results/{cohort}/benchmarks/dataset_page.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("dataset_page.py"),
+    script:
+        "../scripts/dataset_page.py"
+
+
+rule performance_page:
+    input:
+        summary="results/{cohort}/tables/{experiment}/{stratum}/summary.tsv",
+        genes="results/{cohort}/tables/{experiment}/{stratum}/gene_performance.tsv",
+    output:
+        report(
+            "results/{cohort}/tables/{experiment}/{stratum}/performance.html",
+            caption="../report/performance.rst",
+            category="3 Performance",
+            labels={
+                "table": "Performance of {experiment}, spots: {stratum}",
+                "cohort": "{cohort}",
+                "format": "HTML",
+            },
+        ),
+    log:
+        "results/{cohort}/logs/performance_page/{experiment}/{stratum}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/performance_page/{experiment}/{stratum}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("performance_page.py"),
+    script:
+        "../scripts/performance_page.py"
+
+
+rule table_1:
+    input:
+        genes=main_table("gene_performance"),
+        claims="resources/paper/claims.tsv",
+    output:
+        tsv=report(
+            "results/{cohort}/tables/table_1.tsv",
+            caption="../report/table_1.rst",
+            category="3 Performance",
+            labels={"table": "Table 1", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/tables/table_1.html",
+            caption="../report/table_1.rst",
+            category="3 Performance",
+            labels={"table": "Table 1", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/table_1.log",
+    benchmark:
+        "results/{cohort}/benchmarks/table_1.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("table_1.py"),
+        main=lambda w: shown(w)["main"],
+    script:
+        "../scripts/table_1.py"
+
+
+rule ledger:
+    input:
+        unpack(answering_tables),
+        claims="resources/paper/claims.tsv",
+        margins="resources/paper/margins.tsv",
+    output:
+        tsv=report(
+            "results/{cohort}/ledger.tsv",
+            caption="../report/ledger.rst",
+            category="1 Ledger",
+            labels={"table": "Ledger", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/ledger.html",
+            caption="../report/ledger.rst",
+            category="1 Ledger",
+            labels={"table": "Ledger", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/ledger.log",
+    benchmark:
+        "results/{cohort}/benchmarks/ledger.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("ledger.py"),
+        main=lambda w: shown(w)["main"],
+        is_paper_cohort=lambda w: cohort(w.cohort).get("paper", False),
+    script:
+        "../scripts/ledger.py"

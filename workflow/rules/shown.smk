@@ -1,0 +1,54 @@
+# What the figures, tables and ledger of a cohort are made from: its configuration, under `report`.
+
+
+def shown(w):
+    """What the cohort's tables and figures show."""
+    return cohort(w.cohort)["report"]
+
+
+def table_of(w, experiment, name):
+    """A table of the performance of an experiment over all spots."""
+    return f"results/{w.cohort}/tables/{experiment}/all/{name}.tsv"
+
+
+def main_table(name):
+    """Input function: a table of the cohort's main experiment."""
+    return lambda w: table_of(w, shown(w)["main"], name)
+
+
+def of_main(name):
+    """Input function: a file of every held-out group of the cohort's main experiment."""
+    return lambda w: expand(
+        "results/{cohort}/experiments/{experiment}/{held_out}/{name}",
+        cohort=w.cohort,
+        experiment=shown(w)["main"],
+        held_out=held_out(shown(w)["main"]),
+        name=name,
+    )
+
+
+def compared(w):
+    """The cohort's main experiment and, where there is one, its label baseline."""
+    return [name for name in (shown(w)["main"], shown(w)["label"]) if name]
+
+
+def main_targets(w):
+    """Targets of the main experiment, chosen on the whole cohort."""
+    return f"results/{w.cohort}/targets/{experiment(shown(w)['main'])['targets']}/all.h5ad"
+
+
+def answering_tables(w):
+    """Tables that answer claims, under the names by which the library knows them."""
+    main, label = shown(w)["main"], shown(w)["label"]
+    tables = {"dataset": f"results/{w.cohort}/tables/dataset/summary.tsv"}
+    if experiment(main)["kind"] == "label":
+        # What the paper says of ST-Net is no matter of a label baseline, shown for want of images.
+        tables["label_summary"] = table_of(w, main, "summary")
+        return tables
+    tables["summary"] = table_of(w, main, "summary")
+    tables["genes"] = table_of(w, main, "gene_performance")
+    tables["patients"] = table_of(w, main, "patient_performance")
+    if label:
+        tables["label_summary"] = table_of(w, label, "summary")
+        tables["against_label"] = table_of(w, main, f"against-{label}")
+    return tables

@@ -1,0 +1,9 @@
+from stnet.core.job import job
+from stnet.evaluation.null import write_null
+
+with job(snakemake.log[0]):
+    write_null(
+        snakemake.input.predictions,
+        snakemake.output[0],
+        stratum=snakemake.wildcards.stratum,
+    )
