@@ -12,7 +12,7 @@ from stnet.core.configuration import Configuration
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
 from stnet.core.sheet import GROUP_ID
-from stnet.core.split import held_out_groups
+from stnet.core.split import ALL, held_out_groups
 
 
 configfile: "config/config.yaml"

@@ -64,6 +64,12 @@ def test_experiments_inherit(config):
     assert "inherit" not in keys
 
 
+def test_genes_chosen_for_another_split_are_refused(config):
+    config["experiments"]["label"].update(targets="top250-training", split="section")
+    with pytest.raises(InputError, match=r"label\.targets: .* split patient, .* is section"):
+        Configuration(config, SCHEMA)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [

@@ -644,6 +644,13 @@ def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_pa
     assert np.ptp(dependent["permuted"]) < 1e-9
 
 
+def test_null_shifts_along_the_array_however_the_rows_are_ordered(tmp_path):
+    spots = read_predictions(write(tmp_path, *(predictions_of(patient) for patient in "AB")))
+    shuffled = np.random.default_rng(5).permutation(60)
+    reordered = spots[[*shuffled, *range(89, 59, -1)]]
+    pd.testing.assert_frame_equal(null_curves(reordered), null_curves(spots))
+
+
 def test_null_covariance_is_that_of_shifted_spots(tmp_path):
     from stnet.evaluation.null import _shifted_covariance
 

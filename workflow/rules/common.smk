@@ -2,6 +2,12 @@
 
 NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
 
+# Keys of an experiment that a network's weights depend on, beside its data and initial weights.
+RECIPE = [
+    *["architecture", "architecture_options", "loss", "learning_rate", "momentum"],
+    *["weight_decay", "batch_size", "epochs", "inner_folds", "statistics_batches", "seed"],
+]
+
 try:
     configuration = Configuration(config, workflow.source_path("../schemas/config.schema.yaml"))
     for name in config["report"]:
@@ -49,15 +55,47 @@ def held_out(experiment):
 
 def held_out_sections(w):
     """Sections that the job's held-out group holds out; none for `all`."""
-    return configuration.groups(w.experiment).get(w.held_out, [])
+    if w.held_out == ALL:
+        return []
+    return group_sections(configuration.groups(w.experiment), w.held_out)
+
+
+def group_sections(groups, held_out):
+    """Sections of a held-out group; an unknown one must not pass for `all`."""
+    if held_out not in groups:
+        raise WorkflowError(f"no held-out group {held_out}; there are {', '.join(groups)}")
+    return groups[held_out]
 
 
 def targets_file(w):
     """The targets of an experiment's held-out group."""
     keys = experiment(w.experiment)
     fitted = configuration.targets(keys["targets"])["choice"] == "training"
-    name = w.held_out if fitted else "all"
+    name = w.held_out if fitted else ALL
     return f"results/{w.cohort}/targets/{keys['targets']}/{name}.h5ad"
+
+
+def sections_outside_choice(w):
+    """Sections that the choice of genes does not look at."""
+    if w.held_out == ALL:
+        return []
+    split = configuration.targets(w.targets).get("split", "patient")
+    return group_sections(held_out_groups(sections(w.cohort), split), w.held_out)
+
+
+def view_index(w):
+    """Index of an experiment's view."""
+    return f"results/{w.cohort}/views/{experiment(w.experiment)['view']}/index.tsv"
+
+
+def initial_weights(w):
+    """File of the initial weights; nothing for random ones."""
+    keys = experiment(w.experiment)
+    if keys["weights"] == "random":
+        return []
+    if keys["weights"] == "imagenet":
+        return f"resources/weights/imagenet-{keys['architecture']}.safetensors"
+    return keys["weights"]
 
 
 mendeley_cohorts = one_of(configuration.cohorts_from("mendeley"))

@@ -1,14 +1,6 @@
 # What is predicted (Methods: "the 250 genes with the highest mean expression").
 
 
-def sections_outside_choice(w):
-    """Sections that the choice of genes does not look at."""
-    if w.held_out == "all":
-        return []
-    split = configuration.targets(w.targets).get("split", "patient")
-    return held_out_groups(sections(w.cohort), split)[w.held_out]
-
-
 rule targets:
     input:
         sections=lambda w: expand(

@@ -1,26 +1,6 @@
 # One job trains for a held-out group: its inner runs, the choice of the epoch and the final run
 # (Methods: "leave-one-out cross validation" with "an internal four-fold cross validation").
 
-RECIPE = [
-    *["architecture", "architecture_options", "loss", "learning_rate", "momentum"],
-    *["weight_decay", "batch_size", "epochs", "inner_folds", "statistics_batches", "seed"],
-]
-
-
-def view_index(w):
-    """Index of an experiment's view."""
-    return f"results/{w.cohort}/views/{experiment(w.experiment)['view']}/index.tsv"
-
-
-def initial_weights(w):
-    """File of the initial weights; nothing for random ones."""
-    keys = experiment(w.experiment)
-    if keys["weights"] == "random":
-        return []
-    if keys["weights"] == "imagenet":
-        return f"resources/weights/imagenet-{keys['architecture']}.safetensors"
-    return keys["weights"]
-
 
 # Without a digest: what is downloaded is settled by torchvision's hash, not by our code.
 rule download_weights:

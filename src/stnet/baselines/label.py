@@ -52,8 +52,8 @@ def predict_label(
             )
     if not any(training_spots.values()):
         raise InputError(
-            f"experiment {experiment}: no training spot of {held_out} has a label; fill in the column "
-            f"labels of the section sheet, or set cohorts.{cohort}.report.label to null"
+            f"experiment {experiment}: no training spot of {held_out} has a label; fill in the"
+            f" column labels of the section sheet, or set cohorts.{cohort}.report.label to null"
         )
     provenance = {
         "experiment": experiment,

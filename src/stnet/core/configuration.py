@@ -35,7 +35,14 @@ class Configuration:
                 )
             self._validate(experiment, kinds[kind], f"experiments.{name}")
             self._look_up("cohorts", experiment["cohort"], f"experiments.{name}.cohort")
-            self._look_up("targets", experiment["targets"], f"experiments.{name}.targets")
+            key = f"experiments.{name}.targets"
+            targets = self._look_up("targets", experiment["targets"], key)
+            split = targets.get("split", "patient")
+            if targets["choice"] == "training" and split != experiment["split"]:
+                raise InputError(
+                    f"configuration: {key}: {experiment['targets']} chooses genes for split"
+                    f" {split}, the experiment's is {experiment['split']}"
+                )
         for name in config["report"]:
             shown = self._look_up("cohorts", name, "report").get("report")
             if shown is None:

@@ -30,10 +30,10 @@ def neighbourhoods(spots: pd.DataFrame, grids: Mapping[str, str]) -> sparse.csr_
     grid = np.array([_grid(name, grids) for name in names])[section]
     x = spots["array_x"].to_numpy(dtype=np.int64)
     y = spots["array_y"].to_numpy(dtype=np.int64)
-    # A margin around every section's array, so that a step off its edge meets no other spot.
-    x, y = x - x.min() + LONGEST_STEP, y - y.min() + LONGEST_STEP
-    height = y.max() + LONGEST_STEP + 1
-    position = (section * (x.max() + LONGEST_STEP + 1) + x) * height + y
+    # The gap after every row and column keeps a step off the array's edge from meeting a spot.
+    x, y = x - x.min(), y - y.min()
+    width, height = x.max() + 1 + LONGEST_STEP, y.max() + 1 + LONGEST_STEP
+    position = (section * width + x) * height + y
     order = np.argsort(position)
     in_order = position[order]
     repeated = np.flatnonzero(in_order[1:] == in_order[:-1])
