@@ -157,8 +157,9 @@ def test_published_results_agree_with_every_claim_they_answer(claims, margins):
     assert answered.loc["label.beaten", "reproduced"] == "245"
     assert answered.loc["stnet.top_genes", "reproduced"] == "GNAS,ACTG1,FASN,DDX5,XBP1"
     assert answered.loc["stnet.FASN.r_patient_rank11", "reproduced"] == "0.35"
-    assert "P10" in answered.loc["stnet.FASN.r_patient_rank11", "rule"]
-    assert (answered["rule"] != "").all()
+    assert "P10" in answered.loc["stnet.FASN.r_patient_rank11", "how"]
+    assert (answered["how"] != "").all()
+    assert set(answered["rule"]) == {"dataset", "performance", "compare"}
     assert answered.loc["stnet.rmse", ["ci_low", "ci_high", "unit"]].tolist() == [
         *("0.29", "0.33", "patients")
     ]
@@ -188,7 +189,7 @@ def test_values_outside_their_margins_differ(claims, margins):
     assert ledger.loc["stnet.top_genes", "verdict"] == "agrees"
     missing = ledger.loc["stnet.ACTG1.median_r"]
     assert missing["verdict"] == "not evaluated"
-    assert missing["rule"] == "ACTG1 is not among the target genes"
+    assert missing["how"] == "ACTG1 is not among the target genes"
 
 
 def test_another_cohort_is_not_judged(claims, margins):
@@ -222,7 +223,7 @@ def test_ledger_is_written_as_table_and_page(tmp_path, claims):
     table = pd.read_csv(tsv, sep="\t", dtype=str, keep_default_na=False)
     assert table.columns.tolist() == [
         *("id", "section", "quantity", "paper", "reproduced"),
-        *("ci_low", "ci_high", "unit", "verdict", "rule"),
+        *("ci_low", "ci_high", "unit", "verdict", "rule", "how"),
     ]
     page = html.read_text(encoding="utf-8")
     counts = table["verdict"].value_counts()

@@ -12,9 +12,36 @@ rule performance:
             held_out=held_out(w.experiment),
         ),
     output:
-        patients=f"{TABLES}/patient_performance.tsv",
-        sections=f"{TABLES}/section_performance.tsv",
-        genes=f"{TABLES}/gene_performance.tsv",
+        patients=report(
+            f"{TABLES}/patient_performance.tsv",
+            caption="../report/performance.rst",
+            category="3 Performance",
+            labels={
+                "table": "Patient performance of {experiment}, spots: {stratum}",
+                "cohort": "{cohort}",
+                "format": "TSV",
+            },
+        ),
+        sections=report(
+            f"{TABLES}/section_performance.tsv",
+            caption="../report/performance.rst",
+            category="3 Performance",
+            labels={
+                "table": "Section performance of {experiment}, spots: {stratum}",
+                "cohort": "{cohort}",
+                "format": "TSV",
+            },
+        ),
+        genes=report(
+            f"{TABLES}/gene_performance.tsv",
+            caption="../report/performance.rst",
+            category="3 Performance",
+            labels={
+                "table": "Gene performance of {experiment}, spots: {stratum}",
+                "cohort": "{cohort}",
+                "format": "TSV",
+            },
+        ),
         summary=f"{TABLES}/summary.tsv",
     log:
         "results/{cohort}/logs/performance/{experiment}/{stratum}.log",

@@ -7,13 +7,22 @@ from typing import NamedTuple
 import pandas as pd
 
 TOP = 5
+# The rule that makes each table.
+RULES = {
+    "dataset": "dataset",
+    "summary": "performance",
+    "genes": "performance",
+    "patients": "performance",
+    "label_summary": "performance",
+    "against_label": "compare",
+}
 
 
 class Finding(NamedTuple):
     """A reproduced value: a number, or names joined by commas; NaN where the run has none.
 
-    The interval is NaN where there is none; `unit` is what it was resampled over. `rule` says how
-    the value was made.
+    The interval is NaN where there is none; `unit` is what it was resampled over. `rule` is the
+    stage of the workflow that made the value, `how` says in words how.
     """
 
     value: float | str
@@ -21,17 +30,18 @@ class Finding(NamedTuple):
     ci_high: float = float("nan")
     unit: str = ""
     rule: str = ""
+    how: str = ""
 
 
 class Answer(NamedTuple):
     """The tables that answer a claim, by their names in `answer`, and how to look it up in them.
 
-    `find` takes the claim's id and the tables. `rule` holds unless the finding brings its own.
+    `find` takes the claim's id and the tables. `how` holds unless the finding brings its own.
     """
 
     tables: tuple[str, ...]
     find: Callable[..., Finding]
-    rule: str
+    how: str
 
 
 def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
@@ -44,7 +54,7 @@ def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
     for pattern, entry in ANSWERS.items():
         if fnmatchcase(claim, pattern) and all(name in tables for name in entry.tables):
             found = entry.find(claim, *(tables[name] for name in entry.tables))
-            return found if found.rule else found._replace(rule=entry.rule)
+            return found._replace(rule=RULES[entry.tables[0]], how=found.how or entry.how)
     return None
 
 
@@ -59,7 +69,7 @@ def _quantity(name: str, reason: str | None = None) -> Callable[..., Finding]:
             row.get("ci_low", float("nan")),
             row.get("ci_high", float("nan")),
             "" if pd.isna(row.get("unit")) else row["unit"],
-            rows.loc[reason, "value"] if reason else "",
+            how=rows.loc[reason, "value"] if reason else "",
         )
 
     return find
@@ -72,7 +82,7 @@ def _of_gene(column: str, low: str, high: str) -> Callable[..., Finding]:
         symbol = claim.split(".")[1]
         rows = genes[genes["symbol"] == symbol]
         if rows.empty:
-            return Finding(float("nan"), rule=f"{symbol} is not among the target genes")
+            return Finding(float("nan"), how=f"{symbol} is not among the target genes")
         row = rows.iloc[0]
         return Finding(row[column], row[low], row[high], "" if pd.isna(row[low]) else "patients")
 
@@ -84,8 +94,8 @@ def _of_ranked_patient(claim: str, genes: pd.DataFrame, patients: pd.DataFrame) 
     ids = genes.loc[genes["symbol"] == symbol, "gene"]
     ranked = patients[patients["gene"].isin(ids)].nlargest(rank, "pearson")
     if len(ranked) < rank:
-        return Finding(float("nan"), rule=f"no {rank} patients with a defined r of {symbol}")
-    return Finding(ranked["pearson"].iloc[-1], rule=f"patient {ranked['patient'].iloc[-1]}")
+        return Finding(float("nan"), how=f"no {rank} patients with a defined r of {symbol}")
+    return Finding(ranked["pearson"].iloc[-1], how=f"patient {ranked['patient'].iloc[-1]}")
 
 
 def _top_genes(claim: str, genes: pd.DataFrame) -> Finding:

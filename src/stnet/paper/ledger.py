@@ -55,7 +55,7 @@ def make_ledger(
     tables: Mapping[str, pd.DataFrame],
     is_paper_cohort: bool,
 ) -> pd.DataFrame:
-    """A row a claim: `id section quantity paper reproduced ci_low ci_high unit verdict rule`.
+    """A row a claim: `id section quantity paper reproduced ci_low ci_high unit verdict rule how`.
 
     All text. The verdict is `agrees` or `differs` by the claim's margin, `other cohort` where the
     data are not the paper's, `not evaluated` where nothing was reproduced.
@@ -82,6 +82,7 @@ def make_ledger(
                 "unit": found.unit if found else "",
                 "verdict": verdict,
                 "rule": found.rule if found else "",
+                "how": found.how if found else "",
             }
         )
     return pd.DataFrame(rows)
@@ -106,7 +107,8 @@ def _as_html(ledger: pd.DataFrame) -> str:
                 for row in ledger.itertuples()
             ],
             "Verdict": [f"{MARKS[verdict]} {verdict}" for verdict in ledger["verdict"]],
-            "How": ledger["rule"],
+            "Rule": ledger["rule"],
+            "How": ledger["how"],
         }
     )
     return html_table(shown, row_styles=ledger["verdict"].map(STYLES).tolist())
