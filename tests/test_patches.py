@@ -58,7 +58,8 @@ def test_downsampling_is_the_mean_of_blocks(section, picture, tmp_path):
 
 def test_views_that_cannot_be(section, picture, tmp_path):
     assert parse_view("448x2") == (448, 2)
-    for view in ("225x1", "224x3", "0x1", "224x0"):
+    assert parse_view("299x1") == (299, 1)
+    for view in ("225x2", "224x3", "0x1", "224x0"):
         with pytest.raises(InputError, match=view):
             parse_view(view)
 

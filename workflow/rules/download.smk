@@ -1,4 +1,4 @@
-# The ST cohort (Methods, "Spatial transcriptomics data") and the gene table.
+# The ST cohort (Methods, "Spatial transcriptomics") and the gene table.
 #
 # These rules have no digest, and take hosts and mirrors from the configuration without making them
 # params: what they write is settled by the hashes in the lock files, so that neither an edited

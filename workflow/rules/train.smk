@@ -10,6 +10,7 @@ rule download_weights:
         "resources/weights/logs/{architecture}.log",
     benchmark:
         "resources/weights/benchmarks/{architecture}.tsv"
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     threads: 1

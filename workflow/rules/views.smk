@@ -1,4 +1,5 @@
-# Patches around spots (Methods: "patches of 224 x 224 pixels centred on the spots").
+# Patches around spots (Methods: "extracting patches of 224 x 224 pixels from the whole-slide
+# images centred on the spatial transcriptomics spots").
 
 
 rule thumbnail:

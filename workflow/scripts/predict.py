@@ -1,3 +1,4 @@
+from stnet.core.device import lease_card
 from stnet.core.job import job
 from stnet.training.apply import predict_held_out
 
@@ -11,7 +12,7 @@ with job(snakemake.log[0]):
         experiment=snakemake.wildcards.experiment,
         held_out=snakemake.wildcards.held_out,
         held_out_sections=snakemake.params.held_out_sections,
-        device="cuda" if snakemake.resources.gpu else "cpu",
+        device=lease_card() if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,
         code=snakemake.params.digest,
     )

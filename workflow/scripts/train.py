@@ -1,3 +1,4 @@
+from stnet.core.device import lease_card
 from stnet.core.job import job
 from stnet.training.fit import fit
 from stnet.training.run import Recipe
@@ -11,7 +12,7 @@ with job(snakemake.log[0]):
         held_out_sections=snakemake.params.held_out_sections,
         recipe=Recipe(weights=snakemake.input.get("weights") or None, **snakemake.params.recipe),
         view=snakemake.params.view,
-        device="cuda" if snakemake.resources.gpu else "cpu",
+        device=lease_card() if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,
         code=snakemake.params.digest,
     )

@@ -22,9 +22,9 @@ def parse_view(view: str) -> tuple[int, int]:
     Raises InputError where the downsampling does not divide the window.
     """
     window, downsampling = map(int, view.split("x"))
-    if not window or not downsampling or window % (2 * downsampling):
+    if not window or not downsampling or window % downsampling:
         raise InputError(
-            f"view {view}: the window must be an even multiple of the downsampling, as in 448x2"
+            f"view {view}: the window must be a multiple of the downsampling, as in 448x2"
         )
     return window, downsampling
 
@@ -32,9 +32,10 @@ def parse_view(view: str) -> tuple[int, int]:
 def read_patch(image, x: int, y: int, window: int, downsampling: int) -> np.ndarray:
     """The patch of a view around pixel (x, y): uint8 (side, side, 3), side = window / downsampling.
 
-    The window is [c - window/2, c + window/2) in both directions (Methods, "patches of 224 x 224
-    pixels centred on the spots"; the released code has the same bounds), black off the image, and
-    shrunk by the mean of each block of downsampling x downsampling pixels.
+    The window is [c - window // 2, c - window // 2 + window) in both directions (Methods, "patches
+    of 224 x 224 pixels from the whole-slide images centred on the spatial transcriptomics spots";
+    the released code has the same bounds), black off the image, and shrunk by the mean of each
+    block of downsampling x downsampling pixels (ours).
     """
     patch = image.read(x - window // 2, y - window // 2, window, window)
     if downsampling > 1:
