@@ -33,6 +33,21 @@ def test_jobs_are_few(tmp_path):
     assert jobs["train"] + jobs["predict"] <= 35
 
 
+def test_the_papers_run_is_planned_without_any_data(tmp_path):
+    jobs = planned(copy_project(tmp_path / "project"), configuration=())
+    expected = {"download_section": 68, "section": 68, "patches": 68, "train": 23, "predict": 23}
+    assert {rule: jobs[rule] for rule in expected} == expected
+
+
+def test_models_of_all_patients_can_be_asked_for_and_unknown_ones_not(tmp_path):
+    project = copy_project(tmp_path / "project")
+    folder = f"results/demo/experiments/{MAIN}"
+    assert planned(project, "--", f"{folder}/all/model.safetensors")["train"] == 1
+    done = snakemake(project, "-n", *DEMO, "--", f"{folder}/BC1/model.safetensors", check=False)
+    assert done.returncode
+    assert "no held-out group BC1; there are BC90001, BC90002" in done.stdout + done.stderr
+
+
 def test_planted_genes_are_found_and_others_are_not(demo):
     genes = read(demo, f"tables/{MAIN}/all/gene_performance.tsv").set_index("gene")
     truth = pd.read_csv(demo / "resources/demo/truth.tsv", sep="\t").set_index("gene")
@@ -136,5 +151,6 @@ def test_wrong_configuration_is_one_line(tmp_path):
     (project / "mine.yaml").write_text("experiments: {densenet121: {epoch: 5}}\n")
     done = snakemake(project, "-n", "--configfile", "mine.yaml", check=False)
     assert done.returncode
-    assert "experiments.densenet121.epoch: unknown key; is it epochs?" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr  # a dry run speaks on standard output
+    assert "experiments.densenet121.epoch: unknown key; is it epochs?" in said
+    assert "Traceback" not in said

@@ -37,9 +37,9 @@ def snakemake(folder, *arguments, check=True):
     return done
 
 
-def planned(folder, *arguments):
+def planned(folder, *arguments, configuration=DEMO):
     """Rules that would run, with their number of jobs (`all` left out)."""
-    done = snakemake(folder, "--dry-run", "--quiet", "rules", *DEMO, *arguments)
+    done = snakemake(folder, "--dry-run", "--quiet", "rules", *configuration, *arguments)
     text = done.stdout + done.stderr
     table = re.search(r"^job +count\n-+ +-+\n(.*?)^total ", text, re.M | re.S)
     if table is None:
