@@ -6,8 +6,6 @@ import sys
 # Snakemake hands this path to every script, with conda and on clusters alike.
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from snakemake.exceptions import WorkflowError
-
 from stnet.core.configuration import Configuration
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError

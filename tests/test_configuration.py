@@ -89,6 +89,10 @@ def test_genes_chosen_for_another_split_are_refused(config):
         ("cohorts.stnet.spot_window", 225, "spot_window: 225 is not a multiple of 2"),
         ("cohorts.stnet.report.main", "label2", "report.main: no 'label2' in experiments"),
         ("cohorts.stnet.report.others", ["lable"], "report.others: no 'lable' in experiments"),
+        ("cohorts.stnet.report.label", "densenet121", "densenet121 is no experiment of kind label"),
+        ("cohorts.stnet.root", "/scratch", "with a source the files are in resources/stnet"),
+        ("cohorts.stnet.label_classes.normal", ["tumor"], "'tumor' is both tumour and normal"),
+        ("experiments.densenet121.inner_folds", 1, "inner_folds: 1 should not be valid"),
         ("report", ["hers2t"], "report: no 'hers2t' in cohorts"),
         ("device", "gpu", "device: 'gpu' is not one of"),
         ("devise", "cpu", "devise: unknown key; is it device"),
@@ -104,6 +108,24 @@ def test_wrong_keys_are_named_in_one_line(config, path, value, message):
         Configuration(config, SCHEMA)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_order_of_keys_means_nothing(config):
+    turned = copy.deepcopy(config)
+    classes = turned["cohorts"]["stnet"]["label_classes"]
+    turned["cohorts"]["stnet"]["label_classes"] = dict(reversed(classes.items()))
+    cohorts = [Configuration(each, SCHEMA).cohort("stnet") for each in (config, turned)]
+    assert repr(cohorts[0]) == repr(cohorts[1])
+
+
+def test_files_that_are_named_must_be_there_or_made(config, tmp_path):
+    table = config["cohorts"]["stnet"]["genes"]
+    Configuration(config, SCHEMA).check_files([table])
+    with pytest.raises(InputError, match=r"cohorts\.stnet\.genes: no file"):
+        Configuration(config, SCHEMA).check_files([])
+    config["experiments"]["densenet121"]["weights"] = "imagnet"
+    with pytest.raises(InputError, match=r"experiments\.densenet121\.weights: no file imagnet"):
+        Configuration(config, SCHEMA).check_files([table])
 
 
 def sheet_file(path, *rows, columns=COLUMNS):

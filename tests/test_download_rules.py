@@ -17,7 +17,6 @@ FILES = {
 COLUMNS = "patient section format image counts spots labels grid um_per_px pixel_scale"
 COHORT = {
     "sheet": "config/cohorts/tiny.tsv",
-    "root": "resources/tiny",
     "source": "mendeley",
     "dataset": "abc123",
     "version": 5,

@@ -79,6 +79,14 @@ def test_patches_and_targets_of_different_versions_never_meet(section, picture, 
         read_patches(index, NAMES, ["S1"])
 
 
+def test_files_of_other_lengths_are_refused(section, picture, tmp_path):
+    index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
+    path = index.parent / "S1.npy"
+    np.save(path, np.load(path)[:1])
+    with pytest.raises(InputError, match=r"S1\.npy: not the patches of the 2 spots"):
+        write_index([section], [path], tmp_path / "index.tsv", spot_window=10)
+
+
 def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path):
     random = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     Image.fromarray(random).save(tmp_path / "whole.jpg")

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from workflow import copy_run, edit, planned
+from workflow import DEMO, copy_run, edit, planned, snakemake
 
 EVALUATED = {"performance", "performance_page", "compare", "control", "table_1", "ledger"}
 DRAWN = {"fig_2a", "fig_2b", "fig_2d"}
@@ -52,7 +52,17 @@ def test_a_module_of_patches(change):
     )
     rules = set(planned(project))
     assert {"patches", "view_index", "train", "predict"} <= rules
-    assert not {"section", "targets", "predict_label", "fig_1b", "supp_1a"} & rules
+    others = {"section", "thumbnail", "targets", "predict_label", "fig_1b", "supp_1a"}
+    assert not others & rules
+
+
+def test_a_module_of_targets_leaves_the_patches(change):
+    project = change(
+        "src/stnet/expression/targets.py", "import numpy as np\n", "import numpy as np\nX = 1\n"
+    )
+    rules = set(planned(project))
+    assert {"targets", "train", "predict_label"} <= rules
+    assert not {"section", "patches", "view_index"} & rules
 
 
 def test_a_baseline_retrains_no_network(change):
@@ -106,6 +116,13 @@ def test_a_key_of_the_statistics(change):
 def test_a_key_of_another_cohort(change):
     project = change("config/config.yaml", "    spot_pitch_um: 200", "    spot_pitch_um: 100")
     assert planned(project) == {}
+
+
+def test_weights_that_are_not_there_are_no_reason_to_be_content(change):
+    project = change("config/demo.yaml", "weights: random", "weights: randon")
+    done = snakemake(project, "-n", *DEMO, check=False)
+    assert done.returncode
+    assert "experiments.densenet-small.weights: no file randon" in done.stdout + done.stderr
 
 
 def test_a_row_of_the_sheet(change):

@@ -12,6 +12,7 @@ rule predict_label:
         "results/{cohort}/benchmarks/predict_label/{experiment}/{held_out}.tsv"
     wildcard_constraints:
         experiment=label_experiments,
+        held_out=rf"(?!{ALL}/){GROUP_ID}",
     conda:
         "../../envs/core.yaml"
     threads: 1

@@ -8,16 +8,40 @@ RECIPE = [
     *["weight_decay", "batch_size", "epochs", "inner_folds", "statistics_batches", "seed"],
 ]
 
+GENE_TABLE = "resources/genes/hgnc.tsv"
+
+
+def refuse(message):
+    """End with one line, as bad input does in a job; an exception would bring its surroundings."""
+    sys.exit(f"error: {message}")
+
+
 try:
     configuration = Configuration(config, workflow.source_path("../schemas/config.schema.yaml"))
     for name in config["report"]:
         configuration.sections(name)
+    simulated = configuration.cohorts_from("simulated")
+    configuration.check_files([GENE_TABLE, *(f"resources/{name}/genes.tsv" for name in simulated)])
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    refuse(error)
 
-cohort = configuration.cohort
-experiment = configuration.experiment
-sections = configuration.sections
+
+def or_refuse(function):
+    """The same function, ending with one line on bad input."""
+
+    def checked(*arguments):
+        try:
+            return function(*arguments)
+        except InputError as error:
+            refuse(error)
+
+    return checked
+
+
+cohort = or_refuse(configuration.cohort)
+experiment = or_refuse(configuration.experiment)
+sections = or_refuse(configuration.sections)
+groups = or_refuse(configuration.groups)
 
 DIGESTS = {}
 
@@ -40,7 +64,7 @@ def sheet_row(cohort, section):
     for row in sections(cohort):
         if row["section"] == section:
             return row
-    raise WorkflowError(f"no section {section} in {configuration.cohort(cohort)['sheet']}")
+    refuse(f"no section {section} in {configuration.cohort(cohort)['sheet']}")
 
 
 def section_ids(cohort):
@@ -48,28 +72,55 @@ def section_ids(cohort):
     return [row["section"] for row in sections(cohort)]
 
 
+def section_image(w):
+    """Image of a section, for what cannot do without."""
+    image = sheet_row(w.cohort, w.section)["image"]
+    if not image:
+        refuse(f"section {w.section} of cohort {w.cohort} has no image, and a network needs one")
+    return image
+
+
 def held_out(experiment):
     """Held-out groups of an experiment."""
-    return list(configuration.groups(experiment))
+    return list(groups(experiment))
+
+
+def experiment_of(w):
+    """Keys of the experiment, which must be of the cohort whose folder it is asked for in."""
+    keys = experiment(w.experiment)
+    if keys["cohort"] != w.cohort:
+        refuse(f"experiment {w.experiment} is of cohort {keys['cohort']}, not of {w.cohort}")
+    return keys
+
+
+def held_out_predictions(w):
+    """Predictions of all held-out groups of an experiment."""
+    experiment_of(w)
+    return expand(
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+        cohort=w.cohort,
+        experiment=w.experiment,
+        held_out=held_out(w.experiment),
+    )
 
 
 def held_out_sections(w):
     """Sections that the job's held-out group holds out; none for `all`."""
     if w.held_out == ALL:
         return []
-    return group_sections(configuration.groups(w.experiment), w.held_out)
+    return group_sections(groups(w.experiment), w.held_out)
 
 
 def group_sections(groups, held_out):
     """Sections of a held-out group; an unknown one must not pass for `all`."""
     if held_out not in groups:
-        raise WorkflowError(f"no held-out group {held_out}; there are {', '.join(groups)}")
+        refuse(f"no held-out group {held_out}; there are {', '.join(groups)}")
     return groups[held_out]
 
 
 def targets_file(w):
     """The targets of an experiment's held-out group."""
-    keys = experiment(w.experiment)
+    keys = experiment_of(w)
     fitted = configuration.targets(keys["targets"])["choice"] == "training"
     name = w.held_out if fitted else ALL
     return f"results/{w.cohort}/targets/{keys['targets']}/{name}.h5ad"
@@ -79,18 +130,21 @@ def sections_outside_choice(w):
     """Sections that the choice of genes does not look at."""
     if w.held_out == ALL:
         return []
-    split = configuration.targets(w.targets).get("split", "patient")
+    keys = configuration.targets(w.targets)
+    if keys["choice"] != "training":
+        refuse(f"targets {w.targets} are chosen on the whole cohort: there is only {ALL}.h5ad")
+    split = keys.get("split", "patient")
     return group_sections(held_out_groups(sections(w.cohort), split), w.held_out)
 
 
 def view_index(w):
     """Index of an experiment's view."""
-    return f"results/{w.cohort}/views/{experiment(w.experiment)['view']}/index.tsv"
+    return f"results/{w.cohort}/views/{experiment_of(w)['view']}/index.tsv"
 
 
 def initial_weights(w):
     """File of the initial weights; nothing for random ones."""
-    keys = experiment(w.experiment)
+    keys = experiment_of(w)
     if keys["weights"] == "random":
         return []
     if keys["weights"] == "imagenet":

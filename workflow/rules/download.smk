@@ -63,7 +63,7 @@ rule download_section:
 
 rule download_gene_table:
     output:
-        "resources/genes/hgnc.tsv",
+        GENE_TABLE,
     log:
         "results/logs/download_gene_table.log",
     benchmark:

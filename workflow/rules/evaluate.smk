@@ -5,12 +5,7 @@ TABLES = "results/{cohort}/tables/{experiment}/{stratum}"
 
 rule performance:
     input:
-        predictions=lambda w: expand(
-            "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
-            cohort=w.cohort,
-            experiment=w.experiment,
-            held_out=held_out(w.experiment),
-        ),
+        predictions=held_out_predictions,
     output:
         patients=report(
             f"{TABLES}/patient_performance.tsv",

@@ -3,6 +3,8 @@
 
 def shown(w):
     """What the cohort's tables and figures show."""
+    if "report" not in cohort(w.cohort):
+        refuse(f"cohorts.{w.cohort}.report: missing in the configuration; say what to show")
     return cohort(w.cohort)["report"]
 
 

@@ -68,6 +68,7 @@ rule predict:
         "results/{cohort}/benchmarks/predict/{experiment}/{held_out}.tsv"
     wildcard_constraints:
         experiment=network_experiments,
+        held_out=rf"(?!{ALL}/){GROUP_ID}",
     conda:
         "../../envs/torch.yaml"
     threads: 1

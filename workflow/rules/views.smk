@@ -4,7 +4,7 @@
 
 rule thumbnail:
     input:
-        image=lambda w: sheet_row(w.cohort, w.section)["image"],
+        image=section_image,
     output:
         "results/{cohort}/thumbnails/{section}.jpg",
     log:
@@ -27,7 +27,7 @@ rule thumbnail:
 rule patches:
     input:
         section="results/{cohort}/sections/{section}.h5ad",
-        image=lambda w: sheet_row(w.cohort, w.section)["image"],
+        image=section_image,
     output:
         "results/{cohort}/views/{view}/{section}.npy",
     log:

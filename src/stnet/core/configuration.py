@@ -20,10 +20,12 @@ class Configuration:
 
         Raises InputError naming the key, what is wrong with it and what would be right.
         """
-        self._config = config
+        self._config = config = _sorted(config)
         self._schema = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
         self._sections: dict[str, list[dict[str, str]]] = {}
         self._validate(config, self._schema, "")
+        for name, cohort in config["cohorts"].items():
+            self._complete_cohort(name, cohort)
         self._experiments = {name: self._resolve(name, ()) for name in config["experiments"]}
         for name, experiment in self._experiments.items():
             kind = experiment.get("kind")
@@ -51,6 +53,20 @@ class Configuration:
                 named = shown[key] if key == "others" else [shown[key]]
                 for experiment in filter(None, named):
                     self._check_shown(f"cohorts.{name}.report.{key}", name, experiment)
+
+    def check_files(self, made: list[str]) -> None:
+        """Refuse shown experiments and cohorts that name a file which is neither there nor `made`.
+
+        Snakemake takes a job whose input is missing as done where its outputs are there.
+        """
+        for name in self._config["report"]:
+            cohort = self.cohort(name)
+            self._check_file(f"cohorts.{name}.genes", cohort.get("genes"), made)
+            shown = cohort["report"]
+            for experiment in filter(None, [shown["main"], shown["label"], *shown["others"]]):
+                weights = self.experiment(experiment).get("weights")
+                if weights not in ("imagenet", "random"):
+                    self._check_file(f"experiments.{experiment}.weights", weights, made)
 
     def cohort(self, name: str) -> dict:
         """Keys of a cohort."""
@@ -98,8 +114,27 @@ class Configuration:
         parent = keys.pop("inherit", None)
         return keys if parent is None else {**self._resolve(parent, (*heirs, name)), **keys}
 
+    def _check_file(self, key: str, path: str | None, made: list[str]) -> None:
+        if path is not None and path not in made and not Path(path).is_file():
+            raise InputError(f"configuration: {key}: no file {path}; correct the path")
+
+    def _complete_cohort(self, name: str, cohort: dict) -> None:
+        key = f"configuration: cohorts.{name}"
+        if "source" in cohort:
+            made = f"resources/{name}"
+            if cohort.setdefault("root", made) != made:
+                raise InputError(
+                    f"{key}.root: with a source the files are in {made}; leave root out"
+                )
+        classes = cohort["label_classes"]
+        both = sorted(set(classes["tumour"]) & set(classes["normal"]))
+        if both:
+            raise InputError(f"{key}.label_classes: {both[0]!r} is both tumour and normal")
+
     def _check_shown(self, key: str, cohort: str, experiment: str) -> None:
         self._look_up("experiments", experiment, key)
+        if key.endswith(".label") and self._experiments[experiment]["kind"] != "label":
+            raise InputError(f"configuration: {key}: {experiment} is no experiment of kind label")
         if self._experiments[experiment]["cohort"] != cohort:
             raise InputError(
                 f"configuration: {key}: experiment {experiment} is of cohort"
@@ -117,6 +152,14 @@ class Configuration:
         errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: list(e.path))
         if errors:
             raise InputError(f"configuration: {_explain(errors[0], where)}")
+
+
+def _sorted(value):
+    # The order of keys means nothing, and must not rerun anything where a mapping is a parameter;
+    # an id of digits is a number to YAML.
+    if isinstance(value, dict):
+        return {str(key): _sorted(value[key]) for key in sorted(value, key=str)}
+    return value
 
 
 def _explain(error: ValidationError, where: str) -> str:

@@ -116,6 +116,10 @@ def _file(name: str, library: Path) -> Path:
     return module
 
 
+# What editors and merges leave beside a file is not read by any code.
+LEFTOVERS = {".py", ".pyc", ".bak", ".orig", ".rej", ".swp"}
+
+
 def _data_files(package: Path) -> Iterator[Path]:
     """Yield the files beside a package's modules, not those of packages inside it."""
     for path in package.iterdir():
@@ -124,7 +128,7 @@ def _data_files(package: Path) -> Iterator[Path]:
         if path.is_dir():
             if path.name != "__pycache__" and not (path / "__init__.py").is_file():
                 yield from _data_files(path)
-        elif path.suffix not in {".py", ".pyc"}:
+        elif path.suffix not in LEFTOVERS and not path.name.endswith("~"):
             yield path
 
 

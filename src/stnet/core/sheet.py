@@ -26,14 +26,18 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such section sheet; check the cohort's sheet")
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise InputError(
-                f"{path}: no column {', '.join(missing)}; the columns are {' '.join(COLUMNS)}"
-            )
-        rows = list(reader)
+    try:
+        # Spreadsheets put a byte order mark before the first column's name.
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            columns, rows = reader.fieldnames or [], list(reader)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason}); save it as such") from error
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}; the columns are {' '.join(COLUMNS)}"
+        )
     if not rows:
         raise InputError(f"{path}: no section in it")
     seen: dict[str, int] = {}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stnet.evaluation.tables import read_table, write_table
-from stnet.expression.targets import read_used_spots
+from stnet.expression.spots import read_used_spots
 
 SLIDE = ("width", "height", "um_per_px")
 

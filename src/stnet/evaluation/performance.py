@@ -19,6 +19,9 @@ from stnet.evaluation.spots import (
 from stnet.evaluation.summary import summarise
 from stnet.evaluation.tables import write_table
 
+# A summary's interval and unit where there are none.
+BLANK = (np.nan, np.nan, "")
+
 
 def evaluate(
     predictions: Sequence[str | Path],
@@ -56,7 +59,10 @@ def evaluate(
     write_table(patients, patient_table)
     write_table(sections, section_table)
     write_table(genes, gene_table)
-    write_table(summarise(genes, patients, sections), summary_table)
+    summary = summarise(genes, patients, sections)
+    if everything.uns["initial_weights"]:
+        summary.loc[len(summary)] = ["initial_weights", everything.uns["initial_weights"], *BLANK]
+    write_table(summary, summary_table)
 
 
 def performance_by(spots: ad.AnnData, unit: str) -> pd.DataFrame:

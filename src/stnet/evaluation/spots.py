@@ -17,8 +17,9 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     """Read the `predictions.h5ad` of all held-out groups as one.
 
     X is the prediction and `layers["observed"]` the measurement, both (spots, genes) in target
-    units; `uns["targets"]` has their transform and universe. A gene that is no target of a group
-    is missing there in both, as it can be when genes are chosen on the training part. Raises
+    units; `uns["targets"]` has their transform and universe, `uns["initial_weights"]` the name of
+    what a network was trained from ("" for other kinds). A gene that is no target of a group is
+    missing there in both, as it can be when genes are chosen on the training part. Raises
     InputError where groups share a spot or their targets differ in transform or universe.
     """
     groups = [ad.read_h5ad(path) for path in paths]
@@ -40,6 +41,8 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     genes = pd.concat([group.var for group in groups])
     spots.var = genes[~genes.index.duplicated()].loc[spots.var_names]
     spots.uns["targets"] = units[0]
+    weights = {group.uns["provenance"].get("initial_weights", "") for group in groups}
+    spots.uns["initial_weights"] = ", ".join(sorted(weights - {""}))
     return spots
 
 

@@ -11,6 +11,7 @@ from scipy import sparse
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import names_sha256
+from stnet.expression.spots import read_used_spots, spot_names
 
 
 def transform(counts: np.ndarray, totals: np.ndarray, universe: int, kind: str) -> np.ndarray:
@@ -41,22 +42,6 @@ def invert(values: np.ndarray, totals: np.ndarray, universe: int, kind: str) -> 
     raise InputError(f"targets.*.transform: {kind!r} is not log_fraction or log_cp10k")
 
 
-def read_used_spots(path: str | Path, spot_window: int) -> ad.AnnData:
-    """The section's spots whose window of `spot_window` pixels lies inside the image.
-
-    These are the rows of every view and of the targets, in the section's order.
-    """
-    section = ad.read_h5ad(path)
-    return section[(section.obs["margin"] >= spot_window / 2).to_numpy()]
-
-
-def spot_names(section: ad.AnnData) -> list[str]:
-    """Names of spots that are unique over a cohort: `section:XxY`."""
-    return [
-        f"{s}:{spot}" for s, spot in zip(section.obs["section"], section.obs_names, strict=True)
-    ]
-
-
 def choose_genes(sums: pd.Series, n_genes: int) -> list[str]:
     """The `n_genes` genes of the highest summed (so also mean) count, in that order.
 
@@ -84,7 +69,8 @@ def write_targets(
     The genes are chosen on all sections but `held_out_sections`: none of them for the paper's
     choice, the held-out patient's for the fold-local one (ours, free of leakage). The universe is
     the union over all sections of the genes in their distributed tables, whichever spots are used
-    (G = 26,949 in the paper); a gene absent from a section counts zero there.
+    (those of the ST cohort leave out genes without a count); a gene absent from a section counts
+    zero there.
 
     X is float32 (spots, genes), obs the sections' with `section:XxY` names, var has the symbol,
     Ensembl id and mean raw count over the spots the choice looked at. Sections are read twice and

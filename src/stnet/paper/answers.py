@@ -114,7 +114,9 @@ def _smoothing_gain(claim: str, summary: pd.DataFrame) -> Finding:
 
 MEDIAN = "median over patients of r, a patient's sections pooled"
 ANSWERS: dict[str, Answer] = {
-    "cohort.genes": Answer(("dataset",), _quantity("genes"), "union of the sections' genes"),
+    "cohort.genes": Answer(
+        ("dataset",), _quantity("genes"), "union of the genes in the sections' tables"
+    ),
     "cohort.*": Answer(("dataset",), _quantity("{}"), "over the spots used"),
     "target.genes": Answer(("summary",), _quantity("n_genes"), "genes predicted"),
     "stnet.rmse": Answer(("summary",), _quantity("rmse"), "over all held-out spots and genes"),

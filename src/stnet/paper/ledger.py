@@ -41,7 +41,7 @@ def write_ledger(
         html,
         f"The paper's claims, and what cohort {cohort} gives",
         [
-            f"{len(ledger)} claims: {verdicts}. Predictions are those of {main}.",
+            f"{len(ledger)} claims: {verdicts}. Predictions are those of {main}{_origin(tables)}.",
             "A verdict follows from a margin that was fixed before any run. Claims are judged only "
             "on the paper's own cohort; on another one they say 'other cohort'. Intervals are 95%.",
         ],
@@ -86,6 +86,14 @@ def make_ledger(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _origin(tables: Mapping[str, pd.DataFrame]) -> str:
+    # A network trained from other weights than the paper's is named as such.
+    if "summary" not in tables:
+        return ""
+    values = tables["summary"].set_index("quantity")["value"]
+    return f", trained from {values['initial_weights']}" if "initial_weights" in values else ""
 
 
 def _text(value: float | str | None) -> str:

@@ -27,7 +27,7 @@ TOTALS = {
     "patients": "patients",
     "sections": "sections",
     "spots": "spots used",
-    "genes": "genes with a count anywhere, G",
+    "genes": "genes in the sections' tables, G",
     "spots_per_section_min": "fewest spots in a section",
     "spots_per_section_max": "most spots in a section",
     "median_counts": "median counts in a spot",

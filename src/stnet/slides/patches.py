@@ -10,7 +10,7 @@ from PIL import Image
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256, names_sha256
-from stnet.expression.targets import read_used_spots, spot_names
+from stnet.expression.spots import read_used_spots, spot_names
 from stnet.slides.image import open_image
 
 INDEX_COLUMNS = ["section", "file", "rows", "spots_sha256", "sha256"]
@@ -73,7 +73,8 @@ def write_index(
 ) -> None:
     """Write the index of a view: a row a section, in the given order, with hashes to verify by.
 
-    `spots_sha256` is of the names of the spots in the rows' order, `sha256` of the file.
+    `spots_sha256` is of the names of the spots in the rows' order, `sha256` of the file. Raises
+    InputError if a file has another number of patches than its section has spots.
     """
     with atomic_path(output) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
@@ -81,6 +82,8 @@ def write_index(
         for section, path in zip(sections, patches, strict=True):
             spots = read_used_spots(section, spot_window)
             name = Path(path).name
+            if len(np.load(path, mmap_mode="r")) != spots.n_obs:
+                raise InputError(f"{path}: not the patches of the {spots.n_obs} spots of {section}")
             row = [spots.n_obs, names_sha256(spot_names(spots)), file_sha256(path)]
             writer.writerow([name.removesuffix(".npy"), name, *row])
 
@@ -106,13 +109,9 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
         if not path.is_file() or file_sha256(path) != row["sha256"]:
             raise InputError(f"{path}: missing or not the file its index names; delete {index}")
         parts.append(np.load(path, mmap_mode="r"))
+        if len(parts[-1]) != stop - start:
+            raise InputError(f"{path}: {len(parts[-1])} patches, its index says {stop - start}")
         start = stop
     if start != len(names):
         raise InputError(f"{index}: {start} rows for {len(names)} spots")
     return np.concatenate(parts)
-
-
-def write_thumbnail(image: str | Path, output: str | Path, *, side: int) -> None:
-    """Write a JPEG of the section's image, its longer side at most `side` pixels."""
-    with open_image(image) as opened, atomic_path(output) as temporary:
-        opened.thumbnail(side).save(temporary, quality=90)

@@ -62,6 +62,7 @@ def predict_held_out(
         "held_out": held_out,
         "epoch": known["epoch"],
         "epoch_rule": known["epoch_rule"],
+        "initial_weights": known["initial_weights"],
         "initial_weights_sha256": known["initial_weights_sha256"],
         "weights_sha256": known["weights_sha256"],
         "seed": known["recipe"]["seed"],

@@ -95,6 +95,7 @@ def fit(
             "universe": int(measured.uns["targets"]["universe"]),
             "gene_list_sha256": str(measured.uns["targets"]["gene_list_sha256"]),
             "recipe": vars(recipe),
+            "initial_weights": Path(recipe.weights).name if recipe.weights else "random",
             "initial_weights_sha256": file_sha256(recipe.weights) if recipe.weights else "random",
             "weights_sha256": file_sha256(outputs["model"]),
             "epoch": epoch,

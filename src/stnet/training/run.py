@@ -48,6 +48,11 @@ class Data:
     patches: torch.Tensor
     targets: torch.Tensor
 
+    def __post_init__(self):
+        """Refuse patches and targets of different spots."""
+        if len(self.patches) != len(self.targets):
+            raise ValueError(f"{len(self.patches)} patches for {len(self.targets)} targets")
+
     def __getitem__(self, rows: torch.Tensor) -> "Data":
         """The spots of `rows`, an index tensor."""
         rows = rows.to(self.patches.device)
