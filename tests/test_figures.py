@@ -346,3 +346,17 @@ def test_learning_curve_marks_the_chosen_epoch(epochs):
     figure = render(learning_curve.learning_curves([history], [without]))
     assert len(figure.axes[0].lines) == 1
     assert "inner" not in texts(figure)
+
+
+@pytest.mark.parametrize("spread", [3.0, 0.04, 0.0002, 0.0])
+def test_fig_2a_colour_bars_tell_their_ends_apart(spread):
+    shown = example(["tumour"] * 12)
+    shown.spots["predicted"] = np.linspace(-9.29905, -9.29905 + spread, 12)
+    words = texts(render(fig_2a.expression_maps([shown], "FASN", "unit")))
+    low, high = np.percentile(shown.spots["predicted"], [2, 98])
+    numbers = [word.replace("−", "-") for word in words.split(" | ") if word.startswith("−")]
+    assert len(numbers) == 2
+    assert [float(number) for number in numbers] == pytest.approx(
+        [low, high], abs=spread / 9 + 0.01
+    )
+    assert spread == 0 or len(set(numbers)) == 2

@@ -1,5 +1,6 @@
 """Fig. 2a: image, pathologist's labels, measured and predicted expression of a gene."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from stnet.core.errors import InputError
@@ -178,9 +178,20 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
             _say(axis, "none")
             continue
         spots = draw_spots(axis, places, pitch, array=values, cmap=COLOURS)
-        spots.set_clim(*np.nanpercentile(values, [2, 98]))
+        limits = np.nanpercentile(values, [2, 98])
+        spots.set_clim(*limits)
         place = axis.inset_axes((0.15, -4 * mm, 0.7, 2 * mm))
-        axis.figure.colorbar(spots, cax=place, orientation="horizontal", ticks=MaxNLocator(3))
+        axis.figure.colorbar(spots, cax=place, orientation="horizontal", ticks=[])
+        _write_ends(place, *limits)
+
+
+def _write_ends(bar: Axes, low: float, high: float) -> None:
+    # Two ends in enough digits to tell them apart: early in training predictions hardly differ.
+    digits = max(1, 1 - math.floor(math.log10(high - low))) if high > low else 2
+    for place, value in ((0, low), (1, high)):
+        text = f"{value:.{digits}f}".replace("-", "−")
+        side = "left" if place == 0 else "right"
+        bar.text(place, -0.4, text, transform=bar.transAxes, ha=side, va="top", fontsize=7)
 
 
 def _height_by_width(example: Example) -> float:
