@@ -222,6 +222,8 @@ def test_heads_of_torchvision_architectures():
         assert torch.equal(out, torch.arange(7.0)[None])
     with pytest.raises(InputError, match="densenet-121"):
         build_network("densenet-121", {}, 7)
+    with pytest.raises(InputError, match="squeezenet1_0: no fully connected"):
+        build_network("squeezenet1_0", {}, 7)
     with pytest.raises(InputError, match="growth"):
         build_network("densenet", {"growth": 3}, 7)
 

@@ -1,6 +1,7 @@
 """Fig. 2a: image, pathologist's labels, measured and predicted expression of a gene."""
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,10 @@ def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
     named = genes[(genes["symbol"] == wanted) | (genes["gene"] == wanted)]
     if len(named):
         return named.iloc[0]
-    return genes.sort_values("median_pearson", ascending=False, kind="stable").iloc[0]
+    best = genes.sort_values("median_pearson", ascending=False, kind="stable").iloc[0]
+    if wanted is not None:
+        print(f"{wanted} is no target gene: {best['gene']} is shown instead", file=sys.stderr)
+    return best
 
 
 def rank_patients(performance: pd.DataFrame, gene: str) -> pd.DataFrame:

@@ -23,7 +23,10 @@ def build_network(architecture: str, options: dict, n_outputs: int) -> nn.Module
             network = models.get_model(architecture, weights=None, **options)
     except (ValueError, TypeError) as error:
         raise InputError(f"architecture {architecture} with {options}: {error}") from error
-    name = head_name(network)
+    try:
+        name = head_name(network)
+    except IndexError as error:
+        raise InputError(f"architecture {architecture}: no fully connected last layer") from error
     head = nn.Linear(network.get_submodule(name).in_features, n_outputs)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)

@@ -58,6 +58,7 @@ def fit(
             error = (predicted - test.targets).double().square().mean(dim=1).sum().item()
             squared_errors[row["epoch"] - 1] += error
             history.append({"run": f"inner {fold}", "inner_loss": error / len(test), **row})
+        del run, test  # a card need not hold two folds at once
     epoch = choose_epoch(squared_errors) if folds else recipe.epochs
     final = Run(data, recipe, f"{held_out} final")
     history += [{"run": "final", "inner_loss": "", **row} for row in final.epochs(epoch)]
