@@ -19,7 +19,7 @@ demo: $(INSTALLED)  ## Run the whole workflow on the embedded cohort, and make i
 	@if [ ! -e $(REPORT) ] || [ -n "$$(find results/demo workflow/report -type f -newer $(REPORT))" ]; \
 	then $(DEMO) --report $(REPORT); fi
 	@echo "Report:  $(REPORT)"
-	@echo "Tables:"; find results/demo -name '*.tsv' \( -path '*/tables/*' -o -name ledger.tsv \) | sort | sed 's/^/  /'
+	@echo "Tables:"; find results/demo/ledger.tsv results/demo/tables -name '*.tsv' | sort | sed 's/^/  /'
 	@echo "Figures:"; find results/demo/figures -name '*.png' | sort | sed 's/^/  /'
 
 test: $(INSTALLED)  ## The tests that fit in minutes
