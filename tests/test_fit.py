@@ -8,64 +8,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
-from test_targets import section_file
 from test_training import recipe
+from toy import PATIENTS, make_cohort, predict, train
 
 from stnet.core.errors import InputError
-from stnet.expression.targets import write_targets
-from stnet.slides.patches import write_index, write_patches
-from stnet.training.apply import predict_held_out
-from stnet.training.fit import fit, to_device
-from stnet.training.run import Run, predict
-
-PATIENTS = ["A", "B", "C", "D", "E"]
+from stnet.training.checkpoints import FOLDER
+from stnet.training.engine import start
+from stnet.training.fit import to_device
+from stnet.training.run import Run
 
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
-    """Index and targets of a section for each patient, 6 spots each, 32-pixel patches."""
-    folder = tmp_path_factory.mktemp("cohort")
-    random = np.random.default_rng(0)
-    sections, patches = [], []
-    for patient in PATIENTS:
-        name = f"{patient}1"
-        counts = random.poisson(5, (6, 8)) + 1
-        genes = [f"g{i}" for i in range(8)]
-        path = section_file(folder / f"{name}.h5ad", name, counts, genes, patient=patient)
-        Image.fromarray(random.integers(0, 256, (200, 200, 3), dtype=np.uint8)).save(
-            folder / "image.png"
-        )
-        write_patches(
-            path, folder / "image.png", folder / f"{name}.npy", view="32x1", spot_window=32
-        )
-        sections.append(path)
-        patches.append(folder / f"{name}.npy")
-    write_index(sections, patches, folder / "index.tsv", spot_window=32)
-    targets = folder / "targets.h5ad"
-    write_targets(sections, targets, n_genes=5, kind="log_fraction", spot_window=32)
-    return folder / "index.tsv", targets
+    return make_cohort(tmp_path_factory.mktemp("cohort"))
 
 
-def fitted(cohort, folder, held_out=("A1",), **changes):
-    outputs = {
-        "model": f"{folder}/model.safetensors",
-        "card": f"{folder}/model.json",
-        "history": f"{folder}/history.tsv",
-        "epoch": f"{folder}/epoch.json",
-    }
-    fit(
-        *cohort,
-        outputs,
-        held_out="A",
-        held_out_sections=held_out,
-        recipe=recipe(**{"inner_folds": 2, "epochs": 3, **changes}),
-        view="32x1",
-        device="cpu",
-        threads=1,
-        code="0" * 16,
-    )
+def fitted(cohort, folder, **changes):
+    outputs = train(cohort, folder, **changes)
     read = {name: json.loads(Path(outputs[name]).read_text()) for name in ("card", "epoch")}
     return outputs, read["card"], read["epoch"], pd.read_csv(outputs["history"], sep="\t")
 
@@ -83,9 +43,10 @@ def test_epoch_is_chosen_on_the_pooled_inner_predictions(cohort, tmp_path):
     errors = np.zeros(3)
     for fold, inside in enumerate(epoch["inner_folds"]):
         test = torch.from_numpy(np.isin(section, inside))
-        run = Run(data[(~test).nonzero().squeeze(1)], options, f"A inner {fold}")
-        for e, _ in enumerate(run.epochs(3)):
-            predicted = predict(run.network, run.standardise, data.patches[test], "")
+        run = Run(data, (~test).nonzero().squeeze(1), options, f"A inner {fold}")
+        for e in range(3):
+            run.train_epoch(e + 1)
+            predicted = run.predict(test.nonzero().squeeze(1))
             errors[e] += np.square(predicted.numpy() - measured.X[test.numpy()]).mean(axis=1).sum()
     np.testing.assert_allclose(epoch["inner_loss"], errors / 24, rtol=1e-5)
     assert epoch["epoch"] == errors.argmin() + 1
@@ -100,8 +61,9 @@ def test_final_run_sees_no_held_out_spot_and_stops_at_the_epoch(cohort, tmp_path
     assert card["training_sections"] == ["B1", "C1", "D1", "E1"]
     measured = ad.read_h5ad(cohort[1])
     data = to_device(cohort[0], measured[measured.obs["section"] != "A1"].copy(), "cpu")
-    run = Run(data, recipe(inner_folds=2, epochs=3), "A final")
-    list(run.epochs(epoch["epoch"]))
+    run = Run(data, torch.arange(24), recipe(inner_folds=2, epochs=3), "A final")
+    for number in range(epoch["epoch"]):
+        run.train_epoch(number + 1)
     model = load_file(outputs["model"])
     for name, value in run.network.state_dict().items():
         assert torch.equal(model[name], value), name
@@ -109,19 +71,7 @@ def test_final_run_sees_no_held_out_spot_and_stops_at_the_epoch(cohort, tmp_path
 
 def test_prediction_of_the_held_out_section(cohort, tmp_path):
     outputs, card, epoch, _ = fitted(cohort, tmp_path)
-    predict_held_out(
-        *cohort,
-        outputs["model"],
-        outputs["card"],
-        tmp_path / "predictions.h5ad",
-        experiment="toy",
-        held_out="A",
-        held_out_sections=["A1"],
-        device="cpu",
-        threads=1,
-        code="1" * 16,
-    )
-    predictions = ad.read_h5ad(tmp_path / "predictions.h5ad")
+    predictions = ad.read_h5ad(predict(cohort, tmp_path))
     measured = ad.read_h5ad(cohort[1])[:6]
     assert predictions.obs_names.tolist() == measured.obs_names.tolist()
     np.testing.assert_array_equal(predictions.layers["observed"], measured.X)
@@ -143,7 +93,7 @@ def test_divergence_and_absence_are_said_and_leave_no_model(cohort, tmp_path):
         fitted(cohort, tmp_path, inner_folds=0, learning_rate=1e9)
     with pytest.raises(InputError, match="nothing is left to train on"):
         fitted(cohort, tmp_path, held_out=[f"{p}1" for p in PATIENTS])
-    assert not list(tmp_path.iterdir())
+    assert not [path for path in tmp_path.iterdir() if path.name != FOLDER]
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="set device: cpu"):
-            to_device(cohort[0], ad.read_h5ad(cohort[1]), "cuda")
+            start("cuda", 1)

@@ -93,6 +93,11 @@ def experiment_of(w):
     return keys
 
 
+def engine(w):
+    """How an experiment computes on the configured device."""
+    return experiment(w.experiment)["engine"][config["device"]]
+
+
 def held_out_predictions(w):
     """Predictions of all held-out groups of an experiment."""
     experiment_of(w)

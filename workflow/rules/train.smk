@@ -49,6 +49,7 @@ rule train:
         digest=digest("train.py"),
         view=lambda w: experiment(w.experiment)["view"],
         recipe=lambda w: {key: experiment(w.experiment)[key] for key in RECIPE},
+        engine=engine,
         held_out_sections=held_out_sections,
     script:
         "../scripts/train.py"
@@ -78,6 +79,7 @@ rule predict:
         runtime=120,
     params:
         digest=digest("predict.py"),
+        engine=engine,
         held_out_sections=held_out_sections,
     script:
         "../scripts/predict.py"

@@ -1,6 +1,7 @@
 from stnet.core.device import lease_card
 from stnet.core.job import job
 from stnet.training.apply import predict_held_out
+from stnet.training.engine import Engine
 
 with job(snakemake.log[0]):
     predict_held_out(
@@ -12,6 +13,7 @@ with job(snakemake.log[0]):
         experiment=snakemake.wildcards.experiment,
         held_out=snakemake.wildcards.held_out,
         held_out_sections=snakemake.params.held_out_sections,
+        engine=Engine(**snakemake.params.engine),
         device=lease_card() if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,
         code=snakemake.params.digest,

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from stnet.core.device import lease_card
 from stnet.core.job import job
 from stnet.training.fit import fit
@@ -10,9 +12,17 @@ with job(snakemake.log[0]):
         dict(snakemake.output.items()),
         held_out=snakemake.wildcards.held_out,
         held_out_sections=snakemake.params.held_out_sections,
-        recipe=Recipe(weights=snakemake.input.get("weights") or None, **snakemake.params.recipe),
+        recipe=Recipe(
+            weights=snakemake.input.get("weights") or None,
+            engine=snakemake.params.engine,
+            **snakemake.params.recipe,
+        ),
         view=snakemake.params.view,
         device=lease_card() if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,
         code=snakemake.params.digest,
+        # Not a parameter of the rule: asking for a log must not train again.
+        tensorboard=(
+            Path(snakemake.log[0]).with_suffix("") if snakemake.config["tensorboard"] else None
+        ),
     )

@@ -1,5 +1,6 @@
 """What every job does around its one library call."""
 
+import errno
 import sys
 import traceback
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from stnet.core.errors import InputError
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 class Tee:
@@ -40,6 +43,16 @@ def job(log: str) -> Iterator[None]:
             yield
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                traceback.print_exc(file=file)
+                raise
+            print(
+                f"error: {error.filename}: {error.strerror}; make room and start again:"
+                " nothing half-written is left",
+                file=sys.stderr,
+            )
             sys.exit(1)
         except Exception:
             traceback.print_exc(file=file)

@@ -7,6 +7,19 @@ from torchvision import models
 from stnet.core.errors import InputError
 
 
+class Head(nn.Linear):
+    """A last layer that computes in float32 under autocast too.
+
+    A log expression of -9 keeps two decimals in bfloat16, and predictions of a gene may differ
+    in the fourth.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Outputs (n, outputs) of features (n, features) of any precision."""
+        with torch.autocast(features.device.type, enabled=False):
+            return super().forward(features.float())
+
+
 def build_network(architecture: str, options: dict, n_outputs: int) -> nn.Module:
     """A torchvision classifier with `n_outputs` outputs in place of its classes.
 
@@ -27,7 +40,7 @@ def build_network(architecture: str, options: dict, n_outputs: int) -> nn.Module
         name = head_name(network)
     except IndexError as error:
         raise InputError(f"architecture {architecture}: no fully connected last layer") from error
-    head = nn.Linear(network.get_submodule(name).in_features, n_outputs)
+    head = Head(network.get_submodule(name).in_features, n_outputs)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     network.set_submodule(name, head)

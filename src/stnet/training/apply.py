@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
-import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from stnet.core.errors import InputError
 from stnet.expression.predictions import write_predictions
 from stnet.models.architectures import build_network
+from stnet.training.engine import Engine, start
 from stnet.training.fit import to_device
 from stnet.training.run import predict
 from stnet.training.standardisation import Standardisation
@@ -38,6 +38,7 @@ def predict_held_out(
     experiment: str,
     held_out: str,
     held_out_sections: Sequence[str],
+    engine: Engine,
     device: str,
     threads: int,
     code: str,
@@ -46,7 +47,7 @@ def predict_held_out(
 
     Raises InputError if the held-out sections have no used spot or the model predicts other genes.
     """
-    torch.set_num_threads(threads)
+    start(device, threads)
     measured = ad.read_h5ad(targets)
     measured = measured[measured.obs["section"].isin(held_out_sections).to_numpy()].copy()
     if not measured.n_obs:
@@ -55,8 +56,10 @@ def predict_held_out(
     if known["genes"] != measured.var_names.tolist():
         raise InputError(f"{model}: predicts other genes than {targets} has; train it again")
     data = to_device(index, measured, device)
-    network = network.to(device, memory_format=torch.channels_last)
-    predicted = predict(network, standardise, data.patches, f"{held_out}: predict")
+    forward = engine.place(network.eval(), device)
+    predicted = predict(
+        forward, standardise, data.patches, engine.prediction_batch, f"{held_out}: predict"
+    )
     provenance = {
         "experiment": experiment,
         "held_out": held_out,
@@ -69,6 +72,7 @@ def predict_held_out(
         "device": known["device"],
         "threads": known["threads"],
         "training_code": known["code"],
+        "engine": str(vars(engine)),
         "code": code,
         "versions": known["versions"],
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from stnet.core.atomic import atomic_path, write_json
 from stnet.core.errors import InputError
@@ -15,10 +15,14 @@ from stnet.core.hashing import file_sha256
 from stnet.core.split import inner_folds
 from stnet.core.versions import versions
 from stnet.slides.patches import read_patches
-from stnet.training.run import Data, Recipe, Run, predict
+from stnet.training.checkpoints import Checkpoints
+from stnet.training.engine import start
+from stnet.training.run import Data, Recipe
+from stnet.training.runs import Runs, Spots
 
 DIVERGED = "learning_rate: training diverged, the loss is not finite; lower it"
-HISTORY_COLUMNS = ["run", "epoch", "train_loss", "inner_loss", "seconds"]
+HISTORY_COLUMNS = ["run", "epoch", "train_loss", "inner_loss"]
+FINAL = "final"
 
 
 def fit(
@@ -33,6 +37,7 @@ def fit(
     device: str,
     threads: int,
     code: str,
+    tensorboard: Path | None = None,
 ) -> None:
     """Train on all sections but the held-out ones and write the model and how it came about.
 
@@ -40,54 +45,70 @@ def fit(
     (safetensors, torchvision's layer names), `card` (JSON: what the model needs to be applied, and
     its provenance), `history` (TSV, a row a run and epoch; losses are squared errors per spot and
     gene) and `epoch` (JSON: the chosen epoch, by which rule, from which errors).
+
+    A job that was killed goes on after its last epoch (`Checkpoints`), on the CPU with the same
+    results bit for bit. `tensorboard` is a folder for event files.
     """
-    torch.set_num_threads(threads)
+    start(device, threads)
     data, measured = read_training_data(index, targets, held_out_sections, device)
     rows = measured.obs[["patient", "section"]].astype(str).drop_duplicates().to_dict("records")
     rule, folds = inner_folds(rows, recipe.inner_folds)
     sections = measured.obs["section"].to_numpy(str)
+    provenance = {
+        "held_out": held_out,
+        "training_sections": list(dict.fromkeys(sections.tolist())),
+        "view": view,
+        "view_sha256": file_sha256(index),
+        "targets_sha256": file_sha256(targets),
+        "recipe": vars(recipe),
+        "initial_weights": Path(recipe.weights).name if recipe.weights else "random",
+        "initial_weights_sha256": file_sha256(recipe.weights) if recipe.weights else "random",
+        "code": code,
+        "versions": versions("numpy", "torch", "torchvision", "anndata"),
+    }
+    # On a card the threads only feed it: what it computes does not depend on them.
+    kept = {**provenance, "device": device, "threads": threads if device == "cpu" else None}
+    checkpoints = Checkpoints(Path(outputs["model"]).parent, kept)
 
-    history: list[dict] = []
-    squared_errors = np.zeros(recipe.epochs)
-    for fold, held_in in enumerate(folds):
-        inside = torch.from_numpy(np.isin(sections, held_in))
-        test = data[inside.nonzero().squeeze(1)]
-        run = Run(data[(~inside).nonzero().squeeze(1)], recipe, f"{held_out} inner {fold}")
-        for row in run.epochs(recipe.epochs):
-            predicted = predict(run.network, run.standardise, test.patches, f"{run.label}: predict")
-            error = (predicted - test.targets).double().square().mean(dim=1).sum().item()
-            squared_errors[row["epoch"] - 1] += error
-            history.append({"run": f"inner {fold}", "inner_loss": error / len(test), **row})
-        del run, test  # a card need not hold two folds at once
+    everything = torch.arange(measured.n_obs)
+    inner = {}
+    for number, fold in enumerate(folds):
+        inside = torch.from_numpy(np.isin(sections, fold))
+        inner[f"inner {number}"] = Spots(everything[~inside], everything[inside])
+    spots = {**inner, FINAL: Spots(everything, everything[:0])}
+    runs = Runs(data, recipe, held_out, spots, checkpoints, tensorboard)
+    for name in inner:
+        if runs.epochs_done(name) < recipe.epochs:
+            runs.train(name, recipe.epochs)
+    squared_errors = [runs.squared_errors(epoch) for epoch in range(1, recipe.epochs + 1)]
     epoch = choose_epoch(squared_errors) if folds else recipe.epochs
-    final = Run(data, recipe, f"{held_out} final")
-    history += [{"run": "final", "inner_loss": "", **row} for row in final.epochs(epoch)]
-    if not np.isfinite(history[-1]["train_loss"]):
+    final = runs.train(FINAL, epoch)
+    if not np.isfinite(runs.history[-1]["train_loss"]):
         raise InputError(DIVERGED)
 
+    state = {name: value.cpu().contiguous() for name, value in final.network.state_dict().items()}
     with atomic_path(outputs["model"]) as temporary:
-        state = final.network.state_dict()
-        save_file({name: value.cpu().contiguous() for name, value in state.items()}, temporary)
+        temporary.write_bytes(save(state))
     with (
         atomic_path(outputs["history"]) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, HISTORY_COLUMNS, delimiter="\t", lineterminator="\n")
+        writer = csv.DictWriter(
+            file, HISTORY_COLUMNS, extrasaction="ignore", delimiter="\t", lineterminator="\n"
+        )
         writer.writeheader()
-        writer.writerows(history)
+        writer.writerows(runs.history)
     chosen = {
         "epoch": epoch,
         "rule": rule,
         "inner_folds": folds,
-        "inner_loss": (squared_errors / len(data)).tolist() if folds else [],
+        "inner_loss": [error / measured.n_obs for error in squared_errors] if folds else [],
     }
     write_json(outputs["epoch"], chosen)
     write_json(
         outputs["card"],
         {
-            "held_out": held_out,
-            "training_sections": list(dict.fromkeys(sections.tolist())),
-            "view": view,
+            **provenance,
             "genes": measured.var_names.tolist(),
             "symbols": measured.var["symbol"].tolist(),
             "mean": final.standardise.mean,
@@ -95,18 +116,14 @@ def fit(
             "transform": str(measured.uns["targets"]["transform"]),
             "universe": int(measured.uns["targets"]["universe"]),
             "gene_list_sha256": str(measured.uns["targets"]["gene_list_sha256"]),
-            "recipe": vars(recipe),
-            "initial_weights": Path(recipe.weights).name if recipe.weights else "random",
-            "initial_weights_sha256": file_sha256(recipe.weights) if recipe.weights else "random",
             "weights_sha256": file_sha256(outputs["model"]),
             "epoch": epoch,
             "epoch_rule": rule,
             "device": str(torch.cuda.get_device_name()) if device == "cuda" else "cpu",
             "threads": threads,
-            "code": code,
-            "versions": versions("numpy", "torch", "torchvision", "anndata"),
         },
     )
+    checkpoints.remove()
 
 
 def choose_epoch(squared_errors: Sequence[float]) -> int:
@@ -132,8 +149,6 @@ def read_training_data(
 
 def to_device(index: str | Path, measured: ad.AnnData, device: str) -> Data:
     """Patches and targets of the spots of `measured`, whole sections, on `cpu` or `cuda`."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: cuda is configured and no CUDA device is here; set device: cpu")
     sections = list(dict.fromkeys(measured.obs["section"].astype(str)))
     patches = read_patches(index, measured.obs_names.tolist(), sections)
     values = torch.from_numpy(np.asarray(measured.X, dtype=np.float32))

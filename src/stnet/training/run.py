@@ -1,30 +1,28 @@
 """One training run: the epochs of one network on one set of spots."""
 
-import time
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from stnet.models.architectures import build_network, set_bias
 from stnet.models.weights import load_weights
-from stnet.training.standardisation import Standardisation
+from stnet.training.engine import Engine
+from stnet.training.standardisation import Standardisation, count_levels
 from stnet.training.symmetries import N_SYMMETRIES, apply_symmetry, augment
-
-# A processor loses a third of its speed to page faults where activations outgrow the allocator's
-# arena (DenseNet-121 at 224 px: 12 images/s in batches of 16, 8 of 64); a card needs large ones.
-PREDICTION_BATCH = {"cpu": 16, "cuda": 256}
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained: the keys of an experiment that its weights depend on.
 
-    `weights` is a path or None for random ones; the rest is as in the configuration's schema.
+    `weights` is a path or None for random ones, `engine` the keys of the device that is used; the
+    rest is as in the configuration's schema.
     """
 
     architecture: str
@@ -39,6 +37,7 @@ class Recipe:
     inner_folds: int
     statistics_batches: int
     seed: int
+    engine: dict
 
 
 @dataclass(frozen=True)
@@ -53,34 +52,36 @@ class Data:
         if len(self.patches) != len(self.targets):
             raise ValueError(f"{len(self.patches)} patches for {len(self.targets)} targets")
 
-    def __getitem__(self, rows: torch.Tensor) -> "Data":
-        """The spots of `rows`, an index tensor."""
-        rows = rows.to(self.patches.device)
-        return Data(self.patches[rows], self.targets[rows])
+    @cached_property
+    def levels(self) -> np.ndarray:
+        """`count_levels` of the patches, counted once for all runs on them."""
+        return count_levels(self.patches)
 
-    def __len__(self) -> int:
-        """Number of spots."""
-        return len(self.patches)
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`."""
+        return self.patches.device.type
 
 
 class Run:
-    """A network in training on `data`; `label` names the run in its random numbers and bars.
+    """A network in training on the spots `rows` of `data`.
 
-    The same recipe, data, label and number of threads give the same weights on the CPU.
+    `rows` is an integer tensor (training spots,); `label` names the run in its random numbers and
+    bars. The same recipe, data, rows, label and number of threads give the same weights on the CPU.
     """
 
-    def __init__(self, data: Data, recipe: Recipe, label: str):
-        self.data, self.recipe, self.label = data, recipe, label
+    def __init__(self, data: Data, rows: torch.Tensor, recipe: Recipe, label: str):
+        self.data, self.rows, self.recipe, self.label = data, rows, recipe, label
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed("initial weights"))
-            network = build_network(
+            self.network = build_network(
                 recipe.architecture, recipe.architecture_options, data.targets.shape[1]
             )
         if recipe.weights is not None:
-            load_weights(network, recipe.weights)
-        set_bias(network, data.targets.mean(dim=0).cpu())
-        self.network = network.to(data.patches.device, memory_format=torch.channels_last)
-        self.standardise = Standardisation.of(self._statistics_patches())
+            load_weights(self.network, recipe.weights)
+        set_bias(self.network, data.targets.cpu()[rows].mean(dim=0))
+        self.forward = Engine(**recipe.engine).place(self.network, data.device)
+        self.standardise = Standardisation.of(data.levels[self._statistics_rows().numpy()])
         self.optimiser = torch.optim.SGD(
             self.network.parameters(),
             lr=recipe.learning_rate,
@@ -88,55 +89,72 @@ class Run:
             weight_decay=recipe.weight_decay,
         )
 
-    def epochs(self, n_epochs: int) -> Iterator[dict]:
-        """Train for `n_epochs`, yielding after each its number, mean training loss and seconds.
+    def train_epoch(self, epoch: int) -> float:
+        """Train on every spot once; `epoch`, from 1, chooses the order and the symmetries.
 
-        The loss reported is the squared error per spot and gene, as met during the epoch.
+        Returns the squared error per spot and gene, as met during the epoch.
         """
-        for epoch in range(1, n_epochs + 1):
-            started = time.monotonic()
-            loss = self._train_epoch(epoch, n_epochs)
-            yield {
-                "epoch": epoch,
-                "train_loss": loss,
-                "seconds": round(time.monotonic() - started, 3),
-            }
-
-    def _train_epoch(self, epoch: int, n_epochs: int) -> float:
-        generator = torch.Generator().manual_seed(self._seed(f"epoch {epoch}"))
-        order = torch.randperm(len(self.data), generator=generator)
+        # Every epoch has its own stream, so that it does not depend on how many came before.
+        stream = torch.Generator().manual_seed(self._seed(f"epoch {epoch}"))
+        order = self.rows[torch.randperm(len(self.rows), generator=stream)].to(self.data.device)
+        drawn = torch.randint(N_SYMMETRIES, order.shape, generator=stream).to(self.data.device)
+        # Added up where it is computed: a card would have to be waited for after every batch.
+        total = torch.zeros((), dtype=torch.float64, device=self.data.device)
         self.network.train()
-        total = 0.0
-        progress = tqdm(
-            total=len(self.data),
-            desc=f"{self.label}: epoch {epoch} of {n_epochs}",
-            unit="spot",
-            mininterval=2,
-            leave=False,
-        )
-        with progress, torch.random.fork_rng():
+        with (
+            _bar(len(order), f"{self.label}: epoch {epoch}") as progress,
+            torch.random.fork_rng(),
+        ):
             torch.manual_seed(self._seed(f"dropout {epoch}"))
-            for rows in order.split(self.recipe.batch_size):
-                batch = self.data[rows]
-                patches = augment(self.standardise(batch.patches), generator)
-                loss = batch_loss(self.network(patches), batch.targets, self.recipe.loss)
+            size = self.recipe.batch_size
+            for rows, symmetries in zip(order.split(size), drawn.split(size), strict=True):
+                patches = self.standardise(augment(self.data.patches[rows], symmetries))
+                loss = batch_loss(self.forward(patches), self.data.targets[rows], self.recipe.loss)
                 self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 self.optimiser.step()
-                total += loss.item() * (len(rows) if self.recipe.loss == "mean" else 1)
+                total += loss.detach() * (len(rows) if self.recipe.loss == "mean" else 1)
                 progress.update(len(rows))
-        return total / len(self.data)
+        return total.item() / len(order)
 
-    def _statistics_patches(self) -> np.ndarray:
-        patches = self.data.patches
-        if self.recipe.statistics_batches:
-            generator = torch.Generator().manual_seed(self._seed("statistics"))
-            n_spots = self.recipe.statistics_batches * self.recipe.batch_size
-            patches = patches[torch.randperm(len(patches), generator=generator)[:n_spots]]
-        return patches.cpu().numpy()
+    def predict(self, rows: torch.Tensor) -> torch.Tensor:
+        """Predictions float32 (rows, genes) of the spots `rows` by the network as it is now."""
+        self.network.eval()
+        patches = self.data.patches[rows.to(self.data.device)]
+        batch_size = self.recipe.engine["prediction_batch"]
+        return predict(
+            self.forward, self.standardise, patches, batch_size, f"{self.label}: predict"
+        )
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that the next epoch depends on: weights, running averages and momentum, by name."""
+        state = {f"network.{n}": value for n, value in self.network.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            for key, value in self.optimiser.state[parameter].items():
+                if value is not None:
+                    state[f"optimiser.{key}.{name}"] = value
+        return state
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from what `state` returned at the end of an epoch."""
+        own = self.network.state_dict()
+        self.network.load_state_dict({name: state[f"network.{name}"] for name in own})
+        parameters = dict(self.network.named_parameters())
+        for name, value in state.items():
+            kind, _, rest = name.partition(".")
+            if kind == "optimiser":
+                key, _, parameter = rest.partition(".")
+                parameter = parameters[parameter]
+                self.optimiser.state[parameter][key] = torch.empty_like(parameter).copy_(value)
+
+    def _statistics_rows(self) -> torch.Tensor:
+        if not self.recipe.statistics_batches:
+            return self.rows
+        stream = torch.Generator().manual_seed(self._seed("statistics"))
+        n_spots = self.recipe.statistics_batches * self.recipe.batch_size
+        return self.rows[torch.randperm(len(self.rows), generator=stream)[:n_spots]]
 
     def _seed(self, purpose: str) -> int:
-        # Every epoch has its own stream, so that it does not depend on how many came before.
         return zlib.crc32(f"{self.recipe.seed} {self.label} {purpose}".encode())
 
 
@@ -152,23 +170,29 @@ def batch_loss(predicted: torch.Tensor, measured: torch.Tensor, reduction: str) 
 
 @torch.inference_mode()
 def predict(
-    network: nn.Module, standardise: Standardisation, patches: torch.Tensor, label: str
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    standardise: Standardisation,
+    patches: torch.Tensor,
+    batch_size: int,
+    label: str,
 ) -> torch.Tensor:
     """Predictions float32 (spots, genes): the mean over the eight symmetries of each patch.
 
-    Methods: "During the test time, we averaged the eight symmetries". Patches are uint8
-    (spots, side, side, 3) on the network's device.
+    Methods: "During the test time, we averaged the eight symmetries". `forward` is of a network
+    that was set to evaluation, on the device of the patches, uint8 (spots, side, side, 3).
     """
-    network.eval()
     parts = []
-    batch_size = PREDICTION_BATCH[patches.device.type]
-    with tqdm(total=len(patches), desc=label, unit="spot", mininterval=2, leave=False) as progress:
+    with _bar(len(patches), label) as progress:
         for batch in patches.split(batch_size):
-            standard = standardise(batch)
-            parts.append(
-                torch.stack(
-                    [network(apply_symmetry(standard, s)) for s in range(N_SYMMETRIES)]
-                ).mean(dim=0)
-            )
+            turned = (apply_symmetry(batch, symmetry) for symmetry in range(N_SYMMETRIES))
+            parts.append(torch.stack([forward(standardise(each)) for each in turned]).mean(dim=0))
             progress.update(len(batch))
     return torch.cat(parts)
+
+
+def _bar(n_spots: int, label: str) -> tqdm:
+    # Nothing of what is over in a moment; in a log file, which keeps every state, one a minute.
+    interval = 2 if sys.stderr.isatty() else 60
+    return tqdm(
+        total=n_spots, desc=label, unit="spot", mininterval=interval, delay=interval, leave=False
+    )

@@ -3,7 +3,19 @@
 import numpy as np
 import torch
 
-CHANNELS = 3
+CHANNELS, LEVELS = 3, 256
+
+
+def count_levels(patches: torch.Tensor) -> np.ndarray:
+    """How often each value occurs in each channel of each patch: int32 (n, 3, 256).
+
+    Patches are uint8 (n, side, side, 3). Counted once, the constants of any set of patches follow.
+    """
+    counts = np.empty((len(patches), CHANNELS, LEVELS), dtype=np.int32)
+    for row, patch in enumerate(patches):
+        for channel, values in enumerate(patch.cpu().numpy().reshape(-1, CHANNELS).T):
+            counts[row, channel] = np.bincount(values, minlength=LEVELS)
+    return counts
 
 
 class Standardisation:
@@ -16,17 +28,14 @@ class Standardisation:
         self.mean, self.sd = list(mean), list(sd)
 
     @classmethod
-    def of(cls, patches: np.ndarray) -> "Standardisation":
-        """Constants of patches, uint8 (n, side, side, 3), exact whatever their order."""
-        levels = np.arange(256)
+    def of(cls, counts: np.ndarray) -> "Standardisation":
+        """Constants of the patches that `counts` (n, 3, 256) are of, exact whatever their order."""
+        levels = np.arange(LEVELS)
         mean, sd = [], []
-        for channel in range(CHANNELS):
-            counts = np.zeros(256, dtype=np.int64)
-            for patch in patches[..., channel]:
-                counts += np.bincount(patch.ravel(), minlength=256)
-            centre = (counts * levels).sum() / counts.sum()
+        for count in counts.sum(axis=0, dtype=np.int64):
+            centre = (count * levels).sum() / count.sum()
             mean.append(float(centre))
-            sd.append(float(np.sqrt((counts * (levels - centre) ** 2).sum() / counts.sum())))
+            sd.append(float(np.sqrt((count * (levels - centre) ** 2).sum() / count.sum())))
         # A channel of one value only, as in a blank image, has nothing to scale.
         return cls(mean, [value or 1.0 for value in sd])
 

@@ -1,0 +1,67 @@
+"""What a training job says of itself while it runs: a line an epoch, and a TensorBoard log."""
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from stnet.training.symmetries import N_SYMMETRIES
+
+# A training step goes through the network forward and, at twice the cost, backward.
+PASSES_PER_TRAINED_SPOT = 3
+CURVES = ["train_loss", "inner_loss"]
+
+
+class Progress:
+    """Progress of a job of `n_passes` forward passes (see `passes`), of which `n_past` are past.
+
+    `history` is of the epochs so far. `tensorboard` is a folder for event files, written anew, or
+    None for none.
+    """
+
+    def __init__(
+        self, n_passes: int, n_past: int, tensorboard: Path | None, history: Sequence[dict]
+    ):
+        self._left, self._past = n_passes - n_past, 0
+        self._started = self._last = time.monotonic()
+        self._writer = None
+        if tensorboard is not None:
+            # Imported only where asked for: it takes a second.
+            from torch.utils.tensorboard import SummaryWriter
+
+            shutil.rmtree(tensorboard, ignore_errors=True)
+            self._writer = SummaryWriter(tensorboard)
+        for row in history:
+            self._draw(row)
+
+    def epoch(self, row: dict, label: str, n_trained: int, n_predicted: int) -> None:
+        """Say that an epoch is over: its losses, its speed, and the time that is left at most.
+
+        A prediction under one symmetry counts as an image, as a spot trained on does.
+        """
+        now = time.monotonic()
+        self._past += passes(n_trained, n_predicted)
+        self._left -= passes(n_trained, n_predicted)
+        left = timedelta(seconds=round(self._left * (now - self._started) / self._past))
+        speed = (n_trained + N_SYMMETRIES * n_predicted) / (now - self._last)
+        losses = ", ".join(f"{curve} {row[curve]:.6g}" for curve in CURVES if curve in row)
+        print(
+            f"{label}: epoch {row['epoch']}: {losses}; {speed:.1f} images/s, at most {left} left",
+            file=sys.stderr,
+        )
+        self._last = now
+        self._draw(row)
+
+    def _draw(self, row: dict) -> None:
+        if self._writer is not None:
+            for curve in CURVES:
+                if curve in row:
+                    self._writer.add_scalar(f"{row['run']}/{curve}", row[curve], row["epoch"])
+            self._writer.flush()
+
+
+def passes(n_trained: int, n_predicted: int) -> int:
+    """Forward passes that an epoch costs: of spots trained on, and of spots predicted."""
+    return PASSES_PER_TRAINED_SPOT * n_trained + N_SYMMETRIES * n_predicted
