@@ -1,13 +1,20 @@
-"""Patches against Pillow and numpy, and the guards between patches and targets."""
+"""Patches against Pillow, OpenSlide and numpy, and the guards between patches and targets."""
 
+import csv
+
+import anndata as ad
 import numpy as np
 import pytest
+from openslide import OpenSlide
 from PIL import Image
 from test_targets import section_file
+from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.core.errors import InputError
+from stnet.core.hashing import names_sha256
 from stnet.slides.image import open_image
 from stnet.slides.patches import parse_view, read_patches, write_index, write_patches
+from stnet.slides.strips import JpegStrips
 
 
 @pytest.fixture
@@ -56,6 +63,86 @@ def test_downsampling_is_the_mean_of_blocks(section, picture, tmp_path):
     assert np.abs(patches[0] - blocks).max() <= 0.5
 
 
+@pytest.mark.parametrize("view", ["8x1", "40x1", "300x1", "8x2", "40x4"])
+@pytest.mark.parametrize("name", ["image.png", "image.jpg", "restarts.jpg", "image.tif"])
+def test_patches_are_the_region_reads_of_lossless_tiles(section, picture, tmp_path, name, view):
+    original, pixels = picture
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / "image.jpg")
+    image.save(tmp_path / "restarts.jpg", restart_marker_rows=1)
+    to_tiled_tiff(original, tmp_path / "image.tif")
+    path, tiles = tmp_path / name, tmp_path / "tiles.tif"
+    to_tiled_tiff(path, tiles)
+    assert OpenSlide.detect_format(tiles) == "generic-tiff"
+    window, downsampling = parse_view(view)
+    with OpenSlide(tiles) as slide:
+        plain = [read_patch_plain(slide, x, y, window) for x, y in [(10, 20), (20, 40)]]
+    write_patches(section, path, tmp_path / "S1.npy", view=view, spot_window=10)
+    shrunk = [np.asarray(patch.reduce(downsampling)) for patch in plain]
+    np.testing.assert_array_equal(np.load(tmp_path / "S1.npy"), shrunk)
+
+
+def test_rows_are_the_spots_whatever_their_order_down_the_image(picture, tmp_path):
+    path, pixels = picture
+    section = section_file(tmp_path / "S1.h5ad", "S1", [[1], [2], [3]], ["A"])
+    upward = ad.read_h5ad(section)[::-1].copy()
+    upward.write_h5ad(section)
+    write_patches(section, path, tmp_path / "S1.npy", view="8x1", spot_window=10)
+    patches = np.load(tmp_path / "S1.npy")
+    np.testing.assert_array_equal(patches[:2], [pixels[36:44, 16:24], pixels[16:24, 6:14]])
+    np.testing.assert_array_equal(patches[2, 4:, 4:], pixels[:4, :4])
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "in_strips"),
+    [
+        ("RGB", {"restart_marker_rows": 1, "subsampling": "4:2:0"}, True),
+        ("RGB", {"restart_marker_rows": 1, "subsampling": "4:2:2"}, True),
+        ("RGB", {"restart_marker_rows": 1, "subsampling": "4:4:4"}, True),
+        ("RGB", {"restart_marker_rows": 3, "optimize": True}, True),
+        ("RGB", {"restart_marker_rows": 90}, True),
+        ("RGB", {"restart_marker_blocks": 5}, True),
+        ("RGB", {"restart_marker_blocks": 4}, False),
+        ("RGB", {"restart_marker_rows": 1, "progressive": True}, False),
+        ("RGB", {}, False),
+        ("L", {"restart_marker_rows": 1}, True),
+    ],
+)
+def test_strips_are_the_rows_of_the_whole(tmp_path, mode, options, in_strips):
+    """Smooth and noisy parts, of more rows than two strips and neither side whole blocks."""
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (1099, 75, 3))
+    smooth = np.linspace(0, 255, 1099)[:, None, None]
+    pixels = np.where(random.random((1099, 1, 1)) < 0.5, noise, smooth).astype(np.uint8)
+    path = tmp_path / "image.jpg"
+    Image.fromarray(pixels).convert(mode).save(path, **options)
+    assert (JpegStrips.of(path) is not None) == in_strips
+    whole = np.pad(np.asarray(Image.open(path).convert("RGB")), [(0, 999), (0, 99), (0, 0)])
+    with open_image(path) as image:
+        for top in (0, 7, 300, 500, 505, 1060, 1090, 1099, 40, 900):
+            for left, width, height in ((0, 75, 1), (3, 20, 30), (60, 40, 600)):
+                expected = whole[top : top + height, left : left + width]
+                np.testing.assert_array_equal(image.read(left, top, width, height), expected)
+        np.testing.assert_array_equal(image.read(-5, -9, 20, 30)[9:, 5:], whole[:21, :15])
+        assert not image.read(-5, -9, 20, 30)[:9].any()
+        assert not image.read(0, -40, 20, 30).any()
+
+
+def test_strips_of_four_colours_are_left_to_the_whole(tmp_path):
+    Image.new("CMYK", (75, 75)).save(tmp_path / "image.jpg", restart_marker_rows=1)
+    assert JpegStrips.of(tmp_path / "image.jpg") is None
+
+
+def test_no_part_of_a_jpeg_is_split(tmp_path):
+    """What is cut short anywhere goes to Pillow, which names it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "whole.jpg", restart_marker_rows=1)
+    whole, path = (tmp_path / "whole.jpg").read_bytes(), tmp_path / "cut.jpg"
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        assert JpegStrips.of(path) is None
+
+
 def test_views_that_cannot_be(section, picture, tmp_path):
     assert parse_view("448x2") == (448, 2)
     assert parse_view("299x1") == (299, 1)
@@ -79,6 +166,42 @@ def test_patches_and_targets_of_different_versions_never_meet(section, picture, 
         read_patches(index, NAMES, ["S1"])
 
 
+def test_sections_are_joined_in_the_order_asked_for(section, picture, tmp_path):
+    folder = tmp_path / "8x1"
+    paths = [folder / "S1.npy", folder / "S2.npy"]
+    other = section_file(tmp_path / "S2.h5ad", "S2", [[1], [2]], ["A"])
+    for spots, path in zip([section, other], paths, strict=True):
+        write_patches(spots, picture[0], path, view="8x1", spot_window=10)
+    write_index([section, other], paths, folder / "index.tsv", spot_window=10)
+    names = ["S2:0x0", "S2:1x1", *NAMES]
+    patches = read_patches(folder / "index.tsv", names, ["S2", "S1"])
+    np.testing.assert_array_equal(patches, np.concatenate([np.load(path) for path in paths[::-1]]))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x93NUMPY", b"no array", 1, -1])
+def test_files_that_are_not_those_indexed_are_named(section, picture, tmp_path, content):
+    index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
+    path = index.parent / "S1.npy"
+    whole = path.read_bytes()
+    path.unlink()
+    if content in (1, -1):
+        path.write_bytes((whole + b"\0")[: len(whole) + content])
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"S1\.npy: missing or not the file its index names"):
+        read_patches(index, NAMES, ["S1"])
+
+
+def test_files_of_another_shape_than_indexed_are_named(section, picture, tmp_path):
+    index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
+    with open(index, newline="") as file:
+        (row,) = csv.DictReader(file, delimiter="\t")
+    index.write_text(index.read_text().replace("\t2\t", "\t1\t"))
+    index.write_text(index.read_text().replace(row["spots_sha256"], names_sha256(NAMES[:1])))
+    with pytest.raises(InputError, match=r"S1\.npy: patches \(2, 8, 8, 3\), its index says \(1"):
+        read_patches(index, NAMES[:1], ["S1"])
+
+
 def test_files_of_other_lengths_are_refused(section, picture, tmp_path):
     index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
     path = index.parent / "S1.npy"
@@ -93,7 +216,10 @@ def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path
     whole = (tmp_path / "whole.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.jpg").write_text("no image")
-    for name in ("cut.jpg", "text.jpg", "absent.jpg"):
+    Image.fromarray(random).save(tmp_path / "restarts.jpg", restart_marker_rows=1)
+    restarts = (tmp_path / "restarts.jpg").read_bytes()
+    (tmp_path / "cut-restarts.jpg").write_bytes(restarts[: len(restarts) // 2])
+    for name in ("cut.jpg", "cut-restarts.jpg", "text.jpg", "absent.jpg"):
         with pytest.raises(InputError, match=name) as caught:
             write_patches(section, tmp_path / name, tmp_path / "S1.npy", view="8x1", spot_window=10)
         assert "\n" not in str(caught.value)

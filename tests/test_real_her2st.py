@@ -6,11 +6,14 @@ import anndata as ad
 import numpy as np
 import pytest
 from data import HER2ST, needs_her2st
+from openslide import OpenSlide
 from PIL import Image
+from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.cohorts.section import write_section
 from stnet.expression.targets import write_targets
 from stnet.slides.patches import read_patches, write_index, write_patches
+from stnet.slides.strips import JpegStrips
 
 IMAGES = {"B4": "B/B4/BT10737_D2_HE.jpg", "C2": "C/C2/5714_HE_BT_C2.jpg"}
 
@@ -98,3 +101,19 @@ def test_patches_are_those_of_pillow(cohort):
     plain = [pixels[y - 112 : y + 112, x - 112 : x + 112] for _, x, y in spots]
     patches = read_patches(cohort / "index.tsv", [f"{name}:{spot[0]}" for spot in spots], [name])
     np.testing.assert_array_equal(patches, np.array(plain))
+
+
+@needs_her2st
+def test_patches_are_the_region_reads_of_lossless_tiles(cohort):
+    image = HER2ST / "ST-imgs" / IMAGES["C2"]
+    to_tiled_tiff(image, cohort / "C2.tif")
+    write_patches(cohort / "C2.h5ad", image, cohort / "C2.npy", view="224x1", spot_window=224)
+    with_counts = plain_counts("C2")[1]
+    with OpenSlide(cohort / "C2.tif") as slide:
+        plain = [
+            np.asarray(read_patch_plain(slide, x, y, 224))
+            for spot, x, y in plain_spots("C2")
+            if spot in with_counts
+        ]
+    assert JpegStrips.of(image)
+    np.testing.assert_array_equal(np.load(cohort / "C2.npy"), plain)

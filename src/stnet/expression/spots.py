@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import anndata as ad
+import h5py
+import numpy as np
 
 
 def read_used_spots(path: str | Path, spot_window: int) -> ad.AnnData:
@@ -11,7 +13,21 @@ def read_used_spots(path: str | Path, spot_window: int) -> ad.AnnData:
     These are the rows of every view and of the targets, in the section's order.
     """
     section = ad.read_h5ad(path)
-    return section[(section.obs["margin"] >= spot_window / 2).to_numpy()]
+    return section[_used(section.obs["margin"].to_numpy(), spot_window)]
+
+
+def read_used_centres(path: str | Path, spot_window: int) -> np.ndarray:
+    """Centres (x, y) of those spots in whole pixels of the image, (spots, 2), without their counts.
+
+    Counts are most of a section's file, and patches need none.
+    """
+    with h5py.File(path) as file:
+        used = _used(file["obs/margin"][:], spot_window)
+        return np.rint(file["obsm/spatial"][:][used]).astype(int)
+
+
+def _used(margins: np.ndarray, spot_window: int) -> np.ndarray:
+    return margins >= spot_window / 2
 
 
 def spot_names(section: ad.AnnData) -> list[str]:

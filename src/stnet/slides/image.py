@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,18 @@ from openslide import OpenSlide, OpenSlideError
 from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError
+from stnet.slides.strips import JpegStrips
 
 # Pillow refuses large pictures as decompression bombs; whole sections are larger than its limit.
 Image.MAX_IMAGE_PIXELS = None
 
 
 class SlideImage:
-    """An image open for reading; use `open_image`. Pillow decodes it once, at the first read."""
+    """An image open for reading; use `open_image`.
+
+    OpenSlide decodes what is read, Pillow the whole image at the first read, but of a JPEG with
+    restart markers the rows that are read: from the top down, each of them once.
+    """
 
     def __init__(self, path: Path, source: OpenSlide | Image.Image):
         self._path, self._source = path, source
@@ -37,7 +43,10 @@ class SlideImage:
                 return np.asarray(
                     _opaque(self._source.read_region((left, top), 0, (width, height)))
                 )
-            region = self._source.crop((left, top, left + width, top + height))
+            if self._strips:
+                region = self._strips.read(left, top, width, height)
+            else:
+                region = self._source.crop((left, top, left + width, top + height))
             return np.asarray(region.convert("RGB"))
 
     def thumbnail(self, side: int) -> Image.Image:
@@ -48,6 +57,10 @@ class SlideImage:
             image = self._source.convert("RGB")
             image.thumbnail((side, side), reducing_gap=3.0)
             return image
+
+    @cached_property
+    def _strips(self) -> JpegStrips | None:
+        return JpegStrips.of(self._path) if self._source.format == "JPEG" else None
 
     @contextmanager
     def _damage_named(self) -> Iterator[None]:

@@ -9,8 +9,8 @@ from PIL import Image
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
-from stnet.core.hashing import file_sha256, names_sha256
-from stnet.expression.spots import read_used_spots, spot_names
+from stnet.core.hashing import file_sha256, names_sha256, read_sha256
+from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
 from stnet.slides.image import open_image
 
 INDEX_COLUMNS = ["section", "file", "rows", "spots_sha256", "sha256"]
@@ -29,39 +29,35 @@ def parse_view(view: str) -> tuple[int, int]:
     return window, downsampling
 
 
-def read_patch(image, x: int, y: int, window: int, downsampling: int) -> np.ndarray:
-    """The patch of a view around pixel (x, y): uint8 (side, side, 3), side = window / downsampling.
-
-    The window is [c - window // 2, c - window // 2 + window) in both directions (Methods, "patches
-    of 224 x 224 pixels from the whole-slide images centred on the spatial transcriptomics spots";
-    the released code has the same bounds), black off the image, and shrunk by the mean of each
-    block of downsampling x downsampling pixels (ours).
-    """
-    patch = image.read(x - window // 2, y - window // 2, window, window)
-    if downsampling > 1:
-        patch = np.asarray(Image.fromarray(patch).reduce(downsampling))
-    return patch
-
-
 def write_patches(
     section: str | Path, image: str | Path, output: str | Path, *, view: str, spot_window: int
 ) -> None:
     """Write a section's patches as uint8 (spots, side, side, 3) to the .npy file `output`.
 
-    Rows are the section's used spots (`read_used_spots`), the same in every view. The image is
-    opened once; Pillow's formats are decoded once.
+    Rows are the section's used spots (`read_used_centres`), the same in every view. The window of a
+    spot at c is [c - window // 2, c - window // 2 + window) in both directions (Methods, "patches
+    of 224 x 224 pixels from the whole-slide images centred on the spatial transcriptomics spots";
+    the released code has the same bounds), black off the image, and shrunk by the mean of each
+    block of downsampling x downsampling pixels (ours).
     """
     window, downsampling = parse_view(view)
-    side = window // downsampling
-    spots = read_used_spots(section, spot_window)
-    centres = np.rint(spots.obsm["spatial"]).astype(int)
-    with atomic_path(output) as temporary, open_image(image) as opened:
-        shape = (len(centres), side, side, 3)
-        patches = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        for row, (x, y) in enumerate(centres.tolist()):
-            patches[row] = read_patch(opened, x, y, window, downsampling)
-        patches.flush()
-        del patches
+    corners = read_used_centres(section, spot_window) - window // 2
+    shape = (len(corners), *[window // downsampling] * 2, 3)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with (
+        atomic_path(output) as temporary,
+        open_image(image) as opened,
+        open(temporary, "wb") as file,
+    ):
+        np.lib.format.write_array_header_1_0(file, header)
+        patches_at = file.tell()
+        # From the top down, as images are decoded; each patch goes to its own row of the file.
+        for row in np.argsort(corners[:, 1], kind="stable").tolist():
+            patch = opened.read(*corners[row].tolist(), window, window)
+            if downsampling > 1:
+                patch = np.asarray(Image.fromarray(patch).reduce(downsampling))
+            file.seek(patches_at + row * patch.nbytes)
+            file.write(patch)
 
 
 def write_index(
@@ -92,12 +88,13 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
     """Patches of the spots `names` (all those of `sections`, in order): uint8 (spots, h, w, 3).
 
     Every file is checked against the index, and the index against the names of the spots, so that
-    patches and targets of different versions never meet. Raises InputError otherwise.
+    patches and targets of different versions never meet. Raises InputError otherwise. No more
+    memory is taken than the patches need.
     """
     index = Path(index)
     with open(index, newline="") as file:
         rows = {row["section"]: row for row in csv.DictReader(file, delimiter="\t")}
-    parts, start = [], 0
+    patches, start = np.empty(0, dtype=np.uint8), 0
     for section in sections:
         if section not in rows:
             raise InputError(f"{index}: section {section} is not in it; delete it to make it again")
@@ -106,12 +103,25 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
         stop = start + int(row["rows"])
         if names_sha256(names[start:stop]) != row["spots_sha256"]:
             raise InputError(f"{index}: its spots of {section} are not those of the targets")
-        if not path.is_file() or file_sha256(path) != row["sha256"]:
+        shape, begin = _layout(path)
+        if not start:
+            patches = np.empty((len(names), *shape[1:]), dtype=np.uint8)
+        part = patches[start:stop]
+        content = part if part.shape == shape else part[:0]
+        if not begin or read_sha256(path, begin, content.reshape(-1).data) != row["sha256"]:
             raise InputError(f"{path}: missing or not the file its index names; delete {index}")
-        parts.append(np.load(path, mmap_mode="r"))
-        if len(parts[-1]) != stop - start:
-            raise InputError(f"{path}: {len(parts[-1])} patches, its index says {stop - start}")
+        if shape != part.shape:
+            raise InputError(f"{path}: patches {shape}, its index says {part.shape}")
         start = stop
     if start != len(names):
         raise InputError(f"{index}: {start} rows for {len(names)} spots")
-    return np.concatenate(parts)
+    return patches
+
+
+def _layout(path: Path) -> tuple[tuple[int, ...], int]:
+    """Shape of the array in a .npy file and where it begins, in bytes; 0 if it is no whole one."""
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (FileNotFoundError, ValueError):
+        return (0,), 0
+    return array.shape, array.offset
