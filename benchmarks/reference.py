@@ -6,10 +6,12 @@ released code's shape of them). Nothing here is imported by the workflow.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from openslide import OpenSlide
 from PIL import Image
+from tiled import read_patch_plain
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import models
@@ -23,27 +25,22 @@ TURNS = (
 )
 
 
+@dataclass
 class Spots(Dataset):
     """Spots of slides: item (spot, symmetry) is a standardised image (3, window, window).
 
     `slides` and `centres` (x, y) are a path and a pixel a spot, `targets` float32 (spots, genes);
-    `mean` and `sd` per channel of values in 0 … 255. Symmetry None is all eight: (8, 3, …).
+    `mean` and `sd` are per channel of values in 0 … 255. Symmetry None is all eight: (8, 3, …).
     """
 
-    def __init__(
-        self,
-        slides: Sequence[str],
-        centres: Sequence[tuple[int, int]],
-        targets: torch.Tensor,
-        mean: Sequence[float],
-        sd: Sequence[float],
-        window: int,
-    ):
-        self.slides, self.centres, self.targets = slides, centres, targets
-        self.mean = [value / 255 for value in mean]
-        self.sd = [value / 255 for value in sd]
-        self.window = window
-        self.opened: dict[str, OpenSlide] = {}
+    slides: Sequence[str]
+    centres: Sequence[tuple[int, int]]
+    targets: torch.Tensor
+    mean: Sequence[float]
+    sd: Sequence[float]
+    window: int
+    dtype: torch.dtype = torch.float32
+    opened: dict[str, OpenSlide] = field(default_factory=dict)
 
     def __getitem__(self, item: tuple[int, int | None]) -> tuple[torch.Tensor, torch.Tensor]:
         """The image, or the eight, and the targets of a spot."""
@@ -60,15 +57,15 @@ class Spots(Dataset):
         if path not in self.opened:
             self.opened[path] = OpenSlide(path)
         x, y = self.centres[spot]
-        corner = (x - self.window // 2, y - self.window // 2)
-        return self.opened[path].read_region(corner, 0, (self.window, self.window)).convert("RGB")
+        return read_patch_plain(self.opened[path], x, y, self.window)
 
     def tensor(self, picture: Image.Image, symmetry: int) -> torch.Tensor:
         """A picture turned and standardised."""
         for bit, turn in TURNS:
             if symmetry & bit:
                 picture = picture.transpose(turn)
-        return functional.normalize(functional.to_tensor(picture), self.mean, self.sd)
+        mean, sd = [value / 255 for value in self.mean], [value / 255 for value in self.sd]
+        return functional.normalize(functional.to_tensor(picture).to(self.dtype), mean, sd)
 
 
 def densenet(architecture: str, options: dict, state: dict[str, torch.Tensor]) -> nn.Module:
@@ -108,7 +105,7 @@ def train_epoch(
 
 @torch.no_grad()
 def predict(network: nn.Module, batches: Iterable, device: str) -> torch.Tensor:
-    """Predictions (spots, genes) of batches of (spots, 8, 3, window, window), averaged over the 8."""
+    """Predictions (spots, genes) of batches (spots, 8, 3, window, window), averaged over the 8."""
     network.eval()
     parts = []
     for images, _ in batches:
