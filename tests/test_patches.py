@@ -1,6 +1,7 @@
 """Patches against Pillow, OpenSlide and numpy, and the guards between patches and targets."""
 
 import csv
+import os
 
 import anndata as ad
 import numpy as np
@@ -34,7 +35,7 @@ def section(tmp_path):
 def view_of(section, picture, folder, view):
     folder.mkdir(exist_ok=True)
     write_patches(section, picture, folder / "S1.npy", view=view, spot_window=10)
-    write_index([section], [folder / "S1.npy"], folder / "index.tsv", spot_window=10)
+    write_index([section], [folder / "S1.npy"], folder / "index.tsv", view=view, spot_window=10)
     return folder / "index.tsv"
 
 
@@ -207,7 +208,7 @@ def test_files_of_other_lengths_are_refused(section, picture, tmp_path):
     path = index.parent / "S1.npy"
     np.save(path, np.load(path)[:1])
     with pytest.raises(InputError, match=r"S1\.npy: not the patches of the 2 spots"):
-        write_index([section], [path], tmp_path / "index.tsv", spot_window=10)
+        write_index([section], [path], tmp_path / "index.tsv", view="8x1", spot_window=10)
 
 
 def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path):
@@ -233,3 +234,23 @@ def test_grey_and_transparent_images_become_rgb(tmp_path):
         assert (image.read(15, 15, 10, 10)[:5, :5] == 7).all()
         assert not image.read(15, 15, 10, 10)[5:].any()
         assert image.thumbnail(10).size == (10, 10)
+
+
+def test_removed_patches_are_made_again_as_they_were(section, picture, tmp_path):
+    measured = ad.read_h5ad(section)
+    measured.uns["slide"] = {"path": str(picture[0])}
+    measured.write_h5ad(section)
+    index = view_of(section, picture[0], tmp_path / "8x2", "8x2")
+    path = index.parent / "S1.npy"
+    os.utime(index, (1000, 1000))
+    whole = path.read_bytes()
+    path.unlink()
+    read_patches(index, NAMES, ["S1"])
+    assert path.read_bytes() == whole
+    # Snakemake takes a file for news if it is newer than what was made from it.
+    assert path.stat().st_mtime == index.stat().st_mtime == 1000
+    path.unlink()
+    Image.fromarray(255 - picture[1]).save(picture[0])
+    with pytest.raises(InputError, match=r"S1\.npy: made again from .*image\.png, it is not"):
+        read_patches(index, NAMES, ["S1"])
+    assert [each.name for each in index.parent.iterdir()] == ["index.tsv"]

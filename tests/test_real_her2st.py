@@ -93,13 +93,14 @@ def test_patches_are_those_of_pillow(cohort):
     section = cohort / f"{name}.h5ad"
     image = HER2ST / "ST-imgs" / IMAGES[name]
     write_patches(section, image, cohort / f"{name}.npy", view="224x1", spot_window=224)
-    write_index([section], [cohort / f"{name}.npy"], cohort / "index.tsv", spot_window=224)
+    index = cohort / "index.tsv"
+    write_index([section], [cohort / f"{name}.npy"], index, view="224x1", spot_window=224)
     with_counts = plain_counts(name)[1]
     spots = [spot for spot in plain_spots(name) if spot[0] in with_counts]
     assert len(spots) == 283
     pixels = np.asarray(Image.open(image))
     plain = [pixels[y - 112 : y + 112, x - 112 : x + 112] for _, x, y in spots]
-    patches = read_patches(cohort / "index.tsv", [f"{name}:{spot[0]}" for spot in spots], [name])
+    patches = read_patches(index, [f"{name}:{spot[0]}" for spot in spots], [name])
     np.testing.assert_array_equal(patches, np.array(plain))
 
 

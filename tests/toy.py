@@ -43,7 +43,7 @@ def make_cohort(folder):
         )
         sections.append(path)
         patches.append(folder / f"{name}.npy")
-    write_index(sections, patches, folder / "index.tsv", spot_window=32)
+    write_index(sections, patches, folder / "index.tsv", view="32x1", spot_window=32)
     targets = folder / "targets.h5ad"
     write_targets(sections, targets, n_genes=5, kind="log_fraction", spot_window=32)
     return folder / "index.tsv", targets

@@ -93,9 +93,15 @@ def experiment_of(w):
     return keys
 
 
-def engine(w):
+def engine(experiment_name):
     """How an experiment computes on the configured device."""
-    return experiment(w.experiment)["engine"][config["device"]]
+    return experiment(experiment_name)["engine"][config["device"]]
+
+
+def recipe(experiment_name):
+    """How an experiment's networks are trained, their initial weights excepted."""
+    keys = experiment(experiment_name)
+    return {**{key: keys[key] for key in RECIPE}, "engine": engine(experiment_name)}
 
 
 def held_out_predictions(w):

@@ -48,8 +48,7 @@ rule train:
     params:
         digest=digest("train.py"),
         view=lambda w: experiment(w.experiment)["view"],
-        recipe=lambda w: {key: experiment(w.experiment)[key] for key in RECIPE},
-        engine=engine,
+        recipe=lambda w: recipe(w.experiment),
         held_out_sections=held_out_sections,
     script:
         "../scripts/train.py"
@@ -79,7 +78,7 @@ rule predict:
         runtime=120,
     params:
         digest=digest("predict.py"),
-        engine=engine,
+        engine=lambda w: engine(w.experiment),
         held_out_sections=held_out_sections,
     script:
         "../scripts/predict.py"

@@ -12,11 +12,7 @@ with job(snakemake.log[0]):
         dict(snakemake.output.items()),
         held_out=snakemake.wildcards.held_out,
         held_out_sections=snakemake.params.held_out_sections,
-        recipe=Recipe(
-            weights=snakemake.input.get("weights") or None,
-            engine=snakemake.params.engine,
-            **snakemake.params.recipe,
-        ),
+        recipe=Recipe(weights=snakemake.input.get("weights") or None, **snakemake.params.recipe),
         view=snakemake.params.view,
         device=lease_card() if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,

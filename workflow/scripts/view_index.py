@@ -6,5 +6,6 @@ with job(snakemake.log[0]):
         snakemake.input.sections,
         snakemake.input.patches,
         snakemake.output[0],
+        view=snakemake.wildcards.view,
         spot_window=snakemake.params.spot_window,
     )

@@ -4,7 +4,7 @@ import errno
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TextIO
 
@@ -36,9 +36,13 @@ class Tee:
 
 @contextmanager
 def job(log: str) -> Iterator[None]:
-    """Copy standard error to the file `log`; end bad input with one line instead of a traceback."""
+    """Copy what is printed to the file `log`; end bad input with one line and no traceback."""
     Path(log).parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "w", buffering=1) as file, redirect_stderr(Tee(sys.stderr, file)):
+    with (
+        open(log, "w", buffering=1) as file,
+        redirect_stdout(Tee(sys.stdout, file)),
+        redirect_stderr(Tee(sys.stderr, file)),
+    ):
         try:
             yield
         except InputError as error:

@@ -1,9 +1,14 @@
 """Patches around spots: one memory-mapped file a section and view, and the view's index."""
 
 import csv
-from collections.abc import Sequence
+import fcntl
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 from PIL import Image
 
@@ -13,7 +18,10 @@ from stnet.core.hashing import file_sha256, names_sha256, read_sha256
 from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
 from stnet.slides.image import open_image
 
-INDEX_COLUMNS = ["section", "file", "rows", "spots_sha256", "sha256"]
+INDEX_COLUMNS = [
+    *["section", "file", "rows", "spots_sha256", "sha256"],
+    *["section_file", "view", "spot_window"],  # by which a removed file is made again
+]
 
 
 def parse_view(view: str) -> tuple[int, int]:
@@ -65,6 +73,7 @@ def write_index(
     patches: Sequence[str | Path],
     output: str | Path,
     *,
+    view: str,
     spot_window: int,
 ) -> None:
     """Write the index of a view: a row a section, in the given order, with hashes to verify by.
@@ -81,23 +90,26 @@ def write_index(
             if len(np.load(path, mmap_mode="r")) != spots.n_obs:
                 raise InputError(f"{path}: not the patches of the {spots.n_obs} spots of {section}")
             row = [spots.n_obs, names_sha256(spot_names(spots)), file_sha256(path)]
-            writer.writerow([name.removesuffix(".npy"), name, *row])
+            made_by = [section, view, spot_window]
+            writer.writerow([name.removesuffix(".npy"), name, *row, *made_by])
 
 
 def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str]) -> np.ndarray:
     """Patches of the spots `names` (all those of `sections`, in order): uint8 (spots, h, w, 3).
 
     Every file is checked against the index, and the index against the names of the spots, so that
-    patches and targets of different versions never meet. Raises InputError otherwise. No more
-    memory is taken than the patches need.
+    patches and targets of different versions never meet. Raises InputError otherwise. Files that
+    were removed are made again. No more memory is taken than the patches need.
     """
     index = Path(index)
     with open(index, newline="") as file:
         rows = {row["section"]: row for row in csv.DictReader(file, delimiter="\t")}
+    unknown = [section for section in sections if section not in rows]
+    if unknown:
+        raise InputError(f"{index}: section {unknown[0]} is not in it; delete it to make it again")
+    make_again(index, [rows[section] for section in sections])
     patches, start = np.empty(0, dtype=np.uint8), 0
     for section in sections:
-        if section not in rows:
-            raise InputError(f"{index}: section {section} is not in it; delete it to make it again")
         row = rows[section]
         path = index.parent / row["file"]
         stop = start + int(row["rows"])
@@ -109,13 +121,52 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
         part = patches[start:stop]
         content = part if part.shape == shape else part[:0]
         if not begin or read_sha256(path, begin, content.reshape(-1).data) != row["sha256"]:
-            raise InputError(f"{path}: missing or not the file its index names; delete {index}")
+            raise InputError(f"{path}: not the file its index names; delete it to make it again")
         if shape != part.shape:
             raise InputError(f"{path}: patches {shape}, its index says {part.shape}")
         start = stop
     if start != len(names):
         raise InputError(f"{index}: {start} rows for {len(names)} spots")
     return patches
+
+
+def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Make the patch files of `rows` of an index that were removed, from section and image.
+
+    Not a rule's job: Snakemake runs again all that reads a file which it makes again, and would
+    train every finished network of the view. So a file appears only if it is byte by byte the one
+    that the index names, under the index's own date, and to Snakemake nothing has happened. One
+    process at a time, so that jobs that start together don't do the same work.
+
+    Raises InputError if the file would be another: the image or its decoder has changed since.
+    """
+    removed = [row for row in rows if not (index.parent / row["file"]).is_file()]
+    if not removed:
+        return
+    # Open for writing, without which some shared file systems lock nothing.
+    with open(index, "r+") as lock:
+        # Where there are no locks at all, the work is done more than once, and nothing worse.
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        date = index.stat()
+        for row in removed:
+            path = index.parent / row["file"]
+            if path.is_file():
+                continue
+            print(f"{path} was removed and is made again", file=sys.stderr)
+            section = row["section_file"]
+            if not Path(section).is_file():
+                raise InputError(f"{path}: removed, and not to be made again without {section}")
+            image = ad.read_h5ad(section).uns["slide"]["path"]
+            keys = {"view": row["view"], "spot_window": int(row["spot_window"])}
+            with atomic_path(path) as temporary:
+                write_patches(section, image, temporary, **keys)
+                if file_sha256(temporary) != row["sha256"]:
+                    raise InputError(
+                        f"{path}: made again from {image}, it is not the file that its index"
+                        f" names; delete {index} to make view and networks again"
+                    )
+                os.utime(temporary, ns=(date.st_atime_ns, date.st_mtime_ns))
 
 
 def _layout(path: Path) -> tuple[tuple[int, ...], int]:

@@ -1,0 +1,317 @@
+"""The plan against numbers worked out by hand, and the removal of views."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from test_targets import section_file
+
+from stnet.core.errors import InputError
+from stnet.planning import plan as plan_module
+from stnet.planning import timing
+from stnet.planning.columns import columns
+from stnet.planning.pending import Job, parse_dry_run, pending_jobs
+from stnet.planning.plan import Machine, plan
+from stnet.planning.spots import count_spots
+from stnet.planning.timing import elapsed, time_networks
+from stnet.planning.views import remove_views
+from stnet.planning.work import Work, prediction, saved_epochs, training, training_runs, without
+from stnet.planning.workload import Cohort, Experiment, needing_views
+from stnet.training.calibrate import Rates
+
+SHEET = [("A", "A1"), ("A", "A2"), ("B", "B1"), ("C", "C1")]
+ROWS = [{"patient": patient, "section": section} for patient, section in SHEET]
+SPOTS = {"A1": 10, "A2": 5, "B1": 7, "C1": 3}
+# C held out, two inner folds of patients: {A1, A2} of 15 spots and {B1} of 7, each of 4 epochs.
+TRAINED, PREDICTED = 4 * (7 + 15 + 22), 4 * 8 * (15 + 7)
+RECIPE = {
+    "architecture": "densenet",
+    "architecture_options": {},
+    **{"loss": "sum", "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 0.0},
+    **{"batch_size": 4, "epochs": 4, "inner_folds": 2, "statistics_batches": 0, "seed": 0},
+}
+CPU = Machine("cpu", threads=1, memory_mb=16000, at_once=2)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def networks():
+    """A cohort of three patients and one experiment, with no file yet."""
+    folder = "results/c/experiments/e"
+    groups = {
+        patient: {
+            "sections": [section for owner, section in SHEET if owner == patient],
+            "model": f"{folder}/{patient}/model.safetensors",
+            "predictions": f"{folder}/{patient}/predictions.h5ad",
+        }
+        for patient in "ABC"
+    }
+    files = [f"results/c/sections/{section}.h5ad" for section in SPOTS]
+    cohort = Cohort(ROWS, files, "results/c/views", spot_window=10, paper=False)
+    return {"c": cohort}, {"e": Experiment("c", "20x2", 5, RECIPE, groups)}
+
+
+def index_of(counts, view="20x2"):
+    path = Path(f"results/c/views/{view}/index.tsv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [f"{section}\t{section}.npy\t{n}\n" for section, n in counts.items()]
+    path.write_text("section\tfile\trows\n" + "".join(rows))
+    return path
+
+
+def jobs_of(experiment, *groups):
+    names = [experiment.groups[name] for name in groups]
+    return [
+        *(Job("train", [group.model, f"{group.model}.tsv"]) for group in names),
+        *(Job("predict", [group.predictions]) for group in names),
+    ]
+
+
+def test_the_work_of_a_held_out_group():
+    runs = training_runs(ROWS, SPOTS, ["C1"], epochs=4, n_folds=2)
+    assert len(runs) == 3
+    assert training(runs) == Work(TRAINED, PREDICTED)
+    assert prediction(SPOTS, ["C1"]) == Work(0, 8 * 3)
+
+
+def test_epochs_behind_a_checkpoint_are_not_counted_again():
+    runs = training_runs(ROWS, SPOTS, ["C1"], epochs=4, n_folds=2)
+    # Five: all of the first inner run and one of the second.
+    left = without(runs, 5)
+    assert [run.epochs for run in left] == [3, 4]
+    assert training(left) == Work(3 * 15 + 4 * 22, 3 * 7 * 8)
+    assert without(runs, 12) == []
+
+
+def test_without_inner_folds_there_is_one_run():
+    assert training(training_runs(ROWS, SPOTS, ["A1", "A2", "B1"], epochs=4, n_folds=4)) == Work(12)
+    assert training(training_runs(ROWS, SPOTS, [], epochs=4, n_folds=0)) == Work(100)
+
+
+def test_the_newest_checkpoint_of_any_key_counts():
+    folder = Path("group/.checkpoint")
+    assert saved_epochs("group/model.safetensors") == 0
+    for age, name in ((2, "old/000009"), (0, "new/000004"), (1, "new/000003")):
+        path = folder / f"{name}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (1000 - age, 1000 - age))
+    assert saved_epochs("group/model.safetensors") == 4
+
+
+def test_every_number_of_spots_has_a_source():
+    keys = {"spot_window": 10, "published": 31, "pending": []}
+    files = [f"{section}.h5ad" for section in SPOTS]
+    counted = count_spots(list(SPOTS), ["index.tsv"], files, **{**keys, "published": None})
+    assert counted.counts is None
+    assert "--until section" in counted.source
+    counted = count_spots(list(SPOTS), ["index.tsv"], files, **keys)
+    assert list(counted.counts.values()) == [8, 8, 8, 7]
+    assert "the paper" in counted.source
+    for name, path in zip(SPOTS, files, strict=True):
+        # A spot more, too near the edge to be used.
+        margins = [50.0] * SPOTS[name] + [4.0]
+        section_file(path, name, [[1]] * (SPOTS[name] + 1), ["G"], margins=margins)
+    assert count_spots(list(SPOTS), [], files, **keys) == (SPOTS, "its section files")
+    index = str(index_of({**SPOTS, "A1": 11}))
+    assert count_spots(list(SPOTS), [index], files, **keys) == ({**SPOTS, "A1": 11}, index)
+    again = count_spots(list(SPOTS), [index], files, **{**keys, "pending": [index]})
+    assert again.source == f"{index}, to be made again"
+    # An index from before a section was added is none.
+    index_of({"A1": 10})
+    assert count_spots(list(SPOTS), [index], files, **keys) == (SPOTS, "its section files")
+
+
+DRY_RUN = """\
+Job stats:
+job      count
+-----  -------
+train        1
+all          1
+total        2
+
+[Mon Nov 23 09:01:48 2026]
+rule train:
+    input: a, b
+    output: x/model, x/card
+    reason: Missing output files: x/card
+[Mon Nov 23 09:01:48 2026]
+localrule all:
+    input: x/card
+"""
+
+
+def test_a_dry_run_is_read():
+    assert parse_dry_run(DRY_RUN) == [Job("train", ["x/model", "x/card"])]
+    assert parse_dry_run("Nothing to be done (all requested files are present).\n") == []
+
+
+@pytest.mark.parametrize("text", ["", DRY_RUN.replace("rule train:", ""), "total        2\n"])
+def test_a_dry_run_that_is_not_understood_is_not_taken_for_none(text):
+    with pytest.raises(ValueError, match="a dry run names"):
+        parse_dry_run(text)
+
+
+def test_a_failed_dry_run_is_one_line():
+    command = ["python3", "-c", "import sys; sys.exit('no\\nway')"]
+    with pytest.raises(InputError, match="what is to do is not known: no way"):
+        pending_jobs(command, {}, ["all"])
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """Networks of 100 and 400 images a second and 2 GB, and the seconds each was timed for."""
+    seconds = []
+
+    def calibrate(recipe, side, n_genes, **keys):
+        seconds.append((side, n_genes, keys["seconds"]))
+        return Rates(100.0, 400.0, 2 * 10**9)
+
+    monkeypatch.setattr(timing, "calibrate", calibrate)
+    return seconds
+
+
+def test_the_plan_of_a_pending_group(networks, timed):
+    cohorts, experiments = networks
+    index_of(SPOTS)
+    text = plan(*networks, jobs_of(experiments["e"], "C"), CPU, published=0, seconds=60)
+    assert text.startswith("To do: 2 jobs (train 1, predict 1)\n")
+    [row] = re.findall(r"^c +e +(.*)", text, re.M)
+    predicted = PREDICTED + 8 * 3
+    hours = (TRAINED / 100 + predicted / 400) / 3600
+    assert row.split() == ["3", "2", "2", "3", "0", str(TRAINED), str(predicted), f"{hours:.2f}"]
+    assert timed == [(10, 5, 60)]
+    # 25 patches of 10 x 10 pixels in three colours, none of them there.
+    assert re.search(r"^results/c/views/20x2 +0\.00 MB +0\.01 MB +0\.01 MB +2$", text, re.M)
+    assert "c: 25 in 4 sections: results/c/views/20x2/index.tsv" in text
+    assert "e: patches 0.01 MB, the network in training 2.00 GB in memory" in text
+    assert "WARNING" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_plan_of_nothing(networks, timed):
+    index_of(SPOTS)
+    text = plan(*networks, [], CPU, published=0, seconds=60)
+    assert text.startswith("Nothing is to do.\n")
+    [row] = re.findall(r"^c +e +(.*)", text, re.M)
+    assert row.split() == ["3", "3", "3", "0", "0", "0", "0", "0.00"]
+    assert not timed
+    assert "TIME" not in text
+
+
+def test_the_plan_without_sections_says_what_is_not_known(networks, timed):
+    jobs = jobs_of(networks[1]["e"], *"ABC")
+    text = plan(*networks, jobs, CPU, published=0, seconds=60)
+    [row] = re.findall(r"^c +e +(.*)", text, re.M)
+    assert row.split() == ["3", "0", "0", "9", "0", "?", "?", "?"]
+    assert "100 images/s in training" in text
+    assert "c: not known until its sections are made" in text
+    paper = {"c": replace(networks[0]["c"], paper=True)}
+    assert "c: 30 in 4 sections" in plan(paper, networks[1], jobs, CPU, published=30, seconds=60)
+
+
+def test_the_plan_without_a_card_lacks_the_hours_only(networks, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    index_of(SPOTS)
+    jobs = jobs_of(networks[1]["e"], "C")
+    cuda = replace(CPU, device="cuda")
+    text = plan(*networks, jobs, cuda, published=0, seconds=60)
+    assert "hours are not known: device: cuda is configured and no CUDA device is here" in text
+    assert f" {TRAINED} " in text
+    text = plan(*networks, jobs, cuda, published=0, seconds=0)
+    assert "hours are not known: calibration: 0 is configured" in text
+
+
+def test_the_plan_warns_of_a_full_disk_and_of_little_memory(networks, timed, monkeypatch):
+    index_of(SPOTS)
+    full = SimpleNamespace(free=25 * 10 * 10 * 3 - 1)
+    monkeypatch.setattr(plan_module.shutil, "disk_usage", lambda path: full)
+    jobs = jobs_of(networks[1]["e"], "C")
+    text = plan(*networks, jobs, replace(CPU, memory_mb=1500), published=0, seconds=60)
+    assert "WARNING: the disk is too small" in text
+    assert re.search(r"WARNING: e needs 2\.00 GB, and the rule train asks for 1\.50 GB", text)
+
+
+def test_networks_of_one_kind_are_timed_once(networks, timed):
+    experiment = networks[1]["e"]
+    slower = replace(experiment, recipe={**RECIPE, "learning_rate": 1.0, "epochs": 9})
+    wider = replace(experiment, view="40x2")
+    rates, reason = time_networks(
+        {"one": experiment, "two": slower, "wide": wider}, device="cpu", threads=1, seconds=60
+    )
+    assert rates.keys() == {"one", "two", "wide"}
+    assert timed == [(10, 5, 30), (20, 5, 30)]
+    assert not reason
+
+
+def test_elapsed_time_is_no_less_than_the_longest_job():
+    assert elapsed([3.0, 1.0, 1.0, 1.0], 2) == 3.0
+    assert elapsed([2.0, 2.0, 2.0], 2) == 3.0
+
+
+def test_columns_set_words_left_and_numbers_right():
+    assert columns(["name", "n"], [["a", 1000], ["long", None]]) == [
+        "name      n",
+        "a     1,000",
+        "long      ?",
+    ]
+
+
+@pytest.fixture
+def views():
+    for name in ("20x2", "40x2"):
+        index = index_of(SPOTS, name)
+        for section in SPOTS:
+            (index.parent / f"{section}.npy").write_bytes(b"1234567")
+    return Path("results/c/views")
+
+
+def test_views_that_nothing_needs_are_removed_but_for_their_index(networks, views):
+    lines = remove_views([views], {})
+    assert lines == [
+        f"removed  {views}/20x2: 4 patch files, 0.00 MB",
+        f"removed  {views}/40x2: 4 patch files, 0.00 MB",
+        "0.00 MB freed",
+    ]
+    assert [path.name for path in views.rglob("*") if path.is_file()] == ["index.tsv"] * 2
+    assert remove_views([views], {}) == ["no view has patches"]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        Job("train", ["results/c/experiments/e/A/model.safetensors", "x"]),
+        Job("predict", ["results/c/experiments/e/B/predictions.h5ad"]),
+        Job("patches", ["results/c/views/20x2/A1.npy"]),
+        Job("view_index", ["results/c/views/20x2/index.tsv"]),
+    ],
+    ids=lambda job: job.rule,
+)
+def test_a_view_that_a_pending_job_needs_is_kept(networks, views, job):
+    cohorts, experiments = networks
+    pending = [Job("section", ["results/c/sections/A1.h5ad"]), job]
+    needing = needing_views(cohorts, experiments.values(), pending)
+    assert needing == {views / "20x2": [job]}
+    kept, removed, _ = remove_views([views], needing)
+    assert kept == f"kept     {views}/20x2: needed by {job.rule} of {job.outputs[0]}"
+    assert removed.startswith(f"removed  {views}/40x2")
+    assert len(list(views.glob("20x2/*.npy"))) == 4
+
+
+def test_calibration_times_a_real_network(networks):
+    small = {"growth_rate": 4, "block_config": (1, 1, 1, 1), "num_init_features": 8}
+    experiment = replace(
+        networks[1]["e"], view="32x1", recipe={**RECIPE, "architecture_options": small}
+    )
+    rates, reason = time_networks({"e": experiment}, device="cpu", threads=1, seconds=0.2)
+    assert not reason
+    assert rates["e"].prediction > rates["e"].training > 1
+    assert rates["e"].memory > 10**7

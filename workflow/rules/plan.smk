@@ -1,0 +1,50 @@
+# What a run will take, before it starts, and the patches that can go afterwards (ours).
+#
+# Both run where Snakemake runs, and write no file but their log: with an output they would be done
+# once and for all. So they have no benchmark either, which would be an output.
+
+
+include: "planned.smk"
+
+
+rule plan:
+    input:
+        claims="resources/paper/claims.tsv",
+    log:
+        "results/logs/plan.log",
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    # All of them, so that nothing else runs beside what is timed.
+    threads: lambda w: workflow.global_resources["_cores"].value or 1
+    resources:
+        mem_mb=16000,
+        runtime=30,
+    params:
+        config=lambda w: config,
+        dry_run=dry_run,
+        cohorts=planned_cohorts,
+        experiments=planned_experiments,
+        machine=training_machine,
+        seconds=config["calibration"],
+    script:
+        "../scripts/plan.py"
+
+
+rule remove_views:
+    log:
+        "results/logs/remove_views.log",
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        config=lambda w: config,
+        dry_run=dry_run,
+        cohorts=planned_cohorts,
+        experiments=planned_experiments,
+    script:
+        "../scripts/remove_views.py"

@@ -1,0 +1,82 @@
+# What the plan and the removal of views are told: how to ask for pending jobs, and the networks.
+
+import sys
+
+
+def network_jobs(name):
+    """The held-out groups of an experiment with a network, and the files of their jobs."""
+    keys = experiment(name)
+    return {
+        group: {
+            "sections": list(held_out_sections),
+            "model": f"results/{keys['cohort']}/experiments/{name}/{group}/model.safetensors",
+            "predictions": f"results/{keys['cohort']}/experiments/{name}/{group}/predictions.h5ad",
+        }
+        for group, held_out_sections in groups(name).items()
+    }
+
+
+def planned_experiments(w):
+    """The experiments with a network that `all` makes, as `stnet.planning` takes them."""
+    reports = [cohort(name)["report"] for name in config["report"]]
+    named = [name for r in reports for name in [r["main"], r["label"], *r["others"]] if name]
+    return {
+        name: {
+            "cohort": experiment(name)["cohort"],
+            "view": experiment(name)["view"],
+            "genes": configuration.targets(experiment(name)["targets"])["genes"],
+            "recipe": recipe(name),
+            "groups": network_jobs(name),
+        }
+        for name in dict.fromkeys(named)
+        if experiment(name)["kind"] == "network"
+    }
+
+
+def planned_cohorts(w):
+    """The cohorts that `all` shows, as `stnet.planning` takes them."""
+    return {
+        name: {
+            "rows": [{key: row[key] for key in ("patient", "section")} for row in sections(name)],
+            "section_files": expand(
+                "results/{cohort}/sections/{section}.h5ad",
+                cohort=name,
+                section=section_ids(name),
+            ),
+            "views": f"results/{name}/views",
+            "spot_window": cohort(name)["spot_window"],
+            "paper": cohort(name).get("paper", False),
+        }
+        for name in config["report"]
+    }
+
+
+def dry_run(w):
+    """Command that says what is pending, by the settings of this run that decide it."""
+    deployment = workflow.deployment_settings
+    command = [sys.executable, "-m", "snakemake", "--snakefile", workflow.main_snakefile]
+    command += ["--dry-run", "--cores", "1", "--nocolor", "--rerun-incomplete"]
+    # A profile could silence it.
+    command += ["--profile", "none", "--workflow-profile", "none"]
+    command += ["--rerun-triggers", *sorted(map(str, workflow.rerun_triggers))]
+    if deployment.deployment_method:
+        methods = sorted(map(str, deployment.deployment_method))
+        command += ["--software-deployment-method", *methods]
+    if deployment.conda_prefix:
+        command += ["--conda-prefix", str(deployment.conda_prefix)]
+    return command
+
+
+def training_machine(w):
+    """What the training rule asks for, as the command line and the profile have it."""
+    asked = workflow.get_rule("train").resources
+    memory, threads = asked["mem_mb"], asked["_cores"]
+    threads = 1 if threads.is_evaluable() else threads.value
+    on_cards = config["device"] == "cuda"
+    limit = workflow.global_resources["gpu" if on_cards else "_cores"].value
+    return {
+        "device": config["device"],
+        "threads": threads,
+        "memory_mb": None if memory.is_evaluable() else memory.value,
+        "at_once": limit if on_cards or limit is None else max(1, limit // threads),
+    }
