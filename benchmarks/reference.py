@@ -68,15 +68,13 @@ class Spots(Dataset):
         return functional.normalize(functional.to_tensor(picture).to(self.dtype), mean, sd)
 
 
-def densenet(architecture: str, options: dict, state: dict[str, torch.Tensor]) -> nn.Module:
-    """A network of torchvision with its last layer replaced, and the weights of `state`."""
-    build = (
+def build(architecture: str, options: dict, n_outputs: int) -> nn.Module:
+    """A DenseNet of torchvision with its last layer replaced."""
+    model = (
         models.DenseNet if architecture == "densenet" else models.get_model_builder(architecture)
     )
-    network = build(**options)
-    n_outputs, n_features = state["classifier.weight"].shape
-    network.classifier = nn.Linear(n_features, n_outputs)
-    network.load_state_dict(state)
+    network = model(**options)
+    network.classifier = nn.Linear(network.classifier.in_features, n_outputs)
     return network
 
 

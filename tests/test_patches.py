@@ -173,7 +173,7 @@ def test_sections_are_joined_in_the_order_asked_for(section, picture, tmp_path):
     other = section_file(tmp_path / "S2.h5ad", "S2", [[1], [2]], ["A"])
     for spots, path in zip([section, other], paths, strict=True):
         write_patches(spots, picture[0], path, view="8x1", spot_window=10)
-    write_index([section, other], paths, folder / "index.tsv", spot_window=10)
+    write_index([section, other], paths, folder / "index.tsv", view="8x1", spot_window=10)
     names = ["S2:0x0", "S2:1x1", *NAMES]
     patches = read_patches(folder / "index.tsv", names, ["S2", "S1"])
     np.testing.assert_array_equal(patches, np.concatenate([np.load(path) for path in paths[::-1]]))

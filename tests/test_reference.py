@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from reference import Spots, densenet, loader, predict, train_epoch
+from reference import Spots, build, loader, predict, train_epoch
 from test_targets import section_file
 from test_training import PLAIN, SMALL, recipe
 from tiled import to_tiled_tiff
@@ -76,7 +76,9 @@ def both(section, request):
     pixels = torch.stack([functional.pil_to_tensor(plain.read(i)) for i in range(N_SPOTS)]).double()
     mean, sd = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3), correction=0)
     plain = Spots(slides, centres, targets, mean.tolist(), sd.tolist(), side)
-    return Both(run, plain, densenet(architecture, options, run.network.state_dict()))
+    network = build(architecture, options, N_GENES)
+    network.load_state_dict(run.network.state_dict())
+    return Both(run, plain, network)
 
 
 def items(run, epoch):
