@@ -8,7 +8,7 @@ INSTALLED := .venv/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
 
-.PHONY: help demo test test-full test-cluster lint format lock
+.PHONY: help demo test test-full test-cluster benchmark lint format lock
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-cluster: $(INSTALLED)  ## The workflow under a real Slurm on this machine (
 	@command -v slurmctld slurmd munged >/dev/null || \
 	{ echo "no Slurm here: apt-get install --no-install-recommends slurm-wlm munge"; exit 1; }
 	$(BIN)/python -m pytest -m cluster
+
+benchmark: $(INSTALLED)  ## The engine against a plain loop, on real sections: 15 minutes on two cores
+	PYTHONPATH=src $(BIN)/python benchmarks/suite.py $(BENCHMARK)
 
 lint: $(INSTALLED)  ## What the tests check of the code's form
 	$(BIN)/ruff check

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_training import recipe
 from toy import PATIENTS, make_cohort, predict, train
 
@@ -16,6 +17,7 @@ from stnet.core.errors import InputError
 from stnet.training.checkpoints import FOLDER
 from stnet.training.engine import start
 from stnet.training.fit import to_device
+from stnet.training.progress import Progress
 from stnet.training.run import Run
 
 
@@ -97,3 +99,44 @@ def test_divergence_and_absence_are_said_and_leave_no_model(cohort, tmp_path):
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="set device: cpu"):
             start("cuda", 1)
+
+
+def test_tensorboard_has_every_epoch_once_after_a_second_attempt(cohort, tmp_path, monkeypatch):
+    own, logs = Run.train_epoch, tmp_path / "logs"
+    epochs = []
+
+    def train_epoch(run, epoch):
+        epochs.append((run.label, epoch))
+        if len(epochs) == 5:
+            raise KeyboardInterrupt
+        return own(run, epoch)
+
+    monkeypatch.setattr(Run, "train_epoch", train_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        train(cohort, tmp_path, tensorboard=logs)
+    outputs, _, _, history = fitted(cohort, tmp_path, tensorboard=logs)
+    assert epochs[4] == epochs[5] == ("A inner 1", 2)
+    events = EventAccumulator(str(logs)).Reload()
+    for name, rows in history.groupby("run"):
+        for curve in ["train_loss", "inner_loss"][: 1 if name == "final" else 2]:
+            scalars = events.Scalars(f"{name}/{curve}")
+            assert [scalar.step for scalar in scalars] == rows["epoch"].tolist()
+            np.testing.assert_allclose([s.value for s in scalars], rows[curve], rtol=1e-6)
+
+
+def test_progress_says_speed_and_time_left(capsys, monkeypatch):
+    clock = iter([0.0, 10.0, 30.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    # Two epochs of 12 spots trained on and 5 predicted, and three of 17 spots.
+    n_passes = 2 * (3 * 12 + 8 * 5) + 3 * (3 * 17)
+    progress = Progress(n_passes, 0, None, [])
+    row = {"run": "inner 0", "epoch": 1, "train_loss": 0.5, "inner_loss": 0.25}
+    progress.epoch(row, "A inner 0", 12, 5)
+    progress.epoch({**row, "epoch": 2}, "A inner 0", 12, 5)
+    first, second = capsys.readouterr().err.splitlines()
+    left = round((76 + 153) / 76 * 10)
+    assert first == (
+        "A inner 0: epoch 1: train_loss 0.5, inner_loss 0.25; 5.2 images/s,"
+        f" at most 0:00:{left} left"
+    )
+    assert second.endswith("2.6 images/s, at most 0:00:30 left")

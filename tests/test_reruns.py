@@ -99,6 +99,25 @@ def test_a_key_of_the_experiment(change):
     assert set(planned(project)) == TRAINED | EVALUATED | DRAWN
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("tensorboard: false", "tensorboard: true"),
+        ("calibration: 60", "calibration: 1"),
+        ("cuda: {channels_last: true", "cuda: {channels_last: false"),
+    ],
+)
+def test_a_log_a_timing_and_another_device_are_no_reason_to_train(change, old, new):
+    assert planned(change("config/config.yaml", old, new)) == {}
+
+
+def test_the_engine_of_the_device_is(change):
+    project = change(
+        "config/config.yaml", "cpu: {channels_last: true", "cpu: {channels_last: false"
+    )
+    assert set(planned(project)) == TRAINED | EVALUATED | DRAWN
+
+
 def test_a_key_of_a_figure(change):
     project = change("config/demo.yaml", "patients: []", "patients: [BC90002]")
     assert planned(project) == {"fig_2a": 1}
