@@ -10,11 +10,16 @@ from stnet.core.errors import InputError
 from stnet.core.job import job
 
 
-def failed(tmp_path, error, raised=SystemExit):
-    with pytest.raises(raised) as caught, job(str(tmp_path / "log")):
+def fail(log, error):
+    with job(str(log)):
         print("begun")
         print("going on", file=sys.stderr)
         raise error
+
+
+def failed(tmp_path, error, raised=SystemExit):
+    with pytest.raises(raised) as caught:
+        fail(tmp_path / "log", error)
     return caught.value, (tmp_path / "log").read_text()
 
 
