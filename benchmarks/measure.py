@@ -21,8 +21,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stnet.slides.patches import read_patches, write_patches
+from stnet.training.data import Data
 from stnet.training.engine import Engine, start
-from stnet.training.run import Data, Recipe, Run
+from stnet.training.run import Recipe, Run
 from stnet.training.symmetries import N_SYMMETRIES
 
 ROOT = Path(__file__).parents[1]
@@ -184,15 +185,16 @@ def fold_reference(bench: Bench) -> float:
 
 
 def train_bound(bench: Bench) -> float:
-    return _convolutions(bench, backward=True)
+    return _convolutions(bench, BATCH, backward=True)
 
 
 def predict_bound(bench: Bench) -> float:
-    return _convolutions(bench, backward=False)
+    batch = EXPERIMENT["engine"][bench.device]["prediction_batch"]
+    return _convolutions(bench, batch, backward=False)
 
 
-def _convolutions(bench: Bench, *, backward: bool) -> float:
-    """Images a second if the network were its convolutions and nothing else, in the same layout."""
+def _convolutions(bench: Bench, batch: int, *, backward: bool) -> float:
+    """Images a second if the network were its convolutions, one by one, and nothing else."""
     engine = Engine(**EXPERIMENT["engine"][bench.device])
     network, _ = bench.network()
     forward = engine.place(network, bench.device)
@@ -201,7 +203,7 @@ def _convolutions(bench: Bench, *, backward: bool) -> float:
         if isinstance(module, nn.Conv2d):
             module.register_forward_pre_hook(lambda m, inputs: shapes.append((m, inputs[0].shape)))
     with torch.no_grad():
-        forward(torch.zeros(BATCH, 3, bench.window, bench.window, device=bench.device))
+        forward(torch.zeros(batch, 3, bench.window, bench.window, device=bench.device))
     total = 0.0
     for module, shape in dict(shapes).items():
         module._forward_pre_hooks.clear()
@@ -215,7 +217,7 @@ def _convolutions(bench: Bench, *, backward: bool) -> float:
                     result.backward(torch.ones_like(result))
 
         total += _fastest(bench.device, step)
-    return BATCH / total
+    return batch / total
 
 
 def peak_bound(bench: Bench) -> float:

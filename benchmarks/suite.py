@@ -4,7 +4,8 @@
 
 Both do the same work on the same spots of real sections, in turn and in processes of their own, so
 that what else the machine does falls on both: the ratios are to be believed, the rates are this
-machine's. The plain loop reads regions of lossless tiled TIFFs, whose making is not timed.
+machine's. The plain loop reads regions of lossless tiled TIFFs, whose making is not timed. It has
+as many threads and loading processes, and the allocator as it comes.
 """
 
 import argparse
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 ROWS = {
     "extract": "patches cut from the images and written, spots/s",
     "load": "patches brought to the device (here once a job, there once an epoch), spots/s",
-    "train": "training step, images/s",
+    "train": "training steps, images/s",
     "predict": "prediction under eight symmetries, images/s",
     "fold": "one fold: statistics, an epoch, its prediction, images/s",
 }
@@ -89,12 +90,12 @@ def measure(what: str, how: str, folder: Path, device: str, threads: int) -> dic
 
 
 def table(folder: Path, device: str, threads: int, rounds: int) -> list[str]:
-    """Rows of the table: medians over the rounds, ratios with the least and the greatest."""
+    """Rows of the table: medians of rates, and of ratios within a round, with the extremes."""
     bounds = {what: measure(what, "bound", folder, device, threads)["rate"] for what in BOUNDS}
     operations = measure("operations", "", folder, device, threads)["rate"]
     rows = [
-        "| | plain loop | here | ratio (least–greatest) | memory, GB"
-        " | share of its convolutions alone | share of peak |",
+        "| | plain loop | here | ratio within a round (least–greatest) | memory, GB"
+        " | of the rate of its convolutions alone | of the peak measured here |",
         "|---|---|---|---|---|---|---|",
     ]
     for what, title in ROWS.items():

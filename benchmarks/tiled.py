@@ -17,18 +17,15 @@ Image.MAX_IMAGE_PIXELS = None
 TILE = 256  # px, the usual side
 
 
-def to_tiled_tiff(
-    image: str | Path, output: str | Path, *, compression: str | None = "deflate"
-) -> None:
+def to_tiled_tiff(image: str | Path, output: str | Path) -> None:
     """Write an image that Pillow reads as an RGB TIFF in tiles of 256 x 256 px, without loss.
 
-    `compression` is a lossless one of tifffile's, None for none; others than deflate need
-    imagecodecs.
+    Deflated, as converters to this format do by default.
     """
     with Image.open(image) as opened:
         pixels = np.asarray(opened.convert("RGB"))
     tile = (TILE, TILE)
-    tifffile.imwrite(output, pixels, tile=tile, compression=compression, photometric="rgb")
+    tifffile.imwrite(output, pixels, tile=tile, compression="deflate", photometric="rgb")
 
 
 def read_patch_plain(slide: OpenSlide, x: int, y: int, window: int) -> Image.Image:

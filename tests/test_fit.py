@@ -15,8 +15,8 @@ from toy import PATIENTS, make_cohort, predict, train
 
 from stnet.core.errors import InputError
 from stnet.training.checkpoints import FOLDER
+from stnet.training.data import to_device
 from stnet.training.engine import start
-from stnet.training.fit import to_device
 from stnet.training.progress import Progress
 from stnet.training.run import Run
 

@@ -79,7 +79,7 @@ def test_the_plan_of_new_networks(pending):
     assert re.search(rf"^demo +halves +2 +0 +0 +6 +0 +{numbers} +\d+\.\d\d$", text, re.M)
     assert f"to write: {n_spots * 64 * 64 * 3 / 1e6:.2f} MB; free" in text
     assert "images/s in training" in text
-    assert "in all at most" in text
+    assert "in the networks at most" in text
     assert (project / "results/logs/plan.log").read_text().endswith(text)
 
 

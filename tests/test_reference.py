@@ -18,9 +18,10 @@ from torchvision.transforms import functional
 from stnet.expression.spots import read_used_spots
 from stnet.models.architectures import build_network, set_bias
 from stnet.slides.patches import read_patches, write_index, write_patches
+from stnet.training.data import Data
 from stnet.training.engine import Engine
-from stnet.training.run import Data, Run
-from stnet.training.run import predict as predict_fast
+from stnet.training.prediction import predict as predict_fast
+from stnet.training.run import Run
 
 N_SPOTS, N_GENES, BATCH, RATE = 10, 5, 4, 1e-3
 # Architecture, its options, and the side of its patches.
@@ -159,7 +160,8 @@ def test_short_floats_stay_close(both):
     run = both.run
     run.train_epoch(1)
     forward = Engine(**PLAIN | {"precision": "bfloat16"}).place(run.network.eval(), "cpu")
-    shortly = predict_fast(forward, run.standardise, run.data.patches, 4, "").numpy()
+    patches = run.data.patches
+    shortly = predict_fast(forward, run.standardise, patches, run.rows, 4, "").numpy()
     wholly = run.predict(run.rows).numpy()
     learned = np.abs(wholly - both.run.data.targets.mean(dim=0).numpy()).max()
     assert 0 < np.abs(shortly - wholly).max() < 0.02 * learned

@@ -11,8 +11,9 @@ from stnet.core.errors import InputError
 from stnet.core.split import held_out_groups, inner_folds
 from stnet.models.architectures import build_network, head_name, set_bias
 from stnet.models.weights import load_weights
+from stnet.training.data import Data
 from stnet.training.fit import choose_epoch
-from stnet.training.run import Data, Recipe, Run, batch_loss
+from stnet.training.run import Recipe, Run, batch_loss
 from stnet.training.standardisation import Standardisation
 from stnet.training.symmetries import N_SYMMETRIES, apply_symmetry, augment
 
@@ -68,7 +69,7 @@ def test_augmentation_gives_each_patch_its_own_symmetry():
 
 def test_standardisation_uses_the_patches_own_mean_and_sd(data):
     pixels = data.patches.numpy().reshape(-1, 3).astype(float)
-    constants = Standardisation.of(data.levels)
+    constants = Standardisation.of(data.levels, "cpu")
     np.testing.assert_allclose(constants.mean, pixels.mean(0), rtol=1e-12)
     np.testing.assert_allclose(constants.sd, pixels.std(0), rtol=1e-12)
     standard = constants(data.patches)
@@ -173,7 +174,7 @@ def test_a_run_restored_goes_on_as_if_it_had_never_stopped(data):
 
 def test_statistics_may_be_of_the_first_batches_only(data):
     few = Run(data, torch.arange(10), recipe(statistics_batches=1), "P1 final").standardise
-    assert few.mean != Standardisation.of(data.levels).mean
+    assert few.mean != Standardisation.of(data.levels, "cpu").mean
 
 
 def test_inner_folds_take_every_fourth_patient():

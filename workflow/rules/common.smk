@@ -6,6 +6,8 @@ NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
 RECIPE = [
     *["architecture", "architecture_options", "loss", "learning_rate", "momentum"],
     *["weight_decay", "batch_size", "epochs", "inner_folds", "statistics_batches", "seed"],
+    # Of every device: what was trained on one is not trained again because another is configured.
+    "engine",
 ]
 
 GENE_TABLE = "resources/genes/hgnc.tsv"
@@ -91,17 +93,6 @@ def experiment_of(w):
     if keys["cohort"] != w.cohort:
         refuse(f"experiment {w.experiment} is of cohort {keys['cohort']}, not of {w.cohort}")
     return keys
-
-
-def engine(experiment_name):
-    """How an experiment computes on the configured device."""
-    return experiment(experiment_name)["engine"][config["device"]]
-
-
-def recipe(experiment_name):
-    """How an experiment's networks are trained, their initial weights excepted."""
-    keys = experiment(experiment_name)
-    return {**{key: keys[key] for key in RECIPE}, "engine": engine(experiment_name)}
 
 
 def held_out_predictions(w):

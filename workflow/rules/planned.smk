@@ -25,7 +25,7 @@ def planned_experiments(w):
             "cohort": experiment(name)["cohort"],
             "view": experiment(name)["view"],
             "genes": configuration.targets(experiment(name)["targets"])["genes"],
-            "recipe": recipe(name),
+            "recipe": {key: experiment(name)[key] for key in RECIPE},
             "groups": network_jobs(name),
         }
         for name in dict.fromkeys(named)
@@ -79,4 +79,5 @@ def training_machine(w):
         "threads": threads,
         "memory_mb": None if memory.is_evaluable() else memory.value,
         "at_once": limit if on_cards or limit is None else max(1, limit // threads),
+        "code": digest("train.py"),
     }

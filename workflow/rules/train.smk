@@ -48,7 +48,7 @@ rule train:
     params:
         digest=digest("train.py"),
         view=lambda w: experiment(w.experiment)["view"],
-        recipe=lambda w: recipe(w.experiment),
+        recipe=lambda w: {key: experiment(w.experiment)[key] for key in RECIPE},
         held_out_sections=held_out_sections,
     script:
         "../scripts/train.py"
@@ -78,7 +78,7 @@ rule predict:
         runtime=120,
     params:
         digest=digest("predict.py"),
-        engine=lambda w: engine(w.experiment),
+        engine=lambda w: experiment(w.experiment)["engine"],
         held_out_sections=held_out_sections,
     script:
         "../scripts/predict.py"

@@ -4,6 +4,7 @@ from stnet.training.apply import predict_held_out
 from stnet.training.engine import Engine
 
 with job(snakemake.log[0]):
+    device = lease_card() if snakemake.resources.gpu else "cpu"
     predict_held_out(
         snakemake.input.index,
         snakemake.input.targets,
@@ -13,8 +14,8 @@ with job(snakemake.log[0]):
         experiment=snakemake.wildcards.experiment,
         held_out=snakemake.wildcards.held_out,
         held_out_sections=snakemake.params.held_out_sections,
-        engine=Engine(**snakemake.params.engine),
-        device=lease_card() if snakemake.resources.gpu else "cpu",
+        engine=Engine(**snakemake.params.engine[device]),
+        device=device,
         threads=snakemake.threads,
         code=snakemake.params.digest,
     )

@@ -6,15 +6,17 @@ from stnet.training.fit import fit
 from stnet.training.run import Recipe
 
 with job(snakemake.log[0]):
+    device = lease_card() if snakemake.resources.gpu else "cpu"
+    keys = {**snakemake.params.recipe, "engine": snakemake.params.recipe["engine"][device]}
     fit(
         snakemake.input.index,
         snakemake.input.targets,
         dict(snakemake.output.items()),
         held_out=snakemake.wildcards.held_out,
         held_out_sections=snakemake.params.held_out_sections,
-        recipe=Recipe(weights=snakemake.input.get("weights") or None, **snakemake.params.recipe),
+        recipe=Recipe(weights=snakemake.input.get("weights") or None, **keys),
         view=snakemake.params.view,
-        device=lease_card() if snakemake.resources.gpu else "cpu",
+        device=device,
         threads=snakemake.threads,
         code=snakemake.params.digest,
         # Not a parameter of the rule: asking for a log must not train again.

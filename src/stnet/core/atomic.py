@@ -1,11 +1,19 @@
 """Outputs that appear whole or not at all."""
 
+import errno
+import glob
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+
+from stnet.core.errors import InputError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+FORBIDDEN = {errno.EACCES, errno.EPERM}
 
 
 @contextmanager
@@ -13,20 +21,41 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path of the same name on the same disk, renamed to `path` at the end.
 
     The temporary file keeps the name, since writers choose compression and format by it, and lies
-    in a hidden folder beside `path`. On an exception it is removed and `path` is left as it was.
+    in a hidden folder beside `path`. On an exception it is removed and `path` is left as it was;
+    what a killed process left there is removed by the next that writes `path`.
+
+    Raises InputError if the disk is full or must not be written to.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    prefix = f".{path.name}."
+    with _named(path, {*FULL, *FORBIDDEN}):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f"{glob.escape(prefix)}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        folder = Path(mkdtemp(prefix=prefix, dir=path.parent))
     temporary = folder / path.name
     try:
-        yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+        with _named(path, FULL):
+            yield temporary
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
-        folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _named(path: Path, errors: set[int]) -> Iterator[None]:
+    """Name `path` in errors that few writers name it in, and in one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in errors:
+            raise
+        raise InputError(
+            f"{path}: cannot be written ({os.strerror(error.errno)}); mend this and start again:"
+            " what was there before is as it was"
+        ) from error
 
 
 def write_json(path: str | Path, value: object) -> None:

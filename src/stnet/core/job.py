@@ -1,16 +1,13 @@
 """What every job does around its one library call."""
 
-import errno
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TextIO
 
 from stnet.core.errors import InputError
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 class Tee:
@@ -21,13 +18,17 @@ class Tee:
 
     def write(self, text: str) -> int:
         """Write `text` to both, the log line by line so that it can be followed."""
-        self.log.write(text)
-        return self.terminal.write(text)
+        written = self.terminal.write(text)
+        # On a full disk what is said of it must come through.
+        with suppress(OSError):
+            self.log.write(text)
+        return written
 
     def flush(self) -> None:
         """Flush both."""
-        self.log.flush()
         self.terminal.flush()
+        with suppress(OSError):
+            self.log.flush()
 
     def isatty(self) -> bool:
         """Whether the terminal is one: progress bars ask."""
@@ -47,16 +48,6 @@ def job(log: str) -> Iterator[None]:
             yield
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                traceback.print_exc(file=file)
-                raise
-            print(
-                f"error: {error.filename}: {error.strerror}; make room and start again:"
-                " nothing half-written is left",
-                file=sys.stderr,
-            )
             sys.exit(1)
         except Exception:
             traceback.print_exc(file=file)

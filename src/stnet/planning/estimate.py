@@ -35,19 +35,24 @@ def estimate(
     rows: Sequence[Mapping[str, str]],
     spots: Mapping[str, int] | None,
     pending: Collection[str],
+    device: str,
+    code: str,
 ) -> Estimate:
     """Count what is left of `experiment`.
 
     `rows` (`patient section`) and `spots` (used spots by section) are its cohort's; `pending` are
-    the files that pending jobs write.
+    the files that pending jobs write, and `device` and `code` (its digest) are
+    the training job's.
     """
     recipe = experiment.recipe
+    known = {"device": device, "code": code, "view": experiment.view}
+    known |= experiment.recipe_on(device)
     to_train = to_predict = n_runs = saved = largest = 0
     works = []
     for group in experiment.groups.values():
         work = Work()
         if group.model in pending:
-            done = saved_epochs(group.model)
+            done = saved_epochs(group.model, known)
             folds = {"epochs": recipe["epochs"], "n_folds": recipe["inner_folds"]}
             counted = spots or {row["section"]: 0 for row in rows}
             runs = without(training_runs(rows, counted, group.sections, **folds), done)

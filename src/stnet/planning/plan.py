@@ -19,7 +19,7 @@ from stnet.training.calibrate import Rates
 WIDTH = 100  # columns of a terminal
 LEGEND = (
     "groups: held out; trained, predicted: those done. Then what is left: runs, inner and final;"
-    " saved: their epochs in checkpoints, by the files' names, which are not counted again;"
+    " saved: their epochs in checkpoints of this configuration and code, not counted again;"
     " spot-epochs: spots met in training; predictions: images, eight symmetries a spot. A final run"
     " is counted with all the epochs it may have; the inner runs choose as many or fewer."
 )
@@ -29,13 +29,14 @@ LEGEND = (
 class Machine:
     """What training jobs get: `cuda` or `cpu`, threads, memory in MB, and how many run at once.
 
-    `memory_mb` and `at_once` are None where a cluster decides.
+    `memory_mb` and `at_once` are None where a cluster decides. `code` is the training job's digest.
     """
 
     device: str
     threads: int
     memory_mb: int | None
     at_once: int | None
+    code: str
 
 
 def plan(
@@ -54,7 +55,14 @@ def plan(
     files = {path for job in pending for path in job.outputs}
     spots = {name: _spots(cohort, published, files) for name, cohort in cohorts.items()}
     estimates = {
-        name: estimate(each, cohorts[each.cohort].rows, spots[each.cohort].counts, files)
+        name: estimate(
+            each,
+            cohorts[each.cohort].rows,
+            spots[each.cohort].counts,
+            files,
+            device=machine.device,
+            code=machine.code,
+        )
         for name, each in experiments.items()
     }
     left = {name: each for name, each in experiments.items() if estimates[name].is_left}
@@ -142,7 +150,9 @@ def _time(
     each = [job for found in jobs for job in found]
     unit = "GPU-hours" if machine.device == "cuda" else f"hours of {threads}"
     lines.append(
-        f"in all at most {sum(each):,.2f} {unit}, the longest held-out group {max(each):,.2f}"
+        f"in the networks at most {sum(each):,.2f} {unit}, the longest held-out group"
+        f" {max(each):,.2f} (beside that, every job reads its patches, and every epoch ends with"
+        " a checkpoint)"
     )
     if machine.at_once:
         lines[-1] += (

@@ -37,7 +37,7 @@ def time_networks(
     """
     kinds: dict[str, list[str]] = {}
     for name, experiment in experiments.items():
-        recipe = {k: v for k, v in experiment.recipe.items() if k not in INDIFFERENT}
+        recipe = {k: v for k, v in experiment.recipe_on(device).items() if k not in INDIFFERENT}
         kind = json.dumps([recipe, side(experiment.view), experiment.genes], sort_keys=True)
         kinds.setdefault(kind, []).append(name)
     if not seconds:
@@ -49,7 +49,7 @@ def time_networks(
             experiment = experiments[names[0]]
             print(f"timing {names[0]}, {seconds / len(kinds):.0f} s …", file=sys.stderr)
             timed = calibrate(
-                Recipe(weights=None, **experiment.recipe),
+                Recipe(weights=None, **experiment.recipe_on(device)),
                 side(experiment.view),
                 experiment.genes,
                 device=used,

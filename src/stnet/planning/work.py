@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stnet.core.split import inner_folds
+from stnet.training.checkpoints import checkpoints
 from stnet.training.symmetries import N_SYMMETRIES
 
 
@@ -78,10 +79,15 @@ def prediction(spots: Mapping[str, int], held_out_sections: Sequence[str]) -> Wo
     return Work(predicted=N_SYMMETRIES * sum(spots[section] for section in held_out_sections))
 
 
-def saved_epochs(model: str | Path) -> int:
-    """Epochs that a training job has behind it by its newest checkpoint, counted over its runs.
+def saved_epochs(model: str | Path, known: Mapping[str, object]) -> int:
+    """Epochs that a training job has behind it by its checkpoints, counted over its runs.
 
-    A checkpoint lies beside the model to be, in `.checkpoint/{key}/`, and its name is that number.
+    `known` are inputs of the job as far as they are known beforehand, those of its recipe
+    included. A checkpoint of others will not be used, and does not count.
     """
-    files = list(Path(model).parent.glob(".checkpoint/*/*.safetensors"))
-    return int(max(files, key=lambda path: path.stat().st_mtime).stem) if files else 0
+    saved = [0]
+    for number, inputs in checkpoints(Path(model).parent):
+        said = {**inputs, **inputs["recipe"]}
+        if all(said.get(key) == value for key, value in known.items()):
+            saved.append(number)
+    return max(saved)

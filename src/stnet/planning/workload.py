@@ -50,6 +50,10 @@ class Experiment:
         groups = {k: v if isinstance(v, HeldOut) else HeldOut(**v) for k, v in self.groups.items()}
         object.__setattr__(self, "groups", groups)
 
+    def recipe_on(self, device: str) -> dict:
+        """The recipe with the engine of one device, `cpu` or `cuda`."""
+        return {**self.recipe, "engine": self.recipe["engine"][device]}
+
 
 def view_folder(cohorts: Mapping[str, Cohort], experiment: Experiment) -> Path:
     """The folder with the patches of an experiment's view."""

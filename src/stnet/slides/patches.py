@@ -144,8 +144,13 @@ def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
     if not removed:
         return
     # Open for writing, without which some shared file systems lock nothing.
+    if not os.access(index, os.W_OK):
+        raise InputError(
+            f"{index.parent / removed[0]['file']}: removed, and only who may write {index} can make"
+            " it again"
+        )
     with open(index, "r+") as lock:
-        # Where there are no locks at all, the work is done more than once, and nothing worse.
+        # Where there are no locks at all, a job may fail on another's file and be started again.
         with suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)
         date = index.stat()

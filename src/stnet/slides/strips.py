@@ -128,9 +128,11 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _intervals(data: bytes, begin: int, number: int) -> list[bytes]:
     """The intervals of a scan whose data `begin` there; none if there are not that `number`."""
     stop = data.find(END, begin)
+    if stop < 0:
+        return []
     begins = [begin]
     while len(begins) < number:
-        marker = data.find(_marker(len(begins) - 1), begins[-1], max(stop, 0))
+        marker = data.find(_marker(len(begins) - 1), begins[-1], stop)
         if marker < 0:
             return []
         begins.append(marker + 2)

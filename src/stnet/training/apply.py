@@ -5,27 +5,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
+import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from stnet.core.errors import InputError
 from stnet.expression.predictions import write_predictions
 from stnet.models.architectures import build_network
+from stnet.training.checkpoints import remove_checkpoints
+from stnet.training.data import to_device
 from stnet.training.engine import Engine, start
-from stnet.training.fit import to_device
-from stnet.training.run import predict
+from stnet.training.prediction import predict
 from stnet.training.standardisation import Standardisation
 
 
-def load_model(model: str | Path, card: str | Path) -> tuple[nn.Module, Standardisation, dict]:
-    """The network of a training job on the CPU, its standardisation and its card."""
+def load_model(
+    model: str | Path, card: str | Path, device: str
+) -> tuple[nn.Module, Standardisation, dict]:
+    """The network of a training job, on the CPU, its standardisation for a device, and its card."""
     known = json.loads(Path(card).read_text())
     recipe = known["recipe"]
     network = build_network(
         recipe["architecture"], recipe["architecture_options"], len(known["genes"])
     )
     network.load_state_dict(load_file(model))
-    return network, Standardisation(known["mean"], known["sd"]), known
+    return network, Standardisation(known["mean"], known["sd"], device), known
 
 
 def predict_held_out(
@@ -52,14 +56,13 @@ def predict_held_out(
     measured = measured[measured.obs["section"].isin(held_out_sections).to_numpy()].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: held-out group {held_out} has no used spot")
-    network, standardise, known = load_model(model, card)
+    network, standardise, known = load_model(model, card, device)
     if known["genes"] != measured.var_names.tolist():
         raise InputError(f"{model}: predicts other genes than {targets} has; train it again")
     data = to_device(index, measured, device)
     forward = engine.place(network.eval(), device)
-    predicted = predict(
-        forward, standardise, data.patches, engine.prediction_batch, f"{held_out}: predict"
-    )
+    rows, label = torch.arange(measured.n_obs), f"{held_out}: predict"
+    predicted = predict(forward, standardise, data.patches, rows, engine.prediction_batch, label)
     provenance = {
         "experiment": experiment,
         "held_out": held_out,
@@ -77,3 +80,5 @@ def predict_held_out(
         "versions": known["versions"],
     }
     write_predictions(output, measured, predicted.cpu().numpy(), provenance)
+    # Only now it is sure that the training job is known to be done.
+    remove_checkpoints(Path(model).parent)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from stnet.training.data import Data
 from stnet.training.engine import start
-from stnet.training.run import Data, Recipe, Run
+from stnet.training.run import Recipe, Run
 from stnet.training.symmetries import N_SYMMETRIES
 
 
@@ -16,7 +17,7 @@ from stnet.training.symmetries import N_SYMMETRIES
 class Rates:
     """Images a second in training and in prediction (each symmetry counts), and peak memory.
 
-    `memory` is in bytes: of the card, or of this process.
+    `memory` is in bytes: of the card, or of this process since it began.
     """
 
     training: float
@@ -33,6 +34,10 @@ def calibrate(
     slow device takes longer than asked. Raises InputError without the device.
     """
     start(device, threads)
+    if device == "cuda":
+        # What an earlier network took is not this one's.
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     # A card is fed ahead of what it computes: only many batches show its speed.
     n_batches, n_predicted = (16, 4096) if device == "cuda" else (1, 8)
     generator = torch.Generator().manual_seed(0)

@@ -1,7 +1,8 @@
 """Checkpoints of a training job: what it has done so far, after every epoch.
 
 They lie in `.checkpoint/{key}/` beside the job's outputs, which Snakemake removes before it runs a
-job again; these it does not know. The key is a hash of all that the weights depend on.
+job again; these it does not know. The key is a hash of all that the weights depend on, which is
+written into every checkpoint.
 """
 
 import hashlib
@@ -17,7 +18,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stnet.core.atomic import atomic_path
-from stnet.core.errors import InputError
 
 FOLDER = ".checkpoint"
 # The newest, and the one before in case the newest cannot be read.
@@ -35,7 +35,8 @@ class Checkpoints:
     """The checkpoints of one job: `inputs` is all that its weights depend on, as JSON has it."""
 
     def __init__(self, folder: Path, inputs: dict):
-        self.key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+        self._inputs = json.dumps(inputs, sort_keys=True)
+        self.key = hashlib.sha256(self._inputs.encode()).hexdigest()[:16]
         self._root = folder / FOLDER
         self._folder = self._root / self.key
 
@@ -50,8 +51,6 @@ class Checkpoints:
                     f"{path}: checkpoints of another configuration, code or input; not used",
                     file=sys.stderr,
                 )
-        for half_written in self._folder.glob(".*"):
-            shutil.rmtree(half_written, ignore_errors=True)
         for path in reversed(self._files()):
             try:
                 return self._read(path)
@@ -62,26 +61,26 @@ class Checkpoints:
     def write(self, checkpoint: Checkpoint) -> None:
         """Write the checkpoint of an epoch, then remove all but the newest two.
 
-        Raises InputError if it cannot be written; the ones before stay as they are.
+        Raises InputError if it cannot be written: the ones before stay, and the next attempt
+        goes on after them.
         """
         path = self._folder / f"{len(checkpoint.history):06d}.safetensors"
         state = {name: value.cpu().contiguous() for name, value in checkpoint.state.items()}
-        said = {"key": self.key, "history": json.dumps(checkpoint.history)}
+        history = json.dumps(checkpoint.history)
+        said = {"key": self.key, "inputs": self._inputs, "history": history}
         content = save(state, {**said, "sha256": _digest(said, state)})
-        try:
-            with atomic_path(path) as temporary:
-                temporary.write_bytes(content)
-            for old in self._files()[:-KEPT]:
-                old.unlink()
-        except OSError as error:
-            raise InputError(
-                f"{path}: the checkpoint cannot be written ({error.strerror or error}); mend this"
-                " and start again: training goes on after the last epoch that was"
-            ) from error
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+        for old in self._files()[:-KEPT]:
+            old.unlink()
 
-    def remove(self) -> None:
-        """Remove all checkpoints of the job, those of other keys too."""
-        shutil.rmtree(self._root, ignore_errors=True)
+    def remove_old(self) -> None:
+        """Remove all checkpoints but the newest, those of other keys too."""
+        for path in self._root.glob("*"):
+            if path != self._folder:
+                shutil.rmtree(path, ignore_errors=True)
+        for old in self._files()[:-1]:
+            old.unlink()
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("*.safetensors"))
@@ -96,6 +95,25 @@ class Checkpoints:
         if digest != _digest(said, state):
             raise ValueError("its content is not what was written")
         return Checkpoint(json.loads(said["history"]), state)
+
+
+def checkpoints(folder: Path) -> Iterator[tuple[int, dict]]:
+    """Every checkpoint that can be opened of the job whose outputs are in `folder`.
+
+    Yields the number of epochs, counted over the job's runs, and the `inputs` it was made from.
+    """
+    for path in folder.glob(f"{FOLDER}/*/*.safetensors"):
+        try:
+            with safe_open(path, framework="pt") as file:
+                inputs = json.loads((file.metadata() or {})["inputs"])
+        except (SafetensorError, OSError, ValueError, KeyError):
+            continue
+        yield int(path.stem), inputs
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove all checkpoints of the job whose outputs are in `folder`."""
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 
 def _digest(said: dict[str, str], state: dict[str, torch.Tensor]) -> str:

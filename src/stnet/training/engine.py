@@ -1,6 +1,7 @@
 """How the arithmetic of a network is done on a device, without changing what is computed."""
 
 import ctypes
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from stnet.core.errors import InputError
 
 # Parameters of mallopt(3) in glibc's <malloc.h>.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-LARGEST_INT = 2**31 - 1
+NEVER = -1
 TOP_PAD_BYTES = 64 * 2**20
 
 
@@ -34,13 +35,22 @@ class Engine:
 
         The returned function takes float32 patches (n, 3, side, side) and gives float32
         (n, outputs); the network itself is changed in place and keeps its parameters' names.
+        Raises InputError where there is no compiler.
         """
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         network.to(device, memory_format=layout)
         short = "tf32" if self.precision == "tf32" else "ieee"
         torch.backends.cudnn.conv.fp32_precision = short
-        torch.backends.cuda.matmul.fp32_precision = short
-        compute = torch.compile(network) if self.compile else network
+        # The last layer's product.
+        torch.backends.cuda.matmul.fp32_precision = "ieee"
+        compute = network
+        if self.compile:
+            if device == "cpu" and shutil.which("c++") is None:
+                raise InputError("engine.cpu.compile: no C++ compiler (c++) is on the path")
+            # Nothing is left of other networks, and each size of batch has its own code: what an
+            # epoch computes must not depend on what this process compiled before.
+            torch.compiler.reset()
+            compute = torch.compile(network, dynamic=False)
 
         def forward(patches: torch.Tensor) -> torch.Tensor:
             with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
@@ -76,5 +86,5 @@ def keep_freed_memory() -> None:
     except AttributeError:
         return
     mallopt(M_MMAP_MAX, 0)
-    mallopt(M_TRIM_THRESHOLD, LARGEST_INT)
+    mallopt(M_TRIM_THRESHOLD, NEVER)
     mallopt(M_TOP_PAD, TOP_PAD_BYTES)

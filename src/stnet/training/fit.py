@@ -14,10 +14,10 @@ from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.core.split import inner_folds
 from stnet.core.versions import versions
-from stnet.slides.patches import read_patches
 from stnet.training.checkpoints import Checkpoints
+from stnet.training.data import Data, to_device
 from stnet.training.engine import start
-from stnet.training.run import Data, Recipe
+from stnet.training.run import Recipe
 from stnet.training.runs import Runs, Spots
 
 DIVERGED = "learning_rate: training diverged, the loss is not finite; lower it"
@@ -47,7 +47,9 @@ def fit(
     gene) and `epoch` (JSON: the chosen epoch, by which rule, from which errors).
 
     A job that was killed goes on after its last epoch (`Checkpoints`), on the CPU with the same
-    results bit for bit. `tensorboard` is a folder for event files.
+    results bit for bit. The last checkpoint stays: whoever runs the job may be killed before it
+    knows that the outputs are whole, and would have them made again. `tensorboard` is a folder for
+    event files.
     """
     start(device, threads)
     data, measured = read_training_data(index, targets, held_out_sections, device)
@@ -67,7 +69,9 @@ def fit(
         "versions": versions("numpy", "torch", "torchvision", "anndata"),
     }
     # On a card the threads only feed it: what it computes does not depend on them.
-    kept = {**provenance, "device": device, "threads": threads if device == "cpu" else None}
+    kept = {**provenance, "device": device}
+    if device == "cpu":
+        kept |= {"threads": threads, "processor": torch.backends.cpu.get_cpu_capability()}
     checkpoints = Checkpoints(Path(outputs["model"]).parent, kept)
 
     everything = torch.arange(measured.n_obs)
@@ -123,7 +127,7 @@ def fit(
             "threads": threads,
         },
     )
-    checkpoints.remove()
+    checkpoints.remove_old()
 
 
 def choose_epoch(squared_errors: Sequence[float]) -> int:
@@ -145,11 +149,3 @@ def read_training_data(
     if not measured.n_obs:
         raise InputError(f"{targets}: nothing is left to train on beside the held-out sections")
     return to_device(index, measured, device), measured
-
-
-def to_device(index: str | Path, measured: ad.AnnData, device: str) -> Data:
-    """Patches and targets of the spots of `measured`, whole sections, on `cpu` or `cuda`."""
-    sections = list(dict.fromkeys(measured.obs["section"].astype(str)))
-    patches = read_patches(index, measured.obs_names.tolist(), sections)
-    values = torch.from_numpy(np.asarray(measured.X, dtype=np.float32))
-    return Data(torch.from_numpy(patches).to(device), values.to(device))

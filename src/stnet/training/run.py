@@ -1,20 +1,17 @@
 """One training run: the epochs of one network on one set of spots."""
 
-import sys
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
-import numpy as np
 import torch
-from tqdm import tqdm
 
 from stnet.models.architectures import build_network, set_bias
 from stnet.models.weights import load_weights
+from stnet.training.data import Data
 from stnet.training.engine import Engine
-from stnet.training.standardisation import Standardisation, count_levels
-from stnet.training.symmetries import N_SYMMETRIES, apply_symmetry, augment
+from stnet.training.prediction import predict, progress_bar
+from stnet.training.standardisation import Standardisation
+from stnet.training.symmetries import N_SYMMETRIES, augment
 
 
 @dataclass(frozen=True)
@@ -40,29 +37,6 @@ class Recipe:
     engine: dict
 
 
-@dataclass(frozen=True)
-class Data:
-    """Spots on a device: patches uint8 (spots, side, side, 3), targets float32 (spots, genes)."""
-
-    patches: torch.Tensor
-    targets: torch.Tensor
-
-    def __post_init__(self):
-        """Refuse patches and targets of different spots."""
-        if len(self.patches) != len(self.targets):
-            raise ValueError(f"{len(self.patches)} patches for {len(self.targets)} targets")
-
-    @cached_property
-    def levels(self) -> np.ndarray:
-        """`count_levels` of the patches, counted once for all runs on them."""
-        return count_levels(self.patches)
-
-    @property
-    def device(self) -> str:
-        """`cpu` or `cuda`."""
-        return self.patches.device.type
-
-
 class Run:
     """A network in training on the spots `rows` of `data`.
 
@@ -81,7 +55,8 @@ class Run:
             load_weights(self.network, recipe.weights)
         set_bias(self.network, data.targets.cpu()[rows].mean(dim=0))
         self.forward = Engine(**recipe.engine).place(self.network, data.device)
-        self.standardise = Standardisation.of(data.levels[self._statistics_rows().numpy()])
+        levels = data.levels[self._statistics_rows().numpy()]
+        self.standardise = Standardisation.of(levels, data.device)
         self.optimiser = torch.optim.SGD(
             self.network.parameters(),
             lr=recipe.learning_rate,
@@ -102,7 +77,7 @@ class Run:
         total = torch.zeros((), dtype=torch.float64, device=self.data.device)
         self.network.train()
         with (
-            _bar(len(order), f"{self.label}: epoch {epoch}") as progress,
+            progress_bar(len(order), f"{self.label}: epoch {epoch}") as progress,
             torch.random.fork_rng(),
         ):
             torch.manual_seed(self._seed(f"dropout {epoch}"))
@@ -120,11 +95,9 @@ class Run:
     def predict(self, rows: torch.Tensor) -> torch.Tensor:
         """Predictions float32 (rows, genes) of the spots `rows` by the network as it is now."""
         self.network.eval()
-        patches = self.data.patches[rows.to(self.data.device)]
-        batch_size = self.recipe.engine["prediction_batch"]
-        return predict(
-            self.forward, self.standardise, patches, batch_size, f"{self.label}: predict"
-        )
+        patches, batch_size = self.data.patches, self.recipe.engine["prediction_batch"]
+        label = f"{self.label}: predict"
+        return predict(self.forward, self.standardise, patches, rows, batch_size, label)
 
     def state(self) -> dict[str, torch.Tensor]:
         """All that the next epoch depends on: weights, running averages and momentum, by name."""
@@ -166,33 +139,3 @@ def batch_loss(predicted: torch.Tensor, measured: torch.Tensor, reduction: str) 
     """
     per_spot = (predicted - measured).square().mean(dim=1)
     return per_spot.sum() if reduction == "sum" else per_spot.mean()
-
-
-@torch.inference_mode()
-def predict(
-    forward: Callable[[torch.Tensor], torch.Tensor],
-    standardise: Standardisation,
-    patches: torch.Tensor,
-    batch_size: int,
-    label: str,
-) -> torch.Tensor:
-    """Predictions float32 (spots, genes): the mean over the eight symmetries of each patch.
-
-    Methods: "During the test time, we averaged the eight symmetries". `forward` is of a network
-    that was set to evaluation, on the device of the patches, uint8 (spots, side, side, 3).
-    """
-    parts = []
-    with _bar(len(patches), label) as progress:
-        for batch in patches.split(batch_size):
-            turned = (apply_symmetry(batch, symmetry) for symmetry in range(N_SYMMETRIES))
-            parts.append(torch.stack([forward(standardise(each)) for each in turned]).mean(dim=0))
-            progress.update(len(batch))
-    return torch.cat(parts)
-
-
-def _bar(n_spots: int, label: str) -> tqdm:
-    # Nothing of what is over in a moment; in a log file, which keeps every state, one a minute.
-    interval = 2 if sys.stderr.isatty() else 60
-    return tqdm(
-        total=n_spots, desc=label, unit="spot", mininterval=interval, delay=interval, leave=False
-    )

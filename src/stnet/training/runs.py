@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 
 from stnet.training.checkpoints import Checkpoint, Checkpoints
+from stnet.training.data import Data
 from stnet.training.progress import Progress, passes
-from stnet.training.run import Data, Recipe, Run
+from stnet.training.run import Recipe, Run
 
 
 class Spots(NamedTuple):
