@@ -63,10 +63,9 @@ def test_a_restored_run_ends_within_the_nondeterminism_of_a_card(spots):
 def test_the_card_is_waited_for_once_an_epoch_and_not_in_every_batch(spots):
     run = run_on("cuda", spots, FAST)
     run.train_epoch(1)
-    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("warn")
     with pytest.warns(UserWarning, match="synchroniz") as waits:
-        torch.cuda.set_sync_debug_mode("warn")
         run.train_epoch(2)
-        torch.cuda.set_sync_debug_mode("default")
+    torch.cuda.set_sync_debug_mode("default")
     # The order and the symmetries go there, and the loss comes back.
     assert len(waits) <= 4

@@ -149,6 +149,27 @@ def test_compilation_changes_only_rounding(both):
     np.testing.assert_allclose(other[1], plain[1], **ROUNDING)
 
 
+@pytest.mark.full
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("both", ["small"], indirect=True)
+def test_a_compiled_run_goes_on_with_the_same_bits(both):
+    """Ten spots in batches of four: the last is a short one, which has its own code."""
+    keys = vars(both.run.recipe) | {"engine": PLAIN | {"compile": True}}
+
+    def fresh():
+        return Run(both.run.data, both.run.rows, recipe(**keys), both.run.label)
+
+    whole = fresh()
+    whole.train_epoch(1)
+    state = {name: value.clone() for name, value in whole.state().items()}
+    loss = whole.train_epoch(2)
+    restored = fresh()
+    restored.restore(state)
+    assert restored.train_epoch(2) == loss
+    for name, value in whole.state().items():
+        assert torch.equal(restored.state()[name], value), name
+
+
 @pytest.mark.parametrize("both", NETWORKS, indirect=True)
 def test_short_floats_stay_close(both):
     """bfloat16 has 8 bits: predictions move by a small part of what was learned."""
