@@ -112,12 +112,16 @@ def table(folder: Path, device: str, threads: int, rounds: int) -> list[str]:
             peak = PASSES[what] * operations * fast / bounds["peak"]
             shares = [f"{fast / bounds[what]:.0%}", f"{peak:.0%}"]
         rows.append(
-            f"| {title} | {plain:.3g} | {fast:.3g} |"
+            f"| {title} | {_rounded(plain)} | {_rounded(fast)} |"
             f" **{median(ratios):.2f}** ({ratios.min():.2f}–{ratios.max():.2f}) |"
             f" {memory[0]:.1f} → {memory[1]:.1f} | {' | '.join(shares)} |"
         )
         print(rows[-1], flush=True)
     return rows
+
+
+def _rounded(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
 def processor() -> str:
