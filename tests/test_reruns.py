@@ -100,18 +100,18 @@ def test_a_key_of_the_experiment(change):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("file", "old", "new"),
     [
-        ("tensorboard: false", "tensorboard: true"),
-        ("calibration: 60", "calibration: 1"),
-        ("cuda: {channels_last: true", "cuda: {channels_last: false"),
+        ("config/config.yaml", "tensorboard: false", "tensorboard: true"),
+        ("config/demo.yaml", "calibration: 10", "calibration: 1"),
+        ("config/demo.yaml", "device: cpu", "device: cuda"),
     ],
 )
-def test_a_log_a_timing_and_another_device_are_no_reason_to_train(change, old, new):
-    assert planned(change("config/config.yaml", old, new)) == {}
+def test_a_log_a_timing_and_another_device_are_no_reason_to_train(change, file, old, new):
+    assert planned(change(file, old, new)) == {}
 
 
-def test_the_engine_of_the_device_is(change):
+def test_the_engine_is(change):
     project = change(
         "config/config.yaml", "cpu: {channels_last: true", "cpu: {channels_last: false"
     )
