@@ -235,6 +235,16 @@ def test_grey_and_transparent_images_become_rgb(tmp_path):
         assert image.thumbnail(10).size == (10, 10)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P"])
+def test_what_is_off_an_image_of_any_colours_is_black(tmp_path, mode):
+    image = Image.fromarray(np.full((8, 8, 3), 200, dtype=np.uint8)).convert(mode)
+    image.save(tmp_path / "image.tif")
+    with open_image(tmp_path / "image.tif") as opened:
+        region = opened.read(-4, 0, 8, 8)
+    assert not region[:, :4].any()
+    np.testing.assert_array_equal(region[:, 4:], np.asarray(image.convert("RGB"))[:, :4])
+
+
 def test_removed_patches_are_made_again_as_they_were(section, picture, tmp_path):
     measured = ad.read_h5ad(section)
     measured.uns["slide"] = {"path": str(picture[0])}

@@ -217,7 +217,7 @@ def test_the_plan_without_sections_says_what_is_not_known(networks, timed):
     text = plan(*networks, jobs, CPU, published=0, seconds=60)
     [row] = re.findall(r"^c +e +(.*)", text, re.M)
     assert row.split() == ["3", "0", "0", "9", "0", "?", "?", "?"]
-    assert "100 images/s in training" in text
+    assert "100.0 images/s in training" in text
     assert "c: not known until its sections are made" in text
     paper = {"c": replace(networks[0]["c"], paper=True)}
     assert "c: 30 in 4 sections" in plan(paper, networks[1], jobs, CPU, published=30, seconds=60)

@@ -138,7 +138,7 @@ def _time(
     if reason:
         return [f"hours are not known: {reason}"]
     lines = [
-        f"{name}: {found.training:,.0f} images/s in training, {found.prediction:,.0f} in prediction"
+        f"{name}: {found.training:,.1f} images/s in training, {found.prediction:,.1f} in prediction"
         f" ({left[name].recipe['architecture']}, {side(left[name].view)} px)"
         for name, found in rates.items()
     ]

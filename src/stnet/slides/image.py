@@ -46,8 +46,8 @@ class SlideImage:
             if self._strips:
                 region = self._strips.read(left, top, width, height)
             else:
-                region = self._source.crop((left, top, left + width, top + height))
-            return np.asarray(region.convert("RGB"))
+                region = self._colours.crop((left, top, left + width, top + height))
+            return np.asarray(region)
 
     def thumbnail(self, side: int) -> Image.Image:
         """The whole image as RGB, its longer side at most `side` pixels. Raises as `read`."""
@@ -57,6 +57,11 @@ class SlideImage:
             image = self._source.convert("RGB")
             image.thumbnail((side, side), reducing_gap=3.0)
             return image
+
+    @cached_property
+    def _colours(self) -> Image.Image:
+        # Whole, before it is cut: what is off a picture in ink would be white.
+        return self._source if self._source.mode == "RGB" else self._source.convert("RGB")
 
     @cached_property
     def _strips(self) -> JpegStrips | None:
