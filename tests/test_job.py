@@ -1,9 +1,10 @@
-"""What a job says when it fails, on the terminal and in its log."""
+"""What a job says when it fails, and what it leaves."""
 
 import sys
 
 import pytest
 
+from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.job import Tee, job
 
@@ -42,3 +43,29 @@ def test_what_is_our_mistake_is_a_traceback_in_the_log(tmp_path):
     _, log = failed(tmp_path, KeyError("column"), KeyError)
     assert "Traceback" in log
     assert "KeyError: 'column'" in log
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_has_is_not(tmp_path):
+    left = tmp_path / ".model.json.abcd_123"
+    left.mkdir()
+    (left / "model.json").write_text("half")
+    other = tmp_path / ".model.json.backup-of-mine"
+    other.mkdir()
+    with atomic_path(tmp_path / "model.json") as first:
+        assert not left.exists()
+        first.write_text("first")
+        with atomic_path(tmp_path / "model.json") as second:
+            second.write_text("second")
+    assert (tmp_path / "model.json").read_text() == "first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "model.json"]
+
+
+def test_a_full_disk_is_one_line_that_names_the_output(tmp_path):
+    with pytest.raises(InputError, match=r"tables/x\.tsv: cannot be written \(No space left"):
+        write_to_a_full_disk(tmp_path / "tables/x.tsv")
+    assert not list((tmp_path / "tables").iterdir())
+
+
+def write_to_a_full_disk(path):
+    with atomic_path(path), open("/dev/full", "w") as file:
+        file.write("text")

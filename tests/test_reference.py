@@ -141,7 +141,7 @@ def test_layout_and_batch_change_only_rounding(both, change):
 
 
 @pytest.mark.full
-@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize("both", ["small"], indirect=True)
 def test_compilation_changes_only_rounding(both):
     plain, other = trained(both), trained(both, compile=True)
@@ -150,7 +150,7 @@ def test_compilation_changes_only_rounding(both):
 
 
 @pytest.mark.full
-@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize("both", ["small"], indirect=True)
 def test_a_compiled_run_goes_on_with_the_same_bits(both):
     """Ten spots in batches of four: the last is a short one, which has its own code."""

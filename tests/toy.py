@@ -117,7 +117,7 @@ def _in_a_checkpoint():
 
     def atomic_path(path):
         if path.name.startswith("000004"):
-            folder = path.parent / ".000004.safetensors.half"
+            folder = path.parent / ".000004.safetensors.half_way"
             folder.mkdir()
             (folder / path.name).write_bytes(b"half")
             _die()

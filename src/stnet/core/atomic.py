@@ -1,12 +1,13 @@
 """Outputs that appear whole or not at all."""
 
 import errno
+import fcntl
 import glob
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -24,24 +25,40 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     in a hidden folder beside `path`. On an exception it is removed and `path` is left as it was;
     what a killed process left there is removed by the next that writes `path`.
 
-    Raises InputError if the disk is full or must not be written to.
+    Raises InputError if the disk is full, as far as the writer says so, or must not be written to.
     """
     path = Path(path)
     prefix = f".{path.name}."
     with _named(path, {*FULL, *FORBIDDEN}):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f"{glob.escape(prefix)}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        # As many letters as mkdtemp adds.
+        for left in path.parent.glob(f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}"):
+            with suppress(OSError), _held(left):
+                shutil.rmtree(left)
         folder = Path(mkdtemp(prefix=prefix, dir=path.parent))
     temporary = folder / path.name
     try:
-        with _named(path, FULL):
+        # Where there are no locks nobody gets this one, and nobody removes the folder.
+        with _named(path, FULL), ExitStack() as lock:
+            with suppress(OSError):
+                lock.enter_context(_held(folder))
             yield temporary
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
             os.replace(temporary, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, which its writer has until it ends in whatever way."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -54,7 +71,7 @@ def _named(path: Path, errors: set[int]) -> Iterator[None]:
             raise
         raise InputError(
             f"{path}: cannot be written ({os.strerror(error.errno)}); mend this and start again:"
-            " what was there before is as it was"
+            " nothing half-written is left"
         ) from error
 
 

@@ -36,17 +36,20 @@ def estimate(
     spots: Mapping[str, int] | None,
     pending: Collection[str],
     device: str,
+    threads: int,
     code: str,
 ) -> Estimate:
     """Count what is left of `experiment`.
 
     `rows` (`patient section`) and `spots` (used spots by section) are its cohort's; `pending` are
-    the files that pending jobs write, and `device` and `code` (its digest) are
-    the training job's.
+    the files that pending jobs write, and `device`, `threads` and `code` (its
+    digest) are the training job's.
     """
     recipe = experiment.recipe
     known = {"device": device, "code": code, "view": experiment.view}
     known |= experiment.recipe_on(device)
+    if device == "cpu":
+        known["threads"] = threads
     to_train = to_predict = n_runs = saved = largest = 0
     works = []
     for group in experiment.groups.values():

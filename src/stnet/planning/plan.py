@@ -19,7 +19,7 @@ from stnet.training.calibrate import Rates
 WIDTH = 100  # columns of a terminal
 LEGEND = (
     "groups: held out; trained, predicted: those done. Then what is left: runs, inner and final;"
-    " saved: their epochs in checkpoints of this configuration and code, not counted again;"
+    " saved: their epochs in checkpoints of the same recipe, code and device, not counted again;"
     " spot-epochs: spots met in training; predictions: images, eight symmetries a spot. A final run"
     " is counted with all the epochs it may have; the inner runs choose as many or fewer."
 )
@@ -61,6 +61,7 @@ def plan(
             spots[each.cohort].counts,
             files,
             device=machine.device,
+            threads=machine.threads,
             code=machine.code,
         )
         for name, each in experiments.items()

@@ -22,6 +22,8 @@ from stnet.core.atomic import atomic_path
 FOLDER = ".checkpoint"
 # The newest, and the one before in case the newest cannot be read.
 KEPT = 2
+# What the key is of.
+WHAT = "configuration, code, input, package version, device or (on the CPU) number of threads"
 
 
 class Checkpoint(NamedTuple):
@@ -48,7 +50,7 @@ class Checkpoints:
         for path in sorted(self._root.glob("*")):
             if path != self._folder:
                 print(
-                    f"{path}: checkpoints of another configuration, code or input; not used",
+                    f"{path}: checkpoints of another {WHAT}; not used",
                     file=sys.stderr,
                 )
         for path in reversed(self._files()):
@@ -72,7 +74,7 @@ class Checkpoints:
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
         for old in self._files()[:-KEPT]:
-            old.unlink()
+            old.unlink(missing_ok=True)
 
     def remove_old(self) -> None:
         """Remove all checkpoints but the newest, those of other keys too."""
@@ -80,7 +82,7 @@ class Checkpoints:
             if path != self._folder:
                 shutil.rmtree(path, ignore_errors=True)
         for old in self._files()[:-1]:
-            old.unlink()
+            old.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("*.safetensors"))
@@ -91,7 +93,7 @@ class Checkpoints:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         digest = said.pop("sha256", None)
         if said.get("key") != self.key:
-            raise ValueError("it is of another configuration, code or input")
+            raise ValueError(f"it is of another {WHAT}")
         if digest != _digest(said, state):
             raise ValueError("its content is not what was written")
         return Checkpoint(json.loads(said["history"]), state)
@@ -105,10 +107,10 @@ def checkpoints(folder: Path) -> Iterator[tuple[int, dict]]:
     for path in folder.glob(f"{FOLDER}/*/*.safetensors"):
         try:
             with safe_open(path, framework="pt") as file:
-                inputs = json.loads((file.metadata() or {})["inputs"])
-        except (SafetensorError, OSError, ValueError, KeyError):
+                number, inputs = int(path.stem), json.loads(file.metadata()["inputs"])
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError):
             continue
-        yield int(path.stem), inputs
+        yield number, inputs
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """How the arithmetic of a network is done on a device, without changing what is computed."""
 
 import ctypes
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Engine:
 
         The returned function takes float32 patches (n, 3, side, side) and gives float32
         (n, outputs); the network itself is changed in place and keeps its parameters' names.
-        Raises InputError where there is no compiler.
+        Raises InputError where the CPU has no compiler.
         """
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         network.to(device, memory_format=layout)
@@ -45,8 +46,9 @@ class Engine:
         torch.backends.cuda.matmul.fp32_precision = "ieee"
         compute = network
         if self.compile:
-            if device == "cpu" and shutil.which("c++") is None:
-                raise InputError("engine.cpu.compile: no C++ compiler (c++) is on the path")
+            compiler = os.environ.get("CXX", "g++")
+            if device == "cpu" and shutil.which(compiler) is None:
+                raise InputError(f"engine.cpu.compile: no C++ compiler {compiler} is on the path")
             # Nothing is left of other networks, and each size of batch has its own code: what an
             # epoch computes must not depend on what this process compiled before.
             torch.compiler.reset()
