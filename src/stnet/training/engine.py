@@ -81,7 +81,7 @@ def keep_freed_memory() -> None:
     """Let glibc keep what is freed instead of giving it back to the kernel (Linux; else nothing).
 
     Activations are larger than what glibc takes from its own heap, so every one is mapped anew and
-    zeroed page by page: more than half the time of a training step on the CPU.
+    zeroed page by page: a third of the time of a training step on the CPU.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
