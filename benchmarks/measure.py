@@ -27,8 +27,9 @@ from stnet.training.run import Recipe, Run
 from stnet.training.symmetries import N_SYMMETRIES
 
 ROOT = Path(__file__).parents[1]
-EXPERIMENT = yaml.safe_load((ROOT / "config/config.yaml").read_text())["experiments"]["densenet121"]
-BATCH, N_GENES = EXPERIMENT["batch_size"], 250
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+EXPERIMENT = CONFIG["experiments"]["densenet121"]
+BATCH, N_GENES = EXPERIMENT["batch_size"], CONFIG["targets"][EXPERIMENT["targets"]]["genes"]
 # Spots trained on and predicted, and those of a fold: a card is a hundred times as fast.
 SIZES = {
     "cpu": {"train": 2 * BATCH, "predict": BATCH, "fold": (5 * BATCH, 24)},
@@ -70,8 +71,10 @@ class Bench:
 
     def network(self) -> tuple[nn.Module, torch.optim.Optimizer]:
         """The plain loop's network, from random weights, and its optimiser."""
-        network = build("densenet121", {}, N_GENES).to(self.device)
-        return network, torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
+        architecture, options = EXPERIMENT["architecture"], EXPERIMENT["architecture_options"]
+        network = build(architecture, options, N_GENES).to(self.device)
+        keys = {"lr": EXPERIMENT["learning_rate"], "momentum": EXPERIMENT["momentum"]}
+        return network, torch.optim.SGD(network.parameters(), **keys)
 
     def rows(self, number: int) -> torch.Tensor:
         """So many spots, from the first again where there are not as many."""

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import shutil
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,11 @@ NETWORKS = {"small": ("densenet", SMALL, 32), "DenseNet-121": ("densenet121", {}
 # What is left of a difference between two orders of summation in float32 after two epochs.
 EPSILON = 1e-6
 ROUNDING = {"rtol": 1e-3, "atol": 1e-4}
+
+COMPILED = [
+    pytest.mark.full,
+    pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler"),
+]
 
 
 class Both(NamedTuple):
@@ -132,26 +138,21 @@ def trained(both, **changes):
     return losses, run.predict(run.rows).numpy()
 
 
-@pytest.mark.parametrize("both", NETWORKS, indirect=True)
-@pytest.mark.parametrize("change", [{"channels_last": True}, {"prediction_batch": 7}])
-def test_layout_and_batch_change_only_rounding(both, change):
+@pytest.mark.parametrize(
+    ("both", "change"),
+    [
+        *product(NETWORKS, [{"channels_last": True}, {"prediction_batch": 7}]),
+        pytest.param("small", {"compile": True}, marks=COMPILED),
+    ],
+    indirect=["both"],
+)
+def test_layout_batch_and_compilation_change_only_rounding(both, change):
     plain, other = trained(both), trained(both, **change)
     np.testing.assert_allclose(other[0], plain[0], rtol=1e-4)
     np.testing.assert_allclose(other[1], plain[1], **ROUNDING)
 
 
-@pytest.mark.full
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.parametrize("both", ["small"], indirect=True)
-def test_compilation_changes_only_rounding(both):
-    plain, other = trained(both), trained(both, compile=True)
-    np.testing.assert_allclose(other[0], plain[0], rtol=1e-4)
-    np.testing.assert_allclose(other[1], plain[1], **ROUNDING)
-
-
-@pytest.mark.full
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.parametrize("both", ["small"], indirect=True)
+@pytest.mark.parametrize("both", [pytest.param("small", marks=COMPILED)], indirect=True)
 def test_a_compiled_run_goes_on_with_the_same_bits(both):
     """Ten spots in batches of four: the last is a short one, which has its own code."""
     keys = vars(both.run.recipe) | {"engine": PLAIN | {"compile": True}}
