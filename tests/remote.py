@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine that speaks Mendeley Data's protocol, faults included."""
+"""A real HTTP server on this machine, faults included, with the listings of Mendeley Data."""
 
 import hashlib
 import json
@@ -19,8 +19,13 @@ class Remote(ThreadingHTTPServer):
 
     Faults: "reset" and "cut" end the connection after half of the body, "stall" pauses there,
     "no_range" sends everything whatever was asked for, "elsewhere" another range, "corrupt" other
-    bytes, "error" a JSON error with status 200; "gzip" claims that the body is compressed, and a
-    number is a status (503 with Retry-After: 7). `requests` lists (path, Range header or "").
+    bytes, "error" a JSON error with status 200; "gzip" claims that the body is compressed,
+    "any_version" sends a range whatever `If-Range` says, "less" sends less of a range than is left,
+    and a number is a status (301 leads to /moved, 503 comes with Retry-After: 7).
+
+    `validators` are headers of a path that name its version: ETag, Last-Modified. `requests` lists
+    (path, Range header or ""), `conditions` the If-Range headers, and `bodies` (path, JSON) of
+    POST requests, which `reply` answers.
     """
 
     daemon_threads = True
@@ -29,7 +34,10 @@ class Remote(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, list[str | int]] = defaultdict(list)
+        self.validators: dict[str, dict[str, str]] = defaultdict(dict)
         self.requests: list[tuple[str, str]] = []
+        self.conditions: list[str] = []
+        self.bodies: list[tuple[str, dict]] = []
         self.host = f"http://127.0.0.1:{self.server_port}"
 
     def publish(self, dataset: str, version: int, files: dict[str, bytes]) -> None:
@@ -49,6 +57,10 @@ class Remote(ThreadingHTTPServer):
                 for name, content in files.items()
             ]
         ).encode()
+
+    def reply(self, path: str, body: dict) -> bytes | None:
+        """Answer of a POST request, None if there is nothing at the path."""
+        return self.files.get(path)
 
     def asked(self, name: str) -> list[str]:
         """Range headers of the requests for the path that ends in `name`."""
@@ -94,27 +106,45 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         remote, span = self.server, self.headers.get("Range", "")
         remote.requests.append((self.path, span))
+        if condition := self.headers.get("If-Range"):
+            remote.conditions.append(condition)
+        self.serve(remote.files.get(self.path), span)
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.bodies.append((self.path, body))
+        self.serve(self.server.reply(self.path, body), "")
+
+    def serve(self, content, span):
+        remote = self.server
         fault = remote.faults[self.path].pop(0) if remote.faults[self.path] else ""
-        content = remote.files.get(self.path)
+        headers = {"Date": "Wed, 21 Oct 2015 07:28:00 GMT"} | remote.validators[self.path]
         if content is None:
             fault = 404
         if isinstance(fault, int):
-            self.answer(fault, b"no", {"Retry-After": "7"} if fault == 503 else {})
+            known = {301: {"Location": "/moved"}, 503: {"Retry-After": "7"}}
+            self.answer(fault, b"no", known.get(fault))
         elif fault == "error":
             self.answer(200, b'{"message": "Internal server error"}')
-        elif span and fault != "no_range":
+        elif span and fault != "no_range" and (fault == "any_version" or self.same(headers)):
             start = int(span.removeprefix("bytes=").removesuffix("-")) + (fault == "elsewhere")
-            where = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            self.answer(206, content[start:], {"Content-Range": where}, fault)
+            end = start + 10 if fault == "less" else len(content)
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(content)}"
+            self.answer(206, content[start:end], headers, fault)
         else:
             if fault == "corrupt":
                 content = content[::-1]
-            self.answer(
-                200, content, {"Content-Encoding": "gzip"} if fault == "gzip" else {}, fault
-            )
+            if fault == "gzip":
+                headers["Content-Encoding"] = "gzip"
+            self.answer(200, content, headers, fault)
+
+    def same(self, headers):
+        """Whether the version that the client has a part of is the one with these headers."""
+        condition = self.headers.get("If-Range")
+        return condition is None or condition in (headers.get("ETag"), headers.get("Last-Modified"))
 
     def answer(self, status, body, headers=None, fault=""):
-        self.send_response(status)
+        self.send_response_only(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()

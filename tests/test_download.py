@@ -1,18 +1,21 @@
 import gzip
+import hashlib
 import os
 import re
 
 import pytest
 from remote import Remote, sha256
 
-from stnet.core import download as download_module
-from stnet.core.download import Patience, download
+from stnet.core import http
+from stnet.core.download import download
 from stnet.core.errors import InputError
+from stnet.core.hashing import Hash
+from stnet.core.http import Patience, ask_json
 from stnet.core.lock import Fingerprint, hold_to_lock, read_lock
 
 QUICK = Patience(attempts=4, backoff=0.001, timeout=(5, 5))
 CONTENT = bytes(range(256)) * 2000
-SHA256 = sha256(CONTENT)
+SHA256 = Hash("sha256", sha256(CONTENT))
 SIZE = len(CONTENT)
 
 
@@ -28,8 +31,9 @@ def target(tmp_path):
     return tmp_path / "here" / "image.jpg"
 
 
-def fetch(remote, target, *, hash_=SHA256, size=SIZE, patience=QUICK):
-    download(f"{remote.host}/image.jpg", target, sha256=hash_, size=size, patience=patience)
+def fetch(remote, target, *, hash_=SHA256, size=SIZE, check=None, patience=QUICK):
+    url = f"{remote.host}/image.jpg"
+    download(url, target, expected=hash_, size=size, check=check, patience=patience)
 
 
 def one_line(error) -> str:
@@ -142,7 +146,7 @@ def test_error_with_status_200_of_unknown_length(remote, target):
 @pytest.mark.parametrize(("longest", "waited"), [(60, 7), (0.01, 0.01)])
 def test_busy_server_says_when_to_come_back(remote, target, monkeypatch, longest, waited):
     waits = []
-    monkeypatch.setattr(download_module.time, "sleep", waits.append)
+    monkeypatch.setattr(http.time, "sleep", waits.append)
     remote.faults["/image.jpg"] = [503]
     fetch(remote, target, patience=Patience(backoff=0.001, longest=longest))
     assert waits == [waited]
@@ -150,13 +154,13 @@ def test_busy_server_says_when_to_come_back(remote, target, monkeypatch, longest
 
 
 def test_retry_after_as_a_date():
-    assert download_module._retry_after("Wed, 21 Oct 2099 07:28:00 GMT") > 1e9
-    assert download_module._retry_after("soon") == 0
+    assert http._retry_after("Wed, 21 Oct 2099 07:28:00 GMT") > 1e9
+    assert http._retry_after("soon") == 0
 
 
 def test_waits_double(remote, target, monkeypatch):
     waits = []
-    monkeypatch.setattr(download_module.time, "sleep", waits.append)
+    monkeypatch.setattr(http.time, "sleep", waits.append)
     remote.faults["/image.jpg"] = [500, 500, 500]
     fetch(remote, target, patience=Patience(backoff=1))
     assert waits == [1, 2, 4]
@@ -181,12 +185,24 @@ def test_compressed_file_is_kept_compressed(remote, target):
     content = gzip.compress(CONTENT)
     remote.files["/image.jpg"] = content
     remote.faults["/image.jpg"] = ["gzip"]
-    fetch(remote, target, hash_=sha256(content), size=len(content))
+    fetch(remote, target, hash_=Hash("sha256", sha256(content)), size=len(content))
     assert remote.asked("image.jpg") == [""]
     assert target.read_bytes() == content
 
 
-def test_without_hash_nothing_is_resumed(remote, target):
+def test_hash_may_be_md5(remote, target):
+    remote.faults["/image.jpg"] = ["corrupt", "cut"]
+    right = Hash("md5", hashlib.md5(CONTENT).hexdigest())
+    fetch(remote, target, hash_=right)
+    fetch(remote, target, hash_=right)
+    assert len(remote.requests) == 3
+    assert target.read_bytes() == CONTENT
+    with pytest.raises(InputError, match=r"md5 of the 512000 bytes is .* instead of 0000"):
+        fetch(remote, target, hash_=Hash("md5", "0" * 32))
+    assert target.read_bytes() == CONTENT
+
+
+def test_without_hash_and_validator_nothing_is_resumed(remote, target):
     remote.faults["/image.jpg"] = ["cut"]
     fetch(remote, target, hash_=None, size=None)
     assert remote.asked("image.jpg") == ["", ""]
@@ -197,11 +213,128 @@ def test_without_hash_nothing_is_resumed(remote, target):
     assert os.listdir(target.parent) == ["image.jpg"]
 
 
+OLD = "Wed, 21 Oct 2015 07:00:00 GMT"  # the server's Date is 07:28
+VALIDATORS = [{"ETag": '"1"'}, {"Last-Modified": OLD}]
+
+
+@pytest.mark.parametrize("validator", VALIDATORS)
+def test_without_hash_the_same_version_is_resumed(remote, target, validator):
+    remote.validators["/image.jpg"] = validator
+    remote.faults["/image.jpg"] = ["cut"]
+    with pytest.raises(InputError):
+        fetch(remote, target, hash_=None, size=None, patience=Patience(attempts=1))
+    fetch(remote, target, hash_=None, size=None)
+    assert re.fullmatch(r"bytes=[1-9]\d+-", remote.asked("image.jpg")[1])
+    assert remote.conditions == list(validator.values())
+    assert target.read_bytes() == CONTENT
+    assert os.listdir(target.parent) == ["image.jpg"]
+
+
+@pytest.mark.parametrize("fault", ["", "any_version"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"ETag": '"1"'}, {"ETag": '"2"'}),
+        ({"ETag": '"1"'}, {}),
+        ({"Last-Modified": OLD}, {"Last-Modified": "Wed, 21 Oct 2015 07:10:00 GMT"}),
+    ],
+)
+def test_versions_are_never_spliced(remote, target, first, second, fault):
+    remote.validators["/image.jpg"] = first
+    remote.faults["/image.jpg"] = ["cut", fault]
+    with pytest.raises(InputError):
+        fetch(remote, target, hash_=None, size=None, patience=Patience(attempts=1))
+    remote.validators["/image.jpg"] = second
+    remote.files["/image.jpg"] = changed = CONTENT[::-1]
+    fetch(remote, target, hash_=None, size=None)
+    assert remote.conditions == list(first.values())
+    assert target.read_bytes() == changed
+    assert os.listdir(target.parent) == ["image.jpg"]
+
+
+@pytest.mark.parametrize(
+    "validator",
+    [
+        {"ETag": 'W/"1"'},
+        {"Last-Modified": "Wed, 21 Oct 2015 07:27:59 GMT"},
+        {"Last-Modified": "yesterday"},
+    ],
+)
+def test_weak_validators_do_not_count(remote, target, validator):
+    remote.validators["/image.jpg"] = validator
+    remote.faults["/image.jpg"] = ["cut"]
+    fetch(remote, target, hash_=None, size=None)
+    assert remote.asked("image.jpg") == ["", ""]
+    assert target.read_bytes() == CONTENT
+
+
+def test_part_of_another_address_is_not_continued(remote, target):
+    for path in ("/image.jpg", "/other.jpg"):
+        remote.validators[path] = {"ETag": '"1"'}
+    remote.files["/other.jpg"] = CONTENT[::-1]
+    remote.faults["/other.jpg"] = ["cut"]
+    url = f"{remote.host}/other.jpg"
+    with pytest.raises(InputError):
+        download(url, target, expected=None, size=None, patience=Patience(attempts=1))
+    fetch(remote, target, hash_=None, size=None)
+    assert remote.asked("image.jpg") == [""]
+    assert target.read_bytes() == CONTENT
+
+
+def test_range_that_ends_early_is_not_the_end(remote, target):
+    remote.validators["/image.jpg"] = {"ETag": '"1"'}
+    remote.faults["/image.jpg"] = ["cut", "less"]
+    fetch(remote, target, hash_=None, size=None)
+    _, second, third = (int("0" + re.sub(r"\D", "", span)) for span in remote.asked("image.jpg"))
+    assert third == second + 10
+    assert target.read_bytes() == CONTENT
+
+
+def test_content_is_checked_before_it_appears(remote, target):
+    def check(path):
+        assert not target.exists()
+        if path.read_bytes() != CONTENT:
+            raise InputError(f"{path}: an error page")
+
+    remote.faults["/image.jpg"] = ["error"]
+    fetch(remote, target, hash_=None, size=None, check=check)
+    assert target.read_bytes() == CONTENT
+    target.unlink()
+    remote.faults["/image.jpg"] = ["error"] * 4
+    with pytest.raises(InputError) as error:
+        fetch(remote, target, hash_=None, size=None, check=check)
+    assert one_line(error).startswith(f"{remote.host}/image.jpg for {target}: an error page (")
+    assert os.listdir(target.parent) == []
+
+
+def test_empty_file(remote, target):
+    remote.files["/image.jpg"] = b""
+    fetch(remote, target, hash_=Hash("sha256", sha256(b"")), size=0)
+    assert target.read_bytes() == b""
+
+
+def test_json_is_asked_for_with_a_body(remote):
+    remote.files["/list"] = b'{"a": 1}'
+    remote.faults["/list"] = ["corrupt", 500]
+    assert ask_json(f"{remote.host}/list", dict, {"from": 0}, QUICK) == {"a": 1}
+    assert remote.bodies == [("/list", {"from": 0})] * 3
+    with pytest.raises(InputError, match="the answer is not a list but"):
+        ask_json(f"{remote.host}/list", list, {"from": 0}, QUICK)
+
+
+def test_body_is_not_lost_on_a_redirection(remote):
+    remote.files |= {"/list": b"{}", "/moved": b"{}"}
+    remote.faults["/list"] = [301, 301]
+    assert ask_json(f"{remote.host}/list", dict, patience=QUICK) == {}
+    with pytest.raises(InputError, match="list: the server answered 301"):
+        ask_json(f"{remote.host}/list", dict, {"from": 0}, QUICK)
+
+
 def test_no_server_and_no_scheme(tmp_path):
     with pytest.raises(InputError, match="attempt 4 of 4"):
-        download("http://127.0.0.1:9/x", tmp_path / "x", sha256=None, size=None, patience=QUICK)
+        download("http://127.0.0.1:9/x", tmp_path / "x", expected=None, size=None, patience=QUICK)
     with pytest.raises(InputError, match=r"No scheme supplied.* correct the host"):
-        download("data.example/x", tmp_path / "x", sha256=None, size=None, patience=QUICK)
+        download("data.example/x", tmp_path / "x", expected=None, size=None, patience=QUICK)
 
 
 def test_progress_is_shown(remote, target, capfd):

@@ -1,8 +1,8 @@
 import pytest
 from remote import Remote, sha256
 
-from stnet.core.download import Patience
 from stnet.core.errors import InputError
+from stnet.core.http import Patience
 from stnet.core.lock import Fingerprint, read_lock
 from stnet.expression.genes import read_gene_table
 from stnet.expression.hgnc import download_gene_table

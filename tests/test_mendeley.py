@@ -6,8 +6,8 @@ import pytest
 from remote import Remote, listing_path, sha256, two_patients
 
 from stnet.cohorts.mendeley import KINDS, download_section, section_files, write_listing
-from stnet.core.download import Patience
 from stnet.core.errors import InputError
+from stnet.core.http import Patience
 from stnet.core.lock import Fingerprint, read_lock
 from stnet.core.sheet import read_sheet
 

@@ -6,16 +6,16 @@ Version 5 of dataset 29ntw7sh4r is flat: `metadata.csv`, and four files a sectio
 
 import csv
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from stnet.core.atomic import atomic_path
-from stnet.core.download import DEFAULT_PATIENCE, Patience, download, get_json
 from stnet.core.errors import InputError
-from stnet.core.hashing import file_sha256
+from stnet.core.hashing import Hash
+from stnet.core.http import DEFAULT_PATIENCE, Patience, ask_json
 from stnet.core.lock import Fingerprint, check_lock, hold_to_lock
+from stnet.core.mirror import obtain
 
 METADATA = "metadata.csv"
 # Columns of metadata.csv by the section sheet's; small files first, since what a job has fetched
@@ -174,7 +174,7 @@ def _published_files(
 ) -> dict[str, RemoteFile]:
     url = f"{host}/public-api/datasets/{dataset}/files?folder_id=root&version={version}"
     files: dict[str, RemoteFile] = {}
-    for entry in get_json(url, list, patience):
+    for entry in ask_json(url, list, patience=patience):
         try:
             name, content = entry["filename"], entry["content_details"]
             file = RemoteFile(
@@ -194,19 +194,13 @@ def _published_files(
 def _obtain(
     file: RemoteFile, path: str | Path, mirror: str | Path | None, patience: Patience
 ) -> None:
-    if mirror is not None and not Path(mirror).is_dir():
-        raise InputError(
-            f"mirror {mirror}: no such folder; correct the cohort's mirror or remove it"
-        )
-    local = Path(mirror, file.name) if mirror is not None else None
     size, sha256 = file.fingerprint
-    if local is None or not local.is_file():
-        download(file.url, path, sha256=sha256, size=size, patience=patience)
-        return
-    with atomic_path(path) as temporary:
-        shutil.copyfile(local, temporary)
-        if file_sha256(temporary) != sha256:
-            raise InputError(
-                f"{local}: sha256 is not {sha256}, so it is not the dataset's file; remove it"
-                " from the mirror to have it downloaded"
-            )
+    obtain(
+        file.name,
+        file.url,
+        path,
+        expected=Hash("sha256", sha256),
+        size=size,
+        mirror=mirror,
+        patience=patience,
+    )

@@ -1,76 +1,50 @@
 """Downloads that repeat and resume, and appear only when their bytes are the right ones."""
 
+import json
 import os
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TypeVar
 
 import requests
-import urllib3
 from tqdm import tqdm
 
+from stnet.core.atomic import write_json
 from stnet.core.errors import InputError
-from stnet.core.hashing import file_sha256
+from stnet.core.hashing import Hash, file_hash
+from stnet.core.http import DEFAULT_PATIENCE, Patience, TryAgain, check_status, persist
 
 CHUNK = 1 << 16  # bytes
-BUSY = {408, 425, 429}  # with every 5xx, the answers that mean "later" rather than "never"
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often and how long a download is tried.
-
-    Attributes:
-        attempts: requests a file.
-        backoff: seconds before the second attempt, doubled for each further one.
-        longest: most seconds between two attempts, also where the server asks for more.
-        timeout: seconds to connect, and seconds without a byte.
-    """
-
-    attempts: int = 8
-    backoff: float = 2.0
-    longest: float = 300.0
-    timeout: tuple[float, float] = (20.0, 60.0)
-
-
-DEFAULT_PATIENCE = Patience()
-
-
-class _TryAgain(Exception):
-    """A failed attempt that may succeed `wait` seconds later."""
-
-    def __init__(self, reason: str, wait: float = 0.0):
-        super().__init__(reason)
-        self.wait = wait
+# RFC 9110 (8.8.2.2) asks for one second; a minute also covers a server of several clocks.
+SETTLED = timedelta(minutes=1)
 
 
 def download(
     url: str,
     path: str | Path,
     *,
-    sha256: str | None,
+    expected: Hash | None,
     size: int | None,
+    check: Callable[[Path], object] | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
-    """Download `url` to `path`, which appears once length and hash are right.
+    """Download `url` to `path`, which appears once length, hash and content are right.
 
-    Bytes are collected in a hidden part file beside `path` that bears the expected hash, so that
-    an interrupted download goes on where it stopped, in this run or in the next. A file at `path`
-    that already has the hash is left alone.
+    Bytes are collected in a hidden part file beside `path`, so that an interrupted download goes
+    on where it stopped, in this run or in the next. The part of a file of known hash bears that
+    hash. That of another is continued only if the server says by the ETag or date of modification
+    that it is still the same file (`If-Range`), and begun anew otherwise, or where the server
+    gives neither. A file at `path` that already has the hash is left alone.
 
     Args:
         url: where the file is.
         path: where it goes.
-        sha256: its hash, as hexadecimal digits. None if nobody knows it: then nothing is resumed,
-            since the two parts might be of different files.
+        expected: its hash, or None if nobody knows it.
         size: its length in bytes, or None; the length that the server states is checked anyway.
+        check: called with the path of the whole file before it appears at `path`; raises
+            InputError if this is not what was asked for, such as an error page.
         patience: how often and how long to try.
 
     Raises:
@@ -80,91 +54,102 @@ def download(
     Source: ours.
     """
     path = Path(path)
-    if sha256 and path.is_file() and file_sha256(path) == sha256:
+    if expected and path.is_file() and file_hash(path, expected.algorithm) == expected:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{sha256[:16] if sha256 else 'unverified'}.part")
+    part = _Part(path, url, expected)
 
     def attempt() -> None:
-        offset = part.stat().st_size if sha256 and part.exists() else 0
-        if size is None or offset < size:
-            _receive(url, part, offset, size, path.name, patience)
-        _verify(part, sha256, size)
+        offset, headers = part.resume()
+        length = size
+        if not offset or size is None or offset < size:
+            stated = _receive(part, offset, headers, size, patience)
+            length = stated if size is None else size
+        _verify(part, expected, length, check)
 
     try:
-        _persist(attempt, f"{url} for {path}", patience)
+        persist(attempt, f"{url} for {path}", patience)
     except BaseException:
-        if not sha256:
-            part.unlink(missing_ok=True)
+        if not part.resume()[0]:
+            part.discard()
         raise
-    os.replace(part, path)
+    os.replace(part.path, path)
+    part.discard()
 
 
-def get_json(url: str, kind: type[T], patience: Patience = DEFAULT_PATIENCE) -> T:
-    """Answer of `url` as JSON of the given kind (list or dict).
+class _Part:
+    """The first bytes of a file, and what must hold for more to be appended to them."""
 
-    An answer of another kind is an error that the server did not call one, and is asked for again.
-    Raises InputError naming the URL and, in short, the last answer.
-    """
+    def __init__(self, target: Path, url: str, expected: Hash | None):
+        self.name, self.url, self.hashed = target.name, url, expected is not None
+        stem = f".{target.name}.{expected.hexdigest[:16] if expected else 'unverified'}"
+        self.path = target.with_name(f"{stem}.part")
+        self.origin = target.with_name(f"{stem}.origin")
 
-    def attempt() -> T:
-        with requests.get(url, timeout=patience.timeout) as response:
-            _check_status(response)
-            try:
-                value = response.json()
-            except ValueError:
-                value = response.text
-        if not isinstance(value, kind):
-            raise _TryAgain(f"the answer is not a {kind.__name__} but {str(value)[:100]!r}")
-        return value
+    def resume(self) -> tuple[int, dict[str, str]]:
+        """Bytes that can be built on, and the headers of a request for those that follow."""
+        offset = self.path.stat().st_size if self.path.exists() else 0
+        span = {"Range": f"bytes={offset}-"}
+        if not offset:
+            return 0, {}
+        if self.hashed:
+            return offset, span
+        validator = self._validator()
+        return (offset, span | {"If-Range": validator}) if validator else (0, {})
 
-    return _persist(attempt, url, patience)
+    def restart(self, headers: Mapping[str, str]) -> None:
+        """Forget the bytes; those that come now belong to an answer with these headers."""
+        self.discard()
+        validator = _validator(headers)
+        if validator and not self.hashed:
+            write_json(self.origin, {"url": self.url, "validator": validator})
 
+    def continued_by(self, headers: Mapping[str, str]) -> bool:
+        """Whether the bytes after an answer's headers are of the same file as those here."""
+        return self.hashed or _validator(headers) == self._validator()
 
-def _persist(attempt: Callable[[], T], what: str, patience: Patience) -> T:
-    for number in range(1, patience.attempts + 1):
-        wait = patience.backoff * 2 ** (number - 1)
+    def discard(self) -> None:
+        """Remove the bytes, and only then whose they were."""
+        self.path.unlink(missing_ok=True)
+        self.origin.unlink(missing_ok=True)
+
+    def _validator(self) -> str:
         try:
-            return attempt()
-        except _TryAgain as failure:
-            reason, wait = str(failure), max(wait, failure.wait)
-        except ValueError as failure:  # requests: the URL itself is wrong
-            raise InputError(f"{what}: {failure}; correct the host in the configuration") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
-            reason = " ".join(str(failure).split())[:200]
-        if number < patience.attempts:
-            wait = min(wait, patience.longest)
-            print(f"{what}: {reason}; again in {wait:.0f} s", file=sys.stderr)
-            time.sleep(wait)
-    raise InputError(
-        f"{what}: {reason} (attempt {number} of {patience.attempts});"
-        " check the network and the host, then run again"
-    )
+            origin = json.loads(self.origin.read_text())
+        except (OSError, ValueError):
+            return ""
+        return origin["validator"] if origin["url"] == self.url else ""
 
 
 def _receive(
-    url: str, part: Path, offset: int, size: int | None, name: str, patience: Patience
-) -> None:
-    """Append what the server sends from byte `offset` on, or start anew if it sends everything."""
+    part: _Part, offset: int, headers: dict[str, str], size: int | None, patience: Patience
+) -> int | None:
+    """Append what the server sends from byte `offset` on, or start anew if it sends everything.
+
+    Returns the length of the whole file in bytes, as far as the server says it.
+    """
     # Compression on the way would change the bytes that the hash is of.
-    headers = {"Accept-Encoding": "identity"}
-    if offset:
-        headers["Range"] = f"bytes={offset}-"
-    with requests.get(url, headers=headers, stream=True, timeout=patience.timeout) as response:
+    headers = headers | {"Accept-Encoding": "identity"}
+    with requests.get(part.url, headers=headers, stream=True, timeout=patience.timeout) as response:
         if response.status_code == 416:
-            part.unlink(missing_ok=True)
-            raise _TryAgain(f"the server has nothing after byte {offset}")
-        _check_status(response)
+            part.discard()
+            raise TryAgain(f"the server has nothing after byte {offset}")
+        check_status(response)
         start, length = _span(response)
         if start not in (0, offset):
-            raise _TryAgain(f"the server sent from byte {start} on instead of {offset}")
+            raise TryAgain(f"the server sent from byte {start} on instead of {offset}")
         # Before anything is written: an error page must not replace a good beginning.
         if size is not None and length not in (None, size):
-            raise _TryAgain(f"the server offers {length} bytes instead of {size}")
+            raise TryAgain(f"the server offers {length} bytes instead of {size}")
+        if not start:
+            part.restart(response.headers)
+        elif not part.continued_by(response.headers):
+            part.discard()
+            raise TryAgain(f"the server sent the bytes after {start} of another file")
         with (
-            open(part, "ab" if start else "wb") as file,
+            open(part.path, "ab") as file,
             tqdm(
-                desc=name,
+                desc=part.name,
                 total=length,
                 initial=start,
                 unit="B",
@@ -177,16 +162,48 @@ def _receive(
                 bar.update(len(chunk))
             file.flush()
             os.fsync(file.fileno())
+    return length
 
 
-def _verify(part: Path, sha256: str | None, size: int | None) -> None:
-    received = part.stat().st_size
+def _verify(
+    part: _Part,
+    expected: Hash | None,
+    size: int | None,
+    check: Callable[[Path], object] | None,
+) -> None:
+    received = part.path.stat().st_size
     if size is not None and received < size:
-        raise _TryAgain(f"only {received} of {size} bytes came")
-    found = file_sha256(part)
-    if found != (sha256 or found) or received != (size or received):
-        part.unlink()
-        raise _TryAgain(f"sha256 of the {received} bytes is {found} instead of {sha256}")
+        raise TryAgain(f"only {received} of {size} bytes came")
+    wrong = ""
+    if size is not None and received > size:
+        wrong = f"{received} bytes came instead of {size}"
+    elif expected and (found := file_hash(part.path, expected.algorithm)) != expected:
+        wrong = (
+            f"{expected.algorithm} of the {received} bytes is {found.hexdigest} instead of"
+            f" {expected.hexdigest}"
+        )
+    elif check:
+        try:
+            check(part.path)
+        except InputError as failure:
+            wrong = str(failure).removeprefix(str(part.path)).lstrip(": ")
+    if wrong:
+        part.discard()
+        raise TryAgain(wrong)
+
+
+def _validator(headers: Mapping[str, str]) -> str:
+    """What tells this version of a file from any other, byte for byte; "" if nothing does."""
+    etag = headers.get("ETag", "")
+    if etag.startswith('"'):  # a weak one, W/"…", may stand for other bytes of the same meaning
+        return etag
+    modified = headers.get("Last-Modified", "")
+    try:
+        age = parsedate_to_datetime(headers.get("Date", "")) - parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return ""
+    # A file just written may be written again within the second that its date names.
+    return modified if age >= SETTLED else ""
 
 
 def _span(response: requests.Response) -> tuple[int, int | None]:
@@ -196,27 +213,7 @@ def _span(response: requests.Response) -> tuple[int, int | None]:
         span, _, length = response.headers.get("Content-Range", "").partition("/")
         start = span.removeprefix("bytes ").partition("-")[0]
         if not start.isdigit():
-            raise _TryAgain("a partial answer does not say where it begins")
+            raise TryAgain("a partial answer does not say where it begins")
         return int(start), int(length) if length.isdigit() else None
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdigit() else None
-
-
-def _check_status(response: requests.Response) -> None:
-    status = response.status_code
-    if status in (200, 206):
-        return
-    reason = f"the server answered {status} {response.reason}"
-    if status in BUSY or status >= 500:
-        raise _TryAgain(reason, _retry_after(response.headers.get("Retry-After", "")))
-    raise InputError(f"{response.url}: {reason}; check the host and dataset in the configuration")
-
-
-def _retry_after(value: str) -> float:
-    """Seconds of a Retry-After header, given in seconds or as a date; 0 if neither."""
-    if value.isdigit():
-        return float(value)
-    try:
-        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0

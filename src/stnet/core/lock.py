@@ -5,7 +5,10 @@ by the first run.
 """
 
 import csv
-from collections.abc import Mapping
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,11 +57,25 @@ def hold_to_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:
 
     Raises InputError as `check_lock` does, and then leaves the lock as it is.
     """
-    check_lock(path, files)
-    locked = read_lock(path)
-    if files.keys() <= locked.keys():
-        return
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows([name, *found] for name, found in sorted({**locked, **files}.items()))
+    with _alone(Path(path)):
+        check_lock(path, files)
+        locked = read_lock(path)
+        if files.keys() <= locked.keys():
+            return
+        with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(HEADER)
+            writer.writerows([name, *found] for name, found in sorted({**locked, **files}.items()))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait for others that add to the same lock: sections are downloaded side by side."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

@@ -34,18 +34,26 @@ class GeneTable:
     def symbol_of(self, ensembl: str) -> str:
         """Approved symbol of an Ensembl id, with or without version; "" if unknown or ambiguous."""
         gene = ensembl.partition(".")[0]
-        return _only(self._symbols.get(gene)) if gene else ""
+        return _only(self._symbols.get(gene, set())) if gene else ""
 
-    def ensembl_of(self, symbol: str) -> str:
-        """Ensembl id of a symbol; "" if the symbol is unknown or ambiguous, or has no Ensembl id.
+    def meanings(self, symbol: str) -> set[str]:
+        """Approved symbols of the genes that a symbol may stand for.
 
         A symbol is looked up among the approved ones, then among the previous ones, then among the
         aliases: names are reused, and the approved meaning wins. One that has several meanings in
         the first of these lists that knows it is ambiguous.
         """
-        if symbol not in self._ensembl:
-            symbol = _only(self._previous.get(symbol) or self._alias.get(symbol))
-        return self._ensembl.get(symbol, "")
+        if symbol in self._ensembl:
+            return {symbol}
+        return self._previous.get(symbol) or self._alias.get(symbol) or set()
+
+    def approved(self, symbol: str) -> str:
+        """What a symbol's gene is called today (`meanings`); "" if it is unknown or ambiguous."""
+        return _only(self.meanings(symbol))
+
+    def ensembl_of(self, symbol: str) -> str:
+        """Ensembl id of a symbol's gene; "" if `approved` knows none or it has no Ensembl id."""
+        return self._ensembl.get(self.approved(symbol), "")
 
 
 def read_gene_table(path: str | Path) -> GeneTable:
@@ -80,5 +88,5 @@ def read_gene_table(path: str | Path) -> GeneTable:
     return GeneTable(ensembl, names["prev_symbol"], names["alias_symbol"])
 
 
-def _only(values: set[str] | None) -> str:
-    return next(iter(values)) if values and len(values) == 1 else ""
+def _only(values: set[str]) -> str:
+    return next(iter(values)) if len(values) == 1 else ""

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from stnet.core.download import DEFAULT_PATIENCE, Patience, download
-from stnet.core.errors import InputError
-from stnet.core.hashing import file_sha256
+from stnet.core.download import download
+from stnet.core.hashing import Hash, file_sha256
+from stnet.core.http import DEFAULT_PATIENCE, Patience
 from stnet.core.lock import Fingerprint, hold_to_lock, read_lock
 from stnet.expression.genes import read_gene_table
 
@@ -24,18 +24,19 @@ def download_gene_table(
 
     Raises:
         InputError: naming the address that does not answer, or the table that is not one or not
-            the locked one. Nothing is left at `path` then.
+            the locked one. `path` is as it was then.
 
     Source: ours.
     """
     path = Path(path)
     name = url.rpartition("/")[2]
     locked = read_lock(lock).get(name)
-    size, sha256 = locked if locked else (None, None)
-    download(url, path, sha256=sha256, size=size, patience=patience)
-    try:
-        read_gene_table(path)
-    except InputError:
-        path.unlink()
-        raise
+    download(
+        url,
+        path,
+        expected=Hash("sha256", locked.sha256) if locked else None,
+        size=locked.size if locked else None,
+        check=read_gene_table,
+        patience=patience,
+    )
     hold_to_lock(lock, {name: Fingerprint(path.stat().st_size, file_sha256(path))})

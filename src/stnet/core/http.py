@@ -1,0 +1,133 @@
+"""Asking a server until it answers: patience, and answers in JSON."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import requests
+import urllib3
+
+from stnet.core.errors import InputError
+
+BUSY = {408, 425, 429}  # with every 5xx, the answers that mean "later" rather than "never"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often and how long a server is asked for one thing.
+
+    Attributes:
+        attempts: requests a file or answer.
+        backoff: seconds before the second attempt, doubled for each further one.
+        longest: most seconds between two attempts, also where the server asks for more.
+        timeout: seconds to connect, and seconds without a byte.
+    """
+
+    attempts: int = 8
+    backoff: float = 2.0
+    longest: float = 300.0
+    timeout: tuple[float, float] = (20.0, 60.0)
+
+
+DEFAULT_PATIENCE = Patience()
+
+
+class TryAgain(Exception):
+    """A failed attempt that may succeed `wait` seconds later."""
+
+    def __init__(self, reason: str, wait: float = 0.0):
+        super().__init__(reason)
+        self.wait = wait
+
+
+def ask_json(
+    url: str, kind: type[T], body: object = None, patience: Patience = DEFAULT_PATIENCE
+) -> T:
+    """Answer of `url` as JSON of the given kind (list or dict).
+
+    Args:
+        url: where to ask.
+        kind: what the answer must be. One of another kind is an error that the server did not
+            call one, and is asked for again.
+        body: sent as JSON in a POST request; None for a GET request.
+        patience: how often and how long to try.
+
+    Raises:
+        InputError: naming the URL and, in short, the last answer.
+
+    Source: ours.
+    """
+    method = "GET" if body is None else "POST"
+
+    def attempt() -> T:
+        with requests.request(
+            method,
+            url,
+            json=body,
+            timeout=patience.timeout,
+            # A redirected POST becomes a GET, and its body, so all that it asks for, is dropped.
+            allow_redirects=method == "GET",
+        ) as response:
+            check_status(response)
+            try:
+                value = response.json()
+            except ValueError:
+                value = response.text
+        if not isinstance(value, kind):
+            raise TryAgain(f"the answer is not a {kind.__name__} but {str(value)[:100]!r}")
+        return value
+
+    return persist(attempt, url, patience)
+
+
+def persist(attempt: Callable[[], T], what: str, patience: Patience) -> T:
+    """Repeat `attempt` while it raises `TryAgain` or the network fails; its value in the end.
+
+    Raises InputError beginning with `what`, in one line, when the last attempt failed or the URL
+    is none.
+    """
+    for number in range(1, patience.attempts + 1):
+        wait = patience.backoff * 2 ** (number - 1)
+        try:
+            return attempt()
+        except TryAgain as failure:
+            reason, wait = str(failure), max(wait, failure.wait)
+        except ValueError as failure:  # requests: the URL itself is wrong
+            raise InputError(f"{what}: {failure}; correct the host in the configuration") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
+            reason = " ".join(str(failure).split())[:200]
+        if number < patience.attempts:
+            wait = min(wait, patience.longest)
+            print(f"{what}: {reason}; again in {wait:.0f} s", file=sys.stderr)
+            time.sleep(wait)
+    raise InputError(
+        f"{what}: {reason} (attempt {number} of {patience.attempts});"
+        " check the network and the host, then run again"
+    )
+
+
+def check_status(response: requests.Response) -> None:
+    """Raise `TryAgain` if the server is busy, and InputError naming the URL if it refuses."""
+    status = response.status_code
+    if status in (200, 206):
+        return
+    reason = f"the server answered {status} {response.reason}"
+    if status in BUSY or status >= 500:
+        raise TryAgain(reason, _retry_after(response.headers.get("Retry-After", "")))
+    raise InputError(f"{response.url}: {reason}; check the host and dataset in the configuration")
+
+
+def _retry_after(value: str) -> float:
+    """Seconds of a Retry-After header, given in seconds or as a date; 0 if neither."""
+    if value.isdigit():
+        return float(value)
+    try:
+        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from stnet.cohorts.star import read_star
+from stnet.core.errors import InputError
+
+# As the GDC writes it.
+HEADER = (
+    "gene_id\tgene_name\tgene_type\tunstranded\tstranded_first\tstranded_second\t"
+    "tpm_unstranded\tfpkm_unstranded\tfpkm_uq_unstranded\n"
+)
+COUNTS = "".join(
+    f"N_{name}\t\t\t{n}\t{n}\t{n}\t\t\t\n"
+    for n, name in enumerate(["unmapped", "multimapping", "noFeature", "ambiguous"], start=1000)
+)
+GENES = (
+    "ENSG00000000003.15\tTSPAN6\tprotein_coding\t1234\t600\t634\t12.3456\t4.5678\t5.6789\n"
+    "ENSG00000002586.20\tCD99\tprotein_coding\t9\t4\t5\t100.5\t33.25\t40.1\n"
+    'ENSG00000000005.6\t"NA\tprotein_coding\t0\t0\t0\t0.0000\t0.0000\t0.0000\n'
+    "ENSG00000002586.20_PAR_Y\tCD99\tprotein_coding\t0\t0\t0\t0.0000\t0.0000\t0.0000\n"
+)
+TABLE = "# gene-model: GENCODE v36\n" + HEADER + COUNTS + GENES
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "star.tsv"
+
+
+def refusal(path, text: str) -> str:
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        read_star(path)
+    message = str(error.value)
+    assert "\n" not in message
+    assert message.startswith(str(path))
+    return message
+
+
+def test_genes_have_fpkm_and_ids_without_version(path):
+    path.write_text(TABLE)
+    table = read_star(path)
+    assert list(table.index) == ["ENSG00000000003", "ENSG00000002586", "ENSG00000000005"]
+    assert list(table.columns) == ["gene_name", "fpkm_unstranded"]
+    assert list(table["gene_name"]) == ["TSPAN6", "CD99", '"NA']
+    assert table["fpkm_unstranded"].dtype == np.float64
+    # CD99 is that of X, not the row of Y that follows.
+    assert list(table["fpkm_unstranded"]) == [4.5678, 33.25, 0.0]
+
+
+def test_comment_and_other_columns_do_not_matter(path):
+    path.write_text("# one\n# two\n" + TABLE)
+    whole = read_star(path)
+    lines = [line.rstrip("\n").split("\t") for line in (HEADER + GENES).splitlines()]
+    path.write_text("".join("\t".join([f[7], f[1], f[0]]) + "\n" for f in lines))
+    assert read_star(path).equals(whole)
+
+
+def test_every_cut_is_noticed(path):
+    """A table that is cut off anywhere within a gene's row, or before."""
+    for length in range(0, len(TABLE), 3):
+        if TABLE[:length].endswith("\n") and length > TABLE.index("ENSG"):
+            continue  # whole rows: only the hash of the file shows that there were more
+        refusal(path, TABLE[:length])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TABLE.replace("fpkm_unstranded", "fpkm"), "no column fpkm_unstranded; it should be"),
+        (TABLE.replace("gene_id\tgene_name", "id\tname"), "no column gene_id, gene_name;"),
+        (TABLE.replace("4.5678", "much"), "gene ENSG00000000003 is 'much', not a number"),
+        (TABLE.replace("4.5678", ""), "gene ENSG00000000003 is '', not a number"),
+        (TABLE.replace("33.25", "-1"), "gene ENSG00000002586 is '-1', not a number from 0 on"),
+        (TABLE.replace("33.25", "inf"), "gene ENSG00000002586 is 'inf', not a number"),
+        (TABLE.replace("33.25", "nan"), "gene ENSG00000002586 is 'nan', not a number"),
+        (TABLE + GENES.splitlines(True)[0], "gene ENSG00000000003 is there twice"),
+        (TABLE + GENES.splitlines(True)[0].replace(".15", ".2"), "ENSG00000000003 is there twice"),
+        (TABLE + "ENSG1.1\tX\n", "gene ENSG1 is '', not a number"),
+        (TABLE + "a\t" * 12 + "\n", "not a STAR table"),
+        (TABLE.rstrip("\n"), "cut off, its last line has no end"),
+        (HEADER + COUNTS, "no gene in it"),
+        ("", "cut off"),
+        ("\n", "not a STAR table"),
+        ("# only\n", "no column gene_id"),
+        ('{"message": "error"}\n', "no column gene_id, gene_name, fpkm_unstranded"),
+    ],
+)
+def test_other_tables_are_refused(path, text, message):
+    assert message in refusal(path, text)
+
+
+def test_no_table_and_no_text(path):
+    with pytest.raises(InputError, match=r"star.tsv: no such STAR table"):
+        read_star(path)
+    path.write_bytes(b"\xff\xfe\x00\n")
+    with pytest.raises(InputError, match=r"star.tsv: not a STAR table"):
+        read_star(path)
