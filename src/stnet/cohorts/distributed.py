@@ -14,10 +14,12 @@ class DistributedSection:
     `positions`: as `stnet.cohorts.tables.position_table`, pixels as distributed (unscaled).
     `counts`: rows are any spots of the array, with or without a position.
     `annotations`: the pathologist's word by spot name; empty where there are none.
-    `remark`: how annotation rows were matched to spots, for the log.
+    `remark`: what the log should say of the reading, such as how annotations met spots.
+    `spot_diameter`: of a spot in pixels as distributed, where the distribution says; else None.
     """
 
     positions: pd.DataFrame
     counts: CountTable
     annotations: dict[str, str]
     remark: str
+    spot_diameter: float | None = None

@@ -8,16 +8,21 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from stnet.cohorts import her2st, st
+from stnet.cohorts import her2st, st, visium
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.grid import um_per_px
+from stnet.cohorts.orientation import refuse_misplaced
+from stnet.cohorts.tables import CountTable
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.expression.genes import GeneTable, read_gene_table
 from stnet.slides.image import open_image
 
-READERS = {"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read}
+READERS = {
+    **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
+    "visium": visium.read,
+}
 # In the order in which a position is attributed to the first that applies.
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
 # A scan may crop a spot or two. More off the image, and the positions are of another one (ours).
@@ -52,7 +57,8 @@ def write_section(
 
     Raises InputError, and writes neither file: an unreadable or inconsistent file, no annotation
     where one is required, more than 5 % of the selected spots off the image, no usable spot, spots
-    that give no scale where the sheet gives none.
+    that give no scale where the sheet gives none; of a Visium section also spots of another size
+    than the scale gives them and spots that lie off the tissue.
     """
     name = row["section"]
     if require_label and not row["labels"]:
@@ -67,6 +73,8 @@ def write_section(
     margin = _margins(pixels, slide)
     selected = positions["selected"].to_numpy()
     _refuse_other_image(row, slide, pixels[selected], margin[selected])
+    if row["format"] == "visium":
+        _check_visium(row, parts, pixels, slide["um_per_px"])
 
     totals = pd.Series(parts.counts.matrix.sum(axis=1).A1, index=parts.counts.spots)
     total = totals.reindex(positions.index, fill_value=0).to_numpy()
@@ -90,7 +98,7 @@ def write_section(
     section.obs["total_counts"] = total[kept]
     section.obs["margin"] = margin[kept]
     section.obsm["spatial"] = pixels[kept]
-    section.var = _gene_names(parts.counts.genes, read_gene_table(genes) if genes else None)
+    section.var = _gene_names(parts.counts, read_gene_table(genes) if genes else None)
     section.uns = {"slide": slide, "grid": row["grid"]}
     _log(name, drops, parts.remark, section.obs)
     with atomic_path(output) as temporary, atomic_path(drops_output) as temporary_drops:
@@ -131,12 +139,26 @@ def _refuse_other_image(
     off_image = int((margin < 0).sum())
     if off_image > MOST_OFF_IMAGE * len(pixels):
         right, bottom = pixels.max(axis=0)
+        exchanged = not (_margins(pixels[:, ::-1], slide) < 0).any()
         raise InputError(
             f"{row['image']}: {off_image} of {len(pixels)} spots of section {row['section']} lie"
             f" off this image of {slide['width']} x {slide['height']} px (they reach x"
-            f" {right:.0f}, y {bottom:.0f}); name the image the spots were placed on, or set"
-            " pixel_scale"
+            f" {right:.0f}, y {bottom:.0f}"
+            f"{', and all fit with x and y exchanged' if exchanged else ''}); name the image the"
+            " spots were placed on, or set pixel_scale"
         )
+
+
+def _check_visium(
+    row: dict[str, str], parts: DistributedSection, pixels: np.ndarray, scale: float
+) -> None:
+    if parts.spot_diameter:
+        diameter = parts.spot_diameter * float(row["pixel_scale"] or 1)
+        visium.check_spot_size(row, diameter * scale)
+    if row["image"]:
+        array = parts.positions[["array_x", "array_y"]].to_numpy()
+        selected = parts.positions["selected"].to_numpy()
+        refuse_misplaced(row, array, pixels, selected, visium.SPOT_UM / scale)
 
 
 def _refuse_without_spots(row: dict[str, str], drops: dict) -> None:
@@ -174,21 +196,25 @@ def _anndata(
     return ad.AnnData(parts.counts.matrix[rows], obs=obs)
 
 
-def _gene_names(ids: list[str], table: GeneTable | None) -> pd.DataFrame:
-    """`var`: the distribution's ids, with symbol and Ensembl id, empty where unknown."""
+def _gene_names(counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
+    """`var`: the distribution's ids, with symbol and Ensembl id, empty where unknown.
+
+    What the distribution calls a gene beside its id is its symbol if the table does not know it.
+    """
     symbols, ensembl = [], []
-    for gene in ids:
+    for gene, name in zip(counts.genes, counts.symbols or counts.genes, strict=True):
         accession = ENSEMBL_ID.fullmatch(gene)
         if accession:
-            symbols.append(table.symbol_of(accession[1]) if table else "")
+            known = table.symbol_of(accession[1]) if table else ""
+            symbols.append(known or ("" if ENSEMBL_ID.fullmatch(name) else name))
             ensembl.append(accession[1])
         elif NO_GENE.fullmatch(gene):
             symbols.append("")
             ensembl.append("")
         else:
-            symbols.append(gene)
-            ensembl.append(table.ensembl_of(gene) if table else "")
-    return pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=ids)
+            symbols.append(name)
+            ensembl.append(table.ensembl_of(name) if table else "")
+    return pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=counts.genes)
 
 
 def _log(name: str, drops: dict, remark: str, obs: pd.DataFrame) -> None:

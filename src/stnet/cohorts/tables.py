@@ -4,7 +4,7 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,16 @@ LARGEST_COUNT = np.iinfo(np.int32).max
 
 @dataclass(frozen=True)
 class CountTable:
-    """Raw counts as distributed: `matrix` (spots, genes) int32, names unique in both directions."""
+    """Raw counts as distributed: `matrix` (spots, genes) int32, names unique in both directions.
+
+    `symbols` is what the genes are called beside their ids, not always uniquely; empty where the
+    distribution has one name a gene.
+    """
 
     spots: list[str]
     genes: list[str]
     matrix: sparse.csr_matrix
+    symbols: Sequence[str] = ()
 
 
 @contextmanager
@@ -60,13 +65,18 @@ def read_rows(path: str | Path, delimiter: str) -> list[tuple[int, list[str]]]:
     return [(line, fields) for line, fields in rows if any(fields)]
 
 
-def read_columns(path: str | Path, delimiter: str, needed: list[str]) -> pd.DataFrame:
-    """A table with a header, as text, indexed by line number.
+def read_columns(
+    path: str | Path, delimiter: str, needed: list[str], *, headed: bool = True
+) -> pd.DataFrame:
+    """A table as text, indexed by line number.
 
-    Raises InputError as `open_text`, and naming a column of `needed` that is missing, a line with
-    too few or too many fields, or a table without lines.
+    Its columns are those of its header, or, if it is not `headed`, `needed`. Raises InputError as
+    `open_text`, and naming a column of `needed` that is missing, a line with too few or too many
+    fields, or a table without lines.
     """
     rows = read_rows(path, delimiter)
+    if not headed:
+        rows = [(0, needed), *rows]
     header = rows[0][1] if rows else []
     missing = [name for name in needed if name not in header]
     if missing:
@@ -75,11 +85,13 @@ def read_columns(path: str | Path, delimiter: str, needed: list[str]) -> pd.Data
             " check the format column of the section sheet"
         )
     if len(rows) == 1:
-        raise InputError(f"{path}: nothing after its header; fetch it again")
+        raise InputError(
+            f"{path}: nothing {'after its header' if headed else 'in it'}; fetch it again"
+        )
     for line, fields in rows[1:]:
         if len(fields) != len(header):
             raise InputError(
-                f"{path} line {line}: {len(fields)} fields where the header has {len(header)};"
+                f"{path} line {line}: {len(fields)} fields where the table has {len(header)};"
                 " correct the line or fetch the file again"
             )
     return pd.DataFrame(
@@ -111,10 +123,12 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
     """Spot positions indexed by `XxY`, in the order of `table`, the text of the file `path`.
 
     `columns` names the table's columns of `array_x`, `array_y` (the array's column and row, whole
-    numbers) and `pixel_x`, `pixel_y` (the image's, float). `selected` is false where the table has
-    a column of this name that holds 0: a spot outside the tissue. Raises InputError naming the
+    numbers), `pixel_x`, `pixel_y` (the image's, float) and, if it is not called so, `selected`,
+    which is false where its column holds 0: a spot outside the tissue. Raises InputError naming the
     line of a number that is none, a position off the grid or a spot that appears twice.
     """
+    if "selected" in table:
+        columns = {"selected": "selected", **columns}
     positions = pd.DataFrame(
         {name: numbers(path, table, column) for name, column in columns.items()}, index=table.index
     )
@@ -126,12 +140,11 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
                 " no array position; it must be a whole number"
             )
         positions[name] = positions[name].astype(int)
-    selected = numbers(path, table, "selected") != 0 if "selected" in table else True
-    positions["selected"] = selected
+    positions["selected"] = positions["selected"] != 0 if "selected" in positions else True
     spots = [
         spot_name(x, y) for x, y in zip(positions["array_x"], positions["array_y"], strict=True)
     ]
-    _refuse_repeated(path, spots, positions.index)
+    refuse_repeated(path, spots, positions.index)
     return positions.set_axis(spots, axis="index")
 
 
@@ -179,7 +192,7 @@ def read_counts(path: str | Path) -> CountTable:
             rows.append((present.astype(np.int32), counts[present].astype(np.int32)))
     if not spots:
         raise InputError(f"{path}: no spot in it; fetch it again")
-    _refuse_repeated(path, spots, lines)
+    refuse_repeated(path, spots, lines)
     indptr = np.concatenate([[0], np.cumsum([len(present) for present, _ in rows])])
     indices, data = (np.concatenate(part) for part in zip(*rows, strict=True))
     matrix = sparse.csr_matrix((data, indices, indptr), shape=(len(spots), len(genes)))
@@ -220,7 +233,8 @@ def _checked_row(fields: list[str], genes: list[str], where: str) -> np.ndarray:
     return np.array(counts, dtype=np.int64)
 
 
-def _refuse_repeated(path: str | Path, spots: list[str], lines: list[int]) -> None:
+def refuse_repeated(path: str | Path, spots: Sequence[str], lines: Sequence[int]) -> None:
+    """Raise InputError naming the line of a spot that appears twice in the file `path`."""
     first: dict[str, int] = {}
     for spot, line in zip(spots, lines, strict=True):
         if spot in first:

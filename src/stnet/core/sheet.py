@@ -11,7 +11,7 @@ COLUMNS = [
     *["grid", "um_per_px", "pixel_scale"],
 ]
 FILE_COLUMNS = ["image", "counts", "spots", "labels"]
-FORMATS = ["st-v5", "st-original", "her2st"]
+FORMATS = ["st-v5", "st-original", "her2st", "visium"]
 GRIDS = ["square", "hexagonal"]
 # Ids are parts of file names; sections and held-out groups may have an underscore.
 GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -20,8 +20,9 @@ GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list[dict[str, str]]:
     """Rows of the section sheet at `path` as dictionaries of its columns, all text.
 
-    File columns are joined to `root`; empty ones stay "". With `check_files` every file named must
-    exist (off where a rule makes them). Raises InputError naming the sheet, the row and what to do.
+    File columns are joined to `root`; empty ones stay "". The `spots` of a section of format
+    `visium` is a folder, Space Ranger's `spatial`. With `check_files` every file named must exist
+    (off where a rule makes them). Raises InputError naming the sheet, the row and what to do.
     """
     path = Path(path)
     if not path.is_file():
@@ -53,13 +54,20 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
         for name in FILE_COLUMNS:
             if row[name]:
                 row[name] = str(Path(root) / row[name])
-                if check_files and not Path(row[name]).is_file():
-                    raise InputError(
-                        f"{where} ({row['section']}): no {name} file {row[name]};"
-                        " correct the path or the cohort's root"
-                    )
+                if check_files:
+                    _check_file(row, name, where)
         sections.append(row)
     return sections
+
+
+def _check_file(row: dict[str, str], name: str, where: str) -> None:
+    path = Path(row[name])
+    folder = row["format"] == "visium" and name == "spots"
+    if not (path.is_dir() if folder else path.is_file()):
+        raise InputError(
+            f"{where} ({row['section']}): no {name} {'folder' if folder else 'file'} {path};"
+            " correct the path or the cohort's root"
+        )
 
 
 def _check_row(row: dict[str, str], where: str) -> None:
@@ -77,6 +85,13 @@ def _check_row(row: dict[str, str], where: str) -> None:
             raise InputError(
                 f"{where} ({row['section']}): {name} {row[name]!r} is not one of {', '.join(known)}"
             )
+    if row["format"] == "visium":
+        for name, value in (("grid", "hexagonal"), ("labels", "")):
+            if row[name] != value:
+                raise InputError(
+                    f"{where} ({row['section']}): {name} {row[name]!r} is not {value or 'empty'},"
+                    " as it is for format visium"
+                )
     for name in ("um_per_px", "pixel_scale"):
         try:
             positive = not row[name] or float(row[name]) > 0

@@ -31,7 +31,7 @@ def _used(margins: np.ndarray, spot_window: int) -> np.ndarray:
 
 
 def spot_names(section: ad.AnnData) -> list[str]:
-    """Names of spots that are unique over a cohort: `section:XxY`."""
+    """Names of spots that are unique over a cohort: `section:XxY`, of Visium `section:barcode`."""
     return [
         f"{s}:{spot}" for s, spot in zip(section.obs["section"], section.obs_names, strict=True)
     ]

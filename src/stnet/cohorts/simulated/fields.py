@@ -20,6 +20,8 @@ MOST_OFF_IMAGE = 3
 FIELD_SCALE, NEST_SCALE = 1.2 * PITCH / CELL, 0.5 * PITCH / CELL
 # A spot is 100 µm wide; a pathologist outlines regions of a few spots.
 SPOT, OUTLINED = 0.5 * PITCH, 3 * PITCH
+# Half the side of the tissue on an array.
+RADIUS = 6.2 * PITCH
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def simulate_tissue(
     """
     rng = stream(seed, "tissue", section)
     spots = _array(rng)
-    reach = _reach(rng)
+    reach = outline(rng)
     inside = reach(spots["x"].to_numpy(), spots["y"].to_numpy())
     spots["under_tissue"] = inside >= np.partition(inside, -SPOTS_UNDER_TISSUE)[-SPOTS_UNDER_TISSUE]
     edge = inside[spots["under_tissue"]].min() - 0.4 * PITCH
@@ -86,43 +88,55 @@ def simulate_tissue(
     spots["x"] -= left
     spots["y"] -= top
 
-    fields = _composition(rng, stream(seed, "composition", patient), rows.shape, all_tumour)
+    patient_rng = stream(seed, "composition", patient)
+    fields = composition(rng, patient_rng, rows.shape, all_tumour=all_tumour)
     tissue = Tissue((height, width), inside_edge, **fields)
     for name, field in fields.items():
-        spots[name] = _square_mean(field, spots, SPOT)
-    spots["tumour_around"] = _square_mean(tissue.tumour, spots, OUTLINED)
+        spots[name] = square_mean(field, spots, SPOT)
+    spots["tumour_around"] = square_mean(tissue.tumour, spots, OUTLINED)
     return tissue, spots
 
 
 def _array(rng: np.random.Generator) -> pd.DataFrame:
-    """The array's spots around (0, 0), turned by up to a degree as it is on a real slide."""
+    """The array's spots around (0, 0)."""
     x, y = np.meshgrid(np.arange(ARRAY_SIDE), np.arange(ARRAY_SIDE))
     x, y = x.ravel(), y.ravel()
     centred = [(axis - (ARRAY_SIDE - 1) / 2) * PITCH for axis in (x, y)]
-    angle = np.deg2rad(rng.uniform(-1, 1))
+    turned_x, turned_y = turned(rng, *centred)
     first_x, first_y = rng.integers(2, 12, size=2)
     table = pd.DataFrame(
         {
             "array_x": x + first_x,
             "array_y": y + first_y,
-            "x": centred[0] * np.cos(angle) - centred[1] * np.sin(angle),
-            "y": centred[0] * np.sin(angle) + centred[1] * np.cos(angle),
+            "x": turned_x,
+            "y": turned_y,
         }
     )
     table.index = [f"{x}x{y}" for x, y in zip(table["array_x"], table["array_y"], strict=True)]
     return table
 
 
-def _reach(rng: np.random.Generator) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """The tissue's outline, as a function from points x, y to pixels inside it, all in pixels."""
+def turned(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places x, y turned around (0, 0) by up to a degree, as an array is on a slide."""
+    angle = np.deg2rad(rng.uniform(-1, 1))
+    return x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
+
+
+def outline(
+    rng: np.random.Generator, radius: float = RADIUS
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Outline of a tissue around (0, 0): a function from x, y to pixels inside it, all in pixels.
+
+    `radius` is half the side of the rounded square that the outline waves around.
+    """
     waves = np.arange(2, 7)
     sizes = rng.normal(0, 0.05, waves.size) / np.sqrt(waves / 2)
     phases = rng.uniform(0, 2 * np.pi, waves.size)
 
     def inside(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         angle = np.arctan2(y, x)[..., None]
-        radius = 6.2 * PITCH * (1 + (sizes * np.cos(waves * angle + phases)).sum(axis=-1))
-        return radius - (np.abs(x) ** 3 + np.abs(y) ** 3) ** (1 / 3)
+        wavy = radius * (1 + (sizes * np.cos(waves * angle + phases)).sum(axis=-1))
+        return wavy - (np.abs(x) ** 3 + np.abs(y) ** 3) ** (1 / 3)
 
     return inside
 
@@ -141,13 +155,24 @@ def _frame(rng: np.random.Generator, covered: pd.DataFrame) -> tuple[int, int, i
     return left, top, width, height
 
 
-def _composition(
+def composition(
     rng: np.random.Generator,
     patient: np.random.Generator,
     shape: tuple[int, int],
-    all_tumour: bool,
+    *,
+    all_tumour: bool = False,
+    shift: tuple[float, float] = (0.0, 0.0),
 ) -> dict[str, np.ndarray]:
-    more_tumour, more_immune = patient.normal(0, 0.3, size=2)
+    """Draw what tissue is made of: `Tissue`'s tumour, stroma, fat, immune and depth, by name.
+
+    Args:
+        rng: of the section.
+        patient: of the patient, alike for all its sections.
+        shape: of the grid of cells.
+        all_tumour: draw so much tumour that every spot is labelled as such.
+        shift: by how much the patient's probits of tumour and immune differ from others'.
+    """
+    more_tumour, more_immune = patient.normal(0, 0.3, size=2) + shift
     tumour, fat, immune, depth = (smooth_field(rng, shape, FIELD_SCALE) for _ in range(4))
     tumour = 0.8 * tumour + 0.6 * smooth_field(rng, shape, NEST_SCALE)
     fat = ndtr((fat - 1.4) / 0.5)
@@ -164,7 +189,7 @@ def _composition(
     }
 
 
-def _square_mean(field: np.ndarray, spots: pd.DataFrame, side: float) -> np.ndarray:
+def square_mean(field: np.ndarray, spots: pd.DataFrame, side: float) -> np.ndarray:
     """Mean of a field of cells over a square of `side` pixels around each spot."""
     places = [spots["y"] / CELL - 0.5, spots["x"] / CELL - 0.5]
     means = uniform_filter(field, round(side / CELL))
