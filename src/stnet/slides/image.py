@@ -4,9 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from openslide import OpenSlide, OpenSlideError
+from openslide import (
+    PROPERTY_NAME_MPP_X,
+    PROPERTY_NAME_OBJECTIVE_POWER,
+    OpenSlide,
+    OpenSlideError,
+)
 from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError
@@ -14,6 +20,14 @@ from stnet.slides.strips import JpegStrips
 
 # Pillow refuses large pictures as decompression bombs; whole sections are larger than its limit.
 Image.MAX_IMAGE_PIXELS = None
+
+
+class Level(NamedTuple):
+    """A level of a slide's pyramid: its sides in pixels, and how often it is reduced."""
+
+    width: int
+    height: int
+    downsample: float
 
 
 class SlideImage:
@@ -24,7 +38,7 @@ class SlideImage:
     """
 
     def __init__(self, path: Path, source: OpenSlide | Image.Image):
-        self._path, self._source = path, source
+        self.path, self._source = path, source
 
     @property
     def size(self) -> tuple[int, int]:
@@ -33,16 +47,43 @@ class SlideImage:
             return self._source.dimensions
         return self._source.size
 
-    def read(self, left: int, top: int, width: int, height: int) -> np.ndarray:
-        """Region at full resolution as uint8 (height, width, 3); black where it is off the image.
+    @cached_property
+    def levels(self) -> list[Level]:
+        """Levels from full resolution down; one of an image that OpenSlide does not read."""
+        if not isinstance(self._source, OpenSlide):
+            return [Level(*self.size, 1.0)]
+        sides, downsamples = self._source.level_dimensions, self._source.level_downsamples
+        return [
+            Level(*side, downsample) for side, downsample in zip(sides, downsamples, strict=True)
+        ]
 
-        Raises InputError if the image's data are damaged.
+    @property
+    def um_per_px(self) -> float | None:
+        """Micrometres per pixel at full resolution, if the slide's properties say so.
+
+        Not from the resolution in dots per inch of a plain image: that is the printer's.
+        """
+        return self._positive(PROPERTY_NAME_MPP_X)
+
+    @property
+    def objective_power(self) -> float | None:
+        """Magnification of the objective, if the slide's properties say so."""
+        return self._positive(PROPERTY_NAME_OBJECTIVE_POWER)
+
+    def read(
+        self, left: int, top: int, width: int, height: int, *, level: int = 0, unscanned: int = 0
+    ) -> np.ndarray:
+        """Region as uint8 (height, width, 3), in pixels of a level; black where off the image.
+
+        What a scanner left out has the grey level `unscanned`. Raises InputError if the image's
+        data are damaged.
         """
         with self._damage_named():
             if isinstance(self._source, OpenSlide):
-                return np.asarray(
-                    _opaque(self._source.read_region((left, top), 0, (width, height)))
-                )
+                downsample = self.levels[level].downsample
+                place = (round(left * downsample), round(top * downsample))
+                region = self._source.read_region(place, level, (width, height))
+                return np.asarray(_opaque(region, unscanned))
             if self._strips:
                 region = self._strips.read(left, top, width, height)
             else:
@@ -54,9 +95,9 @@ class SlideImage:
         with self._damage_named():
             if isinstance(self._source, OpenSlide):
                 return self._source.get_thumbnail((side, side)).convert("RGB")
-            image = self._source.convert("RGB")
-            image.thumbnail((side, side), reducing_gap=3.0)
-            return image
+            reduced = min(1.0, side / max(self.size))
+            sides = tuple(max(1, round(length * reduced)) for length in self.size)
+            return self._colours.resize(sides, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
     @cached_property
     def _colours(self) -> Image.Image:
@@ -65,19 +106,29 @@ class SlideImage:
 
     @cached_property
     def _strips(self) -> JpegStrips | None:
-        return JpegStrips.of(self._path) if self._source.format == "JPEG" else None
+        return JpegStrips.of(self.path) if self._source.format == "JPEG" else None
+
+    def _positive(self, name: str) -> float | None:
+        text = self._source.properties.get(name) if isinstance(self._source, OpenSlide) else None
+        try:
+            value = float(text) if text is not None else 0.0
+        except ValueError:
+            return None
+        return value if 0 < value < float("inf") else None
 
     @contextmanager
     def _damage_named(self) -> Iterator[None]:
         try:
             yield
         except (OpenSlideError, OSError) as error:
-            raise InputError(f"{self._path}: damaged image ({error}); fetch it again") from error
+            raise InputError(f"{self.path}: damaged image ({error}); fetch it again") from error
 
 
-def _opaque(region: Image.Image) -> Image.Image:
-    # OpenSlide leaves what was never scanned transparent: black, as what is off the image.
-    canvas = Image.new("RGB", region.size)
+def _opaque(region: Image.Image, unscanned: int) -> Image.Image:
+    # OpenSlide leaves what was never scanned transparent, and what is off the image.
+    if region.getchannel("A").getextrema() == (255, 255):
+        return region.convert("RGB")
+    canvas = Image.new("RGB", region.size, (unscanned,) * 3)
     canvas.paste(region, mask=region.getchannel("A"))
     return canvas
 

@@ -1,0 +1,60 @@
+"""At which magnification a slide was scanned, and how far it is from the one to work at."""
+
+from typing import NamedTuple
+
+from stnet.core.errors import InputError
+from stnet.slides.image import SlideImage
+
+# Micrometres per pixel times magnification: a scanner's x20 has about 0.5 µm a pixel.
+UM_PER_PX_AT_1 = 10.0
+# Scanners' x20 has from 0.45 to 0.55 µm a pixel: a ratio so near a whole number is that number, and
+# no tile is resampled by 1.01.
+NOMINAL = 0.15
+
+
+class Scale(NamedTuple):
+    """The scale of a slide at full resolution.
+
+    `um_per_px` and `magnification` are those of level 0; `downsample` is from level 0 to the
+    magnification to work at; `taken_from` is `mpp`, `objective power` or `configured`.
+    """
+
+    um_per_px: float
+    magnification: float
+    downsample: float
+    taken_from: str
+
+
+def resolve_scale(
+    image: SlideImage, *, magnification: float, default_um_per_px: float | None
+) -> Scale:
+    """The scale of a slide that is to be read at a magnification.
+
+    It is that of the slide's µm per pixel, else of its objective, else `default_um_per_px`, in this
+    order (ours). Magnification is nominal: 10 / (µm per pixel).
+
+    Raises InputError naming the slide where none of the three is known, or where it was scanned at
+    a lower magnification and would have to be enlarged.
+    """
+    if image.um_per_px is not None:
+        um_per_px, taken_from = image.um_per_px, "mpp"
+    elif image.objective_power is not None:
+        um_per_px, taken_from = UM_PER_PX_AT_1 / image.objective_power, "objective power"
+    elif default_um_per_px is not None:
+        um_per_px, taken_from = default_um_per_px, "configured"
+    else:
+        raise InputError(
+            f"{image.path}: says neither its micrometres per pixel nor its objective; set um_per_px"
+            " in the configuration"
+        )
+    scanned_at = UM_PER_PX_AT_1 / um_per_px
+    downsample = scanned_at / magnification
+    if downsample < 1 - NOMINAL:
+        raise InputError(
+            f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, from its"
+            f" {taken_from}), less than the x{magnification:g} to work at; lower tiles.magnification"
+        )
+    whole = max(1, round(downsample))
+    if abs(downsample / whole - 1) <= NOMINAL:
+        downsample = whole
+    return Scale(um_per_px, scanned_at, downsample, taken_from)

@@ -1,0 +1,187 @@
+"""Whole slides cut into tiles with tissue, one after another: no more than a few are in memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from math import floor
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from stnet.slides.image import SlideImage
+from stnet.slides.prepass import Prepass
+from stnet.slides.scale import Scale
+from stnet.slides.windows import fit_side
+
+# One in so many tiles that the pre-pass would skip is read, to see whether it may.
+SAMPLED = 50
+# Tiles read ahead, a thread.
+AHEAD = 4
+# Share by which the downsampling of a level may differ from the one needed: sides are rounded.
+SAME_LEVEL = 0.01
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Tiles of `side` pixels at the working magnification.
+
+    A pixel whose mean of red, green and blue is above `background` is background; a tile with a
+    larger share of them than `most_background` is dropped.
+    """
+
+    side: int
+    background: float
+    most_background: float
+
+
+@dataclass
+class TilingRecord:
+    """How many tiles there were: `skipped` by the pre-pass, of which `checked` were read to see.
+
+    `refuted`: the pre-pass was wrong about a tile, so that all were read after all.
+    """
+
+    candidates: int = 0
+    kept: int = 0
+    skipped: int = 0
+    checked: int = 0
+    refuted: bool = False
+
+
+class Tile(NamedTuple):
+    """A tile with tissue: left, top and size in level-0 pixels, and its share of tissue.
+
+    `pixels` are uint8 (side, side, 3) at the working magnification.
+    """
+
+    x: int
+    y: int
+    size: int
+    tissue: float
+    pixels: np.ndarray
+
+
+class _Candidate(NamedTuple):
+    x: int
+    y: int
+    bound: float  # of its darkness; infinite without a pre-pass
+    is_sample: bool = False  # of those that the pre-pass would skip
+
+
+def tiles(
+    image: SlideImage, scale: Scale, tiling: Tiling, record: TilingRecord, *, threads: int
+) -> Iterator[Tile]:
+    """The tiles of a slide that have enough tissue, row by row.
+
+    Candidates are the whole windows of a grid from the upper left corner, without overlap
+    (Methods, "tiling the slides in non-overlapping windows of 512 x 512 pixels"). The decision is
+    by every pixel at the working magnification; `stnet.slides.prepass` spares reading what it
+    proves to be background. Once it is refuted on a slide nothing more is skipped, and what was is
+    read at the end, out of order.
+
+    `record` counts as the tiles go by; `threads` read ahead. Raises InputError if the slide's data
+    are damaged.
+    """
+    reader = _Reader(image, scale, tiling)
+    prepass = Prepass.of(image, reader.size, tiling.background)
+    skipped: list[_Candidate] = []
+
+    def wanted() -> Iterator[_Candidate]:
+        for candidate, is_background in _candidates(image, reader, tiling, prepass):
+            record.candidates += 1
+            if record.refuted or not is_background:
+                yield candidate
+                continue
+            skipped.append(candidate)
+            record.skipped += 1
+            if record.skipped % SAMPLED == 1:
+                record.checked += 1
+                yield candidate._replace(is_sample=True)
+
+    def kept(candidates: Iterable[_Candidate]) -> Iterator[Tile]:
+        for candidate, tissue, pixels in _ahead(reader.read, candidates, threads):
+            if prepass is not None and prepass.refutes(candidate.bound, pixels):
+                record.refuted = True
+            # A sample that was wrongly skipped comes again with the others that were.
+            if not candidate.is_sample and 1 - tissue <= tiling.most_background:
+                record.kept += 1
+                yield Tile(candidate.x, candidate.y, reader.size, tissue, pixels)
+
+    yield from kept(wanted())
+    if record.refuted:
+        yield from kept(skipped)
+
+
+def _candidates(
+    image: SlideImage, reader: "_Reader", tiling: Tiling, prepass: Prepass | None
+) -> Iterator[tuple[_Candidate, bool]]:
+    """The grid's windows, row by row, and whether the pre-pass proves them to be background."""
+    width, height = image.size
+    lefts = reader.starts(width)
+    for top in reader.starts(height):
+        bounds = np.full(len(lefts), np.inf)
+        proved = np.zeros(len(lefts), dtype=bool)
+        if prepass is not None and lefts:
+            bounds = prepass.bounds(top, lefts)
+            proved = prepass.is_background(bounds, tiling.most_background)
+        for left, bound, is_background in zip(lefts, bounds, proved, strict=True):
+            yield _Candidate(left, top, float(bound)), bool(is_background)
+
+
+class _Reader:
+    """Reads tiles at the working magnification from the level that needs the least reduction."""
+
+    def __init__(self, image: SlideImage, scale: Scale, tiling: Tiling):
+        self._image, self._tiling = image, tiling
+        self._pitch = tiling.side * scale.downsample
+        self.size = round(self._pitch)
+        finer = [
+            number
+            for number, level in enumerate(image.levels)
+            if level.downsample <= scale.downsample * (1 + SAME_LEVEL)
+        ]
+        self._level = finer[-1]
+        self._downsample = image.levels[self._level].downsample
+        ratio = scale.downsample / self._downsample
+        whole = round(ratio)
+        self._side = round(tiling.side * (whole if abs(ratio - whole) < SAME_LEVEL else ratio))
+        self._brightest = floor(3 * tiling.background)
+
+    def starts(self, length: int) -> list[int]:
+        """Where the grid's windows begin along a side of the slide, in level-0 pixels."""
+        return [round(n * self._pitch) for n in range(int((length + 1e-6) // self._pitch))]
+
+    def read(self, candidate: _Candidate) -> tuple[_Candidate, float, np.ndarray]:
+        """The candidate with its share of tissue and its pixels."""
+        pixels = self._image.read(
+            round(candidate.x / self._downsample),
+            round(candidate.y / self._downsample),
+            self._side,
+            self._side,
+            level=self._level,
+            unscanned=255,
+        )
+        pixels = fit_side(pixels, self._tiling.side)
+        # Whole numbers: the mean of three is above 220 where their sum is above 660.
+        summed = pixels[..., 0].astype(np.uint16)
+        summed += pixels[..., 1]
+        summed += pixels[..., 2]
+        tissue = np.count_nonzero(summed <= self._brightest) / summed.size
+        return candidate, tissue, pixels
+
+
+def _ahead(
+    read: Callable[[_Candidate], T], candidates: Iterable[_Candidate], threads: int
+) -> Iterator[T]:
+    """Results of `read` in order, a few of them read ahead in threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[T]] = deque()
+        for candidate in candidates:
+            waiting.append(pool.submit(read, candidate))
+            if len(waiting) > AHEAD * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
