@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from workflow import ROOT
 
 from stnet.core.device import lease_card
-from stnet.core.errors import InputError
 
 # A job in a process of its own: says which card it has, and holds it until it is ended.
 JOB = """
@@ -45,11 +45,15 @@ def test_jobs_get_different_cards(start):
     assert [start()[1], start()[1]] == ["3", "5"]
 
 
-def test_too_many_jobs_are_told(start):
-    start(), start()
-    with pytest.raises(InputError, match="all 2 cards are in use"):
-        lease_card()
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3,5"
+def test_a_job_waits_for_a_card_and_says_so(start, capfd):
+    first, card = start()
+    start()
+    ended = threading.Timer(1, first.kill)
+    ended.start()
+    assert lease_card() == "cuda"
+    assert first.poll() is not None or first.wait(5)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == card
+    assert "all 2 cards are in use: waiting for one" in capfd.readouterr().err
 
 
 def test_a_killed_job_gives_its_card_back(start):

@@ -10,7 +10,7 @@ from stnet.core.errors import InputError
 from stnet.expression.targets import choose_genes, invert, transform, write_targets
 
 
-def section_file(path, name, counts, genes, margins=None, patient="P1"):
+def section_file(path, name, counts, genes, margins=None, patient="P1", um_per_px=0.5):
     """A section of the contract from a dense count matrix."""
     n = len(counts)
     obs = pd.DataFrame(
@@ -28,6 +28,7 @@ def section_file(path, name, counts, genes, margins=None, patient="P1"):
     var = pd.DataFrame({"symbol": [g.lower() for g in genes], "ensembl": ""}, index=genes)
     section = ad.AnnData(sparse.csr_matrix(np.array(counts, dtype=np.int32)), obs=obs, var=var)
     section.obsm["spatial"] = np.column_stack([np.arange(n) * 10.0, np.arange(n) * 20.0])
+    section.uns["slide"] = {"um_per_px": um_per_px}
     section.write_h5ad(path)
     return path
 

@@ -2,25 +2,27 @@
 
 import fcntl
 import os
+import sys
+import time
 from glob import glob
 from pathlib import Path
 from tempfile import gettempdir
 
-from stnet.core.errors import InputError
+# Seconds between two looks for a free card.
+PATIENCE = 0.5
 
 
 def lease_card() -> str:
-    """Take a free card of this machine for this process, before CUDA is first used.
+    """Take a free card of this machine for this process, before CUDA is first used; wait for one.
 
     Of the cards in CUDA_VISIBLE_DEVICES, or of all where it is not set, the first that no other
     job of this user holds becomes the only visible one. A single given card is taken as it is:
-    that is what a cluster gives a job, under a number that other jobs may have too.
+    that is what a cluster gives a job, under a number that other jobs may have too. Jobs that do
+    other work first, as those that download a slide, are not counted by Snakemake as holding a
+    card: so a job may find them all held, and waits.
 
     Returns:
         "cuda", the device as torch names it; whether it works is for torch to say.
-
-    Raises:
-        InputError: all cards are held.
 
     Source: ours.
     """
@@ -29,8 +31,16 @@ def lease_card() -> str:
         cards = [str(number) for number in range(len(glob("/dev/nvidia[0-9]*")))]
     else:
         cards = [card.strip() for card in given.split(",") if card.strip()]
-    if len(cards) < 2:
+    if not cards or (given is not None and len(cards) == 1):
         return "cuda"
+    if not _take_one(cards):
+        print(f"all {len(cards)} cards are in use: waiting for one", file=sys.stderr)
+        while not _take_one(cards):
+            time.sleep(PATIENCE)
+    return "cuda"
+
+
+def _take_one(cards: list[str]) -> bool:
     for card in cards:
         name = f"stnet-{os.getuid()}-card-{card.replace('/', '-')}.lock"
         # Left open for as long as the process lives: the kernel frees the lock however it ends.
@@ -41,5 +51,5 @@ def lease_card() -> str:
             os.close(lock)
             continue
         os.environ["CUDA_VISIBLE_DEVICES"] = card
-        return "cuda"
-    raise InputError(f"all {len(cards)} cards are in use: limit the jobs with --resources gpu=…")
+        return True
+    return False

@@ -7,7 +7,7 @@ import pandas as pd
 
 from stnet.core.atomic import atomic_path
 
-IDS = ["gene", "symbol", "patient", "section"]
+IDS = ["gene", "symbol", "patient", "section", "sample", "slide"]
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:

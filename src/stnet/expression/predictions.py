@@ -9,21 +9,27 @@ from stnet.core.atomic import atomic_path
 
 
 def write_predictions(
-    path: str | Path, measured: ad.AnnData, predicted: np.ndarray, provenance: dict
+    path: str | Path,
+    measured: ad.AnnData,
+    predicted: np.ndarray,
+    provenance: dict,
+    sd: np.ndarray | None = None,
 ) -> None:
-    """Write `predictions.h5ad` of a held-out group.
+    """Write `predictions.h5ad` of a held-out group or an external section.
 
-    `measured` is the held-out part of the targets (spots, genes); `predicted` has its shape and
-    units. X becomes the prediction (float32) and `layers["observed"]` the measurement;
-    obs, var and obsm are those of the targets; `uns["provenance"]` adds to `provenance` what the
-    targets say of themselves (transform, universe, hash of the gene list).
+    `measured` is its part of the targets (spots, genes); `predicted` has its shape and units, and
+    so has `sd`, the s.d. over an ensemble's members. X becomes the prediction (float32),
+    `layers["observed"]` the measurement and `layers["sd"]` the s.d.; obs, var and obsm are those
+    of the targets; `uns["provenance"]` adds to `provenance` what the targets say of themselves
+    (transform, universe, hash of the gene list).
     """
+    layers = {"observed": measured.X} if sd is None else {"observed": measured.X, "sd": sd}
     predictions = ad.AnnData(
         np.asarray(predicted, dtype=np.float32),
         obs=measured.obs,
         var=measured.var,
         obsm=dict(measured.obsm),
-        layers={"observed": np.asarray(measured.X, dtype=np.float32)},
+        layers={name: np.asarray(layer, dtype=np.float32) for name, layer in layers.items()},
         uns={"provenance": {**dict(measured.uns["targets"]), **provenance}},
     )
     with atomic_path(path) as temporary:

@@ -11,13 +11,17 @@ class Head(nn.Linear):
     """A last layer that computes in float32 under autocast too.
 
     A log expression of -9 keeps two decimals in bfloat16, and predictions of a gene may differ
-    in the fourth.
+    in the fourth. With `keeps_features` set, the features it is given follow its outputs.
     """
 
+    keeps_features = False
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Outputs (n, outputs) of features (n, features) of any precision."""
+        """Outputs (n, outputs), or (n, outputs + features), of features (n, features)."""
         with torch.autocast(features.device.type, enabled=False):
-            return super().forward(features.float())
+            features = features.float()
+            outputs = super().forward(features)
+            return torch.cat([outputs, features], dim=1) if self.keeps_features else outputs
 
 
 def build_network(architecture: str, options: dict, n_outputs: int) -> nn.Module:
@@ -56,3 +60,8 @@ def set_bias(network: nn.Module, means: torch.Tensor) -> None:
     """Set the last layer's bias to the training means of the targets, (genes,) (released code)."""
     with torch.no_grad():
         network.get_submodule(head_name(network)).bias.copy_(means)
+
+
+def keep_features(network: nn.Module) -> None:
+    """Let the network return its last layer's inputs (the latent space) after its outputs."""
+    network.get_submodule(head_name(network)).keeps_features = True

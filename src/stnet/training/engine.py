@@ -16,6 +16,9 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 NEVER = -1
 TOP_PAD_BYTES = 64 * 2**20
 
+# From float32 patches (n, 3, side, side) to float32 outputs (n, outputs).
+Forward = Callable[[torch.Tensor], torch.Tensor]
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -31,7 +34,7 @@ class Engine:
     compile: bool
     prediction_batch: int
 
-    def place(self, network: nn.Module, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    def place(self, network: nn.Module, device: str) -> Forward:
         """Move `network` to the device, in this layout, and return what computes its outputs.
 
         The returned function takes float32 patches (n, 3, side, side) and gives float32

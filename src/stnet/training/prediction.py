@@ -1,18 +1,18 @@
 """Predictions of patches, averaged over their symmetries."""
 
 import sys
-from collections.abc import Callable
 
 import torch
 from tqdm import tqdm
 
+from stnet.training.engine import Forward
 from stnet.training.standardisation import Standardisation
 from stnet.training.symmetries import N_SYMMETRIES, apply_symmetry
 
 
 @torch.inference_mode()
 def predict(
-    forward: Callable[[torch.Tensor], torch.Tensor],
+    forward: Forward,
     standardise: Standardisation,
     patches: torch.Tensor,
     rows: torch.Tensor,
