@@ -86,6 +86,45 @@ def published(claims: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
+def published_external(claims: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tables of the external data, with the paper's values."""
+    paper = claims.set_index("id")
+    value = paper["value"]
+    r = value[value.index.str.endswith(".r_10x")]
+    subtype = paper[paper.index.str.startswith("tcga.subtype_auroc.")]
+    numbers = {"n_features": 55, "n_train": 560, "n_test": 240, "C": 0.1, "note": np.nan}
+    split_first = {"features": "pseudobulk_split_first", "auroc": 0.5, **numbers}
+    return {
+        "visium": summary_table(**of_paper(value, "visium.")),
+        "visium_genes": pd.DataFrame(
+            {"gene": "E" + r.index.str.split(".").str[1], "pearson": r.astype(float).to_numpy()}
+        ).assign(patient="A"),
+        "tcga": summary_table(**of_paper(value, "tcga."), note=np.nan),
+        "subtype": pd.DataFrame(
+            [
+                {"features": row.Index.rsplit(".", 1)[1], "auroc": float(row.value), **numbers}
+                | {"ci_low": float(row.ci_low), "ci_high": float(row.ci_high)}
+                for row in subtype.itertuples()
+            ]
+            + [split_first]
+        ),
+        "colocalisation_st": colocalisation(0.0009, -0.1),
+        "colocalisation_tcga": colocalisation(0.0001, -0.02),
+    }
+
+
+def of_paper(values: pd.Series, prefix: str) -> dict[str, float]:
+    """The numbers of claims whose ids are a prefix and one more word."""
+    rest = values[values.index.str.startswith(prefix)].rename(lambda name: name[len(prefix) :])
+    return {name: float(value) for name, value in rest.items() if "." not in name}
+
+
+def colocalisation(p: float, difference: float, note: str = "") -> pd.DataFrame:
+    direction = "less" if difference < 0 else "more"
+    values = {"p": p, "n_patients": 23, "mean_difference": difference, "direction": direction}
+    return summary_table(**values, note=note)
+
+
 # Claims and margins
 
 
@@ -208,6 +247,87 @@ def test_without_labels_their_claims_are_not_evaluated(claims, margins):
     assert ledger.loc["stnet.FASN.r_patient_rank11", "verdict"] == "agrees"
 
 
+# The external data
+
+EXTERNAL = ["visium.*", "tcga.*", "colocalisation.*", "stnet.*.r_10x"]
+
+
+def is_external(claim: str) -> bool:
+    return any(fnmatchcase(claim, pattern) for pattern in EXTERNAL)
+
+
+def test_published_external_results_agree_with_every_claim_of_them(claims, margins):
+    tables = published(claims) | published_external(claims)
+    ledger = make_ledger(claims, margins, tables, is_paper_cohort=True).set_index("id")
+    external = ledger[ledger.index.map(is_external)]
+    assert len(external) == 5 + 9 + 2 + 5
+    assert set(external["verdict"]) == {"agrees"}
+    assert (external["how"] != "").all()
+    rules = ["visium_summary", "visium_performance", "pseudobulk", "subtype"]
+    assert set(external["rule"]) == {*rules, "colocalisation", "colocalisation_slides"}
+    assert external["reproduced"].get("visium.median_counts") == "17531"
+    assert external["reproduced"].get("stnet.XBP1.r_10x") == "0.54"
+    assert external["reproduced"].get("tcga.significant_genes") == "55"
+    image = external.loc["tcga.subtype_auroc.image"]
+    assert image[["reproduced", "ci_low", "ci_high", "unit"]].tolist() == [
+        *("0.81", "0.75", "0.87", "patients")
+    ]
+    assert image["how"] == "55 features; 560 training patients, 240 test patients"
+    assert external["how"].get("colocalisation.tcga.p") == (
+        "less than by chance: mean difference of z −0.02; paired t over 23 patients"
+    )
+
+
+def test_a_small_p_in_the_other_direction_differs(claims, margins):
+    tables = {
+        "colocalisation_st": colocalisation(0.0001, 0.1),
+        "colocalisation_tcga": colocalisation(0.002, -0.1),
+    }
+    ledger = make_ledger(claims, margins, tables, is_paper_cohort=True).set_index("id")
+    assert ledger.loc["colocalisation.st.p", "verdict"] == "differs"
+    assert ledger.loc["colocalisation.st.p", "how"].startswith("more than by chance")
+    assert ledger.loc["colocalisation.tcga.p", "verdict"] == "differs"
+
+
+def test_tables_of_other_data_are_not_judged(claims, margins):
+    tables = published(claims) | published_external(claims)
+    other = ["visium", "visium_genes", "subtype"]
+    ledger = make_ledger(claims, margins, tables, True, other).set_index("id")
+    verdicts = ledger["verdict"]
+    for claim in ("visium.genes", "stnet.GNAS.r_10x", "tcga.subtype_auroc.bulk"):
+        assert verdicts[claim] == "other cohort", claim
+    for claim in ("tcga.genes", "stnet.GNAS.median_r", "colocalisation.tcga.p"):
+        assert verdicts[claim] == "agrees", claim
+    # Networks trained on other data are not the paper's on any data.
+    ledger = make_ledger(claims, margins, tables, is_paper_cohort=False).set_index("id")
+    assert ledger.loc["visium.genes", "verdict"] == "other cohort"
+
+
+def test_external_claims_say_why_they_are_not_evaluated(claims, margins):
+    tables = published(claims) | published_external(claims)
+    tables["visium_genes"] = tables["visium_genes"].query("gene != 'EFASN'")
+    tables["genes"]["symbol"] = tables["genes"]["symbol"].replace("DDX5", "X")
+    tables["subtype"] = tables["subtype"].query("features != 'image'").astype({"note": object})
+    is_bulk = tables["subtype"]["features"] == "bulk"
+    tables["subtype"].loc[is_bulk, "auroc"] = np.nan
+    tables["subtype"].loc[is_bulk, "note"] = "no patient has bulk"
+    tables["colocalisation_st"] = colocalisation(np.nan, np.nan, "no pair is left")
+    ledger = make_ledger(claims, margins, tables, is_paper_cohort=True).set_index("id")
+    for claim, why in {
+        "stnet.FASN.r_10x": "FASN is not measured on Visium",
+        "stnet.DDX5.r_10x": "DDX5 is not among the target genes",
+        "tcga.subtype_auroc.image": "no image features",
+        "tcga.subtype_auroc.bulk": "no patient has bulk",
+        "colocalisation.st.p": "no pair is left",
+    }.items():
+        assert ledger.loc[claim, "verdict"] == "not evaluated", claim
+        assert why in ledger.loc[claim, "how"]
+    # Without the table of subtypes their claims are no numbers of the summary.
+    del tables["subtype"]
+    ledger = make_ledger(claims, margins, tables, is_paper_cohort=True).set_index("id")
+    assert ledger.loc["tcga.subtype_auroc.bulk", "verdict"] == "not evaluated"
+
+
 def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> dict[str, Path]:
     paths = {name: folder / f"{name}.tsv" for name in tables}
     for name, path in paths.items():
@@ -219,7 +339,15 @@ def test_ledger_is_written_as_table_and_page(tmp_path, claims):
     paths = write_tables(tmp_path, published(claims))
     paths |= {name: PAPER / f"{name}.tsv" for name in ("claims", "margins")}
     tsv, html = tmp_path / "ledger.tsv", tmp_path / "ledger.html"
-    write_ledger(paths, tsv, html, cohort="stnet", main="densenet121", is_paper_cohort=True)
+    write_ledger(
+        paths,
+        tsv,
+        html,
+        cohort="stnet",
+        main="densenet121",
+        is_paper_cohort=True,
+        other_data=["dataset"],
+    )
     table = pd.read_csv(tsv, sep="\t", dtype=str, keep_default_na=False)
     assert table.columns.tolist() == [
         *("id", "section", "quantity", "paper", "reproduced"),
@@ -227,7 +355,8 @@ def test_ledger_is_written_as_table_and_page(tmp_path, claims):
     ]
     page = html.read_text(encoding="utf-8")
     counts = table["verdict"].value_counts()
-    assert f"agrees {counts['agrees']}, not evaluated {counts['not evaluated']}" in page
+    assert counts["other cohort"] == 7
+    assert f"agrees {counts['agrees']}, other cohort 7, not eval" in page
     assert page.count('<tr class="agrees">') == counts["agrees"]
     assert "✓ agrees" in page
     assert "src=" not in page
@@ -253,6 +382,24 @@ def test_table_1_has_the_papers_genes_then_this_runs(claims):
     assert paper["median_pearson"].round(2).tolist()[:4] == [0.34, 0.33, 0.31, 0.3]
     assert paper.loc["XBP1", ["n_patients", "n_consistent", "median_pearson"]].isna().all()
     assert table["r_10x"].isna().all()
+
+
+def test_table_1_has_r_on_visium_for_both_blocks_of_genes(claims):
+    genes = published(claims)["genes"]
+    genes.loc[len(genes)] = {"gene": "Enew", "n_patients": N, "median_pearson": 0.9}
+    visium = pd.DataFrame(
+        {
+            "gene": ["EGNAS", "Enew", "EFASN", "EFASN", "EFASN", "EXBP1", "other"],
+            "patient": ["A", "A", "A", "B", "C", "A", "A"],
+            "pearson": [0.4, 0.1, 0.3, 0.2, -0.5, np.nan, 0.9],
+        }
+    )
+    table = table_1(genes, claims, visium)
+    blocks = dict(iter(table.groupby("chosen_by")))
+    found = {name: block.set_index("gene")["r_10x"] for name, block in blocks.items()}
+    assert found["the paper"].dropna().to_dict() == {"GNAS": 0.4, "FASN": 0.2}
+    assert found["this run"].dropna().to_dict() == {"Enew": 0.1, "GNAS": 0.4, "FASN": 0.2}
+    assert table["paper_r_10x"].tolist()[:5] == [0.43, 0.47, 0.46, 0.51, 0.54]
 
 
 def test_pages_show_what_the_tables_say(tmp_path, claims):
@@ -291,6 +438,10 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
     assert page.count("GNAS") == 2
     assert "0.50" in page
     assert len(pd.read_csv(tmp_path / "1.tsv", sep="\t")) == 10
+    visium = write_tables(tmp_path, published_external(claims))["visium_genes"]
+    claims_file = PAPER / "claims.tsv"
+    write_table_1(paths["genes"], claims_file, tmp_path / "1.tsv", html, "densenet121", visium)
+    assert html.read_text(encoding="utf-8").count('<td class="number">0.54</td>') == 4
 
 
 def test_page_escapes_and_aligns(tmp_path):

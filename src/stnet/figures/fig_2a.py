@@ -1,6 +1,5 @@
 """Fig. 2a: image, pathologist's labels, measured and predicted expression of a gene."""
 
-import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -17,19 +15,16 @@ from PIL import Image
 
 from stnet.core.errors import InputError
 from stnet.evaluation.tables import read_table
+from stnet.figures.prediction_map import COLOURS, MISSING, add_colour_bar, say
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import (
-    EXPRESSION_MAP,
     EXPRESSION_UNITS,
-    GREY,
     LABEL_COLOURS,
     PAGE_MM,
     new_figure,
     save,
 )
 
-MISSING = "#d9d9d9"
-COLOURS = colormaps[EXPRESSION_MAP].with_extremes(bad=MISSING)
 # Printed width of a map, and what its colour bar needs below it.
 MAP_MM, BAR_MM = 40, 13
 
@@ -163,7 +158,7 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
     r = "undefined" if np.isnan(example.r) else f"{example.r:.2f}"
     picture.set_ylabel(f"Patient {example.patient}\nsection {example.section}\nr = {r}{rank}")
     if example.image is None:
-        _say(picture, "no image")
+        say(picture, "no image")
     else:
         draw_image(picture, example.image, example.width / example.image.width)
         frame(picture, places, pitch)
@@ -174,37 +169,19 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
         colours = example.spots["label"].map(LABEL_COLOURS).where(known, MISSING)
         draw_spots(labels, places, pitch, facecolors=list(colours))
     else:
-        _say(labels, "no labels")
-    mm = 1 / (MAP_MM * _height_by_width(example))
+        say(labels, "no labels")
     for axis, name in ((measured, "measured"), (predicted, "predicted")):
         values = example.spots[name].to_numpy(dtype=float)
         if np.isnan(values).all():
-            _say(axis, "none")
+            say(axis, "none")
             continue
         spots = draw_spots(axis, places, pitch, array=values, cmap=COLOURS)
-        limits = np.nanpercentile(values, [2, 98])
-        spots.set_clim(*limits)
-        place = axis.inset_axes((0.15, -4 * mm, 0.7, 2 * mm))
-        axis.figure.colorbar(spots, cax=place, orientation="horizontal", ticks=[])
-        _write_ends(place, *limits)
-
-
-def _write_ends(bar: Axes, low: float, high: float) -> None:
-    # Two ends in enough digits to tell them apart: early in training predictions hardly differ.
-    digits = max(1, 1 - math.floor(math.log10(high - low))) if high > low else 2
-    for place, value in ((0, low), (1, high)):
-        text = f"{value:.{digits}f}".replace("-", "−")
-        side = "left" if place == 0 else "right"
-        bar.text(place, -0.4, text, transform=bar.transAxes, ha=side, va="top", fontsize=7)
+        add_colour_bar(axis, spots, MAP_MM * _height_by_width(example))
 
 
 def _height_by_width(example: Example) -> float:
     width, height = np.ptp(example.spots[["x", "y"]].to_numpy(dtype=float), axis=0)
     return (height + 1) / (width + 1)
-
-
-def _say(axis: Axes, text: str) -> None:
-    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", color=GREY)
 
 
 def _add_label_legend(axis: Axes, labels: pd.Series) -> None:

@@ -15,22 +15,31 @@ RULES = {
     "patients": "performance",
     "label_summary": "performance",
     "against_label": "compare",
+    "visium": "visium_summary",
+    "visium_genes": "visium_performance",
+    "tcga": "pseudobulk",
+    "subtype": "subtype",
+    "colocalisation_st": "colocalisation",
+    "colocalisation_tcga": "colocalisation_slides",
 }
 
 
 class Finding(NamedTuple):
     """A reproduced value: a number, or names joined by commas; NaN where the run has none.
 
-    The interval is NaN where there is none; `unit` is what it was resampled over. `rule` is the
-    stage of the workflow that made the value, `how` says in words how.
+    The interval is NaN where there is none; `unit` is what it was resampled over. `opposed` says
+    that the effect goes the other way than the claim's, which no p can tell. `rule` is the stage of
+    the workflow that made the value, `how` says in words how; `tables` are those it was found in.
     """
 
     value: float | str
     ci_low: float = float("nan")
     ci_high: float = float("nan")
     unit: str = ""
+    opposed: bool = False
     rule: str = ""
     how: str = ""
+    tables: tuple[str, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -49,13 +58,18 @@ def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
 
     `tables` are read results by name: `dataset` is the dataset's summary; `summary`, `genes` and
     `patients` are the performance of the main experiment; `label_summary` is that of the label
-    baseline and `against_label` the comparison with it.
+    baseline and `against_label` the comparison with it. Of external data, `visium` and
+    `visium_genes` are the summary and the patient performance on Visium sections; `tcga` is the
+    summary of pseudo-bulk and `subtype` the table of telling subtypes apart; `colocalisation_st`
+    and `colocalisation_tcga` are the summaries of co-localisation in sections and in slides.
     """
-    for pattern, entry in ANSWERS.items():
-        if fnmatchcase(claim, pattern) and all(name in tables for name in entry.tables):
-            found = entry.find(claim, *(tables[name] for name in entry.tables))
-            return found._replace(rule=RULES[entry.tables[0]], how=found.how or entry.how)
-    return None
+    entry = next((ANSWERS[pattern] for pattern in ANSWERS if fnmatchcase(claim, pattern)), None)
+    if entry is None or not all(name in tables for name in entry.tables):
+        return None
+    found = entry.find(claim, *(tables[name] for name in entry.tables))
+    return found._replace(
+        rule=RULES[entry.tables[0]], how=found.how or entry.how, tables=entry.tables
+    )
 
 
 def _quantity(name: str, reason: str | None = None) -> Callable[..., Finding]:
@@ -98,6 +112,16 @@ def _of_ranked_patient(claim: str, genes: pd.DataFrame, patients: pd.DataFrame) 
     return Finding(ranked["pearson"].iloc[-1], how=f"patient {ranked['patient'].iloc[-1]}")
 
 
+def _on_visium(claim: str, visium: pd.DataFrame, genes: pd.DataFrame) -> Finding:
+    symbol = claim.split(".")[1]
+    ids = genes.loc[genes["symbol"] == symbol, "gene"]
+    if ids.empty:
+        return Finding(float("nan"), how=f"{symbol} is not among the target genes")
+    measured = visium.loc[visium["gene"].isin(ids), "pearson"]
+    how = "" if len(measured) else f"{symbol} is not measured on Visium"
+    return Finding(measured.median(), how=how)
+
+
 def _top_genes(claim: str, genes: pd.DataFrame) -> Finding:
     top = genes.nlargest(TOP, "median_pearson")
     return Finding(",".join(top["symbol"].fillna(top["gene"])))
@@ -110,6 +134,30 @@ def _genes_ahead(claim: str, comparison: pd.DataFrame) -> Finding:
 def _smoothing_gain(claim: str, summary: pd.DataFrame) -> Finding:
     value = summary.set_index("quantity")["value"]
     return Finding(float(value["median_pearson_smooth"]) - float(value["median_pearson"]))
+
+
+def _subtype_auroc(claim: str, subtype: pd.DataFrame) -> Finding:
+    features = claim.rsplit(".", 1)[-1]
+    rows = subtype[subtype["features"] == features]
+    if rows.empty:
+        return Finding(float("nan"), how=f"no {features} features of these patients")
+    row = rows.iloc[0]
+    if pd.isna(row["auroc"]):
+        return Finding(float("nan"), how=row["note"])
+    how = f"{row['n_features']:.0f} features; {row['n_train']:.0f} training patients,"
+    how += f" {row['n_test']:.0f} test patients"
+    unit = "" if pd.isna(row["ci_low"]) else "patients"
+    return Finding(row["auroc"], row["ci_low"], row["ci_high"], unit, how=how)
+
+
+def _less_than_chance(claim: str, summary: pd.DataFrame) -> Finding:
+    value = summary.set_index("quantity")["value"]
+    if pd.isna(value["p"]):
+        return Finding(float("nan"), how=value["note"])
+    difference = f"{float(value['mean_difference']):.3g}".replace("-", "−")
+    how = f"{value['direction']} than by chance: mean difference of z {difference}"
+    how += f"; paired t over {float(value['n_patients']):.0f} patients"
+    return Finding(float(value["p"]), opposed=value["direction"] != "less", how=how)
 
 
 MEDIAN = "median over patients of r, a patient's sections pooled"
@@ -143,6 +191,7 @@ ANSWERS: dict[str, Answer] = {
         f"{MEDIAN}, smoothed measurements",
     ),
     "stnet.*.r_patient_rank*": Answer(("genes", "patients"), _of_ranked_patient, ""),
+    "stnet.*.r_10x": Answer(("visium_genes", "genes"), _on_visium, f"Visium: {MEDIAN}"),
     "label.consistent_genes": Answer(
         ("label_summary",), _quantity("consistent_genes", "consistency_reason"), ""
     ),
@@ -150,4 +199,16 @@ ANSWERS: dict[str, Answer] = {
     "smooth.better": Answer(
         ("summary",), _smoothing_gain, "median r over genes, smoothed less raw measurements"
     ),
+    "visium.genes": Answer(("visium",), _quantity("genes"), "target genes measured on Visium"),
+    "visium.median_counts": Answer(("visium",), _quantity("median_counts"), "over the spots used"),
+    "visium.*": Answer(("visium",), _quantity("{}"), "a gene's value over the sections pooled"),
+    "tcga.subtype_auroc.*": Answer(("subtype",), _subtype_auroc, ""),
+    "tcga.slides": Answer(("tcga",), _quantity("slides"), "slides with tiles"),
+    "tcga.patients": Answer(("tcga",), _quantity("patients"), "patients with tiles"),
+    "tcga.genes": Answer(("tcga",), _quantity("genes"), "target genes found in bulk RNA-seq"),
+    "tcga.*": Answer(
+        ("tcga",), _quantity("{}"), "r over patients, mean prediction of tiles against bulk"
+    ),
+    "colocalisation.st.p": Answer(("colocalisation_st",), _less_than_chance, ""),
+    "colocalisation.tcga.p": Answer(("colocalisation_tcga",), _less_than_chance, ""),
 }

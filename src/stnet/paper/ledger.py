@@ -1,6 +1,6 @@
 """The ledger: every claim of the paper, what this run found, and whether they agree."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -24,15 +24,17 @@ def write_ledger(
     cohort: str,
     main: str,
     is_paper_cohort: bool,
+    other_data: Collection[str] = (),
 ) -> None:
     """Write the ledger as a table and as a page.
 
-    `inputs` are paths by name: `claims`, `margins`, and those tables of `answer` that there are.
+    `inputs` are paths by name: `claims`, `margins`, and those tables of `answer` that there are;
+    `is_paper_cohort` and `other_data` are those of `make_ledger`.
     """
     results = dict(inputs)
     claims, margins = read_claims(results.pop("claims")), read_margins(results.pop("margins"))
     tables = {name: read_table(path) for name, path in results.items()}
-    ledger = make_ledger(claims, margins, tables, is_paper_cohort)
+    ledger = make_ledger(claims, margins, tables, is_paper_cohort, other_data)
     with atomic_path(tsv) as temporary:
         ledger.to_csv(temporary, sep="\t", index=False)
     counts = ledger["verdict"].value_counts()
@@ -43,7 +45,7 @@ def write_ledger(
         [
             f"{len(ledger)} claims: {verdicts}. Predictions are those of {main}{_origin(tables)}.",
             "A verdict follows from a margin that was fixed before any run. Claims are judged only "
-            "on the paper's own cohort; on another one they say 'other cohort'. Intervals are 95%.",
+            "on the paper's own data; on others they say 'other cohort'. Intervals are 95%.",
         ],
         [_as_html(ledger)],
     )
@@ -54,11 +56,14 @@ def make_ledger(
     margins: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
     is_paper_cohort: bool,
+    other_data: Collection[str] = (),
 ) -> pd.DataFrame:
     """A row a claim: `id section quantity paper reproduced ci_low ci_high unit verdict rule how`.
 
     All text. The verdict is `agrees` or `differs` by the claim's margin, `other cohort` where the
-    data are not the paper's, `not evaluated` where nothing was reproduced.
+    data are not the paper's, `not evaluated` where nothing was reproduced. The data are the
+    paper's if the networks were trained on its cohort and no table of the answer is among
+    `other_data`, the names of the tables of other external data.
     """
     rows = []
     for claim in claims.itertuples():
@@ -67,9 +72,9 @@ def make_ledger(
         verdict = "not evaluated"
         if found is not None and not pd.isna(found.value):
             verdict = "other cohort"
-            if is_paper_cohort:
+            if is_paper_cohort and not set(found.tables) & set(other_data):
                 same = agrees(margin, claim.value, found.value, found.ci_low)
-                verdict = "agrees" if same else "differs"
+                verdict = "agrees" if same and not found.opposed else "differs"
         rows.append(
             {
                 "id": claim.id,

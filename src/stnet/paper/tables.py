@@ -53,10 +53,20 @@ GENE_COLUMNS = (
 
 
 def write_table_1(
-    gene_performance: str | Path, claims: str | Path, tsv: str | Path, html: str | Path, main: str
+    gene_performance: str | Path,
+    claims: str | Path,
+    tsv: str | Path,
+    html: str | Path,
+    main: str,
+    visium: str | Path | None = None,
 ) -> None:
-    """Write Table 1 of the experiment `main` beside the paper's, as a table and as a page."""
-    table = table_1(read_table(gene_performance), read_claims(claims))
+    """Write Table 1 of the experiment `main` beside the paper's, as a table and as a page.
+
+    `visium` is the patient performance of its networks on Visium sections.
+    """
+    table = table_1(
+        read_table(gene_performance), read_claims(claims), visium and read_table(visium)
+    )
     write_table(table, tsv)
     shown = pd.DataFrame({"Gene": table["gene"], "Patients": table["n_patients"]})
     for name, heading in HEADINGS.items():
@@ -69,8 +79,10 @@ def write_table_1(
         [
             "Consistent patients: those in whom predictions correlate positively with the "
             "measurements over all spots. Medians are over patients; smooth: measurements averaged "
-            "over the 3 × 3 neighbourhood. A cell is empty where the gene is not among this run's "
-            "targets, where the paper's table does not have it, or where there are no 10x data.",
+            "over the 3 × 3 neighbourhood; 10x: r over the spots of external Visium sections, "
+            "pooled (the median, of several patients). A cell is empty where the gene is not among "
+            "this run's targets, where the paper's table does not have it, or where there are no "
+            "10x data of it.",
         ],
         [
             html_table(shown[table["chosen_by"] == choice], f"Five genes of {choice}")
@@ -79,12 +91,15 @@ def write_table_1(
     )
 
 
-def table_1(genes: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+def table_1(
+    genes: pd.DataFrame, claims: pd.DataFrame, visium: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The paper's five genes in its order, then those of highest median r in `genes`.
 
     Columns: `chosen_by` ("the paper" or "this run"), `gene` (symbol), `n_patients`, then the four
     of Table 1 from the gene performance and, under `paper_…`, from the claims. The 10x correlation
-    stays missing until there are 10x data.
+    is the median over patients of `pearson` in `visium` (a row a gene and patient, one of them in
+    the paper), missing without it.
     """
     parts = claims["id"].str.split(".", expand=True)
     paper = (
@@ -95,6 +110,8 @@ def table_1(genes: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
         .reindex(parts.loc[parts[2] == "median_r", 1])
     )
     found = genes.assign(symbol=genes["symbol"].fillna(genes["gene"]))
+    if visium is not None:
+        found["r_10x"] = found["gene"].map(visium.groupby("gene")["pearson"].median())
     found = found.drop_duplicates("symbol").set_index("symbol")
     own = found.nlargest(TOP, "median_pearson").index
     rows = pd.DataFrame(

@@ -1,0 +1,109 @@
+"""Map of a slide: its picture, and the predicted expression of genes in its tiles."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from PIL import Image
+
+from stnet.figures.prediction_map import (
+    COLOURS,
+    add_colour_bar,
+    choose_genes,
+    colour_note,
+    gene_title,
+    say,
+)
+from stnet.figures.spot_map import draw_image, draw_scale_bar
+from stnet.figures.style import PAGE_MM, new_figure, save
+
+COLUMNS = 3
+# Between maps, printed; the tallest map; what a title and a colour bar need.
+GAP_MM, TALLEST_MM, BESIDE_MM = 4, 85, 20
+# What is left of the picture's colours below the tiles.
+FADED = 0.35
+# Corners of a tile from its left top one, in sides.
+SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+
+
+def draw(
+    slide: str | Path,
+    thumbnail: str | Path,
+    figures: Iterable[str | Path],
+    *,
+    genes: Sequence[str],
+) -> None:
+    """Draw the predictions of a slide's tiles into files.
+
+    `thumbnail` is the whole slide reduced. `genes` are symbols or ids; none are those that
+    `choose_genes` takes. A slide without tiles gives a figure that says why there are none.
+    """
+    tiles = ad.read_h5ad(slide)
+    picture = Image.open(thumbnail).convert("RGB")
+    name = tiles.uns["slide"]["slide"]
+    if tiles.n_obs:
+        shown = tiles[:, choose_genes(tiles, genes, slide)]
+        save(tile_maps(shown, picture), figures)
+    else:
+        reason = tiles.uns["refused"] or "no tile has enough tissue"
+        save(without_tiles(picture, name, reason), figures)
+
+
+def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
+    """The slide's `picture`, then a map a gene of `tiles` (tiles, genes) over the faded picture.
+
+    `tiles` is a slide's file: `obs` has `x y size` (level-0 pixels), `uns["slide"]` the slide's
+    id, sides and scale. What has no tile is left to the picture.
+    """
+    slide = tiles.uns["slide"]
+    n_panels = tiles.n_vars + 1
+    n_columns = min(n_panels, COLUMNS)
+    n_rows = math.ceil(n_panels / n_columns)
+    width = PAGE_MM / n_columns - GAP_MM
+    height = min(width * slide["height"] / slide["width"], TALLEST_MM)
+    figure = new_figure(PAGE_MM, 12 + n_rows * (height + BESIDE_MM))
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    um = tiles.obs["size"].iloc[0] * slide["um_per_px"]
+    about = f"tiles: {tiles.n_obs:,}, each {um:,.0f} µm wide"
+    figure.suptitle(f"Slide {slide['slide']} ({about})", fontsize=8)
+    figure.supxlabel(colour_note(tiles), fontsize=7)
+    _draw_picture(panels[0], picture, slide)
+    panels[0].set_title("Image")
+    draw_scale_bar(panels[0], slide["um_per_px"])
+    faded = Image.blend(Image.new("RGB", picture.size, "white"), picture, FADED)
+    corners = tiles.obs[["x", "y"]].to_numpy(dtype=float)[:, None]
+    squares = corners + tiles.obs["size"].to_numpy(dtype=float)[:, None, None] * SQUARE
+    for axis, gene in zip(panels[1:], tiles.var_names, strict=False):
+        _draw_picture(axis, faded, slide)
+        axis.set_title(gene_title(tiles.var.loc[gene]))
+        values = np.asarray(tiles[:, gene].X).ravel()
+        # Edges smoothed one by one would show as a grid.
+        shown = PolyCollection(squares, array=values, cmap=COLOURS, antialiaseds=False)
+        add_colour_bar(axis, axis.add_collection(shown, autolim=False), height)
+    for axis in panels[n_panels:]:
+        axis.set_axis_off()
+    return figure
+
+
+def without_tiles(picture: Image.Image, name: str, reason: str) -> Figure:
+    """The slide's `picture`, and why nothing was predicted."""
+    figure = new_figure(PAGE_MM, 70)
+    figure.suptitle(f"Slide {name}: no tiles", fontsize=8)
+    left, right = figure.subplots(1, 2)
+    for axis in (left, right):
+        axis.set_axis_off()
+    left.imshow(picture)
+    say(right, reason)
+    return figure
+
+
+def _draw_picture(axis: Axes, picture: Image.Image, slide: Mapping) -> None:
+    width, height = slide["width"], slide["height"]
+    draw_image(axis, picture, width / picture.width)
+    axis.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)

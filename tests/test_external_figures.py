@@ -1,0 +1,393 @@
+from itertools import product
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import EllipseCollection, PolyCollection
+from matplotlib.figure import Figure
+from PIL import Image
+
+from stnet.figures import (
+    fig_2c,
+    prediction_map,
+    slide_map,
+    spot_prediction_map,
+    subtype_roc,
+    supp_2,
+    supp_3,
+)
+
+SYMBOLS = ["FASN", "GNAS", "CONTROL3", "", "XBP1"]
+CONSISTENT = [True, True, False, True, True]
+N_GENES = len(SYMBOLS)
+
+
+def render(figure: Figure) -> Figure:
+    """Lay the figure out and draw it, so that what cannot be drawn fails here."""
+    figure.draw_without_rendering()
+    return figure
+
+
+def texts(figure: Figure) -> str:
+    return " | ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
+
+
+def heights(axis) -> list[float]:
+    return [bar.get_height() for bar in axis.patches]
+
+
+def gene_rows() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"symbol": SYMBOLS, "ensembl": "", "consistent": CONSISTENT},
+        index=[f"e{i}" for i in range(N_GENES)],
+    )
+
+
+def slide_tiles(width: int = 800, height: int = 600) -> ad.AnnData:
+    """Tiles of 200 pixels but for the first, whose genes vary the more the later they are."""
+    corners = np.array([(x, y) for y, x in product(range(0, height, 200), range(0, width, 200))])[
+        1:
+    ]
+    values = np.outer(np.arange(len(corners)), np.arange(1, N_GENES + 1)) / 100 - 8
+    return ad.AnnData(
+        values.astype(np.float32),
+        obs=pd.DataFrame(
+            {"x": corners[:, 0], "y": corners[:, 1], "size": 200, "section": "S1"},
+            index=[f"S1:{x}x{y}" for x, y in corners],
+        ),
+        var=gene_rows(),
+        uns={
+            "slide": {"slide": "S1", "width": width, "height": height, "um_per_px": 2.0},
+            "refused": "",
+            "provenance": {"transform": "log_fraction"},
+        },
+    )
+
+
+def visium_spots() -> ad.AnnData:
+    """Twelve spots; the second gene is not measured."""
+    places = np.array(
+        [(100.0 * x + 50 * (y % 2), 87.0 * y) for x, y in product(range(4), range(3))]
+    )
+    values = np.outer(np.arange(12), np.arange(1, N_GENES + 1)) / 100 - 8
+    observed = 2 * values
+    observed[:, 1] = np.nan
+    return ad.AnnData(
+        values.astype(np.float32),
+        obs=pd.DataFrame({"section": "V.1"}, index=[f"V.1:{i}" for i in range(12)]),
+        var=gene_rows(),
+        obsm={"spatial": places + 200},
+        layers={"observed": observed.astype(np.float32)},
+        uns={"provenance": {"transform": "log_fraction"}},
+    )
+
+
+PICTURE = Image.new("RGB", (80, 60), (200, 100, 150))
+SECTION = {"width": 800, "um_per_px": 2.0}
+
+
+# Fig. 2c and Supp. Fig. 2
+
+
+def test_fig_2c_counts_the_genes_with_an_auroc_and_names_their_mean():
+    auroc = pd.Series([0.5, 0.49, 0.62, 0.9, np.nan])
+    figure = render(fig_2c.auroc_distribution(auroc))
+    (axis,) = figure.axes
+    assert sum(heights(axis)) == 4
+    lines = {line.get_label(): line.get_xdata()[0] for line in axis.lines}
+    assert lines == {"chance 0.5": 0.5, "mean 0.63 (4 genes)": pytest.approx(0.6275)}
+    below = [bar.get_height() for bar in axis.patches if bar.get_x() < 0.5 - 1e-9]
+    assert sum(below) == 1
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.5, 0.52], [0.0, 1.0], [0.3, 0.3]])
+def test_fig_2c_has_a_place_for_every_value(values):
+    axis = render(fig_2c.auroc_distribution(pd.Series(values))).axes[0]
+    assert sum(heights(axis)) == len(values)
+
+
+def test_fig_2c_without_values_says_so(tmp_path):
+    path = tmp_path / "gene_performance.tsv"
+    path.write_text("gene\tsymbol\tmean_auroc\ne1\t\t\n")
+    fig_2c.draw(path, [tmp_path / "fig_2c.png", tmp_path / "fig_2c.pdf"])
+    assert (tmp_path / "fig_2c.png").stat().st_size
+    assert "no gene has a value" in texts(render(fig_2c.auroc_distribution(pd.Series([np.nan]))))
+
+
+def test_supp_2_has_a_row_a_section():
+    table = pd.DataFrame(
+        {
+            "section": ["V.1"] * 3 + ["V.2"] * 2,
+            "pearson": [-0.1, 0.2, 0.3, 0.4, np.nan],
+            "auroc": [0.4, 0.6, 0.7, np.nan, np.nan],
+        }
+    )
+    figure = render(supp_2.by_section(table))
+    assert [sum(heights(axis)) for axis in figure.axes] == [3, 3, 1, 0]
+    titles = [axis.get_title("left") for axis in figure.axes[::2]]
+    assert titles == ["Section V.1", "Section V.2"]
+    assert "mean 0.13 (3 genes)" in texts(figure)
+    assert figure.axes[0].get_xlim() == figure.axes[2].get_xlim()
+
+
+# Which genes maps show
+
+
+def test_maps_show_the_consistent_genes_of_the_greatest_spread():
+    assert prediction_map.choose_genes(slide_tiles(), [], "S1") == ["e4", "e3", "e1", "e0"]
+    tiles = slide_tiles()
+    tiles.var["consistent"] = [False, False, True, False, False]
+    assert prediction_map.choose_genes(tiles, [], "S1") == ["e2", "e4", "e3", "e1"]
+
+
+def test_maps_show_the_genes_asked_for_and_name_those_they_do_not_know(capsys):
+    wanted = ["XBP1", "e3", "NOPE", "FASN", "e0"]
+    assert prediction_map.choose_genes(slide_tiles(), wanted, "S1.h5ad") == ["e4", "e3", "e0"]
+    said = capsys.readouterr().err
+    assert said == "S1.h5ad: NOPE is no gene of the model and is left out\n"
+    left = prediction_map.choose_genes(slide_tiles(), ["NOPE"], "S1.h5ad")
+    assert left == prediction_map.choose_genes(slide_tiles(), [], "S1.h5ad")
+
+
+def test_genes_that_were_not_consistent_are_marked():
+    titles = [prediction_map.gene_title(gene) for _, gene in gene_rows().iterrows()]
+    assert titles == ["FASN", "GNAS", "CONTROL3\n(not consistent\nin training)", "e3", "XBP1"]
+
+
+@pytest.mark.parametrize("spread", [3.0, 0.04, 0.0002, 0.0])
+def test_colour_bars_tell_their_ends_apart(spread):
+    spots = visium_spots()[:, ["e0"]].copy()
+    spots.X = np.linspace(-9.29905, -9.29905 + spread, 12)[:, None]
+    spots.layers["observed"] = np.full((12, 1), np.nan)
+    words = texts(render(spot_prediction_map.spot_maps(spots, SECTION, PICTURE)))
+    numbers = [word.replace("−", "-") for word in words.split(" | ") if word.startswith("−")]
+    assert [float(number) for number in numbers] == pytest.approx(
+        np.percentile(spots.X, [2, 98]), abs=spread / 9 + 0.01
+    )
+    assert spread == 0 or len(set(numbers)) == 2
+
+
+# Maps of slides
+
+
+def test_slide_map_draws_tiles_where_they_are():
+    tiles = slide_tiles()[:, ["e0", "e2"]]
+    figure = render(slide_map.tile_maps(tiles, PICTURE))
+    maps = figure.findobj(PolyCollection)
+    assert len(maps) == 2
+    for drawn, column in zip(maps, tiles.X.T, strict=True):
+        assert np.array_equal(drawn.get_array(), column)
+        assert np.allclose(drawn.get_clim(), np.percentile(column, [2, 98]))
+        for path, (_, tile) in zip(drawn.get_paths(), tiles.obs.iterrows(), strict=True):
+            box = path.get_extents().bounds
+            assert box == (tile["x"], tile["y"], 200, 200)
+    image, first, second = (axis for axis in figure.axes if axis.images)
+    assert image.images[0].get_extent() == [0, 800, 600, 0]
+    assert image.get_ylim() == first.get_ylim() == second.get_ylim() == (600, 0)
+    # Below the tiles the picture is paler.
+    assert first.images[0].get_array().mean() > image.images[0].get_array().mean() + 20
+    for words in ("S1", "tiles: 11, each 400 µm wide", "FASN", "CONTROL3\n(not consistent", " mm"):
+        assert words in texts(figure)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+@pytest.mark.parametrize("size", [(800, 600), (400, 1600), (2000, 400)])
+def test_slide_map_leaves_its_words_apart(n, size):
+    tiles = slide_tiles(*size)[:, :n].copy()
+    tiles.var["consistent"] = False
+    figure = render(slide_map.tile_maps(tiles, PICTURE.resize((size[0] // 10, size[1] // 10))))
+    assert_apart(figure)
+
+
+def assert_apart(figure: Figure) -> None:
+    """No words of the figure are cut off or overlap others."""
+    page = figure.bbox
+    words = [
+        text
+        for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
+        if text.get_visible() and text.get_text().strip()
+    ]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in words]
+    for i, (text, box) in enumerate(boxes):
+        assert box.x0 >= 0, text
+        assert box.x1 <= page.x1, text
+        assert box.y0 >= 0, text
+        assert box.y1 <= page.y1, text
+        for other, beside in boxes[:i]:
+            assert not box.overlaps(beside), (text, other)
+
+
+def test_a_slide_without_tiles_says_why(tmp_path):
+    tiles = slide_tiles()[:0].copy()
+    tiles.uns["slide"] = {"slide": "S1"}
+    PICTURE.save(tmp_path / "S1.jpg")
+    for reason, words in [("S1.svs: damaged image; fetch it again", "damaged"), ("", "tissue")]:
+        tiles.uns["refused"] = reason
+        tiles.write_h5ad(tmp_path / "S1.h5ad")
+        slide_map.draw(tmp_path / "S1.h5ad", tmp_path / "S1.jpg", [tmp_path / "m.png"], genes=[])
+        figure = render(slide_map.without_tiles(PICTURE, "S1", reason or "no tile has tissue"))
+        assert words in texts(figure)
+        assert "S1: no tiles" in texts(figure)
+
+
+def test_maps_are_drawn_from_files(tmp_path):
+    PICTURE.save(tmp_path / "picture.jpg")
+    slide_tiles().write_h5ad(tmp_path / "slide.h5ad")
+    visium_spots().write_h5ad(tmp_path / "spots.h5ad")
+    ad.AnnData(np.zeros((1, 1)), uns={"slide": SECTION}).write_h5ad(tmp_path / "section.h5ad")
+    picture, outputs = tmp_path / "picture.jpg", [tmp_path / "map.png", tmp_path / "map.pdf"]
+    slide_map.draw(tmp_path / "slide.h5ad", picture, outputs, genes=[])
+    first = [path.read_bytes() for path in outputs]
+    slide_map.draw(tmp_path / "slide.h5ad", picture, outputs, genes=[])
+    assert [path.read_bytes() for path in outputs] == first
+    spot_prediction_map.draw(
+        tmp_path / "spots.h5ad", tmp_path / "section.h5ad", picture, outputs, genes=["FASN"]
+    )
+    assert [path.read_bytes() for path in outputs] != first
+
+
+# Maps of Visium sections
+
+
+def test_section_map_draws_measured_above_predicted_at_the_spots():
+    spots = visium_spots()[:, ["e0", "e1"]]
+    figure = render(spot_prediction_map.spot_maps(spots, SECTION, PICTURE))
+    drawn = figure.findobj(EllipseCollection)
+    values = [spots.layers["observed"][:, 0], spots.X[:, 0], spots.X[:, 1]]
+    for discs, expected in zip(drawn, values, strict=True):
+        assert np.array_equal(discs.get_array(), expected)
+        assert np.allclose(discs.get_offsets(), spots.obsm["spatial"])
+    measured, predicted = drawn[0].axes.get_position(), drawn[1].axes.get_position()
+    assert measured.y0 > predicted.y1
+    assert measured.x0 == pytest.approx(predicted.x0, abs=1e-3)
+    for words in ("V.1 (spots: 12)", "Measured", "Predicted", "not measured", "FASN", "GNAS", "mm"):
+        assert words in texts(figure)
+
+
+def test_section_map_without_measurements_has_predictions_only():
+    spots = visium_spots()[:, ["e1"]]
+    figure = render(spot_prediction_map.spot_maps(spots, SECTION, PICTURE))
+    assert len(figure.findobj(EllipseCollection)) == 1
+    assert "easured" not in texts(figure)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5])
+def test_section_map_leaves_its_words_apart(n):
+    spots = visium_spots()[:, :n].copy()
+    spots.var["consistent"] = False
+    assert_apart(render(spot_prediction_map.spot_maps(spots, SECTION, PICTURE)))
+
+
+# Supp. Fig. 3
+
+
+def colocalisation_tables(observed, chance, p: float) -> list[pd.DataFrame]:
+    observed, chance = np.array(observed, float), np.array(chance, float)
+    patients = pd.DataFrame(
+        {
+            "patient": [f"P{i}" for i in range(len(observed))],
+            "observed_z": observed,
+            "chance_z": chance,
+        }
+    )
+    values = {
+        "p": p,
+        "mean_difference": np.mean(observed - chance) if len(observed) else np.nan,
+        "direction": "less" if sum(observed) < sum(chance) else "more",
+    }
+    summary = pd.DataFrame({"quantity": [*values], "value": [*map(str, values.values())]})
+    pairs = pd.DataFrame({"r": np.tanh(np.repeat(observed, 9))})
+    return [patients, pairs, summary]
+
+
+def test_supp_3_sets_each_patient_against_chance():
+    tables = {
+        "Sections": colocalisation_tables([0.1, 0.0, 0.3], [0.3, 0.1, 0.2], 0.0004),
+        "Slides": colocalisation_tables([0.5, 0.4], [0.3, 0.1], 0.04),
+    }
+    figure = render(supp_3.colocalisation(tables))
+    left, right, other, _ = figure.axes
+    assert left.get_title() == "Sections: less than by chance, P < 0.001"
+    assert other.get_title() == "Slides: more than by chance, P = 0.040"
+    ends = sorted(tuple(line.get_ydata()) for line in left.lines if len(line.get_ydata()))
+    mean = (pytest.approx(0.2), pytest.approx(0.4 / 3))
+    assert ends == [(0.1, 0.0), (0.2, 0.3), mean, (0.3, 0.1)]
+    assert sum(heights(right)) == 27
+    assert "patients below chance: 2" in texts(figure)
+    assert "patients not below chance: 1" in texts(figure)
+    assert f"mean by chance {np.tanh(0.2):.2f}" in texts(figure)
+
+
+def test_supp_3_says_where_nothing_can_be_tested(tmp_path):
+    tables = {"Sections": colocalisation_tables([], [], np.nan)}
+    words = texts(render(supp_3.colocalisation(tables)))
+    assert "no patient has such pairs" in words
+    assert "no test possible" in words
+    paths = [tmp_path / f"{i}.tsv" for i in range(3)]
+    for table, path in zip(colocalisation_tables([0.1], [0.2], np.nan), paths, strict=True):
+        table.to_csv(path, sep="\t", index=False)
+    supp_3.draw({"Sections": paths}, [tmp_path / "supp_3.png"])
+    assert (tmp_path / "supp_3.png").stat().st_size
+
+
+# Subtypes
+
+
+def test_the_area_below_a_curve_is_the_share_of_pairs_in_order():
+    random = np.random.default_rng(0)
+    positive, negative = random.integers(0, 9, 40) + 1, random.integers(0, 9, 30)
+    wins = [(p > n) + (p == n) / 2 for p, n in product(positive, negative)]
+    false, true = subtype_roc.roc(positive, negative)
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(true, false) == pytest.approx(np.mean(wins))
+
+
+def subtype_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    table = pd.DataFrame(
+        [
+            ("pseudobulk", 0.75, 0.6, 0.9, np.nan),
+            ("pseudobulk_split_first", np.nan, np.nan, np.nan, "no gene is significantly positive"),
+            ("bulk", 1.0, np.nan, np.nan, np.nan),
+        ],
+        columns=["features", "auroc", "ci_low", "ci_high", "note"],
+    )
+    classes = ["IDC", "IDC", "ILC", "ILC"]
+    scores = pd.DataFrame(
+        {
+            "features": ["pseudobulk"] * 4 + ["bulk"] * 4,
+            "patient": ["A", "B", "C", "D"] * 2,
+            "class": classes * 2,
+            "score": [0.9, 0.4, 0.5, 0.2, 0.9, 0.8, 0.1, 0.2],
+        }
+    )
+    return scores, table
+
+
+def test_roc_has_a_curve_and_its_interval_for_what_was_tested(tmp_path):
+    scores, table = subtype_tables()
+    figure = render(subtype_roc.curves(scores, table, "IDC"))
+    curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 2]
+    areas = [np.trapezoid(line.get_ydata(), line.get_xdata()) for line in curves]
+    assert areas == [0.75, 1.0]
+    words = texts(figure).replace("\n", " ")
+    assert "pseudo-bulk, significant genes: 0.75 (0.60–0.90)" in words
+    assert "split first: no gene is significantly positive" in words
+    assert "bulk RNA-seq: 1.00 |" in words
+    assert "ImageNet" not in words
+    assert "True positive rate (IDC)" in words
+    legend = figure.legends[0].get_window_extent()
+    assert figure.bbox.x0 <= legend.x0 < legend.x1 <= figure.bbox.x1
+    for frame, name in ((scores, "scores.tsv"), (table, "subtype.tsv")):
+        frame.to_csv(tmp_path / name, sep="\t", index=False)
+    subtype_roc.draw(
+        *(tmp_path / "scores.tsv", tmp_path / "subtype.tsv", [tmp_path / "roc.png"]), positive="IDC"
+    )
+    assert (tmp_path / "roc.png").stat().st_size
+
+
+def test_roc_of_the_other_class_is_the_mirror_image():
+    scores, table = subtype_tables()
+    figure = subtype_roc.curves(scores, table, "ILC")
+    line = next(line for line in figure.axes[0].lines if len(line.get_xdata()) > 2)
+    assert np.trapezoid(line.get_ydata(), line.get_xdata()) == 0.25
