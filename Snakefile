@@ -9,6 +9,8 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from stnet.core.configuration import Configuration
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
+from stnet.core.hashing import file_sha256
+from stnet.core.sheet import COLUMNS as SHEET_COLUMNS
 from stnet.core.sheet import GROUP_ID
 from stnet.core.split import ALL, held_out_groups
 
@@ -20,6 +22,9 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/shown.smk"
+include: "workflow/rules/applied.smk"
+include: "workflow/rules/own.smk"
 
 
 wildcard_constraints:
@@ -28,6 +33,9 @@ wildcard_constraints:
     other=NAME,
     targets=NAME,
     section=GROUP_ID,
+    source=NAME,
+    model=GROUP_ID,
+    unit=GROUP_ID,
     held_out=GROUP_ID,
     view=r"\d+x\d+",
     stratum="all|tumour|normal",
@@ -35,11 +43,17 @@ wildcard_constraints:
 
 localrules:
     all,
+    predict,
 
 
 rule all:
     input:
         results,
+
+
+rule predict:
+    input:
+        own_results,
 
 
 include: "workflow/rules/download.smk"
@@ -50,6 +64,9 @@ include: "workflow/rules/targets.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/baselines.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/external.smk"
+include: "workflow/rules/external_figures.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/predict.smk"
 include: "workflow/rules/plan.smk"

@@ -10,9 +10,13 @@ from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, 
 from workflow import ROOT
 
 
+# Rules of the root Snakefile, which only name files.
+TARGETS = ("all", "predict")
+
+
 @cache
 def load_rules(configuration: str = "config/demo.yaml") -> dict[str, Rule]:
-    """All rules but `all`, by name, under a configuration file of the repository."""
+    """All rules but the targets, by name, under a configuration file of the repository."""
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         loader = api.workflow(
             resource_settings=ResourceSettings(),
@@ -23,7 +27,7 @@ def load_rules(configuration: str = "config/demo.yaml") -> dict[str, Rule]:
         workflow = loader._get_workflow(check_envvars=False)
         workflow.include(loader.snakefile, overwrite_default_target=True, print_compilation=False)
         workflow.check()
-        return {rule.name: rule for rule in workflow.rules if rule.name != "all"}
+        return {rule.name: rule for rule in workflow.rules if rule.name not in TARGETS}
 
 
 def rule_text(rule: Rule) -> str:

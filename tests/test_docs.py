@@ -2,7 +2,7 @@
 
 import ast
 import re
-from functools import cache
+from functools import cache, reduce
 
 import pytest
 import yaml
@@ -18,7 +18,10 @@ RULES = {
     for rule in re.findall(r"^rule (\w+):", path.read_text(), re.M)
 }
 # The names that `*` stands for where a key's default is looked up.
-PAPER = {"cohorts": "stnet", "targets": "top250", "experiments": "densenet121"}
+PAPER = {
+    **{"cohorts": ["stnet"], "targets": ["top250"], "experiments": ["densenet121"]},
+    "external": ["visium", "tcga"],
+}
 
 
 def rows():
@@ -60,8 +63,9 @@ def names_in(path):
 def schemas_of(key):
     """Schemas of a key: several where kinds of experiment share it, none if it is unknown."""
     first, *parts = key.split(".")
-    if first == "experiments":
-        found, parts = list(SCHEMA["$defs"]["kinds"].values()), parts[1:]
+    kinds = {"experiments": "kinds", "external": "sources"}
+    if first in kinds:
+        found, parts = list(SCHEMA["$defs"][kinds[first]].values()), parts[1:]
     else:
         found = [SCHEMA["properties"][first]] if first in SCHEMA["properties"] else []
     for part in parts:
@@ -86,12 +90,13 @@ def resolved(schema):
 
 
 def default_of(key):
-    """Value of a key in the paper's configuration."""
+    """Value of a key in the paper's configuration, in the first row that has it."""
     first, *parts = key.split(".")
-    value = CONFIG[first]
-    for part in parts:
-        value = value[PAPER[first] if part == "*" else part]
-    return value
+    if parts[:1] != ["*"]:
+        return reduce(lambda value, part: value[part], parts, CONFIG[first])
+    rows = [CONFIG[first][name] for name in PAPER[first]]
+    row = next(row for row in rows if parts[1] in row)
+    return reduce(lambda value, part: value[part], parts[1:], row)
 
 
 def test_the_page_was_read():
@@ -128,7 +133,7 @@ def test_rule_exists(rule):
             [
                 *column("Configuration"),
                 *column("Key"),
-                *re.findall(r"`((?:cohorts|targets|experiments|hosts)\.[\w.*]+)`", PAGE),
+                *re.findall(r"`((?:cohorts|targets|experiments|external|hosts)\.[\w.*]+)`", PAGE),
             ]
         )
     ),

@@ -73,7 +73,7 @@ def jobs_of(experiment, *groups):
     names = [experiment.groups[name] for name in groups]
     return [
         *(Job("train", [group.model, f"{group.model}.tsv"]) for group in names),
-        *(Job("predict", [group.predictions]) for group in names),
+        *(Job("predict_held_out", [group.predictions]) for group in names),
     ]
 
 
@@ -188,7 +188,7 @@ def test_the_plan_of_a_pending_group(networks, timed):
     cohorts, experiments = networks
     index_of(SPOTS)
     text = plan(*networks, jobs_of(experiments["e"], "C"), CPU, published=0, seconds=60)
-    assert text.startswith("To do: 2 jobs (train 1, predict 1)\n")
+    assert text.startswith("To do: 2 jobs (train 1, predict_held_out 1)\n")
     [row] = re.findall(r"^c +e +(.*)", text, re.M)
     predicted = PREDICTED + 8 * 3
     hours = (TRAINED / 100 + predicted / 400) / 3600
@@ -295,7 +295,7 @@ def test_views_that_nothing_needs_are_removed_but_for_their_index(networks, view
     "job",
     [
         Job("train", ["results/c/experiments/e/A/model.safetensors", "x"]),
-        Job("predict", ["results/c/experiments/e/B/predictions.h5ad"]),
+        Job("predict_held_out", ["results/c/experiments/e/B/predictions.h5ad"]),
         Job("patches", ["results/c/views/20x2/A1.npy"]),
         Job("view_index", ["results/c/views/20x2/index.tsv"]),
     ],

@@ -7,7 +7,7 @@ from workflow import DEMO, copy_run, edit, planned, snakemake
 
 EVALUATED = {"performance", "performance_page", "compare", "control", "table_1", "ledger"}
 DRAWN = {"fig_2a", "fig_2b", "fig_2d"}
-TRAINED = {"train", "predict", "learning_curve", "null"}
+TRAINED = {"train", "predict_held_out", "learning_curve", "null"}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_module_of_patches(change):
         "src/stnet/slides/patches.py", "if downsampling > 1:", "if downsampling > 2 - 1:"
     )
     rules = set(planned(project))
-    assert {"patches", "view_index", "train", "predict"} <= rules
+    assert {"patches", "view_index", "train", "predict_held_out"} <= rules
     others = {"section", "thumbnail", "targets", "predict_label", "fig_1b", "supp_1a"}
     assert not others & rules
 
@@ -71,7 +71,7 @@ def test_a_baseline_retrains_no_network(change):
     )
     rules = set(planned(project))
     assert {"predict_label", "compare", "ledger"} <= rules
-    assert not {"train", "predict", "control", "table_1"} & rules
+    assert not {"train", "predict_held_out", "control", "table_1"} & rules
 
 
 def test_a_figure(change):

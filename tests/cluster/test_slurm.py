@@ -25,7 +25,7 @@ rule train:
     threads: 2
     resources: runtime=2, gpu=1
     shell: "sleep 20; scontrol show job $SLURM_JOB_ID > {output}; env >> {output}"
-rule predict:
+rule predict_held_out:
     output: "predicted.txt"
     resources: runtime=2
     shell:

@@ -1,5 +1,7 @@
 # What the rules ask of the configuration, and the files that `all` makes.
 
+from types import SimpleNamespace
+
 NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
 
 # Keys of an experiment that a network's weights depend on, beside its data and initial weights.
@@ -11,6 +13,9 @@ RECIPE = [
 ]
 
 GENE_TABLE = "resources/genes/hgnc.tsv"
+
+# What a download or a simulation leaves in the folder of a Visium section's positions.
+SPATIAL_FILES = ["tissue_positions_list.csv", "scalefactors_json.json"]
 
 
 def refuse(message):
@@ -144,9 +149,8 @@ def view_index(w):
     return f"results/{w.cohort}/views/{experiment_of(w)['view']}/index.tsv"
 
 
-def initial_weights(w):
-    """File of the initial weights; nothing for random ones."""
-    keys = experiment_of(w)
+def weights_file(keys):
+    """File of the weights that `architecture` and `weights` name; nothing for random ones."""
     if keys["weights"] == "random":
         return []
     if keys["weights"] == "imagenet":
@@ -154,7 +158,24 @@ def initial_weights(w):
     return keys["weights"]
 
 
+def for_image(least):
+    """Memory in MB: `least`, or what a Visium section's image takes, which is decoded as a whole."""
+    return lambda w: 6000 if sheet_row(w.cohort, w.section)["format"] == "visium" else least
+
+
+def section_spots(w):
+    """The spot file of a section; of a Visium section the two files of Space Ranger's folder."""
+    row = sheet_row(w.cohort, w.section)
+    if row["format"] != "visium":
+        return row["spots"]
+    if "source" in cohort(w.cohort):
+        return [f"{row['spots']}/{name}" for name in SPATIAL_FILES]
+    return sorted(map(str, Path(row["spots"]).glob("*.[cj]s*")))
+
+
 mendeley_cohorts = one_of(configuration.cohorts_from("mendeley"))
+tenx_cohorts = one_of(configuration.cohorts_from("tenx"))
+simulated_visium_cohorts = one_of(configuration.cohorts_from("simulated-visium"))
 simulated_cohorts = one_of(configuration.cohorts_from("simulated"))
 network_experiments = one_of(configuration.experiments_of("network"))
 label_experiments = one_of(configuration.experiments_of("label"))
@@ -184,4 +205,28 @@ def results(w):
             for each in [main, label, *shown["others"]]
             if each
         ]
+        files += external_results(name)
+    return files
+
+
+def external_results(name):
+    """What a cohort's report shows of what its main experiment was not trained on."""
+    folder, shown = f"results/{name}", cohort(name)["report"]
+    main, w = shown["main"], SimpleNamespace(cohort=name)
+    files = []
+    if shown["colocalisation"]:
+        files += [f"{folder}/tables/colocalisation/summary.tsv", f"{folder}/figures/supp_3.png"]
+    for each in shown["visium"]:
+        files.append(of_source(w, main, each, "visium.tsv"))
+        files += [
+            map_of(w, main, each, section)
+            for section in section_ids(configuration.source(each)["cohort"])
+        ]
+    if shown["visium"]:
+        files += [f"{folder}/figures/{figure}.png" for figure in ("fig_2c", "supp_2")]
+        files.append(f"{folder}/tables/visium.html")
+    for each in shown_slides(name):
+        files.append(of_source(w, main, each, "tcga.html"))
+        files.append(of_source(w, main, each, "subtype_roc.png"))
+        files += [map_of(w, main, each, slide) for slide in configuration.source(each)["maps"]]
     return files

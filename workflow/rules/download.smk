@@ -81,3 +81,78 @@ rule download_gene_table:
         lock="config/genes.lock.tsv",
     script:
         "../scripts/download_gene_table.py"
+
+
+# The two Visium sections (Methods, "10x Genomics breast cancer ST-Net analysis").
+rule download_visium:
+    output:
+        image="resources/{cohort}/{section}/image.tif",
+        counts="resources/{cohort}/{section}/filtered_feature_bc_matrix.h5",
+        positions="resources/{cohort}/{section}/spatial/tissue_positions_list.csv",
+        scalefactors="resources/{cohort}/{section}/spatial/scalefactors_json.json",
+    log:
+        "results/{cohort}/logs/download_visium/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/download_visium/{section}.tsv"
+    wildcard_constraints:
+        cohort=tenx_cohorts,
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=120,
+        downloads=1,
+    params:
+        lock="config/cohorts/{cohort}.lock.tsv",
+    script:
+        "../scripts/download_visium.py"
+
+
+# Bulk expression of the slides' samples (Methods, "TCGA analysis").
+rule download_expression:
+    input:
+        gdc=simulated_gdc,
+    output:
+        "resources/{source}/expression/{sample}.tsv",
+    log:
+        "results/{source}/logs/download_expression/{sample}.log",
+    benchmark:
+        "results/{source}/benchmarks/download_expression/{sample}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+        sample=GROUP_ID,
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=60,
+        downloads=1,
+    params:
+        row=lambda w: {row["sample"]: row for row in bulk_rows(w.source)}[w.sample],
+    script:
+        "../scripts/download_expression.py"
+
+
+# Writes the slide sheets of the configuration, to be reviewed and committed: what runs later reads
+# them, never the listing. Without an output, so that nothing waits for it and it can be asked again.
+rule tcga_sheet:
+    input:
+        lambda w: [f"resources/{name}/gdc" for name in simulated_slides],
+    log:
+        "results/logs/tcga_sheet.log",
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=60,
+        downloads=1,
+    params:
+        sources=listed_sources,
+    script:
+        "../scripts/tcga_sheet.py"

@@ -1,9 +1,6 @@
 # The dataset and the figures of the paper.
 
 
-include: "shown.smk"
-
-
 rule dataset:
     input:
         sections=lambda w: expand(

@@ -62,6 +62,7 @@ rule performance_page:
 rule table_1:
     input:
         genes=main_table("gene_performance"),
+        visium=lambda w: (shown_visium("patient_performance.tsv")(w) if shown(w)["visium"] else []),
         claims="resources/paper/claims.tsv",
     output:
         tsv=report(
@@ -125,5 +126,70 @@ rule ledger:
         digest=digest("ledger.py"),
         main=lambda w: shown(w)["main"],
         is_paper_cohort=lambda w: cohort(w.cohort).get("paper", False),
+        other_data=tables_of_other_data,
     script:
         "../scripts/ledger.py"
+
+
+rule visium_page:
+    input:
+        summaries=lambda w: [
+            of_source(w, shown(w)["main"], name, "visium.tsv") for name in shown(w)["visium"]
+        ],
+        alignments=shown_alignments,
+        claims="resources/paper/claims.tsv",
+    output:
+        report(
+            "results/{cohort}/tables/visium.html",
+            caption="../report/visium_page.rst",
+            category="7 External",
+            labels={"table": "Visium", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/visium_page.log",
+    benchmark:
+        "results/{cohort}/benchmarks/visium_page.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("visium_page.py"),
+        main=lambda w: shown(w)["main"],
+        names=lambda w: shown(w)["visium"],
+    script:
+        "../scripts/visium_page.py"
+
+
+rule tcga_page:
+    input:
+        summary=rules.pseudobulk.output.summary,
+        subtype=rules.subtype.output.table,
+        slides=rules.pseudobulk.output.slides,
+        genes=rules.pseudobulk.output.genes,
+        claims="resources/paper/claims.tsv",
+    output:
+        report(
+            f"{EXTERNAL_TABLES}/tcga.html",
+            caption="../report/tcga.rst",
+            category="7 External",
+            labels={"table": "{source}, model {model}", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/tcga_page/{source}/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/tcga_page/{source}/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("tcga_page.py"),
+    script:
+        "../scripts/tcga_page.py"

@@ -4,13 +4,23 @@ import sys
 
 
 def network_jobs(name):
-    """The held-out groups of an experiment with a network, and the files of their jobs."""
+    """The held-out groups of an experiment with a network, and the files of their jobs.
+
+    The network of all patients, for what it was not trained on, predicts none of the spots.
+    """
     keys = experiment(name)
-    return {
+    folder = f"results/{keys['cohort']}/experiments/{name}"
+    applied = {
+        ALL: {"sections": [], "model": f"{folder}/{ALL}/model.safetensors", "predictions": ""}
+    }
+    shown = cohort(keys["cohort"])["report"]
+    sources = [*shown["visium"], *shown_slides(keys["cohort"])] if name == shown["main"] else []
+    is_applied = any(configuration.source(source)["model"] == ALL for source in sources)
+    return (applied if is_applied else {}) | {
         group: {
             "sections": list(held_out_sections),
-            "model": f"results/{keys['cohort']}/experiments/{name}/{group}/model.safetensors",
-            "predictions": f"results/{keys['cohort']}/experiments/{name}/{group}/predictions.h5ad",
+            "model": f"{folder}/{group}/model.safetensors",
+            "predictions": f"{folder}/{group}/predictions.h5ad",
         }
         for group, held_out_sections in groups(name).items()
     }

@@ -4,7 +4,7 @@
 rule section:
     input:
         counts=lambda w: sheet_row(w.cohort, w.section)["counts"],
-        spots=lambda w: sheet_row(w.cohort, w.section)["spots"],
+        spots=section_spots,
         image=lambda w: sheet_row(w.cohort, w.section)["image"] or [],
         labels=lambda w: sheet_row(w.cohort, w.section)["labels"] or [],
         genes=lambda w: cohort(w.cohort).get("genes") or [],
@@ -19,7 +19,7 @@ rule section:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=for_image(1500),
         runtime=10,
     params:
         digest=digest("section.py"),

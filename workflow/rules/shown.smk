@@ -43,6 +43,8 @@ def answering_tables(w):
     """Tables that answer claims, under the names by which the library knows them."""
     main, label = shown(w)["main"], shown(w)["label"]
     tables = {"dataset": f"results/{w.cohort}/tables/dataset/summary.tsv"}
+    if shown(w)["colocalisation"]:
+        tables["colocalisation_st"] = f"results/{w.cohort}/tables/colocalisation/summary.tsv"
     if experiment(main)["kind"] == "label":
         # What the paper says of ST-Net is no matter of a label baseline, shown for want of images.
         tables["label_summary"] = table_of(w, main, "summary")
@@ -53,4 +55,4 @@ def answering_tables(w):
     if label:
         tables["label_summary"] = table_of(w, label, "summary")
         tables["against_label"] = table_of(w, main, f"against-{label}")
-    return tables
+    return tables | external_answers(w)[0]

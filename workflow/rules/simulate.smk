@@ -74,3 +74,52 @@ rule simulate_section:
         in cohort(w.cohort)["simulation"]["all_tumour"],
     script:
         "../scripts/simulate_section.py"
+
+
+rule simulate_visium:
+    output:
+        image="resources/{cohort}/{section}/image.jpg",
+        counts="resources/{cohort}/{section}/filtered_feature_bc_matrix.h5",
+        positions="resources/{cohort}/{section}/spatial/tissue_positions_list.csv",
+        scalefactors="resources/{cohort}/{section}/spatial/scalefactors_json.json",
+    log:
+        "results/{cohort}/logs/simulate_visium/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/simulate_visium/{section}.tsv"
+    wildcard_constraints:
+        cohort=simulated_visium_cohorts,
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        digest=digest("simulate_visium.py"),
+        patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
+        seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
+    script:
+        "../scripts/simulate_visium.py"
+
+
+rule simulate_gdc:
+    output:
+        directory("resources/{source}/gdc"),
+    log:
+        "results/{source}/logs/simulate_gdc.log",
+    benchmark:
+        "results/{source}/benchmarks/simulate_gdc.tsv"
+    wildcard_constraints:
+        source=one_of(simulated_slides),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("simulate_gdc.py"),
+        simulation=lambda w: source(w)["simulation"],
+        project=lambda w: source(w)["project"],
+    script:
+        "../scripts/simulate_gdc.py"

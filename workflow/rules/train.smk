@@ -26,7 +26,7 @@ rule train:
     input:
         index=view_index,
         targets=targets_file,
-        weights=initial_weights,
+        weights=lambda w: weights_file(experiment_of(w)),
     output:
         model="results/{cohort}/experiments/{experiment}/{held_out}/model.safetensors",
         card="results/{cohort}/experiments/{experiment}/{held_out}/model.json",
@@ -54,7 +54,7 @@ rule train:
         "../scripts/train.py"
 
 
-rule predict:
+rule predict_held_out:
     input:
         index=view_index,
         targets=targets_file,
@@ -63,9 +63,9 @@ rule predict:
     output:
         "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
     log:
-        "results/{cohort}/logs/predict/{experiment}/{held_out}.log",
+        "results/{cohort}/logs/predict_held_out/{experiment}/{held_out}.log",
     benchmark:
-        "results/{cohort}/benchmarks/predict/{experiment}/{held_out}.tsv"
+        "results/{cohort}/benchmarks/predict_held_out/{experiment}/{held_out}.tsv"
     wildcard_constraints:
         experiment=network_experiments,
         held_out=rf"(?!{ALL}/){GROUP_ID}",
@@ -77,8 +77,8 @@ rule predict:
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("predict.py"),
+        digest=digest("predict_held_out.py"),
         engine=lambda w: experiment(w.experiment)["engine"],
         held_out_sections=held_out_sections,
     script:
-        "../scripts/predict.py"
+        "../scripts/predict_held_out.py"

@@ -15,7 +15,7 @@ rule thumbnail:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=for_image(2000),
         runtime=20,
     params:
         digest=digest("thumbnail.py"),
@@ -38,7 +38,7 @@ rule patches:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=for_image(3000),
         runtime=60,
     params:
         digest=digest("patches.py"),

@@ -9,4 +9,5 @@ with job(snakemake.log[0]):
         cohort=snakemake.wildcards.cohort,
         main=snakemake.params.main,
         is_paper_cohort=snakemake.params.is_paper_cohort,
+        other_data=snakemake.params.other_data,
     )

@@ -8,4 +8,5 @@ with job(snakemake.log[0]):
         snakemake.output.tsv,
         snakemake.output.html,
         snakemake.params.main,
+        snakemake.input.visium or None,
     )

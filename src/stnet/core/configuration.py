@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from stnet.core.errors import InputError
 from stnet.core.sheet import read_sheet
+from stnet.core.slide_sheet import read_slide_sheet
 from stnet.core.split import held_out_groups
 
 
@@ -26,16 +27,10 @@ class Configuration:
         self._validate(config, self._schema, "")
         for name, cohort in config["cohorts"].items():
             self._complete_cohort(name, cohort)
-        self._experiments = {name: self._resolve(name, ()) for name in config["experiments"]}
+        self._slides: dict[str, list[dict[str, str]] | None] = {}
+        self._experiments = self._resolve_all("experiments", self._schema["$defs"]["kinds"])
+        self._sources = self._resolve_all("external", self._schema["$defs"]["sources"])
         for name, experiment in self._experiments.items():
-            kind = experiment.get("kind")
-            kinds = self._schema["$defs"]["kinds"]
-            if kind not in kinds:
-                raise InputError(
-                    f"configuration: experiments.{name}.kind: {kind!r} is not one of "
-                    + ", ".join(kinds)
-                )
-            self._validate(experiment, kinds[kind], f"experiments.{name}")
             self._look_up("cohorts", experiment["cohort"], f"experiments.{name}.cohort")
             key = f"experiments.{name}.targets"
             targets = self._look_up("targets", experiment["targets"], key)
@@ -45,6 +40,11 @@ class Configuration:
                     f"configuration: {key}: {experiment['targets']} chooses genes for split"
                     f" {split}, the experiment's is {experiment['split']}"
                 )
+        for name, source in self._sources.items():
+            if source["kind"] == "sections":
+                self._look_up("cohorts", source["cohort"], f"external.{name}.cohort")
+            elif source["source"] == "simulated" and "simulation" not in source:
+                raise InputError(f"configuration: external.{name}.simulation: missing")
         for name in config["report"]:
             shown = self._look_up("cohorts", name, "report").get("report")
             if shown is None:
@@ -53,6 +53,19 @@ class Configuration:
                 named = shown[key] if key == "others" else [shown[key]]
                 for experiment in filter(None, named):
                     self._check_shown(f"cohorts.{name}.report.{key}", name, experiment)
+            applied = [*shown["visium"], *shown["slides"]]
+            if applied and self._experiments[shown["main"]]["kind"] != "network":
+                raise InputError(
+                    f"configuration: cohorts.{name}.report: {shown['main']} is no network to apply"
+                    f" to {applied[0]}; leave visium and slides empty"
+                )
+            for key, kind in (("visium", "sections"), ("slides", "slides")):
+                for source in shown[key]:
+                    where = f"cohorts.{name}.report.{key}"
+                    if self._look_up_source(source, where)["kind"] != kind:
+                        raise InputError(
+                            f"configuration: {where}: {source} is no source of kind {kind}"
+                        )
 
     def check_files(self, made: list[str]) -> None:
         """Refuse shown experiments and cohorts that name a file which is neither there nor `made`.
@@ -65,8 +78,16 @@ class Configuration:
             shown = cohort["report"]
             for experiment in filter(None, [shown["main"], shown["label"], *shown["others"]]):
                 weights = self.experiment(experiment).get("weights")
-                if weights not in ("imagenet", "random"):
-                    self._check_file(f"experiments.{experiment}.weights", weights, made)
+                self._check_weights(f"experiments.{experiment}.weights", weights)
+            for source in shown["visium"]:
+                of_source = self.source(source)["cohort"]
+                key = f"cohorts.{of_source}.genes"
+                self._check_file(key, self.cohort(of_source).get("genes"), made)
+            for source in shown["slides"]:
+                keys = self.source(source)
+                self._check_file(f"external.{source}.genes", keys["genes"], made)
+                key = f"external.{source}.encoder.weights"
+                self._check_weights(key, keys["encoder"]["weights"])
 
     def cohort(self, name: str) -> dict:
         """Keys of a cohort."""
@@ -81,6 +102,21 @@ class Configuration:
         if name not in self._experiments:
             self._look_up("experiments", name, "experiments")
         return self._experiments[name]
+
+    def source(self, name: str) -> dict:
+        """Keys of a source of external images, those it inherits included."""
+        return self._look_up_source(name, "external")
+
+    def sources_of(self, kind: str) -> list[str]:
+        """External sources of a kind: `sections` or `slides`."""
+        return [name for name, keys in self._sources.items() if keys["kind"] == kind]
+
+    def slides(self, source: str) -> list[dict[str, str]] | None:
+        """Rows of the slide sheet of a source; None where it has not been written yet."""
+        if source not in self._slides:
+            sheet = self.source(source)["sheet"]
+            self._slides[source] = read_slide_sheet(sheet) if Path(sheet).is_file() else None
+        return self._slides[source]
 
     def cohorts_from(self, source: str) -> list[str]:
         """Cohorts whose files a rule makes: downloaded or simulated."""
@@ -104,15 +140,36 @@ class Configuration:
         keys = self.experiment(experiment)
         return held_out_groups(self.sections(keys["cohort"]), keys["split"])
 
-    def _resolve(self, name: str, heirs: tuple[str, ...]) -> dict:
+    def _resolve_all(self, table: str, kinds: dict[str, dict]) -> dict[str, dict]:
+        """Rows of `experiments` or `external` with what they inherit, each valid by its kind."""
+        resolved = {name: self._resolve(table, name, ()) for name in self._config[table]}
+        for name, keys in resolved.items():
+            kind = keys.get("kind")
+            if kind not in kinds:
+                raise InputError(
+                    f"configuration: {table}.{name}.kind: {kind!r} is not one of "
+                    + ", ".join(kinds)
+                )
+            self._validate(keys, kinds[kind], f"{table}.{name}")
+        return resolved
+
+    def _resolve(self, table: str, name: str, heirs: tuple[str, ...]) -> dict:
         if name in heirs:
             raise InputError(
-                f"configuration: experiments.{name}.inherit: inherits from itself through "
+                f"configuration: {table}.{name}.inherit: inherits from itself through "
                 + ", ".join(heirs)
             )
-        keys = dict(self._look_up("experiments", name, f"experiments.{(heirs or [name])[-1]}"))
+        keys = dict(self._look_up(table, name, f"{table}.{(heirs or [name])[-1]}"))
         parent = keys.pop("inherit", None)
-        return keys if parent is None else {**self._resolve(parent, (*heirs, name)), **keys}
+        return keys if parent is None else {**self._resolve(table, parent, (*heirs, name)), **keys}
+
+    def _look_up_source(self, name: str, key: str) -> dict:
+        self._look_up("external", name, key)
+        return self._sources[name]
+
+    def _check_weights(self, key: str, weights: str | None) -> None:
+        if weights not in ("imagenet", "random"):
+            self._check_file(key, weights, [])
 
     def _check_file(self, key: str, path: str | None, made: list[str]) -> None:
         if path is not None and path not in made and not Path(path).is_file():

@@ -27,7 +27,7 @@ FEATURES = {
     "pseudobulk": ("pseudo-bulk, significant genes", BLUE, "-"),
     "pseudobulk_split_first": ("pseudo-bulk, split first", VERMILLION, ":"),
     "bulk": ("bulk RNA-seq", GREEN, "--"),
-    "image": ("ImageNet features", ORANGE, "-."),
+    "image": ("image features", ORANGE, "-."),
 }
 
 

@@ -73,7 +73,7 @@ def estimate(
     return Estimate(
         n_groups,
         n_groups - to_train,
-        n_groups - to_predict,
+        sum(bool(group.predictions) for group in experiment.groups.values()) - to_predict,
         n_runs,
         saved,
         works if known else None,

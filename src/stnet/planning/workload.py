@@ -28,7 +28,10 @@ class Cohort:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A held-out group: its sections, and the files of its two jobs."""
+    """A held-out group: its sections, and the files of its two jobs.
+
+    The network of all patients holds out none, and has no predictions ("").
+    """
 
     sections: list[str]
     model: str

@@ -1,0 +1,320 @@
+# Trained models applied, as they are, to what they were not trained on: 10x Visium sections and the
+# whole slides of TCGA (Methods, "10x Genomics breast cancer ST-Net analysis", "TCGA analysis").
+
+
+EXTERNAL = "results/{cohort}/external/{source}/{experiment}/{model}"
+
+
+rule model:
+    input:
+        networks=member_files("model.safetensors"),
+        cards=member_files("model.json"),
+        index=view_index,
+        targets=model_targets,
+        sections=lambda w: expand(
+            "results/{cohort}/sections/{section}.h5ad",
+            cohort=w.cohort,
+            section=section_ids(w.cohort),
+        ),
+        genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
+    output:
+        weights="results/{cohort}/models/{experiment}/{model}.safetensors",
+        card="results/{cohort}/models/{experiment}/{model}.json",
+    log:
+        "results/{cohort}/logs/model/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/model/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        experiment=network_experiments,
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=16000,
+        runtime=240,
+    params:
+        digest=digest("model.py"),
+        members=members,
+        engine=lambda w: experiment(w.experiment)["engine"],
+    script:
+        "../scripts/model.py"
+
+
+rule predict_section:
+    input:
+        section=lambda w: f"results/{source(w)['cohort']}/sections/{w.unit}.h5ad",
+        image=lambda w: sheet_row(source(w)["cohort"], w.unit)["image"],
+        weights=rules.model.output.weights,
+        card=rules.model.output.card,
+        genes=lambda w: cohort(source(w)["cohort"]).get("genes") or [],
+    output:
+        predictions=f"{EXTERNAL}/{{unit}}.h5ad",
+        alignment=f"{EXTERNAL}/{{unit}}.alignment.tsv",
+    log:
+        "results/{cohort}/logs/predict_section/{source}/{experiment}/{model}/{unit}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_section/{source}/{experiment}/{model}/{unit}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("sections")),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=8000,
+        runtime=120,
+    params:
+        digest=digest("predict_section.py"),
+        scale=lambda w: source(w)["scale"],
+        spot_window=lambda w: cohort(source(w)["cohort"])["spot_window"],
+    script:
+        "../scripts/predict_section.py"
+
+
+# The slide is downloaded, predicted and deleted by one job, so that no more slides are on disk than
+# jobs run (`slides`, limited by the profile). It does not count as holding a card (`gpu`): it takes
+# one when the slide is there, and no card waits for a download.
+rule predict_slide:
+    input:
+        weights=rules.model.output.weights,
+        card=rules.model.output.card,
+        encoder=lambda w: weights_file(source(w)["encoder"]),
+        gdc=simulated_gdc,
+    output:
+        predictions=f"{EXTERNAL}/{{unit}}.h5ad",
+        thumbnail=f"{EXTERNAL}/{{unit}}.jpg",
+    log:
+        "results/{cohort}/logs/predict_slide/{source}/{experiment}/{model}/{unit}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_slide/{source}/{experiment}/{model}/{unit}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        slides=1,
+        mem_mb=8000,
+        runtime=480,
+        disk_mb=3000,
+    params:
+        digest=digest("predict_slide.py"),
+        row=lambda w: slide_row(w.source, w.unit),
+        cut=lambda w: {**source(w)["tiles"], "scale": source(w)["scale"]},
+        um_per_px=lambda w: source(w)["um_per_px"],
+        encoder=lambda w: source(w)["encoder"],
+        folder="resources/{source}/slides/{experiment}/{model}",
+    script:
+        "../scripts/predict_slide.py"
+
+
+rule visium_performance:
+    input:
+        predictions=units_of("{unit}.h5ad"),
+    output:
+        patients=f"{EXTERNAL_TABLES}/patient_performance.tsv",
+        sections=f"{EXTERNAL_TABLES}/section_performance.tsv",
+        genes=f"{EXTERNAL_TABLES}/gene_performance.tsv",
+        summary=f"{EXTERNAL_TABLES}/performance.tsv",
+    log:
+        "results/{cohort}/logs/visium_performance/{source}/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/visium_performance/{source}/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("sections")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        digest=digest("visium_performance.py"),
+        grids=lambda w: {row["section"]: row["grid"] for row in sections(source(w)["cohort"])},
+        smoothing=lambda w: experiment(w.experiment)["smoothing"],
+    script:
+        "../scripts/visium_performance.py"
+
+
+rule visium_summary:
+    input:
+        predictions=units_of("{unit}.h5ad"),
+        patients=rules.visium_performance.output.patients,
+        sections=rules.visium_performance.output.sections,
+    output:
+        report(
+            f"{EXTERNAL_TABLES}/visium.tsv",
+            caption="../report/visium.rst",
+            category="7 External",
+            labels={"table": "{source}, model {model}", "cohort": "{cohort}", "format": "TSV"},
+        ),
+    log:
+        "results/{cohort}/logs/visium_summary/{source}/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/visium_summary/{source}/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("sections")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("visium_summary.py"),
+    script:
+        "../scripts/visium_summary.py"
+
+
+rule bulk:
+    input:
+        lambda w: expand(
+            "resources/{source}/expression/{sample}.tsv",
+            source=w.source,
+            sample=[row["sample"] for row in bulk_rows(w.source)],
+        ),
+    output:
+        "results/{source}/bulk.h5ad",
+    log:
+        "results/{source}/logs/bulk.log",
+    benchmark:
+        "results/{source}/benchmarks/bulk.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        digest=digest("bulk.py"),
+        rows=lambda w: bulk_rows(w.source),
+    script:
+        "../scripts/bulk.py"
+
+
+rule pseudobulk:
+    input:
+        slides=units_of("{unit}.h5ad"),
+        bulk=rules.bulk.output[0],
+        genes=lambda w: source(w)["genes"],
+    output:
+        slides=f"{EXTERNAL_TABLES}/slides.tsv",
+        samples=f"{EXTERNAL_TABLES}/samples.h5ad",
+        patients=f"{EXTERNAL_TABLES}/patients.h5ad",
+        alignment=f"{EXTERNAL_TABLES}/alignment.tsv",
+        genes=report(
+            f"{EXTERNAL_TABLES}/genes.tsv",
+            caption="../report/tcga.rst",
+            category="7 External",
+            labels={
+                "table": "{source}, model {model}: genes",
+                "cohort": "{cohort}",
+                "format": "TSV",
+            },
+        ),
+        summary=f"{EXTERNAL_TABLES}/summary.tsv",
+    log:
+        "results/{cohort}/logs/pseudobulk/{source}/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/pseudobulk/{source}/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        digest=digest("pseudobulk.py"),
+        rows=lambda w: slide_rows(w.source),
+    script:
+        "../scripts/pseudobulk.py"
+
+
+rule subtype:
+    input:
+        patients=rules.pseudobulk.output.patients,
+        genes=rules.pseudobulk.output.genes,
+    output:
+        table=report(
+            f"{EXTERNAL_TABLES}/subtype.tsv",
+            caption="../report/subtype.rst",
+            category="7 External",
+            labels={
+                "table": "{source}, model {model}: subtypes",
+                "cohort": "{cohort}",
+                "format": "TSV",
+            },
+        ),
+        scores=f"{EXTERNAL_TABLES}/subtype_scores.tsv",
+    log:
+        "results/{cohort}/logs/subtype/{source}/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/subtype/{source}/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        digest=digest("subtype.py"),
+        subtypes=lambda w: source(w)["subtypes"],
+    script:
+        "../scripts/subtype.py"
+
+
+rule colocalisation:
+    input:
+        main_targets,
+    output:
+        pairs="results/{cohort}/tables/colocalisation/pairs.tsv",
+        patients="results/{cohort}/tables/colocalisation/patients.tsv",
+        summary="results/{cohort}/tables/colocalisation/summary.tsv",
+    log:
+        "results/{cohort}/logs/colocalisation.log",
+    benchmark:
+        "results/{cohort}/benchmarks/colocalisation.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        digest=digest("colocalisation.py"),
+        genes=lambda w: shown(w)["colocalisation"],
+    script:
+        "../scripts/colocalisation.py"
+
+
+rule colocalisation_slides:
+    input:
+        units_of("{unit}.h5ad"),
+    output:
+        pairs=f"{EXTERNAL_TABLES}/colocalisation_pairs.tsv",
+        patients=f"{EXTERNAL_TABLES}/colocalisation.tsv",
+        summary=f"{EXTERNAL_TABLES}/colocalisation_summary.tsv",
+    log:
+        "results/{cohort}/logs/colocalisation_slides/{source}/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/colocalisation_slides/{source}/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        digest=digest("colocalisation_slides.py"),
+        genes=lambda w: shown(w)["colocalisation"],
+    script:
+        "../scripts/colocalisation_slides.py"

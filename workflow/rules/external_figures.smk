@@ -1,0 +1,174 @@
+# Figures and pages of what models were applied to.
+
+
+rule fig_2c:
+    input:
+        shown_visium("gene_performance.tsv"),
+    output:
+        report(
+            "results/{cohort}/figures/fig_2c.png",
+            caption="../report/fig_2c.rst",
+            category="4 Figures",
+            labels={"figure": "Fig. 2c", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_2c.pdf",
+    log:
+        "results/{cohort}/logs/fig_2c.log",
+    benchmark:
+        "results/{cohort}/benchmarks/fig_2c.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("fig_2c.py"),
+    script:
+        "../scripts/fig_2c.py"
+
+
+rule supp_2:
+    input:
+        shown_visium("section_performance.tsv"),
+    output:
+        report(
+            "results/{cohort}/figures/supp_2.png",
+            caption="../report/supp_2.rst",
+            category="7 External",
+            labels={"figure": "Supp. Fig. 2", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_2.pdf",
+    log:
+        "results/{cohort}/logs/supp_2.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_2.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_2.py"),
+    script:
+        "../scripts/supp_2.py"
+
+
+rule supp_3:
+    input:
+        unpack(colocalisation_tables),
+    output:
+        report(
+            "results/{cohort}/figures/supp_3.png",
+            caption="../report/supp_3.rst",
+            category="7 External",
+            labels={"figure": "Supp. Fig. 3", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_3.pdf",
+    log:
+        "results/{cohort}/logs/supp_3.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_3.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_3.py"),
+    script:
+        "../scripts/supp_3.py"
+
+
+rule section_map:
+    input:
+        predictions=f"{EXTERNAL}/{{unit}}.h5ad",
+        section=rules.predict_section.input.section,
+        thumbnail=lambda w: f"results/{source(w)['cohort']}/thumbnails/{w.unit}.jpg",
+    output:
+        report(
+            f"{MAPS}/{{unit}}.png",
+            caption="../report/section_map.rst",
+            category="7 External",
+            labels={"figure": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/section_map/{source}/{experiment}/{model}/{unit}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/section_map/{source}/{experiment}/{model}/{unit}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("sections")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("section_map.py"),
+        genes=lambda w: list(filter(None, [shown(w)["gene"]])),
+    script:
+        "../scripts/section_map.py"
+
+
+rule slide_map:
+    input:
+        predictions=f"{EXTERNAL}/{{unit}}.h5ad",
+        thumbnail=f"{EXTERNAL}/{{unit}}.jpg",
+    output:
+        report(
+            f"{MAPS}/{{unit}}.png",
+            caption="../report/slide_map.rst",
+            category="7 External",
+            labels={"figure": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/slide_map/{source}/{experiment}/{model}/{unit}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/slide_map/{source}/{experiment}/{model}/{unit}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("slide_map.py"),
+        genes=lambda w: list(filter(None, [shown(w)["gene"]])),
+    script:
+        "../scripts/slide_map.py"
+
+
+rule subtype_roc:
+    input:
+        scores=rules.subtype.output.scores,
+        table=rules.subtype.output.table,
+    output:
+        report(
+            f"{EXTERNAL_TABLES}/subtype_roc.png",
+            caption="../report/subtype.rst",
+            category="7 External",
+            labels={"figure": "Subtypes, {source}, model {model}", "cohort": "{cohort}"},
+        ),
+        f"{EXTERNAL_TABLES}/subtype_roc.pdf",
+    log:
+        "results/{cohort}/logs/subtype_roc/{source}/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/subtype_roc/{source}/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        source=one_of(configuration.sources_of("slides")),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("subtype_roc.py"),
+        positive=lambda w: next(iter(source(w)["subtypes"]["classes"])),
+    script:
+        "../scripts/subtype_roc.py"

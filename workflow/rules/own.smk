@@ -1,0 +1,58 @@
+# Slides and Visium sections of your own, as the configuration names them under `predict`.
+
+OWN = config["predict"]
+
+
+def own_names():
+    """Slides and Visium folders by the names of their results: those of the files and folders."""
+    named = {}
+    for item in [*OWN["slides"], *OWN["visium"]]:
+        path = Path(item if isinstance(item, str) else item["folder"])
+        # Space Ranger calls every sample's folder so.
+        name = path.parent.name if path.name == "outs" else path.stem
+        name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
+        if name in named:
+            refuse(f"predict: {path} would be called {name} like another one; rename it")
+        if not path.exists():
+            refuse(f"predict: no {path}; correct the path")
+        named[name] = item
+    return named
+
+
+own = own_names()
+own_slides = {name: item for name, item in own.items() if isinstance(item, str)}
+own_sections = {name: item for name, item in own.items() if not isinstance(item, str)}
+
+
+def own_results(w):
+    """What the target `predict` makes."""
+    if not own:
+        refuse("predict.slides, predict.visium: both are empty; name what to predict (README)")
+    return expand("results/predict/{name}/{file}", name=own, file=["map.png", "summary.tsv"])
+
+
+def own_model(w):
+    """The model's card, and what it is known by: another one under the same name predicts anew."""
+    if OWN["model"] is None:
+        refuse("predict.model: missing; name the .json of a trained model")
+    try:
+        return {"card": OWN["model"], "sha256": file_sha256(OWN["model"])}
+    except OSError as error:
+        refuse(f"predict.model: {OWN['model']}: {error.strerror}; correct the path")
+
+
+def own_row(w):
+    """The row of a section sheet that a Visium folder would have."""
+    folder = Path(own_sections[w.name]["folder"])
+    return {
+        **dict.fromkeys(SHEET_COLUMNS, ""),
+        **{"patient": w.name, "section": w.name, "format": "visium", "grid": "hexagonal"},
+        "image": own_sections[w.name]["image"],
+        "counts": str(folder / "filtered_feature_bc_matrix.h5"),
+        "spots": str(folder / "spatial"),
+    }
+
+
+def own_genes(w):
+    """The gene table, where it is there already: without one, genes are matched by id and symbol."""
+    return GENE_TABLE if Path(GENE_TABLE).is_file() else []

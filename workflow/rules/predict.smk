@@ -1,0 +1,146 @@
+# A trained model on slides and Visium sections of your own: `predict` in the configuration. The
+# model is no input but a parameter, so that nothing of its training is asked for.
+
+
+rule predict_own_slide:
+    input:
+        lambda w: own_slides[w.name],
+    output:
+        predictions="results/predict/{name}/predictions.h5ad",
+        thumbnail="results/predict/{name}/slide.jpg",
+        summary="results/predict/{name}/summary.tsv",
+    log:
+        "results/predict/logs/predict_own_slide/{name}.log",
+    benchmark:
+        "results/predict/benchmarks/predict_own_slide/{name}.tsv"
+    wildcard_constraints:
+        name=one_of(own_slides),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=8000,
+        runtime=480,
+    params:
+        digest=digest("predict_own_slide.py"),
+        model=own_model,
+        cut={**OWN["tiles"], "scale": OWN["scale"]},
+        um_per_px=OWN["um_per_px"],
+    script:
+        "../scripts/predict_own_slide.py"
+
+
+rule own_section:
+    input:
+        spots=lambda w: sorted(map(str, Path(own_row(w)["spots"]).glob("*.[cj]s*"))),
+        counts=lambda w: own_row(w)["counts"],
+        image=lambda w: own_row(w)["image"],
+        genes=own_genes,
+    output:
+        section="results/predict/{name}/section.h5ad",
+        drops="results/predict/{name}/drops.tsv",
+    log:
+        "results/predict/logs/own_section/{name}.log",
+    benchmark:
+        "results/predict/benchmarks/own_section/{name}.tsv"
+    wildcard_constraints:
+        name=one_of(own_sections),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        digest=digest("section.py"),
+        row=own_row,
+        label_classes={"tumour": [], "normal": []},
+        require_label=False,
+        # Every spot in the image: off it, windows are black.
+        spot_window=0,
+        spot_pitch_um=OWN["spot_pitch_um"],
+    script:
+        "../scripts/section.py"
+
+
+rule predict_own_section:
+    input:
+        section=rules.own_section.output.section,
+        image=rules.own_section.input.image,
+        genes=own_genes,
+    output:
+        predictions="results/predict/{name}/predictions.h5ad",
+        alignment="results/predict/{name}/alignment.tsv",
+        thumbnail="results/predict/{name}/slide.jpg",
+        summary="results/predict/{name}/summary.tsv",
+    log:
+        "results/predict/logs/predict_own_section/{name}.log",
+    benchmark:
+        "results/predict/benchmarks/predict_own_section/{name}.tsv"
+    wildcard_constraints:
+        name=one_of(own_sections),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=8000,
+        runtime=240,
+    params:
+        digest=digest("predict_own_section.py"),
+        model=own_model,
+        scale=OWN["scale"],
+    script:
+        "../scripts/predict_own_section.py"
+
+
+rule own_slide_map:
+    input:
+        predictions=rules.predict_own_slide.output.predictions,
+        thumbnail=rules.predict_own_slide.output.thumbnail,
+    output:
+        "results/predict/{name}/map.png",
+    log:
+        "results/predict/logs/own_slide_map/{name}.log",
+    benchmark:
+        "results/predict/benchmarks/own_slide_map/{name}.tsv"
+    wildcard_constraints:
+        name=one_of(own_slides),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("slide_map.py"),
+        genes=OWN["genes"],
+    script:
+        "../scripts/slide_map.py"
+
+
+rule own_section_map:
+    input:
+        predictions=rules.predict_own_section.output.predictions,
+        section=rules.own_section.output.section,
+        thumbnail=rules.predict_own_section.output.thumbnail,
+    output:
+        "results/predict/{name}/map.png",
+    log:
+        "results/predict/logs/own_section_map/{name}.log",
+    benchmark:
+        "results/predict/benchmarks/own_section_map/{name}.tsv"
+    wildcard_constraints:
+        name=one_of(own_sections),
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("section_map.py"),
+        genes=OWN["genes"],
+    script:
+        "../scripts/section_map.py"

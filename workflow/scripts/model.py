@@ -1,0 +1,21 @@
+from stnet.core.device import lease_card
+from stnet.core.job import job
+from stnet.external.model import write_model
+
+with job(snakemake.log[0]):
+    device = lease_card() if snakemake.resources.gpu else "cpu"
+    files = zip(snakemake.input.networks, snakemake.input.cards, strict=True)
+    write_model(
+        dict(zip(snakemake.params.members, files, strict=True)),
+        snakemake.output.weights,
+        snakemake.output.card,
+        experiment=snakemake.wildcards.experiment,
+        model=snakemake.wildcards.model,
+        index=snakemake.input.index,
+        targets=snakemake.input.targets,
+        sections=snakemake.input.sections,
+        gene_performance=snakemake.input.genes,
+        engine=snakemake.params.engine,
+        device=device,
+        threads=snakemake.threads,
+    )

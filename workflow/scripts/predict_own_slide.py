@@ -1,0 +1,23 @@
+from stnet.core.device import lease_card
+from stnet.core.job import job
+from stnet.external.model import Model
+from stnet.external.slides import Cut, predict_slide
+from stnet.external.summary import write_summary
+
+with job(snakemake.log[0]):
+    device = lease_card() if snakemake.resources.gpu else "cpu"
+    name = snakemake.wildcards.name
+    predict_slide(
+        snakemake.input[0],
+        Model(snakemake.params.model["card"], device=device, threads=snakemake.threads),
+        snakemake.output.predictions,
+        snakemake.output.thumbnail,
+        about=dict.fromkeys(("patient", "sample", "slide"), name),
+        cut=Cut(**snakemake.params.cut),
+        default_um_per_px=snakemake.params.um_per_px,
+        encoder=None,
+        threads=snakemake.threads,
+        code=snakemake.params.digest,
+        refuse=True,
+    )
+    write_summary(snakemake.output.predictions, snakemake.output.summary)

@@ -1,0 +1,44 @@
+from contextlib import ExitStack
+
+from stnet.cohorts.simulated.gdc_server import serve
+from stnet.core.device import lease_card
+from stnet.core.job import job
+from stnet.external.encoder import Encoder
+from stnet.external.fetch import slide_at_hand
+from stnet.external.model import Model
+from stnet.external.slides import Cut, predict_slide
+
+with job(snakemake.log[0]), ExitStack() as stack:
+    host = snakemake.config["hosts"]["gdc"]
+    if snakemake.input.gdc:
+        host = stack.enter_context(serve(snakemake.input.gdc))
+    slide = stack.enter_context(
+        slide_at_hand(
+            snakemake.params.row,
+            snakemake.params.folder,
+            host=host,
+            mirror=snakemake.config["external"][snakemake.wildcards.source].get("mirror"),
+        )
+    )
+    # Only now: no card waits for a download.
+    device = lease_card() if snakemake.config["device"] == "cuda" else "cpu"
+    model = Model(snakemake.input.card, device=device, threads=snakemake.threads)
+    predict_slide(
+        slide,
+        model,
+        snakemake.output.predictions,
+        snakemake.output.thumbnail,
+        about={key: snakemake.params.row[key] for key in ("patient", "sample", "slide")},
+        cut=Cut(**snakemake.params.cut),
+        default_um_per_px=snakemake.params.um_per_px,
+        encoder=Encoder(
+            snakemake.params.encoder["architecture"],
+            snakemake.params.encoder["architecture_options"],
+            snakemake.input.encoder or None,
+            engine=model.card["engine"][device],
+            device=device,
+        ),
+        threads=snakemake.threads,
+        code=snakemake.params.digest,
+        refuse=False,
+    )

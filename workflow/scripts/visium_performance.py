@@ -1,0 +1,15 @@
+from stnet.core.job import job
+from stnet.evaluation.performance import evaluate
+
+with job(snakemake.log[0]):
+    evaluate(
+        snakemake.input.predictions,
+        snakemake.output.patients,
+        snakemake.output.sections,
+        snakemake.output.genes,
+        snakemake.output.summary,
+        stratum="all",
+        grids=snakemake.params.grids,
+        smoothing=snakemake.params.smoothing,
+        lenient=False,
+    )
