@@ -9,7 +9,6 @@ from snakemake.rules import Rule
 from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 from workflow import ROOT
 
-
 # Rules of the root Snakefile, which only name files.
 TARGETS = ("all", "predict")
 

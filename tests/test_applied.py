@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from openslide import OpenSlide
 from PIL import Image
 from scipy import sparse
 from test_applied_model import toy, write
@@ -27,6 +28,7 @@ from stnet.slides.windows import fit_side, input_window, windows
 
 __all__ = ["toy"]  # the fixture
 
+CMU = Path(__file__).parents[2] / "shared/data/wsi/cmu-1-small-region.svs"
 ABOUT = {"patient": "P", "sample": "P-01A", "slide": "P-01A-TS1"}
 CUT = Cut(side=64, magnification=20, background=220, most_background=0.5, scale="pixels")
 
@@ -36,13 +38,14 @@ def model(toy, tmp_path_factory):
     return Model(write(toy, tmp_path_factory.mktemp("model"), ["all"]), device="cpu", threads=1)
 
 
-@pytest.fixture
-def slide(tmp_path):
-    """A slide of 200 x 130 px, whose right half is glass."""
+@pytest.fixture(params=["png", "tif", "jpg"])
+def slide(tmp_path, request):
+    """A slide of 200 x 130 px that OpenSlide does not read, whose right half is glass."""
     pixels = np.random.default_rng(3).integers(60, 200, (130, 200, 3), dtype=np.uint8)
     pixels[:, 100:] = 245
-    Image.fromarray(pixels).save(tmp_path / "slide.png")
-    return tmp_path / "slide.png", pixels
+    path = tmp_path / f"slide.{request.param}"
+    Image.fromarray(pixels).save(path)
+    return path, np.asarray(Image.open(path))
 
 
 def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, refuse=True):
@@ -72,7 +75,8 @@ def test_tiles_with_tissue_are_predicted_as_they_are(model, slide, tmp_path):
         [0, 64, 64],
         [64, 64, 64],
     ]
-    assert tiles.obs["tissue"].tolist() == [1.0, 36 / 64, 1.0, 36 / 64]
+    if slide[0].suffix != ".jpg":
+        assert tiles.obs["tissue"].tolist() == [1.0, 36 / 64, 1.0, 36 / 64]
     np.testing.assert_array_equal(tiles.obsm["spatial"][1], [96, 32])
     patches = np.stack([pixels[y : y + 64, x : x + 64] for y in (0, 64) for x in (0, 64)])
     np.testing.assert_allclose(tiles.X, model.apply(patches).predicted, rtol=1e-5, atol=1e-6)
@@ -82,6 +86,28 @@ def test_tiles_with_tissue_are_predicted_as_they_are(model, slide, tmp_path):
     assert tiles.uns["far"]["um_per_px"] == 1
     assert tiles.uns["refused"] == ""
     assert Image.open(tmp_path / "slide.jpg").size == (200, 130)
+
+
+@pytest.mark.skipif(not CMU.is_file(), reason=f"no {CMU}")
+@pytest.mark.parametrize("side", [512, 224])
+def test_tiles_of_a_real_slide_are_those_of_plain_arithmetic(model, tmp_path, side):
+    cut = Cut(side, 20, 220, 0.5, "pixels")
+    tiles = predicted(model, CMU, tmp_path, cut, um_per_px=None)
+    with OpenSlide(CMU) as opened:
+        width, height = opened.dimensions
+        whole = np.asarray(opened.read_region((0, 0), 0, (width, height)).convert("RGB"))
+    kept = [
+        (x, y)
+        for y in range(0, height - side + 1, side)
+        for x in range(0, width - side + 1, side)
+        if (whole[y : y + side, x : x + side].mean(axis=2) > 220).mean() <= 0.5
+    ]
+    assert kept
+    assert tiles.obs[["x", "y"]].values.tolist() == list(map(list, kept))
+    assert tiles.uns["slide"]["um_per_px"] == 0.499
+    assert tiles.uns["slide"]["magnification_from"] == "mpp"
+    patches = np.stack([whole[y : y + side, x : x + side] for x, y in kept[-2:]])
+    np.testing.assert_allclose(tiles.X[-2:], model.apply(patches).predicted, rtol=1e-4, atol=1e-5)
 
 
 def test_windows_of_micrometres_are_as_wide_as_the_training_windows(model, slide, tmp_path):

@@ -93,6 +93,18 @@ def test_genes_chosen_for_another_split_are_refused(config):
         ("cohorts.stnet.root", "/scratch", "with a source the files are in resources/stnet"),
         ("cohorts.stnet.label_classes.normal", ["tumor"], "'tumor' is both tumour and normal"),
         ("experiments.densenet121.inner_folds", 1, "inner_folds: 1 should not be valid"),
+        ("cohorts.stnet.report.visium", ["visum"], "no 'visum' in external; is it visium?"),
+        ("cohorts.stnet.report.visium", ["tcga"], "tcga is no source of kind sections"),
+        ("cohorts.stnet.report.slides", ["visium"], "visium is no source of kind slides"),
+        ("cohorts.stnet.report.main", "label", "label is no network to apply to visium"),
+        ("external.visium.cohort", "visum", "no 'visum' in cohorts; is it visium?"),
+        ("external.visium.scale", "pixel", "scale: 'pixel' is not one of"),
+        ("external.visium-unscaled.inherit", "visum", "no 'visum' in external; is it visium"),
+        ("external.tcga.kind", "slide", "external.tcga.kind: 'slide' is not one of sections"),
+        ("external.tcga.tiles.side", 8, "tiles.side: 8 is less than the minimum"),
+        ("external.tcga.source", "simulated", "external.tcga.simulation: missing"),
+        ("external.tcga.subtypes.classes", {"IDC": ["8500/3"]}, "subtypes.classes: "),
+        ("predict.scale", "micrometers", "predict.scale: 'micrometers' is not one of"),
         ("report", ["hers2t"], "report: no 'hers2t' in cohorts"),
         ("device", "gpu", "device: 'gpu' is not one of"),
         ("devise", "cpu", "devise: unknown key; is it device"),
@@ -126,6 +138,35 @@ def test_files_that_are_named_must_be_there_or_made(config, tmp_path):
     config["experiments"]["densenet121"]["weights"] = "imagnet"
     with pytest.raises(InputError, match=r"experiments\.densenet121\.weights: no file imagnet"):
         Configuration(config, SCHEMA).check_files([table])
+
+
+def test_weights_and_genes_of_shown_sources_must_be_there_too(config):
+    table = config["cohorts"]["stnet"]["genes"]
+    config["external"]["tcga"]["encoder"]["weights"] = "imagnet"
+    with pytest.raises(InputError, match=r"external\.tcga\.encoder\.weights: no file imagnet"):
+        Configuration(config, SCHEMA).check_files([table])
+    config["external"]["tcga"]["genes"] = "none.tsv"
+    with pytest.raises(InputError, match=r"external\.tcga\.genes: no file none\.tsv"):
+        Configuration(config, SCHEMA).check_files([table])
+
+
+def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp_path):
+    config["external"]["tcga"]["sheet"] = str(tmp_path / "tcga.tsv")
+    configuration = Configuration(config, SCHEMA)
+    assert configuration.source("visium-unscaled")["cohort"] == "visium"
+    assert configuration.source("visium-unscaled")["scale"] == "pixels"
+    assert configuration.slides("tcga") is None
+    (tmp_path / "tcga.tsv").write_text((ROOT / "config/slides/demo.tsv").read_text())
+    assert len(Configuration(config, SCHEMA).slides("tcga")) == 31
+
+
+def test_the_papers_external_cohorts_are_the_papers_method(config):
+    keys = Configuration(config, SCHEMA).source("tcga")
+    tiles = {"side": 512, "magnification": 20, "background": 220, "most_background": 0.5}
+    assert (keys["tiles"], keys["scale"], keys["project"]) == (tiles, "pixels", "TCGA-BRCA")
+    subtypes = keys["subtypes"]
+    assert (subtypes["test_share"], subtypes["folds"]) == (0.3, 5)
+    assert subtypes["regularisation"] == [10.0**power for power in range(-3, 3)]
 
 
 def sheet_file(path, *rows, columns=COLUMNS):

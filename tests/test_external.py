@@ -121,6 +121,20 @@ def test_another_slide_in_the_sheet_predicts_only_that(demo, tmp_path):
     assert not {"train", "model", "predict_section", "bulk"} & jobs.keys()
 
 
+def test_a_visium_cohort_can_be_trained_on_like_any_other(demo, tmp_path):
+    project = shutil.copytree(demo, tmp_path / "project", symlinks=True)
+    experiment = "inherit: densenet-small, cohort: demo-visium, split: section"
+    changes = "view: 64x1, epochs: 1, inner_folds: 0, batch_size: 64"
+    (project / "mine.yaml").write_text(f"experiments: {{mine: {{{experiment}, {changes}}}}}\n")
+    table = "results/demo-visium/tables/mine/all/section_performance.tsv"
+    configuration = ("--configfile", "config/demo.yaml", "mine.yaml", "--")
+    assert planned(project, *configuration, table, configuration=())["train"] == 2
+    snakemake(project, *configuration, table)
+    performance = pd.read_csv(project / table, sep="\t")
+    assert set(performance["section"]) == {"VS90001_1", "VS90001_2"}
+    assert performance["pearson_smooth"].notna().any()
+
+
 @pytest.fixture(scope="module")
 def own(demo, tmp_path_factory):
     """A project with a model and nothing that it was trained on, and files to predict."""
