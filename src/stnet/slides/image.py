@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,10 @@ from stnet.slides.strips import JpegStrips
 # Pillow refuses large pictures as decompression bombs; whole sections are larger than its limit.
 Image.MAX_IMAGE_PIXELS = None
 
+# Micrometres that a pixel of a slide can have. OpenSlide also takes them from the dots per inch of
+# a TIFF, which are mostly a printer's or a screen's: 1,200 are 21 µm, 72 are 353.
+LEAST_UM_PER_PX, MOST_UM_PER_PX = 0.05, 20
+
 
 class Level(NamedTuple):
     """A level of a slide's pyramid: its sides in pixels, and how often it is reduced."""
@@ -34,11 +39,13 @@ class SlideImage:
     """An image open for reading; use `open_image`.
 
     OpenSlide decodes what is read, Pillow the whole image at the first read, but of a JPEG with
-    restart markers the rows that are read: from the top down, each of them once.
+    restart markers the rows that are read: from the top down, each of them once. Several threads
+    may read; those of Pillow's images wait for one another.
     """
 
     def __init__(self, path: Path, source: OpenSlide | Image.Image):
         self.path, self._source = path, source
+        self._one_at_a_time = Lock()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,9 +68,13 @@ class SlideImage:
     def um_per_px(self) -> float | None:
         """Micrometres per pixel at full resolution, if the slide's properties say so.
 
-        Not from the resolution in dots per inch of a plain image: that is the printer's.
+        None where they say what no microscope has, and for images that OpenSlide does not read:
+        their dots per inch are a printer's.
         """
-        return self._positive(PROPERTY_NAME_MPP_X)
+        um_per_px = self._positive(PROPERTY_NAME_MPP_X)
+        if um_per_px is None or not LEAST_UM_PER_PX <= um_per_px <= MOST_UM_PER_PX:
+            return None
+        return um_per_px
 
     @property
     def objective_power(self) -> float | None:
@@ -75,8 +86,11 @@ class SlideImage:
     ) -> np.ndarray:
         """Region as uint8 (height, width, 3), in pixels of a level; black where off the image.
 
-        What a scanner left out has the grey level `unscanned`. Raises InputError if the image's
-        data are damaged.
+        What a scanner left out has the grey level `unscanned`; OpenSlide does not tell it from what
+        is off the image. It places regions of a level by full pixels of the finest: where the
+        downsample is not whole they are shifted and smoothed by a part of a pixel.
+
+        Raises InputError if the image's data are damaged.
         """
         with self._damage_named():
             if isinstance(self._source, OpenSlide):
@@ -84,10 +98,11 @@ class SlideImage:
                 place = (round(left * downsample), round(top * downsample))
                 region = self._source.read_region(place, level, (width, height))
                 return np.asarray(_opaque(region, unscanned))
-            if self._strips:
-                region = self._strips.read(left, top, width, height)
-            else:
-                region = self._colours.crop((left, top, left + width, top + height))
+            with self._one_at_a_time:
+                if self._strips:
+                    region = self._strips.read(left, top, width, height)
+                else:
+                    region = self._colours.crop((left, top, left + width, top + height))
             return np.asarray(region)
 
     def thumbnail(self, side: int) -> Image.Image:
@@ -140,10 +155,22 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
     if not path.is_file():
         raise InputError(f"{path}: no such image; check the image column and the cohort's root")
     try:
-        source = OpenSlide(path) if OpenSlide.detect_format(path) else Image.open(path)
+        source = OpenSlide(path) if OpenSlide.detect_format(path) else _open_plain(path)
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not an image that OpenSlide or Pillow reads") from error
     except (OpenSlideError, OSError) as error:
         raise InputError(f"{path}: damaged image ({error}); fetch it again") from error
     with source:
         yield SlideImage(path, source)
+
+
+def _open_plain(path: Path) -> Image.Image:
+    picture = Image.open(path)
+    # Of a slide that was cut short Pillow reads the pages that are left, without a word.
+    if picture.format == "TIFF":
+        try:
+            _all_pages = picture.n_frames
+        except Exception as error:  # of many kinds, as the bytes fall
+            picture.close()
+            raise OSError("cut short") from error
+    return picture

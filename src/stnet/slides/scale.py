@@ -49,12 +49,12 @@ def resolve_scale(
         )
     scanned_at = UM_PER_PX_AT_1 / um_per_px
     downsample = scanned_at / magnification
-    if downsample < 1 - NOMINAL:
+    whole = max(1, round(downsample))
+    is_nominal = abs(downsample / whole - 1) <= NOMINAL
+    if downsample < 1 and not is_nominal:
         raise InputError(
             f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, from its"
-            f" {taken_from}), less than the x{magnification:g} to work at; lower tiles.magnification"
+            f" {taken_from}), less than the x{magnification:g} to work at; lower tiles'"
+            " magnification"
         )
-    whole = max(1, round(downsample))
-    if abs(downsample / whole - 1) <= NOMINAL:
-        downsample = whole
-    return Scale(um_per_px, scanned_at, downsample, taken_from)
+    return Scale(um_per_px, scanned_at, whole if is_nominal else downsample, taken_from)

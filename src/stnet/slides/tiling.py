@@ -177,11 +177,15 @@ def _ahead(
     read: Callable[[_Candidate], T], candidates: Iterable[_Candidate], threads: int
 ) -> Iterator[T]:
     """Results of `read` in order, a few of them read ahead in threads."""
+    waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[T]] = deque()
-        for candidate in candidates:
-            waiting.append(pool.submit(read, candidate))
-            if len(waiting) > AHEAD * threads:
+        try:
+            for candidate in candidates:
+                waiting.append(pool.submit(read, candidate))
+                if len(waiting) > AHEAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            # Where the caller or a read gives up, nobody waits for what is not begun.
+            pool.shutdown(cancel_futures=True)
