@@ -42,10 +42,10 @@ def unit_ids(name):
     return [row["slide"] for row in slide_rows(name)]
 
 
-def units_of(file):
-    """Input function: a file of every section or slide of a source, under a model."""
-    return lambda w: expand(
-        "results/{cohort}/external/{source}/{experiment}/{model}/" + file,
+def unit_predictions(w):
+    """Predictions of every section or slide of a source, under a model."""
+    return expand(
+        "results/{cohort}/external/{source}/{experiment}/{model}/{unit}.h5ad",
         cohort=w.cohort,
         source=w.source,
         experiment=w.experiment,

@@ -111,7 +111,7 @@ rule predict_slide:
 
 rule visium_performance:
     input:
-        predictions=units_of("{unit}.h5ad"),
+        predictions=unit_predictions,
     output:
         patients=f"{EXTERNAL_TABLES}/patient_performance.tsv",
         sections=f"{EXTERNAL_TABLES}/section_performance.tsv",
@@ -139,7 +139,7 @@ rule visium_performance:
 
 rule visium_summary:
     input:
-        predictions=units_of("{unit}.h5ad"),
+        predictions=unit_predictions,
         patients=rules.visium_performance.output.patients,
         sections=rules.visium_performance.output.sections,
     output:
@@ -197,7 +197,7 @@ rule bulk:
 
 rule pseudobulk:
     input:
-        slides=units_of("{unit}.h5ad"),
+        slides=unit_predictions,
         bulk=rules.bulk.output[0],
         genes=lambda w: source(w)["genes"],
     output:
@@ -296,7 +296,7 @@ rule colocalisation:
 
 rule colocalisation_slides:
     input:
-        units_of("{unit}.h5ad"),
+        unit_predictions,
     output:
         pairs=f"{EXTERNAL_TABLES}/colocalisation_pairs.tsv",
         patients=f"{EXTERNAL_TABLES}/colocalisation.tsv",
