@@ -5,8 +5,7 @@ slides, as the JPEGs of the ST cohort, are converted once to a tiled TIFF, witho
 OpenSlide opens as generic-tiff.
 """
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,52 +38,6 @@ def read_patch_plain(slide: OpenSlide, x: int, y: int, window: int) -> Image.Ima
     """The window x window px around pixel (x, y) at full resolution as RGB, black off the image."""
     corner = (x - window // 2, y - window // 2)
     return slide.read_region(corner, 0, (window, window)).convert("RGB")
-
-
-def write_pyramid(
-    path: str | Path,
-    levels: Sequence[np.ndarray],
-    *,
-    says: Sequence[str] = (),
-    tile: int = TILE,
-    quality: int | None = None,
-) -> None:
-    """Write the levels of a slide, uint8 (height, width, 3) from the finest, as a TIFF in tiles.
-
-    Deflated, or with a `quality` as JPEG. `says` is what the file says of the scanner, as in
-    `("AppMag = 20", "MPP = 0.4990")`: OpenSlide then reads it as Aperio's, else as generic-tiff.
-    """
-    with tifffile.TiffWriter(path) as tiff:
-        for number, level in enumerate(levels):
-            height, width = level.shape[:2]
-            scanner = f"Aperio Image Library v1\r\n{width}x{height} ({tile}x{tile})"
-            tiff.write(
-                level if quality is None else _jpegs(level, tile, quality),
-                shape=level.shape,
-                dtype=level.dtype,
-                tile=(tile, tile),
-                compression="deflate",
-                photometric="rgb",
-                subfiletype=int(number > 0),
-                description="|".join([scanner, *says]) if says else None,
-                metadata=None,
-            )
-    if quality is not None:
-        # tifffile takes tiles that are encoded already, but calls none JPEG without imagecodecs.
-        with tifffile.TiffFile(path, mode="r+") as tiff:
-            for page in tiff.pages:
-                page.tags["Compression"].overwrite(tifffile.COMPRESSION.JPEG)
-                page.tags["PhotometricInterpretation"].overwrite(tifffile.PHOTOMETRIC.YCBCR)
-
-
-def _jpegs(level: np.ndarray, side: int, quality: int) -> Iterator[bytes]:
-    for top in range(0, level.shape[0], side):
-        for left in range(0, level.shape[1], side):
-            tile = Image.new("RGB", (side, side), "white")
-            tile.paste(Image.fromarray(level[top : top + side, left : left + side]))
-            file = io.BytesIO()
-            tile.save(file, "JPEG", quality=quality)
-            yield file.getvalue()
 
 
 def write_tissue_slide(path: str | Path, side: int) -> None:

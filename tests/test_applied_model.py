@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -96,6 +97,14 @@ def test_the_card_says_how_to_feed_it_and_which_genes_to_trust(toy, tmp_path):
     # A gene without performance, as the last one here, is not trusted.
     assert model.genes["consistent"].tolist() == [True, False, True, False, False]
     assert model.genes.index.tolist() == ad.read_h5ad(toy[1][1]).var_names.tolist()
+
+
+def test_the_last_checkpoint_of_its_network_goes(toy, tmp_path):
+    trained = toy[2]["all"]
+    checkpoints = Path(trained["model"]).parent / ".checkpoint"
+    (checkpoints / "key").mkdir(parents=True, exist_ok=True)
+    write(toy, tmp_path, ["all"])
+    assert not checkpoints.exists()
 
 
 def test_larger_tiles_are_taken_too_in_smaller_batches(toy, tmp_path):

@@ -431,6 +431,90 @@ def test_the_dark_end_that_a_level_leaves_out_is_read(tmp_path):
     assert record.skipped == 16
 
 
+@pytest.mark.parametrize("size", [(769, 897), (771, 896)])
+def test_a_level_that_is_not_just_halved_is_left_alone(tmp_path, size):
+    """OpenSlide gives pixels of such levels smoothed by a part of a pixel."""
+    path = write(tmp_path / "S1.tif", picture(*size), (1, 2, 16), says="AppMag = 40")
+    with OpenSlide(path) as slide:
+        assert 2 < slide.level_downsamples[1] < 2.01
+    found, _ = cut(path, 64)
+    assert_same(found, brute_force(path, 64, downsample=2, shrink=2))
+
+
+def test_a_share_of_just_the_limit_is_kept(tmp_path):
+    """0.3 is no binary fraction: 1 - 70 / 100 is more."""
+    pixels = np.zeros((10, 20, 3), dtype=np.uint8)
+    pixels[:3, :] = 255
+    pixels[3, 10] = 255
+    path = write(tmp_path / "S1.tif", pixels, (1,))
+    found, _ = cut(path, 10, most_background=0.3)
+    assert [(tile.x, tile.tissue) for tile in found] == [(0, 0.7)]
+
+
+def test_resampled_slides_have_no_prepass(tmp_path):
+    path = write(tmp_path / "S1.tif", picture(1000, 1300), says="AppMag = 30")
+    assert cut(path, 75)[1].skipped == 0
+
+
+@pytest.mark.parametrize(
+    ("dots_per_inch", "um_per_px"), [(72, None), (300, None), (50_800, 0.5), (10**6, None)]
+)
+def test_the_resolution_of_printers_is_no_scale(tmp_path, dots_per_inch, um_per_px):
+    keys = {"tile": (256, 256), "photometric": "rgb", "resolutionunit": "inch"}
+    resolution = (dots_per_inch, dots_per_inch)
+    tifffile.imwrite(tmp_path / "S1.tif", picture(200, 200), resolution=resolution, **keys)
+    with open_image(tmp_path / "S1.tif") as image:
+        assert image.um_per_px == um_per_px
+        assert image.objective_power is None
+
+
+@pytest.mark.parametrize("says", ["AppMag = 0|MPP = 0", "AppMag = nan|MPP = -0.5", "AppMag = |MPP"])
+def test_properties_that_say_nothing_are_none(tmp_path, says):
+    with open_image(write(tmp_path / "S1.tif", picture(200, 200), says=says)) as image:
+        assert (image.um_per_px, image.objective_power) == (None, None)
+
+
+def test_levels_are_those_of_the_file(tmp_path):
+    path = write(tmp_path / "S1.tif", picture(640, 768))
+    with open_image(path) as image:
+        assert image.levels == [(768, 640, 1), (192, 160, 4), (48, 40, 16)]
+        expected = box(picture(640, 768), 4)[30:70, 20:80]
+        np.testing.assert_array_equal(image.read(20, 30, 60, 40, level=1), expected)
+    Image.fromarray(picture(200, 300)).save(tmp_path / "S1.png", dpi=(72, 72))
+    with open_image(tmp_path / "S1.png") as image:
+        assert image.levels == [(300, 200, 1)]
+        assert (image.um_per_px, image.objective_power) == (None, None)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_slide_cut_between_its_pages_is_damaged(tmp_path):
+    """Pillow reads the first page and says nothing of the others."""
+    path = write(tmp_path / "S1.tif", picture(640, 768))
+    with tifffile.TiffFile(path) as tiff:
+        second = tiff.pages[1].offset
+    os.truncate(path, second + 2)
+    assert OpenSlide.detect_format(path) is None
+    with pytest.raises(InputError, match=r"S1\.tif: damaged image \(cut short\)"), open_image(path):
+        pass
+
+
+def test_a_late_refutation_brings_what_was_skipped_at_the_end(tmp_path):
+    """The sample is one honest tile; but one that shows some of its darkness is read."""
+    pixels = np.full((256, 512, 3), 250, dtype=np.uint8)
+    y, x = np.mgrid[:256, :512]
+    is_left_in = (y % 4 == 2) & (x % 4 == 2)
+    pixels[(y >= 64) & (x < 256) & ~is_left_in] = 0
+    pixels[128:192, 128:192][is_left_in[128:192, 128:192]] = 160
+    path = write(tmp_path / "S1.tif", pixels, (1, 4), shrink=nearest)
+    found, record = cut(path, 64)
+    expected = brute_force(path, 64)
+    assert record == TilingRecord(32, 12, skipped=31, checked=1, refuted=True)
+    assert_same(found, expected, in_order=False)
+    read = [(128, 128)]
+    late = [tile[:2] for tile in expected if tile[:2] not in read]
+    assert [tile[:2] for tile in found] == [*read, *late]
+
+
 def peak(path):
     """Tiles kept of a slide, and the most memory of a process that cut it, in KiB."""
     code = (

@@ -27,6 +27,7 @@ from stnet.external.reference import Reference, Spread, stain
 from stnet.models.architectures import build_network, keep_features
 from stnet.slides.patches import parse_view
 from stnet.training.apply import load_model
+from stnet.training.checkpoints import remove_checkpoints
 from stnet.training.data import to_device
 from stnet.training.engine import Engine, Forward, start
 from stnet.training.prediction import predict
@@ -117,6 +118,9 @@ def write_model(
             "members": cards,
         },
     )
+    # As predictions do for held-out patients: only now the job of all patients is known to be done.
+    for network_file, _ in members.values():
+        remove_checkpoints(Path(network_file).parent)
 
 
 class Applied(NamedTuple):

@@ -53,8 +53,8 @@ def resolve_scale(
     is_nominal = abs(downsample / whole - 1) <= NOMINAL
     if downsample < 1 and not is_nominal:
         raise InputError(
-            f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, from its"
+            f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, taken from:"
             f" {taken_from}), less than the x{magnification:g} to work at; lower tiles'"
             " magnification"
         )
-    return Scale(um_per_px, scanned_at, whole if is_nominal else downsample, taken_from)
+    return Scale(um_per_px, scanned_at, float(whole) if is_nominal else downsample, taken_from)

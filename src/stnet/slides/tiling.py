@@ -18,8 +18,6 @@ from stnet.slides.windows import fit_side
 SAMPLED = 50
 # Tiles read ahead, a thread.
 AHEAD = 4
-# Share by which the downsampling of a level may differ from the one needed: sides are rounded.
-SAME_LEVEL = 0.01
 
 T = TypeVar("T")
 
@@ -86,7 +84,9 @@ def tiles(
     are damaged.
     """
     reader = _Reader(image, scale, tiling)
-    prepass = Prepass.of(image, reader.size, tiling.background)
+    # Tiles that are resampled by a fraction are no averages: at their edges some pixels weigh more.
+    is_average = float(scale.downsample).is_integer()
+    prepass = Prepass.of(image, reader.size, tiling.background) if is_average else None
     skipped: list[_Candidate] = []
 
     def wanted() -> Iterator[_Candidate]:
@@ -102,11 +102,11 @@ def tiles(
                 yield candidate._replace(is_sample=True)
 
     def kept(candidates: Iterable[_Candidate]) -> Iterator[Tile]:
-        for candidate, tissue, pixels in _ahead(reader.read, candidates, threads):
+        for candidate, tissue, background, pixels in _ahead(reader.read, candidates, threads):
             if prepass is not None and prepass.refutes(candidate.bound, pixels):
                 record.refuted = True
             # A sample that was wrongly skipped comes again with the others that were.
-            if not candidate.is_sample and 1 - tissue <= tiling.most_background:
+            if not candidate.is_sample and background <= tiling.most_background:
                 record.kept += 1
                 yield Tile(candidate.x, candidate.y, reader.size, tissue, pixels)
 
@@ -132,33 +132,35 @@ def _candidates(
 
 
 class _Reader:
-    """Reads tiles at the working magnification from the level that needs the least reduction."""
+    """Reads tiles at the working magnification from the lowest level that gives them exactly.
+
+    OpenSlide shifts and smooths the pixels of a level that is not reduced by a whole number: where
+    a slide has odd sides its level of 2.0001 gives other tiles than the first one, halved.
+    """
 
     def __init__(self, image: SlideImage, scale: Scale, tiling: Tiling):
         self._image, self._tiling = image, tiling
         self._pitch = tiling.side * scale.downsample
         self.size = round(self._pitch)
-        finer = [
+        exact = [
             number
             for number, level in enumerate(image.levels)
-            if level.downsample <= scale.downsample * (1 + SAME_LEVEL)
+            if level.downsample.is_integer() and (scale.downsample / level.downsample).is_integer()
         ]
-        self._level = finer[-1]
-        self._downsample = image.levels[self._level].downsample
-        ratio = scale.downsample / self._downsample
-        whole = round(ratio)
-        self._side = round(tiling.side * (whole if abs(ratio - whole) < SAME_LEVEL else ratio))
+        self._level = exact[-1] if exact else 0
+        self._downsample = int(image.levels[self._level].downsample)
+        self._side = round(self._pitch / self._downsample)
         self._brightest = floor(3 * tiling.background)
 
     def starts(self, length: int) -> list[int]:
         """Where the grid's windows begin along a side of the slide, in level-0 pixels."""
         return [round(n * self._pitch) for n in range(int((length + 1e-6) // self._pitch))]
 
-    def read(self, candidate: _Candidate) -> tuple[_Candidate, float, np.ndarray]:
-        """The candidate with its share of tissue and its pixels."""
+    def read(self, candidate: _Candidate) -> tuple[_Candidate, float, float, np.ndarray]:
+        """The candidate with its shares of tissue and of background, and its pixels."""
         pixels = self._image.read(
-            round(candidate.x / self._downsample),
-            round(candidate.y / self._downsample),
+            candidate.x // self._downsample,
+            candidate.y // self._downsample,
             self._side,
             self._side,
             level=self._level,
@@ -169,8 +171,10 @@ class _Reader:
         summed = pixels[..., 0].astype(np.uint16)
         summed += pixels[..., 1]
         summed += pixels[..., 2]
-        tissue = np.count_nonzero(summed <= self._brightest) / summed.size
-        return candidate, tissue, pixels
+        n_tissue = np.count_nonzero(summed <= self._brightest)
+        # Each divided on its own: 1 - 0.7 is more than 0.3.
+        n_background = summed.size - n_tissue
+        return candidate, n_tissue / summed.size, n_background / summed.size, pixels
 
 
 def _ahead(
