@@ -1,5 +1,6 @@
 """A trained model applied to slides, which are at hand only for that, and to Visium sections."""
 
+import errno
 import hashlib
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,12 +12,12 @@ import pytest
 from openslide import OpenSlide
 from PIL import Image
 from scipy import sparse
-from test_applied_model import toy, write
+from test_applied_model import load, toy, write
 
 from stnet.cohorts.section import write_section
 from stnet.cohorts.simulated.cohort import write_genes
 from stnet.cohorts.simulated.visium import write_visium
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, SystemFailure
 from stnet.external import fetch
 from stnet.external.encoder import Encoder
 from stnet.external.fetch import slide_at_hand
@@ -35,7 +36,7 @@ CUT = Cut(side=64, magnification=20, background=220, most_background=0.5, scale=
 
 @pytest.fixture(scope="module")
 def model(toy, tmp_path_factory):
-    return Model(write(toy, tmp_path_factory.mktemp("model"), ["all"]), device="cpu", threads=1)
+    return load(write(toy, tmp_path_factory.mktemp("model"), ["all"]))
 
 
 @pytest.fixture(params=["png", "tif", "jpg"])
@@ -154,8 +155,18 @@ def test_a_slide_that_cannot_be_read_is_refused_by_name_or_written_without_tiles
     assert not (tmp_path / "tiles.h5ad").exists()
     tiles = predicted(model, path, tmp_path, refuse=False)
     assert tiles.shape == (0, 5)
-    assert "broken.svs" in tiles.uns["refused"]
+    assert tiles.uns["refused"] == "not an image that OpenSlide or Pillow reads"
     assert "P-01A-TS1: refused" in capsys.readouterr().err
+
+
+def test_windows_of_micrometres_need_only_the_resolution_of_training(model, slide, tmp_path):
+    # x20 to work at; the slide has x17, the training images x20 in this toy: within 15 %.
+    assert predicted(model, slide[0], tmp_path, um_per_px=0.58).n_obs
+    coarse = Cut(64, 40, 220, 0.5, "micrometres")
+    tiles = predicted(model, slide[0], tmp_path, coarse, um_per_px=0.5)
+    assert set(tiles.obs["size"]) == {32}
+    with pytest.raises(InputError, match="less than the x40"):
+        predicted(model, slide[0], tmp_path, Cut(64, 40, 220, 0.5, "pixels"), um_per_px=0.5)
 
 
 def test_a_slide_of_unknown_scale_is_refused(model, slide, tmp_path):
@@ -302,6 +313,31 @@ def test_a_downloaded_slide_is_deleted_however_its_job_ends(remote, tmp_path, en
             raise RuntimeError
     assert remote == [("h", "1", ROW["md5"], 5)]
     assert list((tmp_path / "slides").iterdir()) == []
+
+
+def test_a_download_that_fails_leaves_nothing(monkeypatch, tmp_path):
+    def download_file(host, file_id, path, *, md5, size):
+        path.parent.mkdir()
+        path.with_name(f".{path.name}.1234.part").write_bytes(b"sli")
+        raise InputError("attempt 8 of 8")
+
+    monkeypatch.setattr(fetch, "download_file", download_file)
+    with (
+        pytest.raises(InputError, match="attempt 8"),
+        slide_at_hand(ROW, tmp_path / "slides", host="h", mirror=None),
+    ):
+        pass
+    assert list((tmp_path / "slides").iterdir()) == []
+
+
+def test_a_disk_that_goes_away_is_no_damaged_slide(model, slide, tmp_path, monkeypatch):
+    def read(self, *place, **keys):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Image.Image, "crop", read)
+    monkeypatch.setattr("stnet.slides.strips.JpegStrips.of", lambda path: None)
+    with pytest.raises(SystemFailure, match="cannot be read now"):
+        predicted(model, slide[0], tmp_path, refuse=False)
 
 
 def test_a_slide_of_the_mirror_is_used_and_kept(remote, tmp_path):

@@ -1,7 +1,5 @@
 """A trained model as it is handed on: what it predicts, and what it finds far from its training."""
 
-import json
-import shutil
 from pathlib import Path
 
 import anndata as ad
@@ -9,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save
 from test_training import PLAIN
 from toy import make_cohort, train
 
 from stnet.core.errors import InputError
 from stnet.evaluation.tables import write_table
+from stnet.external.marks import read_marks, write_marks
 from stnet.external.model import Model, read_card, write_model
 from stnet.external.reference import Spread, flags, stain
 from stnet.training.apply import load_model
@@ -40,7 +40,7 @@ def toy(tmp_path_factory):
 
 
 def write(toy, folder, names, **changes):
-    """The card of a model of the networks `names`."""
+    """The file of a model of the networks `names`."""
     source, (index, targets), trained = toy
     keys = {
         "experiment": "toy",
@@ -48,15 +48,19 @@ def write(toy, folder, names, **changes):
         "index": index,
         "targets": targets,
         "sections": sorted(source.glob("?1.h5ad")),
-        "gene_performance": source / "genes.tsv",
         "engine": ENGINE,
         "device": "cpu",
         "threads": 1,
         **changes,
     }
     members = {name: (trained[name]["model"], trained[name]["card"]) for name in names}
-    write_model(members, folder / "model.safetensors", folder / "model.json", **keys)
-    return folder / "model.json"
+    write_model(members, folder / "model.safetensors", **keys)
+    write_marks(targets, source / "genes.tsv", folder / "model.genes.tsv")
+    return folder / "model.safetensors"
+
+
+def load(path):
+    return Model(path, device="cpu", threads=1, marks=path.with_suffix(".genes.tsv"))
 
 
 def plain_prediction(outputs, patches):
@@ -73,7 +77,7 @@ def patches():
 
 
 def test_a_model_predicts_what_its_network_does(toy, tmp_path, patches):
-    model = Model(write(toy, tmp_path, ["all"]), device="cpu", threads=1)
+    model = load(write(toy, tmp_path, ["all"]))
     found = model.apply(patches)
     expected = plain_prediction(toy[2]["all"], patches)
     np.testing.assert_allclose(found.predicted, expected, rtol=1e-5, atol=1e-6)
@@ -82,7 +86,7 @@ def test_a_model_predicts_what_its_network_does(toy, tmp_path, patches):
 
 
 def test_an_ensemble_is_the_mean_and_spread_of_its_members(toy, tmp_path, patches):
-    model = Model(write(toy, tmp_path, ["all", "A"]), device="cpu", threads=1)
+    model = load(write(toy, tmp_path, ["all", "A"]))
     found = model.apply(patches)
     each = np.stack([plain_prediction(toy[2][name], patches) for name in ("all", "A")])
     np.testing.assert_allclose(found.predicted, each.mean(axis=0), rtol=1e-5, atol=1e-6)
@@ -92,7 +96,7 @@ def test_an_ensemble_is_the_mean_and_spread_of_its_members(toy, tmp_path, patche
 
 
 def test_the_card_says_how_to_feed_it_and_which_genes_to_trust(toy, tmp_path):
-    model = Model(write(toy, tmp_path, ["A"]), device="cpu", threads=1)
+    model = load(write(toy, tmp_path, ["A"]))
     assert (model.side, model.um_per_px, model.transform) == (32, 0.5, "log_fraction")
     # A gene without performance, as the last one here, is not trusted.
     assert model.genes["consistent"].tolist() == [True, False, True, False, False]
@@ -108,14 +112,14 @@ def test_the_last_checkpoint_of_its_network_goes(toy, tmp_path):
 
 
 def test_larger_tiles_are_taken_too_in_smaller_batches(toy, tmp_path):
-    model = Model(write(toy, tmp_path, ["A"]), device="cpu", threads=1)
+    model = load(write(toy, tmp_path, ["A"]))
     assert model.batch(32) == PLAIN["prediction_batch"]
     assert model.batch(64) == max(1, PLAIN["prediction_batch"] // 4)
     assert model.apply(np.zeros((2, 64, 64, 3), dtype=np.uint8)).predicted.shape == (2, 5)
 
 
 def test_images_unlike_the_training_images_are_far(toy, tmp_path):
-    model = Model(write(toy, tmp_path, ["all"]), device="cpu", threads=1)
+    model = load(write(toy, tmp_path, ["all"]))
     alike = np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     assert np.median(model.apply(alike).stain) < 1.2
     unlike = np.full((20, 32, 32, 3), (20, 200, 20), dtype=np.uint8)
@@ -163,29 +167,49 @@ def test_what_is_flagged(far, flagged):
     assert flags(dict(zip(("stain", "latent", "um_per_px"), far, strict=True))) == flagged
 
 
-def test_weights_of_another_model_are_refused(toy, tmp_path):
-    card = write(toy, tmp_path, ["A"])
-    (tmp_path / "other").mkdir()
-    write(toy, tmp_path / "other", ["all"])
-    shutil.copy(tmp_path / "other/model.safetensors", tmp_path)
-    with pytest.raises(InputError, match="not the weights of"):
-        Model(card, device="cpu", threads=1)
+def test_predictions_do_not_depend_on_the_marks(toy, tmp_path, patches):
+    path = write(toy, tmp_path, ["A"])
+    unmarked = Model(path, device="cpu", threads=1, marks=None)
+    assert "consistent" not in unmarked.genes
+    np.testing.assert_array_equal(unmarked.apply(patches).predicted, load(path).apply(patches)[0])
+
+
+def test_a_model_is_the_same_bytes_again(toy, tmp_path):
+    first = write(toy, tmp_path, ["A"]).read_bytes()
+    assert write(toy, tmp_path, ["A"]).read_bytes() == first
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "no such model"),
-        ("{", "not a model's .json"),
-        (json.dumps({"genes": []}), "it is no model to apply"),
+        (b"{", "not a model"),
+        (b"\x00" * 100, "not a model"),
+        (save({"a": torch.zeros(2)}), "it is no model to apply"),
     ],
 )
 def test_what_is_no_model_is_refused(tmp_path, content, message):
-    path = tmp_path / "model.json"
+    path = tmp_path / "model.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_card(path)
+
+
+def test_a_model_that_was_cut_short_is_refused(toy, tmp_path):
+    path = write(toy, tmp_path, ["A"])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="not a model"):
+        load(path)
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "no such file"), ("a\n1\n", "no column")])
+def test_marks_that_are_none_are_refused(tmp_path, content, message):
+    path = tmp_path / "model.genes.tsv"
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=message):
-        read_card(path)
+        read_marks(path)
 
 
 def test_members_of_other_genes_are_refused(toy, tmp_path):

@@ -192,7 +192,8 @@ def test_sheet_joins_paths_to_the_root(tmp_path):
     [
         ([ROW, {**ROW, "patient": "B"}], "line 3: section A_1 again, as on line 2"),
         ([{**ROW, "section": "A/1"}], "line 2: section 'A/1' is not an id"),
-        ([{**ROW, "patient": "all"}], "'all' is reserved"),
+        ([{**ROW, "patient": "all"}], "'all' and 'ensemble' are reserved"),
+        ([{**ROW, "section": "ensemble"}], "'all' and 'ensemble' are reserved"),
         ([{**ROW, "format": "st"}], "line 2 (A_1): format 'st' is not one of st-v5"),
         ([{**ROW, "grid": "round"}], "grid 'round'"),
         ([{**ROW, "counts": ""}], "counts is empty"),

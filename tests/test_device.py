@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from workflow import ROOT
@@ -53,7 +54,7 @@ def test_a_job_waits_for_a_card_and_says_so(start, capfd):
     assert lease_card() == "cuda"
     assert first.poll() is not None or first.wait(5)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == card
-    assert "all 2 cards are in use: waiting for one" in capfd.readouterr().err
+    assert "all cards are in use (2): waiting for one" in capfd.readouterr().err
 
 
 def test_a_killed_job_gives_its_card_back(start):
@@ -64,8 +65,26 @@ def test_a_killed_job_gives_its_card_back(start):
     assert start()[1] == card
 
 
-@pytest.mark.parametrize("given", ["7", "", "MIG-1a2b"])
-def test_what_a_cluster_gives_is_taken(start, monkeypatch, given):
+@pytest.mark.parametrize("given", ["7", "MIG-1a2b"])
+def test_a_single_given_card_is_one_jobs_at_a_time(start, monkeypatch, given):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
-    assert [lease_card(), lease_card()] == ["cuda", "cuda"]
+    first, card = start()
+    assert card == given
+    ended = threading.Timer(0.8, first.kill)
+    began = time.monotonic()
+    ended.start()
+    lease_card()
+    assert time.monotonic() - began > 0.5
     assert os.environ["CUDA_VISIBLE_DEVICES"] == given
+
+
+def test_a_cluster_gives_different_cards_the_same_number(start, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    for job in ("17", "18"):
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+        assert start()[1] == "0"
+
+
+def test_without_a_card_nothing_is_waited_for(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert lease_card() == "cuda"

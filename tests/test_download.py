@@ -68,6 +68,13 @@ def test_interrupted_download_resumes(remote, target, fault, silence):
     assert os.listdir(target.parent) == ["image.jpg"]
 
 
+def test_a_network_that_breaks_more_often_than_is_tried_in_vain_gets_there(remote, target):
+    remote.faults["/image.jpg"] = ["cut"] * (3 * QUICK.attempts)
+    fetch(remote, target)
+    assert len(remote.requests) > 2 * QUICK.attempts
+    assert target.read_bytes() == CONTENT
+
+
 def test_later_run_resumes(remote, target):
     remote.faults["/image.jpg"] = ["cut"]
     with pytest.raises(InputError) as error:

@@ -108,6 +108,26 @@ def test_without_a_sheet_the_slides_are_left_out_and_it_is_said(tmp_path):
     assert "tcga_sheet" in line[0]
 
 
+def test_only_what_the_predictions_depend_on_predicts_slides_again(demo, tmp_path):
+    project = shutil.copytree(demo, tmp_path / "project", symlinks=True)
+    # Another evaluation, another client, another diagnosis.
+    edit(
+        project / "src/stnet/evaluation/genes.py",
+        "import numpy as np\n",
+        "import numpy as np\nA = 1\n",
+    )
+    client = project / "src/stnet/core/http.py"
+    client.write_text(client.read_text() + "UNUSED = 1\n")
+    sheet = project / "config/slides/demo.tsv"
+    sheet.write_text(sheet.read_text().replace("8480/3", "8500/3"))
+    jobs = planned(project)
+    assert {"performance", "model_genes", "pseudobulk", "subtype"} <= jobs.keys()
+    apart = {"model", "predict_slide", "predict_section", "download_expression", "bulk"}
+    assert not apart & jobs.keys()
+    edit(project / "src/stnet/slides/tiling.py", "AHEAD = 4", "AHEAD = 5")
+    assert planned(project)["predict_slide"] == 31
+
+
 def test_another_slide_in_the_sheet_predicts_only_that(demo, tmp_path):
     project = shutil.copytree(demo, tmp_path / "project", symlinks=True)
     sheet = project / "config/slides/demo.tsv"
@@ -139,7 +159,7 @@ def test_a_visium_cohort_can_be_trained_on_like_any_other(demo, tmp_path):
 def own(demo, tmp_path_factory):
     """A project with a model and nothing that it was trained on, and files to predict."""
     project = copy_project(tmp_path_factory.mktemp("own") / "project")
-    for suffix in ("json", "safetensors"):
+    for suffix in ("genes.tsv", "safetensors"):
         shutil.copy(demo / f"results/demo/models/{MAIN}/all.{suffix}", project)
     sheet = pd.read_csv(demo / "config/slides/demo.tsv", sep="\t")
     archive = demo / "resources/demo-tcga/gdc/data"
@@ -153,7 +173,7 @@ def own(demo, tmp_path_factory):
 OWN = """\
 device: cpu
 predict:
-  model: all.json
+  model: all.safetensors
   slides: [case 1.svs]
   visium: [{folder: sample/outs, image: sample/outs/image.jpg}]
   genes: [TUMOUR7, CONTROL3]
@@ -192,12 +212,21 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("{model: all.json}", "predict.slides, predict.visium: both are empty"),
+        ("{model: all.safetensors}", "predict.slides, predict.visium: both are empty"),
         ("{slides: [case 1.svs]}", "predict.model: missing"),
-        ("{model: none.json, slides: [case 1.svs]}", "predict.model: none.json: No such file"),
-        ("{model: all.json, slides: [no.svs]}", "predict: no no.svs; correct the path"),
-        ("{model: all.json, slides: [case 1.svs, case-1.svs]}", "like another one; rename it"),
-        ("{model: all.json, slide: [case 1.svs]}", "predict.slide: unknown key; is it slides?"),
+        (
+            "{model: none.safetensors, slides: [case 1.svs]}",
+            "predict.model: none.safetensors: No such file",
+        ),
+        ("{model: all.safetensors, slides: [no.svs]}", "predict: no no.svs; correct the path"),
+        (
+            "{model: all.safetensors, slides: [case 1.svs, case-1.svs]}",
+            "like another one; rename it",
+        ),
+        (
+            "{model: all.safetensors, slide: [case 1.svs]}",
+            "predict.slide: unknown key; is it slides?",
+        ),
     ],
 )
 def test_what_cannot_be_predicted_is_said_in_one_line(own, given, message):
@@ -210,7 +239,8 @@ def test_what_cannot_be_predicted_is_said_in_one_line(own, given, message):
 
 
 def test_a_changed_slide_or_model_predicts_again(own):
-    edit(own / "all.json", '"experiment": ', '"experiment":  ')
+    marks = own / "all.genes.tsv"
+    marks.write_text(marks.read_text().replace("True", "False", 1))
     jobs = planned(own, *MINE, configuration=())
     assert jobs == {
         **{"predict_own_slide": 1, "predict_own_section": 1, "predict": 1},

@@ -73,7 +73,7 @@ def test_the_plan_of_new_networks(pending):
     options = [*configuration, "--quiet", "all", "--config", "calibration=1", "--"]
     text = snakemake(project, *options, "plan").stdout
     n_spots = len(ad.read_h5ad(project / TARGETS, backed="r"))
-    assert re.search(r"^demo +densenet-small +8 +8 +8 +0 +0 +0 +0 +0\.00$", text, re.M)
+    assert re.search(r"^demo +densenet-small +9 +9 +8 +0 +0 +0 +0 +0\.00$", text, re.M)
     # Every spot is in the training set of one of the two networks, and there in one of its two
     # inner runs and the final one, and predicted in the other inner run; each of four epochs.
     numbers = rf"{4 * 2 * n_spots:,} +{8 * (4 * n_spots + n_spots):,}"

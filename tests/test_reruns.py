@@ -43,7 +43,7 @@ def test_a_module_of_the_statistics(change):
 def test_a_module_of_training(change):
     project = change("src/stnet/training/symmetries.py", "N_SYMMETRIES = 8", "N_SYMMETRIES = 4 + 4")
     assert set(planned(project)) == TRAINED | EVALUATED | DRAWN
-    assert planned(project)["train"] == 8
+    assert planned(project)["train"] == 9
 
 
 def test_a_module_of_patches(change):
@@ -138,7 +138,9 @@ def test_a_key_of_another_cohort(change):
 
 
 def test_weights_that_are_not_there_are_no_reason_to_be_content(change):
-    project = change("config/demo.yaml", "weights: random", "weights: randon")
+    project = change(
+        "config/demo.yaml", "weights: random\n    learning", "weights: randon\n    learning"
+    )
     done = snakemake(project, "-n", *DEMO, check=False)
     assert done.returncode
     assert "experiments.densenet-small.weights: no file randon" in done.stdout + done.stderr
@@ -152,5 +154,5 @@ def test_a_row_of_the_sheet(change):
     )
     jobs = planned(project)
     assert (jobs["section"], jobs["patches"]) == (1, 1)
-    assert jobs["train"] == 8
+    assert jobs["train"] == 9
     assert not {"simulate_cohort", "simulate_section", "thumbnail"} & set(jobs)

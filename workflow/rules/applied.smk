@@ -3,6 +3,10 @@
 MAPS = "results/{cohort}/figures/maps/{source}/{experiment}/{model}"
 EXTERNAL_TABLES = "results/{cohort}/tables/{experiment}/{source}/{model}"
 
+# Columns of the slide sheet that a slide's predictions depend on, and that say whose it is.
+SLIDE_KEYS = ["patient", "sample", "slide", "file", "file_id", "md5", "size"]
+PATIENT_KEYS = ["patient", "sample"]
+
 slide_sheet = or_refuse(configuration.slides)
 
 
@@ -20,11 +24,11 @@ def slide_rows(name):
     return rows
 
 
-def slide_row(name, slide):
-    """Row of a slide in the slide sheet of a source."""
+def slide_row(name, slide, keys):
+    """Columns of a slide's row in the slide sheet of a source: those that a job depends on."""
     for row in slide_rows(name):
         if row["slide"] == slide:
-            return row
+            return {key: row[key] for key in keys}
     refuse(f"no slide {slide} in {configuration.source(name)['sheet']}")
 
 
@@ -32,6 +36,19 @@ def bulk_rows(name):
     """The first row of each sample that has bulk expression."""
     rows = {row["sample"]: row for row in reversed(slide_rows(name)) if row["expression"]}
     return [rows[sample] for sample in sorted(rows)]
+
+
+def expression_of(name, sample):
+    """Where the bulk expression of a sample is, as the slide sheet has it."""
+    row = next(row for row in bulk_rows(name) if row["sample"] == sample)
+    return {key: row[key] for key in ("expression", "expression_md5", "expression_size")}
+
+
+def sheet_source(name):
+    """The first source with the slide sheet of a source: variants share its bulk expression."""
+    sheet = configuration.source(name)["sheet"]
+    same = [n for n in configuration.sources_of("slides") if configuration.source(n)["sheet"] == sheet]
+    return same[0]
 
 
 def unit_ids(name):
@@ -96,10 +113,14 @@ simulated_slides = [
 def listed_sources(w):
     """Where the slide sheets of the cohorts under `report` are written, and of which project."""
     names = [name for shown in config["report"] for name in cohort(shown)["report"]["slides"]]
-    return {
-        name: {key: configuration.source(name).get(key) for key in ("sheet", "source", "project")}
-        for name in dict.fromkeys(names)
-    }
+    return [
+        {
+            "sheet": configuration.source(name)["sheet"],
+            "project": configuration.source(name)["project"],
+            "gdc": f"resources/{name}/gdc" if name in simulated_slides else None,
+        }
+        for name in dict.fromkeys(map(sheet_source, names))
+    ]
 
 
 def simulated_gdc(w):

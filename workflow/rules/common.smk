@@ -14,6 +14,9 @@ RECIPE = [
 
 GENE_TABLE = "resources/genes/hgnc.tsv"
 
+# Slides whose predictions are drawn where none are named.
+MAPS_SHOWN = 2
+
 # What a download or a simulation leaves in the folder of a Visium section's positions.
 SPATIAL_FILES = ["tissue_positions_list.csv", "scalefactors_json.json"]
 
@@ -49,6 +52,9 @@ cohort = or_refuse(configuration.cohort)
 experiment = or_refuse(configuration.experiment)
 sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
+
+# With what they inherit: scripts read hosts' mirrors from it, which are no parameters.
+config["external"] = {name: configuration.source(name) for name in config["external"]}
 
 DIGESTS = {}
 
@@ -228,5 +234,6 @@ def external_results(name):
     for each in shown_slides(name):
         files.append(of_source(w, main, each, "tcga.html"))
         files.append(of_source(w, main, each, "subtype_roc.png"))
-        files += [map_of(w, main, each, slide) for slide in configuration.source(each)["maps"]]
+        slides = configuration.source(each)["maps"] or unit_ids(each)[:MAPS_SHOWN]
+        files += [map_of(w, main, each, slide) for slide in slides]
     return files

@@ -132,7 +132,7 @@ rule download_expression:
         runtime=60,
         downloads=1,
     params:
-        row=lambda w: {row["sample"]: row for row in bulk_rows(w.source)}[w.sample],
+        row=lambda w: expression_of(w.source, w.sample),
     script:
         "../scripts/download_expression.py"
 

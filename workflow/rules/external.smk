@@ -16,10 +16,8 @@ rule model:
             cohort=w.cohort,
             section=section_ids(w.cohort),
         ),
-        genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
     output:
-        weights="results/{cohort}/models/{experiment}/{model}.safetensors",
-        card="results/{cohort}/models/{experiment}/{model}.json",
+        "results/{cohort}/models/{experiment}/{model}.safetensors",
     log:
         "results/{cohort}/logs/model/{experiment}/{model}.log",
     benchmark:
@@ -41,12 +39,36 @@ rule model:
         "../scripts/model.py"
 
 
+# Apart from the model, which predictions depend on: another evaluation must not predict again.
+rule model_genes:
+    input:
+        targets=model_targets,
+        genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
+    output:
+        "results/{cohort}/models/{experiment}/{model}.genes.tsv",
+    log:
+        "results/{cohort}/logs/model_genes/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/model_genes/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        experiment=network_experiments,
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("model_genes.py"),
+    script:
+        "../scripts/model_genes.py"
+
+
 rule predict_section:
     input:
         section=lambda w: f"results/{source(w)['cohort']}/sections/{w.unit}.h5ad",
         image=lambda w: sheet_row(source(w)["cohort"], w.unit)["image"],
-        weights=rules.model.output.weights,
-        card=rules.model.output.card,
+        model=rules.model.output[0],
         genes=lambda w: cohort(source(w)["cohort"]).get("genes") or [],
     output:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
@@ -77,8 +99,7 @@ rule predict_section:
 # one when the slide is there, and no card waits for a download.
 rule predict_slide:
     input:
-        weights=rules.model.output.weights,
-        card=rules.model.output.card,
+        model=rules.model.output[0],
         encoder=lambda w: weights_file(source(w)["encoder"]),
         gdc=simulated_gdc,
     output:
@@ -92,15 +113,17 @@ rule predict_slide:
         source=one_of(configuration.sources_of("slides")),
     conda:
         "../../envs/torch.yaml"
-    threads: 1
+    # On a card they decode the tiles.
+    threads: 4 if config["device"] == "cuda" else 1
     resources:
         slides=1,
         mem_mb=8000,
         runtime=480,
         disk_mb=3000,
     params:
-        digest=digest("predict_slide.py"),
-        row=lambda w: slide_row(w.source, w.unit),
+        # Not of the script, which downloads too: an edited client must not fetch every slide again.
+        digest=digest("../../src/stnet/external/slides.py"),
+        row=lambda w: slide_row(w.source, w.unit, SLIDE_KEYS),
         cut=lambda w: {**source(w)["tiles"], "scale": source(w)["scale"]},
         um_per_px=lambda w: source(w)["um_per_px"],
         encoder=lambda w: source(w)["encoder"],
@@ -190,7 +213,7 @@ rule bulk:
         runtime=120,
     params:
         digest=digest("bulk.py"),
-        rows=lambda w: bulk_rows(w.source),
+        rows=lambda w: [{key: row[key] for key in PATIENT_KEYS} for row in bulk_rows(w.source)],
     script:
         "../scripts/bulk.py"
 
@@ -198,7 +221,7 @@ rule bulk:
 rule pseudobulk:
     input:
         slides=unit_predictions,
-        bulk=rules.bulk.output[0],
+        bulk=lambda w: f"results/{sheet_source(w.source)}/bulk.h5ad",
         genes=lambda w: source(w)["genes"],
     output:
         slides=f"{EXTERNAL_TABLES}/slides.tsv",
@@ -230,7 +253,10 @@ rule pseudobulk:
         runtime=120,
     params:
         digest=digest("pseudobulk.py"),
-        rows=lambda w: slide_rows(w.source),
+        rows=lambda w: [
+            {key: row[key] for key in ("slide", *PATIENT_KEYS, "histology")}
+            for row in slide_rows(w.source)
+        ],
     script:
         "../scripts/pseudobulk.py"
 

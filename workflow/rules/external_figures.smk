@@ -87,6 +87,7 @@ rule section_map:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
         section=rules.predict_section.input.section,
         thumbnail=lambda w: f"results/{source(w)['cohort']}/thumbnails/{w.unit}.jpg",
+        marks=rules.model_genes.output[0],
     output:
         report(
             f"{MAPS}/{{unit}}.png",
@@ -108,7 +109,7 @@ rule section_map:
         runtime=10,
     params:
         digest=digest("section_map.py"),
-        genes=lambda w: list(filter(None, [shown(w)["gene"]])),
+        genes=map_genes,
     script:
         "../scripts/section_map.py"
 
@@ -117,6 +118,7 @@ rule slide_map:
     input:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
         thumbnail=f"{EXTERNAL}/{{unit}}.jpg",
+        marks=rules.model_genes.output[0],
     output:
         report(
             f"{MAPS}/{{unit}}.png",
@@ -138,7 +140,7 @@ rule slide_map:
         runtime=10,
     params:
         digest=digest("slide_map.py"),
-        genes=lambda w: list(filter(None, [shown(w)["gene"]])),
+        genes=map_genes,
     script:
         "../scripts/slide_map.py"
 

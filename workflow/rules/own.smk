@@ -32,13 +32,14 @@ def own_results(w):
 
 
 def own_model(w):
-    """The model's card, and what it is known by: another one under the same name predicts anew."""
+    """The model's two files, and what they are known by: others of their name predict anew."""
     if OWN["model"] is None:
-        refuse("predict.model: missing; name the .json of a trained model")
+        refuse("predict.model: missing; name the .safetensors of a trained model")
+    files = {"path": OWN["model"], "marks": str(Path(OWN["model"]).with_suffix(".genes.tsv"))}
     try:
-        return {"card": OWN["model"], "sha256": file_sha256(OWN["model"])}
+        return {**files, "sha256": [file_sha256(path) for path in files.values()]}
     except OSError as error:
-        refuse(f"predict.model: {OWN['model']}: {error.strerror}; correct the path")
+        refuse(f"predict.model: {error.filename}: {error.strerror}; correct the path")
 
 
 def own_row(w):

@@ -17,7 +17,7 @@ rule predict_own_slide:
         name=one_of(own_slides),
     conda:
         "../../envs/torch.yaml"
-    threads: 1
+    threads: 8
     resources:
         gpu=int(config["device"] == "cuda"),
         mem_mb=8000,
@@ -82,7 +82,7 @@ rule predict_own_section:
         name=one_of(own_sections),
     conda:
         "../../envs/torch.yaml"
-    threads: 1
+    threads: 8
     resources:
         gpu=int(config["device"] == "cuda"),
         mem_mb=8000,

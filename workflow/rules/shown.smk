@@ -29,6 +29,11 @@ def of_main(name):
     )
 
 
+def map_genes(w):
+    """Genes of the maps of external sections and slides."""
+    return shown(w).get("map_genes") or list(filter(None, [shown(w)["gene"]]))
+
+
 def compared(w):
     """The cohort's main experiment and, where there is one, its label baseline."""
     return [name for name in (shown(w)["main"], shown(w)["label"]) if name]

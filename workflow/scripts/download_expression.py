@@ -1,13 +1,11 @@
-from contextlib import ExitStack
-
 from stnet.cohorts.gdc import download_file
-from stnet.cohorts.simulated.gdc_server import serve
+from stnet.cohorts.simulated.gdc_server import host_of
 from stnet.core.job import job
 
-with job(snakemake.log[0]), ExitStack() as stack:
-    host = snakemake.config["hosts"]["gdc"]
-    if snakemake.input.gdc:
-        host = stack.enter_context(serve(snakemake.input.gdc))
+with (
+    job(snakemake.log[0]),
+    host_of(snakemake.input.gdc, snakemake.config["hosts"]["gdc"]) as host,
+):
     row = snakemake.params.row
     download_file(
         host,

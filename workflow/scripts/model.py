@@ -7,14 +7,12 @@ with job(snakemake.log[0]):
     files = zip(snakemake.input.networks, snakemake.input.cards, strict=True)
     write_model(
         dict(zip(snakemake.params.members, files, strict=True)),
-        snakemake.output.weights,
-        snakemake.output.card,
+        snakemake.output[0],
         experiment=snakemake.wildcards.experiment,
         model=snakemake.wildcards.model,
         index=snakemake.input.index,
         targets=snakemake.input.targets,
         sections=snakemake.input.sections,
-        gene_performance=snakemake.input.genes,
         engine=snakemake.params.engine,
         device=device,
         threads=snakemake.threads,

@@ -9,7 +9,12 @@ with job(snakemake.log[0]):
     device = lease_card() if snakemake.resources.gpu else "cpu"
     predict_section(
         snakemake.input.section,
-        Model(snakemake.params.model["card"], device=device, threads=snakemake.threads),
+        Model(
+            snakemake.params.model["path"],
+            device=device,
+            threads=snakemake.threads,
+            marks=snakemake.params.model["marks"],
+        ),
         snakemake.output.predictions,
         snakemake.output.alignment,
         scale=snakemake.params.scale,

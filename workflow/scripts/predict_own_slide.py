@@ -1,4 +1,5 @@
 from stnet.core.device import lease_card
+from stnet.core.hashing import file_sha256
 from stnet.core.job import job
 from stnet.external.model import Model
 from stnet.external.slides import Cut, predict_slide
@@ -9,10 +10,18 @@ with job(snakemake.log[0]):
     name = snakemake.wildcards.name
     predict_slide(
         snakemake.input[0],
-        Model(snakemake.params.model["card"], device=device, threads=snakemake.threads),
+        Model(
+            snakemake.params.model["path"],
+            device=device,
+            threads=snakemake.threads,
+            marks=snakemake.params.model["marks"],
+        ),
         snakemake.output.predictions,
         snakemake.output.thumbnail,
-        about=dict.fromkeys(("patient", "sample", "slide"), name),
+        about={
+            **dict.fromkeys(("patient", "sample", "slide"), name),
+            "sha256": file_sha256(snakemake.input[0]),
+        },
         cut=Cut(**snakemake.params.cut),
         default_um_per_px=snakemake.params.um_per_px,
         encoder=None,

@@ -7,7 +7,7 @@ with job(snakemake.log[0]):
     device = lease_card() if snakemake.resources.gpu else "cpu"
     predict_section(
         snakemake.input.section,
-        Model(snakemake.input.card, device=device, threads=snakemake.threads),
+        Model(snakemake.input.model, device=device, threads=snakemake.threads, marks=None),
         snakemake.output.predictions,
         snakemake.output.alignment,
         scale=snakemake.params.scale,

@@ -1,6 +1,6 @@
 from contextlib import ExitStack
 
-from stnet.cohorts.simulated.gdc_server import serve
+from stnet.cohorts.simulated.gdc_server import host_of
 from stnet.core.device import lease_card
 from stnet.core.job import job
 from stnet.external.encoder import Encoder
@@ -9,9 +9,7 @@ from stnet.external.model import Model
 from stnet.external.slides import Cut, predict_slide
 
 with job(snakemake.log[0]), ExitStack() as stack:
-    host = snakemake.config["hosts"]["gdc"]
-    if snakemake.input.gdc:
-        host = stack.enter_context(serve(snakemake.input.gdc))
+    host = stack.enter_context(host_of(snakemake.input.gdc, snakemake.config["hosts"]["gdc"]))
     slide = stack.enter_context(
         slide_at_hand(
             snakemake.params.row,
@@ -22,13 +20,13 @@ with job(snakemake.log[0]), ExitStack() as stack:
     )
     # Only now: no card waits for a download.
     device = lease_card() if snakemake.config["device"] == "cuda" else "cpu"
-    model = Model(snakemake.input.card, device=device, threads=snakemake.threads)
+    model = Model(snakemake.input.model, device=device, threads=snakemake.threads, marks=None)
     predict_slide(
         slide,
         model,
         snakemake.output.predictions,
         snakemake.output.thumbnail,
-        about={key: snakemake.params.row[key] for key in ("patient", "sample", "slide")},
+        about={key: value for key, value in snakemake.params.row.items() if key != "file"},
         cut=Cut(**snakemake.params.cut),
         default_um_per_px=snakemake.params.um_per_px,
         encoder=Encoder(

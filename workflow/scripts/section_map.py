@@ -8,4 +8,5 @@ with job(snakemake.log[0]):
         snakemake.input.thumbnail,
         snakemake.output,
         genes=snakemake.params.genes,
+        marks=snakemake.input.get("marks"),
     )

@@ -1,5 +1,7 @@
 """Whether spots lie on the image as their flags say, or their x and y were exchanged."""
 
+import sys
+
 import numpy as np
 
 from stnet.core.errors import InputError
@@ -7,8 +9,11 @@ from stnet.slides.image import open_image
 
 # Longer side, in pixels, of the picture that is looked at: a Visium spot is then some ten wide.
 SIDE = 2000
-# Mean of red, green and blue above which a pixel is glass (Methods, "TCGA data": "220").
+# Mean of red, green and blue above which a pixel is glass (Methods, "TCGA analysis": "220"), where
+# glass is brighter than that. It is grey on some microscopes: then what is within a margin of the
+# brightest twentieth of the picture is glass (ours).
 BACKGROUND = 220.0
+BRIGHTEST, MARGIN = 95, 15
 # What share more of the spots in the tissue must lie on it exchanged than as given, and what share
 # less of them than of the others, to be called misplaced (ours).
 BETTER, WORSE = 0.05, 0.25
@@ -48,18 +53,17 @@ def refuse_misplaced(
         picture = image.thumbnail(SIDE)
         shrunk = np.array(picture.size) / image.size
     brightness = np.asarray(picture, dtype=np.float32).mean(axis=2)
+    glass = min(BACKGROUND, float(np.percentile(brightness, BRIGHTEST)) - MARGIN)
     radius = diameter * shrunk.mean() / 2
     given, exchanged = (
-        _on_tissue(brightness, places * shrunk, radius) for places in (pixels, pixels[:, ::-1])
+        _on_tissue(brightness, glass, places * shrunk, radius)
+        for places in (pixels, pixels[:, ::-1])
     )
     inside, outside = _shares(given, in_tissue)
     inside_exchanged, outside_exchanged = _shares(exchanged, in_tissue)
     found = f"{row['spots']}: {inside:.0%} of the spots under tissue of section {row['section']}"
-    if (
-        _mirrored(array, pixels)
-        and inside_exchanged > inside + BETTER
-        and outside_exchanged <= outside
-    ):
+    mirrored = _mirrored(array, pixels)
+    if mirrored and inside_exchanged > inside + BETTER and outside_exchanged <= outside:
         raise InputError(
             f"{found} lie on tissue in {row['image']}, and {inside_exchanged:.0%} with x and y"
             " exchanged: pixel row and column are in each other's place; correct the positions"
@@ -69,9 +73,17 @@ def refuse_misplaced(
             f"{found} lie on tissue in {row['image']}, and {outside:.0%} of the others: the spots"
             " are off the tissue; name the image that they were placed on or correct the positions"
         )
+    if mirrored:
+        print(
+            f"{found} lie on tissue; the array is mirrored on the image, as it is when pixel row"
+            " and column are in each other's place: look at the section's map",
+            file=sys.stderr,
+        )
 
 
-def _on_tissue(brightness: np.ndarray, places: np.ndarray, radius: float) -> np.ndarray:
+def _on_tissue(
+    brightness: np.ndarray, glass: float, places: np.ndarray, radius: float
+) -> np.ndarray:
     """Which discs around the `places` (x, y) of a picture are no glass; what is off it is glass."""
     steps = np.arange(-int(radius), int(radius) + 1)
     disc = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
@@ -80,7 +92,7 @@ def _on_tissue(brightness: np.ndarray, places: np.ndarray, radius: float) -> np.
     last = np.array(brightness.shape[::-1]) - 1
     x, y = np.moveaxis((centres[:, None] + disc).clip(0, last), -1, 0)
     on_image = ((centres >= 0) & (centres <= last)).all(axis=1)
-    return on_image & (brightness[y, x].mean(axis=1) <= BACKGROUND)
+    return on_image & (brightness[y, x].mean(axis=1) <= glass)
 
 
 def _shares(on_tissue: np.ndarray, in_tissue: np.ndarray) -> tuple[float, float]:

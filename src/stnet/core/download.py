@@ -68,7 +68,8 @@ def download(
         _verify(part, expected, length, check)
 
     try:
-        persist(attempt, f"{url} for {path}", patience)
+        # A long file on a network that breaks often comes in the end.
+        persist(attempt, f"{url} for {path}", patience, progress=lambda: part.resume()[0])
     except BaseException:
         if not part.resume()[0]:
             part.discard()

@@ -86,13 +86,21 @@ def ask_json(
     return persist(attempt, url, patience)
 
 
-def persist(attempt: Callable[[], T], what: str, patience: Patience) -> T:
+def persist(
+    attempt: Callable[[], T],
+    what: str,
+    patience: Patience,
+    progress: Callable[[], int] = lambda: 0,
+) -> T:
     """Repeat `attempt` while it raises `TryAgain` or the network fails; its value in the end.
 
-    Raises InputError beginning with `what`, in one line, when the last attempt failed or the URL
-    is none.
+    An attempt after which `progress`, of what has been reached so far, is larger than ever counts
+    as the first. Raises InputError beginning with `what`, in one line, when the last attempt failed
+    or the URL is none.
     """
-    for number in range(1, patience.attempts + 1):
+    number, furthest = 0, progress()
+    while number < patience.attempts:
+        number += 1
         wait = patience.backoff * 2 ** (number - 1)
         try:
             return attempt()
@@ -102,6 +110,8 @@ def persist(attempt: Callable[[], T], what: str, patience: Patience) -> T:
             raise InputError(f"{what}: {failure}; correct the host in the configuration") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             reason = " ".join(str(failure).split())[:200]
+        if (reached := progress()) > furthest:
+            number, furthest, wait = 1, reached, patience.backoff
         if number < patience.attempts:
             wait = min(wait, patience.longest)
             print(f"{what}: {reason}; again in {wait:.0f} s", file=sys.stderr)

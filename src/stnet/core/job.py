@@ -1,5 +1,6 @@
 """What every job does around its one library call."""
 
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -37,7 +38,12 @@ class Tee:
 
 @contextmanager
 def job(log: str) -> Iterator[None]:
-    """Copy what is printed to the file `log`; end bad input with one line and no traceback."""
+    """Copy what is printed to the file `log`; end bad input with one line and no traceback.
+
+    A signal to end, as of a cluster whose time is up, ends it as an exit does, so that what it has
+    in hand is put away.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with (
         open(log, "w", buffering=1) as file,

@@ -13,6 +13,8 @@ COLUMNS = [
 FILE_COLUMNS = ["image", "counts", "spots", "labels"]
 FORMATS = ["st-v5", "st-original", "her2st", "visium"]
 GRIDS = ["square", "hexagonal"]
+# What models are called that are not of a single held-out group.
+RESERVED = ["all", "ensemble"]
 # Ids are parts of file names; sections and held-out groups may have an underscore.
 GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
@@ -72,10 +74,10 @@ def _check_file(row: dict[str, str], name: str, where: str) -> None:
 
 def _check_row(row: dict[str, str], where: str) -> None:
     for name in ("patient", "section"):
-        if not re.fullmatch(GROUP_ID, row[name]) or row[name] == "all":
+        if not re.fullmatch(GROUP_ID, row[name]) or row[name] in RESERVED:
             raise InputError(
                 f"{where}: {name} {row[name]!r} is not an id of letters, digits, '.', '_' and '-'"
-                " (and 'all' is reserved)"
+                f" (and {' and '.join(map(repr, RESERVED))} are reserved)"
             )
     for name in ("counts", "spots"):
         if not row[name]:

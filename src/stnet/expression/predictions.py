@@ -21,7 +21,7 @@ def write_predictions(
     so has `sd`, the s.d. over an ensemble's members. X becomes the prediction (float32),
     `layers["observed"]` the measurement and `layers["sd"]` the s.d.; obs, var and obsm are those
     of the targets; `uns["provenance"]` adds to `provenance` what the targets say of themselves
-    (transform, universe, hash of the gene list).
+    (transform, universe, hash of the gene list), and `uns["slide"]` is theirs, if any.
     """
     layers = {"observed": measured.X} if sd is None else {"observed": measured.X, "sd": sd}
     predictions = ad.AnnData(
@@ -32,5 +32,7 @@ def write_predictions(
         layers={name: np.asarray(layer, dtype=np.float32) for name, layer in layers.items()},
         uns={"provenance": {**dict(measured.uns["targets"]), **provenance}},
     )
+    if "slide" in measured.uns:
+        predictions.uns["slide"] = dict(measured.uns["slide"])
     with atomic_path(path) as temporary:
         predictions.write_h5ad(temporary)

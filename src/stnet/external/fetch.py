@@ -1,5 +1,6 @@
 """A whole slide at hand for as long as it is needed: slides are too many and too large to keep."""
 
+import glob
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,9 @@ def slide_at_hand(
 ) -> Iterator[Path]:
     """Yield the file of a row of the slide sheet: from the mirror, or downloaded and then deleted.
 
-    A download that was killed goes on where it stopped, and one that is whole is used, so that a
-    slide is fetched once however often its job is started again; once the job has ended, in
-    success or failure, nothing of it is left.
+    Once the job has ended, in success or failure, nothing of it is left. Only of a job that was
+    killed without a word is what came left behind: a download goes on where it stopped, and one
+    that is whole is used.
 
     Args:
         row: of the slide sheet.
@@ -43,10 +44,11 @@ def slide_at_hand(
             yield local
             return
     path = Path(folder, row["file"])
-    download_file(
-        host, row["file_id"], path, md5=row["md5"], size=int(row["size"]) if row["size"] else None
-    )
+    size = int(row["size"]) if row["size"] else None
     try:
+        download_file(host, row["file_id"], path, md5=row["md5"], size=size)
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        # What came of it, too.
+        for left in path.parent.glob(f"*{glob.escape(path.name)}*"):
+            left.unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 """A trained model as it is handed on: all that its application to other images needs, in two files.
 
 `{model}.safetensors` has the weights of its members, a network each, their layers' names under the
-member's; `{model}.json`, the card, says how to feed them, what their genes are and how well they
-were predicted, and what their training images were like. Model `all` has one member, trained on
-all patients; `ensemble` has those of the held-out groups, each of which never saw its own.
+member's, and in its metadata the card: how to feed them, what their genes are, and what their
+training images were like. Model `all` has one member, trained on all patients; `ensemble` has those
+of the held-out groups, each of which never saw its own. `{model}.genes.tsv` beside it says which
+genes to trust (`stnet.external.marks`); predictions do not depend on it.
 """
 
 import json
@@ -19,10 +20,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from stnet.core.atomic import atomic_path, write_json
+from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
-from stnet.evaluation.tables import read_table
+from stnet.core.versions import versions
+from stnet.external.marks import read_marks
 from stnet.external.reference import Reference, Spread, stain
 from stnet.models.architectures import build_network, keep_features
 from stnet.slides.patches import parse_view
@@ -35,37 +37,33 @@ from stnet.training.standardisation import Standardisation
 
 # So many spots a patient say what its patches are like.
 REFERENCE_SPOTS = 200
-# Columns of the gene performance that go with the model.
-PERFORMANCE = ["consistent", "n_consistent", "n_patients", "median_pearson"]
+# Where the card is in the file's metadata.
+CARD = "card"
 
 
 def write_model(
     members: Mapping[str, tuple[str | Path, str | Path]],
-    weights: str | Path,
-    card: str | Path,
+    output: str | Path,
     *,
     experiment: str,
     model: str,
     index: str | Path,
     targets: str | Path,
     sections: Sequence[str | Path],
-    gene_performance: str | Path,
     engine: Mapping[str, dict],
     device: str,
     threads: int,
 ) -> None:
-    """Write a model's two files.
+    """Write a model.
 
     Args:
         members: network and card of the training job of each held-out group, by its name.
-        weights: output, safetensors.
-        card: output, JSON.
+        output: safetensors.
         experiment: name of the experiment.
         model: name of the model: `all`, `ensemble` or a held-out group.
         index: of the view the members were trained on.
         targets: a file of `write_targets` with the members' genes.
         sections: all section files of the cohort, for the scale of their images.
-        gene_performance: of the experiment's held-out predictions: which genes are consistent.
         engine: keys of `Engine` by device, `cpu` and `cuda`.
         device: `cpu` or `cuda`.
         threads: of the processor.
@@ -80,7 +78,7 @@ def write_model(
     data = to_device(index, measured, device)
     scales = dict(map(_scale, sections))
     state: dict[str, torch.Tensor] = {}
-    cards = {}
+    cards: dict[str, dict] = {}
     for name, (network_file, card_file) in members.items():
         network, standardise, known = load_model(network_file, card_file, device)
         if known["genes"] != measured.var_names.tolist():
@@ -88,7 +86,7 @@ def write_model(
                 f"{network_file}: predicts other genes than {targets} has; an ensemble needs"
                 " targets whose choice is cohort"
             )
-        state |= {f"{name}/{key}": value for key, value in network.state_dict().items()}
+        state |= {f"{name}/{k}": value.contiguous() for k, value in network.state_dict().items()}
         keep_features(network)
         forward = Engine(**engine[device]).place(network.eval(), device)
         trained_on = measured.obs["section"].astype(str).isin(known["training_sections"])
@@ -105,19 +103,16 @@ def write_model(
             Spread.of(latent, patients[rows]),
         )
         cards[name] = {**known, "reference": reference.to_card()}
-    with atomic_path(weights) as temporary:
-        temporary.write_bytes(save({name: value.contiguous() for name, value in state.items()}))
-    write_json(
-        card,
-        {
-            "experiment": experiment,
-            "model": model,
-            "genes": _genes(measured.var, gene_performance),
-            "engine": dict(engine),
-            "weights_sha256": file_sha256(weights),
-            "members": cards,
-        },
-    )
+    card = {
+        "experiment": experiment,
+        "model": model,
+        "genes": _names(measured.var),
+        "engine": dict(engine),
+        "members": cards,
+    }
+    content = save(state, {CARD: json.dumps(card, sort_keys=True)})
+    with atomic_path(output) as temporary:
+        temporary.write_bytes(content)
     # As predictions do for held-out patients: only now the job of all patients is known to be done.
     for network_file, _ in members.values():
         remove_checkpoints(Path(network_file).parent)
@@ -146,22 +141,21 @@ class _Member(NamedTuple):
 class Model:
     """A model of `write_model`, ready on a device; `genes` has a row a gene."""
 
-    def __init__(self, card: str | Path, *, device: str, threads: int):
-        """Read the card and the weights beside it.
+    def __init__(self, path: str | Path, *, device: str, threads: int, marks: str | Path | None):
+        """Read the model at `path`, and which of its genes are consistent from `marks`, if given.
 
-        Raises InputError naming the file that is missing, damaged or not the other's.
+        Raises InputError naming the file that is missing, damaged or none.
         """
-        self.card = read_card(card)
-        weights = Path(card).with_suffix(".safetensors")
-        if not weights.is_file():
-            raise InputError(f"{weights}: no such file; a model is its .json and its .safetensors")
-        if file_sha256(weights) != self.card["weights_sha256"]:
-            raise InputError(f"{weights}: not the weights of {card}; fetch both again")
+        path = Path(path)
+        self.card = read_card(path)
         start(device, threads)
-        self.device = device
+        self.device, self._threads = device, threads
         self.genes = pd.DataFrame(self.card["genes"]).set_index("gene")
+        if marks is not None:
+            self.genes = self.genes.join(read_marks(marks).reindex(self.genes.index))
         self._batch = self.card["engine"][device]["prediction_batch"]
-        self._members = list(self._read_members(weights))
+        self._weights_sha256 = file_sha256(path)
+        self._members = list(self._read_members(path))
         one = next(iter(self.card["members"].values()))
         self.window, self.downsampling = parse_view(one["view"])
         self.transform, self.universe = one["transform"], one["universe"]
@@ -212,10 +206,13 @@ class Model:
             "members": list(members),
             "epochs": [member["epoch"] for member in members.values()],
             "initial_weights": ", ".join(weights),
-            "weights_sha256": self.card["weights_sha256"],
+            "weights_sha256": self._weights_sha256,
             "gene_list_sha256": one["gene_list_sha256"],
             "engine": str(self.card["engine"][self.device]),
-            "versions": one["versions"],
+            "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
+            "threads": self._threads,
+            "versions": versions("numpy", "torch", "torchvision", "openslide-python", "pillow"),
+            "training_versions": one["versions"],
         }
 
     def _read_members(self, weights: Path):
@@ -247,19 +244,18 @@ class Model:
 
 
 def read_card(path: str | Path) -> dict:
-    """A model's card. Raises InputError if the file is missing or none."""
-    path = Path(path)
+    """The card of a model. Raises InputError if the file is missing or none."""
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        with safe_open(path, framework="pt") as file:
+            card = json.loads((file.metadata() or {}).get(CARD, "{}"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such model; name the .json of a trained model") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not a model's .json ({error}); fetch it again") from error
-    missing = {"members", "genes", "engine", "weights_sha256"} - set(card)
-    if missing:
+        raise InputError(f"{path}: no such model; name the .safetensors of a trained one") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a model ({error}); fetch it again") from error
+    if "members" not in card:
         raise InputError(
-            f"{path}: no {', '.join(sorted(missing))} in it, so it is no model to apply; name a"
-            " file of results/{cohort}/models/{experiment}"
+            f"{path}: no card in it, so it is no model to apply; name a file of"
+            " results/{cohort}/models/{experiment}"
         )
     return card
 
@@ -279,12 +275,11 @@ def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate(parts))
 
 
-def _genes(var: pd.DataFrame, gene_performance: str | Path) -> list[dict]:
-    performance = read_table(gene_performance).set_index("gene").reindex(var.index)
-    genes = var[["symbol", "ensembl"]].astype(str).join(performance[PERFORMANCE])
-    genes["consistent"] = genes["consistent"].eq(True)
-    records = genes.reset_index(names="gene").to_dict("records")
-    return [{k: None if pd.isna(v) else v for k, v in record.items()} for record in records]
+def _names(var: pd.DataFrame) -> dict[str, list[str]]:
+    """Ids, symbols and Ensembl ids of the genes."""
+    return {"gene": var.index.tolist()} | {
+        name: var[name].astype(str).tolist() for name in ("symbol", "ensembl")
+    }
 
 
 def _relative(spread: Spread, values: np.ndarray) -> np.ndarray:

@@ -106,5 +106,8 @@ def _measured(spots: ad.AnnData, model: Model, table: pd.DataFrame) -> ad.AnnDat
         obs=obs,
         var=model.genes.assign(match=table["match"].to_numpy()),
         obsm={"spatial": np.asarray(spots.obsm["spatial"])},
-        uns={"targets": {"transform": model.transform, "universe": spots.n_vars}},
+        uns={
+            "targets": {"transform": model.transform, "universe": spots.n_vars},
+            "slide": dict(spots.uns["slide"]),
+        },
     )

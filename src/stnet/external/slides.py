@@ -12,12 +12,12 @@ import pandas as pd
 from PIL import Image
 
 from stnet.core.atomic import atomic_path
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, SystemFailure
 from stnet.external.encoder import Encoder
 from stnet.external.far import Far
 from stnet.external.model import Model
 from stnet.slides.image import SlideImage, open_image
-from stnet.slides.scale import Scale, resolve_scale
+from stnet.slides.scale import UM_PER_PX_AT_1, Scale, resolve_scale
 from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
 from stnet.slides.windows import fit_side
 
@@ -63,7 +63,7 @@ def predict_slide(
         model: what predicts.
         output: h5ad, a row a kept tile.
         thumbnail: output, JPEG.
-        about: `patient`, `sample` and `slide`, ids.
+        about: `patient`, `sample` and `slide`, ids, and what else is known of the file.
         cut: how it is cut into tiles.
         default_um_per_px: of a slide that says neither that nor its objective; None refuses it.
         encoder: whose features are averaged over the tiles, or None.
@@ -88,10 +88,12 @@ def predict_slide(
         with open_image(image) as opened:
             picture = opened.thumbnail(THUMBNAIL)
             slide.read(opened, default_um_per_px, threads)
+    except SystemFailure:
+        raise
     except InputError as error:
         if refuse:
             raise
-        refused = str(error)
+        refused = str(error).removeprefix(f"{image}: ")
         print(f"{about['slide']}: refused: {refused}", file=sys.stderr)
         slide = _Slide(model, encoder, cut)
     predictions = slide.as_anndata(about)
@@ -126,8 +128,13 @@ class _Slide:
     def read(self, image: SlideImage, default_um_per_px: float | None, threads: int) -> None:
         """Cut, predict and count; raises InputError as the slide does."""
         cut, model = self._cut, self._model
+        # Windows of micrometres need only the resolution of the training images.
+        trained_at = UM_PER_PX_AT_1 / model.um_per_px
         scale = resolve_scale(
-            image, magnification=cut.magnification, default_um_per_px=default_um_per_px
+            image,
+            magnification=cut.magnification,
+            least=trained_at if cut.scale == "micrometres" else cut.magnification,
+            default_um_per_px=default_um_per_px,
         )
         self._side, side = _sides(cut, model, scale)
         self._about = {

@@ -11,6 +11,7 @@ from stnet.evaluation.tables import write_table
 from stnet.external.far import WORDS
 
 UNKNOWN = "unknown: the model has fewer than three training patients"
+NOTHING = "unknown: no tile has enough tissue"
 
 
 def write_summary(predictions: str | Path, output: str | Path) -> None:
@@ -32,11 +33,12 @@ def write_summary(predictions: str | Path, output: str | Path) -> None:
         ("consistent_genes", int(consistent.sum())),
     ]
     of_image = table.uns if "tiling" in table.uns else provenance
-    if "slide" in table.uns:
-        slide = table.uns["slide"]
-        rows.append(("um_per_px", f"{slide['um_per_px']:.4g} ({slide['magnification_from']})"))
+    slide = table.uns["slide"]
+    taken_from = f" ({slide['magnification_from']})" if "magnification_from" in slide else ""
+    rows.append(("um_per_px", f"{slide['um_per_px']:.4g}{taken_from}"))
+    unknown = UNKNOWN if table.n_obs else NOTHING
     for name, value in of_image["far"].items():
-        rows.append((f"far_{name}", UNKNOWN if np.isnan(value) else f"{value:.3g}"))
+        rows.append((f"far_{name}", unknown if np.isnan(value) else f"{value:.3g}"))
     rows += [("warning", WORDS[flag]) for flag in of_image["flags"]]
     if "observed" in table.layers and table.n_obs > 2:
         observed = np.asarray(table.layers["observed"])

@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -11,11 +12,20 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
+from stnet.external.marks import read_marks
 from stnet.figures.style import EXPRESSION_MAP, EXPRESSION_UNITS, GREY
 
 SHOWN = 4
 MISSING = "#d9d9d9"
 COLOURS = colormaps[EXPRESSION_MAP].with_extremes(bad=MISSING)
+
+
+def read_marked(predictions: str | Path, marks: str | Path | None) -> ad.AnnData:
+    """Predictions whose `var` says which genes are consistent: by `marks`, else as it is."""
+    table = ad.read_h5ad(predictions)
+    if marks is not None:
+        table.var["consistent"] = read_marks(marks)["consistent"].reindex(table.var_names).eq(True)
+    return table
 
 
 def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> list[str]:

@@ -17,6 +17,7 @@ from stnet.figures.prediction_map import (
     choose_genes,
     colour_note,
     gene_title,
+    read_marked,
     say,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar
@@ -37,13 +38,15 @@ def draw(
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
+    marks: str | Path | None = None,
 ) -> None:
     """Draw the predictions of a slide's tiles into files.
 
     `thumbnail` is the whole slide reduced. `genes` are symbols or ids; none are those that
-    `choose_genes` takes. A slide without tiles gives a figure that says why there are none.
+    `choose_genes` takes. `marks` is a table of which are consistent, where the predictions do not
+    say it. A slide without tiles gives a figure that says why there are none.
     """
-    tiles = ad.read_h5ad(slide)
+    tiles = read_marked(slide, marks)
     picture = Image.open(thumbnail).convert("RGB")
     name = tiles.uns["slide"]["slide"]
     if tiles.n_obs:

@@ -15,6 +15,7 @@ from stnet.figures.prediction_map import (
     choose_genes,
     colour_note,
     gene_title,
+    read_marked,
     say,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
@@ -36,13 +37,15 @@ def draw(
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
+    marks: str | Path | None = None,
 ) -> None:
     """Draw the predictions of a section's spots, and its measurements, into files.
 
     `section` is the section's file, for its size and scale; `thumbnail` is its whole image reduced.
-    `genes` are symbols or ids; none are those that `choose_genes` takes.
+    `genes` are symbols or ids; none are those that `choose_genes` takes. `marks` is
+    a table of which are consistent, where the predictions do not say it.
     """
-    spots = ad.read_h5ad(predictions)
+    spots = read_marked(predictions, marks)
     slide = ad.read_h5ad(section, backed="r").uns["slide"]
     picture = Image.open(thumbnail)
     shown = spots[:, choose_genes(spots, genes, predictions)]

@@ -16,7 +16,7 @@ from openslide import (
 )
 from PIL import Image, UnidentifiedImageError
 
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, SystemFailure
 from stnet.slides.strips import JpegStrips
 
 # Pillow refuses large pictures as decompression bombs; whole sections are larger than its limit.
@@ -136,7 +136,7 @@ class SlideImage:
         try:
             yield
         except (OpenSlideError, OSError) as error:
-            raise InputError(f"{self.path}: damaged image ({error}); fetch it again") from error
+            raise _named(self.path, error) from error
 
 
 def _opaque(region: Image.Image, unscanned: int) -> Image.Image:
@@ -159,9 +159,16 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not an image that OpenSlide or Pillow reads") from error
     except (OpenSlideError, OSError) as error:
-        raise InputError(f"{path}: damaged image ({error}); fetch it again") from error
+        raise _named(path, error) from error
     with source:
         yield SlideImage(path, source)
+
+
+def _named(path: Path, error: OpenSlideError | OSError) -> InputError:
+    # Decoders raise without a number of the system's.
+    if isinstance(error, OSError) and error.errno is not None:
+        return SystemFailure(f"{path}: cannot be read now ({error.strerror}); start again")
+    return InputError(f"{path}: damaged image ({error}); fetch it again")
 
 
 def _open_plain(path: Path) -> Image.Image:

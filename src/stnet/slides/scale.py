@@ -26,9 +26,16 @@ class Scale(NamedTuple):
 
 
 def resolve_scale(
-    image: SlideImage, *, magnification: float, default_um_per_px: float | None
+    image: SlideImage,
+    *,
+    magnification: float,
+    default_um_per_px: float | None,
+    least: float | None = None,
 ) -> Scale:
     """The scale of a slide that is to be read at a magnification.
+
+    One that was scanned at less, but at the `least` magnification, is read as it is; None is the
+    magnification itself.
 
     It is that of the slide's µm per pixel, else of its objective, else `default_um_per_px`, in this
     order (ours). Magnification is nominal: 10 / (µm per pixel).
@@ -52,6 +59,8 @@ def resolve_scale(
     whole = max(1, round(downsample))
     is_nominal = abs(downsample / whole - 1) <= NOMINAL
     if downsample < 1 and not is_nominal:
+        if least is not None and scanned_at >= least * (1 - NOMINAL):
+            return Scale(um_per_px, scanned_at, 1.0, taken_from)
         raise InputError(
             f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, taken from:"
             f" {taken_from}), less than the x{magnification:g} to work at; lower tiles'"

@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -29,6 +29,11 @@ def serve(folder: str | Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+
+
+def host_of(folder: str | Path | None, host: str) -> AbstractContextManager[str]:
+    """The host to ask: that of `serve` where there is a folder, else `host` as configured."""
+    return serve(folder) if folder else nullcontext(host)
 
 
 class _Server(ThreadingHTTPServer):
