@@ -47,7 +47,9 @@ def expression_of(name, sample):
 def sheet_source(name):
     """The first source with the slide sheet of a source: variants share its bulk expression."""
     sheet = configuration.source(name)["sheet"]
-    same = [n for n in configuration.sources_of("slides") if configuration.source(n)["sheet"] == sheet]
+    same = [
+        n for n in configuration.sources_of("slides") if configuration.source(n)["sheet"] == sheet
+    ]
     return same[0]
 
 
