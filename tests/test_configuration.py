@@ -199,7 +199,7 @@ def test_sheet_joins_paths_to_the_root(tmp_path):
         ([{**ROW, "counts": ""}], "counts is empty"),
         ([{**ROW, "pixel_scale": "-1"}], "pixel_scale '-1' is not a positive number"),
         ([{**ROW, "um_per_px": "0,69"}], "um_per_px '0,69' is not a positive number"),
-        ([], "no section in it"),
+        ([], "no sections in it"),
     ],
 )
 def test_wrong_sheets_are_named_by_line(tmp_path, rows, message):
@@ -217,5 +217,5 @@ def test_missing_files_and_columns_are_named(tmp_path):
     sheet_file(path, ROW, columns=[c for c in COLUMNS if c != "grid"])
     with pytest.raises(InputError, match="no column grid"):
         read_sheet(path, tmp_path, check_files=False)
-    with pytest.raises(InputError, match="no such section sheet"):
+    with pytest.raises(InputError, match="no such sheet of sections"):
         read_sheet(tmp_path / "other.tsv", tmp_path, check_files=False)

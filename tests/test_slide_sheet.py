@@ -88,12 +88,12 @@ def test_unsound_row_is_named(tmp_path, change, message):
 
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "slides.tsv"
-    assert "no such slide sheet" in refusal(path)
-    assert "no slide in it" in refusal(write(path, []))
+    assert "no such sheet of slides" in refusal(path)
+    assert "no slides in it" in refusal(write(path, []))
     left = [name for name in COLUMNS if name not in ("md5", "histology")]
     assert "no column md5, histology" in refusal(write(path, ROWS, left))
     path.write_bytes(b"\xff\xfe\x00\x01")
-    assert "not a text table" in refusal(path)
+    assert "not UTF-8 text" in refusal(path)
     write(path, ROWS)
     path.write_text(path.read_text()[:-40])  # cut off within the last row
     assert "line 3" in refusal(path)

@@ -1,10 +1,10 @@
 """The section sheet: a cohort is a TSV with a row a section."""
 
-import csv
 import re
 from pathlib import Path
 
 from stnet.core.errors import InputError
+from stnet.core.tsv import read_tsv
 
 COLUMNS = [
     *["patient", "section", "format", "image", "counts", "spots", "labels"],
@@ -26,28 +26,10 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
     `visium` is a folder, Space Ranger's `spatial`. With `check_files` every file named must exist
     (off where a rule makes them). Raises InputError naming the sheet, the row and what to do.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such section sheet; check the cohort's sheet")
-    try:
-        # Spreadsheets put a byte order mark before the first column's name.
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, delimiter="\t")
-            columns, rows = reader.fieldnames or [], list(reader)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason}); save it as such") from error
-    missing = [name for name in COLUMNS if name not in columns]
-    if missing:
-        raise InputError(
-            f"{path}: no column {', '.join(missing)}; the columns are {' '.join(COLUMNS)}"
-        )
-    if not rows:
-        raise InputError(f"{path}: no section in it")
     seen: dict[str, int] = {}
     sections = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in enumerate(read_tsv(path, COLUMNS, "sections"), start=2):
         where = f"{path} line {line}"
-        row = {name: (row[name] or "").strip() for name in COLUMNS}
         _check_row(row, where)
         if row["section"] in seen:
             first = seen[row["section"]]

@@ -1,12 +1,12 @@
 """The slide sheet: an external cohort of whole slides is a TSV with a row a slide."""
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from stnet.core.errors import InputError
 from stnet.core.sheet import GROUP_ID
+from stnet.core.tsv import read_tsv
 
 COLUMNS = [
     *["patient", "sample", "slide", "file", "file_id", "md5", "size"],
@@ -25,24 +25,7 @@ def read_slide_sheet(path: str | Path) -> list[dict[str, str]]:
 
     Raises InputError naming the sheet, the row and what to do.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such slide sheet; check the source's sheet")
-    try:
-        # Spreadsheets put a byte order mark before the first column's name.
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, delimiter="\t")
-            columns, rows = reader.fieldnames or [], list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a text table ({error}); restore it") from error
-    missing = [name for name in COLUMNS if name not in columns]
-    if missing:
-        raise InputError(
-            f"{path}: no column {', '.join(missing)}; the columns are {' '.join(COLUMNS)}"
-        )
-    if not rows:
-        raise InputError(f"{path}: no slide in it; write it anew from the listing")
-    slides = [{name: (row[name] or "").strip() for name in COLUMNS} for row in rows]
+    slides = read_tsv(path, COLUMNS, "slides")
     check_slides(slides, str(path))
     return slides
 

@@ -1,0 +1,32 @@
+"""Sheets: TSV files that people edit."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from stnet.core.errors import InputError
+
+
+def read_tsv(path: str | Path, columns: Sequence[str], of: str) -> list[dict[str, str]]:
+    """Rows of the sheet of `of` (sections, slides) at `path`: its `columns`, as stripped text.
+
+    Raises InputError naming the sheet if it is missing, not text, or without a column or any row.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such sheet of {of}; correct its path in the configuration")
+    try:
+        # Spreadsheets put a byte order mark before the first column's name.
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            found, rows = reader.fieldnames or [], list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not UTF-8 text ({error}); save it as such") from error
+    missing = [name for name in columns if name not in found]
+    if missing:
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}; the columns are {' '.join(columns)}"
+        )
+    if not rows:
+        raise InputError(f"{path}: no {of} in it; add a row for each")
+    return [{name: (row[name] or "").strip() for name in columns} for row in rows]
