@@ -473,6 +473,23 @@ def test_exchanged_pixel_columns_are_refused(tmp_path):
     made.write()
 
 
+@pytest.mark.parametrize("grey", [225, 205, 185])
+def test_exchanged_pixel_columns_are_refused_on_grey_glass_too(tmp_path, grey, capsys):
+    made = Visium(tmp_path).files()
+    with Image.open(made.row["image"]) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    brightest = pixels.mean(axis=2).max()
+    Image.fromarray((pixels * (grey / brightest)).astype(np.uint8)).save(made.row["image"])
+    made.write()
+    assert "mirrored" not in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "out")
+    dark = Path(made.row["image"]).read_bytes()
+    exchange(made)
+    made.files()
+    Path(made.row["image"]).write_bytes(dark)
+    assert "with x and y exchanged" in made.refused()
+
+
 def test_exchanged_pixel_columns_off_a_wide_image_are_named(tmp_path):
     made = Visium(tmp_path)
     exchange(made)
@@ -490,7 +507,7 @@ def test_a_mirrored_array_that_fits_is_read(tmp_path):
     made.files().write()
 
 
-def test_where_nothing_tells_the_two_apart_nothing_is_said(tmp_path):
+def test_where_nothing_tells_the_two_apart_it_is_read_with_a_word(tmp_path, capsys):
     square = Visium(tmp_path / "square")
     inside = (square.spots[["pxl_row_in_fullres", "pxl_col_in_fullres"]] < 300).all(axis=1)
     square.spots["in_tissue"] = inside.astype(int)
@@ -506,6 +523,7 @@ def test_where_nothing_tells_the_two_apart_nothing_is_said(tmp_path):
         made.files().write()
         exchange(made)
         made.files().write()
+        assert "the array is mirrored on the image" in capsys.readouterr().err
 
 
 def test_an_array_wholly_in_tissue_tells_where_glass_is(tmp_path):
