@@ -68,6 +68,9 @@ def test_predictions_record_the_model(demo):
         assert provenance["model"] == model
         assert len(provenance["members"]) == (1 if model == "all" else 8)
         assert ("sd" in spots.layers) == (model == "ensemble")
+        assert provenance["device"] == "cpu"
+        assert set(provenance["versions"]) >= {"torch", "openslide-python"}
+        assert spots.uns["slide"]["sha256"]
 
 
 def test_one_slide_that_cannot_be_read_is_named_and_the_others_go_on(demo):
@@ -126,6 +129,25 @@ def test_only_what_the_predictions_depend_on_predicts_slides_again(demo, tmp_pat
     assert not apart & jobs.keys()
     edit(project / "src/stnet/slides/tiling.py", "AHEAD = 4", "AHEAD = 5")
     assert planned(project)["predict_slide"] == 31
+
+
+def test_a_variant_of_a_source_takes_slides_from_its_mirror(demo, tmp_path):
+    project = shutil.copytree(demo, tmp_path / "project", symlinks=True)
+    row = pd.read_csv(project / "config/slides/demo.tsv", sep="\t").iloc[0]
+    (tmp_path / "mirror").mkdir()
+    archive = project / "resources/demo-tcga/gdc/data"
+    shutil.copy(archive / row["file_id"], tmp_path / "mirror" / row["file"])
+    (project / "mine.yaml").write_text(
+        "hosts: {gdc: 'http://127.0.0.1:9'}\n"
+        f"external:\n  demo-tcga: {{mirror: {tmp_path / 'mirror'}}}\n"
+        "  variant: {inherit: demo-tcga, source: gdc, scale: micrometres}\n"
+    )
+    slide = f"results/demo/external/variant/{MAIN}/all/{row['slide']}.h5ad"
+    snakemake(project, "--configfile", "config/demo.yaml", "mine.yaml", "--", slide)
+    tiles = ad.read_h5ad(project / slide)
+    assert tiles.n_obs > 20
+    assert tiles.uns["slide"]["file_id"] == row["file_id"]
+    assert list((tmp_path / "mirror").iterdir())
 
 
 def test_another_slide_in_the_sheet_predicts_only_that(demo, tmp_path):
