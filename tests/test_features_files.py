@@ -1,0 +1,65 @@
+"""The file of features: rows are the used spots in order, and others are refused."""
+
+import anndata as ad
+import numpy as np
+import pytest
+from test_targets import section_file
+
+from stnet.core.errors import InputError
+from stnet.expression.spots import read_used_spots
+from stnet.features.files import read_features, write_features
+
+VALUES = {"S1": [[1.5, np.nan], [2.5, -3.0]], "S2": [[0.25, 7.0]]}
+NAMES = ["S1:0x0", "S1:2x2", "S2:0x0"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Features of two sections whose second spot is not used."""
+    margins = {"S1": [200.0, 10.0, 200.0], "S2": [200.0, 10.0]}
+    paths = []
+    for name, values in VALUES.items():
+        counts = [[1]] * len(margins[name])
+        path = section_file(tmp_path / f"{name}-s.h5ad", name, counts, ["A"], margins[name])
+        paths.append(tmp_path / f"{name}.h5ad")
+        spots = read_used_spots(path, 224)
+        write_features(paths[-1], spots, np.array(values), ["count", "size"], {"kind": "toy"})
+    return paths
+
+
+def test_reads_what_was_written_in_the_order_of_the_sections(files):
+    values, features = read_features(files, NAMES)
+    assert values.dtype == np.float32
+    assert features == ["count", "size"]
+    np.testing.assert_array_equal(values, [*VALUES["S1"], *VALUES["S2"]])
+    backwards = read_features(files[::-1], ["S2:0x0", "S1:0x0", "S1:2x2"])[0]
+    np.testing.assert_array_equal(backwards, [*VALUES["S2"], *VALUES["S1"]])
+
+
+def test_the_file_says_whose_and_what_the_features_are(files):
+    features = ad.read_h5ad(files[0])
+    assert features.obs_names.tolist() == NAMES[:2]
+    assert features.obs[["patient", "section"]].to_numpy().tolist() == [["P1", "S1"]] * 2
+    assert features.uns["features"] == {"kind": "toy"}
+    np.testing.assert_array_equal(features.obsm["spatial"], [[0, 0], [20, 40]])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (NAMES[:2], r"S2\.h5ad: its spots are not those"),
+        ([NAMES[1], NAMES[0], NAMES[2]], r"S1\.h5ad: its spots are not those"),
+        ([*NAMES, "S3:0x0"], r"S2\.h5ad: the last of 3 rows for 4 spots"),
+    ],
+)
+def test_other_spots_are_refused(files, names, said):
+    with pytest.raises(InputError, match=said):
+        read_features(files, names)
+
+
+def test_other_features_are_refused(files):
+    section = ad.read_h5ad(files[1])
+    section.var_names = ["count", "area"]
+    section.write_h5ad(files[1])
+    with pytest.raises(InputError, match=r"S2\.h5ad: not the features of .*S1\.h5ad"):
+        read_features(files, NAMES)
