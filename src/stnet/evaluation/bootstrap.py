@@ -1,5 +1,7 @@
 """Bootstrap intervals with the patient as the unit."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from stnet.evaluation.averages import median
@@ -51,3 +53,20 @@ def interval(resampled: np.ndarray) -> np.ndarray:
     some = np.isfinite(resampled).any(axis=0)
     bounds[:, some] = np.nanpercentile(resampled[:, some], PERCENTILES, axis=0)
     return bounds
+
+
+def with_interval(
+    estimate: Callable[[np.ndarray], np.ndarray], n_patients: int
+) -> tuple[float, float, float]:
+    """An estimate over `n_patients` with the ends of its interval.
+
+    `estimate` takes drawn patients, (samples, patients) to (samples,). One patient has no interval,
+    and without any there is no estimate: NaN.
+    """
+    if not n_patients:
+        return np.nan, np.nan, np.nan
+    value = estimate(np.arange(n_patients)[None])[0]
+    if n_patients == 1:
+        return value, np.nan, np.nan
+    low, high = interval(estimate(patient_draws(n_patients)))
+    return value, low, high

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stnet.evaluation.averages import mean, median
-from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means, resampled_medians
+from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_interval
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL, choose_rule
 from stnet.evaluation.genes import MEDIANS
 from stnet.evaluation.tables import by_patient
@@ -38,38 +38,22 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
         "median_pearson_section": median(of_sections.to_numpy(dtype=float), axis=0),
     }
     rows = [(name, value, np.nan, np.nan, "") for name, value in found.items()]
-    for name, estimate in _estimates(patients, names).items():
-        value = estimate(np.arange(n_patients)[None])[0] if n_patients else np.nan
-        bounds, unit = (np.nan, np.nan), ""
-        if n_patients > 1:
-            bounds, unit = interval(estimate(patient_draws(n_patients))), "patients"
-        rows.append((name, value, *bounds, unit))
+    unit = "patients" if n_patients > 1 else ""
+    for name, estimate in estimates(patients, names).items():
+        rows.append((name, *with_interval(estimate, n_patients), unit))
     table = pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "unit"])
     # The column has words in it too, so numbers are not formatted with the others.
     table["value"] = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in table["value"]]
     return table.replace({"value": {"nan": ""}})
 
 
-def _consistency(genes: pd.DataFrame) -> dict[str, object]:
-    n_patients = int(genes["n_patients"].max())
-    rule = choose_rule(n_patients, len(genes))
-    consistent = genes[genes["consistent"]]
-    return {
-        "consistency_rule": rule.name if n_patients else "none",
-        "consistency_reason": rule.reason if n_patients else "no spot to evaluate",
-        "consistent_genes": len(consistent),
-        "fdr": consistent[rule.column].max(),
-        "fewest_consistent_patients": consistent["n_consistent"].min(),
-        "consistent_genes_holm": int((genes["p_holm"] <= HOLM_LEVEL).sum()),
-        "consistent_genes_bh": int((genes["p_bh"] <= BH_LEVEL).sum()),
-        "consistent_genes_t": int((genes["p_t_bh"] <= BH_LEVEL).sum()),
-    }
-
-
-def _estimates(
+def estimates(
     patients: pd.DataFrame, names: list[str]
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Quantities as functions of the drawn patients, (samples, patients) to (samples,)."""
+    """Quantities of the table of patients as functions of the drawn patients.
+
+    They take (samples, patients), indices of the patients in order of appearance, to (samples,).
+    """
     n_spots = by_patient(patients, "n_spots", names)
     squared_error = np.nansum(n_spots * np.square(by_patient(patients, "rmse", names)), axis=1)
     n_values = np.nansum(n_spots, axis=1)
@@ -89,4 +73,20 @@ def _estimates(
         "rmse": rmse,
         **{name: median_of(column) for name, column in MEDIANS.items()},
         **{name: mean_of(column) for name, column in MEANS.items()},
+    }
+
+
+def _consistency(genes: pd.DataFrame) -> dict[str, object]:
+    n_patients = int(genes["n_patients"].max())
+    rule = choose_rule(n_patients, len(genes))
+    consistent = genes[genes["consistent"]]
+    return {
+        "consistency_rule": rule.name if n_patients else "none",
+        "consistency_reason": rule.reason if n_patients else "no spot to evaluate",
+        "consistent_genes": len(consistent),
+        "fdr": consistent[rule.column].max(),
+        "fewest_consistent_patients": consistent["n_consistent"].min(),
+        "consistent_genes_holm": int((genes["p_holm"] <= HOLM_LEVEL).sum()),
+        "consistent_genes_bh": int((genes["p_bh"] <= BH_LEVEL).sum()),
+        "consistent_genes_t": int((genes["p_t_bh"] <= BH_LEVEL).sum()),
     }
