@@ -56,6 +56,9 @@ def test_the_papers_configuration_is_the_papers_method(config):
     assert (keys["epochs"], keys["inner_folds"], keys["split"]) == (50, 4, "patient")
 
 
+MADE = ["resources/genes/hgnc.tsv", "resources/gene_sets/reactome.gmt"]
+
+
 def test_experiments_inherit(config):
     config["experiments"]["a"] = {"inherit": "densenet121", "seed": 7}
     config["experiments"]["b"] = {"inherit": "a", "epochs": 3}
@@ -65,8 +68,12 @@ def test_experiments_inherit(config):
 
 
 def test_genes_chosen_for_another_split_are_refused(config):
-    config["experiments"]["label"].update(targets="top250-training", split="section")
-    with pytest.raises(InputError, match=r"label\.targets: .* split patient, .* is section"):
+    wrong = {"inherit": "label", "targets": "top250-training", "split": "section"}
+    config["experiments"]["a"] = wrong
+    with pytest.raises(InputError, match=r"a\.targets: .* split patient, .* is section"):
+        Configuration(config, SCHEMA)
+    config["experiments"]["a"] = {**wrong, "inherit": "composition", "targets": "composition"}
+    with pytest.raises(InputError, match=r"a\.targets: .* split patient, .* is section"):
         Configuration(config, SCHEMA)
 
 
@@ -97,6 +104,22 @@ def test_genes_chosen_for_another_split_are_refused(config):
         ("cohorts.stnet.report.visium", ["tcga"], "tcga is no source of kind sections"),
         ("cohorts.stnet.report.slides", ["visium"], "visium is no source of kind slides"),
         ("cohorts.stnet.report.main", "label", "label is no network to apply to visium"),
+        ("cohorts.stnet.report.features", "ridge", "ridge is no experiment of kind forest"),
+        ("cohorts.stnet.report.features", None, "nuclear_gene: needs nuclei"),
+        ("cohorts.stnet.report.composition", "densenet121", "top250, which are no factors"),
+        ("cohorts.stnet.report.main", "composition", "composition does not predict genes"),
+        ("cohorts.stnet.report.single_genes", {"GNAS": "gnas"}, "single_genes.GNAS: no 'gnas' in"),
+        ("cohorts.stnet.report.latent", {}, "latent: 'patients' is a required property"),
+        ("experiments.nuclei.features", "nucleus", "no 'nucleus' in features; is it nuclei?"),
+        ("experiments.nuclei.targets", "composition", "are factors, which only a network predicts"),
+        ("experiments.densenet121.trained", "head", "trained: 'head' is not valid"),
+        ("features.nuclei.radii", [10], "features.nuclei.radii: [10] is too short"),
+        ("features.nuclei.kind", "nucleus", "features.nuclei.kind: 'nucleus' is not one of nuclei"),
+        ("features.nuclei.ranges.are", [0, 1], "ranges.are: unknown key; is it area?"),
+        ("targets.composition.of", "composition", "composition are factors, not genes"),
+        ("targets.composition.of", "top25", "targets.composition.of: no 'top25' in targets"),
+        ("targets.composition.genes", 5, "targets.composition.genes: unknown key"),
+        ("targets.top250-training.genes", ["FASN"], "choice: genes that are named are not chosen"),
         ("external.visium.cohort", "visum", "no 'visum' in cohorts; is it visium?"),
         ("external.visium.scale", "pixel", "scale: 'pixel' is not one of"),
         ("external.visium-unscaled.inherit", "visum", "no 'visum' in external; is it visium"),
@@ -131,23 +154,27 @@ def test_the_order_of_keys_means_nothing(config):
 
 
 def test_files_that_are_named_must_be_there_or_made(config, tmp_path):
-    table = config["cohorts"]["stnet"]["genes"]
-    Configuration(config, SCHEMA).check_files([table])
+    table, sets = MADE
+    Configuration(config, SCHEMA).check_files(MADE)
+    with pytest.raises(InputError, match=r"pathways\.gene_sets\.0: no file .*reactome"):
+        Configuration(config, SCHEMA).check_files([table])
     with pytest.raises(InputError, match=r"cohorts\.stnet\.genes: no file"):
-        Configuration(config, SCHEMA).check_files([])
+        Configuration(config, SCHEMA).check_files([sets])
+    config["features"]["densenet121-imagenet"]["weights"] = "imagnet"
+    with pytest.raises(InputError, match=r"features\.densenet121-imagenet\.weights: no file"):
+        Configuration(config, SCHEMA).check_files(MADE)
     config["experiments"]["densenet121"]["weights"] = "imagnet"
     with pytest.raises(InputError, match=r"experiments\.densenet121\.weights: no file imagnet"):
-        Configuration(config, SCHEMA).check_files([table])
+        Configuration(config, SCHEMA).check_files(MADE)
 
 
 def test_weights_and_genes_of_shown_sources_must_be_there_too(config):
-    table = config["cohorts"]["stnet"]["genes"]
     config["external"]["tcga"]["encoder"]["weights"] = "imagnet"
     with pytest.raises(InputError, match=r"external\.tcga\.encoder\.weights: no file imagnet"):
-        Configuration(config, SCHEMA).check_files([table])
+        Configuration(config, SCHEMA).check_files(MADE)
     config["external"]["tcga"]["genes"] = "none.tsv"
     with pytest.raises(InputError, match=r"external\.tcga\.genes: no file none\.tsv"):
-        Configuration(config, SCHEMA).check_files([table])
+        Configuration(config, SCHEMA).check_files(MADE)
 
 
 def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp_path):

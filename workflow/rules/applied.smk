@@ -87,7 +87,7 @@ def members(w):
 def model_targets(w):
     """The targets that a model's members were trained on."""
     keys = experiment(w.experiment)
-    if configuration.targets(keys["targets"])["choice"] == "cohort":
+    if not configuration.fitted(keys["targets"]):
         return f"results/{w.cohort}/targets/{keys['targets']}/{ALL}.h5ad"
     if w.model == "ensemble":
         refuse(f"targets {keys['targets']} differ between held-out groups: they have no ensemble")

@@ -6,13 +6,17 @@ NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
 
 # Keys of an experiment that a network's weights depend on, beside its data and initial weights.
 RECIPE = [
-    *["architecture", "architecture_options", "loss", "learning_rate", "momentum"],
+    *["architecture", "architecture_options", "trained", "loss", "learning_rate", "momentum"],
     *["weight_decay", "batch_size", "epochs", "inner_folds", "statistics_batches", "seed"],
     # Of every device: what was trained on one is not trained again because another is configured.
     "engine",
 ]
 
 GENE_TABLE = "resources/genes/hgnc.tsv"
+REACTOME = "resources/gene_sets/reactome.gmt"
+
+# What a simulated cohort has beside its sections' files.
+SIMULATED_TABLES = ["genes.tsv", "gene_sets.gmt"]
 
 # Slides whose predictions are drawn where none are named.
 MAPS_SHOWN = 2
@@ -31,7 +35,8 @@ try:
     for name in config["report"]:
         configuration.sections(name)
     simulated = configuration.cohorts_from("simulated")
-    configuration.check_files([GENE_TABLE, *(f"resources/{name}/genes.tsv" for name in simulated)])
+    made = [f"resources/{name}/{file}" for name in simulated for file in SIMULATED_TABLES]
+    configuration.check_files([GENE_TABLE, REACTOME, *made])
 except InputError as error:
     refuse(error)
 
@@ -50,6 +55,7 @@ def or_refuse(function):
 
 cohort = or_refuse(configuration.cohort)
 experiment = or_refuse(configuration.experiment)
+features = or_refuse(configuration.features)
 sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
 
@@ -133,20 +139,22 @@ def group_sections(groups, held_out):
 
 def targets_file(w):
     """The targets of an experiment's held-out group."""
-    keys = experiment_of(w)
-    fitted = configuration.targets(keys["targets"])["choice"] == "training"
-    name = w.held_out if fitted else ALL
-    return f"results/{w.cohort}/targets/{keys['targets']}/{name}.h5ad"
+    return targets_of(w, experiment_of(w)["targets"])
 
 
-def sections_outside_choice(w):
-    """Sections that the choice of genes does not look at."""
+def targets_of(w, targets):
+    """Targets by name, without the held-out group where they are fitted."""
+    name = w.held_out if configuration.fitted(targets) else ALL
+    return f"results/{w.cohort}/targets/{targets}/{name}.h5ad"
+
+
+def sections_outside_fit(w):
+    """Sections that the choice of genes, or the fit of factors, does not look at."""
     if w.held_out == ALL:
         return []
-    keys = configuration.targets(w.targets)
-    if keys["choice"] != "training":
+    if not configuration.fitted(w.targets):
         refuse(f"targets {w.targets} are chosen on the whole cohort: there is only {ALL}.h5ad")
-    split = keys.get("split", "patient")
+    split = configuration.targets(w.targets).get("split", "patient")
     return group_sections(held_out_groups(sections(w.cohort), split), w.held_out)
 
 
@@ -185,6 +193,14 @@ simulated_visium_cohorts = one_of(configuration.cohorts_from("simulated-visium")
 simulated_cohorts = one_of(configuration.cohorts_from("simulated"))
 network_experiments = one_of(configuration.experiments_of("network"))
 label_experiments = one_of(configuration.experiments_of("label"))
+forest_experiments = one_of(configuration.experiments_of("forest"))
+ridge_experiments = one_of(configuration.experiments_of("ridge"))
+mean_experiments = one_of(configuration.experiments_of("mean"))
+coordinates_experiments = one_of(configuration.experiments_of("coordinates"))
+nuclei_features = one_of(configuration.features_of("nuclei"))
+encoder_features = one_of(configuration.features_of("encoder"))
+composition_targets = one_of([name for name in config["targets"] if "of" in config["targets"][name]])
+gene_targets = one_of([name for name in config["targets"] if "of" not in config["targets"][name]])
 
 
 def results(w):

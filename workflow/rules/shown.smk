@@ -35,8 +35,9 @@ def map_genes(w):
 
 
 def compared(w):
-    """The cohort's main experiment and, where there is one, its label baseline."""
-    return [name for name in (shown(w)["main"], shown(w)["label"]) if name]
+    """What Fig. 2b compares: the main experiment, labels, nuclear features and composition."""
+    parts = ("main", "label", "features", "composition")
+    return [shown(w)[part] for part in parts if shown(w)[part]]
 
 
 def main_targets(w):

@@ -8,9 +8,17 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from stnet.core.errors import InputError
+from stnet.core.references import check_files, check_references
 from stnet.core.sheet import read_sheet
 from stnet.core.slide_sheet import read_slide_sheet
 from stnet.core.split import held_out_groups
+
+# What a cohort's report need not name.
+PARTS = {
+    **dict.fromkeys(["features", "composition", "nuclear_gene", "pathways"]),
+    **dict.fromkeys(["interpretation", "latent"]),
+    **{"studies": {}, "single_genes": {}},
+}
 
 
 class Configuration:
@@ -28,44 +36,10 @@ class Configuration:
         for name, cohort in config["cohorts"].items():
             self._complete_cohort(name, cohort)
         self._slides: dict[str, list[dict[str, str]] | None] = {}
+        self._features = self._resolve_all("features", self._schema["$defs"]["features"])
         self._experiments = self._resolve_all("experiments", self._schema["$defs"]["kinds"])
         self._sources = self._resolve_all("external", self._schema["$defs"]["sources"])
-        for name, experiment in self._experiments.items():
-            self._look_up("cohorts", experiment["cohort"], f"experiments.{name}.cohort")
-            key = f"experiments.{name}.targets"
-            targets = self._look_up("targets", experiment["targets"], key)
-            split = targets.get("split", "patient")
-            if targets["choice"] == "training" and split != experiment["split"]:
-                raise InputError(
-                    f"configuration: {key}: {experiment['targets']} chooses genes for split"
-                    f" {split}, the experiment's is {experiment['split']}"
-                )
-        for name, source in self._sources.items():
-            if source["kind"] == "sections":
-                self._look_up("cohorts", source["cohort"], f"external.{name}.cohort")
-            elif source["source"] == "simulated" and "simulation" not in source:
-                raise InputError(f"configuration: external.{name}.simulation: missing")
-        for name in config["report"]:
-            shown = self._look_up("cohorts", name, "report").get("report")
-            if shown is None:
-                raise InputError(f"configuration: cohorts.{name}.report: missing; say what to show")
-            for key in ("main", "label", "others"):
-                named = shown[key] if key == "others" else [shown[key]]
-                for experiment in filter(None, named):
-                    self._check_shown(f"cohorts.{name}.report.{key}", name, experiment)
-            applied = [*shown["visium"], *shown["slides"]]
-            if applied and self._experiments[shown["main"]]["kind"] != "network":
-                raise InputError(
-                    f"configuration: cohorts.{name}.report: {shown['main']} is no network to apply"
-                    f" to {applied[0]}; leave visium and slides empty"
-                )
-            for key, kind in (("visium", "sections"), ("slides", "slides")):
-                for source in shown[key]:
-                    where = f"cohorts.{name}.report.{key}"
-                    if self._look_up_source(source, where)["kind"] != kind:
-                        raise InputError(
-                            f"configuration: {where}: {source} is no source of kind {kind}"
-                        )
+        check_references(self, config)
 
     def check_files(self, made: list[str]) -> None:
         """Refuse shown experiments and cohorts that name a file which is neither there nor `made`.
@@ -73,39 +47,33 @@ class Configuration:
         Snakemake takes a job whose input is missing as done where its outputs are there.
         """
         for name in self._config["report"]:
-            cohort = self.cohort(name)
-            self._check_file(f"cohorts.{name}.genes", cohort.get("genes"), made)
-            shown = cohort["report"]
-            for experiment in filter(None, [shown["main"], shown["label"], *shown["others"]]):
-                weights = self.experiment(experiment).get("weights")
-                self._check_weights(f"experiments.{experiment}.weights", weights)
-            for source in shown["visium"]:
-                of_source = self.source(source)["cohort"]
-                key = f"cohorts.{of_source}.genes"
-                self._check_file(key, self.cohort(of_source).get("genes"), made)
-            for source in shown["slides"]:
-                keys = self.source(source)
-                self._check_file(f"external.{source}.genes", keys["genes"], made)
-                key = f"external.{source}.encoder.weights"
-                self._check_weights(key, keys["encoder"]["weights"])
+            check_files(self, name, made)
 
     def cohort(self, name: str) -> dict:
         """Keys of a cohort."""
-        return self._look_up("cohorts", name, "cohorts")
+        return self.look_up("cohorts", name, "cohorts")
 
     def targets(self, name: str) -> dict:
         """Keys of a set of targets."""
-        return self._look_up("targets", name, "targets")
+        return self.look_up("targets", name, "targets")
 
     def experiment(self, name: str) -> dict:
         """Keys of an experiment, those it inherits included."""
         if name not in self._experiments:
-            self._look_up("experiments", name, "experiments")
+            self.look_up("experiments", name, "experiments")
         return self._experiments[name]
+
+    def features(self, name: str) -> dict:
+        """Keys of a description of patches, those it inherits included."""
+        if name not in self._features:
+            self.look_up("features", name, "features")
+        return self._features[name]
 
     def source(self, name: str) -> dict:
         """Keys of a source of external images, those it inherits included."""
-        return self._look_up_source(name, "external")
+        if name not in self._sources:
+            self.look_up("external", name, "external")
+        return self._sources[name]
 
     def sources_of(self, kind: str) -> list[str]:
         """External sources of a kind: `sections` or `slides`."""
@@ -117,6 +85,28 @@ class Configuration:
             sheet = self.source(source)["sheet"]
             self._slides[source] = read_slide_sheet(sheet) if Path(sheet).is_file() else None
         return self._slides[source]
+
+    def features_of(self, kind: str) -> list[str]:
+        """Descriptions of patches of a kind: `nuclei` or `encoder`."""
+        return [name for name, keys in self._features.items() if keys["kind"] == kind]
+
+    def fitted(self, targets: str) -> bool:
+        """Whether targets differ between held-out groups: nothing of a group enters its own."""
+        keys = self.targets(targets)
+        return "of" in keys or keys["choice"] == "training"
+
+    def shown_experiments(self, cohort: str, *, supplement: bool = False) -> list[str]:
+        """Experiments of a cohort's report, its main first, each once; the ablations too if asked.
+
+        All but the last are in its tables of comparison.
+        """
+        report = self.cohort(cohort)["report"]
+        named = [report[key] for key in ("main", "label", "features", "composition")]
+        named += report["others"]
+        if supplement:
+            named += [e for study in report["studies"].values() for e in study["experiments"]]
+            named += report["single_genes"].values()
+        return list(dict.fromkeys(filter(None, named)))
 
     def cohorts_from(self, source: str) -> list[str]:
         """Cohorts whose files a rule makes: downloaded or simulated."""
@@ -159,21 +149,9 @@ class Configuration:
                 f"configuration: {table}.{name}.inherit: inherits from itself through "
                 + ", ".join(heirs)
             )
-        keys = dict(self._look_up(table, name, f"{table}.{(heirs or [name])[-1]}"))
+        keys = dict(self.look_up(table, name, f"{table}.{(heirs or [name])[-1]}"))
         parent = keys.pop("inherit", None)
         return keys if parent is None else {**self._resolve(table, parent, (*heirs, name)), **keys}
-
-    def _look_up_source(self, name: str, key: str) -> dict:
-        self._look_up("external", name, key)
-        return self._sources[name]
-
-    def _check_weights(self, key: str, weights: str | None) -> None:
-        if weights not in ("imagenet", "random"):
-            self._check_file(key, weights, [])
-
-    def _check_file(self, key: str, path: str | None, made: list[str]) -> None:
-        if path is not None and path not in made and not Path(path).is_file():
-            raise InputError(f"configuration: {key}: no file {path}; correct the path")
 
     def _complete_cohort(self, name: str, cohort: dict) -> None:
         key = f"configuration: cohorts.{name}"
@@ -183,22 +161,15 @@ class Configuration:
                 raise InputError(
                     f"{key}.root: with a source the files are in {made}; leave root out"
                 )
+        for part, value in PARTS.items():
+            cohort.get("report", {}).setdefault(part, value)
         classes = cohort["label_classes"]
         both = sorted(set(classes["tumour"]) & set(classes["normal"]))
         if both:
             raise InputError(f"{key}.label_classes: {both[0]!r} is both tumour and normal")
 
-    def _check_shown(self, key: str, cohort: str, experiment: str) -> None:
-        self._look_up("experiments", experiment, key)
-        if key.endswith(".label") and self._experiments[experiment]["kind"] != "label":
-            raise InputError(f"configuration: {key}: {experiment} is no experiment of kind label")
-        if self._experiments[experiment]["cohort"] != cohort:
-            raise InputError(
-                f"configuration: {key}: experiment {experiment} is of cohort"
-                f" {self._experiments[experiment]['cohort']}"
-            )
-
-    def _look_up(self, table: str, name: str, key: str) -> dict:
+    def look_up(self, table: str, name: str, key: str) -> dict:
+        """Row of a table as it is written; InputError naming `key`, which asks for it, if none."""
         known = self._config[table]
         if name not in known:
             raise InputError(f"configuration: {key}: no {name!r} in {table}{_suggest(name, known)}")
