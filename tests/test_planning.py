@@ -31,7 +31,7 @@ SPOTS = {"A1": 10, "A2": 5, "B1": 7, "C1": 3}
 TRAINED, PREDICTED = 4 * (7 + 15 + 22), 4 * 8 * (15 + 7)
 RECIPE = {
     "architecture": "densenet",
-    "architecture_options": {},
+    **{"architecture_options": {}, "trained": "all"},
     **{"loss": "sum", "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 0.0},
     **{"batch_size": 4, "epochs": 4, "inner_folds": 2, "statistics_batches": 0, "seed": 0},
     "engine": {"cpu": PLAIN, "cuda": PLAIN},

@@ -26,19 +26,26 @@ def network_jobs(name):
     }
 
 
+def n_outputs(targets):
+    """How many values a network on these targets predicts for a spot."""
+    keys = configuration.targets(targets)
+    if "of" in keys:
+        return keys["factors"]
+    return len(keys["genes"]) if isinstance(keys["genes"], list) else keys["genes"]
+
+
 def planned_experiments(w):
     """The experiments with a network that `all` makes, as `stnet.planning` takes them."""
-    reports = [cohort(name)["report"] for name in config["report"]]
-    named = [name for r in reports for name in [r["main"], r["label"], *r["others"]] if name]
+    named = [e for name in config["report"] for e in configuration.shown_experiments(name)]
     return {
         name: {
             "cohort": experiment(name)["cohort"],
             "view": experiment(name)["view"],
-            "genes": configuration.targets(experiment(name)["targets"])["genes"],
+            "outputs": n_outputs(experiment(name)["targets"]),
             "recipe": {key: experiment(name)[key] for key in RECIPE},
             "groups": network_jobs(name),
         }
-        for name in dict.fromkeys(named)
+        for name in named
         if experiment(name)["kind"] == "network"
     }
 

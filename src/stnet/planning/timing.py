@@ -38,7 +38,7 @@ def time_networks(
     kinds: dict[str, list[str]] = {}
     for name, experiment in experiments.items():
         recipe = {k: v for k, v in experiment.recipe_on(device).items() if k not in INDIFFERENT}
-        kind = json.dumps([recipe, side(experiment.view), experiment.genes], sort_keys=True)
+        kind = json.dumps([recipe, side(experiment.view), experiment.outputs], sort_keys=True)
         kinds.setdefault(kind, []).append(name)
     if not seconds:
         return {}, "calibration: 0 is configured"
@@ -51,7 +51,7 @@ def time_networks(
             timed = calibrate(
                 Recipe(weights=None, **experiment.recipe_on(device)),
                 side(experiment.view),
-                experiment.genes,
+                experiment.outputs,
                 device=used,
                 threads=threads,
                 seconds=seconds / len(kinds),

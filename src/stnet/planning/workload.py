@@ -40,11 +40,11 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment with a network: `view` and `recipe` as configured, `genes` their number."""
+    """A network: `view` and `recipe` as configured, `outputs` the number of values a spot."""
 
     cohort: str
     view: str
-    genes: int
+    outputs: int
     recipe: dict
     groups: dict[str, HeldOut]
 
