@@ -10,7 +10,7 @@ from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, 
 from workflow import ROOT
 
 # Rules of the root Snakefile, which only name files.
-TARGETS = ("all", "predict")
+TARGETS = ("all", "supplement", "predict")
 
 
 @cache

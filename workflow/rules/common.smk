@@ -231,6 +231,19 @@ def results(w):
     return files
 
 
+def ablations(w):
+    """What the target `supplement` adds to `all`: the studies of the cohorts under `report`."""
+    files = []
+    for name in config["report"]:
+        folder, shown = f"results/{name}", cohort(name)["report"]
+        for study in shown["studies"]:
+            files.append(f"{folder}/tables/studies/{study}.html")
+            files.append(f"{folder}/figures/studies/{study}.png")
+        if shown["single_genes"]:
+            files.append(f"{folder}/figures/supp_12.png")
+    return files
+
+
 def external_results(name):
     """What a cohort's report shows of what its main experiment was not trained on."""
     folder, shown = f"results/{name}", cohort(name)["report"]
