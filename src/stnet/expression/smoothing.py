@@ -1,6 +1,6 @@
 """The smoothed measurement: each spot averaged with its neighbours on the array."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,26 @@ NEIGHBOURHOODS = {
     "hexagonal": [(0, 0), (-2, 0), (2, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)],
 }
 LONGEST_STEP = 2
+# Of these, the steps to the spots at distance 1: "the four adjacent spots" (Results, on the latent
+# space), on the hexagonal lattice all six (ours).
+ADJACENT = {
+    "square": [(-1, 0), (0, -1), (0, 1), (1, 0)],
+    "hexagonal": [step for step in NEIGHBOURHOODS["hexagonal"] if step != (0, 0)],
+}
 
 
-def neighbourhoods(spots: pd.DataFrame, grids: Mapping[str, str]) -> sparse.csr_array:
+def neighbourhoods(
+    spots: pd.DataFrame,
+    grids: Mapping[str, str],
+    steps: Mapping[str, Sequence[tuple[int, int]]] = NEIGHBOURHOODS,
+) -> sparse.csr_array:
     """Which spots are averaged for each spot: a 0/1 matrix (spots, spots), itself included.
 
     `spots` has `section`, `array_x` and `array_y`; `grids` maps each section to `square` (the
-    three-by-three set, Methods) or `hexagonal` (the six neighbours and the spot, ours). Only spots
-    of the same section that are among `spots` count. Raises InputError where a section's grid is
-    unknown or two spots of a section share a position.
+    three-by-three set, Methods) or `hexagonal` (the six neighbours and the spot, ours), for which
+    `steps` has the steps to another kind of neighbour, as `ADJACENT`. Only spots of the same
+    section that are among `spots` count. Raises InputError where a section's grid is unknown or two
+    spots of a section share a position.
     """
     section, names = pd.factorize(spots["section"].astype(str))
     grid = np.array([_grid(name, grids) for name in names])[section]
@@ -44,9 +55,9 @@ def neighbourhoods(spots: pd.DataFrame, grids: Mapping[str, str]) -> sparse.csr_
             f"{spot['array_x']}x{spot['array_y']}; keep one of them"
         )
     rows, columns = [], []
-    for kind, steps in NEIGHBOURHOODS.items():
+    for kind, of_grid in steps.items():
         of_kind = np.flatnonzero(grid == kind)
-        for dx, dy in steps:
+        for dx, dy in of_grid:
             wanted = position[of_kind] + dx * height + dy
             at = np.searchsorted(in_order, wanted).clip(max=len(spots) - 1)
             present = in_order[at] == wanted
