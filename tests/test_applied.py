@@ -19,13 +19,13 @@ from stnet.cohorts.simulated.cohort import write_genes
 from stnet.cohorts.simulated.visium import write_visium
 from stnet.core.errors import InputError, SystemFailure
 from stnet.external import fetch
-from stnet.external.encoder import Encoder
 from stnet.external.fetch import slide_at_hand
 from stnet.external.model import Model
 from stnet.external.sections import predict_section
 from stnet.external.slides import Cut, predict_slide
 from stnet.external.summary import write_summary
 from stnet.slides.windows import fit_side, input_window, windows
+from stnet.training.encoder import Encoder
 
 __all__ = ["toy"]  # the fixture
 
@@ -136,7 +136,7 @@ def test_features_are_the_mean_over_tiles_of_the_encoders(model, slide, tmp_path
     path, pixels = slide
     options = {"growth_rate": 4, "block_config": [1, 1], "num_init_features": 8}
     engine = model.card["engine"]["cpu"]
-    encoder = Encoder("densenet", options, None, engine=engine, device="cpu")
+    encoder = Encoder("torchvision", "densenet", options, None, engine=engine, device="cpu")
     tiles = predicted(model, path, tmp_path, encoder=encoder)
     patches = np.stack([pixels[y : y + 64, x : x + 64] for y in (0, 64) for x in (0, 64)])
     expected = encoder.features(patches, 2).mean(axis=0)

@@ -3,10 +3,10 @@ from contextlib import ExitStack
 from stnet.cohorts.simulated.gdc_server import host_of
 from stnet.core.device import lease_card
 from stnet.core.job import job
-from stnet.external.encoder import Encoder
 from stnet.external.fetch import slide_at_hand
 from stnet.external.model import Model
 from stnet.external.slides import Cut, predict_slide
+from stnet.training.encoder import Encoder
 
 with job(snakemake.log[0]), ExitStack() as stack:
     host = stack.enter_context(host_of(snakemake.input.gdc, snakemake.config["hosts"]["gdc"]))
@@ -30,6 +30,7 @@ with job(snakemake.log[0]), ExitStack() as stack:
         cut=Cut(**snakemake.params.cut),
         default_um_per_px=snakemake.params.um_per_px,
         encoder=Encoder(
+            "torchvision",
             snakemake.params.encoder["architecture"],
             snakemake.params.encoder["architecture_options"],
             snakemake.input.encoder or None,

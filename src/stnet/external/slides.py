@@ -13,13 +13,13 @@ from PIL import Image
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, SystemFailure
-from stnet.external.encoder import Encoder
 from stnet.external.far import Far
 from stnet.external.model import Model
 from stnet.slides.image import SlideImage, open_image
 from stnet.slides.scale import UM_PER_PX_AT_1, Scale, resolve_scale
 from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
 from stnet.slides.windows import fit_side
+from stnet.training.encoder import Encoder
 
 # Longer side of the picture that maps are drawn over, in pixels.
 THUMBNAIL = 1000

@@ -1,0 +1,25 @@
+"""The features of a cohort in one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+
+
+def collect_features(sections: Sequence[str | Path], output: str | Path) -> None:
+    """Write the features of all sections, in the given order, as one file of the same form.
+
+    A job for each held-out group that named every section's file would make Snakemake look at
+    patients times sections of them. `uns["features"]` is the first section's. Raises InputError
+    where sections have different features.
+    """
+    parts = [ad.read_h5ad(path) for path in sections]
+    for path, part in zip(sections, parts, strict=True):
+        if part.var_names.tolist() != parts[0].var_names.tolist():
+            raise InputError(f"{path}: not the features of {sections[0]}; make both again")
+    features = ad.concat([part for part in parts if part.n_obs], merge="same", uns_merge="first")
+    with atomic_path(output) as temporary:
+        features.write_h5ad(temporary)
