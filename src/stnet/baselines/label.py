@@ -4,12 +4,10 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 
+from stnet.baselines.spots import read_spots, write_held_out
 from stnet.core.errors import InputError
-from stnet.core.versions import versions
-from stnet.expression.predictions import write_predictions
 
 CLASSES = ["tumour", "normal"]
 
@@ -33,18 +31,17 @@ def predict_label(
     that no training spot has, which is said. `code` goes into the provenance, as do the other
     names. Raises InputError where no training spot has a label.
     """
-    measured = ad.read_h5ad(targets)
-    is_held_out = measured.obs["section"].isin(list(held_out_sections)).to_numpy()
-    labels = measured.obs["label"].astype(object).to_numpy()
-    expression = np.asarray(measured.X)
-    predicted = np.full((int(is_held_out.sum()), measured.n_vars), np.nan, dtype=np.float32)
+    spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
+    labels, held_out_labels = (
+        part.obs["label"].astype(object).to_numpy() for part in (spots.training, spots.held_out)
+    )
+    predicted = np.full(spots.held_out.shape, np.nan, dtype=np.float32)
     training_spots = {}
     for name in CLASSES:
-        training = ~is_held_out & (labels == name)
+        training = labels == name
         training_spots[name] = int(training.sum())
         if training.any():
-            mean = expression[training].mean(axis=0, dtype=np.float64)
-            predicted[labels[is_held_out] == name] = mean
+            predicted[held_out_labels == name] = spots.expression[training].mean(axis=0)
         else:
             print(
                 f"{held_out}: no training spot is labelled {name}; such spots are not predicted",
@@ -55,11 +52,12 @@ def predict_label(
             f"experiment {experiment}: no training spot of {held_out} has a label; fill in the"
             f" column labels of the section sheet, or set cohorts.{cohort}.report.label to null"
         )
-    provenance = {
-        "experiment": experiment,
-        "held_out": held_out,
-        "training_spots": training_spots,
-        "code": code,
-        "versions": versions("anndata", "numpy"),
-    }
-    write_predictions(predictions, measured[is_held_out], predicted, provenance)
+    write_held_out(
+        predictions,
+        spots,
+        predicted,
+        experiment=experiment,
+        held_out=held_out,
+        code=code,
+        training_spots=training_spots,
+    )

@@ -1,0 +1,29 @@
+"""The floor of every comparison: each gene's mean."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from stnet.baselines.spots import read_spots, write_held_out
+
+
+def predict_mean(
+    targets: str | Path,
+    predictions: str | Path,
+    *,
+    experiment: str,
+    held_out: str,
+    held_out_sections: Collection[str],
+    code: str,
+) -> None:
+    """Predict every held-out spot by the training spots' mean y and write `predictions.h5ad`.
+
+    What never varies follows nothing: its r is undefined in every gene, it is consistent in none
+    and its AUROC is a half. Its RMSE is the one number it has: whoever has a higher one predicts
+    worse than without looking. Source: ours.
+    """
+    spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
+    predicted = np.broadcast_to(spots.expression.mean(axis=0), spots.held_out.shape)
+    names = {"experiment": experiment, "held_out": held_out, "code": code}
+    write_held_out(predictions, spots, predicted, **names)

@@ -1,0 +1,126 @@
+"""Ridge regression on the features of a frozen encoder."""
+
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from stnet.baselines.spots import Spots, read_spots, write_held_out
+from stnet.core.errors import InputError
+from stnet.core.split import inner_folds as fold_sections
+
+
+class Choice(NamedTuple):
+    """The penalty that was chosen, by which rule, and the squared error that each would have."""
+
+    penalty: float
+    rule: str
+    errors: dict[float, float]
+
+
+def predict_ridge(
+    targets: str | Path,
+    features: str | Path,
+    predictions: str | Path,
+    *,
+    experiment: str,
+    held_out: str,
+    held_out_sections: Collection[str],
+    components: int,
+    penalties: Sequence[float],
+    inner_folds: int,
+    seed: int,
+    code: str,
+) -> None:
+    """Predict held-out spots by ridge regression on their features and write `predictions.h5ad`.
+
+    Features are standardised, projected on `components` principal components (fewer where spots or
+    features are) and regressed on with an intercept, each step fitted to the training spots alone.
+    The penalty is the one of `penalties` with the least squared error over `inner_folds` of the
+    training patients. `features` is a file of `collect_features`, `seed` that of the PCA's solver.
+    Raises InputError for missing features and where several penalties cannot be chosen among.
+
+    Source: ours, by the protocol of HEST's benchmark, which has 256 components, no intercept and
+    a penalty of 100 / (components x genes).
+    """
+    spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
+    training, predicted_from = spots.features(features)
+    if np.isnan(training).any() or np.isnan(predicted_from).any():
+        raise InputError(
+            f"{features}: features are missing, as of patches without nuclei, and a ridge"
+            f" regression needs all; make experiment {experiment} of kind forest"
+        )
+    settings = {"components": components, "seed": seed}
+    choice = choose_penalty(training, spots, penalties, inner_folds, **settings)
+    if len(penalties) > 1 and choice.penalty in (min(penalties), max(penalties)):
+        print(
+            f"{held_out}: the penalty {choice.penalty:g} was chosen, the first or last of"
+            f" penalties; add some beyond it to experiment {experiment}",
+            file=sys.stderr,
+        )
+    projection = project(training, **settings)
+    estimator = Ridge(choice.penalty).fit(projection.transform(training), spots.expression)
+    write_held_out(
+        predictions,
+        spots,
+        estimator.predict(projection.transform(predicted_from)),
+        experiment=experiment,
+        held_out=held_out,
+        code=code,
+        packages=["scikit-learn"],
+        **settings,
+        penalty=choice.penalty,
+        penalty_rule=choice.rule,
+        inner_squared_error={f"{penalty:g}": error for penalty, error in choice.errors.items()},
+    )
+
+
+def project(features: np.ndarray, *, components: int, seed: int) -> Pipeline:
+    """Standardisation and PCA, fitted to the features (spots, features) of training spots."""
+    n_components = min(components, *features.shape)
+    return make_pipeline(StandardScaler(), PCA(n_components, random_state=seed)).fit(features)
+
+
+def choose_penalty(
+    features: np.ndarray,
+    spots: Spots,
+    penalties: Sequence[float],
+    inner_folds: int,
+    *,
+    components: int,
+    seed: int,
+) -> Choice:
+    """Choose among `penalties` by folds of the training patients; a single one is taken as it is.
+
+    Of each fold the errors are of a fit, projection included, to the others (`core.split`), and are
+    summed over spots and genes of all folds; of equals the first. `features` are those of the
+    training spots. Raises InputError where there is nothing to split.
+    """
+    if len(penalties) == 1:
+        return Choice(penalties[0], "configured", {})
+    obs = spots.training.obs[["patient", "section"]].astype(str)
+    rule, folds = fold_sections(obs.drop_duplicates().to_dict("records"), inner_folds)
+    if not folds:
+        raise InputError(
+            "experiments.*.penalties: one training section cannot be split to choose among"
+            f" {len(penalties)}; leave one penalty"
+        )
+    expression, sections = spots.expression, obs["section"].to_numpy(str)
+    errors = dict.fromkeys(penalties, 0.0)
+    for fold in folds:
+        inside = np.isin(sections, fold)
+        projection = project(features[~inside], components=components, seed=seed)
+        fitted_to = projection.transform(features[~inside])
+        predicted_from = projection.transform(features[inside])
+        for penalty in penalties:
+            estimator = Ridge(penalty).fit(fitted_to, expression[~inside])
+            errors[penalty] += float(
+                np.square(estimator.predict(predicted_from) - expression[inside]).sum()
+            )
+    return Choice(min(errors, key=errors.get), rule, errors)

@@ -1,0 +1,77 @@
+"""What every baseline does around its one estimator: what it may see, and what it leaves."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+
+from stnet.core.errors import InputError
+from stnet.core.versions import versions
+from stnet.expression.predictions import write_predictions
+from stnet.features.files import read_features
+
+
+class Spots(NamedTuple):
+    """Targets of the training and of the held-out spots of a held-out group."""
+
+    training: ad.AnnData
+    held_out: ad.AnnData
+    names: list[str]
+    is_held_out: np.ndarray
+
+    @property
+    def expression(self) -> np.ndarray:
+        """What the training spots measure, float64 (training spots, genes)."""
+        return np.asarray(self.training.X, dtype=np.float64)
+
+    def features(self, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+        """Features of the training and of the held-out spots, float32 (spots, features) each.
+
+        `path` is of `collect_features`. Raises InputError if it has other spots than the targets.
+        """
+        values, _ = read_features([path], self.names)
+        return values[~self.is_held_out], values[self.is_held_out]
+
+
+def read_spots(targets: str | Path, *, held_out: str, held_out_sections: Collection[str]) -> Spots:
+    """Read targets, the spots of `held_out_sections` apart from those to train on.
+
+    Raises InputError where one of the two has none.
+    """
+    measured = ad.read_h5ad(targets)
+    is_held_out = measured.obs["section"].isin(list(held_out_sections)).to_numpy()
+    if not is_held_out.any():
+        raise InputError(f"{targets}: held-out group {held_out} has no used spot")
+    if is_held_out.all():
+        raise InputError(f"{targets}: nothing is left to train on beside the held-out sections")
+    names = measured.obs_names.tolist()
+    return Spots(measured[~is_held_out], measured[is_held_out], names, is_held_out)
+
+
+def write_held_out(
+    predictions: str | Path,
+    spots: Spots,
+    predicted: np.ndarray,
+    *,
+    experiment: str,
+    held_out: str,
+    code: str,
+    packages: Sequence[str] = (),
+    **about: object,
+) -> None:
+    """Write `predictions.h5ad` of the held-out spots, `predicted` (held-out spots, genes).
+
+    The provenance has the names, the versions of `packages`, how many spots it was trained on and
+    what else `about` says.
+    """
+    provenance = {
+        "experiment": experiment,
+        "held_out": held_out,
+        "training_spots": spots.training.n_obs,
+        **about,
+        "code": code,
+        "versions": versions("anndata", "numpy", *packages),
+    }
+    write_predictions(predictions, spots.held_out, predicted, provenance)
