@@ -1,4 +1,101 @@
-# Ways of predicting to compare with (Results, "Comparison with tumour/normal predictions, …").
+# Ways of predicting to compare with (Results, "Comparison with tumour/normal predictions, …"), and
+# the floors below which nothing was learnt.
+
+
+def encoder_weights(w):
+    """File of the encoder's weights; nothing for random ones."""
+    keys = features(w.features)
+    if keys["library"] == "timm" and keys["weights"] == "imagenet":
+        return f"resources/weights/timm-{keys['architecture']}.safetensors"
+    return weights_file(keys)
+
+
+def collected_features(w):
+    """Features that an experiment predicts from, of all sections of its cohort."""
+    return f"results/{w.cohort}/features/{experiment_of(w)['features']}.h5ad"
+
+
+def setting(key):
+    """Input function for `params`: one key of the experiment."""
+    return lambda w: experiment(w.experiment)[key]
+
+
+# Without a digest, as torchvision's weights: what is downloaded is settled by its tag.
+rule download_timm_weights:
+    output:
+        "resources/weights/timm-{architecture}.safetensors",
+    log:
+        "resources/weights/logs/timm-{architecture}.log",
+    benchmark:
+        "resources/weights/benchmarks/timm-{architecture}.tsv"
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        downloads=1,
+    script:
+        "../scripts/download_timm_weights.py"
+
+
+rule encoder_features:
+    input:
+        section="results/{cohort}/sections/{section}.h5ad",
+        index=lambda w: f"results/{w.cohort}/views/{features(w.features)['view']}/index.tsv",
+        weights=encoder_weights,
+    output:
+        "results/{cohort}/features/{features}/{section}.h5ad",
+    log:
+        "results/{cohort}/logs/encoder_features/{features}/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/encoder_features/{features}/{section}.tsv"
+    wildcard_constraints:
+        features=encoder_features,
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=8000,
+        runtime=120,
+    params:
+        digest=digest("encoder_features.py"),
+        settings=lambda w: {
+            key: features(w.features)[key]
+            for key in ("library", "architecture", "options", "mean", "sd")
+        },
+        view=lambda w: features(w.features)["view"],
+        spot_window=lambda w: cohort(w.cohort)["spot_window"],
+    script:
+        "../scripts/encoder_features.py"
+
+
+rule collect_features:
+    input:
+        lambda w: expand(
+            "results/{cohort}/features/{features}/{section}.h5ad",
+            cohort=w.cohort,
+            features=w.features,
+            section=section_ids(w.cohort),
+        ),
+    output:
+        "results/{cohort}/features/{features}.h5ad",
+    log:
+        "results/{cohort}/logs/collect_features/{features}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/collect_features/{features}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        digest=digest("collect_features.py"),
+    script:
+        "../scripts/collect_features.py"
 
 
 rule predict_label:
@@ -24,3 +121,115 @@ rule predict_label:
         held_out_sections=held_out_sections,
     script:
         "../scripts/predict_label.py"
+
+
+rule predict_forest:
+    input:
+        targets=targets_file,
+        features=collected_features,
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict_forest/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_forest/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=forest_experiments,
+        held_out=rf"(?!{ALL}/){GROUP_ID}",
+    conda:
+        "../../envs/core.yaml"
+    threads: 4
+    resources:
+        mem_mb=3000,
+        runtime=1440,
+    params:
+        digest=digest("predict_forest.py"),
+        held_out_sections=held_out_sections,
+        trees=setting("trees"),
+        max_features=setting("max_features"),
+        min_samples_leaf=setting("min_samples_leaf"),
+        seed=setting("seed"),
+    script:
+        "../scripts/predict_forest.py"
+
+
+rule predict_ridge:
+    input:
+        targets=targets_file,
+        features=collected_features,
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict_ridge/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_ridge/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=ridge_experiments,
+        held_out=rf"(?!{ALL}/){GROUP_ID}",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        digest=digest("predict_ridge.py"),
+        held_out_sections=held_out_sections,
+        components=setting("components"),
+        penalties=setting("penalties"),
+        inner_folds=setting("inner_folds"),
+        seed=setting("seed"),
+    script:
+        "../scripts/predict_ridge.py"
+
+
+rule predict_mean:
+    input:
+        targets=targets_file,
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict_mean/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_mean/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=mean_experiments,
+        held_out=rf"(?!{ALL}/){GROUP_ID}",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("predict_mean.py"),
+        held_out_sections=held_out_sections,
+    script:
+        "../scripts/predict_mean.py"
+
+
+rule predict_coordinates:
+    input:
+        targets=targets_file,
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict_coordinates/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_coordinates/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=coordinates_experiments,
+        held_out=rf"(?!{ALL}/){GROUP_ID}",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("predict_coordinates.py"),
+        held_out_sections=held_out_sections,
+        degree=setting("degree"),
+        penalty=setting("penalty"),
+    script:
+        "../scripts/predict_coordinates.py"
