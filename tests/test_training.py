@@ -26,6 +26,7 @@ def recipe(**changes):
         "architecture": "densenet",
         "architecture_options": SMALL,
         "weights": None,
+        "trained": "all",
         "loss": "sum",
         "learning_rate": 1e-3,
         "momentum": 0.9,

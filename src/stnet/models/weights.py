@@ -15,6 +15,9 @@ from stnet.models.architectures import head_name
 # Checkpoints of torchvision's DenseNets from before 2017 name their layers "norm.1", not "norm1".
 OLD_DENSENET_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
 
+# Auxiliary classifiers of Inception v3 and GoogLeNet, which `build_network` leaves out.
+AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+
 
 def download_imagenet(architecture: str, output: str | Path) -> None:
     """Write torchvision's ImageNet weights (IMAGENET1K_V1) of an architecture as safetensors.
@@ -38,8 +41,9 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
 def load_weights(network: nn.Module, path: str | Path) -> None:
     """Load every layer of `network` but the last from a safetensors file or a state dict.
 
-    A state dict is read with `weights_only`. Names and shapes must be the network's own, the last
-    layer's excepted. Raises InputError naming the file and the layers that do not fit.
+    A state dict is read with `weights_only`. Names and shapes must be the network's own, those of
+    the last layer and of auxiliary classifiers excepted. Raises InputError naming the file and the
+    layers that do not fit.
     """
     path = Path(path)
     try:
@@ -56,7 +60,7 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
     own = network.state_dict()
     wanted = {n for n in own if not n.startswith(head) and not n.endswith("num_batches_tracked")}
     missing = sorted(wanted - state.keys())
-    strange = sorted(n for n in state.keys() - own.keys() if not n.startswith(head))
+    strange = sorted(n for n in state.keys() - own.keys() if not n.startswith((head, *AUXILIARY)))
     unlike = sorted(n for n in wanted & state.keys() if state[n].shape != own[n].shape)
     for layers, what in ((missing, "missing"), (strange, "unknown"), (unlike, "of other shape")):
         if layers:

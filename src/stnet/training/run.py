@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from stnet.models.architectures import build_network, set_bias
+from stnet.models.architectures import build_network, freeze, refuse_side, set_bias
 from stnet.models.weights import load_weights
 from stnet.training.data import Data
 from stnet.training.engine import Engine
@@ -18,13 +18,15 @@ from stnet.training.symmetries import N_SYMMETRIES, augment
 class Recipe:
     """How a network is trained: the keys of an experiment that its weights depend on.
 
-    `weights` is a path or None for random ones, `engine` the keys of the device that is used; the
-    rest is as in the configuration's schema.
+    `weights` is a path or None for random ones, `trained` is `all` or the names of the modules that
+    are trained, `engine` the keys of the device that is used; the rest is as in the configuration's
+    schema.
     """
 
     architecture: str
     architecture_options: dict
     weights: str | None
+    trained: str | list[str]
     loss: str
     learning_rate: float
     momentum: float
@@ -51,14 +53,16 @@ class Run:
             self.network = build_network(
                 recipe.architecture, recipe.architecture_options, data.targets.shape[1]
             )
+        refuse_side(self.network, recipe.architecture, data.patches.shape[1])
         if recipe.weights is not None:
             load_weights(self.network, recipe.weights)
         set_bias(self.network, data.targets.cpu()[rows].mean(dim=0))
+        self.trained = freeze(self.network, recipe.trained)
         self.forward = Engine(**recipe.engine).place(self.network, data.device)
         levels = data.levels[self._statistics_rows().numpy()]
         self.standardise = Standardisation.of(levels, data.device)
         self.optimiser = torch.optim.SGD(
-            self.network.parameters(),
+            [parameter for parameter in self.network.parameters() if parameter.requires_grad],
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
@@ -75,7 +79,9 @@ class Run:
         drawn = torch.randint(N_SYMMETRIES, order.shape, generator=stream).to(self.data.device)
         # Added up where it is computed: a card would have to be waited for after every batch.
         total = torch.zeros((), dtype=torch.float64, device=self.data.device)
-        self.network.train()
+        self.network.eval()
+        for module in self.trained:
+            module.train()
         with (
             progress_bar(len(order), f"{self.label}: epoch {epoch}") as progress,
             torch.random.fork_rng(),
@@ -103,7 +109,7 @@ class Run:
         """All that the next epoch depends on: weights, running averages and momentum, by name."""
         state = {f"network.{n}": value for n, value in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
-            for key, value in self.optimiser.state[parameter].items():
+            for key, value in self.optimiser.state.get(parameter, {}).items():
                 if value is not None:
                     state[f"optimiser.{key}.{name}"] = value
         return state
