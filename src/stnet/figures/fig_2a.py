@@ -1,6 +1,5 @@
 """Fig. 2a: image, pathologist's labels, measured and predicted expression of a gene."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from stnet.core.errors import InputError
+from stnet.evaluation.choice import choose_gene
 from stnet.evaluation.tables import read_table
 from stnet.figures.prediction_map import COLOURS, MISSING, add_colour_bar, say
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
@@ -90,17 +90,6 @@ def draw(
         )
     name = chosen["gene"] if pd.isna(chosen["symbol"]) else chosen["symbol"]
     save(expression_maps(examples, name, unit), figures)
-
-
-def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
-    """Row of the gene performance with the `wanted` symbol or id, else of the highest median r."""
-    named = genes[(genes["symbol"] == wanted) | (genes["gene"] == wanted)]
-    if len(named):
-        return named.iloc[0]
-    best = genes.sort_values("median_pearson", ascending=False, kind="stable").iloc[0]
-    if wanted is not None:
-        print(f"{wanted} is no target gene: {best['gene']} is shown instead", file=sys.stderr)
-    return best
 
 
 def rank_patients(performance: pd.DataFrame, gene: str) -> pd.DataFrame:
