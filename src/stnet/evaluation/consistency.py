@@ -51,12 +51,12 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     return _adjusted(p, "fdr_bh")
 
 
-def fisher_t(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One-sample t of Fisher's z over patients: t and one-sided p, one value a gene.
+def fisher_t(r: np.ndarray, *, two_sided: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """One-sample t of Fisher's z over patients: t and p, one value a gene.
 
-    `r` is (patients, genes); undefined r are left out, and a gene with fewer than two is NaN. One
-    sided, for r > 0, because it stands in for the binomial count of patients with r > 0: a gene
-    predicted with the wrong sign is not predicted. Source: ours.
+    `r` is (patients, genes); undefined r are left out, and a gene with fewer than two is NaN. Of a
+    prediction one-sided, for r > 0, because it stands in for the binomial count of patients with
+    r > 0: a gene predicted with the wrong sign is not predicted. Source: ours.
     """
     defined = np.isfinite(r)
     z = np.arctanh(np.clip(np.where(defined, r, 0.0), -LARGEST_R, LARGEST_R))
@@ -65,7 +65,8 @@ def fisher_t(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mean = np.where(defined, z, 0.0).sum(axis=0) / n
         variance = np.where(defined, np.square(z - mean), 0.0).sum(axis=0) / (n - 1)
         t = np.where(n > 1, mean / np.sqrt(variance / n), np.nan)
-    return t, stats.t.sf(t, np.maximum(n - 1, 1))
+    freedom = np.maximum(n - 1, 1)
+    return t, 2 * stats.t.sf(np.abs(t), freedom) if two_sided else stats.t.sf(t, freedom)
 
 
 def wilson(n_consistent: np.ndarray, n_patients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

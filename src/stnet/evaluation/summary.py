@@ -19,10 +19,12 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
 
     A `median_…` is over genes, of the median over patients; a `mean_…` over genes, of the mean over
     patients; `median_pearson_section` over genes, of the median over sections; `rmse` over all
-    spots and genes. `fdr` is the largest adjusted p among the consistent genes, by the rule used.
-    `consistency_rule` is `holm`, `t` or `none`, and `consistency_reason` says it in words. The
-    intervals are 95% bootstrap intervals over the `unit`; one patient has none, and numbers of
-    genes have none, since resampled duplicates of patients would bias them.
+    spots and genes. `n_patients_with_r` of the patients have an r in some gene: one with less than
+    four spots of a class counts in its stratum as a patient, consistent in no gene. `fdr` is the
+    largest adjusted p among the consistent genes, by the rule used. `consistency_rule` is `holm`,
+    `t` or `none`, and `consistency_reason` says it in words. The intervals are 95% bootstrap
+    intervals over the `unit`; one patient has none, and numbers of genes have none, since
+    resampled duplicates of patients would bias them.
     """
     patients = patients[patients["n_spots"] > 0]
     sections = sections[sections["n_spots"] > 0]
@@ -31,6 +33,7 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
     of_sections = sections.groupby("gene")["pearson"].median().reindex(names)
     found = {
         "n_patients": n_patients,
+        "n_patients_with_r": patients.loc[patients["pearson"].notna(), "patient"].nunique(),
         "n_sections": sections["section"].nunique(),
         "n_spots": int(patients.groupby("patient")["n_spots"].max().sum()),
         "n_genes": len(genes),

@@ -1,0 +1,115 @@
+"""Supp. Figs 4, 5: spread of measured expression within tumour and within normal tissue."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from stnet.core.split import ALL
+from stnet.evaluation.genes import top_genes
+from stnet.evaluation.spread import QUANTILES
+from stnet.evaluation.tables import read_table
+from stnet.figures.prediction_map import say
+from stnet.figures.style import (
+    BLACK,
+    EXPRESSION_UNITS,
+    LABEL_COLOURS,
+    PAGE_MM,
+    new_figure,
+    save,
+)
+
+ROW_MM = 36
+# Behind the boxes: the same patient's spots of both classes.
+BEHIND = "#d9d9d9"
+TOGETHER = "all patients"
+
+
+def draw(
+    spread: str | Path,
+    spread_of_genes: str | Path,
+    strata: Mapping[str, tuple[str | Path, Iterable[str | Path]]],
+    *,
+    transform: str,
+) -> None:
+    """Draw the spread of the five genes predicted best within each stratum into files.
+
+    `strata` has the gene table of a stratum and the files of its figure; `transform` is that of the
+    targets.
+    """
+    tables = read_table(spread), read_table(spread_of_genes)
+    for stratum, (performance, figures) in strata.items():
+        unit = EXPRESSION_UNITS[transform]
+        save(spread_within(*tables, read_table(performance), stratum, unit), figures)
+
+
+def spread_within(
+    spread: pd.DataFrame, of_genes: pd.DataFrame, performance: pd.DataFrame, stratum: str, unit: str
+) -> Figure:
+    """A row a gene, a box a patient with spots of the stratum, and one of all of them together.
+
+    `spread` and `of_genes` are the tables of `stnet.evaluation.spread`. Boxes span the quartiles
+    and whiskers the 5th to the 95th percentile; grey bars span the latter over the spots of all
+    strata. Patients are in order of their ids.
+    """
+    top = top_genes(performance)
+    figure = new_figure(PAGE_MM, 16 + ROW_MM * max(len(top), 1))
+    if top.empty:
+        axis = figure.add_subplot()
+        axis.set_axis_off()
+        say(axis, f"no gene is predicted within {stratum} tissue")
+        return figure
+    shares = of_genes.set_index("gene")["within_class"]
+    panels = figure.subplots(len(top), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, gene in zip(panels, top.itertuples(), strict=True):
+        of_gene = spread[spread["gene"] == gene.gene]
+        _draw_boxes(axis, of_gene, stratum)
+        name = gene.gene if pd.isna(gene.symbol) else gene.symbol
+        r = f"{gene.median_pearson:z.2f}".replace("-", "−")
+        title = f"{name}: median r within {stratum} {r}"
+        share = shares[gene.gene]
+        if pd.notna(share):
+            title += f"; {share:.0%} of a patient's variance lies within the classes"
+        axis.set_title(title, loc="left")
+    panels[-1].tick_params(axis="x", rotation=90)
+    figure.supylabel(f"Measured expression, {unit}", fontsize=7)
+    handles = [
+        Patch(facecolor=LABEL_COLOURS[stratum], edgecolor=BLACK, label=f"{stratum} spots"),
+        Patch(color=BEHIND, label="all spots, 5th to 95th percentile"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_boxes(axis: Axes, of_gene: pd.DataFrame, stratum: str) -> None:
+    wide = of_gene.pivot(index="patient", columns="stratum")
+    within = wide.xs(stratum, axis=1, level="stratum").dropna(subset="n_spots")
+    # The box of all patients together stands last and apart.
+    names = [*sorted(set(within.index) - {ALL}), ALL]
+    within, behind = within.loc[names], wide.xs("all", axis=1, level="stratum").loc[names]
+    places = [*range(len(names) - 1), len(names) - 0.5]
+    low, high = behind["q05"], behind["q95"]
+    # Else a bar holds its end to the edge of the panel, where nobody sees that it ends.
+    axis.use_sticky_edges = False
+    axis.bar(places, high - low, bottom=low, width=0.8, color=BEHIND, zorder=0)
+    whiskers = zip(("whislo", "q1", "med", "q3", "whishi"), QUANTILES, strict=True)
+    renamed = within.rename(columns={column: part for part, column in whiskers})
+    axis.bxp(
+        renamed.to_dict("records"),
+        positions=places,
+        widths=0.5,
+        showfliers=False,
+        # Panels share their axis, on which each would set its ticks anew.
+        manage_ticks=False,
+        patch_artist=True,
+        boxprops={"facecolor": LABEL_COLOURS[stratum], "linewidth": 0.6},
+        medianprops={"color": BLACK, "linewidth": 1.2},
+        whiskerprops={"linewidth": 0.6},
+        capprops={"linewidth": 0.6},
+    )
+    axis.axvline(len(names) - 1.25, color=BEHIND, linewidth=0.6)
+    axis.set_xlim(-0.7, len(names) + 0.2)
+    axis.set_xticks(places, [*names[:-1], TOGETHER])
