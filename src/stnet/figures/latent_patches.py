@@ -1,0 +1,70 @@
+"""What the figures of the latent space share: which patients, and patches of their spots."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from stnet.core.errors import InputError
+from stnet.evaluation.latent.space import CLASSES
+from stnet.figures.style import LABEL_COLOURS
+from stnet.slides.patches import read_patches
+
+SHOWN = 3
+
+
+def choose_patients(spots: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
+    """The `wanted` patients, else the three whose labels are the most balanced.
+
+    `spots` is the table of `embed`. Chosen are patients that have coordinates and both classes, by
+    the smallest share of the larger class, in the table's order; where none has both, the first
+    three that have coordinates. Raises InputError for a wanted patient that is not in the table.
+    """
+    known = spots["patient"].unique()
+    for patient in wanted:
+        if patient not in known:
+            raise InputError(
+                f"report.latent.patients: {patient} is not among the held-out patients "
+                + ", ".join(known)
+            )
+    if wanted:
+        return list(wanted)
+    placed = spots[spots["umap1"].notna()]
+    labels = placed["label"].where(placed["label"].isin(CLASSES))
+    shares = pd.crosstab(placed["patient"], labels, normalize="index")
+    shares = shares.reindex(index=placed["patient"].unique(), columns=CLASSES, fill_value=0.0)
+    both = shares[(shares > 0).all(axis=1)].max(axis=1).sort_values(kind="stable")
+    chosen = (both if len(both) else shares).index[:SHOWN]
+    return [patient for patient in known if patient in chosen]
+
+
+def read_example_patches(
+    index: str | Path, spots: pd.DataFrame, examples: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """Patches of the spots of `find_examples`, uint8 (side, side, 3), from a view's index.
+
+    `spots` is the table of `embed`, with all spots of the sections in the view's order. Sections
+    are read one at a time.
+    """
+    patches = {}
+    for section, of_section in examples.groupby("section", sort=False):
+        names = spots.loc[spots["section"] == section, "spot"].tolist()
+        content = read_patches(index, names, [section])
+        # Copies, so that the rest of the section is let go.
+        patches.update({spot: content[names.index(spot)].copy() for spot in of_section["spot"]})
+    return patches
+
+
+def alike(example: tuple) -> str:
+    """How many of the neighbours of a row of `find_examples` have its label, in words."""
+    return f"{round(example.share * example.n_neighbours)}/{example.n_neighbours} alike"
+
+
+def draw_patch(axis: Axes, patch: np.ndarray, label: str, note: str) -> None:
+    """A patch (side, side, 3) framed in the colour of its spot's label, with a note below."""
+    axis.imshow(patch)
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set(visible=True, color=LABEL_COLOURS[label], linewidth=1.5)
+    axis.set_xlabel(note, labelpad=2)

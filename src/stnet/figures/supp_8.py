@@ -1,0 +1,75 @@
+"""Supp. Fig. 8: representative and atypical patches of tumour and of normal tissue."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from stnet.evaluation.latent.examples import EXAMPLES, KINDS
+from stnet.evaluation.latent.space import CLASSES
+from stnet.evaluation.tables import read_table
+from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
+from stnet.figures.prediction_map import say
+from stnet.figures.style import PAGE_MM, new_figure, save
+
+ROW_MM = 28
+
+
+def draw(
+    umap: str | Path,
+    examples: str | Path,
+    index: str | Path,
+    figures: Iterable[str | Path],
+    *,
+    patients: Sequence[str],
+) -> None:
+    """Draw all examples of the patients of Fig. 4 into files, from the same files as it."""
+    spots, found = read_table(umap), read_table(examples)
+    shown = choose_patients(spots, patients)
+    found = found[found["patient"].isin(shown)]
+    save(gallery(found, read_example_patches(index, spots, found), shown), figures)
+
+
+def gallery(
+    examples: pd.DataFrame, patches: Mapping[str, np.ndarray], patients: Sequence[str]
+) -> Figure:
+    """Two rows a patient, tumour and normal: representative patches left, atypical ones right.
+
+    `examples` are rows of `find_examples`, `patches` those of their spots.
+    """
+    figure = new_figure(PAGE_MM, len(patients) * (8 + ROW_MM * len(CLASSES)))
+    blocks = np.ravel(figure.subfigures(len(patients), 1))
+    for block, patient in zip(blocks, patients, strict=True):
+        axes = _empty_axes(block, patient)
+        of_patient = examples[examples["patient"] == patient]
+        if of_patient.empty:
+            say(axes[CLASSES[0], KINDS[0], 1], "no examples")
+        for example in of_patient.itertuples():
+            axis = axes[example.label, example.kind, example.rank]
+            axis.set_axis_on()
+            draw_patch(axis, patches[example.spot], example.label, _note(example))
+            if example.rank == 1:
+                axis.set_ylabel(example.label)
+    return figure
+
+
+def _empty_axes(block: SubFigure, patient: str) -> dict[tuple[str, str, int], Axes]:
+    """Axes of a patient by label, kind and rank, without frames."""
+    ranks = range(1, EXAMPLES + 1)
+    axes = {}
+    for half, kind in zip(block.subfigures(1, len(KINDS), wspace=0.03), KINDS, strict=True):
+        grid = half.subplots(len(CLASSES), EXAMPLES, squeeze=False)
+        half.suptitle(f"Patient {patient}: {kind}", fontsize=8)
+        for row, label in zip(grid, CLASSES, strict=True):
+            for axis, rank in zip(row, ranks, strict=True):
+                axis.set_axis_off()
+                axes[label, kind, rank] = axis
+    return axes
+
+
+def _note(example: tuple) -> str:
+    far = "none here" if np.isnan(example.distance_to_other) else f"{example.distance_to_other:.1f}"
+    return f"{alike(example)}\nother class: {far}"

@@ -1,0 +1,84 @@
+"""Supp. Fig. 9: neighbours in the latent space, what they predict and how far away they are."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stnet.evaluation.averages import median
+from stnet.evaluation.latent.neighbours import SIDES
+from stnet.evaluation.tables import by_patient, read_table
+from stnet.figures.prediction_map import say
+from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save
+
+HEIGHT_MM = 65
+COLOURS = dict(zip(SIDES, (BLUE, ORANGE), strict=True))
+NAMES = dict(zip(SIDES, ("most similar neighbour", "most distinct neighbour"), strict=True))
+PREDICTIONS = {
+    "ours": "Neighbour's expression",
+    "released": "Neighbour's counts over the spot's total\n(released code)",
+}
+AMONG = {
+    "ours": "Spots of the same section",
+    "released": "Sections of a patient pooled\n(released code)",
+}
+
+
+def draw_neighbours(neighbours: str | Path, figures: Iterable[str | Path]) -> None:
+    """Draw the table of `neighbour_performance` into files (Supp. Fig. 9a)."""
+    save(neighbour_curves(read_table(neighbours)), figures)
+
+
+def draw_distances(distances: str | Path, figures: Iterable[str | Path]) -> None:
+    """Draw the table of `neighbour_distances` into files (Supp. Fig. 9b)."""
+    save(distance_curves(read_table(distances)), figures)
+
+
+def neighbour_curves(performance: pd.DataFrame) -> Figure:
+    """A panel a form: median r over patients by gene, each curve sorted, as the released code."""
+    figure = new_figure(PAGE_MM, HEIGHT_MM)
+    panels = figure.subplots(1, len(PREDICTIONS), sharey=True)
+    for axis, (form, title) in zip(panels, PREDICTIONS.items(), strict=True):
+        of_form = performance[performance["form"] == form]
+        axis.set_title(title)
+        axis.set_xlabel("Genes, sorted")
+        if of_form.empty:
+            say(axis, "no spot has neighbours")
+            continue
+        genes = of_form["gene"].unique().tolist()
+        medians = {side: median(by_patient(of_form, side, genes), axis=0) for side in SIDES}
+        for side, values in medians.items():
+            defined = np.sort(values[np.isfinite(values)])
+            axis.plot(np.arange(len(defined)) + 1, defined, color=COLOURS[side], label=NAMES[side])
+        ahead = (medians["nearest"] > medians["farthest"]).sum()
+        axis.axhline(0, color=GREY, linewidth=0.6)
+        axis.legend(title=f"similar ahead in {ahead} of {len(genes)} genes", loc="upper left")
+    panels[0].set_ylabel("Median r over patients")
+    return figure
+
+
+def distance_curves(distances: pd.DataFrame) -> Figure:
+    """A panel a form: share of spots whose neighbour is at most so far away, and random spots."""
+    figure = new_figure(PAGE_MM, HEIGHT_MM)
+    panels = figure.subplots(1, len(AMONG), sharey=True)
+    for axis, (form, title) in zip(panels, AMONG.items(), strict=True):
+        of_form = distances[distances["form"] == form]
+        axis.set_title(title)
+        axis.set_xlabel("Distance on the array (spot pitches)")
+        if of_form.empty:
+            say(axis, "no spot has others")
+            continue
+        for column, colour, name in (
+            ("distance", BLUE, "nearest in latent space"),
+            ("random_distance", GREY, "random spot"),
+        ):
+            label = f"{name}, mean {of_form[column].mean():.1f}"
+            axis.ecdf(of_form[column], color=colour, label=label)
+        axis.axvline(1, color=GREY, linestyle="--", linewidth=0.8)
+        axis.text(1, 1.02, "adjacent", ha="center", color=GREY)
+        axis.set_xlim(left=0)
+        axis.legend(loc="lower right")
+    panels[0].set_ylabel("Share of spots")
+    return figure

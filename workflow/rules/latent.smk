@@ -1,0 +1,263 @@
+# The latent space of the main experiment's network (Results, "Latent space of ST-Net captures
+# semantic similarity between spots").
+
+LATENT = "results/{cohort}/latent"
+
+
+def latent_key(name):
+    """Input function: a key of what the cohort's report shows of the latent space."""
+
+    def key(w):
+        keys = shown(w)["latent"]
+        if keys is None:
+            refuse(f"cohorts.{w.cohort}.report.latent: null in the configuration; fill it in")
+        return keys[name]
+
+    return key
+
+
+def section_grids(w):
+    """Grid of each section of the cohort."""
+    return {row["section"]: row["grid"] for row in sections(w.cohort)}
+
+
+def main_view_index(w):
+    """Index of the main experiment's view."""
+    return f"results/{w.cohort}/views/{experiment(shown(w)['main'])['view']}/index.tsv"
+
+
+rule latent_umap:
+    input:
+        predictions=of_main("predictions.h5ad"),
+    output:
+        f"{LATENT}/umap.tsv",
+    log:
+        "results/{cohort}/logs/latent_umap.log",
+    benchmark:
+        "results/{cohort}/benchmarks/latent_umap.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        digest=digest("latent_umap.py"),
+        neighbours=latent_key("neighbours"),
+        min_dist=latent_key("min_dist"),
+        seed=latent_key("seed"),
+    script:
+        "../scripts/latent_umap.py"
+
+
+rule latent_examples:
+    input:
+        umap=rules.latent_umap.output,
+    output:
+        f"{LATENT}/examples.tsv",
+    log:
+        "results/{cohort}/logs/latent_examples.log",
+    benchmark:
+        "results/{cohort}/benchmarks/latent_examples.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("latent_examples.py"),
+        radius=latent_key("radius"),
+        grids=section_grids,
+    script:
+        "../scripts/latent_examples.py"
+
+
+rule latent_purity:
+    input:
+        predictions=of_main("predictions.h5ad"),
+    output:
+        f"{LATENT}/purity.tsv",
+    log:
+        "results/{cohort}/logs/latent_purity.log",
+    benchmark:
+        "results/{cohort}/benchmarks/latent_purity.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        digest=digest("latent_purity.py"),
+        seed=latent_key("seed"),
+    script:
+        "../scripts/latent_purity.py"
+
+
+rule latent_neighbours:
+    input:
+        predictions=of_main("predictions.h5ad"),
+    output:
+        f"{LATENT}/neighbours.tsv",
+    log:
+        "results/{cohort}/logs/latent_neighbours.log",
+    benchmark:
+        "results/{cohort}/benchmarks/latent_neighbours.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        digest=digest("latent_neighbours.py"),
+        grids=section_grids,
+    script:
+        "../scripts/latent_neighbours.py"
+
+
+rule latent_distances:
+    input:
+        predictions=of_main("predictions.h5ad"),
+    output:
+        f"{LATENT}/distances.tsv.gz",
+    log:
+        "results/{cohort}/logs/latent_distances.log",
+    benchmark:
+        "results/{cohort}/benchmarks/latent_distances.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        digest=digest("latent_distances.py"),
+        grids=section_grids,
+        seed=latent_key("seed"),
+    script:
+        "../scripts/latent_distances.py"
+
+
+rule latent_summary:
+    input:
+        purity=rules.latent_purity.output,
+        neighbours=rules.latent_neighbours.output,
+        distances=rules.latent_distances.output,
+    output:
+        report(
+            f"{LATENT}/summary.tsv",
+            caption="../report/latent.rst",
+            category="8 Latent space",
+            labels={"table": "Latent space", "cohort": "{cohort}", "format": "TSV"},
+        ),
+    log:
+        "results/{cohort}/logs/latent_summary.log",
+    benchmark:
+        "results/{cohort}/benchmarks/latent_summary.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("latent_summary.py"),
+    script:
+        "../scripts/latent_summary.py"
+
+
+rule fig_4:
+    input:
+        umap=rules.latent_umap.output,
+        examples=rules.latent_examples.output,
+        index=main_view_index,
+    output:
+        report(
+            "results/{cohort}/figures/fig_4.png",
+            caption="../report/fig_4.rst",
+            category="8 Latent space",
+            labels={"figure": "Fig. 4", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_4.pdf",
+    log:
+        "results/{cohort}/logs/fig_4.log",
+    benchmark:
+        "results/{cohort}/benchmarks/fig_4.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        digest=digest("fig_4.py"),
+        patients=latent_key("patients"),
+    script:
+        "../scripts/fig_4.py"
+
+
+rule supp_8:
+    input:
+        umap=rules.latent_umap.output,
+        examples=rules.latent_examples.output,
+        index=main_view_index,
+    output:
+        report(
+            "results/{cohort}/figures/supp_8.png",
+            caption="../report/supp_8.rst",
+            category="8 Latent space",
+            labels={"figure": "Supp. Fig. 8", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_8.pdf",
+    log:
+        "results/{cohort}/logs/supp_8.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_8.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        digest=digest("supp_8.py"),
+        patients=latent_key("patients"),
+    script:
+        "../scripts/supp_8.py"
+
+
+rule supp_9:
+    input:
+        neighbours=rules.latent_neighbours.output,
+        distances=rules.latent_distances.output,
+    output:
+        report(
+            "results/{cohort}/figures/supp_9a.png",
+            caption="../report/supp_9a.rst",
+            category="8 Latent space",
+            labels={"figure": "Supp. Fig. 9a", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_9a.pdf",
+        report(
+            "results/{cohort}/figures/supp_9b.png",
+            caption="../report/supp_9b.rst",
+            category="8 Latent space",
+            labels={"figure": "Supp. Fig. 9b", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_9b.pdf",
+    log:
+        "results/{cohort}/logs/supp_9.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_9.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_9.py"),
+    script:
+        "../scripts/supp_9.py"

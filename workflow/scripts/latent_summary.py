@@ -1,0 +1,10 @@
+from stnet.core.job import job
+from stnet.evaluation.latent.summary import write_summary
+
+with job(snakemake.log[0]):
+    write_summary(
+        snakemake.input.purity,
+        snakemake.input.neighbours,
+        snakemake.input.distances,
+        snakemake.output[0],
+    )
