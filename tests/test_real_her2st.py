@@ -62,7 +62,7 @@ def test_targets_are_those_of_a_plain_computation(cohort):
     write_targets(
         [cohort / f"{name}.h5ad" for name in IMAGES],
         cohort / "targets.h5ad",
-        n_genes=250,
+        genes=250,
         kind="log_fraction",
         spot_window=224,
     )

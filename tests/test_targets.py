@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from stnet.core.errors import InputError
-from stnet.expression.targets import choose_genes, invert, transform, write_targets
+from stnet.expression.targets import choose_genes, find_genes, invert, transform, write_targets
 
 
 def section_file(path, name, counts, genes, margins=None, patient="P1", um_per_px=0.5):
@@ -49,7 +49,7 @@ def two_sections(tmp_path):
 
 
 def written(sections, tmp_path, **changes):
-    keys = {"n_genes": 2, "kind": "log_fraction", "spot_window": 224, **changes}
+    keys = {"genes": 2, "kind": "log_fraction", "spot_window": 224, **changes}
     write_targets(sections, tmp_path / "targets.h5ad", **keys)
     return ad.read_h5ad(tmp_path / "targets.h5ad")
 
@@ -92,9 +92,44 @@ def test_ties_go_to_the_first_id():
     assert choose_genes(sums, 2) == ["c", "a"]
 
 
+def test_genes_that_are_named(two_sections, tmp_path):
+    targets = written(two_sections, tmp_path, genes=["C", "d"])
+    assert targets.var_names.tolist() == ["C", "D"]
+    assert targets.var["symbol"].tolist() == ["c", "d"]
+    assert targets.var["mean_count"].tolist() == [pytest.approx(1 / 3), 3.0]
+    # The universe is that of all genes: A, B, C, D.
+    plain = np.log([[2 / 10, 1 / 10], [1 / 9, 1 / 9], [1 / 14, 10 / 14]])
+    np.testing.assert_allclose(targets.X, plain, rtol=1e-6)
+    assert targets.uns["targets"]["universe"] == 4
+
+
+def test_a_named_gene_of_the_held_out_section_only(two_sections, tmp_path):
+    targets = written(two_sections, tmp_path, genes=["D"], held_out_sections=["S2"])
+    assert targets.var["mean_count"].tolist() == [0.0]
+    np.testing.assert_allclose(targets.X[:, 0], np.log([1 / 10, 1 / 9, 10 / 14]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (["IGL5"], "no gene 'IGL5' in the sections; is it IGLL5"),
+        (["igll5"], "no gene 'igll5' in the sections; is it IGLL5"),
+        (["FASN"], "no gene 'FASN' in the sections$"),
+        ([""], "no gene '' in the sections$"),
+        (["TWICE"], "TWICE is the symbol of E2, E3; name one by its id"),
+        (["IGLL5", "E1"], "E1 is named twice"),
+    ],
+)
+def test_wrong_names_of_genes_are_said_in_one_line(wanted, message):
+    symbols = {"E1": "IGLL5", "E2": "TWICE", "E3": "TWICE", "E4": "", "E2b": "E1"}
+    assert find_genes(["E3", "IGLL5"], symbols) == ["E3", "E1"]
+    with pytest.raises(InputError, match=rf"targets\.\*\.genes: {message}"):
+        find_genes(wanted, symbols)
+
+
 def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
     with pytest.raises(InputError, match="9 genes asked for, the sections have 4"):
-        written(two_sections, tmp_path, n_genes=9)
+        written(two_sections, tmp_path, genes=9)
     with pytest.raises(InputError, match="spot_window"):
         written(two_sections, tmp_path, spot_window=2000)
     with pytest.raises(InputError, match="log_cpm"):

@@ -241,7 +241,7 @@ def test_a_section_is_trained_on_like_any_other(tmp_path):
     assert patches.shape == (section.n_obs, 32, 32, 3)
     x, y = section.obsm["spatial"][3].astype(int)
     assert (patches[3] == np.asarray(image.crop((x - 16, y - 16, x + 16, y + 16)))).all()
-    write_targets([path], tmp_path / "t.h5ad", n_genes=3, kind="log_fraction", spot_window=60)
+    write_targets([path], tmp_path / "t.h5ad", genes=3, kind="log_fraction", spot_window=60)
     targets = ad.read_h5ad(tmp_path / "t.h5ad")
     chosen = list(targets.var_names)
     assert chosen == list(made.counts.sum().sort_values(ascending=False).index[:3])

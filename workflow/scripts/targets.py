@@ -5,7 +5,7 @@ with job(snakemake.log[0]):
     write_targets(
         snakemake.input.sections,
         snakemake.output[0],
-        n_genes=snakemake.params.genes,
+        genes=snakemake.params.genes,
         kind=snakemake.params.transform,
         spot_window=snakemake.params.spot_window,
         held_out_sections=snakemake.params.held_out_sections,

@@ -1,6 +1,6 @@
 """What is predicted: the choice of genes, and counts turned into normalised log expression."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -11,6 +11,7 @@ from scipy import sparse
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import names_sha256
+from stnet.core.suggest import suggest
 from stnet.expression.spots import read_used_spots, spot_names
 
 
@@ -55,18 +56,45 @@ def choose_genes(sums: pd.Series, n_genes: int) -> list[str]:
     return sums.sort_index().sort_values(ascending=False, kind="stable").index[:n_genes].tolist()
 
 
+def find_genes(wanted: Sequence[str], symbols: Mapping[str, str]) -> list[str]:
+    """Ids of the genes named in `wanted`, by id or by symbol, in that order.
+
+    `symbols` has the symbol of each id. Raises InputError for a name that is no gene's or several
+    genes', and for a gene that is named twice.
+    """
+    ids: dict[str, list[str]] = {}
+    for gene, symbol in symbols.items():
+        if symbol:
+            ids.setdefault(symbol, []).append(gene)
+    found: list[str] = []
+    for name in wanted:
+        genes = [name] if name in symbols else ids.get(name, [])
+        if not genes:
+            close = suggest(name, (*ids, *symbols))
+            raise InputError(f"targets.*.genes: no gene {name!r} in the sections{close}")
+        if len(genes) > 1:
+            raise InputError(
+                f"targets.*.genes: {name} is the symbol of {', '.join(genes)}; name one by its id"
+            )
+        if genes[0] in found:
+            raise InputError(f"targets.*.genes: {name} is named twice; leave one out")
+        found += genes
+    return found
+
+
 def write_targets(
     sections: Sequence[str | Path],
     output: str | Path,
     *,
-    n_genes: int,
+    genes: int | Sequence[str],
     kind: str,
     spot_window: int,
     held_out_sections: Sequence[str] = (),
 ) -> None:
     """Write the targets of all used spots of a cohort, sections in the given order.
 
-    The genes are chosen on all sections but `held_out_sections`: none of them for the paper's
+    `genes` is how many are chosen, or which, by symbol or id (the paper's genes trained one at a
+    time). They are chosen on all sections but `held_out_sections`: none of them for the paper's
     choice, the held-out patient's for the fold-local one (ours, free of leakage). The universe is
     the union over all sections of the genes in their distributed tables, whichever spots are used
     (those of the ST cohort leave out genes without a count); a gene absent from a section counts
@@ -77,13 +105,13 @@ def write_targets(
     one at a time, so memory is that of one section.
     """
     sums: dict[str, float] = {}
-    genes: dict[str, tuple[str, str]] = {}
+    names: dict[str, tuple[str, str]] = {}
     n_spots = 0
     for path in sections:
         section = read_used_spots(path, spot_window)
         table = section.var
-        names = zip(table["symbol"], table["ensembl"], strict=True)
-        genes.update(zip(table.index, names, strict=True))
+        known = zip(table["symbol"], table["ensembl"], strict=True)
+        names.update(zip(table.index, known, strict=True))
         if section.n_obs and section.obs["section"].iloc[0] not in held_out_sections:
             n_spots += section.n_obs
             counted = np.asarray(section.X.sum(axis=0), dtype=np.float64).ravel()
@@ -94,21 +122,24 @@ def write_targets(
             f"{output}: no section outside the held-out group has a spot whose window of "
             f"{spot_window} pixels lies inside the image; lower the cohort's spot_window"
         )
-    chosen = choose_genes(pd.Series(sums), n_genes)
-    parts = [_section_targets(path, chosen, len(genes), kind, spot_window) for path in sections]
+    if isinstance(genes, int):
+        chosen = choose_genes(pd.Series(sums), genes)
+    else:
+        chosen = find_genes(genes, {gene: symbol for gene, (symbol, _) in names.items()})
+    parts = [_section_targets(path, chosen, len(names), kind, spot_window) for path in sections]
     targets = ad.concat([part for part in parts if part.n_obs], merge="same")
-    symbols, ensembl = zip(*(genes[gene] for gene in chosen), strict=True)
+    symbols, ensembl = zip(*(names[gene] for gene in chosen), strict=True)
     targets.var = pd.DataFrame(
         {
             "symbol": symbols,
             "ensembl": ensembl,
-            "mean_count": [sums[gene] / n_spots for gene in chosen],
+            "mean_count": [sums.get(gene, 0.0) / n_spots for gene in chosen],
         },
         index=pd.Index(chosen, name="gene"),
     )
     targets.uns["targets"] = {
         "transform": kind,
-        "universe": len(genes),
+        "universe": len(names),
         "held_out_sections": list(held_out_sections),
         "gene_list_sha256": names_sha256(chosen),
     }
