@@ -45,7 +45,7 @@ def make_cohort(folder):
         patches.append(folder / f"{name}.npy")
     write_index(sections, patches, folder / "index.tsv", view="32x1", spot_window=32)
     targets = folder / "targets.h5ad"
-    write_targets(sections, targets, n_genes=5, kind="log_fraction", spot_window=32)
+    write_targets(sections, targets, genes=5, kind="log_fraction", spot_window=32)
     return folder / "index.tsv", targets
 
 
@@ -67,7 +67,7 @@ def train(cohort, folder, held_out=("A1",), threads=1, code="0" * 16, tensorboar
     return outputs
 
 
-def predict(cohort, folder):
+def predict(cohort, folder, latent=False):
     """Predict the first patient with the model of `train`; the path of the predictions."""
     output = Path(folder) / "predictions.h5ad"
     predict_held_out(
@@ -78,6 +78,7 @@ def predict(cohort, folder):
         experiment="toy",
         held_out="A",
         held_out_sections=["A1"],
+        latent=latent,
         engine=Engine(**PLAIN),
         device="cpu",
         threads=1,

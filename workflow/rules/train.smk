@@ -2,6 +2,12 @@
 # (Methods: "leave-one-out cross validation" with "an internal four-fold cross validation").
 
 
+def latent_is_shown(w):
+    """Whether the cohort's report shows the latent space of the experiment."""
+    keys = cohort(w.cohort).get("report")
+    return keys is not None and keys["latent"] is not None and w.experiment == keys["main"]
+
+
 # Without a digest: what is downloaded is settled by torchvision's hash, not by our code.
 rule download_weights:
     output:
@@ -78,6 +84,7 @@ rule predict_held_out:
         runtime=120,
     params:
         digest=digest("predict_held_out.py"),
+        latent=latent_is_shown,
         engine=lambda w: experiment(w.experiment)["engine"],
         held_out_sections=held_out_sections,
     script:

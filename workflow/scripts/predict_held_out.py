@@ -14,6 +14,7 @@ with job(snakemake.log[0]):
         experiment=snakemake.wildcards.experiment,
         held_out=snakemake.wildcards.held_out,
         held_out_sections=snakemake.params.held_out_sections,
+        latent=snakemake.params.latent,
         engine=Engine(**snakemake.params.engine[device]),
         device=device,
         threads=snakemake.threads,

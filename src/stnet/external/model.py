@@ -24,6 +24,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
+from stnet.expression.factors import are_factors
 from stnet.external.marks import read_marks
 from stnet.external.reference import Reference, Spread, stain
 from stnet.models.architectures import build_network, keep_features
@@ -69,12 +70,17 @@ def write_model(
         threads: of the processor.
 
     Raises:
-        InputError: members predict different genes.
+        InputError: members predict different genes, or factors.
 
     Source: ours.
     """
     start(device, threads)
     measured = ad.read_h5ad(targets)
+    if are_factors(measured):
+        raise InputError(
+            f"{targets}: experiment {experiment} predicts factors, and only networks of genes are"
+            " applied to other images; name an experiment whose targets are genes"
+        )
     data = to_device(index, measured, device)
     scales = dict(map(_scale, sections))
     state: dict[str, torch.Tensor] = {}

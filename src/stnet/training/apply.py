@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from stnet.core.errors import InputError
+from stnet.expression.factors import are_factors, gene_targets, to_expression
 from stnet.expression.predictions import write_predictions
-from stnet.models.architectures import build_network
+from stnet.models.architectures import build_network, keep_features
 from stnet.training.checkpoints import remove_checkpoints
 from stnet.training.data import to_device
 from stnet.training.engine import Engine, start
@@ -26,7 +28,7 @@ def load_model(
     known = json.loads(Path(card).read_text())
     recipe = known["recipe"]
     network = build_network(
-        recipe["architecture"], recipe["architecture_options"], len(known["genes"])
+        recipe["architecture"], recipe["architecture_options"], len(known["outputs"])
     )
     network.load_state_dict(load_file(model))
     return network, Standardisation(known["mean"], known["sd"], device), known
@@ -42,12 +44,17 @@ def predict_held_out(
     experiment: str,
     held_out: str,
     held_out_sections: Sequence[str],
+    latent: bool,
     engine: Engine,
     device: str,
     threads: int,
     code: str,
 ) -> None:
     """Write `predictions.h5ad` of the held-out sections by the model that never saw them.
+
+    A network of factors is mapped back to genes (`to_expression`), and `obsm["factors"]` has what
+    it predicted, (spots, factors). With `latent`, `obsm["latent"]` has the inputs of the last
+    layer, float32 (spots, width), averaged over the eight symmetries as predictions are.
 
     Raises InputError if the held-out sections have no used spot or the model predicts other genes.
     """
@@ -57,12 +64,20 @@ def predict_held_out(
     if not measured.n_obs:
         raise InputError(f"{targets}: held-out group {held_out} has no used spot")
     network, standardise, known = load_model(model, card, device)
-    if known["genes"] != measured.var_names.tolist():
+    genes = gene_targets(measured)
+    if [known["outputs"], known["genes"]] != [[*measured.var_names], [*genes.var_names]]:
         raise InputError(f"{model}: predicts other genes than {targets} has; train it again")
     data = to_device(index, measured, device)
+    if latent:
+        keep_features(network)
     forward = engine.place(network.eval(), device)
     rows, label = torch.arange(measured.n_obs), f"{held_out}: predict"
-    predicted = predict(forward, standardise, data.patches, rows, engine.prediction_batch, label)
+    found = predict(forward, standardise, data.patches, rows, engine.prediction_batch, label)
+    predicted, features = np.split(found.cpu().numpy(), [measured.n_vars], axis=1)
+    obsm = {"latent": features} if latent else {}
+    if are_factors(measured):
+        obsm["factors"] = predicted
+        predicted = to_expression(predicted, measured)
     provenance = {
         "experiment": experiment,
         "held_out": held_out,
@@ -79,6 +94,6 @@ def predict_held_out(
         "code": code,
         "versions": known["versions"],
     }
-    write_predictions(output, measured, predicted.cpu().numpy(), provenance)
+    write_predictions(output, genes, predicted, provenance, obsm=obsm)
     # Only now it is sure that the training job is known to be done.
     remove_checkpoints(Path(model).parent)

@@ -14,6 +14,7 @@ from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.core.split import inner_folds
 from stnet.core.versions import versions
+from stnet.expression.factors import gene_targets
 from stnet.training.checkpoints import Checkpoints
 from stnet.training.data import Data, to_device
 from stnet.training.engine import start
@@ -41,10 +42,11 @@ def fit(
 ) -> None:
     """Train on all sections but the held-out ones and write the model and how it came about.
 
-    `index` is the view's, `targets` a file of `write_targets`. `outputs` names four files: `model`
-    (safetensors, torchvision's layer names), `card` (JSON: what the model needs to be applied, and
-    its provenance), `history` (TSV, a row a run and epoch; losses are squared errors per spot and
-    gene) and `epoch` (JSON: the chosen epoch, by which rule, from which errors).
+    `index` is the view's, `targets` a file of `write_targets` or, for factors in place of genes, of
+    `write_composition`. `outputs` names four files: `model` (safetensors, torchvision's layer
+    names), `card` (JSON: what the model needs to be applied, and its provenance), `history` (TSV, a
+    row a run and epoch; losses are squared errors per spot and gene) and `epoch` (JSON: the chosen
+    epoch, by which rule, from which errors).
 
     A job that was killed goes on after its last epoch (`Checkpoints`), on the CPU with the same
     results bit for bit. The last checkpoint stays: whoever runs the job may be killed before it
@@ -109,12 +111,14 @@ def fit(
         "inner_loss": [error / measured.n_obs for error in squared_errors] if folds else [],
     }
     write_json(outputs["epoch"], chosen)
+    genes = gene_targets(measured).var
     write_json(
         outputs["card"],
         {
             **provenance,
-            "genes": measured.var_names.tolist(),
-            "symbols": measured.var["symbol"].tolist(),
+            "outputs": measured.var_names.tolist(),
+            "genes": genes.index.tolist(),
+            "symbols": genes["symbol"].tolist(),
             "mean": final.standardise.mean,
             "sd": final.standardise.sd,
             "transform": str(measured.uns["targets"]["transform"]),
