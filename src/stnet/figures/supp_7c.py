@@ -1,0 +1,41 @@
+"""Supp. Fig. 7c: variance explained by the composition, against its number of factors."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stnet.evaluation.tables import read_table
+from stnet.figures.style import BLUE, COLUMN_MM, GREY, ORANGE, new_figure, save
+
+LINE = {"marker": "o", "markersize": 2.5}
+
+
+def draw(variance: str | Path, figures: Iterable[str | Path], *, factors: int) -> None:
+    """Draw the table of `stnet.evaluation.explained` into files, `factors` marked."""
+    save(variance_explained(read_table(variance), factors), figures)
+
+
+def variance_explained(variance: pd.DataFrame, factors: int) -> Figure:
+    """Two lines over the number of factors: in the spots fitted, and in patients left out.
+
+    `variance` has a row a number of factors; without left-out patients there is only the first
+    line. The dashed line marks the `factors` that the network predicts.
+    """
+    figure = new_figure(COLUMN_MM, 60)
+    axis = figure.add_subplot()
+    axis.axvline(factors, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
+    for column, colour, name in (
+        ("explained", BLUE, "in the spots fitted"),
+        ("explained_left_out", ORANGE, "in patients left out of the fit"),
+    ):
+        if variance[column].notna().any():
+            axis.plot(variance["factors"], variance[column], color=colour, label=name, **LINE)
+    axis.set_xlabel("Factors")
+    axis.set_ylabel("Variance explained")
+    axis.set_ylim(min(0.0, axis.get_ylim()[0]), 1.0)
+    axis.yaxis.set_major_formatter("{x:.0%}")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+    return figure

@@ -1,0 +1,61 @@
+# How much of expression the factors of the composition explain (Supp. Fig. 7c).
+
+
+def composition_keys(w):
+    """Keys of the targets of the composition that the cohort's report shows."""
+    name = shown(w)["composition"]
+    if name is None:
+        refuse(f"cohorts.{w.cohort}.report.composition: null; name an experiment on factors")
+    return configuration.targets(experiment(name)["targets"])
+
+
+rule composition_variance:
+    input:
+        lambda w: f"results/{w.cohort}/targets/{composition_keys(w)['of']}/{ALL}.h5ad",
+    output:
+        "results/{cohort}/tables/composition/variance.tsv",
+    log:
+        "results/{cohort}/logs/composition_variance.log",
+    benchmark:
+        "results/{cohort}/benchmarks/composition_variance.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        digest=digest("composition_variance.py"),
+        factors=lambda w: composition_keys(w)["factors"],
+        iterations=lambda w: composition_keys(w)["iterations"],
+        seed=lambda w: composition_keys(w)["seed"],
+    script:
+        "../scripts/composition_variance.py"
+
+
+rule supp_7c:
+    input:
+        rules.composition_variance.output[0],
+    output:
+        report(
+            "results/{cohort}/figures/supp_7c.png",
+            caption="../report/supp_7c.rst",
+            category="6 Comparison",
+            labels={"figure": "Supp. Fig. 7c", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_7c.pdf",
+    log:
+        "results/{cohort}/logs/supp_7c.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_7c.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_7c.py"),
+        factors=lambda w: composition_keys(w)["factors"],
+    script:
+        "../scripts/supp_7c.py"
