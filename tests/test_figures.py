@@ -278,7 +278,7 @@ def null_table(n_genes: int, n_patients: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("n_genes", "n_patients"), [(60, 1), (60, 2), (250, 23)])
-@pytest.mark.parametrize("names", [["main"], ["main", "label"]])
+@pytest.mark.parametrize("names", [["main"], ["main", "label", "features", "composition"]])
 def test_fig_2b_sorts_genes_for_both_truths(n_genes, n_patients, names):
     tables = {name: gene_table(n_genes, n_patients, seed) for seed, name in enumerate(names)}
     figure = render(fig_2b.consistent_patients(tables, null_table(n_genes, n_patients)))
@@ -287,7 +287,11 @@ def test_fig_2b_sorts_genes_for_both_truths(n_genes, n_patients, names):
             expected = sorted(table[column], reverse=True)
             assert curve.get_data().values.tolist() == expected
         assert len(axis.patches) == len(tables) + 1 + (column == "n_consistent")
-    assert f"({tables['main']['consistent'].sum()} consistent genes)" in texts(figure)
+        curves = axis.patches[: len(tables)]
+        for style in ("edgecolor", "linestyle"):
+            assert len({str(getattr(curve, f"get_{style}")()) for curve in curves}) == len(tables)
+    for table in tables.values():
+        assert f"({table['consistent'].sum()} consistent genes)" in texts(figure)
     assert f"of {n_patients})" in texts(figure)
 
 
@@ -301,10 +305,10 @@ def test_fig_2d_places_genes_and_counts_those_ahead():
             "ahead": [True, False, False],
         }
     )
-    figure = render(fig_2d.against_labels(comparison, "densenet121"))
+    figure = render(fig_2d.against(comparison, "densenet121", "nuclear features"))
     points = figure.axes[0].findobj(PathCollection)[0].get_offsets()
     assert points.tolist() == [[0.1, 0.3], [0.25, 0.2]]
-    for words in ("densenet121 ahead in 1 of 3 genes", "FASN", "e2"):
+    for words in ("densenet121 ahead in 1 of 3 genes", "Median r, nuclear features", "FASN", "e2"):
         assert words in texts(figure)
     assert "GNAS" not in texts(figure)
 
@@ -320,11 +324,31 @@ def test_fig_2d_keeps_names_apart():
             "ahead": False,
         }
     )
-    figure = render(fig_2d.against_labels(comparison, "densenet121"))
+    figure = render(fig_2d.against(comparison, "densenet121", "labels"))
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert len(boxes) == 4
     assert figure.axes[0].yaxis.label.get_window_extent().x0 > 0
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_fig_2d_leads_a_line_to_a_name_that_finds_no_place_beside_its_point():
+    comparison = pd.DataFrame(
+        {
+            "gene": [f"TUMOUR{i}" for i in range(5)] + ["LOW"],
+            "symbol": None,
+            "median_pearson": [*np.linspace(0.3, 0.31, 5), -0.3],
+            "median_pearson_other": [*np.linspace(0.2, 0.21, 5), -0.3],
+            "ahead": True,
+        }
+    )
+    figure = render(fig_2d.against(comparison, "densenet121", "labels"))
+    names = [text for text in figure.axes[0].texts if text.get_text()]
+    boxes = [text.get_window_extent() for text in names]
+    assert len(boxes) == 5
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    lines = [text for text in figure.axes[0].texts if text.arrow_patch is not None]
+    assert lines
+    assert {line.xyann for line in lines} < {name.xyann for name in names}
 
 
 @pytest.mark.parametrize("epochs", [1, 4])

@@ -196,7 +196,7 @@ rule fig_2b:
         report(
             "results/{cohort}/figures/fig_2b.png",
             caption="../report/fig_2b.rst",
-            category="4 Figures",
+            category="6 Comparison",
             labels={"figure": "Fig. 2b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2b.pdf",
@@ -224,7 +224,7 @@ rule fig_2d:
         report(
             "results/{cohort}/figures/fig_2d.png",
             caption="../report/fig_2d.rst",
-            category="5 Comparison",
+            category="6 Comparison",
             labels={"figure": "Fig. 2d", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2d.pdf",
@@ -241,6 +241,7 @@ rule fig_2d:
     params:
         digest=digest("fig_2d.py"),
         main=lambda w: shown(w)["main"],
+        other="tumour/normal labels",
     script:
         "../scripts/fig_2d.py"
 

@@ -8,9 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stnet.evaluation.tables import read_table
-from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save
+from stnet.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_MM, VERMILLION, new_figure, save
 
-COLOURS = (BLUE, ORANGE)
+# In print the lines tell the curves apart too.
+CURVES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (VERMILLION, ":")]
 TRUTHS = {"n_consistent": "Measured", "n_consistent_smooth": "Measured, smoothed"}
 
 
@@ -35,12 +36,13 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
     figure = new_figure(PAGE_MM, 75)
     panels = figure.subplots(1, 2, sharey=True)
     for axis, (column, title) in zip(panels, TRUTHS.items(), strict=True):
-        for colour, (name, genes) in zip(COLOURS, performance.items(), strict=False):
+        for (colour, line), (name, genes) in zip(CURVES, performance.items(), strict=False):
             label = f"{name} ({genes['consistent'].sum()} consistent genes)"
             counts = np.sort(genes[column].to_numpy())[::-1]
-            axis.stairs(counts, baseline=None, color=colour, linewidth=1.2, label=label)
+            style = {"color": colour, "linestyle": line, "linewidth": 1.2}
+            axis.stairs(counts, baseline=None, label=label, **style)
         axis.stairs(
-            null["binomial"], baseline=None, color=GREY, linestyle="--", label="binomial null"
+            null["binomial"], baseline=None, color=GREY, linewidth=0.8, label="binomial null"
         )
         axis.set_title(title)
         axis.set_xlabel("Genes, sorted")

@@ -1,4 +1,4 @@
-"""Fig. 2d: median r of the network against that of the tumour/normal labels, gene by gene."""
+"""Fig. 2d, Supp. Fig. 7a, b: median r of the network against that of another way, by gene."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,66 +8,69 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
 from stnet.evaluation.tables import read_table
 from stnet.figures.style import BLACK, BLUE, COLUMN_MM, new_figure, save
 
 NAMED = 5
-# Where a name may stand: points away from its point, and which side of it is fixed there.
-NAME_PLACES = [
+# Where a name may stand: points away from its point, and which side of it is fixed there; a line
+# leads to those further off.
+NEAR = [
     *[((4, 0), "left"), ((4, -4), "left"), ((4, 4), "left")],
     *[((-4, 0), "right"), ((0, 7), "center"), ((0, -7), "center")],
 ]
+FAR = [
+    ((side * reach, height), "left" if side > 0 else "right")
+    for reach in (14, 24, 34)
+    for height in (8, 16, 0, -8, 24, -16)
+    for side in (-1, 1)
+]
+LINE = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
 
 
-def draw(comparison: str | Path, main: str, figures: Iterable[str | Path]) -> None:
-    """Draw the table `against-{other}.tsv` of the experiment `main` into files."""
-    save(against_labels(read_table(comparison), main), figures)
+def draw(comparison: str | Path, figures: Iterable[str | Path], *, main: str, other: str) -> None:
+    """Draw the table `against-{other}.tsv` of the experiment `main` into files.
+
+    `other` is the other way of predicting in words.
+    """
+    save(against(read_table(comparison), main, other), figures)
 
 
-def against_labels(comparison: pd.DataFrame, main: str) -> Figure:
+def against(comparison: pd.DataFrame, main: str, other: str) -> Figure:
     """A point a gene of `comparison` (`gene symbol median_pearson median_pearson_other ahead`).
 
     The five genes of highest median r are named. A gene without a median in either has no point.
     """
     points = comparison.dropna(subset=["median_pearson", "median_pearson_other"])
     points = points.sort_values("median_pearson", ascending=False, kind="stable")
-    labels, network = points["median_pearson_other"], points["median_pearson"]
+    others, network = points["median_pearson_other"], points["median_pearson"]
     figure = new_figure(COLUMN_MM, 80)
     axis = figure.add_subplot(aspect="equal")
-    axis.scatter(labels, network, s=8, color=BLUE, alpha=0.7, linewidths=0)
+    axis.scatter(others, network, s=8, color=BLUE, alpha=0.7, linewidths=0)
     axis.axline((0, 0), slope=1, color=BLACK, linestyle="--", linewidth=0.8)
     names = points["symbol"].fillna(points["gene"])
-    both = np.concatenate([labels, network, [0]])
-    limits = both.min() - 0.1 * np.ptp(both), both.max() + 0.1 * np.ptp(both)
+    both = np.concatenate([others, network, [0]])
+    # Without any point there would be no range.
+    margin = 0.1 * np.ptp(both) or 0.1
+    limits = both.min() - margin, both.max() + margin
     axis.set(xlim=limits, ylim=limits)
     axis.set_title(f"{main} ahead in {comparison['ahead'].sum()} of {len(comparison)} genes")
-    axis.set_xlabel("Median r, tumour/normal labels")
+    axis.set_xlabel(f"Median r, {other}")
     axis.set_ylabel(f"Median r, {main}")
     # The size of a name in data units is known only once the figure is laid out.
     figure.draw_without_rendering()
-    _name_points(axis, list(zip(names, labels, network, strict=True))[:NAMED])
+    _name_points(axis, list(zip(names, others, network, strict=True))[:NAMED])
     return figure
 
 
 def _name_points(axis: Axes, points: Sequence[tuple[str, float, float]]) -> None:
     """Write names beside points (name, x, y), where they do not cover one another."""
     taken = [Bbox.from_bounds(*(axis.transData.transform(p[1:]) - 3), 6, 6) for p in points]
-    for name, x, y in points:
-        for offset, across in NAME_PLACES:
-            text = axis.annotate(
-                name,
-                (x, y),
-                xytext=offset,
-                textcoords="offset points",
-                ha=across,
-                va="center",
-                fontstyle="italic",
-                path_effects=[withStroke(linewidth=1.5, foreground="white")],
-                # Making room for a name would move the others.
-                in_layout=False,
-            )
+    for name, *point in points:
+        for place in [*NEAR, *FAR]:
+            text = _write(axis, name, point, place)
             box = text.get_window_extent()
             if not any(box.overlaps(other) for other in taken):
                 break
@@ -75,3 +78,28 @@ def _name_points(axis: Axes, points: Sequence[tuple[str, float, float]]) -> None
         else:
             axis.add_artist(text)
         taken.append(box)
+        if place in FAR:
+            # Not earlier: the line is part of the extent of what it belongs to.
+            _write(axis, "", point, place, arrowprops=LINE)
+
+
+def _write(
+    axis: Axes,
+    name: str,
+    point: Sequence[float],
+    place: tuple[tuple[float, float], str],
+    **more: object,
+) -> Annotation:
+    return axis.annotate(
+        name,
+        point,
+        xytext=place[0],
+        textcoords="offset points",
+        ha=place[1],
+        va="center",
+        fontstyle="italic",
+        path_effects=[withStroke(linewidth=1.5, foreground="white")],
+        # Making room for a name would move the others.
+        in_layout=False,
+        **more,
+    )

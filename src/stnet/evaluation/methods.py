@@ -1,0 +1,89 @@
+"""Ways of predicting side by side: how each performs, and how far one of them is ahead."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from stnet.evaluation.paired import mean_gain
+
+# Of an experiment's summary: numbers of genes, and estimates with an interval.
+COUNTS = [
+    *["n_patients", "n_patients_with_r", "n_genes", "consistent_genes"],
+    *["consistent_genes_holm", "consistent_genes_bh", "consistent_genes_t"],
+]
+ESTIMATES = ["median_pearson", "median_pearson_smooth", "mean_auroc", "rmse"]
+ENDS = ["low", "high"]
+
+
+def compare_methods(
+    summaries: Mapping[str, pd.DataFrame],
+    genes: Mapping[str, pd.DataFrame],
+    patients: Mapping[str, pd.DataFrame],
+    against: Mapping[str, pd.DataFrame],
+) -> pd.DataFrame:
+    """A row an experiment: its summary, and what the first of them has ahead of it.
+
+    The tables are those of the performance, by experiment; `against` has the comparison (`compare`)
+    of the first with every other. Columns, beside those of the summary:
+
+    - `threshold`: the fewest patients of the first experiment's consistent genes, the paper's fixed
+      "20 or more of the 23"; `genes_at_threshold`: genes with r > 0 in at least so many;
+    - `genes_ahead` of the `genes_compared` (both medians of r defined) in which the first has the
+      higher one, each over all its patients (Fig. 2d); `genes_ahead_shared`: over the patients in
+      which the other's r is defined;
+    - `mean_r_gain` with its interval: `mean_gain` of the first over the other.
+
+    What has no value, such as r of a constant prediction, is missing.
+    """
+    first = next(iter(summaries))
+    threshold = _values(summaries[first], "value")["fewest_consistent_patients"]
+    rows = []
+    for name, summary in summaries.items():
+        row = {"experiment": name, **summary_row(summary, COUNTS, ESTIMATES)}
+        row["threshold"] = threshold
+        reached = genes[name]["n_consistent"] >= float(threshold)
+        row["genes_at_threshold"] = np.nan if pd.isna(threshold) else reached.sum()
+        if name != first:
+            row |= _ahead(against[name])
+            gain = mean_gain(patients[first], patients[name])
+            row |= dict(zip(["mean_r_gain", *_ends("mean_r_gain")], gain, strict=True))
+        rows.append(row)
+    counts = [*COUNTS, "threshold", "genes_at_threshold"]
+    counts += ["genes_compared", "genes_ahead", "genes_ahead_shared"]
+    columns = ["experiment", "consistency_rule", *counts, "mean_r_gain", *_ends("mean_r_gain")]
+    columns += [column for name in ESTIMATES for column in (name, *_ends(name))]
+    table = pd.DataFrame(rows).reindex(columns=columns)
+    # A missing number must not make the others fractions.
+    return table.astype(dict.fromkeys(counts, "Int64"))
+
+
+def summary_row(
+    summary: pd.DataFrame, counts: Sequence[str], estimates: Sequence[str]
+) -> dict[str, float | str]:
+    """Of a summary, `counts`, `estimates` with their `…_low` and `…_high`, and the rule used."""
+    value = _values(summary, "value")
+    row: dict[str, float | str] = {"consistency_rule": value["consistency_rule"]}
+    row |= {name: float(value[name]) for name in counts}
+    low, high = _values(summary, "ci_low"), _values(summary, "ci_high")
+    for name in estimates:
+        found = float(value[name]), low[name], high[name]
+        row |= dict(zip([name, *_ends(name)], found, strict=True))
+    return row
+
+
+def _ahead(comparison: pd.DataFrame) -> dict[str, int]:
+    both = comparison[["median_pearson", "median_pearson_other"]].notna().all(axis=1)
+    return {
+        "genes_compared": both.sum(),
+        "genes_ahead": comparison["ahead"].sum(),
+        "genes_ahead_shared": comparison["ahead_shared"].sum(),
+    }
+
+
+def _values(summary: pd.DataFrame, column: str) -> pd.Series:
+    return summary.set_index("quantity")[column]
+
+
+def _ends(name: str) -> list[str]:
+    return [f"{name}_{end}" for end in ENDS]

@@ -1,0 +1,79 @@
+"""Supp. Fig. 12: genes that a network of their own predicts, against all predicted together."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from stnet.evaluation.paired import paired
+from stnet.evaluation.tables import read_table
+from stnet.figures.study import draw_differences
+from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save
+
+ROW_MM = 9
+# Colours, markers, and places within a gene's row.
+SIDES = {"together": (BLUE, "o", -0.18), "alone": (ORANGE, "s", 0.18)}
+
+
+def draw(
+    single_genes: str | Path,
+    patient_performance: str | Path,
+    alone: Mapping[str, str | Path],
+    figures: Iterable[str | Path],
+) -> None:
+    """Draw the table of single genes into files.
+
+    `patient_performance` is that of the genes together, `alone` by gene's symbol that of each.
+    """
+    tables = {symbol: read_table(path) for symbol, path in alone.items()}
+    save(
+        together_and_alone(read_table(single_genes), read_table(patient_performance), tables),
+        figures,
+    )
+
+
+def together_and_alone(
+    genes: pd.DataFrame, together: pd.DataFrame, alone: Mapping[str, pd.DataFrame]
+) -> Figure:
+    """A row a gene of `stnet.evaluation.single_genes`: r of every patient, and their medians.
+
+    Right the difference of the medians with its interval.
+    """
+    figure = new_figure(PAGE_MM, 25 + ROW_MM * len(genes))
+    left, right = figure.subplots(1, 2, sharey=True)
+    left.axvline(0, color=GREY, linestyle="--", linewidth=0.8)
+    for row, gene in enumerate(genes.itertuples()):
+        tables = paired(together, alone[gene.symbol])
+        for (side, (colour, marker, place)), table in zip(SIDES.items(), tables, strict=True):
+            of_patients = table["pearson"].dropna()
+            style = {"color": colour, "marker": marker, "linestyle": ""}
+            left.plot(
+                of_patients,
+                np.full(len(of_patients), row + place),
+                markersize=2.5,
+                alpha=0.5,
+                markeredgewidth=0,
+                **style,
+            )
+            left.plot(
+                getattr(gene, f"median_pearson_{side}"),
+                row + place,
+                markersize=5.5,
+                markeredgecolor="black",
+                **style,
+            )
+    columns = ["difference", "difference_low", "difference_high"]
+    draw_differences(right, genes[columns].to_numpy(dtype=float))
+    left.set_yticks(range(len(genes)), genes["symbol"], fontstyle="italic")
+    left.set_ylim(len(genes) - 0.5, -0.5)
+    left.set_xlabel("r of a patient; large: median over patients")
+    right.set_xlabel("Median r together less alone")
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle="", label=f"predicted {side}")
+        for side, (colour, marker, _) in SIDES.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure

@@ -1,0 +1,293 @@
+# Other ways of predicting, and what modelling decisions change (Results, "Comparison with
+# tumour/normal predictions, hand-crafted features and cell-type composition"; Methods, "ST-Net
+# design and training").
+
+
+def methods(w):
+    """What each experiment of the table of comparison is, the main one first."""
+    parts = ("composition", "features", "label", "main")
+    roles = {shown(w)[part]: part for part in parts}
+    of_experiments = {name: experiment(name) for name in configuration.shown_experiments(w.cohort)}
+    return {
+        name: {
+            "role": roles.get(name, "other"),
+            "kind": keys["kind"],
+            "of": keys.get("architecture") or keys.get("features", ""),
+            "targets": keys["targets"],
+        }
+        for name, keys in of_experiments.items()
+    }
+
+
+def tables_of(names, table):
+    """Input function: a table of the performance of each of the experiments that `names` gives."""
+    return lambda w: [table_of(w, name, table) for name in names(w)]
+
+
+def against_main(part):
+    """Input function: the comparison of the main experiment with another part of the report."""
+
+    def table(w):
+        other = shown(w)[part]
+        if not other:
+            refuse(f"cohorts.{w.cohort}.report.{part}: names no experiment to compare with")
+        return table_of(w, shown(w)["main"], f"against-{other}")
+
+    return table
+
+
+def studied(w):
+    """Experiments of a study."""
+    if w.study not in shown(w)["studies"]:
+        refuse(f"no study {w.study} in cohorts.{w.cohort}.report.studies")
+    return shown(w)["studies"][w.study]["experiments"]
+
+
+def changed_keys(w):
+    """The keys in which a study's experiments differ, with the values of each experiment."""
+    keys = {name: experiment(name) for name in studied(w)}
+    first, *others = keys.values()
+    names = dict.fromkeys(key for each in keys.values() for key in each)
+    differing = [key for key in names if any(each.get(key) != first.get(key) for each in others)]
+    return {name: {key: each.get(key) for key in differing} for name, each in keys.items()}
+
+
+def study_reference(w):
+    """What a study's experiments are held against: the main one, or the first."""
+    main = shown(w)["main"]
+    return main if main in studied(w) else studied(w)[0]
+
+
+def alone(w):
+    """Experiments that predict one gene each."""
+    return list(shown(w)["single_genes"].values())
+
+
+rule comparison:
+    input:
+        summaries=tables_of(methods, "summary"),
+        genes=tables_of(methods, "gene_performance"),
+        patients=tables_of(methods, "patient_performance"),
+        against=lambda w: [
+            table_of(w, shown(w)["main"], f"against-{name}") for name in [*methods(w)][1:]
+        ],
+        claims="resources/paper/claims.tsv",
+    output:
+        tsv=report(
+            "results/{cohort}/tables/comparison.tsv",
+            caption="../report/comparison.rst",
+            category="6 Comparison",
+            labels={"table": "Ways of predicting", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/tables/comparison.html",
+            caption="../report/comparison.rst",
+            category="6 Comparison",
+            labels={"table": "Ways of predicting", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/comparison.log",
+    benchmark:
+        "results/{cohort}/benchmarks/comparison.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("comparison.py"),
+        methods=methods,
+    script:
+        "../scripts/comparison.py"
+
+
+rule supp_7a:
+    input:
+        against_main("features"),
+    output:
+        report(
+            "results/{cohort}/figures/supp_7a.png",
+            caption="../report/supp_7a.rst",
+            category="6 Comparison",
+            labels={"figure": "Supp. Fig. 7a", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_7a.pdf",
+    log:
+        "results/{cohort}/logs/supp_7a.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_7a.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("fig_2d.py"),
+        main=lambda w: shown(w)["main"],
+        other="nuclear features",
+    script:
+        "../scripts/fig_2d.py"
+
+
+rule supp_7b:
+    input:
+        against_main("composition"),
+    output:
+        report(
+            "results/{cohort}/figures/supp_7b.png",
+            caption="../report/supp_7b.rst",
+            category="6 Comparison",
+            labels={"figure": "Supp. Fig. 7b", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_7b.pdf",
+    log:
+        "results/{cohort}/logs/supp_7b.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_7b.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("fig_2d.py"),
+        main=lambda w: shown(w)["main"],
+        other="cell-type composition",
+    script:
+        "../scripts/fig_2d.py"
+
+
+rule study:
+    input:
+        summaries=tables_of(studied, "summary"),
+        patients=tables_of(studied, "patient_performance"),
+    output:
+        tsv=report(
+            "results/{cohort}/tables/studies/{study}.tsv",
+            caption="../report/study.rst",
+            category="9 Supplement",
+            labels={"table": "Study: {study}", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/tables/studies/{study}.html",
+            caption="../report/study.rst",
+            category="9 Supplement",
+            labels={"table": "Study: {study}", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/study/{study}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/study/{study}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("study.py"),
+        changed=changed_keys,
+        reference=study_reference,
+        title=lambda w: shown(w)["studies"][w.study]["title"],
+    script:
+        "../scripts/study.py"
+
+
+rule study_figure:
+    input:
+        study="results/{cohort}/tables/studies/{study}.tsv",
+        genes=tables_of(studied, "gene_performance"),
+        patients=tables_of(studied, "patient_performance"),
+    output:
+        report(
+            "results/{cohort}/figures/studies/{study}.png",
+            caption="../report/study_figure.rst",
+            category="9 Supplement",
+            labels={"figure": "Study: {study}", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/studies/{study}.pdf",
+    log:
+        "results/{cohort}/logs/study_figure/{study}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/study_figure/{study}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("study_figure.py"),
+        names=studied,
+    script:
+        "../scripts/study_figure.py"
+
+
+rule single_genes:
+    input:
+        genes=main_table("gene_performance"),
+        patients=main_table("patient_performance"),
+        alone=tables_of(alone, "patient_performance"),
+    output:
+        table=report(
+            "results/{cohort}/tables/single_genes.tsv",
+            caption="../report/single_genes.rst",
+            category="9 Supplement",
+            labels={"table": "Genes alone and together", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        summary="results/{cohort}/tables/single_genes_summary.tsv",
+    log:
+        "results/{cohort}/logs/single_genes.log",
+    benchmark:
+        "results/{cohort}/benchmarks/single_genes.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("single_genes.py"),
+        experiments=lambda w: {
+            symbol: {
+                "experiment": name,
+                "split_alone": experiment(name)["split"],
+                "split_together": experiment(shown(w)["main"])["split"],
+            }
+            for symbol, name in shown(w)["single_genes"].items()
+        },
+    script:
+        "../scripts/single_genes.py"
+
+
+rule supp_12:
+    input:
+        genes=rules.single_genes.output.table,
+        patients=main_table("patient_performance"),
+        alone=tables_of(alone, "patient_performance"),
+    output:
+        report(
+            "results/{cohort}/figures/supp_12.png",
+            caption="../report/single_genes.rst",
+            category="9 Supplement",
+            labels={"figure": "Supp. Fig. 12", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_12.pdf",
+    log:
+        "results/{cohort}/logs/supp_12.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_12.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_12.py"),
+        symbols=lambda w: list(shown(w)["single_genes"]),
+    script:
+        "../scripts/supp_12.py"
