@@ -52,7 +52,7 @@ rule latent_umap:
 
 rule latent_examples:
     input:
-        umap=rules.latent_umap.output,
+        umap=rules.latent_umap.output[0],
     output:
         f"{LATENT}/examples.tsv",
     log:
@@ -142,9 +142,9 @@ rule latent_distances:
 
 rule latent_summary:
     input:
-        purity=rules.latent_purity.output,
-        neighbours=rules.latent_neighbours.output,
-        distances=rules.latent_distances.output,
+        purity=rules.latent_purity.output[0],
+        neighbours=rules.latent_neighbours.output[0],
+        distances=rules.latent_distances.output[0],
     output:
         report(
             f"{LATENT}/summary.tsv",
@@ -170,8 +170,8 @@ rule latent_summary:
 
 rule fig_4:
     input:
-        umap=rules.latent_umap.output,
-        examples=rules.latent_examples.output,
+        umap=rules.latent_umap.output[0],
+        examples=rules.latent_examples.output[0],
         index=main_view_index,
     output:
         report(
@@ -200,8 +200,8 @@ rule fig_4:
 
 rule supp_8:
     input:
-        umap=rules.latent_umap.output,
-        examples=rules.latent_examples.output,
+        umap=rules.latent_umap.output[0],
+        examples=rules.latent_examples.output[0],
         index=main_view_index,
     output:
         report(
@@ -230,8 +230,8 @@ rule supp_8:
 
 rule supp_9:
     input:
-        neighbours=rules.latent_neighbours.output,
-        distances=rules.latent_distances.output,
+        neighbours=rules.latent_neighbours.output[0],
+        distances=rules.latent_distances.output[0],
     output:
         report(
             "results/{cohort}/figures/supp_9a.png",
