@@ -381,7 +381,7 @@ def test_a_study_as_table_and_page(tmp_path, studied):
     for words in (
         "Windows",
         "Difference to main",
-        "−0.100 (−0.100 to −0.100)",
+        "−0.1000 (−0.1000 to −0.1000)",
         "128x1",
         "held out",
     ):

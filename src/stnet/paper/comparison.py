@@ -100,14 +100,14 @@ def beside_paper(
     return table
 
 
-def estimates(table: pd.DataFrame, column: str) -> list[str]:
+def estimates(table: pd.DataFrame, column: str, digits: int = 3) -> list[str]:
     """Numbers of a column with their intervals, where they have one, from `…_low` and `…_high`.
 
     `undefined` where a number is missing.
     """
     texts = []
     for numbers in table[[column, f"{column}_low", f"{column}_high"]].itertuples(index=False):
-        value, low, high = (f"{number:z.3f}".replace("-", "−") for number in numbers)
+        value, low, high = (f"{number:z.{digits}f}".replace("-", "−") for number in numbers)
         interval = "" if pd.isna(numbers[1]) else f" ({low} to {high})"
         texts.append("undefined" if pd.isna(numbers[0]) else value + interval)
     return texts
@@ -118,7 +118,7 @@ def _consistency(table: pd.DataFrame) -> pd.DataFrame:
     shown["Patients"] = table["n_patients"].map(_whole)
     shown["Genes"] = table["n_genes"].map(_whole)
     shown["Consistent genes"] = table["consistent_genes"].map(_whole)
-    shown["paper"] = table["paper_consistent_genes"].map(_whole)
+    shown["Consistent genes, paper"] = table["paper_consistent_genes"].map(_whole)
     shown["Rule"] = table["consistency_rule"]
     shown["Holm"] = table["consistent_genes_holm"].map(_whole)
     shown["BH"] = table["consistent_genes_bh"].map(_whole)
@@ -132,10 +132,10 @@ def _ahead(table: pd.DataFrame) -> pd.DataFrame:
     shown = _named(others)
     shown["Genes with both r"] = others["genes_compared"].map(_whole)
     shown["Ahead"] = others["genes_ahead"].map(_whole)
-    shown["paper"] = others["paper_genes_ahead"].map(_whole)
+    shown["Ahead, paper"] = others["paper_genes_ahead"].map(_whole)
     shown["Ahead, same patients"] = others["genes_ahead_shared"].map(_whole)
     shown["Mean r gain"] = estimates(others, "mean_r_gain")
-    shown["paper "] = others["paper_mean_r_gain"]
+    shown["Mean r gain, paper"] = others["paper_mean_r_gain"]
     return shown
 
 

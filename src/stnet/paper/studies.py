@@ -75,6 +75,6 @@ def _differences(table: pd.DataFrame, reference: str) -> pd.DataFrame:
     shown = others[["experiment"]].copy()
     shown["shared patients"] = others["n_shared"].astype(int)
     for metric, heading in HEADINGS.items():
-        shown[heading] = estimates(others, f"{metric}_difference")
+        shown[heading] = estimates(others, f"{metric}_difference", digits=4)
     shown["note"] = others["note"]
     return shown
