@@ -1,4 +1,4 @@
-# All that a reader, a developer or CI runs. Only Python (3.11 or newer) is needed beforehand.
+# All that a reader, a developer or CI runs. Only Python (3.11 or 3.12) is needed beforehand.
 
 PYTHON ?= python3
 CORES ?= 2
@@ -52,9 +52,13 @@ lock:  ## Choose exact versions again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		pyproject.toml --group pyproject.toml:dev -o requirements.lock
 
-# A copy of the lock marks what was installed, and is written only when that went well.
-$(INSTALLED): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
-	"Python 3.11 or newer is needed, $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
-	@cmp -s $< $@ || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --requirement $<; }
-	@cp $< $@
+# A copy of the locks marks what was installed, and is written only when that went well. What
+# HistomicsTK requires has a web server and GDAL in it, and its import needs neither; it has no
+# wheels for a Python newer than 3.12.
+$(INSTALLED): requirements.lock histomicstk.lock
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else \
+	"Python 3.11 or 3.12 is needed, $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
+	@cat $^ | cmp -s - $@ || { $(PYTHON) -m venv .venv && \
+	$(BIN)/python -m pip install --requirement requirements.lock && \
+	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }
+	@cat $^ > $@

@@ -13,6 +13,7 @@ import rattler
 import yaml
 from loaded import load_rules, rule_text
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from workflow import ROOT
 
@@ -20,7 +21,10 @@ from stnet.core.digest import imported_modules, imports
 
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "envs").glob("*.yaml"))}
 LIBRARY = ROOT / "src"
+PYTHONS = ["3.11", "3.12"]
 PYTHON = "3.12"
+# Packages that are installed without what they require.
+WITHOUT_DEPENDENCIES = (ROOT / "histomicstk.lock").read_text().splitlines()
 
 # Where a module's name is not its package's: on conda-forge, and on PyPI.
 CONDA = {
@@ -30,6 +34,7 @@ CONDA = {
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "torch": "pytorch",
+    "umap": "umap-learn",
     "yaml": "pyyaml",
 }
 PYPI = CONDA | {"matplotlib": "matplotlib", "torch": "torch"}
@@ -55,6 +60,26 @@ def locked(python: str) -> dict[str, str]:
         for line in lines
         if not line.marker or line.marker.evaluate(machine)
     }
+
+
+def installed_afterwards(environment: str) -> dict[str, str]:
+    """Versions of what an environment's script installs by pip, without what that requires."""
+    path = ROOT / f"envs/{environment}.post-deploy.sh"
+    if not path.exists():
+        return {}
+    command = shlex.split(path.read_text().splitlines()[-1])
+    assert command[:5] == ["python", "-m", "pip", "install", "--no-deps"]
+    return exact(command[5:])
+
+
+def exact(lines: list[str]) -> dict[str, str]:
+    """Versions of requirements that each allow a single one."""
+    found = {}
+    for line in map(Requirement, lines):
+        (specifier,) = line.specifier
+        assert specifier.operator == "=="
+        found[canonicalize_name(line.name)] = specifier.version
+    return found
 
 
 def third_party(*files: Path) -> set[str]:
@@ -103,7 +128,8 @@ def test_the_environment_has_what_the_script_imports(rule):
     script = script_of(rule)
     modules = third_party(script, *imported_modules(script, LIBRARY).values())
     packages = {CONDA.get(module, module) for module in modules}
-    assert packages <= specifications(environment_of(rule).stem).keys()
+    environment = environment_of(rule).stem
+    assert packages <= {*specifications(environment), *installed_afterwards(environment)}
 
 
 @pytest.mark.parametrize(
@@ -138,17 +164,20 @@ def test_an_environment_agrees_with_the_lock(environment):
         assert spec.matches(rattler.Version(version)), f"{name} is {version} in the lock"
 
 
-def test_what_is_installed_afterwards_is_exact():
-    scripts = sorted((ROOT / "envs").glob("*.post-deploy.sh"))
-    assert {path.name.split(".")[0] for path in scripts} <= ENVIRONMENTS.keys()
-    for path in scripts:
-        command = shlex.split(path.read_text().splitlines()[-1])
-        requirements = [Requirement(word) for word in command if "==" in word]
-        assert requirements
-        assert "--no-deps" in command
+def test_what_is_installed_afterwards_is_that_of_the_lock():
+    scripts = {path.name.split(".")[0] for path in (ROOT / "envs").glob("*.post-deploy.sh")}
+    assert scripts == {"nuclei"}
+    assert installed_afterwards("nuclei") == exact(WITHOUT_DEPENDENCIES)
 
 
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_the_pythons_are_those_that_the_project_allows():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    allowed = SpecifierSet(project["requires-python"])
+    assert [f"3.{minor}" for minor in range(30) if f"3.{minor}" in allowed] == PYTHONS
+    assert PYTHON in PYTHONS
+
+
+@pytest.mark.parametrize("python", PYTHONS)
 def test_the_lock_has_what_pyproject_asks_for(python):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
@@ -162,5 +191,6 @@ def test_the_lock_has_what_pyproject_asks_for(python):
 def test_pyproject_asks_for_what_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = {canonicalize_name(Requirement(d).name) for d in project["project"]["dependencies"]}
+    asked |= exact(WITHOUT_DEPENDENCIES).keys()
     files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")]
     assert {PYPI.get(module, module) for module in third_party(*files)} <= asked

@@ -16,10 +16,10 @@ from pathlib import Path
 import rattler.index
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from test_environments import CONDA, PYPI, PYTHON, locked
+from test_environments import CONDA, PYPI, PYTHON, WITHOUT_DEPENDENCIES, exact, locked
 
-# Not of PyPI, or not installed here: names and versions only.
-EMPTY = {"pip": "25.0", "large-image": "1.35.6", "scikit-image": "0.26.0", "shapely": "2.2.0"}
+# Not of PyPI, or of no use here: names and versions only.
+EMPTY = {"pip": "25.0"}
 # pytorch's CUDA libraries are one package with it here; its wheel has many.
 INSIDE_PYTORCH = ("nvidia-", "cuda-")
 
@@ -106,6 +106,8 @@ async def make_channel(folder: Path) -> None:
             if not requirement.marker or requirement.marker.evaluate({"extra": ""})
         }
         required = {r for r in required & installed.keys() if not r.startswith(INSIDE_PYTORCH)}
+        if name in exact(WITHOUT_DEPENDENCIES):
+            required = set()
         files = {f"{site}/{path}": target for path, target in top_level(distribution).items()}
         if name == "torch":
             files[f"{site}/nvidia"] = Path(distribution.locate_file("nvidia"))

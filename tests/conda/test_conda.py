@@ -7,9 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from channel import make_channel
 from loaded import load_rules
-from test_environments import ENVIRONMENTS, LIBRARY, environment_of, script_of, third_party
+from test_environments import (
+    ENVIRONMENTS,
+    LIBRARY,
+    environment_of,
+    installed_afterwards,
+    script_of,
+    third_party,
+)
 from workflow import DEMO, copy_project, edit
 
 from stnet.core.digest import imported_modules
@@ -40,9 +48,18 @@ def create(conda: Path, specification: Path, name: str) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True)
 
 
+def whole(name: str, folder: Path) -> Path:
+    """The specification of an environment with what its script installs afterwards."""
+    content = yaml.safe_load(ENVIRONMENTS[name].read_text())
+    content["dependencies"] += [f"{p}={v}" for p, v in installed_afterwards(name).items()]
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_environment_has_all_that_its_scripts_import(conda, name):
-    done = create(conda, ENVIRONMENTS[name], name)
+def test_an_environment_has_all_that_its_scripts_import(conda, name, tmp_path):
+    done = create(conda, whole(name, tmp_path), name)
     assert done.returncode == 0, done.stderr
     users = [rule for rule in load_rules().values() if environment_of(rule).stem == name]
     modules = {
@@ -54,6 +71,23 @@ def test_an_environment_has_all_that_its_scripts_import(conda, name):
     python = [conda / "envs" / name / "bin/python", "-I", "-c", program]
     done = subprocess.run(python, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_histomicstk_works_without_what_it_requires(conda, tmp_path):
+    """Some of what it imports it imports only when it is called."""
+    assert create(conda, whole("nuclei", tmp_path), "called").returncode == 0
+    program = f"""import sys
+sys.path.insert(0, {str(LIBRARY)!r})
+import numpy as np
+from stnet.features.nuclei import Segmentation, segment
+patch = np.full((60, 60, 3), 220, dtype=np.uint8)
+patch[20:40, 20:40] = (60, 40, 120)
+settings = Segmentation([0.65, 0.7, 0.29], [0.07, 0.99, 0.11], 90, [3, 4.5], 5, 20)
+print(segment(patch, settings).max())
+"""
+    python = [conda / "envs/called/bin/python", "-I", "-c", program]
+    done = subprocess.run(python, capture_output=True, text=True)
+    assert done.stdout == "1\n", done.stderr
 
 
 def test_an_environment_lacks_what_it_does_not_name(conda, tmp_path):
