@@ -1,0 +1,83 @@
+"""Outlines of segmented nuclei over patches of a section, to judge the segmentation by eye."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from scipy.ndimage import find_objects
+from skimage.measure import find_contours
+
+from stnet.features.nuclei import Segmentation, segment
+from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.slides.patches import parse_view, read_patches
+
+COLUMNS, ROWS = 4, 3
+TITLE_MM = 5
+# Bright on stained tissue; pieces of one object have the same.
+OUTLINES = ["#00FF00", "#FFFF00", "#00FFFF", "#FFFFFF"]
+
+
+def draw(
+    features: str | Path, index: str | Path, section: str | Path, figures: Iterable[str | Path]
+) -> None:
+    """Draw some patches of a section with the outlines of their nuclei into files.
+
+    `features` are the section's nuclear features, whose settings are used again, `index` that of
+    their view, `section` the section's file, for its scale.
+    """
+    table = ad.read_h5ad(features)
+    made = table.uns["features"]
+    sections = table.obs["section"].astype(str).unique().tolist()
+    patches = read_patches(index, table.obs_names.tolist(), sections)
+    slide = ad.read_h5ad(section, backed="r").uns["slide"]
+    rows = choose_patches(np.asarray(table[:, "count"].X).ravel())
+    labels = [segment(patches[row], Segmentation(**made["segmentation"])) for row in rows]
+    um = parse_view(made["view"])[0] * slide["um_per_px"]
+    shown = f"{len(rows)} of {table.n_obs:,} patches, each {um:,.0f} µm wide"
+    title = f"Section {', '.join(sections)}: {shown}"
+    save(overlays(patches[rows], labels, table.obs["label"].iloc[rows], title), figures)
+
+
+def choose_patches(counts: np.ndarray) -> np.ndarray:
+    """Rows of the patches to show: spread evenly over all, ordered by their number of nuclei.
+
+    The first has the fewest, the last the most; ties go by row.
+    """
+    order = np.argsort(counts, kind="stable")
+    shown = min(len(order), COLUMNS * ROWS)
+    return order[np.linspace(0, len(order) - 1, shown).round().astype(int)]
+
+
+def overlays(
+    patches: np.ndarray, labels: list[np.ndarray], classes: pd.Series, title: str
+) -> Figure:
+    """A page of `patches` (n, side, side, 3) with the outlines of the nuclei in `labels`.
+
+    `labels` are those of `segment`; `classes` (n,) are the spots' labels, missing where unlabelled.
+    """
+    side = PAGE_MM / COLUMNS
+    n_rows = max(1, -(-len(patches) // COLUMNS))
+    figure = new_figure(PAGE_MM, n_rows * (side + TITLE_MM) + TITLE_MM)
+    figure.suptitle(title, fontsize=8)
+    panels = figure.subplots(n_rows, COLUMNS, squeeze=False).ravel()
+    for axis in panels:
+        axis.set_axis_off()
+    for axis, patch, each, name in zip(panels, patches, labels, classes, strict=False):
+        axis.imshow(patch)
+        drawn = [(OUTLINES[number % len(OUTLINES)], line) for number, line in outlines(each)]
+        colours, lines = zip(*drawn, strict=True) if drawn else ((), ())
+        axis.add_collection(LineCollection(lines, colors=colours, linewidths=0.5))
+        axis.set_title(f"{each.max()} nuclei, {'no label' if pd.isna(name) else name}", fontsize=7)
+    return figure
+
+
+def outlines(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Nuclei of `segment`: number and closed outline (points, 2; x, y) of each piece and hole."""
+    for number, place in enumerate(find_objects(labels), start=1):
+        # With a border, so that those at the patch's edge close.
+        for line in find_contours(np.pad(labels[place] == number, 1).astype(float), 0.5):
+            yield number, line[:, ::-1] + (place[1].start - 1, place[0].start - 1)
