@@ -1,0 +1,118 @@
+# Pathways of the consistently predicted genes (Results, "Pathway analysis using DAVID").
+
+
+def pathways(w):
+    """Keys of the cohort's pathway analysis."""
+    if shown(w)["pathways"] is None:
+        refuse(f"cohorts.{w.cohort}.report.pathways: null; name gene sets and groups of them")
+    return shown(w)["pathways"]
+
+
+# Without a digest, as other downloads: what is downloaded is settled by the lock.
+rule download_gene_sets:
+    output:
+        REACTOME,
+    log:
+        "results/logs/download_gene_sets.log",
+    benchmark:
+        "results/benchmarks/download_gene_sets.tsv"
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=60,
+        downloads=1,
+    params:
+        lock="config/pathways.lock.tsv",
+    script:
+        "../scripts/download_gene_sets.py"
+
+
+rule simulate_gene_sets:
+    output:
+        "resources/{cohort}/gene_sets.gmt",
+    log:
+        "results/{cohort}/logs/simulate_gene_sets.log",
+    benchmark:
+        "results/{cohort}/benchmarks/simulate_gene_sets.tsv"
+    wildcard_constraints:
+        cohort=simulated_cohorts,
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        digest=digest("simulate_gene_sets.py"),
+        seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
+    script:
+        "../scripts/simulate_gene_sets.py"
+
+
+rule pathways:
+    input:
+        genes=main_table("gene_performance"),
+        gene_sets=lambda w: pathways(w)["gene_sets"],
+        table=lambda w: cohort(w.cohort).get("genes") or [],
+    output:
+        groups=report(
+            "results/{cohort}/tables/pathways.tsv",
+            caption="../report/pathways.rst",
+            category="3 Performance",
+            labels={"table": "Groups of pathways", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        sets=report(
+            "results/{cohort}/tables/pathways_sets.tsv",
+            caption="../report/pathways.rst",
+            category="3 Performance",
+            labels={"table": "Single pathways", "cohort": "{cohort}", "format": "TSV"},
+        ),
+    log:
+        "results/{cohort}/logs/pathways.log",
+    benchmark:
+        "results/{cohort}/benchmarks/pathways.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("pathways.py"),
+        groups=lambda w: pathways(w)["groups"],
+        level=lambda w: pathways(w)["level"],
+    script:
+        "../scripts/pathways.py"
+
+
+rule pathways_page:
+    input:
+        groups=rules.pathways.output.groups,
+        sets=rules.pathways.output.sets,
+        claims="resources/paper/claims.tsv",
+    output:
+        report(
+            "results/{cohort}/tables/pathways.html",
+            caption="../report/pathways.rst",
+            category="3 Performance",
+            labels={"table": "Pathways", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/pathways_page.log",
+    benchmark:
+        "results/{cohort}/benchmarks/pathways_page.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("pathways_page.py"),
+        main=lambda w: shown(w)["main"],
+        level=lambda w: pathways(w)["level"],
+    script:
+        "../scripts/pathways_page.py"
