@@ -16,7 +16,7 @@ from stnet.figures.style import BLACK, BLUE, GREY, PAGE_MM, VERMILLION, new_figu
 
 ROW_MM = 10
 # Letters in a line of the keys that an experiment changes.
-LABEL = 45
+LABEL = 40
 SEED = 0
 
 
@@ -94,5 +94,5 @@ def draw_differences(axis: Axes, differences: np.ndarray) -> None:
 def _label(row: Mapping[str, object]) -> str:
     """Name of an experiment, and below it the keys that the study changes with their values."""
     keys = [*row][1 : [*row].index("reference")]
-    changed = ", ".join(f"{key.replace('_', ' ')} {row[key]}" for key in keys if pd.notna(row[key]))
+    changed = ", ".join(f"{key.replace('_', ' ')}: {row[key]}" for key in keys if pd.notna(row[key]))
     return f"{row['experiment']}\n{fill(changed, LABEL)}".strip()
