@@ -94,5 +94,5 @@ def draw_differences(axis: Axes, differences: np.ndarray) -> None:
 def _label(row: Mapping[str, object]) -> str:
     """Name of an experiment, and below it the keys that the study changes with their values."""
     keys = [*row][1 : [*row].index("reference")]
-    changed = ", ".join(f"{key.replace('_', ' ')}: {row[key]}" for key in keys if pd.notna(row[key]))
-    return f"{row['experiment']}\n{fill(changed, LABEL)}".strip()
+    changed = [f"{key.replace('_', ' ')}: {row[key]}" for key in keys if pd.notna(row[key])]
+    return "\n".join([row["experiment"], *(fill(words, LABEL) for words in changed)])
