@@ -189,8 +189,9 @@ def test_a_small_table_by_hand():
 @pytest.fixture
 def files(tmp_path):
     """A table of nine genes, three of them predicted, gene sets, and a gene table."""
-    symbols = ["FASN", "READ1", "TNFRSF6", "LYPLA1", "ONE", "TWO", "NOID", "", "NEW"]
-    ids = ["G0", "ENSG00000000003", *(f"G{i}" for i in range(2, 9))]
+    symbols = ["FASN", "READ1", "TNFRSF6", "LYPLA1", "STALE", "TWO", "NOID", "", "NEW"]
+    # Two genes have the second id; the third is that of ONE, whatever its symbol here.
+    ids = ["G0", "ENSG00000000003", "G2", "G3", "ENSG00000000001", "G5", "G6", "G7", "G8"]
     genes = pd.DataFrame({"gene": ids, "symbol": symbols, "consistent": [True] * 3 + [False] * 6})
     genes.loc[7, "consistent"] = True
     write_table(genes, tmp_path / "genes.tsv")
@@ -237,6 +238,7 @@ def test_groups_and_sets_written_out(files):
 def test_older_symbols_count_only_with_a_gene_table(files):
     groups, sets = written(files, table=False)
     assert groups["predicted"].tolist() == [1, 2]
+    assert groups["rest"].tolist() == [0, 1]
     assert groups["predicted_genes"].tolist()[0] == "FASN"
     assert sets["gene_set"].tolist() == ["Immune System"]
 
