@@ -1,0 +1,62 @@
+"""Which patches are interpreted, and what they look like."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.core.errors import InputError
+from stnet.slides.patches import read_patches
+
+
+def read_predicted(predictions: Sequence[str | Path], gene: str) -> pd.DataFrame:
+    """What is predicted of a gene (id) in every held-out spot.
+
+    Columns `spot patient section label x y predicted group`: x and y in full-resolution pixels,
+    `group` counts the files. Where genes are chosen on the training part a group may lack the gene:
+    its spots are left out. Raises InputError if all lack it.
+    """
+    parts = []
+    for group, path in enumerate(predictions):
+        table = ad.read_h5ad(path)
+        if gene not in table.var_names:
+            continue
+        spots = table.obs[["patient", "section", "label"]].astype(object)
+        spots["x"], spots["y"] = np.asarray(table.obsm["spatial"], dtype=float).T
+        spots["predicted"] = np.asarray(table[:, gene].X, dtype=float).ravel()
+        spots["group"] = group
+        parts.append(spots.rename_axis("spot").reset_index())
+    if not parts:
+        raise InputError(f"{predictions[0]}: no prediction of gene {gene}, nor in any other group")
+    return pd.concat(parts, ignore_index=True)
+
+
+def choose_patches(spots: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The `n` spots of the highest prediction, no second of a patient before all have one.
+
+    `spots` are those of `read_predicted`. In the order of the choice: the highest of each patient,
+    then the second of each, and so on; among these the highest prediction first. Without the rule
+    they could all be of one tumour. Source: the paper shows "three representative patches" and does
+    not say how they were chosen (ours).
+    """
+    ranked = spots.sort_values("predicted", ascending=False, kind="stable")
+    turns = ranked.groupby("patient", sort=False).cumcount()
+    return ranked.loc[turns.sort_values(kind="stable").index].head(n).reset_index(drop=True)
+
+
+def read_chosen(index: str | Path, measured: str | Path, chosen: Sequence[str]) -> np.ndarray:
+    """Patches of the `chosen` spots, in their order: uint8 (spots, side, side, 3).
+
+    `index` is of a view, `measured` a file of targets or predictions, which has all spots of the
+    sections that it has. Sections are read one at a time.
+    """
+    obs = ad.read_h5ad(measured).obs
+    patches = {}
+    for section in obs.loc[list(chosen), "section"].unique():
+        names = obs.index[obs["section"] == section].tolist()
+        content = read_patches(index, names, [section])
+        # Copies, so that the rest of the section is let go.
+        patches |= {name: content[names.index(name)].copy() for name in chosen if name in names}
+    return np.stack([patches[name] for name in chosen])

@@ -1,0 +1,127 @@
+# What the network looks at (Results, "Interpretation of predictions"; Fig. 3).
+
+INTERPRETATION = "results/{cohort}/interpretation"
+
+
+def interpretation(w):
+    """How the cohort's main experiment is interpreted."""
+    keys = shown(w)["interpretation"]
+    if keys is None:
+        refuse(f"cohorts.{w.cohort}.report.interpretation: null; give patches, shown and steps")
+    return keys
+
+
+def main_keys(w):
+    """Keys of the cohort's main experiment, of which only a network has gradients."""
+    keys = experiment(shown(w)["main"])
+    if keys["kind"] != "network":
+        refuse(f"cohorts.{w.cohort}.report.main: {shown(w)['main']} is no network to interpret")
+    return keys
+
+
+def nuclear_keys(w):
+    """Keys of the nuclear features that the cohort's report shows."""
+    name = shown(w)["features"]
+    if name is None:
+        refuse(f"cohorts.{w.cohort}.report.features: null; name a forest on nuclear features")
+    return features(experiment(name)["features"])
+
+
+rule attributions:
+    input:
+        index=lambda w: f"results/{w.cohort}/views/{main_keys(w)['view']}/index.tsv",
+        predictions=of_main("predictions.h5ad"),
+        models=of_main("model.safetensors"),
+        cards=of_main("model.json"),
+        genes=main_table("gene_performance"),
+    output:
+        arrays=f"{INTERPRETATION}/attributions.npz",
+        table=report(
+            f"{INTERPRETATION}/attributions.tsv",
+            caption="../report/attributions.rst",
+            category="7 Interpretation",
+            labels={"table": "Attributed patches", "cohort": "{cohort}", "format": "TSV"},
+        ),
+    log:
+        "results/{cohort}/logs/attributions.log",
+    benchmark:
+        "results/{cohort}/benchmarks/attributions.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=8000,
+        runtime=120,
+    params:
+        digest=digest("attributions.py"),
+        gene=lambda w: shown(w)["gene"],
+        patches=lambda w: interpretation(w)["patches"],
+        steps=lambda w: interpretation(w)["steps"],
+        engine=lambda w: main_keys(w)["engine"],
+    script:
+        "../scripts/attributions.py"
+
+
+rule attributions_on_nuclei:
+    input:
+        arrays=rules.attributions.output.arrays,
+        table=rules.attributions.output.table,
+        targets=main_targets,
+        index=lambda w: f"results/{w.cohort}/views/{nuclear_keys(w)['view']}/index.tsv",
+    output:
+        patches=f"{INTERPRETATION}/on_nuclei_patches.tsv",
+        summary=report(
+            f"{INTERPRETATION}/on_nuclei.tsv",
+            caption="../report/on_nuclei.rst",
+            category="7 Interpretation",
+            labels={"table": "Attributions on nuclei", "cohort": "{cohort}", "format": "TSV"},
+        ),
+    log:
+        "results/{cohort}/logs/attributions_on_nuclei.log",
+    benchmark:
+        "results/{cohort}/benchmarks/attributions_on_nuclei.tsv"
+    conda:
+        "../../envs/nuclei.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        digest=digest("attributions_on_nuclei.py"),
+        view=lambda w: main_keys(w)["view"],
+        nuclear_view=lambda w: nuclear_keys(w)["view"],
+        segmentation=lambda w: {key: nuclear_keys(w)[key] for key in SEGMENTATION},
+    script:
+        "../scripts/attributions_on_nuclei.py"
+
+
+rule fig_3:
+    input:
+        arrays=rules.attributions.output.arrays,
+        table=rules.attributions.output.table,
+        sections="results/{cohort}/tables/dataset/sections.tsv",
+    output:
+        report(
+            "results/{cohort}/figures/fig_3.png",
+            caption="../report/fig_3.rst",
+            category="7 Interpretation",
+            labels={"figure": "Fig. 3", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/fig_3.pdf",
+    log:
+        "results/{cohort}/logs/fig_3.log",
+    benchmark:
+        "results/{cohort}/benchmarks/fig_3.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("fig_3.py"),
+        view=lambda w: main_keys(w)["view"],
+        shown=lambda w: interpretation(w)["shown"],
+    script:
+        "../scripts/fig_3.py"
