@@ -176,9 +176,19 @@ def test_supp_4_5_draws_a_box_for_each_patient_with_such_spots(measured):
     lines = [line.get_ydata() for line in figure.axes[0].lines]
     medians = [y[0] for y in lines if len(y) == 2 and y[0] == y[1]]
     assert any(y == pytest.approx(np.median(values), rel=1e-5) for y in medians)
+    bars = [patch for patch in figure.axes[0].patches if hasattr(patch, "get_height")]
+    ends = np.percentile(measured.X[rows_of(measured, "all", "B"), 2].astype(float), [5, 95])
+    assert (bars[1].get_y(), bars[1].get_height()) == pytest.approx((ends[0], np.ptp(ends)))
+
+
+def test_supp_4_5_shows_both_ends_of_what_is_behind_the_boxes(measured):
+    """Tumour is higher in these genes, so the bars reach below its whiskers."""
+    found = spread(measured)
+    figure = spread_within(found, spread_of_genes(measured, found), best("g1"), "tumour", "y")
+    figure.draw_without_rendering()
     low, high = figure.axes[0].get_ylim()
     bars = [patch for patch in figure.axes[0].patches if hasattr(patch, "get_height")]
-    assert len(bars) == 3
+    assert len(bars) == 4
     assert all(low < bar.get_y() and bar.get_y() + bar.get_height() < high for bar in bars)
 
 
@@ -234,10 +244,11 @@ def test_within_answers_at_the_papers_threshold(strata, table):
     assert table["value"]["normal.n_patients"] == "21"
 
 
-def test_within_answers_by_its_rule_where_it_has_other_patients(strata):
-    fewer = {stratum: published_genes("stnet_consistent", 7, 40) for stratum in strata}
-    totals = {stratum: totals_of(genes) for stratum, genes in fewer.items()}
-    found = within(totals, fewer, thresholds(fewer), read_claims(CLAIMS)).set_index("quantity")
+@pytest.mark.parametrize("n_patients", [7, 30])
+def test_within_answers_by_its_rule_where_it_has_other_patients(strata, n_patients):
+    genes = published_genes("stnet_consistent", n_patients, 40)
+    totals, others = dict.fromkeys(strata, totals_of(genes)), dict.fromkeys(strata, genes)
+    found = within(totals, others, thresholds(others), read_claims(CLAIMS)).set_index("quantity")
     for name in ("claimed_genes", "claimed_fdr", "claimed_how"):
         source = {"claimed_how": "consistency_reason", "claimed_fdr": "fdr"}
         expected = totals["tumour"][source.get(name, "consistent_genes")]

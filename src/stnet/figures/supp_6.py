@@ -1,0 +1,100 @@
+"""Supp. Fig. 6: the number of nuclei in patches of tumour and of normal tissue."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stnet.evaluation.tables import read_table
+from stnet.figures.prediction_map import say
+from stnet.figures.style import BLACK, BLUE, GREY, LABEL_COLOURS, PAGE_MM, new_figure, save
+
+# So many bins at most: counts are whole numbers, and each bin has as many of them.
+BINS = 40
+PATIENT_MM = 3
+
+
+def draw(
+    distribution: str | Path,
+    patients: str | Path,
+    summary: str | Path,
+    figures: Iterable[str | Path],
+) -> None:
+    """Draw the tables of `stnet.evaluation.nuclei_counts` into files."""
+    save(nuclei_counts(*map(read_table, (distribution, patients, summary))), figures)
+
+
+def nuclei_counts(
+    distribution: pd.DataFrame, patients: pd.DataFrame, summary: pd.DataFrame
+) -> Figure:
+    """Distribution over all spots by class; medians of each patient's classes; its AUROC.
+
+    `distribution` has the number of `spots` by `label` and `nuclei`, `patients` and `summary` are
+    those of `stnet.evaluation.nuclei_counts`.
+    """
+    both = patients.dropna(subset="auroc").sort_values("auroc", kind="stable")
+    figure = new_figure(PAGE_MM, max(70, 30 + PATIENT_MM * len(both)))
+    panels = figure.subplots(1, 3, gridspec_kw={"width_ratios": [5, 3, 3]})
+    if distribution.empty:
+        for axis in panels:
+            axis.set_axis_off()
+        say(panels[1], "no spot has a label")
+        return figure
+    _draw_distribution(panels[0], distribution)
+    _draw_medians(panels[1], both)
+    _draw_auroc(panels[2], both, summary.iloc[0])
+    return figure
+
+
+def _draw_distribution(axis: Axes, distribution: pd.DataFrame) -> None:
+    low, high = distribution["nuclei"].min(), distribution["nuclei"].max()
+    width = max(1, int(np.ceil((high - low + 1) / BINS)))
+    edges = np.arange(low, high + width + 1, width) - 0.5
+    for label, colour in LABEL_COLOURS.items():
+        of_label = distribution[distribution["label"] == label]
+        axis.hist(
+            of_label["nuclei"],
+            bins=edges,
+            weights=of_label["spots"] / of_label["spots"].sum(),
+            color=colour,
+            alpha=0.6,
+            label=f"{label} ({of_label['spots'].sum():,} spots)",
+        )
+    axis.set_xlabel("Nuclei in a patch")
+    axis.set_ylabel("Share of the class's patches")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+
+
+def _draw_medians(axis: Axes, patients: pd.DataFrame) -> None:
+    axis.set_title("Medians by patient")
+    if patients.empty:
+        axis.set_axis_off()
+        say(axis, "no patient has both classes")
+        return
+    ends = patients[["median_normal", "median_tumour"]].to_numpy().T
+    axis.plot(ends, color=GREY, alpha=0.6, linewidth=0.8)
+    for place, label in enumerate(("normal", "tumour")):
+        axis.scatter([place] * len(patients), ends[place], s=10, color=LABEL_COLOURS[label])
+    axis.set_xticks([0, 1], ["Normal", "Tumour"])
+    axis.set_xlim(-0.4, 1.4)
+    axis.set_ylabel("Nuclei in a patch")
+    axis.yaxis.get_major_locator().set_params(integer=True)
+
+
+def _draw_auroc(axis: Axes, patients: pd.DataFrame, summary: pd.Series) -> None:
+    if patients.empty:
+        axis.set_axis_off()
+        return
+    mean = f"mean {summary['mean_auroc']:.2f}"
+    if pd.notna(summary["mean_auroc_low"]):
+        mean += f" ({summary['mean_auroc_low']:.2f} to {summary['mean_auroc_high']:.2f})"
+    axis.axvline(0.5, color=GREY, linestyle="--")
+    axis.axvline(summary["mean_auroc"], color=BLACK)
+    axis.scatter(patients["auroc"], range(len(patients)), s=10, color=BLUE)
+    axis.set_yticks(range(len(patients)), patients["patient"])
+    axis.set_xlim(min(0.45, patients["auroc"].min() - 0.05), 1.02)
+    axis.set_xlabel("AUROC, tumour against normal")
+    axis.set_title(mean)

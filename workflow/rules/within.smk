@@ -1,0 +1,298 @@
+# Within tumour and within normal tissue alone (Results, "ST-Net detects intra-tumour variation"),
+# and expression against the nuclei of the patches ("Interpretation of predictions").
+
+STRATA = ["all", "tumour", "normal"]
+NUCLEI = "results/{cohort}/tables/nuclei"
+
+
+def of_strata(name):
+    """Input function: a table of the cohort's main experiment over the spots of each stratum."""
+    return lambda w: expand(
+        "results/{cohort}/tables/{experiment}/{stratum}/{name}.tsv",
+        cohort=w.cohort,
+        experiment=shown(w)["main"],
+        stratum=STRATA,
+        name=name,
+    )
+
+
+def shown_nuclei(w):
+    """Nuclear features of the cohort's spots: those that its report's random forest is on."""
+    forest = shown(w)["features"]
+    if not forest:
+        refuse(f"cohorts.{w.cohort}.report.features: missing; name a forest on nuclear features")
+    return f"results/{w.cohort}/features/{experiment(forest)['features']}.h5ad"
+
+
+rule thresholds:
+    input:
+        of_strata("gene_performance"),
+    output:
+        "results/{cohort}/tables/thresholds.tsv",
+    log:
+        "results/{cohort}/logs/thresholds.log",
+    benchmark:
+        "results/{cohort}/benchmarks/thresholds.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("thresholds.py"),
+        strata=STRATA,
+    script:
+        "../scripts/thresholds.py"
+
+
+rule spread:
+    input:
+        targets=main_targets,
+    output:
+        spread="results/{cohort}/tables/spread.tsv",
+        genes="results/{cohort}/tables/spread_genes.tsv",
+    log:
+        "results/{cohort}/logs/spread.log",
+    benchmark:
+        "results/{cohort}/benchmarks/spread.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("spread.py"),
+    script:
+        "../scripts/spread.py"
+
+
+rule supp_4_5:
+    input:
+        spread=rules.spread.output.spread,
+        of_genes=rules.spread.output.genes,
+        genes=lambda w: of_strata("gene_performance")(w)[1:],
+    output:
+        report(
+            "results/{cohort}/figures/supp_4.png",
+            caption="../report/supp_4.rst",
+            category="5 Within tissue",
+            labels={"figure": "Supp. Fig. 4", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_4.pdf",
+        report(
+            "results/{cohort}/figures/supp_5.png",
+            caption="../report/supp_5.rst",
+            category="5 Within tissue",
+            labels={"figure": "Supp. Fig. 5", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_5.pdf",
+    log:
+        "results/{cohort}/logs/supp_4_5.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_4_5.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_4_5.py"),
+        transform=lambda w: configuration.targets(experiment(shown(w)["main"])["targets"])[
+            "transform"
+        ],
+    script:
+        "../scripts/supp_4_5.py"
+
+
+rule within_page:
+    input:
+        summaries=of_strata("summary"),
+        genes=of_strata("gene_performance"),
+        thresholds=rules.thresholds.output[0],
+        spread=rules.spread.output.genes,
+        claims="resources/paper/claims.tsv",
+    output:
+        tsv=report(
+            "results/{cohort}/tables/within.tsv",
+            caption="../report/within.rst",
+            category="5 Within tissue",
+            labels={"table": "Within tissue", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/tables/within.html",
+            caption="../report/within.rst",
+            category="5 Within tissue",
+            labels={"table": "Within tissue", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/within_page.log",
+    benchmark:
+        "results/{cohort}/benchmarks/within_page.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("within_page.py"),
+        main=lambda w: shown(w)["main"],
+        strata=STRATA,
+    script:
+        "../scripts/within_page.py"
+
+
+rule nuclear_gene:
+    input:
+        targets=main_targets,
+        features=shown_nuclei,
+    output:
+        relations=report(
+            f"{NUCLEI}/gene.tsv",
+            caption="../report/nuclear_gene.rst",
+            category="5 Within tissue",
+            labels={"table": "A gene and the nuclei", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        patients=f"{NUCLEI}/gene_patients.tsv",
+    log:
+        "results/{cohort}/logs/nuclear_gene.log",
+    benchmark:
+        "results/{cohort}/benchmarks/nuclear_gene.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        digest=digest("nuclear_gene.py"),
+        gene=lambda w: shown(w)["nuclear_gene"],
+    script:
+        "../scripts/nuclear_gene.py"
+
+
+rule nuclear_relations:
+    input:
+        targets=main_targets,
+        predictions=of_main("predictions.h5ad"),
+        genes=main_table("gene_performance"),
+        features=shown_nuclei,
+    output:
+        measured=report(
+            "results/{cohort}/tables/supp_table_2.tsv",
+            caption="../report/supp_table_2_3.rst",
+            category="7 Interpretation",
+            labels={"table": "Supp. Table 2", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        predicted=report(
+            "results/{cohort}/tables/supp_table_3.tsv",
+            caption="../report/supp_table_2_3.rst",
+            category="7 Interpretation",
+            labels={"table": "Supp. Table 3", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        genes=f"{NUCLEI}/top_genes.tsv",
+        patients=f"{NUCLEI}/top_genes_patients.tsv",
+    log:
+        "results/{cohort}/logs/nuclear_relations.log",
+    benchmark:
+        "results/{cohort}/benchmarks/nuclear_relations.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        digest=digest("nuclear_relations.py"),
+    script:
+        "../scripts/nuclear_relations.py"
+
+
+rule supp_table_2_3:
+    input:
+        measured=rules.nuclear_relations.output.measured,
+        predicted=rules.nuclear_relations.output.predicted,
+        genes=rules.nuclear_relations.output.genes,
+    output:
+        measured=report(
+            "results/{cohort}/tables/supp_table_2.html",
+            caption="../report/supp_table_2_3.rst",
+            category="7 Interpretation",
+            labels={"table": "Supp. Table 2", "cohort": "{cohort}", "format": "HTML"},
+        ),
+        predicted=report(
+            "results/{cohort}/tables/supp_table_3.html",
+            caption="../report/supp_table_2_3.rst",
+            category="7 Interpretation",
+            labels={"table": "Supp. Table 3", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/supp_table_2_3.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_table_2_3.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_table_2_3.py"),
+    script:
+        "../scripts/supp_table_2_3.py"
+
+
+rule nuclei_counts:
+    input:
+        targets=main_targets,
+        features=shown_nuclei,
+    output:
+        patients=f"{NUCLEI}/counts.tsv",
+        distribution=f"{NUCLEI}/counts_distribution.tsv",
+        summary=f"{NUCLEI}/counts_summary.tsv",
+    log:
+        "results/{cohort}/logs/nuclei_counts.log",
+    benchmark:
+        "results/{cohort}/benchmarks/nuclei_counts.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("nuclei_counts.py"),
+    script:
+        "../scripts/nuclei_counts.py"
+
+
+rule supp_6:
+    input:
+        distribution=rules.nuclei_counts.output.distribution,
+        patients=rules.nuclei_counts.output.patients,
+        summary=rules.nuclei_counts.output.summary,
+    output:
+        report(
+            "results/{cohort}/figures/supp_6.png",
+            caption="../report/supp_6.rst",
+            category="7 Interpretation",
+            labels={"figure": "Supp. Fig. 6", "cohort": "{cohort}"},
+        ),
+        "results/{cohort}/figures/supp_6.pdf",
+    log:
+        "results/{cohort}/logs/supp_6.log",
+    benchmark:
+        "results/{cohort}/benchmarks/supp_6.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("supp_6.py"),
+    script:
+        "../scripts/supp_6.py"

@@ -1,0 +1,11 @@
+from stnet.core.job import job
+from stnet.evaluation.nuclear_relations import write_gene_relations
+
+with job(snakemake.log[0]):
+    write_gene_relations(
+        snakemake.input.targets,
+        snakemake.input.features,
+        snakemake.output.relations,
+        snakemake.output.patients,
+        gene=snakemake.params.gene,
+    )
