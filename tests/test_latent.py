@@ -98,6 +98,16 @@ def test_predictions_without_latents_are_named(tmp_path):
         read_latent(paths)
 
 
+def test_a_patient_held_out_by_two_networks_is_refused(tmp_path):
+    spots = make_spots("A")
+    paths = [
+        as_group(spots[spots.obs["section"] == section], tmp_path / f"{section}.h5ad")
+        for section in ("A1", "A2")
+    ]
+    with pytest.raises(InputError, match="patient A is held out in 2 groups"):
+        read_latent(paths)
+
+
 def test_places_are_a_pitch_apart_for_neighbours_of_either_grid():
     spots = pd.DataFrame(
         {

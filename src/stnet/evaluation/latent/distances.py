@@ -31,8 +31,8 @@ def neighbour_distances(spots: ad.AnnData, grids: Mapping[str, str], seed: int) 
 
     - `ours`: neighbour and random spot are of the same section;
     - `released`: of any section of the patient, as if they lay on one another (released code's
-      `bin/cluster.py`, whose index of the nearest spot is wrong by one for every second spot on
-      average, which is not followed).
+      `bin/cluster.py`; that its index of the nearest spot is off by one, where this comes after the
+      spot itself, is not followed).
 
     A spot that is alone in its section (patient) has no row. `spots` are those of `read_latent`,
     `grids` maps sections to grids.

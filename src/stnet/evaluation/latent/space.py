@@ -1,5 +1,6 @@
 """The latent space: the inputs of the network's last layer, a vector for each held-out spot."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
+from anndata.io import read_elem
 
 from stnet.core.errors import InputError
 from stnet.evaluation.spots import STRATA, read_predictions
@@ -22,15 +24,23 @@ def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
     `obsm["latent"]` is float32 (spots, width), of the network that held the spot's group out: "a
     1,024-dimensional real-valued vector for each spot" (Results), here the mean over the patch's
     eight symmetries, as the prediction is (ours; the released code takes the patch as it is). The
-    spaces of two groups' networks are not one, so nothing may compare spots of two groups. Raises
-    InputError where a group has no latents.
+    spaces of two groups' networks are not one, so that only spots of a group can be compared.
+    Raises InputError where a group has no latents, or a patient is in several.
     """
+    groups = Counter()
     for path in predictions:
         with h5py.File(path) as file:
             if "latent" not in file["obsm"]:
                 raise InputError(
                     f"{path}: no latent vectors in it; delete it to predict its spots again"
                 )
+            groups.update(set(read_elem(file["obs/patient"])))
+    for patient, n_groups in groups.items():
+        if n_groups > 1:
+            raise InputError(
+                f"patient {patient} is held out in {n_groups} groups, by networks whose latent"
+                " spaces are not one; set cohorts.*.report.latent to null, or split by patients"
+            )
     return read_predictions(predictions)
 
 
