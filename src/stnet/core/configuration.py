@@ -1,6 +1,5 @@
 """The configuration: validated, with inheritance of experiments resolved."""
 
-import difflib
 import re
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from stnet.core.references import check_files, check_references
 from stnet.core.sheet import read_sheet
 from stnet.core.slide_sheet import read_slide_sheet
 from stnet.core.split import held_out_groups
+from stnet.core.suggest import suggest
 
 # What a cohort's report need not name.
 PARTS = {
@@ -208,5 +208,4 @@ def _explain(error: ValidationError, where: str) -> str:
 
 
 def _suggest(name: str, known) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; is it {close[0]}?" if close else f"; known are {', '.join(known)}"
+    return suggest(name, known, most=1) or f"; known are {', '.join(known)}"
