@@ -19,7 +19,9 @@ class Segmentation:
     Attributes:
         haematoxylin, eosin: optical density of each stain in red, green and blue; any length.
         foreground: a pixel is of a nucleus where its haematoxylin, from 0 (dark) to 255, is below.
-        radii: least and largest radius, of whose √2-fold the differences of Gaussians are taken.
+        radii: least and largest radius, of whose √2-fold the differences of Gaussians are taken;
+            where the largest is 1.58 times the least or more, HistomicsTK takes some of them at
+            half the resolution, which frays outlines.
         search_radius: a pixel belongs to the highest of the filter's values within this radius.
         smallest: area below which an object is dropped.
     """
