@@ -25,7 +25,8 @@ from stnet.evaluation.tables import read_table, write_table
 from stnet.features.collect import collect_features
 from stnet.features.files import write_features
 from stnet.figures.supp_6 import draw, nuclei_counts
-from stnet.paper.nuclei import write_supplementary_tables
+from stnet.paper.nuclei import write_gene_page, write_supplementary_tables
+from stnet.paper.page import short
 
 PATIENTS = {"A1": "A", "A2": "A", "B1": "B", "C1": "C", "D1": "D"}
 GENES = [f"g{i}" for i in range(7)]
@@ -160,6 +161,24 @@ def test_an_id_names_a_gene_too_and_one_that_is_no_target_is_said(made, tmp_path
     assert table.loc[0, "note"] == "AEBP1 is not among the target genes"
     assert table[["stratum", "p", "t", "mean_r"]].isna().all(axis=None)
     assert read_table(outputs[1]).empty
+    write_gene_page(outputs[0], tmp_path / "gene.html", gene="AEBP1")
+    assert "<p>AEBP1 is not among the target genes</p>" in (tmp_path / "gene.html").read_text()
+
+
+def test_the_page_of_a_gene_says_what_the_table_has(made, tmp_path):
+    folder, *_ = made
+    inputs = folder / "targets.h5ad", folder / "features.h5ad"
+    outputs = [tmp_path / "relations.tsv", tmp_path / "patients.tsv"]
+    write_gene_relations(*inputs, *outputs, gene="S1")
+    write_gene_page(outputs[0], tmp_path / "gene.html", gene="S1")
+    page = (tmp_path / "gene.html").read_text()
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr.*?</tr>", page)[1:]]
+    assert [row[:3] for row in rows] == [
+        ["S1", stratum, feature] for stratum in CLASSES for feature in ("number of nuclei", "area")
+    ]
+    table = read_table(outputs[0])
+    assert [row[4] for row in rows] == [short(r) for r in table["mean_r"]]
+    assert {row[-1] for row in rows} == {"negative"}
 
 
 def test_what_is_constant_or_has_few_spots_has_no_r_and_leaves_n(made):

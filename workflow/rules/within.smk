@@ -174,6 +174,33 @@ rule nuclear_gene:
         "../scripts/nuclear_gene.py"
 
 
+rule nuclear_gene_page:
+    input:
+        relations=rules.nuclear_gene.output.relations,
+    output:
+        report(
+            f"{NUCLEI}/gene.html",
+            caption="../report/nuclear_gene.rst",
+            category="5 Within tissue",
+            labels={"table": "A gene and the nuclei", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/nuclear_gene_page.log",
+    benchmark:
+        "results/{cohort}/benchmarks/nuclear_gene_page.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        digest=digest("nuclear_gene_page.py"),
+        gene=lambda w: shown(w)["nuclear_gene"],
+    script:
+        "../scripts/nuclear_gene_page.py"
+
+
 rule nuclear_relations:
     input:
         targets=main_targets,

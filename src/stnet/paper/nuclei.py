@@ -1,4 +1,4 @@
-"""Supp. Tables 2, 3 as pages: how expression of the top genes goes with the nuclei."""
+"""Pages of how expression goes with the nuclei: of one gene, and Supp. Tables 2, 3."""
 
 from pathlib import Path
 
@@ -58,11 +58,32 @@ def write_supplementary_tables(
         )
 
 
+def write_gene_page(relations: str | Path, html: str | Path, *, gene: str) -> None:
+    """Write how a gene goes with size and number of the nuclei, made by `write_gene_relations`."""
+    table = _in_words(read_table(relations))
+    shown = _listed(table).drop(columns="p, adjusted")
+    shown.insert(1, "Spots", table["stratum"])
+    shown["Direction"] = table["direction"]
+    write_page(
+        html,
+        f"{gene} against size and number of the nuclei",
+        [
+            "Pearson's r of measured expression with the mean area of the nuclei of a patch, and "
+            "with their number, over the spots of a patient, then averaged over patients. p: "
+            "two-sided one-sample t of Fisher's z over patients. Intervals are 95%, over patients. "
+            "Given depth: r given the logarithm of the spot's total counts.",
+            *table["note"].dropna(),
+        ],
+        [html_table(shown)],
+    )
+
+
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:
-    features = [
-        WORDS.get(name, name.removesuffix("_mean").replace("_", " ")) for name in table["feature"]
-    ]
-    return table.assign(feature=features)
+    named = {
+        name: WORDS.get(name, name.removesuffix("_mean").replace("_", " "))
+        for name in table["feature"].dropna()
+    }
+    return table.replace({"feature": named})
 
 
 def _listed(table: pd.DataFrame) -> pd.DataFrame:
