@@ -536,7 +536,7 @@ def test_figures_of_examples_are_drawn_from_files(drawable, tmp_path, monkeypatc
     said = texts(render(drawn[0]))
     assert "Patient A" in said
     assert "Patient B" in said
-    n_images = len([axis for axis in drawn[0].axes if axis.images])
+    n_images = sum(len(axis.images) for axis in drawn[0].axes)
     examples = read_table(drawable / "examples.tsv")
     assert n_images == len(examples if figure is supp_8 else examples[examples["rank"] == 1])
 
