@@ -29,7 +29,7 @@ from stnet.slides.patches import write_index, write_patches
 
 HAEMATOXYLIN, EOSIN = [0.650, 0.704, 0.286], [0.072, 0.990, 0.105]
 SMALL = Segmentation(HAEMATOXYLIN, EOSIN, 90, [3, 4.5], 5, 20)
-RANGES = dict.fromkeys(MEASURES, [0, 100])
+RANGES = {name: [0, 100] for name in MEASURES}
 
 
 def stained(side: int, discs: list[tuple[float, float, float]]) -> np.ndarray:

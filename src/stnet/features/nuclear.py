@@ -1,6 +1,6 @@
 """Nuclear features of a section's spots."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def write_nuclear_features(
     view: str,
     spot_window: int,
     segmentation: Segmentation,
-    ranges: Mapping[str, tuple[float, float]],
+    ranges: Mapping[str, Sequence[float]],
     bins: int,
     threads: int,
     code: str,

@@ -1,6 +1,6 @@
 """Nuclear features of patches, by several processes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -16,7 +16,7 @@ CHUNK = 16
 def nuclear_features(
     patches: np.ndarray,
     segmentation: Segmentation,
-    ranges: Mapping[str, tuple[float, float]],
+    ranges: Mapping[str, Sequence[float]],
     bins: int,
     threads: int,
 ) -> np.ndarray:
@@ -31,7 +31,7 @@ def nuclear_features(
 def _of_chunk(
     patches: np.ndarray,
     segmentation: Segmentation,
-    ranges: Mapping[str, tuple[float, float]],
+    ranges: Mapping[str, Sequence[float]],
     bins: int,
 ) -> np.ndarray:
     measured = (measure(patch, segment(patch, segmentation)) for patch in patches)

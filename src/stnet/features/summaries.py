@@ -1,7 +1,7 @@
 """The nuclei of a patch as numbers of the patch."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import kurtosis, skew
@@ -17,9 +17,7 @@ def summary_names(bins: int) -> list[str]:
     return ["count", *(f"{measure}_{part}" for measure in MEASURES for part in parts)]
 
 
-def summarise(
-    measures: np.ndarray, ranges: Mapping[str, tuple[float, float]], bins: int
-) -> np.ndarray:
+def summarise(measures: np.ndarray, ranges: Mapping[str, Sequence[float]], bins: int) -> np.ndarray:
     """Features of a patch from `measures` (nuclei, 10) of its nuclei, as in `summary_names`.
 
     The number of nuclei; then of each measure the mean, s.d. (over n), skewness, excess kurtosis
