@@ -23,6 +23,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/shown.smk"
+include: "workflow/rules/analysed.smk"
 include: "workflow/rules/applied.smk"
 include: "workflow/rules/own.smk"
 
@@ -32,6 +33,8 @@ wildcard_constraints:
     experiment=NAME,
     other=NAME,
     targets=NAME,
+    features=NAME,
+    study=NAME,
     section=GROUP_ID,
     source=NAME,
     model=GROUP_ID,
@@ -43,12 +46,19 @@ wildcard_constraints:
 
 localrules:
     all,
+    supplement,
     predict,
 
 
 rule all:
     input:
         results,
+
+
+rule supplement:
+    input:
+        results,
+        ablations,
 
 
 rule predict:
@@ -62,11 +72,18 @@ include: "workflow/rules/sections.smk"
 include: "workflow/rules/views.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/nuclei.smk"
 include: "workflow/rules/baselines.smk"
+include: "workflow/rules/composition.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/pathways.smk"
 include: "workflow/rules/external.smk"
 include: "workflow/rules/external_figures.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/within.smk"
+include: "workflow/rules/comparison.smk"
+include: "workflow/rules/interpretation.smk"
+include: "workflow/rules/latent.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/plan.smk"

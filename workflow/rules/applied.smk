@@ -192,9 +192,13 @@ def external_answers(w):
 
 
 def tables_of_other_data(w):
-    """Names of the answering tables that are of other external data than the paper's."""
+    """Names of the answering tables that are of other data than the paper's, whatever the cohort.
+
+    The paper's groups of pathways are DAVID's, which no gene sets are.
+    """
     sources = external_answers(w)[1]
-    return [t for t, name in sources.items() if not configuration.source(name).get("paper")]
+    other = [t for t, name in sources.items() if not configuration.source(name).get("paper")]
+    return [*other, "pathways"]
 
 
 if workflow.is_main_process:

@@ -199,7 +199,9 @@ mean_experiments = one_of(configuration.experiments_of("mean"))
 coordinates_experiments = one_of(configuration.experiments_of("coordinates"))
 nuclei_features = one_of(configuration.features_of("nuclei"))
 encoder_features = one_of(configuration.features_of("encoder"))
-composition_targets = one_of([name for name in config["targets"] if "of" in config["targets"][name]])
+composition_targets = one_of(
+    [name for name in config["targets"] if "of" in config["targets"][name]]
+)
 gene_targets = one_of([name for name in config["targets"] if "of" not in config["targets"][name]])
 
 
@@ -224,10 +226,41 @@ def results(w):
         files += [f"{folder}/figures/{figure}.png" for figure in figures]
         files += [
             f"{folder}/tables/{each}/all/performance.html"
-            for each in [main, label, *shown["others"]]
-            if each
+            for each in configuration.shown_experiments(name)
         ]
+        files += [f"{folder}/{file}" for file in analysis_results(name)]
         files += external_results(name)
+    return files
+
+
+def analysis_results(name):
+    """What a cohort's report shows of comparisons, tissue, interpretation and latent space."""
+    shown = cohort(name)["report"]
+    # Labels as the main experiment stand for want of images, and are no subject of analyses.
+    if experiment(shown["main"])["kind"] == "label":
+        return []
+    figures, tables = [], ["comparison.html"]
+    if shown["label"]:
+        tables.append("within.html")
+        figures += ["supp_4", "supp_5"]
+    if shown["composition"]:
+        figures += ["supp_7b", "supp_7c"]
+    if shown["features"]:
+        tables += ["supp_table_2.html", "supp_table_3.html"]
+        nuclei = experiment(shown["features"])["features"]
+        figures += ["supp_6"] if shown["label"] else []
+        figures += ["supp_7a", *(f"nuclei/{nuclei}/{s}" for s in section_ids(name))]
+    if shown["nuclear_gene"]:
+        tables.append("nuclei/gene.html")
+    if shown["pathways"]:
+        tables.append("pathways.html")
+    if shown["interpretation"]:
+        figures.append("fig_3")
+    if shown["latent"]:
+        figures += ["fig_4", "supp_8", "supp_9a", "supp_9b"]
+    files = [f"figures/{figure}.png" for figure in figures] + [f"tables/{t}" for t in tables]
+    if shown["interpretation"] and shown["features"]:
+        files.append("interpretation/on_nuclei.tsv")
     return files
 
 
@@ -241,6 +274,8 @@ def ablations(w):
             files.append(f"{folder}/figures/studies/{study}.png")
         if shown["single_genes"]:
             files.append(f"{folder}/figures/supp_12.png")
+        if shown["studies"] or shown["single_genes"]:
+            files.append(f"{folder}/ledger-supplement.tsv")
     return files
 
 

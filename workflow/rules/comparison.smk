@@ -3,66 +3,6 @@
 # design and training").
 
 
-def methods(w):
-    """What each experiment of the table of comparison is, the main one first."""
-    parts = ("composition", "features", "label", "main")
-    roles = {shown(w)[part]: part for part in parts}
-    of_experiments = {name: experiment(name) for name in configuration.shown_experiments(w.cohort)}
-    return {
-        name: {
-            "role": roles.get(name, "other"),
-            "kind": keys["kind"],
-            "of": keys.get("architecture") or keys.get("features", ""),
-            "targets": keys["targets"],
-        }
-        for name, keys in of_experiments.items()
-    }
-
-
-def tables_of(names, table):
-    """Input function: a table of the performance of each of the experiments that `names` gives."""
-    return lambda w: [table_of(w, name, table) for name in names(w)]
-
-
-def against_main(part):
-    """Input function: the comparison of the main experiment with another part of the report."""
-
-    def table(w):
-        other = shown(w)[part]
-        if not other:
-            refuse(f"cohorts.{w.cohort}.report.{part}: names no experiment to compare with")
-        return table_of(w, shown(w)["main"], f"against-{other}")
-
-    return table
-
-
-def studied(w):
-    """Experiments of a study."""
-    if w.study not in shown(w)["studies"]:
-        refuse(f"no study {w.study} in cohorts.{w.cohort}.report.studies")
-    return shown(w)["studies"][w.study]["experiments"]
-
-
-def changed_keys(w):
-    """The keys in which a study's experiments differ, with the values of each experiment."""
-    keys = {name: experiment(name) for name in studied(w)}
-    first, *others = keys.values()
-    names = dict.fromkeys(key for each in keys.values() for key in each)
-    differing = [key for key in names if any(each.get(key) != first.get(key) for each in others)]
-    return {name: {key: each.get(key) for key in differing} for name, each in keys.items()}
-
-
-def study_reference(w):
-    """What a study's experiments are held against: the main one, or the first."""
-    main = shown(w)["main"]
-    return main if main in studied(w) else studied(w)[0]
-
-
-def alone(w):
-    """Experiments that predict one gene each."""
-    return list(shown(w)["single_genes"].values())
-
-
 rule comparison:
     input:
         summaries=tables_of(methods, "summary"),

@@ -169,7 +169,7 @@ rule visium_summary:
         report(
             f"{EXTERNAL_TABLES}/visium.tsv",
             caption="../report/visium.rst",
-            category="7 External",
+            category="4 External data",
             labels={"table": "{source}, model {model}", "cohort": "{cohort}", "format": "TSV"},
         ),
     log:
@@ -231,7 +231,7 @@ rule pseudobulk:
         genes=report(
             f"{EXTERNAL_TABLES}/genes.tsv",
             caption="../report/tcga.rst",
-            category="7 External",
+            category="4 External data",
             labels={
                 "table": "{source}, model {model}: genes",
                 "cohort": "{cohort}",
@@ -269,7 +269,7 @@ rule subtype:
         table=report(
             f"{EXTERNAL_TABLES}/subtype.tsv",
             caption="../report/subtype.rst",
-            category="7 External",
+            category="4 External data",
             labels={
                 "table": "{source}, model {model}: subtypes",
                 "cohort": "{cohort}",

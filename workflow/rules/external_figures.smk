@@ -8,7 +8,7 @@ rule fig_2c:
         report(
             "results/{cohort}/figures/fig_2c.png",
             caption="../report/fig_2c.rst",
-            category="4 Figures",
+            category="4 External data",
             labels={"figure": "Fig. 2c", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2c.pdf",
@@ -35,7 +35,7 @@ rule supp_2:
         report(
             "results/{cohort}/figures/supp_2.png",
             caption="../report/supp_2.rst",
-            category="7 External",
+            category="4 External data",
             labels={"figure": "Supp. Fig. 2", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_2.pdf",
@@ -62,7 +62,7 @@ rule supp_3:
         report(
             "results/{cohort}/figures/supp_3.png",
             caption="../report/supp_3.rst",
-            category="7 External",
+            category="4 External data",
             labels={"figure": "Supp. Fig. 3", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_3.pdf",
@@ -92,7 +92,7 @@ rule section_map:
         report(
             f"{MAPS}/{{unit}}.png",
             caption="../report/section_map.rst",
-            category="7 External",
+            category="4 External data",
             labels={"figure": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
         ),
     log:
@@ -123,7 +123,7 @@ rule slide_map:
         report(
             f"{MAPS}/{{unit}}.png",
             caption="../report/slide_map.rst",
-            category="7 External",
+            category="4 External data",
             labels={"figure": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
         ),
     log:
@@ -153,7 +153,7 @@ rule subtype_roc:
         report(
             f"{EXTERNAL_TABLES}/subtype_roc.png",
             caption="../report/subtype.rst",
-            category="7 External",
+            category="4 External data",
             labels={"figure": "Subtypes, {source}, model {model}", "cohort": "{cohort}"},
         ),
         f"{EXTERNAL_TABLES}/subtype_roc.pdf",

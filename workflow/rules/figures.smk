@@ -166,7 +166,7 @@ rule fig_2a:
         report(
             "results/{cohort}/figures/fig_2a.png",
             caption="../report/fig_2a.rst",
-            category="4 Figures",
+            category="3 Performance",
             labels={"figure": "Fig. 2a", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2a.pdf",
@@ -254,7 +254,7 @@ rule learning_curve:
         report(
             "results/{cohort}/figures/learning_curve.png",
             caption="../report/learning_curve.rst",
-            category="6 Training",
+            category="9 Supplement",
             labels={"figure": "Learning curves", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/learning_curve.pdf",

@@ -4,28 +4,6 @@
 LATENT = "results/{cohort}/latent"
 
 
-def latent_key(name):
-    """Input function: a key of what the cohort's report shows of the latent space."""
-
-    def key(w):
-        keys = shown(w)["latent"]
-        if keys is None:
-            refuse(f"cohorts.{w.cohort}.report.latent: null in the configuration; fill it in")
-        return keys[name]
-
-    return key
-
-
-def section_grids(w):
-    """Grid of each section of the cohort."""
-    return {row["section"]: row["grid"] for row in sections(w.cohort)}
-
-
-def main_view_index(w):
-    """Index of the main experiment's view."""
-    return f"results/{w.cohort}/views/{experiment(shown(w)['main'])['view']}/index.tsv"
-
-
 rule latent_umap:
     input:
         predictions=of_main("predictions.h5ad"),

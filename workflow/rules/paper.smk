@@ -96,26 +96,28 @@ rule table_1:
 
 rule ledger:
     input:
-        unpack(answering_tables),
+        unpack(ledger_tables),
         claims="resources/paper/claims.tsv",
         margins="resources/paper/margins.tsv",
     output:
         tsv=report(
-            "results/{cohort}/ledger.tsv",
+            "results/{cohort}/{ledger}.tsv",
             caption="../report/ledger.rst",
             category="1 Ledger",
-            labels={"table": "Ledger", "cohort": "{cohort}", "format": "TSV"},
+            labels={"table": "{ledger}", "cohort": "{cohort}", "format": "TSV"},
         ),
         html=report(
-            "results/{cohort}/ledger.html",
+            "results/{cohort}/{ledger}.html",
             caption="../report/ledger.rst",
             category="1 Ledger",
-            labels={"table": "Ledger", "cohort": "{cohort}", "format": "HTML"},
+            labels={"table": "{ledger}", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
-        "results/{cohort}/logs/ledger.log",
+        "results/{cohort}/logs/{ledger}.log",
     benchmark:
-        "results/{cohort}/benchmarks/ledger.tsv"
+        "results/{cohort}/benchmarks/{ledger}.tsv"
+    wildcard_constraints:
+        ledger="ledger|ledger-supplement",
     conda:
         "../../envs/core.yaml"
     threads: 1
@@ -142,7 +144,7 @@ rule visium_page:
         report(
             "results/{cohort}/tables/visium.html",
             caption="../report/visium_page.rst",
-            category="7 External",
+            category="4 External data",
             labels={"table": "Visium", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
@@ -174,7 +176,7 @@ rule tcga_page:
         report(
             f"{EXTERNAL_TABLES}/tcga.html",
             caption="../report/tcga.rst",
-            category="7 External",
+            category="4 External data",
             labels={"table": "{source}, model {model}", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:

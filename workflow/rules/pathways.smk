@@ -1,13 +1,6 @@
 # Pathways of the consistently predicted genes (Results, "Pathway analysis using DAVID").
 
 
-def pathways(w):
-    """Keys of the cohort's pathway analysis."""
-    if shown(w)["pathways"] is None:
-        refuse(f"cohorts.{w.cohort}.report.pathways: null; name gene sets and groups of them")
-    return shown(w)["pathways"]
-
-
 # Without a digest, as other downloads: what is downloaded is settled by the lock.
 rule download_gene_sets:
     output:

@@ -58,7 +58,39 @@ def answering_tables(w):
     tables["summary"] = table_of(w, main, "summary")
     tables["genes"] = table_of(w, main, "gene_performance")
     tables["patients"] = table_of(w, main, "patient_performance")
+    folder = f"results/{w.cohort}"
+    tables["comparison"] = f"{folder}/tables/comparison.tsv"
     if label:
         tables["label_summary"] = table_of(w, label, "summary")
         tables["against_label"] = table_of(w, main, f"against-{label}")
+        tables["within"] = f"{folder}/tables/within.tsv"
+        tables["tumour_genes"] = f"{folder}/tables/{main}/tumour/gene_performance.tsv"
+    of_parts = {
+        "composition": {"composition": "tables/composition/variance.tsv"},
+        "features": {"nuclei": "tables/nuclei/top_genes.tsv"},
+        "nuclear_gene": {"nuclear_gene": "tables/nuclei/gene.tsv"},
+        "pathways": {"pathways": "tables/pathways.tsv"},
+        "latent": {"latent": "latent/summary.tsv"},
+    }
+    for part, files in of_parts.items():
+        if shown(w)[part]:
+            tables |= {table: f"{folder}/{file}" for table, file in files.items()}
     return tables | external_answers(w)[0]
+
+
+def ablation_tables(w):
+    """Tables of the ablations that answer claims, likewise."""
+    folder = f"results/{w.cohort}/tables"
+    tables = {
+        f"study_{study}": f"{folder}/studies/{study}.tsv"
+        for study in ("weights", "architectures")
+        if study in shown(w)["studies"]
+    }
+    if shown(w)["single_genes"]:
+        tables["single_genes"] = f"{folder}/single_genes_summary.tsv"
+    return tables
+
+
+def ledger_tables(w):
+    """Tables that a ledger looks claims up in: those of `all`, or the ablations' too."""
+    return answering_tables(w) | (ablation_tables(w) if w.ledger == "ledger-supplement" else {})

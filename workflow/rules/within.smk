@@ -1,27 +1,7 @@
 # Within tumour and within normal tissue alone (Results, "ST-Net detects intra-tumour variation"),
 # and expression against the nuclei of the patches ("Interpretation of predictions").
 
-STRATA = ["all", "tumour", "normal"]
 NUCLEI = "results/{cohort}/tables/nuclei"
-
-
-def of_strata(name):
-    """Input function: a table of the cohort's main experiment over the spots of each stratum."""
-    return lambda w: expand(
-        "results/{cohort}/tables/{experiment}/{stratum}/{name}.tsv",
-        cohort=w.cohort,
-        experiment=shown(w)["main"],
-        stratum=STRATA,
-        name=name,
-    )
-
-
-def shown_nuclei(w):
-    """Nuclear features of the cohort's spots: those that its report's random forest is on."""
-    forest = shown(w)["features"]
-    if not forest:
-        refuse(f"cohorts.{w.cohort}.report.features: missing; name a forest on nuclear features")
-    return f"results/{w.cohort}/features/{experiment(forest)['features']}.h5ad"
 
 
 rule thresholds:

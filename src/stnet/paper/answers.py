@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 import pandas as pd
 
-TOP = 5
+from stnet.evaluation.genes import top_genes
+from stnet.paper import analyses
+from stnet.paper.finding import Answer, Finding, quantity
+
 # The rule that makes each table.
 RULES = {
     "dataset": "dataset",
@@ -21,36 +23,8 @@ RULES = {
     "subtype": "subtype",
     "colocalisation_st": "colocalisation",
     "colocalisation_tcga": "colocalisation_slides",
+    **analyses.RULES,
 }
-
-
-class Finding(NamedTuple):
-    """A reproduced value: a number, or names joined by commas; NaN where the run has none.
-
-    The interval is NaN where there is none; `unit` is what it was resampled over. `opposed` says
-    that the effect goes the other way than the claim's, which no p can tell. `rule` is the stage of
-    the workflow that made the value, `how` says in words how; `tables` are those it was found in.
-    """
-
-    value: float | str
-    ci_low: float = float("nan")
-    ci_high: float = float("nan")
-    unit: str = ""
-    opposed: bool = False
-    rule: str = ""
-    how: str = ""
-    tables: tuple[str, ...] = ()
-
-
-class Answer(NamedTuple):
-    """The tables that answer a claim, by their names in `answer`, and how to look it up in them.
-
-    `find` takes the claim's id and the tables. `how` holds unless the finding brings its own.
-    """
-
-    tables: tuple[str, ...]
-    find: Callable[..., Finding]
-    how: str
 
 
 def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
@@ -61,7 +35,8 @@ def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
     baseline and `against_label` the comparison with it. Of external data, `visium` and
     `visium_genes` are the summary and the patient performance on Visium sections; `tcga` is the
     summary of pseudo-bulk and `subtype` the table of telling subtypes apart; `colocalisation_st`
-    and `colocalisation_tcga` are the summaries of co-localisation in sections and in slides.
+    and `colocalisation_tcga` are the summaries of co-localisation in sections and in slides. Those
+    of the other analyses are named in `stnet.paper.analyses`.
     """
     entry = next((ANSWERS[pattern] for pattern in ANSWERS if fnmatchcase(claim, pattern)), None)
     if entry is None or not all(name in tables for name in entry.tables):
@@ -70,23 +45,6 @@ def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
     return found._replace(
         rule=RULES[entry.tables[0]], how=found.how or entry.how, tables=entry.tables
     )
-
-
-def _quantity(name: str, reason: str | None = None) -> Callable[..., Finding]:
-    """Row of a table `quantity value`; `{}` in the name is the last part of the claim's id."""
-
-    def find(claim: str, table: pd.DataFrame) -> Finding:
-        rows = table.set_index("quantity")
-        row = rows.loc[name.format(claim.rsplit(".", 1)[-1])]
-        return Finding(
-            float(row["value"]),
-            row.get("ci_low", float("nan")),
-            row.get("ci_high", float("nan")),
-            "" if pd.isna(row.get("unit")) else row["unit"],
-            how=rows.loc[reason, "value"] if reason else "",
-        )
-
-    return find
 
 
 def _of_gene(column: str, low: str, high: str) -> Callable[..., Finding]:
@@ -123,7 +81,7 @@ def _on_visium(claim: str, visium: pd.DataFrame, genes: pd.DataFrame) -> Finding
 
 
 def _top_genes(claim: str, genes: pd.DataFrame) -> Finding:
-    top = genes.nlargest(TOP, "median_pearson")
+    top = top_genes(genes)
     return Finding(",".join(top["symbol"].fillna(top["gene"])))
 
 
@@ -163,15 +121,15 @@ def _less_than_chance(claim: str, summary: pd.DataFrame) -> Finding:
 MEDIAN = "median over patients of r, a patient's sections pooled"
 ANSWERS: dict[str, Answer] = {
     "cohort.genes": Answer(
-        ("dataset",), _quantity("genes"), "union of the genes in the sections' tables"
+        ("dataset",), quantity("genes"), "union of the genes in the sections' tables"
     ),
-    "cohort.*": Answer(("dataset",), _quantity("{}"), "over the spots used"),
-    "target.genes": Answer(("summary",), _quantity("n_genes"), "genes predicted"),
-    "stnet.rmse": Answer(("summary",), _quantity("rmse"), "over all held-out spots and genes"),
+    "cohort.*": Answer(("dataset",), quantity("{}"), "over the spots used"),
+    "target.genes": Answer(("summary",), quantity("n_genes"), "genes predicted"),
+    "stnet.rmse": Answer(("summary",), quantity("rmse"), "over all held-out spots and genes"),
     "stnet.consistent_genes": Answer(
-        ("summary",), _quantity("consistent_genes", "consistency_reason"), ""
+        ("summary",), quantity("consistent_genes", "consistency_reason"), ""
     ),
-    "stnet.fdr": Answer(("summary",), _quantity("fdr", "consistency_reason"), ""),
+    "stnet.fdr": Answer(("summary",), quantity("fdr", "consistency_reason"), ""),
     "stnet.top_genes": Answer(("genes",), _top_genes, f"highest {MEDIAN}"),
     "stnet.*.consistent": Answer(
         ("genes",),
@@ -193,22 +151,26 @@ ANSWERS: dict[str, Answer] = {
     "stnet.*.r_patient_rank*": Answer(("genes", "patients"), _of_ranked_patient, ""),
     "stnet.*.r_10x": Answer(("visium_genes", "genes"), _on_visium, f"Visium: {MEDIAN}"),
     "label.consistent_genes": Answer(
-        ("label_summary",), _quantity("consistent_genes", "consistency_reason"), ""
+        ("label_summary",), quantity("consistent_genes", "consistency_reason"), ""
     ),
     "label.beaten": Answer(("against_label",), _genes_ahead, f"higher {MEDIAN}"),
     "smooth.better": Answer(
         ("summary",), _smoothing_gain, "median r over genes, smoothed less raw measurements"
     ),
-    "visium.genes": Answer(("visium",), _quantity("genes"), "target genes measured on Visium"),
-    "visium.median_counts": Answer(("visium",), _quantity("median_counts"), "over the spots used"),
-    "visium.*": Answer(("visium",), _quantity("{}"), "a gene's value over the sections pooled"),
+    "visium.genes": Answer(("visium",), quantity("genes"), "target genes measured on Visium"),
+    "visium.median_counts": Answer(("visium",), quantity("median_counts"), "over the spots used"),
+    "visium.*": Answer(("visium",), quantity("{}"), "a gene's value over the sections pooled"),
     "tcga.subtype_auroc.*": Answer(("subtype",), _subtype_auroc, ""),
-    "tcga.slides": Answer(("tcga",), _quantity("slides"), "slides with tiles"),
-    "tcga.patients": Answer(("tcga",), _quantity("patients"), "patients with tiles"),
-    "tcga.genes": Answer(("tcga",), _quantity("genes"), "target genes found in bulk RNA-seq"),
+    "tcga.slides": Answer(("tcga",), quantity("slides"), "slides with tiles"),
+    "tcga.patients": Answer(("tcga",), quantity("patients"), "patients with tiles"),
+    "tcga.genes": Answer(("tcga",), quantity("genes"), "target genes found in bulk RNA-seq"),
     "tcga.*": Answer(
-        ("tcga",), _quantity("{}"), "r over patients, mean prediction of tiles against bulk"
+        ("tcga",), quantity("{}"), "r over patients, mean prediction of tiles against bulk"
     ),
     "colocalisation.st.p": Answer(("colocalisation_st",), _less_than_chance, ""),
     "colocalisation.tcga.p": Answer(("colocalisation_tcga",), _less_than_chance, ""),
+    **analyses.ANSWERS,
+    "tumour_only.top_genes": Answer(
+        ("tumour_genes",), _top_genes, f"highest {MEDIAN}, tumour spots"
+    ),
 }

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from stnet.evaluation.genes import top_genes
 from stnet.evaluation.tables import read_table, write_table
-from stnet.paper.answers import TOP
 from stnet.paper.claims import read_claims
 from stnet.paper.page import html_table, short, write_page
 
@@ -113,7 +113,7 @@ def table_1(
     if visium is not None:
         found["r_10x"] = found["gene"].map(visium.groupby("gene")["pearson"].median())
     found = found.drop_duplicates("symbol").set_index("symbol")
-    own = found.nlargest(TOP, "median_pearson").index
+    own = top_genes(found).index
     rows = pd.DataFrame(
         {
             "chosen_by": ["the paper"] * len(paper) + ["this run"] * len(own),
