@@ -216,6 +216,7 @@ def test_variance_explained_is_that_of_a_plain_computation(base, tmp_path):
     assert (table.loc[2, ["explained", "explained_left_out"]] < 0.95).all()
     write_explained(base[0], tmp_path / "variance.tsv", factors=2, iterations=200, seed=0)
     kept = read_table(tmp_path / "variance.tsv").set_index("factors")
+    assert kept.index[kept.pop("configured")].tolist() == [2]
     pd.testing.assert_frame_equal(kept, table, rtol=1e-4)
 
 
@@ -226,19 +227,21 @@ def test_one_section_has_nothing_left_out(base):
     assert (table["folds"] == 0).all()
     assert table["explained"].notna().all()
     assert table["explained_left_out"].isna().all()
-    (line,) = variance_explained(table, 2).axes[0].get_lines()[1:]
+    (line,) = (
+        variance_explained(table.assign(configured=table["factors"] == 2)).axes[0].get_lines()[1:]
+    )
     assert line.get_label() == "in the spots fitted"
 
 
 def test_the_figure_marks_the_factors_that_are_predicted(base, tmp_path):
     write_explained(base[0], tmp_path / "variance.tsv", factors=2, iterations=50, seed=0)
     table = read_table(tmp_path / "variance.tsv")
-    mark, *lines = variance_explained(table, 2).axes[0].get_lines()
+    mark, *lines = variance_explained(table).axes[0].get_lines()
     assert list(mark.get_xdata()) == [2, 2]
     for line, column in zip(lines, ("explained", "explained_left_out"), strict=True):
         np.testing.assert_array_equal(line.get_ydata(), table[column])
     paths = [tmp_path / f"supp_7c.{kind}" for kind in ("png", "pdf")]
-    draw(tmp_path / "variance.tsv", paths, factors=2)
+    draw(tmp_path / "variance.tsv", paths)
     assert all(path.stat().st_size > 1000 for path in paths)
 
 

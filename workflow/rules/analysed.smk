@@ -97,3 +97,14 @@ def alone(w):
 def pathways(w):
     """Keys of the cohort's pathway analysis."""
     return part(w, "pathways")
+
+
+def composition_keys(w):
+    """Keys of the targets of the composition that the cohort's report shows."""
+    return configuration.targets(experiment(part(w, "composition"))["targets"])
+
+
+def latent_is_shown(w):
+    """Whether the cohort's report shows the latent space of the experiment."""
+    keys = cohort(w.cohort).get("report")
+    return keys is not None and keys["latent"] is not None and w.experiment == keys["main"]

@@ -1,14 +1,6 @@
 # How much of expression the factors of the composition explain (Supp. Fig. 7c).
 
 
-def composition_keys(w):
-    """Keys of the targets of the composition that the cohort's report shows."""
-    name = shown(w)["composition"]
-    if name is None:
-        refuse(f"cohorts.{w.cohort}.report.composition: null; name an experiment on factors")
-    return configuration.targets(experiment(name)["targets"])
-
-
 rule composition_variance:
     input:
         lambda w: f"results/{w.cohort}/targets/{composition_keys(w)['of']}/{ALL}.h5ad",
@@ -56,6 +48,5 @@ rule supp_7c:
         runtime=10,
     params:
         digest=digest("supp_7c.py"),
-        factors=lambda w: composition_keys(w)["factors"],
     script:
         "../scripts/supp_7c.py"

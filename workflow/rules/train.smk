@@ -2,12 +2,6 @@
 # (Methods: "leave-one-out cross validation" with "an internal four-fold cross validation").
 
 
-def latent_is_shown(w):
-    """Whether the cohort's report shows the latent space of the experiment."""
-    keys = cohort(w.cohort).get("report")
-    return keys is not None and keys["latent"] is not None and w.experiment == keys["main"]
-
-
 # Without a digest: what is downloaded is settled by torchvision's hash, not by our code.
 rule download_weights:
     output:

@@ -2,4 +2,4 @@ from stnet.core.job import job
 from stnet.figures.supp_7c import draw
 
 with job(snakemake.log[0]):
-    draw(snakemake.input[0], snakemake.output, factors=snakemake.params.factors)
+    draw(snakemake.input[0], snakemake.output)

@@ -18,12 +18,16 @@ FOLDS = 4
 def write_explained(
     targets: str | Path, output: str | Path, *, factors: int, iterations: int, seed: int
 ) -> None:
-    """Write `explained` of a file of `write_targets`, from one factor to twice as many as asked."""
+    """Write `explained` of a file of `write_targets`, from one factor to twice as many as asked.
+
+    `configured` marks the row of as many as asked.
+    """
     measured = ad.read_h5ad(targets)
     sections = measured.obs[["patient", "section"]].astype(str)
     of_spots = shares(measured)
     most = min(2 * factors, *of_spots.shape)
-    write_table(explained(of_spots, sections, most, iterations=iterations, seed=seed), output)
+    table = explained(of_spots, sections, most, iterations=iterations, seed=seed)
+    write_table(table.assign(configured=table["factors"] == factors), output)
 
 
 def explained(

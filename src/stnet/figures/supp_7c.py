@@ -12,20 +12,21 @@ from stnet.figures.style import BLUE, COLUMN_MM, GREY, ORANGE, new_figure, save
 LINE = {"marker": "o", "markersize": 2.5}
 
 
-def draw(variance: str | Path, figures: Iterable[str | Path], *, factors: int) -> None:
-    """Draw the table of `stnet.evaluation.explained` into files, `factors` marked."""
-    save(variance_explained(read_table(variance), factors), figures)
+def draw(variance: str | Path, figures: Iterable[str | Path]) -> None:
+    """Draw the table of `stnet.evaluation.explained` into files."""
+    save(variance_explained(read_table(variance)), figures)
 
 
-def variance_explained(variance: pd.DataFrame, factors: int) -> Figure:
+def variance_explained(variance: pd.DataFrame) -> Figure:
     """Two lines over the number of factors: in the spots fitted, and in patients left out.
 
     `variance` has a row a number of factors; without left-out patients there is only the first
-    line. The dashed line marks the `factors` that the network predicts.
+    line. The dashed line marks the `configured` row, the factors that the network predicts.
     """
     figure = new_figure(COLUMN_MM, 60)
     axis = figure.add_subplot()
-    axis.axvline(factors, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
+    configured = variance.loc[variance["configured"], "factors"].iloc[0]
+    axis.axvline(configured, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
     for column, colour, name in (
         ("explained", BLUE, "in the spots fitted"),
         ("explained_left_out", ORANGE, "in patients left out of the fit"),
