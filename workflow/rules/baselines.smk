@@ -141,7 +141,7 @@ rule predict_forest:
     threads: 4
     resources:
         mem_mb=3000,
-        runtime=1440,
+        runtime=720,
     params:
         digest=digest("predict_forest.py"),
         held_out_sections=held_out_sections,
