@@ -10,6 +10,24 @@ def part(w, name):
     return shown(w)[name]
 
 
+def setting(key):
+    """Input function for `params`: one key of the experiment."""
+    return lambda w: experiment(w.experiment)[key]
+
+
+def encoder_weights(w):
+    """File of the encoder's weights; nothing for random ones."""
+    keys = features(w.features)
+    if keys["library"] == "timm" and keys["weights"] == "imagenet":
+        return f"resources/weights/timm-{keys['architecture']}.safetensors"
+    return weights_file(keys)
+
+
+def collected_features(w):
+    """Features that an experiment predicts from, of all sections of its cohort."""
+    return f"results/{w.cohort}/features/{experiment_of(w)['features']}.h5ad"
+
+
 def of_strata(name):
     """Input function: a table of the cohort's main experiment over the spots of each stratum."""
     return lambda w: expand(
@@ -108,3 +126,21 @@ def latent_is_shown(w):
     """Whether the cohort's report shows the latent space of the experiment."""
     keys = cohort(w.cohort).get("report")
     return keys is not None and keys["latent"] is not None and w.experiment == keys["main"]
+
+
+def interpretation(w):
+    """How the cohort's main experiment is interpreted."""
+    return part(w, "interpretation")
+
+
+def main_keys(w):
+    """Keys of the cohort's main experiment, of which only a network has gradients."""
+    keys = experiment(shown(w)["main"])
+    if keys["kind"] != "network":
+        refuse(f"cohorts.{w.cohort}.report.main: {shown(w)['main']} is no network to interpret")
+    return keys
+
+
+def nuclear_keys(w):
+    """Keys of the nuclear features that the cohort's report shows."""
+    return features(experiment(part(w, "features"))["features"])

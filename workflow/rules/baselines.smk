@@ -2,24 +2,6 @@
 # the floors below which nothing was learnt.
 
 
-def encoder_weights(w):
-    """File of the encoder's weights; nothing for random ones."""
-    keys = features(w.features)
-    if keys["library"] == "timm" and keys["weights"] == "imagenet":
-        return f"resources/weights/timm-{keys['architecture']}.safetensors"
-    return weights_file(keys)
-
-
-def collected_features(w):
-    """Features that an experiment predicts from, of all sections of its cohort."""
-    return f"results/{w.cohort}/features/{experiment_of(w)['features']}.h5ad"
-
-
-def setting(key):
-    """Input function for `params`: one key of the experiment."""
-    return lambda w: experiment(w.experiment)[key]
-
-
 # Without a digest, as torchvision's weights: what is downloaded is settled by its tag.
 rule download_timm_weights:
     output:

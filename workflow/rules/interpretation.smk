@@ -3,30 +3,6 @@
 INTERPRETATION = "results/{cohort}/interpretation"
 
 
-def interpretation(w):
-    """How the cohort's main experiment is interpreted."""
-    keys = shown(w)["interpretation"]
-    if keys is None:
-        refuse(f"cohorts.{w.cohort}.report.interpretation: null; give patches, shown and steps")
-    return keys
-
-
-def main_keys(w):
-    """Keys of the cohort's main experiment, of which only a network has gradients."""
-    keys = experiment(shown(w)["main"])
-    if keys["kind"] != "network":
-        refuse(f"cohorts.{w.cohort}.report.main: {shown(w)['main']} is no network to interpret")
-    return keys
-
-
-def nuclear_keys(w):
-    """Keys of the nuclear features that the cohort's report shows."""
-    name = shown(w)["features"]
-    if name is None:
-        refuse(f"cohorts.{w.cohort}.report.features: null; name a forest on nuclear features")
-    return features(experiment(name)["features"])
-
-
 rule attributions:
     input:
         index=lambda w: f"results/{w.cohort}/views/{main_keys(w)['view']}/index.tsv",
