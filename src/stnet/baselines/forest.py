@@ -26,8 +26,9 @@ def predict_forest(
 ) -> None:
     """Predict held-out spots by a forest on their features and write `predictions.h5ad`.
 
-    `features` is a file of `collect_features`; the rest as in `grow_and_predict`. Source: Methods,
-    "a random forest regressor … 100 trees"; the released code leaves scikit-learn's other defaults.
+    `features` is a file of `collect_features`; the rest as in `grow_and_predict`. Source:
+    Results, "We used a random forest over these features"; 100 trees and scikit-learn's other
+    defaults are the released code's.
     """
     spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
     training, predicted_from = spots.features(features)

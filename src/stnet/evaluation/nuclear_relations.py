@@ -36,10 +36,10 @@ def write_gene_relations(
     """Write how a gene's measured expression goes with the size and number of the nuclei.
 
     `targets` and `features` have all spots of the cohort, the one their expression, the other the
-    features of their nuclei; `gene` is a symbol or id. The tables are `relations` and `correlations` over all spots
-    and within tumour and normal tissue. Where the gene is no target, a `note` is all there is, and
-    it is said. Source: Results, "higher AEBP1 expression correlated with a smaller nucleus size and
-    lower nuclei density".
+    features of their nuclei; `gene` is a symbol or id. The tables are `relations` and
+    `correlations` over all spots and within tumour and normal tissue. Where the gene is no target,
+    a `note` is all there is, and it is said. Source: Results, "higher AEBP1 expression correlated
+    with a smaller nucleus size and lower nuclei density".
     """
     measured = ad.read_h5ad(targets)
     nuclei = read_nuclei(features, measured.obs_names.tolist())[[COUNT, SIZE]]

@@ -19,9 +19,9 @@ def write_counts(
     """Write how the number of nuclei tells tumour from normal patches.
 
     `targets` and `features` have all spots of the cohort, the one their labels, the other the
-    features of their nuclei. `outputs` are paths by name: `patients` (`counts_by_patient`), `distribution`, with
-    the number of `spots` by `label` and `nuclei`, and `summary` (`summarise`). Source: Results,
-    "The nuclei count was a particularly informative signal" (Supp. Fig. 6).
+    features of their nuclei. `outputs` are paths by name: `patients` (`counts_by_patient`),
+    `distribution`, with the number of `spots` by `label` and `nuclei`, and `summary` (`summarise`).
+    Source: Results, "The nuclei count was a particularly informative signal" (Supp. Fig. 6).
     """
     obs = ad.read_h5ad(targets, backed="r").obs
     spots = pd.DataFrame(

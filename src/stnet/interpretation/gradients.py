@@ -8,8 +8,8 @@ import torch
 from captum.attr import IntegratedGradients
 
 from stnet.training.engine import Forward
+from stnet.training.prediction import over_symmetries
 from stnet.training.standardisation import Standardisation
-from stnet.training.symmetries import N_SYMMETRIES, apply_symmetry
 
 # The completeness error that is accepted, and the steps after which it has to be.
 MOST_ERROR = 0.05
@@ -65,8 +65,7 @@ def averaged(forward: Forward, standardise: Standardisation, gene: int) -> Predi
     """
 
     def predict(patches: torch.Tensor) -> torch.Tensor:
-        turned = (apply_symmetry(patches, symmetry) for symmetry in range(N_SYMMETRIES))
-        return torch.stack([forward(standardise(each))[:, gene] for each in turned]).mean(dim=0)
+        return over_symmetries(forward, standardise, patches)[:, gene]
 
     return predict
 

@@ -28,11 +28,17 @@ def predict(
     parts = []
     with progress_bar(len(rows), label) as progress:
         for some in rows.to(patches.device).split(batch_size):
-            batch = patches[some]
-            turned = (apply_symmetry(batch, symmetry) for symmetry in range(N_SYMMETRIES))
-            parts.append(torch.stack([forward(standardise(each)) for each in turned]).mean(dim=0))
+            parts.append(over_symmetries(forward, standardise, patches[some]))
             progress.update(len(some))
     return torch.cat(parts)
+
+
+def over_symmetries(
+    forward: Forward, standardise: Standardisation, patches: torch.Tensor
+) -> torch.Tensor:
+    """Outputs (n, outputs), the mean over the eight symmetries of patches (n, side, side, 3)."""
+    turned = (apply_symmetry(patches, symmetry) for symmetry in range(N_SYMMETRIES))
+    return torch.stack([forward(standardise(each)) for each in turned]).mean(dim=0)
 
 
 def progress_bar(n_spots: int, label: str) -> tqdm:
