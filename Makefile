@@ -15,11 +15,12 @@ help:  ## This list
 
 # The report is made again only where a result or a caption is newer.
 demo: $(INSTALLED)  ## Run the whole workflow on the embedded cohort, and make its report
-	$(DEMO) --cores $(CORES)
+	$(DEMO) --cores $(CORES) -- supplement
 	@if [ ! -e $(REPORT) ] || [ -n "$$(find results/demo workflow/report -type f -newer $(REPORT))" ]; \
-	then $(DEMO) --report $(REPORT); fi
+	then $(DEMO) --report $(REPORT) -- supplement; fi
 	@echo "Report:  $(REPORT)"
-	@echo "Tables:"; find results/demo/ledger.tsv results/demo/tables -name '*.tsv' | sort | sed 's/^/  /'
+	@echo "Ledger:  results/demo/ledger.html"
+	@echo "Pages of tables:"; find results/demo/tables -name '*.html' | sort | sed 's/^/  /'
 	@echo "Figures:"; find results/demo/figures -name '*.png' | sort | sed 's/^/  /'
 
 test: $(INSTALLED)  ## The tests that fit in minutes

@@ -6,8 +6,8 @@ from workflow import DEMO, copy_project, snakemake
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """The finished demo with its report. Not to be changed: copy it."""
+    """The finished demo, ablations included, with its report. Not to be changed: copy it."""
     folder = copy_project(tmp_path_factory.mktemp("demo") / "project")
-    snakemake(folder, *DEMO)
-    snakemake(folder, *DEMO, "--report", "results/demo/report.html")
+    snakemake(folder, *DEMO, "--", "supplement")
+    snakemake(folder, *DEMO, "--report", "results/demo/report.html", "--", "supplement")
     return folder

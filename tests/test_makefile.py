@@ -16,7 +16,8 @@ echo "$@" >> calls
 case "$*" in
 *--report*) echo report > results/demo/report.html ;;
 *) mkdir -p results/demo/tables results/demo/figures
-   [ -e results/demo/ledger.tsv ] || touch results/demo/ledger.tsv results/demo/figures/1b.png ;;
+   [ -e results/demo/ledger.tsv ] || touch results/demo/ledger.tsv results/demo/figures/1b.png \\
+   results/demo/tables/within.html ;;
 esac
 """
 
@@ -53,15 +54,15 @@ def calls(folder: Path) -> list[str]:
     return lines
 
 
-RUN = "--configfile config/demo.yaml --cores 2"
-REPORT = "--configfile config/demo.yaml --report results/demo/report.html"
+RUN = "--configfile config/demo.yaml --cores 2 -- supplement"
+REPORT = "--configfile config/demo.yaml --report results/demo/report.html -- supplement"
 
 
 def test_demo_runs_reports_and_names_what_it_made(checkout):
     said = make(checkout, "demo")
     assert said.returncode == 0, said.stderr
     assert calls(checkout) == [RUN, REPORT]
-    for name in ("report.html", "ledger.tsv", "figures/1b.png"):
+    for name in ("report.html", "ledger.html", "figures/1b.png", "tables/within.html"):
         assert f"results/demo/{name}" in said.stdout
 
 
@@ -90,7 +91,7 @@ def test_a_failed_run_fails_and_makes_no_report(checkout):
 
 def test_cores_can_be_given(checkout):
     make(checkout, "demo", "CORES=6")
-    assert calls(checkout)[0].endswith("--cores 6")
+    assert calls(checkout)[0].endswith("--cores 6 -- supplement")
 
 
 @pytest.fixture
