@@ -15,12 +15,19 @@ JOBS = {
     "simulate_gdc": 1,
     "section": 11,
     "thumbnail": 11,
-    "patches": 9,
-    "view_index": 1,
+    "patches": 18,
+    "view_index": 2,
     "targets": 1,
-    "train": 9,
-    "predict_held_out": 8,
+    "train": 17,
+    "predict_held_out": 16,
     "predict_label": 8,
+    "nuclear_features": 9,
+    "encoder_features": 9,
+    "predict_forest": 8,
+    "predict_ridge": 8,
+    "predict_coordinates": 8,
+    "predict_mean": 8,
+    "composition": 8,
     "model": 2,
     "predict_section": 6,
     "predict_slide": 31,
@@ -36,16 +43,33 @@ def test_jobs_are_few(tmp_path):
     jobs = planned(copy_project(tmp_path / "project"))
     assert {rule: jobs[rule] for rule in JOBS} == JOBS
     # 61 of them for the slides, and the expression of their samples.
-    assert sum(jobs.values()) <= 200
-    assert jobs["train"] + jobs["predict_held_out"] <= 35
+    assert sum(jobs.values()) <= 330
+    more = planned(copy_project(tmp_path / "supplement"), "--", "supplement")
+    # Three ablations, on three folds of the patients each.
+    assert {rule: more[rule] - jobs[rule] for rule in ("train", "predict_held_out")} == {
+        "train": 9,
+        "predict_held_out": 9,
+    }
+    assert more["study"] == more["single_genes"] == 1
 
 
 def test_the_papers_run_is_planned_without_any_data(tmp_path):
     jobs = planned(copy_project(tmp_path / "project"), configuration=())
-    expected = {"download_section": 68, "patches": 68, "train": 24, "predict_held_out": 23}
+    # Every held-out patient by the network and by that of the composition, and the network of all.
+    expected = {"download_section": 68, "patches": 68, "train": 47, "predict_held_out": 46}
+    expected |= {"nuclear_features": 68, "predict_forest": 23, "predict_ridge": 23}
     # TCGA is left out until its sheet is written.
     expected |= {"download_visium": 2, "section": 70, "predict_section": 4, "predict_slide": 0}
     assert {rule: jobs.get(rule, 0) for rule in expected} == expected
+
+
+def test_the_papers_ablations_are_one_dag(tmp_path):
+    jobs = planned(copy_project(tmp_path / "project"), "--", "supplement", configuration=())
+    # 26 of them: windows, magnifications, weights, depth, architectures and single genes.
+    assert jobs["train"] == 47 + 26 * 23
+    # Those of 224 px at x20 share their view.
+    assert jobs["view_index"] == 1 + 3 + 2
+    assert jobs["study"] == 5
 
 
 def test_models_of_all_patients_can_be_asked_for_and_unknown_ones_not(tmp_path):

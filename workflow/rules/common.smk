@@ -239,7 +239,7 @@ def analysis_results(name):
     # Labels as the main experiment stand for want of images, and are no subject of analyses.
     if experiment(shown["main"])["kind"] == "label":
         return []
-    figures, tables = [], ["comparison.html"]
+    figures, tables, files = [], ["comparison.html"], []
     if shown["label"]:
         tables.append("within.html")
         figures += ["supp_4", "supp_5"]
@@ -249,7 +249,8 @@ def analysis_results(name):
         tables += ["supp_table_2.html", "supp_table_3.html"]
         nuclei = experiment(shown["features"])["features"]
         figures += ["supp_6"] if shown["label"] else []
-        figures += ["supp_7a", *(f"nuclei/{nuclei}/{s}" for s in section_ids(name))]
+        figures.append("supp_7a")
+        files += [f"figures/nuclei/{nuclei}/{section}.jpg" for section in section_ids(name)]
     if shown["nuclear_gene"]:
         tables.append("nuclei/gene.html")
     if shown["pathways"]:
@@ -258,10 +259,10 @@ def analysis_results(name):
         figures.append("fig_3")
     if shown["latent"]:
         figures += ["fig_4", "supp_8", "supp_9a", "supp_9b"]
-    files = [f"figures/{figure}.png" for figure in figures] + [f"tables/{t}" for t in tables]
     if shown["interpretation"] and shown["features"]:
         files.append("interpretation/on_nuclei.tsv")
-    return files
+    files += [f"figures/{figure}.png" for figure in figures]
+    return files + [f"tables/{table}" for table in tables]
 
 
 def ablations(w):

@@ -41,7 +41,7 @@ rule nuclei_overlay:
         index=rules.nuclear_features.input.index,
     output:
         report(
-            "results/{cohort}/figures/nuclei/{features}/{section}.png",
+            "results/{cohort}/figures/nuclei/{features}/{section}.jpg",
             caption="../report/nuclei_overlay.rst",
             category="6 Comparison",
             labels={"figure": "Nuclei, {section}, {features}", "cohort": "{cohort}"},
