@@ -194,11 +194,12 @@ def published():
     return summaries, genes, patients, against
 
 
+UNITS = {"targets": "top250", "transform": "log_fraction"}
 METHODS = {
-    "main": {"role": "main", "kind": "network", "of": "densenet121", "targets": "top250"},
-    "labels": {"role": "label", "kind": "label", "of": "", "targets": "top250"},
-    "forest": {"role": "features", "kind": "forest", "of": "nuclei", "targets": "top250"},
-    "mean": {"role": "other", "kind": "mean", "of": "", "targets": "top250"},
+    "main": {"role": "main", "kind": "network", "of": "densenet121", **UNITS},
+    "labels": {"role": "label", "kind": "label", "of": "", **UNITS},
+    "forest": {"role": "features", "kind": "forest", "of": "nuclei", **UNITS},
+    "mean": {"role": "other", "kind": "mean", "of": "", **UNITS},
 }
 
 
@@ -257,10 +258,13 @@ def test_the_papers_numbers_stand_beside_those_it_gives(published):
     assert table.loc["labels", "paper_genes_ahead"] == float(value["label.beaten"])
     assert np.isnan(table.loc["mean", "paper_consistent_genes"])
     assert table["paper_mean_r_gain"].isna().all()
-    composition = {**METHODS, "forest": {**METHODS["forest"], "role": "composition"}}
+    other = {"role": "composition", "transform": "log_cp10k"}
+    composition = {**METHODS, "forest": {**METHODS["forest"], **other}}
     table = beside_paper(compare_methods(*published), claims, composition)
     gain = float(value["composition.mean_r_gain"])
     assert table.loc[2, "paper_mean_r_gain"] == gain
+    # An error in other units is none to compare.
+    assert table["rmse"].isna().tolist() == [False, False, True, False]
     assert table["note"].tolist() == [
         "",
         "r undefined in 2 of 23 patients; they count as consistent",

@@ -114,6 +114,17 @@ def test_genes_chosen_for_another_split_are_refused(config):
         ("experiments.nuclei.targets", "composition", "are factors, which only a network predicts"),
         ("experiments.densenet121.trained", "head", "trained: 'head' is not valid"),
         ("features.nuclei.radii", [10], "features.nuclei.radii: [10] is too short"),
+        ("features.nuclei.radii", [3, 2], "radii: 3 and 2; write the least radius first"),
+        ("features.nuclei.ranges.area", [9, 9], "ranges.area: 9 to 9; write the lower limit first"),
+        ("features.nuclei.eosin", [1.3, 1.408, 0.572], "eosin: [1.3, 1.408, 0.572] has the colour"),
+        (
+            "features.nuclei.haematoxylin",
+            [0, 0, 0],
+            "two stains of one colour cannot be told apart",
+        ),
+        ("features.densenet121-imagenet.sd", [0, 1, 1], "sd: [0, 1, 1] is not valid"),
+        ("experiments.densenet121.latent", False, "densenet121 keeps no latent space; set its"),
+        ("cohorts.stnet.report.studies.weights.experiments", ["random"], "['random'] is too short"),
         ("features.nuclei.kind", "nucleus", "features.nuclei.kind: 'nucleus' is not one of nuclei"),
         ("features.nuclei.ranges.are", [0, 1], "ranges.are: unknown key; is it area?"),
         ("targets.composition.of", "composition", "composition are factors, not genes"),
@@ -151,6 +162,26 @@ def test_the_order_of_keys_means_nothing(config):
     turned["cohorts"]["stnet"]["label_classes"] = dict(reversed(classes.items()))
     cohorts = [Configuration(each, SCHEMA).cohort("stnet") for each in (config, turned)]
     assert repr(cohorts[0]) == repr(cohorts[1])
+
+
+def test_a_latent_space_is_of_patients_held_out_whole(config):
+    config["experiments"]["a"] = {"inherit": "densenet121", "split": "section"}
+    config["cohorts"]["stnet"]["report"]["main"] = "a"
+    with pytest.raises(InputError, match=r"report\.latent: a holds out sections"):
+        Configuration(config, SCHEMA)
+    config["cohorts"]["stnet"]["report"]["latent"] = None
+    Configuration(config, SCHEMA)
+
+
+def test_ablations_are_taken_out_by_null(config):
+    report = config["cohorts"]["stnet"]["report"]
+    report["studies"]["weights"] = report["single_genes"] = None
+    shown = Configuration(config, SCHEMA).cohort("stnet")["report"]
+    assert "windows" in shown["studies"]
+    assert "weights" not in shown["studies"]
+    assert shown["single_genes"] == {}
+    report["studies"] = None
+    assert Configuration(config, SCHEMA).cohort("stnet")["report"]["studies"] == {}
 
 
 def test_files_that_are_named_must_be_there_or_made(config, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from loaded import load_rules
 from workflow import ROOT
 
 BIN = Path(sys.executable).parent
@@ -41,6 +42,20 @@ def test_passes(command):
         text=True,
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_captions_speak_of_what_their_rules_have():
+    captions = 0
+    for rule in load_rules().values():
+        for output in rule.output:
+            shown = output.flags.get("report") if hasattr(output, "flags") else None
+            if shown:
+                text = Path(shown.caption.get_path_or_uri(secret_free=True)).read_text(encoding="utf-8")
+                captions += 1
+                for kind, name in re.findall(r"snakemake\.(params|wildcards)\.(\w+)", text):
+                    known = rule.params.keys() if kind == "params" else rule.wildcard_names
+                    assert name in known, f"{rule.name}: its caption names {kind}.{name}"
+    assert captions > 50
 
 
 def anchors(page: Path) -> set[str]:

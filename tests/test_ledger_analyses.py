@@ -57,8 +57,9 @@ def analysed(claims) -> dict[str, pd.DataFrame]:  # noqa: F811
     latent = {
         "purity_mean": number("latent.purity_mean"),
         "purity_sd": number("latent.purity_sd"),
-        "purity_gain": 0.1,
+        "ari_mean_both": 0.3,
         "neighbour_gain": 0.05,
+        "neighbour_gain_median": 0.04,
         "not_adjacent": 0.8,
     }
     nuclear_gene = pd.DataFrame(
@@ -103,7 +104,7 @@ def analysed(claims) -> dict[str, pd.DataFrame]:  # noqa: F811
         "nuclei": nuclei,
         "latent": summary_table(**latent),
         "study_weights": study("weights", "imagenet", {"random": -0.05}),
-        "study_architectures": study(
+        "study_architecture": study(
             "architecture", "densenet121", {"vgg11": -0.09, "resnet18": -0.02}
         ),
         "single_genes": summary_table(mean_difference=0.01),
@@ -142,7 +143,7 @@ def test_effects_of_the_other_sign_differ(claims, margins, analysed):  # noqa: F
     analysed["nuclear_gene"].loc[2, "direction"] = "positive"
     analysed["nuclei"].loc[1, "direction"] = "positive"
     analysed["study_weights"] = study("weights", "imagenet", {"random": 0.005})
-    analysed["latent"].loc[analysed["latent"]["quantity"] == "purity_gain", "value"] = -0.01
+    analysed["latent"].loc[analysed["latent"]["quantity"] == "ari_mean_both", "value"] = -0.01
     verdicts = ledger_of(claims, margins, analysed)["verdict"]
     for claim in (
         *("nuclei.aebp1_p", "nuclei.enlarged_high", "weights.imagenet_better"),
@@ -157,7 +158,7 @@ def test_what_cannot_be_answered_says_why(claims, margins, analysed):  # noqa: F
     analysed["nuclear_gene"]["note"] = "AEBP1 is no target gene"
     analysed["pathways"] = analysed["pathways"].query("group != 'cancer'")
     analysed["study_weights"] = study("view", "224x1", {"128x1": 0.1})
-    analysed["study_architectures"] = study("architecture", "densenet", {"vgg11": 0.1})
+    analysed["study_architecture"] = study("architecture", "densenet", {"vgg11": 0.1})
     ledger = ledger_of(claims, margins, analysed)
     for claim, why in {
         "features.beaten": "no experiment of features is shown",

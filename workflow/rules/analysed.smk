@@ -59,6 +59,12 @@ def main_view_index(w):
     return f"results/{w.cohort}/views/{experiment(shown(w)['main'])['view']}/index.tsv"
 
 
+def transform_of(targets):
+    """Units of what an experiment on these targets predicts of a gene."""
+    keys = configuration.targets(targets)
+    return configuration.targets(keys.get("of", targets))["transform"]
+
+
 def methods(w):
     """What each experiment of the table of comparison is, the main one first."""
     parts = ("composition", "features", "label", "main")
@@ -70,6 +76,7 @@ def methods(w):
             "kind": keys["kind"],
             "of": keys.get("architecture") or keys.get("features", ""),
             "targets": keys["targets"],
+            "transform": transform_of(keys["targets"]),
         }
         for name, keys in of_experiments.items()
     }
@@ -120,12 +127,6 @@ def pathways(w):
 def composition_keys(w):
     """Keys of the targets of the composition that the cohort's report shows."""
     return configuration.targets(experiment(part(w, "composition"))["targets"])
-
-
-def latent_is_shown(w):
-    """Whether the cohort's report shows the latent space of the experiment."""
-    keys = cohort(w.cohort).get("report")
-    return keys is not None and keys["latent"] is not None and w.experiment == keys["main"]
 
 
 def interpretation(w):

@@ -81,11 +81,11 @@ def answering_tables(w):
 def ablation_tables(w):
     """Tables of the ablations that answer claims, likewise."""
     folder = f"results/{w.cohort}/tables"
-    tables = {
-        f"study_{study}": f"{folder}/studies/{study}.tsv"
-        for study in ("weights", "architectures")
-        if study in shown(w)["studies"]
-    }
+    tables = {}
+    for study, keys in shown(w)["studies"].items():
+        for key in ("weights", "architecture"):
+            if len({experiment(name).get(key) for name in keys["experiments"]}) > 1:
+                tables.setdefault(f"study_{key}", f"{folder}/studies/{study}.tsv")
     if shown(w)["single_genes"]:
         tables["single_genes"] = f"{folder}/single_genes_summary.tsv"
     return tables

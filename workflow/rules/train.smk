@@ -78,7 +78,7 @@ rule predict_held_out:
         runtime=120,
     params:
         digest=digest("predict_held_out.py"),
-        latent=latent_is_shown,
+        latent=lambda w: experiment(w.experiment)["latent"],
         engine=lambda w: experiment(w.experiment)["engine"],
         held_out_sections=held_out_sections,
     script:

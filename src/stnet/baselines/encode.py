@@ -45,6 +45,7 @@ def encode_section(
     spots = read_used_spots(section, spot_window)
     patches = read_patches(index, spot_names(spots), [name])
     encoder = Encoder(**settings, weights=weights, engine=ENGINE, device=device)
+    encoder.refuse_side(patches.shape[1])
     values = encoder.features(patches, BATCH)
     packages = ["numpy", "torch", "torchvision"]
     provenance = {

@@ -14,11 +14,7 @@ from stnet.core.split import held_out_groups
 from stnet.core.suggest import suggest
 
 # What a cohort's report need not name.
-PARTS = {
-    **dict.fromkeys(["features", "composition", "nuclear_gene", "pathways"]),
-    **dict.fromkeys(["interpretation", "latent"]),
-    **{"studies": {}, "single_genes": {}},
-}
+PARTS = ["features", "composition", "nuclear_gene", "pathways", "interpretation", "latent"]
 
 
 class Configuration:
@@ -161,8 +157,8 @@ class Configuration:
                 raise InputError(
                     f"{key}.root: with a source the files are in {made}; leave root out"
                 )
-        for part, value in PARTS.items():
-            cohort.get("report", {}).setdefault(part, value)
+        if "report" in cohort:
+            _complete_report(cohort["report"])
         classes = cohort["label_classes"]
         both = sorted(set(classes["tumour"]) & set(classes["normal"]))
         if both:
@@ -180,6 +176,15 @@ class Configuration:
         errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: list(e.path))
         if errors:
             raise InputError(f"configuration: {_explain(errors[0], where)}")
+
+
+def _complete_report(report: dict) -> None:
+    for part in PARTS:
+        report.setdefault(part, None)
+    # A configuration laid over another can take out what that has only by null.
+    studies = report.get("studies") or {}
+    report["studies"] = {name: keys for name, keys in studies.items() if keys is not None}
+    report["single_genes"] = report.get("single_genes") or {}
 
 
 def _sorted(value):

@@ -19,6 +19,8 @@ def check_references(configuration: Configuration, config: dict) -> None:
     """
     for name in config["targets"]:
         _check_targets(configuration, name)
+    for name in config["features"]:
+        _check_features(f"configuration: features.{name}", configuration.features(name))
     for name in config["experiments"]:
         _check_experiment(configuration, name)
     for name in config["external"]:
@@ -80,6 +82,30 @@ def _check_targets(configuration: Configuration, name: str) -> None:
         )
 
 
+def _check_features(key: str, keys: dict) -> None:
+    if keys["kind"] != "nuclei":
+        return
+    least, largest = keys["radii"]
+    if least > largest:
+        raise InputError(f"{key}.radii: {least} and {largest}; write the least radius first")
+    for name, (low, high) in keys["ranges"].items():
+        if low >= high:
+            raise InputError(f"{key}.ranges.{name}: {low} to {high}; write the lower limit first")
+    stains = keys["haematoxylin"], keys["eosin"]
+    products = [sum(a * b for a, b in zip(*pair, strict=True)) for pair in _pairs(*stains)]
+    across, *lengths = products
+    # Cauchy and Schwarz: equal only where one is a multiple of the other, or nothing.
+    if across**2 >= 0.9999 * lengths[0] * lengths[1]:
+        raise InputError(
+            f"{key}.eosin: {stains[1]} has the colour of haematoxylin, {stains[0]}, or none; two"
+            " stains of one colour cannot be told apart"
+        )
+
+
+def _pairs(first: list, second: list) -> list[tuple[list, list]]:
+    return [(first, second), (first, first), (second, second)]
+
+
 def _check_experiment(configuration: Configuration, name: str) -> None:
     keys = configuration.experiment(name)
     configuration.look_up("cohorts", keys["cohort"], f"experiments.{name}.cohort")
@@ -137,6 +163,16 @@ def _check_report(configuration: Configuration, cohort: str) -> None:
         raise InputError(
             f"configuration: {key}: {report['main']} is no network to apply to {of_networks[0]};"
             " leave visium, slides, interpretation and latent out"
+        )
+    if report["latent"] and not main["latent"]:
+        raise InputError(
+            f"configuration: {key}.latent: experiment {report['main']} keeps no latent space; set"
+            " its latent to true"
+        )
+    if report["latent"] and main["split"] == "section":
+        raise InputError(
+            f"configuration: {key}.latent: {report['main']} holds out sections, so a patient's come"
+            " from the latent spaces of several networks; hold out patients, or leave latent out"
         )
     for part, kind in (("visium", "sections"), ("slides", "slides")):
         for source in report[part]:

@@ -4,6 +4,7 @@ The paper asks DAVID, whose groups (disease classes of the Genetic Association D
 be had as gene sets. Here a group is the union of the gene sets whose names match its patterns.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -73,8 +74,9 @@ def of_groups(
 
     `genes` has `consistent`, `names` the symbols of `approved_names`, `sets` the gene sets of each
     file. `groups` maps a group to patterns, each with `*`, `?` and `[…]` as in the names of files:
-    a gene set is of the group if its name or its description matches one, whatever the case.
-    Adjusted p are over the groups. Raises InputError where a group has no gene set.
+    a gene set is of the group if its name or its description matches one, whatever the case; a
+    pattern that none matches is said. Adjusted p are over the groups. Raises InputError where a
+    group has no gene set.
     """
     everything = [each for some in sets.values() for each in some]
     chosen = {group: _matching(everything, patterns) for group, patterns in groups.items()}
@@ -85,6 +87,11 @@ def of_groups(
                 f"report.pathways.groups.{group}: no gene set of {', '.join(sets)} is called"
                 f" {' or '.join(groups[group])}{suggest(first, (each.name for each in everything))}"
             )
+        for pattern in groups[group]:
+            if not _matching(matched, [pattern]):
+                # Names change between releases, and the group would shrink without a word.
+                line = f"report.pathways.groups.{group}: no gene set is called {pattern}"
+                print(line, file=sys.stderr)
     members = [frozenset().union(*(each.genes for each in matched)) for matched in chosen.values()]
     found = over_representation(genes, names, [_today_all(each, table) for each in members], level)
     found.insert(0, "group", list(groups))

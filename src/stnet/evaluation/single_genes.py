@@ -43,7 +43,8 @@ def single_genes(
     Medians are over the `n_patients` in whom both r are defined; `difference` is that together less
     that alone, with a 95% interval over these patients. `genes` gives the symbols of the genes
     predicted together. Raises InputError for a gene that is not among them, or whose own experiment
-    predicts another or more. Source: Supplementary Fig. 12; the interval is ours.
+    predicts another or more, or no patient of theirs. Source: Supplementary Fig. 12; the interval
+    is ours.
     """
     symbols = genes.set_index("gene")["symbol"]
     rows = []
@@ -59,7 +60,13 @@ def single_genes(
                 f"report.single_genes: {symbol} is no target gene of the main experiment; "
                 "take genes that it predicts"
             )
-        medians = gene_medians(together, own).iloc[0]
+        medians = gene_medians(together, own)
+        if medians.empty:
+            raise InputError(
+                f"report.single_genes: the experiment of {symbol} has no patient in common with the"
+                " main one; take one of the same cohort and split"
+            )
+        medians = medians.iloc[0]
         rows.append(
             {
                 "gene": gene,

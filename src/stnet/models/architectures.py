@@ -85,13 +85,14 @@ def keep_features(network: nn.Module) -> None:
 
 
 def refuse_side(network: nn.Module, architecture: str, side: int) -> None:
-    """Raise InputError where a network on the CPU takes no patches of `side` pixels.
+    """Raise InputError where a network, on any device, takes no patches of `side` pixels.
 
     It is tried: what pooling and strides leave of a patch is known to no attribute.
     """
     try:
         with torch.inference_mode():
-            network.eval()(torch.zeros(1, 3, side, side))
+            device = next(network.parameters()).device
+            network.eval()(torch.zeros(1, 3, side, side, device=device))
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f"view: {architecture} takes no patches of {side} x {side} pixels"

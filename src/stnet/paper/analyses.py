@@ -16,7 +16,7 @@ RULES = {
     "latent": "latent_summary",
     # Of the target `supplement`.
     "study_weights": "study",
-    "study_architectures": "study",
+    "study_architecture": "study",
     "single_genes": "single_genes",
 }
 NONE = float("nan")
@@ -92,6 +92,13 @@ def _less_than_reference(study: pd.DataFrame, row: pd.Series, how: str) -> Findi
     return Finding(-row[name], low, high, "" if pd.isna(low) else "patients", how=how)
 
 
+def _similar_neighbour(claim: str, summary: pd.DataFrame) -> Finding:
+    found = quantity("neighbour_gain")(claim, summary)
+    median = quantity("neighbour_gain_median")(claim, summary).value
+    how = "mean over genes of the gain in median r over patients; their median is"
+    return found._replace(how=f"{how} {median:.2g}")
+
+
 def _over_random_weights(claim: str, study: pd.DataFrame) -> Finding:
     if "weights" not in study or study.loc[study["reference"], "weights"].iloc[0] != "imagenet":
         return Finding(NONE, how="no experiment from ImageNet weights against random ones")
@@ -134,16 +141,16 @@ ANSWERS = {
         ("latent",), quantity("{}"), "two k-means clusters a patient, over patients"
     ),
     "latent.separates_labels": Answer(
-        ("latent",), quantity("purity_gain"), "mean purity less mean share of the larger class"
+        ("latent",),
+        quantity("ari_mean_both"),
+        "adjusted Rand index of two k-means clusters, mean over patients of both classes",
     ),
-    "latent.similar_neighbour_better": Answer(
-        ("latent",), quantity("neighbour_gain"), "mean over genes of the median over patients of r"
-    ),
+    "latent.similar_neighbour_better": Answer(("latent",), _similar_neighbour, ""),
     "latent.neighbours_not_adjacent": Answer(
         ("latent",), quantity("not_adjacent"), "share, mean over patients"
     ),
     "weights.imagenet_better": Answer(("study_weights",), _over_random_weights, ""),
-    "architecture.densenet_best": Answer(("study_architectures",), _over_architectures, ""),
+    "architecture.densenet_best": Answer(("study_architecture",), _over_architectures, ""),
     "genes.shared_similar": Answer(
         ("single_genes",), quantity("mean_difference"), "mean over genes, together less alone"
     ),

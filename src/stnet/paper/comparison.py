@@ -43,7 +43,8 @@ def write_methods(
 
     `summaries`, `genes`, `patients` and `against` are the paths, by experiment, of the tables that
     `compare_methods` takes. `methods` says what each experiment is: `role` (`main`, `label`,
-    `features`, `composition` or `other`), `kind`, what it is a kind `of`, and `targets`.
+    `features`, `composition` or `other`), `kind`, what it is a kind `of`, `targets` and their
+    `transform`.
     """
     tables = [
         {name: read_table(path) for name, path in paths.items()}
@@ -71,8 +72,9 @@ def write_methods(
             f"Mean r gain: the mean over genes of the median r of {main['experiment']} less that "
             "of the other, over the same patients. Medians are over genes of the median over "
             "patients, AUROC is the mean over genes of the mean over patients, RMSE is over all "
-            "spots and genes. Intervals are 95%, by bootstrap over patients, the same patients of "
-            "both for a gain. A prediction that is constant in a patient has no r there.",
+            "spots and genes, of predictions in the same units. Intervals are 95%, by bootstrap "
+            "over patients, the same patients of both for a gain. A prediction that is constant in "
+            "a patient has no r there.",
         ],
         [
             html_table(_consistency(table), "Consistent genes"),
@@ -87,7 +89,8 @@ def beside_paper(
 ) -> pd.DataFrame:
     """`compare_methods` with what each experiment is and, under `paper_…`, the paper's numbers.
 
-    Missing where the paper has none. `note` says in how many patients r is undefined.
+    Missing where the paper has none, and so is the RMSE in other units than the first
+    experiment's. `note` says in how many patients r is undefined.
     """
     about = pd.DataFrame([methods[name] for name in table["experiment"]])
     paper = claims.set_index("id")["value"]
@@ -96,6 +99,8 @@ def beside_paper(
     for part, column in CLAIMS.items():
         numbers = [float(paper.get(f"{prefix}.{part}", "nan")) for prefix in prefixes]
         table.insert(table.columns.get_loc(column), f"paper_{column}", numbers)
+    other_units = table["transform"] != table["transform"].iloc[0]
+    table.loc[other_units, ["rmse", "rmse_low", "rmse_high"]] = float("nan")
     table["note"] = [_note(row) for row in table.itertuples()]
     return table
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stnet.models.architectures import refuse_side
 from stnet.models.encoders import build_encoder
 from stnet.slides.windows import fit_side
 from stnet.training.engine import Engine
@@ -37,6 +38,7 @@ class Encoder:
         sd: Sequence[float] | None = None,
     ):
         encoding = build_encoder(library, architecture, options, weights)
+        self._network, self._architecture = encoding.network, architecture
         self.name = Path(weights).stem if weights else "random"
         self.mean, self.sd = list(mean or encoding.mean), list(sd or encoding.sd)
         self._side = encoding.side
@@ -44,6 +46,10 @@ class Encoder:
         in_bytes = ([WHITE * value for value in each] for each in (self.mean, self.sd))
         self._standardise = Standardisation(*in_bytes, device)
         self._device = device
+
+    def refuse_side(self, side: int) -> None:
+        """Raise InputError where the encoder takes no patches of `side` pixels."""
+        refuse_side(self._network, self._architecture, self._side or side)
 
     @torch.inference_mode()
     def features(self, patches: np.ndarray, batch: int) -> np.ndarray:
