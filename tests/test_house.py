@@ -50,7 +50,9 @@ def test_captions_speak_of_what_their_rules_have():
         for output in rule.output:
             shown = output.flags.get("report") if hasattr(output, "flags") else None
             if shown:
-                text = Path(shown.caption.get_path_or_uri(secret_free=True)).read_text(encoding="utf-8")
+                text = Path(shown.caption.get_path_or_uri(secret_free=True)).read_text(
+                    encoding="utf-8"
+                )
                 captions += 1
                 for kind, name in re.findall(r"snakemake\.(params|wildcards)\.(\w+)", text):
                     known = rule.params.keys() if kind == "params" else rule.wildcard_names

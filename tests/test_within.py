@@ -12,7 +12,8 @@ from statsmodels.stats.multitest import multipletests
 from test_evaluation import PUBLISHED, as_patients
 
 from stnet.core.errors import InputError
-from stnet.evaluation.genes import gene_performance, top_genes
+from stnet.evaluation.choice import top_genes
+from stnet.evaluation.genes import gene_performance
 from stnet.evaluation.spread import spread, spread_of_genes, write_spread
 from stnet.evaluation.summary import summarise
 from stnet.evaluation.tables import read_table, write_table

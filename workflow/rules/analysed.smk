@@ -134,6 +134,12 @@ def interpretation(w):
     return part(w, "interpretation")
 
 
+def table_of_genes(w):
+    """Performance of the genes, which chooses what is attributed only where no gene is named."""
+    table = main_table("gene_performance")(w)
+    return ancient(table) if shown(w)["gene"] else table
+
+
 def main_keys(w):
     """Keys of the cohort's main experiment, of which only a network has gradients."""
     keys = experiment(shown(w)["main"])

@@ -1,8 +1,11 @@
-"""Which gene a cohort's figures show."""
+"""Which genes a cohort's tables and figures show."""
 
 import sys
 
 import pandas as pd
+
+# So many genes are the top ones: Table 1, and Results, "the top five genes".
+TOP = 5
 
 
 def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
@@ -14,3 +17,13 @@ def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
     if wanted is not None:
         print(f"{wanted} is no target gene: {best['gene']} is shown instead", file=sys.stderr)
     return best
+
+
+def top_genes(genes: pd.DataFrame) -> pd.DataFrame:
+    """The five rows of the gene table of the highest median r, highest first.
+
+    Fewer where fewer genes have one. Source: Table 1; Results, "the top five genes for which ST-Net
+    captured the highest variation in intra-tumour expression".
+    """
+    ordered = genes.sort_values("median_pearson", ascending=False, kind="stable")
+    return ordered.dropna(subset="median_pearson").head(TOP)

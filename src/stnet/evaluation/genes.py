@@ -33,8 +33,6 @@ COLUMNS = [
     *["wilson_low", "wilson_high", "median_partial", "median_depth"],
     *[f"{name}_{end}" for name in WITH_INTERVAL for end in ("low", "high")],
 ]
-# So many genes are the top ones: Table 1, and Results, "the top five genes".
-TOP = 5
 
 
 def gene_performance(
@@ -85,13 +83,3 @@ def gene_performance(
     rule = choose_rule(n_patients.max(initial=0), len(names))
     table["consistent"] = table[rule.column] <= rule.level
     return table[COLUMNS]
-
-
-def top_genes(genes: pd.DataFrame) -> pd.DataFrame:
-    """The five rows of the gene table of the highest median r, highest first.
-
-    Fewer where fewer genes have one. Source: Table 1; Results, "the top five genes for which ST-Net
-    captured the highest variation in intra-tumour expression".
-    """
-    ordered = genes.sort_values("median_pearson", ascending=False, kind="stable")
-    return ordered.dropna(subset="median_pearson").head(TOP)

@@ -14,9 +14,9 @@ import pandas as pd
 
 from stnet.evaluation.averages import mean
 from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
+from stnet.evaluation.choice import top_genes
 from stnet.evaluation.consistency import benjamini_hochberg, fisher_t
 from stnet.evaluation.correlation import statistics
-from stnet.evaluation.genes import top_genes
 from stnet.evaluation.spots import STRATA, of_stratum, read_predictions
 from stnet.evaluation.tables import read_table, write_table
 from stnet.features.files import read_features

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from stnet.core.split import ALL
-from stnet.evaluation.genes import top_genes
+from stnet.evaluation.choice import top_genes
 from stnet.evaluation.spread import QUANTILES
 from stnet.evaluation.tables import read_table
 from stnet.figures.prediction_map import say

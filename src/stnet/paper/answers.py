@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import pandas as pd
 
-from stnet.evaluation.genes import top_genes
+from stnet.evaluation.choice import top_genes
 from stnet.paper import analyses
 from stnet.paper.finding import Answer, Finding, quantity
 

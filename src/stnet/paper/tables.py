@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stnet.evaluation.genes import top_genes
+from stnet.evaluation.choice import top_genes
 from stnet.evaluation.tables import read_table, write_table
 from stnet.paper.claims import read_claims
 from stnet.paper.page import html_table, short, write_page

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.core.errors import InputError
+from stnet.evaluation.choice import top_genes
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
-from stnet.evaluation.genes import top_genes
 from stnet.evaluation.tables import read_table, write_table
 from stnet.paper.claims import read_claims
 from stnet.paper.page import html_table, short, write_page
