@@ -57,6 +57,15 @@ def test_names_rules_that_exist(profile):
     assert named <= load_rules().keys()
 
 
+def test_whatever_takes_a_card_goes_where_cards_are():
+    takes_card = {name for name, rule in load_rules().items() if "gpu" in rule.resources}
+    assert {"train", "encoder_features", "attributions"} <= takes_card
+    set_resources = rendered("slurm")["set-resources"]
+    assert {
+        name for name in takes_card if "slurm_partition" not in set_resources.get(name, {})
+    } == set()
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_limits_downloads(profile):
     """Downloads run where Snakemake runs, under any profile."""
