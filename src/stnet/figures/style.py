@@ -55,16 +55,17 @@ def whole_thousands(axis: Axes, which: str) -> None:
 
 
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
-    """Write the figure at its printed size (300 dpi), byte-identical for the same data.
+    """Write the figure at its printed size, byte-identical for the same data.
 
-    By the paths' endings as PNG, PDF or, for photographs of which there are many, JPEG.
+    By the paths' endings as PNG (300 dpi), PDF or, for patches of every section, JPEG: a report of
+    them all has to open.
     """
     keys = {
-        ".png": {"metadata": {"Software": None}},
-        ".pdf": {"metadata": {"CreationDate": None}},
-        # Thin coloured lines stay so.
-        ".jpg": {"pil_kwargs": {"quality": 85, "subsampling": 0}},
+        ".png": {"dpi": 300, "metadata": {"Software": None}},
+        ".pdf": {"dpi": 300, "metadata": {"CreationDate": None}},
+        # Thin coloured lines stay so without subsampling.
+        ".jpg": {"dpi": 200, "pil_kwargs": {"quality": 80, "subsampling": 0}},
     }
     for path in map(Path, paths):
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=300, **keys[path.suffix])
+            figure.savefig(temporary, **keys[path.suffix])
