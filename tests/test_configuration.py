@@ -164,6 +164,13 @@ def test_the_order_of_keys_means_nothing(config):
     assert repr(cohorts[0]) == repr(cohorts[1])
 
 
+def test_a_report_need_only_name_what_stands_for_st_net(config):
+    config["cohorts"]["stnet"]["report"] = {"main": "densenet121"}
+    configuration = Configuration(config, SCHEMA)
+    assert configuration.shown_experiments("stnet", supplement=True) == ["densenet121"]
+    assert configuration.cohort("stnet")["report"]["visium"] == []
+
+
 def test_a_latent_space_is_of_patients_held_out_whole(config):
     config["experiments"]["a"] = {"inherit": "densenet121", "split": "section"}
     config["cohorts"]["stnet"]["report"]["main"] = "a"
@@ -180,6 +187,11 @@ def test_ablations_are_taken_out_by_null(config):
     assert "windows" in shown["studies"]
     assert "weights" not in shown["studies"]
     assert shown["single_genes"] == {}
+    report["single_genes"] = {"GNAS": None, "FASN": "alone-GAPDH"}
+    report["pathways"]["groups"]["immune"] = None
+    shown = Configuration(config, SCHEMA).cohort("stnet")["report"]
+    assert shown["single_genes"] == {"FASN": "alone-GAPDH"}
+    assert set(shown["pathways"]["groups"]) == {"cancer", "pharmacogenomic"}
     report["studies"] = None
     assert Configuration(config, SCHEMA).cohort("stnet")["report"]["studies"] == {}
 

@@ -64,6 +64,7 @@ def analysed(claims) -> dict[str, pd.DataFrame]:  # noqa: F811
     }
     nuclear_gene = pd.DataFrame(
         {
+            "symbol": "AEBP1",
             "stratum": ["all", "tumour", "tumour"],
             "feature": ["count", "count", "area_mean"],
             "p": [0.5, 0.001, 0.009],

@@ -121,6 +121,13 @@ def test_first_download_locks_the_archive(reactome, fault):
     assert len(reactome.remote.requests) == 1 + bool(fault)
 
 
+def test_no_set_with_enough_genes_is_a_table_without_rows():
+    genes = pd.DataFrame({"gene": ["a", "b"], "consistent": [True, False]})
+    found = over_representation(genes, pd.Series(["A", ""]), [], 0.05)
+    assert found.empty
+    assert {"p", "p_bh", "predicted_genes"} <= set(found.columns)
+
+
 def test_another_release_is_refused_at_once_and_taken_when_asked_for(reactome):
     reactome.download()
     later = zipped(("ReactomePathways.gmt", GMT.replace("AKT1", "AKT2")))

@@ -99,11 +99,18 @@ def studied(w):
     return shown(w)["studies"][w.study]["experiments"]
 
 
+def study_labels(w):
+    """What a study is called in the report."""
+    return {"item": shown(w)["studies"][w.study]["title"], "cohort": w.cohort}
+
+
 def changed_keys(w):
     """The keys in which a study's experiments differ, with the values of each experiment."""
     keys = {name: experiment(name) for name in studied(w)}
     first, *others = keys.values()
+    # The options of an architecture go with it.
     names = dict.fromkeys(key for each in keys.values() for key in each)
+    names.pop("architecture_options", None)
     differing = [key for key in names if any(each.get(key) != first.get(key) for each in others)]
     return {name: {key: each.get(key) for key in differing} for name, each in keys.items()}
 

@@ -258,7 +258,7 @@ def analysis_results(name):
     if shown["interpretation"]:
         figures.append("fig_3")
     if shown["latent"]:
-        figures += ["fig_4", "supp_8", "supp_9a", "supp_9b"]
+        figures += ["fig_4", "supp_9a", "supp_9b", *(["supp_8"] if shown["label"] else [])]
     if shown["interpretation"] and shown["features"]:
         files.append("interpretation/on_nuclei.tsv")
     files += [f"figures/{figure}.png" for figure in figures]

@@ -17,13 +17,13 @@ rule comparison:
             "results/{cohort}/tables/comparison.tsv",
             caption="../report/comparison.rst",
             category="6 Comparison",
-            labels={"table": "Ways of predicting", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Ways of predicting", "cohort": "{cohort}", "format": "TSV"},
         ),
         html=report(
             "results/{cohort}/tables/comparison.html",
             caption="../report/comparison.rst",
             category="6 Comparison",
-            labels={"table": "Ways of predicting", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Ways of predicting", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/comparison.log",
@@ -50,7 +50,7 @@ rule supp_7a:
             "results/{cohort}/figures/supp_7a.png",
             caption="../report/supp_7a.rst",
             category="6 Comparison",
-            labels={"figure": "Supp. Fig. 7a", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 7a", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_7a.pdf",
     log:
@@ -79,7 +79,7 @@ rule supp_7b:
             "results/{cohort}/figures/supp_7b.png",
             caption="../report/supp_7b.rst",
             category="6 Comparison",
-            labels={"figure": "Supp. Fig. 7b", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 7b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_7b.pdf",
     log:
@@ -109,13 +109,13 @@ rule study:
             "results/{cohort}/tables/studies/{study}.tsv",
             caption="../report/study.rst",
             category="9 Supplement",
-            labels={"table": "Study: {study}", "cohort": "{cohort}", "format": "TSV"},
+            labels=lambda w: {**study_labels(w), "format": "TSV"},
         ),
         html=report(
             "results/{cohort}/tables/studies/{study}.html",
             caption="../report/study.rst",
             category="9 Supplement",
-            labels={"table": "Study: {study}", "cohort": "{cohort}", "format": "HTML"},
+            labels=lambda w: {**study_labels(w), "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/study/{study}.log",
@@ -146,7 +146,7 @@ rule study_figure:
             "results/{cohort}/figures/studies/{study}.png",
             caption="../report/study_figure.rst",
             category="9 Supplement",
-            labels={"figure": "Study: {study}", "cohort": "{cohort}"},
+            labels=study_labels,
         ),
         "results/{cohort}/figures/studies/{study}.pdf",
     log:
@@ -176,7 +176,7 @@ rule single_genes:
             "results/{cohort}/tables/single_genes.tsv",
             caption="../report/single_genes.rst",
             category="9 Supplement",
-            labels={"table": "Genes alone and together", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Genes alone and together", "cohort": "{cohort}", "format": "TSV"},
         ),
         summary="results/{cohort}/tables/single_genes_summary.tsv",
     log:
@@ -213,7 +213,7 @@ rule supp_12:
             "results/{cohort}/figures/supp_12.png",
             caption="../report/single_genes.rst",
             category="9 Supplement",
-            labels={"figure": "Supp. Fig. 12", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 12", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_12.pdf",
     log:

@@ -11,8 +11,9 @@ rule performance:
             f"{TABLES}/patient_performance.tsv",
             caption="../report/performance.rst",
             category="3 Performance",
+            subcategory="By experiment",
             labels={
-                "table": "Patient performance of {experiment}, spots: {stratum}",
+                "item": "Patient performance of {experiment}, spots: {stratum}",
                 "cohort": "{cohort}",
                 "format": "TSV",
             },
@@ -21,8 +22,9 @@ rule performance:
             f"{TABLES}/section_performance.tsv",
             caption="../report/performance.rst",
             category="3 Performance",
+            subcategory="By experiment",
             labels={
-                "table": "Section performance of {experiment}, spots: {stratum}",
+                "item": "Section performance of {experiment}, spots: {stratum}",
                 "cohort": "{cohort}",
                 "format": "TSV",
             },
@@ -31,8 +33,9 @@ rule performance:
             f"{TABLES}/gene_performance.tsv",
             caption="../report/performance.rst",
             category="3 Performance",
+            subcategory="By experiment",
             labels={
-                "table": "Gene performance of {experiment}, spots: {stratum}",
+                "item": "Gene performance of {experiment}, spots: {stratum}",
                 "cohort": "{cohort}",
                 "format": "TSV",
             },

@@ -170,7 +170,7 @@ rule visium_summary:
             f"{EXTERNAL_TABLES}/visium.tsv",
             caption="../report/visium.rst",
             category="4 External data",
-            labels={"table": "{source}, model {model}", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "{source}, model {model}", "cohort": "{cohort}", "format": "TSV"},
         ),
     log:
         "results/{cohort}/logs/visium_summary/{source}/{experiment}/{model}.log",
@@ -233,7 +233,7 @@ rule pseudobulk:
             caption="../report/tcga.rst",
             category="4 External data",
             labels={
-                "table": "{source}, model {model}: genes",
+                "item": "{source}, model {model}: genes",
                 "cohort": "{cohort}",
                 "format": "TSV",
             },
@@ -271,7 +271,7 @@ rule subtype:
             caption="../report/subtype.rst",
             category="4 External data",
             labels={
-                "table": "{source}, model {model}: subtypes",
+                "item": "{source}, model {model}: subtypes",
                 "cohort": "{cohort}",
                 "format": "TSV",
             },

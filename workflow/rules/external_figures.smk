@@ -9,7 +9,7 @@ rule fig_2c:
             "results/{cohort}/figures/fig_2c.png",
             caption="../report/fig_2c.rst",
             category="4 External data",
-            labels={"figure": "Fig. 2c", "cohort": "{cohort}"},
+            labels={"item": "Fig. 2c", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2c.pdf",
     log:
@@ -36,7 +36,7 @@ rule supp_2:
             "results/{cohort}/figures/supp_2.png",
             caption="../report/supp_2.rst",
             category="4 External data",
-            labels={"figure": "Supp. Fig. 2", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 2", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_2.pdf",
     log:
@@ -63,7 +63,7 @@ rule supp_3:
             "results/{cohort}/figures/supp_3.png",
             caption="../report/supp_3.rst",
             category="4 External data",
-            labels={"figure": "Supp. Fig. 3", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 3", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_3.pdf",
     log:
@@ -93,7 +93,8 @@ rule section_map:
             f"{MAPS}/{{unit}}.png",
             caption="../report/section_map.rst",
             category="4 External data",
-            labels={"figure": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
+            subcategory="Maps",
+            labels={"item": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/section_map/{source}/{experiment}/{model}/{unit}.log",
@@ -124,7 +125,8 @@ rule slide_map:
             f"{MAPS}/{{unit}}.png",
             caption="../report/slide_map.rst",
             category="4 External data",
-            labels={"figure": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
+            subcategory="Maps",
+            labels={"item": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/slide_map/{source}/{experiment}/{model}/{unit}.log",
@@ -154,7 +156,7 @@ rule subtype_roc:
             f"{EXTERNAL_TABLES}/subtype_roc.png",
             caption="../report/subtype.rst",
             category="4 External data",
-            labels={"figure": "Subtypes, {source}, model {model}", "cohort": "{cohort}"},
+            labels={"item": "Subtypes, {source}, model {model}", "cohort": "{cohort}"},
         ),
         f"{EXTERNAL_TABLES}/subtype_roc.pdf",
     log:

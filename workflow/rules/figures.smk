@@ -43,7 +43,7 @@ rule fig_1b:
             "results/{cohort}/figures/fig_1b.png",
             caption="../report/fig_1b.rst",
             category="2 Data",
-            labels={"figure": "Fig. 1b", "cohort": "{cohort}"},
+            labels={"item": "Fig. 1b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1b.pdf",
     log:
@@ -70,14 +70,14 @@ rule fig_1cd:
             "results/{cohort}/figures/fig_1c.png",
             caption="../report/fig_1c.rst",
             category="2 Data",
-            labels={"figure": "Fig. 1c", "cohort": "{cohort}"},
+            labels={"item": "Fig. 1c", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1c.pdf",
         report(
             "results/{cohort}/figures/fig_1d.png",
             caption="../report/fig_1d.rst",
             category="2 Data",
-            labels={"figure": "Fig. 1d", "cohort": "{cohort}"},
+            labels={"item": "Fig. 1d", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1d.pdf",
     log:
@@ -104,7 +104,7 @@ rule supp_1a:
             "results/{cohort}/figures/supp_1a.png",
             caption="../report/supp_1a.rst",
             category="2 Data",
-            labels={"figure": "Supp. Fig. 1a", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 1a", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_1a.pdf",
     log:
@@ -132,7 +132,7 @@ rule supp_1b:
             "results/{cohort}/figures/supp_1b.png",
             caption="../report/supp_1b.rst",
             category="2 Data",
-            labels={"figure": "Supp. Fig. 1b", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 1b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_1b.pdf",
     log:
@@ -167,7 +167,7 @@ rule fig_2a:
             "results/{cohort}/figures/fig_2a.png",
             caption="../report/fig_2a.rst",
             category="3 Performance",
-            labels={"figure": "Fig. 2a", "cohort": "{cohort}"},
+            labels={"item": "Fig. 2a", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2a.pdf",
     log:
@@ -197,7 +197,7 @@ rule fig_2b:
             "results/{cohort}/figures/fig_2b.png",
             caption="../report/fig_2b.rst",
             category="6 Comparison",
-            labels={"figure": "Fig. 2b", "cohort": "{cohort}"},
+            labels={"item": "Fig. 2b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2b.pdf",
     log:
@@ -225,7 +225,7 @@ rule fig_2d:
             "results/{cohort}/figures/fig_2d.png",
             caption="../report/fig_2d.rst",
             category="6 Comparison",
-            labels={"figure": "Fig. 2d", "cohort": "{cohort}"},
+            labels={"item": "Fig. 2d", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2d.pdf",
     log:
@@ -255,7 +255,7 @@ rule learning_curve:
             "results/{cohort}/figures/learning_curve.png",
             caption="../report/learning_curve.rst",
             category="9 Supplement",
-            labels={"figure": "Learning curves", "cohort": "{cohort}"},
+            labels={"item": "Learning curves", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/learning_curve.pdf",
     log:

@@ -16,7 +16,7 @@ rule attributions:
             f"{INTERPRETATION}/attributions.tsv",
             caption="../report/attributions.rst",
             category="7 Interpretation",
-            labels={"table": "Attributed patches", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Attributed patches", "cohort": "{cohort}", "format": "TSV"},
         ),
     log:
         "results/{cohort}/logs/attributions.log",
@@ -51,7 +51,7 @@ rule attributions_on_nuclei:
             f"{INTERPRETATION}/on_nuclei.tsv",
             caption="../report/on_nuclei.rst",
             category="7 Interpretation",
-            labels={"table": "Attributions on nuclei", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Attributions on nuclei", "cohort": "{cohort}", "format": "TSV"},
         ),
     log:
         "results/{cohort}/logs/attributions_on_nuclei.log",
@@ -82,7 +82,7 @@ rule fig_3:
             "results/{cohort}/figures/fig_3.png",
             caption="../report/fig_3.rst",
             category="7 Interpretation",
-            labels={"figure": "Fig. 3", "cohort": "{cohort}"},
+            labels={"item": "Fig. 3", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_3.pdf",
     log:

@@ -128,7 +128,7 @@ rule latent_summary:
             f"{LATENT}/summary.tsv",
             caption="../report/latent.rst",
             category="8 Latent space",
-            labels={"table": "Latent space", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Latent space", "cohort": "{cohort}", "format": "TSV"},
         ),
     log:
         "results/{cohort}/logs/latent_summary.log",
@@ -156,7 +156,7 @@ rule fig_4:
             "results/{cohort}/figures/fig_4.png",
             caption="../report/fig_4.rst",
             category="8 Latent space",
-            labels={"figure": "Fig. 4", "cohort": "{cohort}"},
+            labels={"item": "Fig. 4", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_4.pdf",
     log:
@@ -186,7 +186,7 @@ rule supp_8:
             "results/{cohort}/figures/supp_8.png",
             caption="../report/supp_8.rst",
             category="8 Latent space",
-            labels={"figure": "Supp. Fig. 8", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 8", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_8.pdf",
     log:
@@ -215,14 +215,14 @@ rule supp_9:
             "results/{cohort}/figures/supp_9a.png",
             caption="../report/supp_9a.rst",
             category="8 Latent space",
-            labels={"figure": "Supp. Fig. 9a", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 9a", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_9a.pdf",
         report(
             "results/{cohort}/figures/supp_9b.png",
             caption="../report/supp_9b.rst",
             category="8 Latent space",
-            labels={"figure": "Supp. Fig. 9b", "cohort": "{cohort}"},
+            labels={"item": "Supp. Fig. 9b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_9b.pdf",
     log:

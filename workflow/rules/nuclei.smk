@@ -44,7 +44,8 @@ rule nuclei_overlay:
             "results/{cohort}/figures/nuclei/{features}/{section}.jpg",
             caption="../report/nuclei_overlay.rst",
             category="6 Comparison",
-            labels={"figure": "Nuclei, {section}, {features}", "cohort": "{cohort}"},
+            subcategory="Segmentation",
+            labels={"item": "Nuclei, {section}, {features}", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/nuclei_overlay/{features}/{section}.log",

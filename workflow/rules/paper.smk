@@ -10,7 +10,7 @@ rule dataset_page:
             "results/{cohort}/tables/dataset/dataset.html",
             caption="../report/dataset.rst",
             category="2 Data",
-            labels={"figure": "Sections and spots", "cohort": "{cohort}"},
+            labels={"item": "Sections and spots", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/dataset_page.log",
@@ -37,8 +37,9 @@ rule performance_page:
             "results/{cohort}/tables/{experiment}/{stratum}/performance.html",
             caption="../report/performance.rst",
             category="3 Performance",
+            subcategory="By experiment",
             labels={
-                "table": "Performance of {experiment}, spots: {stratum}",
+                "item": "Performance of {experiment}, spots: {stratum}",
                 "cohort": "{cohort}",
                 "format": "HTML",
             },
@@ -69,13 +70,13 @@ rule table_1:
             "results/{cohort}/tables/table_1.tsv",
             caption="../report/table_1.rst",
             category="3 Performance",
-            labels={"table": "Table 1", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Table 1", "cohort": "{cohort}", "format": "TSV"},
         ),
         html=report(
             "results/{cohort}/tables/table_1.html",
             caption="../report/table_1.rst",
             category="3 Performance",
-            labels={"table": "Table 1", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Table 1", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/table_1.log",
@@ -104,13 +105,13 @@ rule ledger:
             "results/{cohort}/{ledger}.tsv",
             caption="../report/ledger.rst",
             category="1 Ledger",
-            labels={"table": "{ledger}", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "{ledger}", "cohort": "{cohort}", "format": "TSV"},
         ),
         html=report(
             "results/{cohort}/{ledger}.html",
             caption="../report/ledger.rst",
             category="1 Ledger",
-            labels={"table": "{ledger}", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "{ledger}", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/{ledger}.log",
@@ -145,7 +146,7 @@ rule visium_page:
             "results/{cohort}/tables/visium.html",
             caption="../report/visium_page.rst",
             category="4 External data",
-            labels={"table": "Visium", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Visium", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/visium_page.log",
@@ -177,7 +178,7 @@ rule tcga_page:
             f"{EXTERNAL_TABLES}/tcga.html",
             caption="../report/tcga.rst",
             category="4 External data",
-            labels={"table": "{source}, model {model}", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "{source}, model {model}", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/tcga_page/{source}/{experiment}/{model}.log",

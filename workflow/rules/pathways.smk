@@ -55,13 +55,13 @@ rule pathways:
             "results/{cohort}/tables/pathways.tsv",
             caption="../report/pathways.rst",
             category="3 Performance",
-            labels={"table": "Groups of pathways", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Groups of pathways", "cohort": "{cohort}", "format": "TSV"},
         ),
         sets=report(
             "results/{cohort}/tables/pathways_sets.tsv",
             caption="../report/pathways.rst",
             category="3 Performance",
-            labels={"table": "Single pathways", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Single pathways", "cohort": "{cohort}", "format": "TSV"},
         ),
     log:
         "results/{cohort}/logs/pathways.log",
@@ -91,7 +91,7 @@ rule pathways_page:
             "results/{cohort}/tables/pathways.html",
             caption="../report/pathways.rst",
             category="3 Performance",
-            labels={"table": "Pathways", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Pathways", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/pathways_page.log",

@@ -13,8 +13,12 @@ from stnet.core.slide_sheet import read_slide_sheet
 from stnet.core.split import held_out_groups
 from stnet.core.suggest import suggest
 
-# What a cohort's report need not name.
-PARTS = ["features", "composition", "nuclear_gene", "pathways", "interpretation", "latent"]
+# What a cohort's report need not name: nothing, or none.
+PARTS = [
+    *["label", "features", "composition", "gene", "nuclear_gene", "pathways"],
+    *["interpretation", "latent", "colocalisation"],
+]
+LISTS = ["patients", "others", "visium", "slides"]
 
 
 class Configuration:
@@ -181,10 +185,18 @@ class Configuration:
 def _complete_report(report: dict) -> None:
     for part in PARTS:
         report.setdefault(part, None)
-    # A configuration laid over another can take out what that has only by null.
-    studies = report.get("studies") or {}
-    report["studies"] = {name: keys for name, keys in studies.items() if keys is not None}
-    report["single_genes"] = report.get("single_genes") or {}
+    for part in LISTS:
+        report.setdefault(part, [])
+    for part in ("studies", "single_genes"):
+        report[part] = _without_nulls(report.get(part) or {})
+    if report["pathways"]:
+        groups = _without_nulls(report["pathways"]["groups"])
+        report["pathways"] = report["pathways"] | {"groups": groups}
+
+
+def _without_nulls(table: dict) -> dict:
+    """A configuration laid over another can take out what that has only by null."""
+    return {name: value for name, value in table.items() if value is not None}
 
 
 def _sorted(value):

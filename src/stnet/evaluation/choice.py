@@ -15,7 +15,8 @@ def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
         return named.iloc[0]
     best = genes.sort_values("median_pearson", ascending=False, kind="stable").iloc[0]
     if wanted is not None:
-        print(f"{wanted} is no target gene: {best['gene']} is shown instead", file=sys.stderr)
+        shown = best["gene"] if pd.isna(best["symbol"]) else best["symbol"]
+        print(f"{wanted} is no target gene: {shown} is shown instead", file=sys.stderr)
     return best
 
 

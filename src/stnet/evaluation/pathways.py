@@ -138,7 +138,7 @@ def over_representation(
     """
     named = names != ""
     predicted, rest = genes["consistent"] & named, ~genes["consistent"] & named
-    inside = np.array([names.isin(each).to_numpy() for each in sets]).reshape(-1, len(genes))
+    inside = np.array([names.isin(each) for each in sets], dtype=bool).reshape(-1, len(genes))
     hits, misses = (inside & predicted.to_numpy()).sum(1), (inside & rest.to_numpy()).sum(1)
     n_predicted, n_rest = int(predicted.sum()), int(rest.sum())
     outside = misses * (n_predicted - hits)

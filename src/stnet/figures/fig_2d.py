@@ -61,12 +61,19 @@ def against(comparison: pd.DataFrame, main: str, other: str) -> Figure:
     axis.set_ylabel(f"Median r, {main}")
     # The size of a name in data units is known only once the figure is laid out.
     figure.draw_without_rendering()
-    _name_points(axis, list(zip(names, others, network, strict=True))[:NAMED])
+    everything = axis.transData.transform(np.column_stack([others, network]))
+    _name_points(axis, list(zip(names, others, network, strict=True))[:NAMED], everything)
     return figure
 
 
-def _name_points(axis: Axes, points: Sequence[tuple[str, float, float]]) -> None:
-    """Write names beside points (name, x, y), where they do not cover one another."""
+def _name_points(
+    axis: Axes, points: Sequence[tuple[str, float, float]], everything: np.ndarray
+) -> None:
+    """Write names beside points (name, x, y), where they do not cover one another.
+
+    `everything` are the places (points, 2) of all points on the canvas: where another is nearer to
+    a name than its own, a line says whose it is.
+    """
     taken = [Bbox.from_bounds(*(axis.transData.transform(p[1:]) - 3), 6, 6) for p in points]
     for name, *point in points:
         for place in [*NEAR, *FAR]:
@@ -78,7 +85,9 @@ def _name_points(axis: Axes, points: Sequence[tuple[str, float, float]]) -> None
         else:
             axis.add_artist(text)
         taken.append(box)
-        if place in FAR:
+        from_box = np.hypot(*(everything - np.clip(everything, box.min, box.max)).T)
+        own = np.hypot(*(everything - axis.transData.transform(point)).T) < 1
+        if place in FAR or from_box[~own].min(initial=np.inf) < from_box[own].min(initial=0):
             # Not earlier: the line is part of the extent of what it belongs to.
             _write(axis, "", point, place, arrowprops=LINE)
 

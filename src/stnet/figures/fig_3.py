@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from stnet.slides.patches import parse_view
 ROW_MM, BAR_MM = 37, 28
 # Of a patch: s.d. of the smoothing as a share of its side, and the percentile drawn fully red.
 SMOOTHING, FULL = 0.01, 99
+# Letters of a line over a panel.
+TITLE = 24
 RED = LinearSegmentedColormap.from_list("attribution", [(0.85, 0, 0, 0), (0.85, 0, 0, 1)])
 
 
@@ -53,7 +56,7 @@ def attributed_patches(
     panels = figure.subplots(len(table), 2, squeeze=False)
     name = table["symbol"].fillna(table["gene"])[0]
     panels[0][0].set_title("Patch")
-    panels[0][1].set_title(f"Regions that speak\nfor high {name}")
+    panels[0][1].set_title("\n".join(["Regions that speak", *wrap(f"for high {name}", TITLE)]))
     for axes, row in zip(panels, table.itertuples(), strict=True):
         _draw_patch(axes, row, patches[row.Index], attributions[row.Index])
     scale = ScalarMappable(Normalize(0, 1), RED)
@@ -76,5 +79,7 @@ def _draw_patch(axes: Axes, row: object, patch: np.ndarray, values: np.ndarray) 
         axis.spines[:].set_visible(False)
     if row.um_per_px > 0:
         draw_scale_bar(picture, row.um_per_px)
-    ends = f"predicted {row.predicted:.2f}\nof baseline {row.at_baseline:.2f}".replace("-", "−")
+    # Of a network that has learnt little the two are the same to many digits.
+    raised = row.predicted - row.at_baseline
+    ends = f"predicted {row.predicted:.2f},\n{raised:+.2g} to the baseline".replace("-", "−")
     picture.set_ylabel(f"{row.section}\n{ends}\nerror {row.completeness_error:.1%}")

@@ -14,7 +14,8 @@ from stnet.evaluation.paired import gene_medians
 from stnet.evaluation.tables import read_table
 from stnet.figures.style import BLACK, BLUE, GREY, PAGE_MM, VERMILLION, new_figure, save
 
-ROW_MM = 10
+# Of an experiment, and of a line of its name.
+ROW_MM, LINE_MM = 10, 3.2
 # Letters in a line of the keys that an experiment changes.
 LABEL = 40
 SEED = 0
@@ -43,7 +44,9 @@ def experiments(
     reference, over the patients of both, with that of the median over genes and its interval.
     """
     reference = study.loc[study["reference"], "experiment"].iloc[0]
-    figure = new_figure(PAGE_MM, 22 + ROW_MM * len(study))
+    labels = [_label(row) for row in study.to_dict("records")]
+    lines = max(label.count("\n") + 1 for label in labels)
+    figure = new_figure(PAGE_MM, 22 + max(ROW_MM, LINE_MM * (lines + 1)) * len(study))
     left, right = figure.subplots(1, 2, sharey=True)
     for row, name in enumerate(study["experiment"]):
         values = genes[name]["median_pearson"].dropna()
@@ -67,7 +70,7 @@ def experiments(
             draw_points(right, medians["median"] - medians["median_other"], row)
     columns = [f"median_pearson_difference{end}" for end in ("", "_low", "_high")]
     draw_differences(right, study[columns].to_numpy(dtype=float))
-    left.set_yticks(range(len(study)), [_label(row) for row in study.to_dict("records")])
+    left.set_yticks(range(len(study)), labels)
     left.set_ylim(len(study) - 0.5, -0.5)
     left.axvline(0, color=GREY, linestyle="--", linewidth=0.8)
     left.set_xlabel("Median r over patients, a gene")

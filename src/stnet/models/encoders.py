@@ -89,7 +89,7 @@ def _build_timm(architecture: str, options: dict) -> nn.Module:
 
     try:
         # With a last layer of one output: that is the one layer a file need not have.
-        network = timm.create_model(architecture, num_classes=1, **options)
+        network = timm.create_model(architecture, **{**options, "num_classes": 1})
         known = network.get_classifier() is network.get_submodule(head_name(network))
     except (RuntimeError, ValueError, TypeError) as error:
         raise InputError(f"architecture {architecture} with {options}: {error}") from error

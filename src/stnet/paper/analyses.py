@@ -68,7 +68,8 @@ def _of_nuclear_gene(claim: str, relations: pd.DataFrame) -> Finding:
     return Finding(
         rows["p"].max(),
         opposed=(rows["direction"] == "positive").any(),
-        how=f"tumour spots: {', '.join(parts)}; the larger P of the two, t over patients",
+        how=f"{rows['symbol'].iloc[0]}, tumour spots: {', '.join(parts)}; the larger P of the two,"
+        " t over patients",
     )
 
 
