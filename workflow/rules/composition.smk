@@ -33,6 +33,7 @@ rule supp_7c:
             "results/{cohort}/figures/supp_7c.png",
             caption="../report/supp_7c.rst",
             category="6 Comparison",
+            subcategory="1 Results",
             labels={"item": "Supp. Fig. 7c", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_7c.pdf",

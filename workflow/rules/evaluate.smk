@@ -11,7 +11,7 @@ rule performance:
             f"{TABLES}/patient_performance.tsv",
             caption="../report/performance.rst",
             category="3 Performance",
-            subcategory="By experiment",
+            subcategory="2 By experiment",
             labels={
                 "item": "Patient performance of {experiment}, spots: {stratum}",
                 "cohort": "{cohort}",
@@ -22,7 +22,7 @@ rule performance:
             f"{TABLES}/section_performance.tsv",
             caption="../report/performance.rst",
             category="3 Performance",
-            subcategory="By experiment",
+            subcategory="2 By experiment",
             labels={
                 "item": "Section performance of {experiment}, spots: {stratum}",
                 "cohort": "{cohort}",
@@ -33,7 +33,7 @@ rule performance:
             f"{TABLES}/gene_performance.tsv",
             caption="../report/performance.rst",
             category="3 Performance",
-            subcategory="By experiment",
+            subcategory="2 By experiment",
             labels={
                 "item": "Gene performance of {experiment}, spots: {stratum}",
                 "cohort": "{cohort}",

@@ -170,6 +170,7 @@ rule visium_summary:
             f"{EXTERNAL_TABLES}/visium.tsv",
             caption="../report/visium.rst",
             category="4 External data",
+            subcategory="1 Results",
             labels={"item": "{source}, model {model}", "cohort": "{cohort}", "format": "TSV"},
         ),
     log:
@@ -232,6 +233,7 @@ rule pseudobulk:
             f"{EXTERNAL_TABLES}/genes.tsv",
             caption="../report/tcga.rst",
             category="4 External data",
+            subcategory="1 Results",
             labels={
                 "item": "{source}, model {model}: genes",
                 "cohort": "{cohort}",
@@ -270,6 +272,7 @@ rule subtype:
             f"{EXTERNAL_TABLES}/subtype.tsv",
             caption="../report/subtype.rst",
             category="4 External data",
+            subcategory="1 Results",
             labels={
                 "item": "{source}, model {model}: subtypes",
                 "cohort": "{cohort}",

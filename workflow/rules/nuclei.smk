@@ -44,7 +44,7 @@ rule nuclei_overlay:
             "results/{cohort}/figures/nuclei/{features}/{section}.jpg",
             caption="../report/nuclei_overlay.rst",
             category="6 Comparison",
-            subcategory="Segmentation",
+            subcategory="2 Segmentation",
             labels={"item": "Nuclei, {section}, {features}", "cohort": "{cohort}"},
         ),
     log:

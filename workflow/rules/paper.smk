@@ -37,7 +37,7 @@ rule performance_page:
             "results/{cohort}/tables/{experiment}/{stratum}/performance.html",
             caption="../report/performance.rst",
             category="3 Performance",
-            subcategory="By experiment",
+            subcategory="2 By experiment",
             labels={
                 "item": "Performance of {experiment}, spots: {stratum}",
                 "cohort": "{cohort}",
@@ -70,12 +70,14 @@ rule table_1:
             "results/{cohort}/tables/table_1.tsv",
             caption="../report/table_1.rst",
             category="3 Performance",
+            subcategory="1 Results",
             labels={"item": "Table 1", "cohort": "{cohort}", "format": "TSV"},
         ),
         html=report(
             "results/{cohort}/tables/table_1.html",
             caption="../report/table_1.rst",
             category="3 Performance",
+            subcategory="1 Results",
             labels={"item": "Table 1", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
@@ -146,6 +148,7 @@ rule visium_page:
             "results/{cohort}/tables/visium.html",
             caption="../report/visium_page.rst",
             category="4 External data",
+            subcategory="1 Results",
             labels={"item": "Visium", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
@@ -178,6 +181,7 @@ rule tcga_page:
             f"{EXTERNAL_TABLES}/tcga.html",
             caption="../report/tcga.rst",
             category="4 External data",
+            subcategory="1 Results",
             labels={"item": "{source}, model {model}", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:

@@ -55,12 +55,14 @@ rule pathways:
             "results/{cohort}/tables/pathways.tsv",
             caption="../report/pathways.rst",
             category="3 Performance",
+            subcategory="1 Results",
             labels={"item": "Groups of pathways", "cohort": "{cohort}", "format": "TSV"},
         ),
         sets=report(
             "results/{cohort}/tables/pathways_sets.tsv",
             caption="../report/pathways.rst",
             category="3 Performance",
+            subcategory="1 Results",
             labels={"item": "Single pathways", "cohort": "{cohort}", "format": "TSV"},
         ),
     log:
@@ -91,6 +93,7 @@ rule pathways_page:
             "results/{cohort}/tables/pathways.html",
             caption="../report/pathways.rst",
             category="3 Performance",
+            subcategory="1 Results",
             labels={"item": "Pathways", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
