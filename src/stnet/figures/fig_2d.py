@@ -72,24 +72,30 @@ def _name_points(
     """Write names beside points (name, x, y), where they do not cover one another.
 
     `everything` are the places (points, 2) of all points on the canvas: where another is nearer to
-    a name than its own, a line says whose it is.
+    a name than its own, the name stands further off, with a line to its own.
     """
     taken = [Bbox.from_bounds(*(axis.transData.transform(p[1:]) - 3), 6, 6) for p in points]
     for name, *point in points:
         for place in [*NEAR, *FAR]:
             text = _write(axis, name, point, place)
             box = text.get_window_extent()
-            if not any(box.overlaps(other) for other in taken):
+            covers = any(box.overlaps(other) for other in taken)
+            if not covers and (place in FAR or _is_nearest(axis, point, box, everything)):
                 break
             text.remove()
         else:
             axis.add_artist(text)
         taken.append(box)
-        from_box = np.hypot(*(everything - np.clip(everything, box.min, box.max)).T)
-        own = np.hypot(*(everything - axis.transData.transform(point)).T) < 1
-        if place in FAR or from_box[~own].min(initial=np.inf) < from_box[own].min(initial=0):
+        if place in FAR:
             # Not earlier: the line is part of the extent of what it belongs to.
             _write(axis, "", point, place, arrowprops=LINE)
+
+
+def _is_nearest(axis: Axes, point: Sequence[float], box: Bbox, everything: np.ndarray) -> bool:
+    """Whether no other point is as near to the box of a name as its own."""
+    distances = np.hypot(*(everything - np.clip(everything, box.min, box.max)).T)
+    own = np.hypot(*(everything - axis.transData.transform(point)).T) < 1
+    return distances[~own].min(initial=np.inf) > distances[own].min()
 
 
 def _write(

@@ -81,5 +81,6 @@ def _draw_patch(axes: Axes, row: object, patch: np.ndarray, values: np.ndarray) 
         draw_scale_bar(picture, row.um_per_px)
     # Of a network that has learnt little the two are the same to many digits.
     raised = row.predicted - row.at_baseline
-    ends = f"predicted {row.predicted:.2f},\n{raised:+.2g} to the baseline".replace("-", "−")
+    side = "above" if raised >= 0 else "below"
+    ends = f"predicted {row.predicted:.2f},\n{abs(raised):.2g} {side} baseline".replace("-", "−")
     picture.set_ylabel(f"{row.section}\n{ends}\nerror {row.completeness_error:.1%}")
