@@ -59,6 +59,12 @@ def test_the_papers_configuration_is_the_papers_method(config):
 MADE = ["resources/genes/hgnc.tsv", "resources/gene_sets/reactome.gmt"]
 
 
+def test_a_mistake_is_of_the_row_it_stands_in(config):
+    config["experiments"]["densenet121"]["epoch"] = 5
+    with pytest.raises(InputError, match=r"experiments\.densenet121\.epoch: unknown key"):
+        Configuration(config, SCHEMA)
+
+
 def test_experiments_inherit(config):
     config["experiments"]["a"] = {"inherit": "densenet121", "seed": 7}
     config["experiments"]["b"] = {"inherit": "a", "epochs": 3}

@@ -133,7 +133,9 @@ class Configuration:
     def _resolve_all(self, table: str, kinds: dict[str, dict]) -> dict[str, dict]:
         """Rows of `experiments` or `external` with what they inherit, each valid by its kind."""
         resolved = {name: self._resolve(table, name, ()) for name in self._config[table]}
-        for name, keys in resolved.items():
+        # Those inherited from first: a mistake is of the row it stands in, not of its heirs.
+        for name in sorted(resolved, key=lambda name: self._ancestors(table, name)):
+            keys = resolved[name]
             kind = keys.get("kind")
             if kind not in kinds:
                 raise InputError(
@@ -142,6 +144,10 @@ class Configuration:
                 )
             self._validate(keys, kinds[kind], f"{table}.{name}")
         return resolved
+
+    def _ancestors(self, table: str, name: str) -> int:
+        parent = self._config[table][name].get("inherit")
+        return 0 if parent is None else 1 + self._ancestors(table, parent)
 
     def _resolve(self, table: str, name: str, heirs: tuple[str, ...]) -> dict:
         if name in heirs:
