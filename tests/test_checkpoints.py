@@ -20,8 +20,8 @@ from workflow import ROOT
 from stnet.training.checkpoints import FOLDER, Checkpoint, Checkpoints
 
 KILLS = 24
-# Long enough to be killed in many places: 90 epochs.
-LONG = {"epochs": 30, "learning_rate": 1e-4}
+# Long enough to be killed in many places, and on a fast machine too: 180 epochs.
+LONG = {"epochs": 60, "learning_rate": 1e-4}
 
 
 @pytest.fixture(scope="module")
