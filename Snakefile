@@ -6,13 +6,13 @@ import sys
 # Snakemake hands this path to every script, with conda and on clusters alike.
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from stnet.core.configuration import Configuration
+from stnet.config.configuration import Configuration
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
-from stnet.core.sheet import COLUMNS as SHEET_COLUMNS
-from stnet.core.sheet import GROUP_ID
-from stnet.core.split import ALL, held_out_groups
+from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
+from stnet.config.section_sheet import GROUP_ID
+from stnet.config.split import ALL, held_out_groups
 
 
 configfile: "config/config.yaml"

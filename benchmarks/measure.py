@@ -20,11 +20,11 @@ from tiled import read_patch_plain
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from stnet.networks.data import Data
+from stnet.networks.engine import Engine, start
+from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.slides.patches import read_patches, write_patches
-from stnet.training.data import Data
-from stnet.training.engine import Engine, start
 from stnet.training.run import Recipe, Run
-from stnet.training.symmetries import N_SYMMETRIES
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())

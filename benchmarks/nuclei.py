@@ -28,10 +28,10 @@ from skimage.measure import regionprops
 from suite import processor
 
 from stnet.cohorts.section import write_section
-from stnet.core.sheet import read_sheet
+from stnet.config.section_sheet import read_sheet
 from stnet.features.measures import MEASURES
-from stnet.features.nuclei import Segmentation, segment
-from stnet.features.patches import nuclear_features
+from stnet.features.parallel import nuclear_features
+from stnet.features.segmentation import Segmentation, segment
 from stnet.slides.patches import write_patches
 
 ROOT = Path(__file__).parents[1]

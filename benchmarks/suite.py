@@ -24,7 +24,7 @@ import yaml
 from tiled import to_tiled_tiff
 
 from stnet.cohorts.section import write_section
-from stnet.core.sheet import read_sheet
+from stnet.config.section_sheet import read_sheet
 from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
 from stnet.slides.patches import write_index, write_patches
 

@@ -1,7 +1,7 @@
 """The one end-to-end run, which the tests of the workflow share."""
 
 import pytest
-from workflow import DEMO, copy_project, snakemake
+from project import DEMO, copy_project, snakemake
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ rule download_timm_weights:
         runtime=60,
         downloads=1,
     script:
-        "../scripts/download_timm_weights.py"
+        "../scripts/download/download_timm_weights.py"
 
 
 rule encoder_features:
@@ -43,7 +43,7 @@ rule encoder_features:
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("encoder_features.py"),
+        digest=digest("features/encoder_features.py"),
         settings=lambda w: {
             key: features(w.features)[key]
             for key in ("library", "architecture", "options", "mean", "sd")
@@ -51,7 +51,7 @@ rule encoder_features:
         view=lambda w: features(w.features)["view"],
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
-        "../scripts/encoder_features.py"
+        "../scripts/features/encoder_features.py"
 
 
 rule collect_features:
@@ -75,9 +75,9 @@ rule collect_features:
         mem_mb=4000,
         runtime=20,
     params:
-        digest=digest("collect_features.py"),
+        digest=digest("features/collect_features.py"),
     script:
-        "../scripts/collect_features.py"
+        "../scripts/features/collect_features.py"
 
 
 rule predict_label:
@@ -99,10 +99,10 @@ rule predict_label:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("predict_label.py"),
+        digest=digest("baselines/predict_label.py"),
         held_out_sections=held_out_sections,
     script:
-        "../scripts/predict_label.py"
+        "../scripts/baselines/predict_label.py"
 
 
 rule predict_forest:
@@ -125,14 +125,14 @@ rule predict_forest:
         mem_mb=3000,
         runtime=720,
     params:
-        digest=digest("predict_forest.py"),
+        digest=digest("baselines/predict_forest.py"),
         held_out_sections=held_out_sections,
         trees=setting("trees"),
         max_features=setting("max_features"),
         min_samples_leaf=setting("min_samples_leaf"),
         seed=setting("seed"),
     script:
-        "../scripts/predict_forest.py"
+        "../scripts/baselines/predict_forest.py"
 
 
 rule predict_ridge:
@@ -155,14 +155,14 @@ rule predict_ridge:
         mem_mb=4000,
         runtime=60,
     params:
-        digest=digest("predict_ridge.py"),
+        digest=digest("baselines/predict_ridge.py"),
         held_out_sections=held_out_sections,
         components=setting("components"),
         penalties=setting("penalties"),
         inner_folds=setting("inner_folds"),
         seed=setting("seed"),
     script:
-        "../scripts/predict_ridge.py"
+        "../scripts/baselines/predict_ridge.py"
 
 
 rule predict_mean:
@@ -184,10 +184,10 @@ rule predict_mean:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("predict_mean.py"),
+        digest=digest("baselines/predict_mean.py"),
         held_out_sections=held_out_sections,
     script:
-        "../scripts/predict_mean.py"
+        "../scripts/baselines/predict_mean.py"
 
 
 rule predict_coordinates:
@@ -209,9 +209,9 @@ rule predict_coordinates:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("predict_coordinates.py"),
+        digest=digest("baselines/predict_coordinates.py"),
         held_out_sections=held_out_sections,
         degree=setting("degree"),
         penalty=setting("penalty"),
     script:
-        "../scripts/predict_coordinates.py"
+        "../scripts/baselines/predict_coordinates.py"

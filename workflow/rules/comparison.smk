@@ -38,10 +38,10 @@ rule comparison:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("comparison.py"),
+        digest=digest("analysis/comparison.py"),
         methods=methods,
     script:
-        "../scripts/comparison.py"
+        "../scripts/analysis/comparison.py"
 
 
 rule supp_7a:
@@ -67,11 +67,11 @@ rule supp_7a:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("fig_2d.py"),
+        digest=digest("figures/fig_2d.py"),
         main=lambda w: shown(w)["main"],
         other="nuclear features",
     script:
-        "../scripts/fig_2d.py"
+        "../scripts/figures/fig_2d.py"
 
 
 rule supp_7b:
@@ -97,11 +97,11 @@ rule supp_7b:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("fig_2d.py"),
+        digest=digest("figures/fig_2d.py"),
         main=lambda w: shown(w)["main"],
         other="cell-type composition",
     script:
-        "../scripts/fig_2d.py"
+        "../scripts/figures/fig_2d.py"
 
 
 rule study:
@@ -132,12 +132,12 @@ rule study:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("study.py"),
+        digest=digest("analysis/study.py"),
         changed=changed_keys,
         reference=study_reference,
         title=lambda w: shown(w)["studies"][w.study]["title"],
     script:
-        "../scripts/study.py"
+        "../scripts/analysis/study.py"
 
 
 rule study_figure:
@@ -164,10 +164,10 @@ rule study_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("study_figure.py"),
+        digest=digest("figures/study_figure.py"),
         names=studied,
     script:
-        "../scripts/study_figure.py"
+        "../scripts/figures/study_figure.py"
 
 
 rule single_genes:
@@ -194,7 +194,7 @@ rule single_genes:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("single_genes.py"),
+        digest=digest("analysis/single_genes.py"),
         experiments=lambda w: {
             symbol: {
                 "experiment": name,
@@ -204,7 +204,7 @@ rule single_genes:
             for symbol, name in shown(w)["single_genes"].items()
         },
     script:
-        "../scripts/single_genes.py"
+        "../scripts/analysis/single_genes.py"
 
 
 rule supp_12:
@@ -231,7 +231,7 @@ rule supp_12:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_12.py"),
+        digest=digest("figures/supp_12.py"),
         symbols=lambda w: list(shown(w)["single_genes"]),
     script:
-        "../scripts/supp_12.py"
+        "../scripts/figures/supp_12.py"

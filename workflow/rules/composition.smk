@@ -17,12 +17,12 @@ rule composition_variance:
         mem_mb=2000,
         runtime=120,
     params:
-        digest=digest("composition_variance.py"),
+        digest=digest("analysis/composition_variance.py"),
         factors=lambda w: composition_keys(w)["factors"],
         iterations=lambda w: composition_keys(w)["iterations"],
         seed=lambda w: composition_keys(w)["seed"],
     script:
-        "../scripts/composition_variance.py"
+        "../scripts/analysis/composition_variance.py"
 
 
 rule supp_7c:
@@ -48,6 +48,6 @@ rule supp_7c:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_7c.py"),
+        digest=digest("figures/supp_7c.py"),
     script:
-        "../scripts/supp_7c.py"
+        "../scripts/figures/supp_7c.py"

@@ -29,7 +29,7 @@ rule download_listing:
         version=lambda w: cohort(w.cohort)["version"],
         lock="config/cohorts/{cohort}.lock.tsv",
     script:
-        "../scripts/download_listing.py"
+        "../scripts/download/download_listing.py"
 
 
 rule download_section:
@@ -58,7 +58,7 @@ rule download_section:
         patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
         lock="config/cohorts/{cohort}.lock.tsv",
     script:
-        "../scripts/download_section.py"
+        "../scripts/download/download_section.py"
 
 
 rule download_gene_table:
@@ -80,7 +80,7 @@ rule download_gene_table:
         table=lambda w: config["hosts"]["hgnc"].rpartition("/")[2],
         lock="config/genes.lock.tsv",
     script:
-        "../scripts/download_gene_table.py"
+        "../scripts/download/download_gene_table.py"
 
 
 # The two Visium sections (Methods, "10x Genomics breast cancer ST-Net analysis").
@@ -107,7 +107,7 @@ rule download_visium:
     params:
         lock="config/cohorts/{cohort}.lock.tsv",
     script:
-        "../scripts/download_visium.py"
+        "../scripts/download/download_visium.py"
 
 
 # Bulk expression of the slides' samples (Methods, "TCGA analysis").
@@ -134,7 +134,7 @@ rule download_expression:
     params:
         row=lambda w: expression_of(w.source, w.sample),
     script:
-        "../scripts/download_expression.py"
+        "../scripts/download/download_expression.py"
 
 
 # Writes the slide sheets of the configuration, to be reviewed and committed: what runs later reads
@@ -155,4 +155,4 @@ rule tcga_sheet:
     params:
         sources=listed_sources,
     script:
-        "../scripts/tcga_sheet.py"
+        "../scripts/download/tcga_sheet.py"

@@ -52,12 +52,12 @@ rule performance:
         mem_mb=2000,
         runtime=30,
     params:
-        digest=digest("performance.py"),
+        digest=digest("evaluate/performance.py"),
         grids=lambda w: {row["section"]: row["grid"] for row in sections(w.cohort)},
         smoothing=lambda w: experiment(w.experiment)["smoothing"],
         lenient=lambda w: experiment(w.experiment)["kind"] == "label",
     script:
-        "../scripts/performance.py"
+        "../scripts/evaluate/performance.py"
 
 
 rule null:
@@ -76,9 +76,9 @@ rule null:
         mem_mb=2000,
         runtime=30,
     params:
-        digest=digest("null.py"),
+        digest=digest("evaluate/null.py"),
     script:
-        "../scripts/null.py"
+        "../scripts/evaluate/null.py"
 
 
 rule compare:
@@ -99,9 +99,9 @@ rule compare:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("compare.py"),
+        digest=digest("evaluate/compare.py"),
     script:
-        "../scripts/compare.py"
+        "../scripts/evaluate/compare.py"
 
 
 rule control:
@@ -123,6 +123,6 @@ rule control:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("control.py"),
+        digest=digest("analysis/control.py"),
     script:
-        "../scripts/control.py"
+        "../scripts/analysis/control.py"

@@ -32,11 +32,11 @@ rule model:
         mem_mb=16000,
         runtime=240,
     params:
-        digest=digest("model.py"),
+        digest=digest("inference/model.py"),
         members=members,
         engine=lambda w: experiment(w.experiment)["engine"],
     script:
-        "../scripts/model.py"
+        "../scripts/inference/model.py"
 
 
 # Apart from the model, which predictions depend on: another evaluation must not predict again.
@@ -59,9 +59,9 @@ rule model_genes:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("model_genes.py"),
+        digest=digest("inference/model_genes.py"),
     script:
-        "../scripts/model_genes.py"
+        "../scripts/inference/model_genes.py"
 
 
 rule predict_section:
@@ -87,11 +87,11 @@ rule predict_section:
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("predict_section.py"),
+        digest=digest("inference/predict_section.py"),
         scale=lambda w: source(w)["scale"],
         spot_window=lambda w: cohort(source(w)["cohort"])["spot_window"],
     script:
-        "../scripts/predict_section.py"
+        "../scripts/inference/predict_section.py"
 
 
 # The slide is downloaded, predicted and deleted by one job, so that no more slides are on disk than
@@ -122,14 +122,14 @@ rule predict_slide:
         disk_mb=3000,
     params:
         # Not of the script, which downloads too: an edited client must not fetch every slide again.
-        digest=digest("../../src/stnet/external/slides.py"),
+        digest=digest("../../src/stnet/inference/slides.py"),
         row=lambda w: slide_row(w.source, w.unit, SLIDE_KEYS),
         cut=lambda w: {**source(w)["tiles"], "scale": source(w)["scale"]},
         um_per_px=lambda w: source(w)["um_per_px"],
         encoder=lambda w: source(w)["encoder"],
         folder="resources/{source}/slides/{experiment}/{model}",
     script:
-        "../scripts/predict_slide.py"
+        "../scripts/inference/predict_slide.py"
 
 
 rule visium_performance:
@@ -153,11 +153,11 @@ rule visium_performance:
         mem_mb=4000,
         runtime=30,
     params:
-        digest=digest("visium_performance.py"),
+        digest=digest("evaluate/visium_performance.py"),
         grids=lambda w: {row["section"]: row["grid"] for row in sections(source(w)["cohort"])},
         smoothing=lambda w: experiment(w.experiment)["smoothing"],
     script:
-        "../scripts/visium_performance.py"
+        "../scripts/evaluate/visium_performance.py"
 
 
 rule visium_summary:
@@ -186,9 +186,9 @@ rule visium_summary:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("visium_summary.py"),
+        digest=digest("analysis/visium_summary.py"),
     script:
-        "../scripts/visium_summary.py"
+        "../scripts/analysis/visium_summary.py"
 
 
 rule bulk:
@@ -213,10 +213,10 @@ rule bulk:
         mem_mb=4000,
         runtime=120,
     params:
-        digest=digest("bulk.py"),
+        digest=digest("analysis/bulk.py"),
         rows=lambda w: [{key: row[key] for key in PATIENT_KEYS} for row in bulk_rows(w.source)],
     script:
-        "../scripts/bulk.py"
+        "../scripts/analysis/bulk.py"
 
 
 rule pseudobulk:
@@ -254,13 +254,13 @@ rule pseudobulk:
         mem_mb=4000,
         runtime=120,
     params:
-        digest=digest("pseudobulk.py"),
+        digest=digest("analysis/pseudobulk.py"),
         rows=lambda w: [
             {key: row[key] for key in ("slide", *PATIENT_KEYS, "histology")}
             for row in slide_rows(w.source)
         ],
     script:
-        "../scripts/pseudobulk.py"
+        "../scripts/analysis/pseudobulk.py"
 
 
 rule subtype:
@@ -293,10 +293,10 @@ rule subtype:
         mem_mb=2000,
         runtime=60,
     params:
-        digest=digest("subtype.py"),
+        digest=digest("analysis/subtype.py"),
         subtypes=lambda w: source(w)["subtypes"],
     script:
-        "../scripts/subtype.py"
+        "../scripts/analysis/subtype.py"
 
 
 rule colocalisation:
@@ -317,10 +317,10 @@ rule colocalisation:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("colocalisation.py"),
+        digest=digest("analysis/colocalisation.py"),
         genes=lambda w: shown(w)["colocalisation"],
     script:
-        "../scripts/colocalisation.py"
+        "../scripts/analysis/colocalisation.py"
 
 
 rule colocalisation_slides:
@@ -343,7 +343,7 @@ rule colocalisation_slides:
         mem_mb=2000,
         runtime=60,
     params:
-        digest=digest("colocalisation_slides.py"),
+        digest=digest("analysis/colocalisation_slides.py"),
         genes=lambda w: shown(w)["colocalisation"],
     script:
-        "../scripts/colocalisation_slides.py"
+        "../scripts/analysis/colocalisation_slides.py"

@@ -24,9 +24,9 @@ rule fig_2c:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("fig_2c.py"),
+        digest=digest("figures/fig_2c.py"),
     script:
-        "../scripts/fig_2c.py"
+        "../scripts/figures/fig_2c.py"
 
 
 rule supp_2:
@@ -52,9 +52,9 @@ rule supp_2:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_2.py"),
+        digest=digest("figures/supp_2.py"),
     script:
-        "../scripts/supp_2.py"
+        "../scripts/figures/supp_2.py"
 
 
 rule supp_3:
@@ -80,9 +80,9 @@ rule supp_3:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_3.py"),
+        digest=digest("figures/supp_3.py"),
     script:
-        "../scripts/supp_3.py"
+        "../scripts/figures/supp_3.py"
 
 
 rule section_map:
@@ -90,7 +90,7 @@ rule section_map:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
         section=rules.predict_section.input.section,
         thumbnail=lambda w: f"results/{source(w)['cohort']}/thumbnails/{w.unit}.jpg",
-        marks=rules.model_genes.output[0],
+        reliability=rules.model_genes.output[0],
     output:
         report(
             f"{MAPS}/{{unit}}.png",
@@ -112,17 +112,17 @@ rule section_map:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("section_map.py"),
+        digest=digest("figures/section_map.py"),
         genes=map_genes,
     script:
-        "../scripts/section_map.py"
+        "../scripts/figures/section_map.py"
 
 
 rule slide_map:
     input:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
         thumbnail=f"{EXTERNAL}/{{unit}}.jpg",
-        marks=rules.model_genes.output[0],
+        reliability=rules.model_genes.output[0],
     output:
         report(
             f"{MAPS}/{{unit}}.png",
@@ -144,10 +144,10 @@ rule slide_map:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("slide_map.py"),
+        digest=digest("figures/slide_map.py"),
         genes=map_genes,
     script:
-        "../scripts/slide_map.py"
+        "../scripts/figures/slide_map.py"
 
 
 rule subtype_roc:
@@ -176,7 +176,7 @@ rule subtype_roc:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("subtype_roc.py"),
+        digest=digest("figures/subtype_roc.py"),
         positive=lambda w: next(iter(source(w)["subtypes"]["classes"])),
     script:
-        "../scripts/subtype_roc.py"
+        "../scripts/figures/subtype_roc.py"

@@ -29,10 +29,10 @@ rule dataset:
         mem_mb=1500,
         runtime=30,
     params:
-        digest=digest("dataset.py"),
+        digest=digest("analysis/dataset.py"),
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
-        "../scripts/dataset.py"
+        "../scripts/analysis/dataset.py"
 
 
 rule fig_1b:
@@ -57,9 +57,9 @@ rule fig_1b:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("fig_1b.py"),
+        digest=digest("figures/fig_1b.py"),
     script:
-        "../scripts/fig_1b.py"
+        "../scripts/figures/fig_1b.py"
 
 
 rule fig_1cd:
@@ -91,9 +91,9 @@ rule fig_1cd:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("fig_1cd.py"),
+        digest=digest("figures/fig_1cd.py"),
     script:
-        "../scripts/fig_1cd.py"
+        "../scripts/figures/fig_1cd.py"
 
 
 rule supp_1a:
@@ -118,9 +118,9 @@ rule supp_1a:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("supp_1a.py"),
+        digest=digest("figures/supp_1a.py"),
     script:
-        "../scripts/supp_1a.py"
+        "../scripts/figures/supp_1a.py"
 
 
 rule supp_1b:
@@ -146,9 +146,9 @@ rule supp_1b:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_1b.py"),
+        digest=digest("figures/supp_1b.py"),
     script:
-        "../scripts/supp_1b.py"
+        "../scripts/figures/supp_1b.py"
 
 
 rule fig_2a:
@@ -182,11 +182,11 @@ rule fig_2a:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("fig_2a.py"),
+        digest=digest("figures/fig_2a.py"),
         gene=lambda w: shown(w)["gene"],
         patients=lambda w: shown(w)["patients"],
     script:
-        "../scripts/fig_2a.py"
+        "../scripts/figures/fig_2a.py"
 
 
 rule fig_2b:
@@ -213,10 +213,10 @@ rule fig_2b:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("fig_2b.py"),
+        digest=digest("figures/fig_2b.py"),
         names=compared,
     script:
-        "../scripts/fig_2b.py"
+        "../scripts/figures/fig_2b.py"
 
 
 rule fig_2d:
@@ -242,11 +242,11 @@ rule fig_2d:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("fig_2d.py"),
+        digest=digest("figures/fig_2d.py"),
         main=lambda w: shown(w)["main"],
         other="tumour/normal labels",
     script:
-        "../scripts/fig_2d.py"
+        "../scripts/figures/fig_2d.py"
 
 
 rule learning_curve:
@@ -272,6 +272,6 @@ rule learning_curve:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("learning_curve.py"),
+        digest=digest("figures/learning_curve.py"),
     script:
-        "../scripts/learning_curve.py"
+        "../scripts/figures/learning_curve.py"

@@ -30,13 +30,13 @@ rule attributions:
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("attributions.py"),
+        digest=digest("analysis/attributions.py"),
         gene=lambda w: shown(w)["gene"],
         patches=lambda w: interpretation(w)["patches"],
         steps=lambda w: interpretation(w)["steps"],
         engine=lambda w: main_keys(w)["engine"],
     script:
-        "../scripts/attributions.py"
+        "../scripts/analysis/attributions.py"
 
 
 rule attributions_on_nuclei:
@@ -64,12 +64,12 @@ rule attributions_on_nuclei:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("attributions_on_nuclei.py"),
+        digest=digest("analysis/attributions_on_nuclei.py"),
         view=lambda w: main_keys(w)["view"],
         nuclear_view=lambda w: nuclear_keys(w)["view"],
         segmentation=lambda w: {key: nuclear_keys(w)[key] for key in SEGMENTATION},
     script:
-        "../scripts/attributions_on_nuclei.py"
+        "../scripts/analysis/attributions_on_nuclei.py"
 
 
 rule fig_3:
@@ -96,8 +96,8 @@ rule fig_3:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("fig_3.py"),
+        digest=digest("figures/fig_3.py"),
         view=lambda w: main_keys(w)["view"],
         shown=lambda w: interpretation(w)["shown"],
     script:
-        "../scripts/fig_3.py"
+        "../scripts/figures/fig_3.py"

@@ -20,12 +20,12 @@ rule latent_umap:
         mem_mb=3000,
         runtime=60,
     params:
-        digest=digest("latent_umap.py"),
+        digest=digest("analysis/latent_umap.py"),
         neighbours=latent_key("neighbours"),
         min_dist=latent_key("min_dist"),
         seed=latent_key("seed"),
     script:
-        "../scripts/latent_umap.py"
+        "../scripts/analysis/latent_umap.py"
 
 
 rule latent_examples:
@@ -44,11 +44,11 @@ rule latent_examples:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("latent_examples.py"),
+        digest=digest("analysis/latent_examples.py"),
         radius=latent_key("radius"),
         grids=section_grids,
     script:
-        "../scripts/latent_examples.py"
+        "../scripts/analysis/latent_examples.py"
 
 
 rule latent_purity:
@@ -67,10 +67,10 @@ rule latent_purity:
         mem_mb=3000,
         runtime=20,
     params:
-        digest=digest("latent_purity.py"),
+        digest=digest("analysis/latent_purity.py"),
         seed=latent_key("seed"),
     script:
-        "../scripts/latent_purity.py"
+        "../scripts/analysis/latent_purity.py"
 
 
 rule latent_neighbours:
@@ -89,10 +89,10 @@ rule latent_neighbours:
         mem_mb=3000,
         runtime=20,
     params:
-        digest=digest("latent_neighbours.py"),
+        digest=digest("analysis/latent_neighbours.py"),
         grids=section_grids,
     script:
-        "../scripts/latent_neighbours.py"
+        "../scripts/analysis/latent_neighbours.py"
 
 
 rule latent_distances:
@@ -111,11 +111,11 @@ rule latent_distances:
         mem_mb=3000,
         runtime=20,
     params:
-        digest=digest("latent_distances.py"),
+        digest=digest("analysis/latent_distances.py"),
         grids=section_grids,
         seed=latent_key("seed"),
     script:
-        "../scripts/latent_distances.py"
+        "../scripts/analysis/latent_distances.py"
 
 
 rule latent_summary:
@@ -141,9 +141,9 @@ rule latent_summary:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("latent_summary.py"),
+        digest=digest("analysis/latent_summary.py"),
     script:
-        "../scripts/latent_summary.py"
+        "../scripts/analysis/latent_summary.py"
 
 
 rule fig_4:
@@ -170,10 +170,10 @@ rule fig_4:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("fig_4.py"),
+        digest=digest("figures/fig_4.py"),
         patients=latent_key("patients"),
     script:
-        "../scripts/fig_4.py"
+        "../scripts/figures/fig_4.py"
 
 
 rule supp_8:
@@ -200,10 +200,10 @@ rule supp_8:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("supp_8.py"),
+        digest=digest("figures/supp_8.py"),
         patients=latent_key("patients"),
     script:
-        "../scripts/supp_8.py"
+        "../scripts/figures/supp_8.py"
 
 
 rule supp_9:
@@ -236,6 +236,6 @@ rule supp_9:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_9.py"),
+        digest=digest("figures/supp_9.py"),
     script:
-        "../scripts/supp_9.py"
+        "../scripts/figures/supp_9.py"

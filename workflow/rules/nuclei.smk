@@ -24,14 +24,14 @@ rule nuclear_features:
         mem_mb=2000,
         runtime=120,
     params:
-        digest=digest("nuclear_features.py"),
+        digest=digest("features/nuclear_features.py"),
         view=lambda w: features(w.features)["view"],
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
         segmentation=lambda w: {key: features(w.features)[key] for key in SEGMENTATION},
         ranges=lambda w: features(w.features)["ranges"],
         bins=lambda w: features(w.features)["bins"],
     script:
-        "../scripts/nuclear_features.py"
+        "../scripts/features/nuclear_features.py"
 
 
 rule nuclei_overlay:
@@ -60,6 +60,6 @@ rule nuclei_overlay:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("nuclei_overlay.py"),
+        digest=digest("figures/nuclei_overlay.py"),
     script:
-        "../scripts/nuclei_overlay.py"
+        "../scripts/figures/nuclei_overlay.py"

@@ -35,7 +35,7 @@ def own_model(w):
     """The model's two files, and what they are known by: others of their name predict anew."""
     if OWN["model"] is None:
         refuse("predict.model: missing; name the .safetensors of a trained model")
-    files = {"path": OWN["model"], "marks": str(Path(OWN["model"]).with_suffix(".genes.tsv"))}
+    files = {"path": OWN["model"], "reliability": str(Path(OWN["model"]).with_suffix(".genes.tsv"))}
     try:
         return {**files, "sha256": [file_sha256(path) for path in files.values()]}
     except OSError as error:

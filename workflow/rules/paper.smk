@@ -23,9 +23,9 @@ rule dataset_page:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("dataset_page.py"),
+        digest=digest("report/dataset_page.py"),
     script:
-        "../scripts/dataset_page.py"
+        "../scripts/report/dataset_page.py"
 
 
 rule performance_page:
@@ -55,9 +55,9 @@ rule performance_page:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("performance_page.py"),
+        digest=digest("report/performance_page.py"),
     script:
-        "../scripts/performance_page.py"
+        "../scripts/report/performance_page.py"
 
 
 rule table_1:
@@ -91,10 +91,10 @@ rule table_1:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("table_1.py"),
+        digest=digest("report/table_1.py"),
         main=lambda w: shown(w)["main"],
     script:
-        "../scripts/table_1.py"
+        "../scripts/report/table_1.py"
 
 
 rule ledger:
@@ -128,12 +128,12 @@ rule ledger:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("ledger.py"),
+        digest=digest("report/ledger.py"),
         main=lambda w: shown(w)["main"],
         is_paper_cohort=lambda w: cohort(w.cohort).get("paper", False),
         other_data=tables_of_other_data,
     script:
-        "../scripts/ledger.py"
+        "../scripts/report/ledger.py"
 
 
 rule visium_page:
@@ -162,11 +162,11 @@ rule visium_page:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("visium_page.py"),
+        digest=digest("report/visium_page.py"),
         main=lambda w: shown(w)["main"],
         names=lambda w: shown(w)["visium"],
     script:
-        "../scripts/visium_page.py"
+        "../scripts/report/visium_page.py"
 
 
 rule tcga_page:
@@ -197,6 +197,6 @@ rule tcga_page:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("tcga_page.py"),
+        digest=digest("report/tcga_page.py"),
     script:
-        "../scripts/tcga_page.py"
+        "../scripts/report/tcga_page.py"

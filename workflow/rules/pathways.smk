@@ -20,7 +20,7 @@ rule download_gene_sets:
     params:
         lock="config/pathways.lock.tsv",
     script:
-        "../scripts/download_gene_sets.py"
+        "../scripts/download/download_gene_sets.py"
 
 
 rule simulate_gene_sets:
@@ -39,10 +39,10 @@ rule simulate_gene_sets:
         mem_mb=500,
         runtime=5,
     params:
-        digest=digest("simulate_gene_sets.py"),
+        digest=digest("simulate/simulate_gene_sets.py"),
         seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
     script:
-        "../scripts/simulate_gene_sets.py"
+        "../scripts/simulate/simulate_gene_sets.py"
 
 
 rule pathways:
@@ -76,11 +76,11 @@ rule pathways:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("pathways.py"),
+        digest=digest("analysis/pathways.py"),
         groups=lambda w: pathways(w)["groups"],
         level=lambda w: pathways(w)["level"],
     script:
-        "../scripts/pathways.py"
+        "../scripts/analysis/pathways.py"
 
 
 rule pathways_page:
@@ -107,8 +107,8 @@ rule pathways_page:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("pathways_page.py"),
+        digest=digest("report/pathways_page.py"),
         main=lambda w: shown(w)["main"],
         level=lambda w: pathways(w)["level"],
     script:
-        "../scripts/pathways_page.py"
+        "../scripts/report/pathways_page.py"

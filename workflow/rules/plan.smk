@@ -28,7 +28,7 @@ rule plan:
         machine=training_machine,
         seconds=config["calibration"],
     script:
-        "../scripts/plan.py"
+        "../scripts/plan/plan.py"
 
 
 rule remove_views:
@@ -47,4 +47,4 @@ rule remove_views:
         cohorts=planned_cohorts,
         experiments=planned_experiments,
     script:
-        "../scripts/remove_views.py"
+        "../scripts/plan/remove_views.py"

@@ -23,12 +23,12 @@ rule predict_own_slide:
         mem_mb=8000,
         runtime=480,
     params:
-        digest=digest("predict_own_slide.py"),
+        digest=digest("inference/predict_own_slide.py"),
         model=own_model,
         cut={**OWN["tiles"], "scale": OWN["scale"]},
         um_per_px=OWN["um_per_px"],
     script:
-        "../scripts/predict_own_slide.py"
+        "../scripts/inference/predict_own_slide.py"
 
 
 rule own_section:
@@ -53,7 +53,7 @@ rule own_section:
         mem_mb=6000,
         runtime=30,
     params:
-        digest=digest("section.py"),
+        digest=digest("sections/section.py"),
         row=own_row,
         label_classes={"tumour": [], "normal": []},
         require_label=False,
@@ -61,7 +61,7 @@ rule own_section:
         spot_window=0,
         spot_pitch_um=OWN["spot_pitch_um"],
     script:
-        "../scripts/section.py"
+        "../scripts/sections/section.py"
 
 
 rule predict_own_section:
@@ -88,11 +88,11 @@ rule predict_own_section:
         mem_mb=8000,
         runtime=240,
     params:
-        digest=digest("predict_own_section.py"),
+        digest=digest("inference/predict_own_section.py"),
         model=own_model,
         scale=OWN["scale"],
     script:
-        "../scripts/predict_own_section.py"
+        "../scripts/inference/predict_own_section.py"
 
 
 rule own_slide_map:
@@ -114,10 +114,10 @@ rule own_slide_map:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("slide_map.py"),
+        digest=digest("figures/slide_map.py"),
         genes=OWN["genes"],
     script:
-        "../scripts/slide_map.py"
+        "../scripts/figures/slide_map.py"
 
 
 rule own_section_map:
@@ -140,7 +140,7 @@ rule own_section_map:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("section_map.py"),
+        digest=digest("figures/section_map.py"),
         genes=OWN["genes"],
     script:
-        "../scripts/section_map.py"
+        "../scripts/figures/section_map.py"

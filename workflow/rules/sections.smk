@@ -22,11 +22,11 @@ rule section:
         mem_mb=for_image(1500),
         runtime=10,
     params:
-        digest=digest("section.py"),
+        digest=digest("sections/section.py"),
         row=lambda w: sheet_row(w.cohort, w.section),
         label_classes=lambda w: cohort(w.cohort)["label_classes"],
         require_label=lambda w: cohort(w.cohort)["require_label"],
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
         spot_pitch_um=lambda w: cohort(w.cohort)["spot_pitch_um"],
     script:
-        "../scripts/section.py"
+        "../scripts/sections/section.py"

@@ -18,10 +18,10 @@ rule simulate_cohort:
         mem_mb=500,
         runtime=5,
     params:
-        digest=digest("simulate_cohort.py"),
+        digest=digest("simulate/simulate_cohort.py"),
         seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
     script:
-        "../scripts/simulate_cohort.py"
+        "../scripts/simulate/simulate_cohort.py"
 
 
 # Apart from the genes, which every section needs: another section in the sheet changes only this.
@@ -43,9 +43,9 @@ rule simulate_metadata:
         mem_mb=500,
         runtime=5,
     params:
-        digest=digest("simulate_metadata.py"),
+        digest=digest("simulate/simulate_metadata.py"),
     script:
-        "../scripts/simulate_metadata.py"
+        "../scripts/simulate/simulate_metadata.py"
 
 
 rule simulate_section:
@@ -67,13 +67,13 @@ rule simulate_section:
         mem_mb=1000,
         runtime=5,
     params:
-        digest=digest("simulate_section.py"),
+        digest=digest("simulate/simulate_section.py"),
         patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
         seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
         all_tumour=lambda w: sheet_row(w.cohort, w.section)["patient"]
         in cohort(w.cohort)["simulation"]["all_tumour"],
     script:
-        "../scripts/simulate_section.py"
+        "../scripts/simulate/simulate_section.py"
 
 
 rule simulate_visium:
@@ -95,11 +95,11 @@ rule simulate_visium:
         mem_mb=1000,
         runtime=5,
     params:
-        digest=digest("simulate_visium.py"),
+        digest=digest("simulate/simulate_visium.py"),
         patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
         seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
     script:
-        "../scripts/simulate_visium.py"
+        "../scripts/simulate/simulate_visium.py"
 
 
 rule simulate_gdc:
@@ -118,8 +118,8 @@ rule simulate_gdc:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("simulate_gdc.py"),
+        digest=digest("simulate/simulate_gdc.py"),
         simulation=lambda w: source(w)["simulation"],
         project=lambda w: source(w)["project"],
     script:
-        "../scripts/simulate_gdc.py"
+        "../scripts/simulate/simulate_gdc.py"

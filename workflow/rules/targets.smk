@@ -23,13 +23,13 @@ rule targets:
         mem_mb=3000,
         runtime=60,
     params:
-        digest=digest("targets.py"),
+        digest=digest("targets/targets.py"),
         genes=lambda w: configuration.targets(w.targets)["genes"],
         transform=lambda w: configuration.targets(w.targets)["transform"],
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
         held_out_sections=sections_outside_fit,
     script:
-        "../scripts/targets.py"
+        "../scripts/targets/targets.py"
 
 
 # Methods: "We modelled the cell types in each patch using a non-negative matrix factorization model".
@@ -51,11 +51,11 @@ rule composition:
         mem_mb=2000,
         runtime=30,
     params:
-        digest=digest("composition.py"),
+        digest=digest("targets/composition.py"),
         of=lambda w: configuration.targets(w.targets)["of"],
         factors=lambda w: configuration.targets(w.targets)["factors"],
         iterations=lambda w: configuration.targets(w.targets)["iterations"],
         seed=lambda w: configuration.targets(w.targets)["seed"],
         held_out_sections=sections_outside_fit,
     script:
-        "../scripts/composition.py"
+        "../scripts/targets/composition.py"

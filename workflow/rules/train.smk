@@ -19,7 +19,7 @@ rule download_weights:
         runtime=60,
         downloads=1,
     script:
-        "../scripts/download_weights.py"
+        "../scripts/download/download_weights.py"
 
 
 rule train:
@@ -46,12 +46,12 @@ rule train:
         mem_mb=16000,
         runtime=1440,
     params:
-        digest=digest("train.py"),
+        digest=digest("train/train.py"),
         view=lambda w: experiment(w.experiment)["view"],
         recipe=lambda w: {key: experiment(w.experiment)[key] for key in RECIPE},
         held_out_sections=held_out_sections,
     script:
-        "../scripts/train.py"
+        "../scripts/train/train.py"
 
 
 rule predict_held_out:
@@ -77,9 +77,9 @@ rule predict_held_out:
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("predict_held_out.py"),
+        digest=digest("train/predict_held_out.py"),
         latent=lambda w: experiment(w.experiment)["latent"],
         engine=lambda w: experiment(w.experiment)["engine"],
         held_out_sections=held_out_sections,
     script:
-        "../scripts/predict_held_out.py"
+        "../scripts/train/predict_held_out.py"

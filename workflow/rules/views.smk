@@ -18,10 +18,10 @@ rule thumbnail:
         mem_mb=for_image(2000),
         runtime=20,
     params:
-        digest=digest("thumbnail.py"),
+        digest=digest("sections/thumbnail.py"),
         side=1000,
     script:
-        "../scripts/thumbnail.py"
+        "../scripts/sections/thumbnail.py"
 
 
 rule patches:
@@ -41,10 +41,10 @@ rule patches:
         mem_mb=for_image(3000),
         runtime=60,
     params:
-        digest=digest("patches.py"),
+        digest=digest("sections/patches.py"),
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
-        "../scripts/patches.py"
+        "../scripts/sections/patches.py"
 
 
 rule view_index:
@@ -73,7 +73,7 @@ rule view_index:
         mem_mb=2000,
         runtime=60,
     params:
-        digest=digest("view_index.py"),
+        digest=digest("sections/view_index.py"),
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
-        "../scripts/view_index.py"
+        "../scripts/sections/view_index.py"

@@ -20,10 +20,10 @@ rule thresholds:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("thresholds.py"),
+        digest=digest("analysis/thresholds.py"),
         strata=STRATA,
     script:
-        "../scripts/thresholds.py"
+        "../scripts/analysis/thresholds.py"
 
 
 rule spread:
@@ -43,9 +43,9 @@ rule spread:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("spread.py"),
+        digest=digest("analysis/spread.py"),
     script:
-        "../scripts/spread.py"
+        "../scripts/analysis/spread.py"
 
 
 rule supp_4_5:
@@ -79,12 +79,12 @@ rule supp_4_5:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_4_5.py"),
+        digest=digest("figures/supp_4_5.py"),
         transform=lambda w: configuration.targets(experiment(shown(w)["main"])["targets"])[
             "transform"
         ],
     script:
-        "../scripts/supp_4_5.py"
+        "../scripts/figures/supp_4_5.py"
 
 
 rule within_page:
@@ -118,11 +118,11 @@ rule within_page:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("within_page.py"),
+        digest=digest("report/within_page.py"),
         main=lambda w: shown(w)["main"],
         strata=STRATA,
     script:
-        "../scripts/within_page.py"
+        "../scripts/report/within_page.py"
 
 
 rule nuclear_gene:
@@ -148,10 +148,10 @@ rule nuclear_gene:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("nuclear_gene.py"),
+        digest=digest("analysis/nuclear_gene.py"),
         gene=lambda w: shown(w)["nuclear_gene"],
     script:
-        "../scripts/nuclear_gene.py"
+        "../scripts/analysis/nuclear_gene.py"
 
 
 rule nuclear_gene_page:
@@ -175,10 +175,10 @@ rule nuclear_gene_page:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("nuclear_gene_page.py"),
+        digest=digest("report/nuclear_gene_page.py"),
         gene=lambda w: shown(w)["nuclear_gene"],
     script:
-        "../scripts/nuclear_gene_page.py"
+        "../scripts/report/nuclear_gene_page.py"
 
 
 rule nuclear_relations:
@@ -213,9 +213,9 @@ rule nuclear_relations:
         mem_mb=3000,
         runtime=20,
     params:
-        digest=digest("nuclear_relations.py"),
+        digest=digest("analysis/nuclear_relations.py"),
     script:
-        "../scripts/nuclear_relations.py"
+        "../scripts/analysis/nuclear_relations.py"
 
 
 rule supp_table_2_3:
@@ -247,9 +247,9 @@ rule supp_table_2_3:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_table_2_3.py"),
+        digest=digest("report/supp_table_2_3.py"),
     script:
-        "../scripts/supp_table_2_3.py"
+        "../scripts/report/supp_table_2_3.py"
 
 
 rule nuclei_counts:
@@ -271,9 +271,9 @@ rule nuclei_counts:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("nuclei_counts.py"),
+        digest=digest("analysis/nuclei_counts.py"),
     script:
-        "../scripts/nuclei_counts.py"
+        "../scripts/analysis/nuclei_counts.py"
 
 
 rule supp_6:
@@ -300,6 +300,6 @@ rule supp_6:
         mem_mb=1000,
         runtime=10,
     params:
-        digest=digest("supp_6.py"),
+        digest=digest("figures/supp_6.py"),
     script:
-        "../scripts/supp_6.py"
+        "../scripts/figures/supp_6.py"

@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from stnet.baselines.spots import read_spots, write_held_out
+from stnet.baselines.estimator import read_spots, write_held_out
 
 
 def predict_coordinates(

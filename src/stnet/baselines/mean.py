@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stnet.baselines.spots import read_spots, write_held_out
+from stnet.baselines.estimator import read_spots, write_held_out
 
 
 def predict_mean(

@@ -11,9 +11,9 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stnet.baselines.spots import Spots, read_spots, write_held_out
+from stnet.baselines.estimator import Spots, read_spots, write_held_out
+from stnet.config.split import inner_folds as fold_sections
 from stnet.core.errors import InputError
-from stnet.core.split import inner_folds as fold_sections
 
 
 class Choice(NamedTuple):

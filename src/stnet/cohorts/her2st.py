@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.tables import numbers, read_columns, read_counts, read_positions
+from stnet.cohorts.text_tables import numbers, read_columns, read_counts, read_positions
 
 # In grid units. Spots lie a unit apart, so that nothing nearer than half of one lies between two.
 LABEL_REACH = 0.5
@@ -15,7 +15,7 @@ def read(row: dict[str, str]) -> DistributedSection:
     """Read a section: `ST-cnts/*.tsv.gz`, `*_selection.tsv`, `*_labeled_coordinates.tsv`.
 
     `row` is the section's row of the sheet. Raises InputError as the readers of
-    `stnet.cohorts.tables`.
+    `stnet.cohorts.text_tables`.
     """
     positions = read_positions(row["spots"])
     annotations, remark = match_annotations(row["labels"], positions) if row["labels"] else ({}, "")

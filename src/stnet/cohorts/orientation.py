@@ -21,7 +21,7 @@ BETTER, WORSE = 0.05, 0.25
 FEWEST = 20
 
 
-def refuse_misplaced(
+def check_misplaced(
     row: dict[str, str],
     array: np.ndarray,
     pixels: np.ndarray,

@@ -10,9 +10,9 @@ import pandas as pd
 
 from stnet.cohorts import her2st, st, visium
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.grid import um_per_px
-from stnet.cohorts.orientation import refuse_misplaced
-from stnet.cohorts.tables import CountTable
+from stnet.cohorts.orientation import check_misplaced
+from stnet.cohorts.scale import um_per_px
+from stnet.cohorts.text_tables import CountTable
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
@@ -158,7 +158,7 @@ def _check_visium(
     if row["image"]:
         array = parts.positions[["array_x", "array_y"]].to_numpy()
         selected = parts.positions["selected"].to_numpy()
-        refuse_misplaced(row, array, pixels, selected, visium.SPOT_UM / scale)
+        check_misplaced(row, array, pixels, selected, visium.SPOT_UM / scale)
 
 
 def _refuse_without_spots(row: dict[str, str], drops: dict) -> None:

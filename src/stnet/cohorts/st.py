@@ -7,7 +7,7 @@ tissue; annotations are `tumor` or `non`.
 import pandas as pd
 
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.tables import (
+from stnet.cohorts.text_tables import (
     SPOT_NAME,
     position_table,
     read_columns,
@@ -24,7 +24,7 @@ def read_v5(row: dict[str, str]) -> DistributedSection:
 
     `row` is the section's row of the sheet. The spot file is comma-separated, its first column
     `XxY`, X and Y the pixel column and row. Raises InputError as the readers of
-    `stnet.cohorts.tables`.
+    `stnet.cohorts.text_tables`.
     """
     path = row["spots"]
     table = read_columns(path, ",", ["X", "Y"])
@@ -44,7 +44,7 @@ def read_original(row: dict[str, str]) -> DistributedSection:
     """Read a section of the earlier layout: `.tsv.gz`, `.spots.txt`, `_Coords.tsv`.
 
     `row` is the section's row of the sheet. Raises InputError as the readers of
-    `stnet.cohorts.tables`.
+    `stnet.cohorts.text_tables`.
     """
     return _section(row, read_positions(row["spots"]))
 

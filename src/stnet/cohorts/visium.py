@@ -16,13 +16,13 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.tables import (
+from stnet.cohorts.text_tables import (
     LARGEST_COUNT,
     CountTable,
+    check_repeated,
     open_text,
     position_table,
     read_columns,
-    refuse_repeated,
 )
 from stnet.core.errors import InputError
 
@@ -77,7 +77,7 @@ def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
     with open_text(path) as text:
         headed = text.readline().split(",")[0].strip() == POSITION_COLUMNS[0]
     table = read_columns(path, ",", POSITION_COLUMNS, headed=headed)
-    refuse_repeated(path, table["barcode"], table.index)
+    check_repeated(path, table["barcode"], table.index)
     columns = {
         **{"selected": "in_tissue", "array_x": "array_col", "array_y": "array_row"},
         **{"pixel_x": "pxl_col_in_fullres", "pixel_y": "pxl_row_in_fullres"},

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from stnet.core.errors import InputError
+from stnet.core.tables import by_patient, read_table, write_table
 from stnet.evaluation.averages import median
-from stnet.evaluation.tables import by_patient, read_table, write_table
 
 
 def write_comparison(

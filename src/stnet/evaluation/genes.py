@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from stnet.core.tables import by_patient
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import interval, patient_draws, resampled_medians
 from stnet.evaluation.consistency import (
@@ -15,7 +16,6 @@ from stnet.evaluation.consistency import (
     holm,
     wilson,
 )
-from stnet.evaluation.tables import by_patient
 
 # Medians over patients in the gene table, and the column of the patient table each is of.
 MEDIANS = {

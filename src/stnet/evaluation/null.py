@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import fft, stats
 
+from stnet.core.tables import write_table
 from stnet.evaluation.bootstrap import PERCENTILES, SAMPLES, SEED
-from stnet.evaluation.spots import of_stratum, read_predictions
-from stnet.evaluation.tables import write_table
+from stnet.evaluation.held_out import of_stratum, read_predictions
 
 
 def write_null(predictions: Sequence[str | Path], output: str | Path, *, stratum: str) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from stnet.core.tables import by_patient
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import resampled_medians, with_interval
-from stnet.evaluation.summary import estimates
-from stnet.evaluation.tables import by_patient
+from stnet.evaluation.performance_summary import estimates
 
 KEYS = ["gene", "patient"]
 

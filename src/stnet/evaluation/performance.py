@@ -8,16 +8,16 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from stnet.core.tables import write_table
 from stnet.evaluation.correlation import STATISTICS, statistics
 from stnet.evaluation.genes import gene_performance
-from stnet.evaluation.spots import (
+from stnet.evaluation.held_out import (
     of_stratum,
     read_predictions,
     single_class_patients,
     smooth_observed,
 )
-from stnet.evaluation.summary import summarise
-from stnet.evaluation.tables import write_table
+from stnet.evaluation.performance_summary import summarise
 
 # A summary's interval and unit where there are none.
 BLANK = (np.nan, np.nan, "")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from stnet.core.tables import read_table, write_table
 from stnet.evaluation.consistency import binomial_p, holm
-from stnet.evaluation.tables import read_table, write_table
 
 
 def write_thresholds(gene_tables: Mapping[str, str | Path], output: str | Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from stnet.core.versions import versions
 from stnet.expression.spots import read_used_spots, spot_names
 from stnet.features.files import write_features
-from stnet.features.nuclei import Segmentation
-from stnet.features.patches import nuclear_features
-from stnet.features.summaries import summary_names
+from stnet.features.parallel import nuclear_features
+from stnet.features.patch_statistics import summary_names
+from stnet.features.segmentation import Segmentation
 from stnet.slides.patches import read_patches
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stnet.evaluation.tables import read_table
+from stnet.core.tables import read_table
 from stnet.figures.style import BLUE, COLUMN_MM, PAGE_MM, SKY, new_figure, save
 
 GAP = 0.7  # between patients, in bars

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from stnet.analysis.choice import choose_gene
 from stnet.core.errors import InputError
-from stnet.evaluation.choice import choose_gene
-from stnet.evaluation.tables import read_table
-from stnet.figures.prediction_map import COLOURS, MISSING, add_colour_bar, say
+from stnet.core.tables import read_table
+from stnet.figures.prediction_map import COLOURS, MISSING, add_colour_bar, annotate
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import (
     EXPRESSION_UNITS,
@@ -147,7 +147,7 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
     r = "undefined" if np.isnan(example.r) else f"{example.r:.2f}"
     picture.set_ylabel(f"Patient {example.patient}\nsection {example.section}\nr = {r}{rank}")
     if example.image is None:
-        say(picture, "no image")
+        annotate(picture, "no image")
     else:
         draw_image(picture, example.image, example.width / example.image.width)
         frame(picture, places, pitch)
@@ -158,11 +158,11 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
         colours = example.spots["label"].map(LABEL_COLOURS).where(known, MISSING)
         draw_spots(labels, places, pitch, facecolors=list(colours))
     else:
-        say(labels, "no labels")
+        annotate(labels, "no labels")
     for axis, name in ((measured, "measured"), (predicted, "predicted")):
         values = example.spots[name].to_numpy(dtype=float)
         if np.isnan(values).all():
-            say(axis, "none")
+            annotate(axis, "none")
             continue
         spots = draw_spots(axis, places, pitch, array=values, cmap=COLOURS)
         add_colour_bar(axis, spots, MAP_MM * _height_by_width(example))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stnet.evaluation.tables import read_table
+from stnet.core.tables import read_table
 from stnet.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_MM, VERMILLION, new_figure, save
 
 # In print the lines tell the curves apart too.

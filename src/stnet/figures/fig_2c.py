@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stnet.evaluation.tables import read_table
+from stnet.core.tables import read_table
 from stnet.figures.style import BLACK, BLUE, COLUMN_MM, GREY, new_figure, save
 
 AUROC_BIN = 0.02

@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from stnet.evaluation.tables import read_table
+from stnet.core.tables import read_table
 from stnet.figures.style import BLACK, BLUE, COLUMN_MM, new_figure, save
 
 NAMED = 5

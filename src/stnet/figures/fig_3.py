@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from stnet.evaluation.tables import read_table
+from stnet.core.tables import read_table
 from stnet.figures.spot_map import draw_scale_bar
 from stnet.figures.style import COLUMN_MM, new_figure, save
 from stnet.slides.patches import parse_view

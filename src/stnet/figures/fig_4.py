@@ -10,11 +10,11 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from stnet.evaluation.latent.examples import KINDS
-from stnet.evaluation.latent.space import CLASSES
-from stnet.evaluation.tables import read_table
+from stnet.analysis.latent.examples import KINDS
+from stnet.analysis.latent.space import CLASSES
+from stnet.core.tables import read_table
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
-from stnet.figures.prediction_map import MISSING, say
+from stnet.figures.prediction_map import MISSING, annotate
 from stnet.figures.style import BLACK, LABEL_COLOURS, PAGE_MM, new_figure, save
 
 HEIGHT_MM = 138
@@ -76,7 +76,7 @@ def _draw_patient(
     plane.set_title(f"Patient {patient}")
     if spots["umap1"].isna().all():
         plane.set_axis_off()
-        say(plane, "too few spots")
+        annotate(plane, "too few spots")
     else:
         _draw_plane(plane, spots)
     for axis in axes.values():

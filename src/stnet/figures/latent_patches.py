@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from stnet.analysis.latent.space import CLASSES
 from stnet.core.errors import InputError
-from stnet.evaluation.latent.space import CLASSES
 from stnet.figures.style import LABEL_COLOURS
 from stnet.slides.patches import read_patches
 

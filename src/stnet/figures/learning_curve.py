@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from stnet.evaluation.tables import read_table
+from stnet.core.tables import read_table
 from stnet.figures.style import BLACK, BLUE, COLUMN_MM, ORANGE, new_figure, save
 
 # The small dots show a run of a single epoch.

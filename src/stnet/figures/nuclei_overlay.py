@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import find_objects
 from skimage.measure import find_contours
 
-from stnet.features.nuclei import Segmentation, segment
+from stnet.features.segmentation import Segmentation, segment
 from stnet.figures.style import PAGE_MM, new_figure, save
 from stnet.slides.patches import parse_view, read_patches
 

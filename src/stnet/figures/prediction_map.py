@@ -12,19 +12,21 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
-from stnet.external.marks import read_marks
 from stnet.figures.style import EXPRESSION_MAP, EXPRESSION_UNITS, GREY
+from stnet.inference.gene_reliability import read_gene_reliability
 
 SHOWN = 4
 MISSING = "#d9d9d9"
 COLOURS = colormaps[EXPRESSION_MAP].with_extremes(bad=MISSING)
 
 
-def read_marked(predictions: str | Path, marks: str | Path | None) -> ad.AnnData:
-    """Predictions whose `var` says which genes are consistent: by `marks`, else as it is."""
+def read_with_reliability(predictions: str | Path, reliability: str | Path | None) -> ad.AnnData:
+    """Predictions whose `var` says which genes are consistent: by `reliability`, else as it is."""
     table = ad.read_h5ad(predictions)
-    if marks is not None:
-        table.var["consistent"] = read_marks(marks)["consistent"].reindex(table.var_names).eq(True)
+    if reliability is not None:
+        table.var["consistent"] = (
+            read_gene_reliability(reliability)["consistent"].reindex(table.var_names).eq(True)
+        )
     return table
 
 
@@ -77,7 +79,7 @@ def add_colour_bar(axis: Axes, drawn: ScalarMappable, height_mm: float) -> None:
         place.text(x, -0.4, text, transform=place.transAxes, ha=side, va="top", fontsize=7)
 
 
-def say(axis: Axes, text: str) -> None:
+def annotate(axis: Axes, text: str) -> None:
     """Write in the middle of a map why it is empty."""
     axis.text(
         *(0.5, 0.5, text), transform=axis.transAxes, ha="center", va="center", color=GREY, wrap=True

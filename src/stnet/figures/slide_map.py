@@ -14,11 +14,11 @@ from PIL import Image
 from stnet.figures.prediction_map import (
     COLOURS,
     add_colour_bar,
+    annotate,
     choose_genes,
     colour_note,
     gene_title,
-    read_marked,
-    say,
+    read_with_reliability,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar
 from stnet.figures.style import PAGE_MM, new_figure, save
@@ -38,15 +38,15 @@ def draw(
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
-    marks: str | Path | None = None,
+    reliability: str | Path | None = None,
 ) -> None:
     """Draw the predictions of a slide's tiles into files.
 
-    `thumbnail` is the whole slide reduced. `genes` are symbols or ids; none are those that
-    `choose_genes` takes. `marks` is a table of which are consistent, where the predictions do not
-    say it. A slide without tiles gives a figure that says why there are none.
+    `thumbnail` is the whole slide reduced. `genes` are symbols or ids; if
+    empty, `choose_genes` chooses. `reliability` is the model's table of gene reliability, for
+    predictions that do not have it. Without tiles the figure says why.
     """
-    tiles = read_marked(slide, marks)
+    tiles = read_with_reliability(slide, reliability)
     picture = Image.open(thumbnail).convert("RGB")
     name = tiles.uns["slide"]["slide"]
     if tiles.n_obs:
@@ -101,7 +101,7 @@ def without_tiles(picture: Image.Image, name: str, reason: str) -> Figure:
     for axis in (left, right):
         axis.set_axis_off()
     left.imshow(picture)
-    say(right, reason)
+    annotate(right, reason)
     return figure
 
 

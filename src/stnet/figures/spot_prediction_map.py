@@ -12,11 +12,11 @@ from PIL import Image
 from stnet.figures.prediction_map import (
     COLOURS,
     add_colour_bar,
+    annotate,
     choose_genes,
     colour_note,
     gene_title,
-    read_marked,
-    say,
+    read_with_reliability,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import PAGE_MM, new_figure, save
@@ -37,15 +37,15 @@ def draw(
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
-    marks: str | Path | None = None,
+    reliability: str | Path | None = None,
 ) -> None:
     """Draw the predictions of a section's spots, and its measurements, into files.
 
     `section` is the section's file, for its size and scale; `thumbnail` is its whole image reduced.
-    `genes` are symbols or ids; none are those that `choose_genes` takes. `marks` is
+    `genes` are symbols or ids; none are those that `choose_genes` takes. `reliability` is
     a table of which are consistent, where the predictions do not say it.
     """
-    spots = read_marked(predictions, marks)
+    spots = read_with_reliability(predictions, reliability)
     slide = ad.read_h5ad(section, backed="r").uns["slide"]
     picture = Image.open(thumbnail)
     shown = spots[:, choose_genes(spots, genes, predictions)]
@@ -88,7 +88,7 @@ def spot_maps(spots: ad.AnnData, slide: Mapping, picture: Image.Image) -> Figure
             axis = figure.add_subplot(grid[block * len(kinds) + row, 1 + column])
             frame(axis, places, pitch)
             if np.isnan(values[:, number]).all():
-                say(axis, "not measured")
+                annotate(axis, "not measured")
             else:
                 discs = draw_spots(axis, places, pitch, array=values[:, number], cmap=COLOURS)
                 add_colour_bar(axis, discs, height)

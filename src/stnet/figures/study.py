@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from stnet.core.tables import read_table
 from stnet.evaluation.paired import gene_medians
-from stnet.evaluation.tables import read_table
 from stnet.figures.style import BLACK, BLUE, GREY, PAGE_MM, VERMILLION, new_figure, save
 
 # Of an experiment, and of a line of its name.
@@ -38,7 +38,7 @@ def draw(
 def experiments(
     study: pd.DataFrame, genes: Mapping[str, pd.DataFrame], patients: Mapping[str, pd.DataFrame]
 ) -> Figure:
-    """A row an experiment of `stnet.evaluation.study`: median r of its genes, and what it changes.
+    """A row an experiment of `stnet.analysis.study`: median r of its genes, and what it changes.
 
     Left the distribution of the gene performance's median r; right each gene's difference to the
     reference, over the patients of both, with that of the median over genes and its interval.

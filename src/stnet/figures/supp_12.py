@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from stnet.core.tables import read_table
 from stnet.evaluation.paired import paired
-from stnet.evaluation.tables import read_table
 from stnet.figures.study import draw_differences
 from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save
 
@@ -38,7 +38,7 @@ def draw(
 def together_and_alone(
     genes: pd.DataFrame, together: pd.DataFrame, alone: Mapping[str, pd.DataFrame]
 ) -> Figure:
-    """A row a gene of `stnet.evaluation.single_genes`: r of every patient, and their medians.
+    """A row a gene of `stnet.analysis.single_genes`: r of every patient, and their medians.
 
     Right the difference of the medians with its interval.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stnet.evaluation.tables import read_table
+from stnet.core.tables import read_table
 from stnet.figures.fig_2c import AUROC_BIN, draw_distribution
 from stnet.figures.style import PAGE_MM, new_figure, save
 

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stnet.evaluation.tables import read_table
-from stnet.figures.prediction_map import say
+from stnet.core.tables import read_table
+from stnet.figures.prediction_map import annotate
 from stnet.figures.style import (
     BLACK,
     BLUE,
@@ -68,7 +68,7 @@ def in_words(summary: pd.DataFrame) -> str:
 def _draw_patients(axis: Axes, patients: pd.DataFrame) -> None:
     if patients.empty:
         axis.set_axis_off()
-        say(axis, "no patient has such pairs")
+        annotate(axis, "no patient has such pairs")
         return
     below = (patients["observed_z"] < patients["chance_z"]).to_numpy()
     ends = patients[["chance_z", "observed_z"]].to_numpy().T

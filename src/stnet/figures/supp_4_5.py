@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from stnet.core.split import ALL
-from stnet.evaluation.choice import top_genes
-from stnet.evaluation.spread import QUANTILES
-from stnet.evaluation.tables import read_table
-from stnet.figures.prediction_map import say
+from stnet.analysis.choice import top_genes
+from stnet.analysis.spread import QUANTILES
+from stnet.config.split import ALL
+from stnet.core.tables import read_table
+from stnet.figures.prediction_map import annotate
 from stnet.figures.style import (
     BLACK,
     EXPRESSION_UNITS,
@@ -51,7 +51,7 @@ def spread_within(
 ) -> Figure:
     """A row a gene, a box a patient with spots of the stratum, and one of all of them together.
 
-    `spread` and `of_genes` are the tables of `stnet.evaluation.spread`. Boxes span the quartiles
+    `spread` and `of_genes` are the tables of `stnet.analysis.spread`. Boxes span the quartiles
     and whiskers the 5th to the 95th percentile; grey bars span the latter over the spots of all
     strata. Patients are in order of their ids.
     """
@@ -60,7 +60,7 @@ def spread_within(
     if top.empty:
         axis = figure.add_subplot()
         axis.set_axis_off()
-        say(axis, f"no gene is predicted within {stratum} tissue")
+        annotate(axis, f"no gene is predicted within {stratum} tissue")
         return figure
     shares = of_genes.set_index("gene")["within_class"]
     panels = figure.subplots(len(top), 1, sharex=True, squeeze=False)[:, 0]

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stnet.evaluation.tables import read_table
-from stnet.figures.prediction_map import say
+from stnet.core.tables import read_table
+from stnet.figures.prediction_map import annotate
 from stnet.figures.style import BLACK, BLUE, GREY, LABEL_COLOURS, PAGE_MM, new_figure, save
 
 # So many bins at most: counts are whole numbers, and each bin has as many of them.
@@ -23,7 +23,7 @@ def draw(
     summary: str | Path,
     figures: Iterable[str | Path],
 ) -> None:
-    """Draw the tables of `stnet.evaluation.nuclei_counts` into files."""
+    """Draw the tables of `stnet.analysis.nuclei_counts` into files."""
     save(nuclei_counts(*map(read_table, (distribution, patients, summary))), figures)
 
 
@@ -33,7 +33,7 @@ def nuclei_counts(
     """Distribution over all spots by class; medians of each patient's classes; its AUROC.
 
     `distribution` has the number of `spots` by `label` and `nuclei`, `patients` and `summary` are
-    those of `stnet.evaluation.nuclei_counts`.
+    those of `stnet.analysis.nuclei_counts`.
     """
     both = patients.dropna(subset="auroc").sort_values("auroc", kind="stable")
     figure = new_figure(PAGE_MM, max(70, 30 + PATIENT_MM * len(both)))
@@ -41,7 +41,7 @@ def nuclei_counts(
     if distribution.empty:
         for axis in panels:
             axis.set_axis_off()
-        say(panels[1], "no spot has a label")
+        annotate(panels[1], "no spot has a label")
         return figure
     _draw_distribution(panels[0], distribution)
     _draw_medians(panels[1], both)
@@ -72,7 +72,7 @@ def _draw_medians(axis: Axes, patients: pd.DataFrame) -> None:
     axis.set_title("Medians by patient")
     if patients.empty:
         axis.set_axis_off()
-        say(axis, "no patient has both classes")
+        annotate(axis, "no patient has both classes")
         return
     ends = patients[["median_normal", "median_tumour"]].to_numpy().T
     axis.plot(ends, color=GREY, alpha=0.6, linewidth=0.8)

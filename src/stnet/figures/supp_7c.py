@@ -6,14 +6,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stnet.evaluation.tables import read_table
+from stnet.core.tables import read_table
 from stnet.figures.style import BLUE, COLUMN_MM, GREY, ORANGE, new_figure, save
 
 LINE = {"marker": "o", "markersize": 2.5}
 
 
 def draw(variance: str | Path, figures: Iterable[str | Path]) -> None:
-    """Draw the table of `stnet.evaluation.explained` into files."""
+    """Draw the table of `stnet.analysis.composition` into files."""
     save(variance_explained(read_table(variance)), figures)
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from stnet.evaluation.latent.examples import EXAMPLES, KINDS
-from stnet.evaluation.latent.space import CLASSES
-from stnet.evaluation.tables import read_table
+from stnet.analysis.latent.examples import EXAMPLES, KINDS
+from stnet.analysis.latent.space import CLASSES
+from stnet.core.tables import read_table
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
-from stnet.figures.prediction_map import say
+from stnet.figures.prediction_map import annotate
 from stnet.figures.style import PAGE_MM, new_figure, save
 
 ROW_MM = 28
@@ -46,7 +46,7 @@ def gallery(
         axes = _empty_axes(block, patient)
         of_patient = examples[examples["patient"] == patient]
         if of_patient.empty:
-            say(axes[CLASSES[0], KINDS[0], 1], "no examples")
+            annotate(axes[CLASSES[0], KINDS[0], 1], "no examples")
         for example in of_patient.itertuples():
             axis = axes[example.label, example.kind, example.rank]
             axis.set_axis_on()

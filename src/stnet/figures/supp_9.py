@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from stnet.analysis.latent.neighbours import SIDES
+from stnet.core.tables import by_patient, read_table
 from stnet.evaluation.averages import median
-from stnet.evaluation.latent.neighbours import SIDES
-from stnet.evaluation.tables import by_patient, read_table
-from stnet.figures.prediction_map import say
+from stnet.figures.prediction_map import annotate
 from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save
 
 HEIGHT_MM = 65
@@ -45,7 +45,7 @@ def neighbour_curves(performance: pd.DataFrame) -> Figure:
         axis.set_title(title)
         axis.set_xlabel("Genes, sorted")
         if of_form.empty:
-            say(axis, "no spot has neighbours")
+            annotate(axis, "no spot has neighbours")
             continue
         genes = of_form["gene"].unique().tolist()
         medians = {side: median(by_patient(of_form, side, genes), axis=0) for side in SIDES}
@@ -68,7 +68,7 @@ def distance_curves(distances: pd.DataFrame) -> Figure:
         axis.set_title(title)
         axis.set_xlabel("Distance on the array (spot pitches)")
         if of_form.empty:
-            say(axis, "no spot has others")
+            annotate(axis, "no spot has others")
             continue
         for column, colour, name in (
             ("distance", BLUE, "nearest in latent space"),

@@ -11,7 +11,7 @@ from stnet.planning.workload import Experiment
 class Estimate:
     """Jobs done and pending of an experiment, and the work of the pending ones.
 
-    `works` has the work of each held-out group with a pending job, which is done by one card; it is
+    `works` has the work of each held-out group with a pending job, which is done by one GPU; it is
     None where the number of spots is not known, and so is `spots`, those that the largest pending
     training job holds in memory.
     """

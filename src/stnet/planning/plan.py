@@ -10,7 +10,7 @@ from stnet.planning.columns import columns
 from stnet.planning.estimate import Estimate, estimate
 from stnet.planning.pending import Job, by_rule
 from stnet.planning.spots import Spots, count_spots
-from stnet.planning.timing import card_memory, elapsed, hours, side, time_networks
+from stnet.planning.timing import elapsed, gpu_memory, hours, side, time_networks
 from stnet.planning.views import in_words, patch_bytes, patch_files, size
 from stnet.planning.work import Work
 from stnet.planning.workload import Cohort, Experiment, needing_views, view_folder
@@ -226,11 +226,11 @@ def _memory(
             in_memory += 0 if machine.device == "cuda" else rates[name].memory
         lines.append(line)
         if machine.device == "cuda" and name in rates:
-            on_card = patches + rates[name].memory
-            if on_card > card_memory():
+            on_gpu = patches + rates[name].memory
+            if on_gpu > gpu_memory():
                 lines.append(
-                    f"WARNING: {name} needs {in_words(on_card)} on the card, which has"
-                    f" {in_words(card_memory())}"
+                    f"WARNING: {name} needs {in_words(on_gpu)} on the GPU, which has"
+                    f" {in_words(gpu_memory())}"
                 )
         if machine.memory_mb is not None and in_memory > machine.memory_mb * 1e6:
             lines.append(

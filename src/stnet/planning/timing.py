@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from stnet.core.device import lease_card
 from stnet.core.errors import InputError
+from stnet.core.gpu import lease_gpu
 from stnet.planning.work import Work
 from stnet.planning.workload import Experiment
 from stnet.slides.patches import parse_view
@@ -44,7 +44,7 @@ def time_networks(
         return {}, "calibration: 0 is configured"
     rates = {}
     try:
-        used = lease_card() if device == "cuda" and kinds else device
+        used = lease_gpu() if device == "cuda" and kinds else device
         for names in kinds.values():
             experiment = experiments[names[0]]
             print(f"timing {names[0]}, {seconds / len(kinds):.0f} s …", file=sys.stderr)
@@ -62,13 +62,13 @@ def time_networks(
     return rates, ""
 
 
-def card_memory() -> int:
-    """Bytes of the card in use."""
+def gpu_memory() -> int:
+    """Bytes of the GPU in use."""
     return torch.cuda.get_device_properties(0).total_memory
 
 
 def hours(work: Work, rates: Rates) -> float:
-    """Hours that one card, or one process on the CPU, takes for `work`."""
+    """Hours that one GPU, or one process on the CPU, takes for `work`."""
     return (work.trained / rates.training + work.predicted / rates.prediction) / 3600
 
 

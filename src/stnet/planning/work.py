@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stnet.core.split import inner_folds
+from stnet.config.split import inner_folds
+from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.training.checkpoints import checkpoints
-from stnet.training.symmetries import N_SYMMETRIES
 
 
 @dataclass(frozen=True)

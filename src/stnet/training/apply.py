@@ -13,12 +13,12 @@ from torch import nn
 from stnet.core.errors import InputError
 from stnet.expression.factors import are_factors, gene_targets, to_expression
 from stnet.expression.predictions import write_predictions
-from stnet.models.architectures import build_network, keep_features
+from stnet.networks.architectures import build_network, keep_features
+from stnet.networks.data import to_device
+from stnet.networks.engine import Engine, start
+from stnet.networks.prediction import predict
+from stnet.networks.standardisation import Standardisation
 from stnet.training.checkpoints import remove_checkpoints
-from stnet.training.data import to_device
-from stnet.training.engine import Engine, start
-from stnet.training.prediction import predict
-from stnet.training.standardisation import Standardisation
 
 
 def load_model(

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import torch
 
-from stnet.training.data import Data
-from stnet.training.engine import start
+from stnet.networks.data import Data
+from stnet.networks.engine import start
+from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.training.run import Recipe, Run
-from stnet.training.symmetries import N_SYMMETRIES
 
 
 @dataclass(frozen=True)
 class Rates:
     """Images a second in training and in prediction (each symmetry counts), and peak memory.
 
-    `memory` is in bytes: of the card, or of this process since it began.
+    `memory` is in bytes: of the GPU, or of this process since it began.
     """
 
     training: float
@@ -38,7 +38,7 @@ def calibrate(
         # What an earlier network took is not this one's.
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    # A card is fed ahead of what it computes: only many batches show its speed.
+    # A GPU is fed ahead of what it computes: only many batches show its speed.
     n_batches, n_predicted = (16, 4096) if device == "cuda" else (1, 8)
     generator = torch.Generator().manual_seed(0)
     shape = (max(recipe.batch_size, recipe.engine["prediction_batch"]), side, side, 3)

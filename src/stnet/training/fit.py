@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
+from stnet.config.split import inner_folds
 from stnet.core.atomic import atomic_path, write_json
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
-from stnet.core.split import inner_folds
 from stnet.core.versions import versions
 from stnet.expression.factors import gene_targets
+from stnet.networks.data import Data, to_device
+from stnet.networks.engine import start
 from stnet.training.checkpoints import Checkpoints
-from stnet.training.data import Data, to_device
-from stnet.training.engine import start
 from stnet.training.run import Recipe
 from stnet.training.runs import Runs, Spots
 
@@ -70,7 +70,7 @@ def fit(
         "code": code,
         "versions": versions("numpy", "torch", "torchvision", "anndata"),
     }
-    # On a card the threads only feed it: what it computes does not depend on them.
+    # On a GPU the threads only feed it: what it computes does not depend on them.
     kept = {**provenance, "device": device}
     if device == "cpu":
         kept |= {"threads": threads, "processor": torch.backends.cpu.get_cpu_capability()}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from stnet.training.symmetries import N_SYMMETRIES
+from stnet.networks.symmetries import N_SYMMETRIES
 
 # A training step goes through the network forward and, at twice the cost, backward.
 PASSES_PER_TRAINED_SPOT = 3

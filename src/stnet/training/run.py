@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import torch
 
-from stnet.models.architectures import build_network, freeze, refuse_side, set_bias
-from stnet.models.weights import load_weights
-from stnet.training.data import Data
-from stnet.training.engine import Engine
-from stnet.training.prediction import predict, progress_bar
-from stnet.training.standardisation import Standardisation
-from stnet.training.symmetries import N_SYMMETRIES, augment
+from stnet.networks.architectures import build_network, check_side, freeze, set_bias
+from stnet.networks.data import Data
+from stnet.networks.engine import Engine
+from stnet.networks.prediction import predict, progress_bar
+from stnet.networks.standardisation import Standardisation
+from stnet.networks.symmetries import N_SYMMETRIES, augment
+from stnet.networks.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Run:
             self.network = build_network(
                 recipe.architecture, recipe.architecture_options, data.targets.shape[1]
             )
-        refuse_side(self.network, recipe.architecture, data.patches.shape[1])
+        check_side(self.network, recipe.architecture, data.patches.shape[1])
         if recipe.weights is not None:
             load_weights(self.network, recipe.weights)
         set_bias(self.network, data.targets.cpu()[rows].mean(dim=0))
@@ -77,7 +77,7 @@ class Run:
         stream = torch.Generator().manual_seed(self._seed(f"epoch {epoch}"))
         order = self.rows[torch.randperm(len(self.rows), generator=stream)].to(self.data.device)
         drawn = torch.randint(N_SYMMETRIES, order.shape, generator=stream).to(self.data.device)
-        # Added up where it is computed: a card would have to be waited for after every batch.
+        # Added up where it is computed: a GPU would have to be waited for after every batch.
         total = torch.zeros((), dtype=torch.float64, device=self.data.device)
         self.network.eval()
         for module in self.trained:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import torch
 
+from stnet.networks.data import Data
 from stnet.training.checkpoints import Checkpoint, Checkpoints
-from stnet.training.data import Data
 from stnet.training.progress import Progress, passes
 from stnet.training.run import Recipe, Run
 

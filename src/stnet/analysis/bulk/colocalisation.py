@@ -1,0 +1,175 @@
+"""Are tumour and immune genes expressed in the same places, more or less than by chance?
+
+The paper compares "tumour and immune spatial correlations" by "a two-tailed paired t-test" and
+leaves chance undefined. Ours: a pair of a tumour and an immune gene is compared with pairs of other
+genes that are matched with its two in mean expression. Correlations within a section rise with
+expression, by sequencing depth in measurements and by what one network's outputs share in
+predictions, so unmatched genes would be no fair comparison.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from stnet.core.tables import summary_table
+from stnet.evaluation.averages import mean
+from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
+from stnet.evaluation.consistency import LARGEST_R
+from stnet.evaluation.correlation import FEWEST_SPOTS
+
+# So many genes nearest in mean expression stand in for each of a pair.
+CANDIDATES = 10
+UNITS = ["observed_z", "chance_z"]
+
+
+class Section(NamedTuple):
+    """A section or slide: its expression (spots or tiles, genes) in target units."""
+
+    patient: str
+    section: str
+    values: np.ndarray
+
+
+class Pair(NamedTuple):
+    """A tumour and an immune gene: their symbols, their columns, and the columns of chance.
+
+    `chance` is (2, n), the columns of n pairs of genes.
+    """
+
+    tumour: str
+    immune: str
+    columns: tuple[int, int]
+    chance: np.ndarray
+
+
+def make_pairs(
+    symbols: Sequence[str], means: np.ndarray, tumour: Sequence[str], immune: Sequence[str]
+) -> tuple[list[Pair], str]:
+    """All pairs of a tumour and an immune gene, with the pairs of genes that chance is.
+
+    For each gene the ten nearest in mean expression stand in, of all the genes that are neither
+    tumour nor immune; chance is every pair of a stand-in of the one and a stand-in of the other
+    that are two genes: the exact expectation of random matched pairs, without drawing any.
+
+    Args:
+        symbols: of all genes.
+        means: (genes,), their mean expression over all spots or tiles, in target units.
+        tumour: symbols.
+        immune: symbols.
+
+    Returns:
+        The pairs whose genes are there, and in words which genes are not ("" if all are).
+
+    Source: the paper's pairs; chance is ours.
+    """
+    times = Counter(symbols)
+    wanted = [*tumour, *immune]
+    column = {name: list(symbols).index(name) for name in wanted if times[name] == 1}
+    reasons = {0: "not among the genes", **{n: f"{n} genes are called so" for n in times.values()}}
+    note = "; ".join(f"{name}: {reasons[times[name]]}" for name in wanted if times[name] != 1)
+    others = np.flatnonzero(~np.isin(symbols, wanted))
+    stand_ins = {
+        name: others[np.argsort(np.abs(means[others] - means[at]), kind="stable")[:CANDIDATES]]
+        for name, at in column.items()
+    }
+    pairs = []
+    for one in filter(column.__contains__, tumour):
+        for other in filter(column.__contains__, immune):
+            chance = np.stack(np.meshgrid(stand_ins[one], stand_ins[other])).reshape(2, -1)
+            chance = chance[:, chance[0] != chance[1]]
+            pairs.append(Pair(one, other, (column[one], column[other]), chance))
+    return pairs, note
+
+
+def correlations(values: np.ndarray, pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
+    """Pearson's r over spots of each pair, and the mean of Fisher's z over its chance: (pairs,).
+
+    `values` are (spots, genes), float32. Undefined with fewer than four spots and for constant
+    genes; such genes are left out of chance. Source: Results, "spatial correlation in the tumour
+    and immune expression profiles"; chance is ours.
+    """
+    if len(values) < FEWEST_SPOTS or not pairs:
+        return np.full((2, len(pairs)), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The mean of equal single-precision values is exact in double precision, so that the r of
+        # a constant gene is undefined and not rounding.
+        r = np.corrcoef(values.astype(np.float64), rowvar=False)
+    observed = np.array([r[pair.columns] for pair in pairs])
+    chance = np.array([mean(_fisher(r[*pair.chance]), axis=0) for pair in pairs])
+    return observed, chance
+
+
+def compare_with_chance(
+    sections: Iterable[Section], pairs: Sequence[Pair]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Correlations of the pairs in each section, and the patients' against chance.
+
+    Returns:
+        A row a pair and section: patient, section, tumour, immune, r. And a row a patient:
+        patient, n_sections, observed_z, chance_z, difference. The z of a section is the mean over
+        its defined pairs of Fisher's z, and over those of their chance; a patient's is the mean
+        over its sections in which both are defined.
+    """
+    rows, units = [], []
+    for patient, section, values in sections:
+        r, chance = correlations(values, pairs)
+        rows += [
+            (patient, section, pair.tumour, pair.immune, value)
+            for pair, value in zip(pairs, r, strict=True)
+        ]
+        both = np.isfinite(r) & np.isfinite(chance)
+        z = (side[both].mean() if both.any() else np.nan for side in (_fisher(r), chance))
+        units.append((patient, both.any(), *z))
+    of_pairs = pd.DataFrame(rows, columns=["patient", "section", "tumour", "immune", "r"])
+    by_patient = pd.DataFrame(units, columns=["patient", "n_sections", *UNITS]).groupby(
+        "patient", sort=False
+    )
+    patients = by_patient[UNITS].mean()
+    patients.insert(0, "n_sections", by_patient["n_sections"].sum().astype(int))
+    patients["difference"] = patients["observed_z"] - patients["chance_z"]
+    return of_pairs, patients.reset_index()
+
+
+def summarise(patients: pd.DataFrame, n_pairs: int, note: str) -> pd.DataFrame:
+    """Table `quantity value` of the patients' table, `note` saying which genes are missing.
+
+    The means are over patients, with 95% bootstrap intervals of several; `t` and `p` are of a
+    two-tailed paired t-test over patients, `direction` is `less` or `more` than by chance.
+
+    Source: Statistical analysis, "a two-tailed paired t-test".
+    """
+    defined = patients.dropna(subset=["difference"])
+    if not n_pairs:
+        note = f"no pair of a tumour and an immune gene is left: {note}"
+    elif len(defined) < 2:
+        note = "; ".join(filter(None, [note, f"a test over patients needs 2, not {len(defined)}"]))
+    values = defined[[*UNITS, "difference"]].to_numpy(dtype=float)
+    averages = mean(values, axis=0)
+    t = p = np.nan
+    names = [*UNITS, "mean_difference"]
+    intervals = {}
+    if len(defined) > 1:
+        t, p = stats.ttest_rel(defined["observed_z"], defined["chance_z"])
+        bounds = interval(resampled_means(values, patient_draws(len(defined))))
+        intervals = dict(zip(names, bounds.T, strict=True))
+    if note:
+        print(note, file=sys.stderr)
+    found = {
+        "n_patients": len(defined),
+        "n_sections": int(defined["n_sections"].sum()),
+        "n_pairs": n_pairs,
+        **dict(zip(names, averages, strict=True)),
+        **{"t": float(t), "p": float(p)},
+        "direction": {-1: "less", 1: "more"}.get(np.sign(averages[-1]), ""),
+        "note": note,
+    }
+    return summary_table(found, intervals)
+
+
+def _fisher(r: np.ndarray) -> np.ndarray:
+    return np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))

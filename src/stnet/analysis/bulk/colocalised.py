@@ -1,0 +1,93 @@
+"""Tables of co-localisation: measured in a cohort's sections, or predicted in whole slides."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+
+from stnet.analysis.bulk.colocalisation import Section, compare_with_chance, make_pairs, summarise
+from stnet.core.errors import InputError
+from stnet.core.tables import write_table
+
+
+def write_measured(
+    targets: str | Path,
+    outputs: Mapping[str, str | Path],
+    *,
+    tumour: Sequence[str],
+    immune: Sequence[str],
+) -> None:
+    """Write the co-localisation of measured expression in all sections of a cohort.
+
+    Args:
+        targets: a file of `stnet.expression.targets.write_targets`, with all spots of the cohort.
+        outputs: paths of `pairs` and `patients`, the tables of `compare_with_chance`, and of
+            `summary`.
+        tumour, immune: symbols of the genes.
+
+    Source: Results, "in our ST-Net data".
+    """
+    measured = ad.read_h5ad(targets)
+    ids = measured.obs["section"].astype(str).to_numpy()
+    patients = measured.obs["patient"].astype(str).to_numpy()
+    sections = []
+    for name in dict.fromkeys(ids):
+        rows = ids == name
+        sections.append(Section(patients[rows][0], name, np.asarray(measured.X[rows])))
+    symbols = measured.var["symbol"].astype(str).tolist()
+    _write(lambda: sections, symbols, outputs, tumour, immune)
+
+
+def write_predicted(
+    slides: Sequence[str | Path],
+    outputs: Mapping[str, str | Path],
+    *,
+    tumour: Sequence[str],
+    immune: Sequence[str],
+) -> None:
+    """Write the co-localisation of predicted expression over the tiles of whole slides.
+
+    Slides are read one at a time, and twice: first for the genes' mean prediction over all tiles,
+    by which chance is matched. Those without tiles are left out. `outputs`, `tumour` and `immune`
+    are those of `write_measured`.
+
+    Raises:
+        InputError: slides whose predictions are of different genes.
+
+    Source: Results, "in TCGA, where we used spatial expression for these biomarkers that we
+    predicted from the images".
+    """
+    var = ad.read_h5ad(slides[0]).var
+
+    def sections() -> Iterator[Section]:
+        for path in slides:
+            slide = ad.read_h5ad(path)
+            if not slide.var_names.equals(var.index):
+                raise InputError(
+                    f"{path}: predicts other genes than {slides[0]}; predict all by one model"
+                )
+            if slide.n_obs:
+                names = (str(slide.obs[key].iloc[0]) for key in ("patient", "section"))
+                yield Section(*names, np.asarray(slide.X))
+
+    _write(sections, var["symbol"].astype(str).tolist(), outputs, tumour, immune)
+
+
+def _write(
+    sections: Callable[[], Iterable[Section]],
+    symbols: list[str],
+    outputs: Mapping[str, str | Path],
+    tumour: Sequence[str],
+    immune: Sequence[str],
+) -> None:
+    """Go through the sections twice, for the genes' means and for the correlations."""
+    total, n_spots = np.zeros(len(symbols)), 0
+    for section in sections():
+        total += section.values.sum(axis=0, dtype=np.float64)
+        n_spots += len(section.values)
+    pairs, note = make_pairs(symbols, total / max(n_spots, 1), tumour, immune)
+    of_pairs, patients = compare_with_chance(sections(), pairs)
+    write_table(of_pairs, outputs["pairs"])
+    write_table(patients, outputs["patients"])
+    write_table(summarise(patients, len(pairs), note), outputs["summary"])

@@ -1,0 +1,98 @@
+"""What a cohort consists of: its sections, spots and genes, and what became of every spot."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.core.tables import read_table, write_table
+from stnet.expression.spots import read_used_spots
+
+SLIDE = ("width", "height", "um_per_px")
+
+
+def describe_dataset(
+    sections: Sequence[str | Path],
+    drops: Sequence[str | Path],
+    outputs: Mapping[str, str | Path],
+    spot_window: int,
+) -> None:
+    """Write the tables that say what a cohort is (Results, first paragraph; Fig. 1b-d).
+
+    `sections` are the cohort's `.h5ad` files and `drops` their tables of dropped spots, both in
+    the sheet's order. `outputs` maps the names of four tables to their paths:
+
+    - `sections`, a row a section: the drops, median counts and genes of the used spots, width and
+      height of the image in pixels and its scale in micrometres per pixel;
+    - `spots`, a row a used spot: total counts and number of genes with a count;
+    - `genes`, a row a gene of the universe: mean count over the used spots;
+    - `summary`: `quantity value`, the cohort as the paper describes it, then the sums of the drops.
+
+    Sections are read one at a time, so memory is that of one section and of the gene names.
+    """
+    rows, parts, symbols, sums = [], [], {}, Counter()
+    for path, drop in zip(sections, drops, strict=True):
+        section = read_used_spots(path, spot_window)
+        parts.append(_spots(section))
+        rows.append(
+            read_table(drop).assign(
+                median_counts=parts[-1]["total_counts"].median(),
+                median_genes=parts[-1]["n_genes"].median(),
+                # A section without an image has sides of 0.
+                **{key: section.uns["slide"][key] or np.nan for key in SLIDE},
+            )
+        )
+        symbols.update(section.var["symbol"])
+        totals = np.asarray(section.X.sum(axis=0), dtype=np.float64).ravel()
+        sums.update(dict(zip(section.var_names, totals, strict=True)))
+    spots = pd.concat(parts, ignore_index=True)
+    genes = pd.DataFrame({"gene": sorted(symbols)})
+    genes["symbol"] = genes["gene"].map(symbols)
+    genes["mean_count"] = genes["gene"].map(sums) / len(spots)
+    per_section = pd.concat(rows, ignore_index=True)
+    tables = {
+        "sections": per_section,
+        "spots": spots,
+        "genes": genes,
+        "summary": summarise(per_section, spots, len(genes)),
+    }
+    for name, table in tables.items():
+        write_table(table, outputs[name])
+
+
+def summarise(sections: pd.DataFrame, spots: pd.DataFrame, n_genes: int) -> pd.DataFrame:
+    """The `quantity value` table of a cohort from its tables of sections and spots.
+
+    Only sections and patients with a used spot count as such. Rows `drops.*` are the sums over
+    all sections of the columns of the tables of dropped spots.
+    """
+    used = sections[sections["used"] > 0]
+    facts = {
+        "patients": used["patient"].nunique(),
+        "sections": len(used),
+        "spots": used["used"].sum(),
+        "genes": n_genes,
+        "spots_per_section_min": used["used"].min(),
+        "spots_per_section_max": used["used"].max(),
+        "median_counts": spots["total_counts"].median(),
+        "median_genes": spots["n_genes"].median(),
+    }
+    steps = sections.loc[:, "positions":"used"].sum().add_prefix("drops.")
+    # As objects, whole numbers stay whole in the file.
+    return pd.DataFrame(
+        {"quantity": [*facts, *steps.index], "value": [*facts.values(), *steps]}, dtype=object
+    )
+
+
+def _spots(section: ad.AnnData) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "section": section.obs["section"].astype(str),
+            "patient": section.obs["patient"].astype(str),
+            "total_counts": section.obs["total_counts"],
+            "n_genes": np.asarray((section.X > 0).sum(axis=1)).ravel(),
+        }
+    )

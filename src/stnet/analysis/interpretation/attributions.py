@@ -1,0 +1,139 @@
+"""The job of Fig. 3: what in a patch lets a network predict that a gene is highly expressed."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from stnet.analysis.choice import choose_gene
+from stnet.analysis.interpretation.chosen_patches import choose_patches, read_chosen, read_predicted
+from stnet.analysis.interpretation.gradients import Attribution, attribute, averaged
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.core.tables import read_table, write_table
+from stnet.networks.engine import Engine, start
+from stnet.networks.prediction import progress_bar
+from stnet.networks.symmetries import N_SYMMETRIES
+from stnet.training.apply import load_model
+
+
+class HeldOut(NamedTuple):
+    """Files of a held-out group: its predictions, and the network that made them with its card."""
+
+    predictions: str | Path
+    model: str | Path
+    card: str | Path
+
+
+def write_attributions(
+    index: str | Path,
+    groups: Sequence[HeldOut],
+    gene_performance: str | Path,
+    arrays: str | Path,
+    table: str | Path,
+    *,
+    gene: str | None,
+    patches: int,
+    steps: int,
+    engine: Engine,
+    device: str,
+    threads: int,
+) -> None:
+    """Attribute the highest predictions of a gene to the pixels of their patches.
+
+    `groups` are all those that were held out; the network of a patch's group never saw it. `gene`,
+    an id or symbol, may be None or no target: then it is that of the highest median r in
+    `gene_performance`. `patches` is how many `choose_patches` chooses, `steps` is where `attribute`
+    begins. Whatever the engine's precision, this is in float32.
+
+    `table` has a row a patch: `gene symbol spot patient section label x y predicted at_baseline
+    difference attributed completeness_error steps complete`, predictions in target units. `arrays`
+    (.npz) has in the same order `patches` uint8 (n, side, side, 3), `attributions` float32
+    (n, side, side), `spots`, `predicted` and `completeness` (n,), `baseline` (n, 3).
+
+    Raises InputError if a network does not predict the gene that its predictions have.
+    """
+    start(device, threads)
+    engine = replace(engine, precision="float32", compile=False)
+    shown = choose_gene(read_table(gene_performance), gene)
+    spots = read_predicted([group.predictions for group in groups], shown["gene"])
+    chosen = choose_patches(spots, patches)
+    done = _attribute(index, groups, shown["gene"], chosen, steps, engine, device)
+    _, pixels, baselines, found = zip(*sorted(done, key=lambda each: each[0]), strict=True)
+    with atomic_path(arrays) as temporary:
+        np.savez_compressed(
+            temporary,
+            patches=np.stack(pixels),
+            attributions=np.stack([each.values for each in found]),
+            spots=chosen["spot"].to_numpy(dtype=str),
+            predicted=np.array([each.predicted for each in found]),
+            completeness=np.array([each.completeness_error for each in found]),
+            baseline=np.array(baselines),
+        )
+    rows = chosen.drop(columns=["predicted", "group"])
+    rows.insert(0, "gene", shown["gene"])
+    rows.insert(1, "symbol", shown["symbol"])
+    write_table(rows.join(describe(found)), table)
+    for spot, each in zip(chosen["spot"], found, strict=True):
+        if not each.complete:
+            print(
+                f"{spot}: after {each.steps} steps the attributions miss"
+                f" {each.completeness_error:.0%} of the difference they should add up to; the table"
+                " says so",
+                file=sys.stderr,
+            )
+
+
+def describe(found: Sequence[Attribution]) -> pd.DataFrame:
+    """A row an attribution: what it should add up to, what it does, and in how many steps."""
+    return pd.DataFrame(
+        {
+            "predicted": [each.predicted for each in found],
+            "at_baseline": [each.at_baseline for each in found],
+            "difference": [each.difference for each in found],
+            "attributed": [each.total for each in found],
+            "completeness_error": [each.completeness_error for each in found],
+            "steps": [each.steps for each in found],
+            "complete": [each.complete for each in found],
+        }
+    )
+
+
+def _attribute(
+    index: str | Path,
+    groups: Sequence[HeldOut],
+    gene: str,
+    chosen: pd.DataFrame,
+    steps: int,
+    engine: Engine,
+    device: str,
+) -> Iterator[tuple[int, np.ndarray, list[float], Attribution]]:
+    """Row of each of the `chosen` spots, its patch, the baseline and the attribution, by group.
+
+    The baseline is the mean colour of the network's training patches, zero to the network, with
+    nothing to be seen in it. From white, whatever is stained would be evidence, being stained.
+    Source: the paper says none (ours).
+    """
+    with progress_bar(len(chosen), "attribute") as progress:
+        for group, spots in chosen.groupby("group"):
+            network, standardise, known = load_model(
+                groups[group].model, groups[group].card, device
+            )
+            if gene not in known["outputs"]:
+                raise InputError(f"{groups[group].model}: does not predict {gene}; train it again")
+            forward = engine.place(network.eval().requires_grad_(False), device)
+            predict = averaged(forward, standardise, known["outputs"].index(gene))
+            baseline = torch.tensor(standardise.mean, dtype=torch.float32, device=device)
+            # As many patches at once as in training: a point on the path is eight.
+            batch_size = max(1, known["recipe"]["batch_size"] // N_SYMMETRIES)
+            patches = read_chosen(index, groups[group].predictions, spots["spot"])
+            for row, patch in zip(spots.index, patches, strict=True):
+                values = torch.from_numpy(patch).to(device).float()
+                found = attribute(predict, values, baseline, steps, batch_size)
+                yield row, patch, standardise.mean, found
+                progress.update()

@@ -1,0 +1,63 @@
+"""The latent space of each patient in two dimensions (Fig. 4)."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from umap import UMAP
+
+from stnet.analysis.latent.space import read_latent
+from stnet.core.tables import write_table
+
+COLUMNS = ["umap1", "umap2"]
+# UMAP begins with as many eigenvectors and one more, of a matrix as large as there are spots.
+FEWEST_SPOTS = len(COLUMNS) + 2
+
+
+def write_umap(
+    predictions: Sequence[str | Path],
+    output: str | Path,
+    *,
+    neighbours: int,
+    min_dist: float,
+    seed: int,
+) -> None:
+    """Write `embed` of the predictions of all held-out groups."""
+    write_table(embed(read_latent(predictions), neighbours, min_dist, seed), output)
+
+
+def embed(spots: ad.AnnData, neighbours: int, min_dist: float, seed: int) -> pd.DataFrame:
+    """Table `spot patient section label array_x array_y umap1 umap2`, a row a spot of `spots`.
+
+    UMAP (Results, "to visualize the latent space of the spots") is fitted to each patient alone,
+    its sections pooled, on Euclidean distances of the latents; `neighbours` and `min_dist` are
+    UMAP's. On one thread and with a `seed` the same spots give the same picture. The released code
+    (`bin/cluster.py`) takes UMAP's defaults and no seed. A patient of no more spots than
+    `neighbours` has no coordinates, and that is said.
+    """
+    coordinates = np.full((spots.n_obs, len(COLUMNS)), np.nan)
+    patients = spots.obs["patient"].astype(str).to_numpy()
+    for patient in pd.unique(patients):
+        rows = patients == patient
+        if rows.sum() < max(neighbours + 1, FEWEST_SPOTS):
+            print(
+                f"patient {patient}: {rows.sum()} spots are too few for a UMAP with {neighbours}"
+                " neighbours",
+                file=sys.stderr,
+            )
+            continue
+        umap = UMAP(
+            n_components=len(COLUMNS),
+            n_neighbors=neighbours,
+            min_dist=min_dist,
+            random_state=seed,
+            n_jobs=1,
+        )
+        coordinates[rows] = umap.fit_transform(spots.obsm["latent"][rows])
+    table = spots.obs[["patient", "section", "label", "array_x", "array_y"]].reset_index(drop=True)
+    table.insert(0, "spot", spots.obs_names)
+    table[COLUMNS] = coordinates
+    return table

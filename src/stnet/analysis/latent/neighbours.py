@@ -1,0 +1,101 @@
+"""Which of a spot's neighbours on the array tells its expression, by the latent space?"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from stnet.analysis.latent.space import read_latent
+from stnet.core.tables import write_table
+from stnet.evaluation.performance import performance_by
+from stnet.expression.smoothing import ADJACENT, neighbourhoods
+from stnet.expression.targets import invert, transform
+
+# The fewest neighbours of a spot in each form of the analysis.
+FORMS = {"ours": 2, "released": 1}
+SIDES = ["nearest", "farthest"]
+# Pairs of spots whose latents are held at once.
+BATCH_PAIRS = 10_000
+
+
+def write_neighbours(
+    predictions: Sequence[str | Path], output: str | Path, *, grids: Mapping[str, str]
+) -> None:
+    """Write `neighbour_performance` of the predictions of all held-out groups."""
+    write_table(neighbour_performance(read_latent(predictions), grids), output)
+
+
+def neighbour_performance(spots: ad.AnnData, grids: Mapping[str, str]) -> pd.DataFrame:
+    """How well measurements of the nearest and the farthest neighbour predict a spot's own.
+
+    Of the spots adjacent to a spot (`ADJACENT`) the one nearest to it in the latent space predicts
+    it, and the one farthest ("we used the most similar and most distinct neighbours as
+    predictions", Results); r is per gene and patient, sections pooled, as that of a network.
+    `spots` are those of `read_latent`, `grids` maps sections to grids. Two forms:
+
+    - `ours`: the neighbour's y as it is, for spots with at least two neighbours;
+    - `released`: the neighbour's counts over the total of the spot that is predicted, for spots
+      with at least one neighbour (released code's `bin/cluster.py`). The prediction then knows the
+      depth of what it predicts.
+
+    Returns a row a form, gene and patient: `form gene patient n_spots nearest farthest
+    nearest_partial farthest_partial`; a partial r is given ln total counts.
+    """
+    adjacent = neighbourhoods(spots.obs, grids, ADJACENT)
+    n_neighbours, *by_side = nearest_and_farthest(spots.obsm["latent"], adjacent)
+    parts = []
+    for form, fewest in FORMS.items():
+        centres = np.flatnonzero(n_neighbours >= fewest)
+        sides = [_performance(spots, centres, of_side[centres], form) for of_side in by_side]
+        table = sides[0][["gene", "patient", "n_spots"]].copy()
+        table.insert(0, "form", form)
+        for column, suffix in (("pearson", ""), ("partial", "_partial")):
+            for name, side in zip(SIDES, sides, strict=True):
+                table[f"{name}{suffix}"] = side[column]
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def nearest_and_farthest(
+    latent: np.ndarray, adjacent: sparse.csr_array
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each spot's number of neighbours, and which is nearest and which farthest in `latent`.
+
+    `latent` is (spots, width), `adjacent` a 0/1 matrix (spots, spots); all three results are whole
+    numbers (spots,), the rows -1 where a spot has no neighbour. Of equally near ones the first row
+    counts as the nearer.
+    """
+    rows, columns = adjacent.nonzero()
+    apart = np.empty(len(rows))
+    for start in range(0, len(rows), BATCH_PAIRS):
+        some = slice(start, start + BATCH_PAIRS)
+        apart[some] = np.linalg.norm(latent[rows[some]] - latent[columns[some]], axis=1)
+    order = np.lexsort((columns, apart, rows))
+    rows, columns = rows[order], columns[order]
+    n_neighbours = np.bincount(rows, minlength=len(latent))
+    nearest, farthest = np.full((2, len(latent)), -1)
+    last = n_neighbours.cumsum() - 1
+    some = n_neighbours > 0
+    nearest[some] = columns[(last - n_neighbours + 1)[some]]
+    farthest[some] = columns[last[some]]
+    return n_neighbours, nearest, farthest
+
+
+def _performance(
+    spots: ad.AnnData, centres: np.ndarray, neighbours: np.ndarray, form: str
+) -> pd.DataFrame:
+    """Performance of the measurements of spots `neighbours` as predictions of spots `centres`."""
+    measured = np.asarray(spots.layers["observed"], dtype=np.float64)
+    predicted = measured[neighbours]
+    if form == "released":
+        totals, units = spots.obs["total_counts"].to_numpy(), spots.uns["targets"]
+        universe, kind = units["universe"], units["transform"]
+        counts = invert(predicted, totals[neighbours], universe, kind)
+        predicted = transform(counts, totals[centres], universe, kind)
+    # What performance says of smoothed measurements is not used.
+    layers = dict.fromkeys(["observed", "smooth"], measured[centres])
+    found = ad.AnnData(predicted, obs=spots.obs.iloc[centres], var=spots.var, layers=layers)
+    return performance_by(found, "patient")

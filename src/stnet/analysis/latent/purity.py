@@ -1,0 +1,56 @@
+"""Do two clusters of the latent space tell tumour from normal?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics.cluster import contingency_matrix
+
+from stnet.analysis.latent.space import CLASSES, read_latent
+from stnet.core.tables import write_table
+
+CLUSTERS = 2
+# Starts of k-means, of which the tightest clusters are taken.
+STARTS = 10
+COLUMNS = ["patient", "n_tumour", "n_normal", "majority", "purity", "ari"]
+
+
+def write_purity(predictions: Sequence[str | Path], output: str | Path, *, seed: int) -> None:
+    """Write `purity_by_patient` of the predictions of all held-out groups."""
+    write_table(purity_by_patient(read_latent(predictions), seed), output)
+
+
+def purity_by_patient(spots: ad.AnnData, seed: int) -> pd.DataFrame:
+    """A row a patient: its labelled spots, their majority share, and what 2-means makes of them.
+
+    K-means with two clusters on the latents as they are ("on the latent deep features", Results) of
+    the patient's labelled spots, its sections pooled. `purity` is the share of spots that are of
+    the more frequent class in their cluster. Chance has a purity of at least `majority`, the share
+    of the larger class, so that and the adjusted Rand index (0 by chance, 1 for clusters that are
+    the classes) stand beside it (ours). A patient of one class has a purity of 1 and an index of 0
+    whatever the clusters; one with fewer than two labelled spots has none.
+    """
+    labels = spots.obs["label"].astype(object).to_numpy()
+    patients = spots.obs["patient"].astype(str).to_numpy()
+    rows = []
+    for patient in pd.unique(patients):
+        of_patient = (patients == patient) & np.isin(labels, CLASSES)
+        sizes = [(labels[of_patient] == name).sum() for name in CLASSES]
+        found = (np.nan, np.nan, np.nan)
+        if sum(sizes) >= CLUSTERS:
+            purity, ari = two_means(spots.obsm["latent"][of_patient], labels[of_patient], seed)
+            found = (max(sizes) / sum(sizes), purity, ari)
+        rows.append((patient, *sizes, *found))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def two_means(latent: np.ndarray, labels: np.ndarray, seed: int) -> tuple[float, float]:
+    """Purity and adjusted Rand index of two clusters of `latent` (spots, width) for the labels."""
+    means = KMeans(n_clusters=CLUSTERS, n_init=STARTS, random_state=seed)
+    clusters = means.fit_predict(latent)
+    together = contingency_matrix(labels, clusters)
+    return together.max(axis=0).sum() / len(labels), adjusted_rand_score(labels, clusters)

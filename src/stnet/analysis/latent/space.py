@@ -1,0 +1,54 @@
+"""The latent space: the inputs of the network's last layer, a vector for each held-out spot."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from anndata.io import read_elem
+
+from stnet.core.errors import InputError
+from stnet.evaluation.held_out import STRATA, read_predictions
+
+CLASSES = [stratum for stratum in STRATA if stratum != "all"]
+# How far apart two spots are that differ by 1 in `array_x` or in `array_y`, in spot pitches.
+PITCHES = {"square": (1.0, 1.0), "hexagonal": (0.5, np.sqrt(3) / 2)}
+
+
+def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
+    """Read the predictions of all held-out groups as one (`read_predictions`), with their latents.
+
+    `obsm["latent"]` is float32 (spots, width), of the network that held the spot's group out: "a
+    1,024-dimensional real-valued vector for each spot" (Results), here the mean over the patch's
+    eight symmetries, as the prediction is (ours; the released code takes the patch as it is). The
+    spaces of two groups' networks are not one, so that only spots of a group can be compared.
+    Raises InputError where a group has no latents, or a patient is in several.
+    """
+    groups = Counter()
+    for path in predictions:
+        with h5py.File(path) as file:
+            if "latent" not in file["obsm"]:
+                raise InputError(
+                    f"{path}: no latent vectors in it; delete it to predict its spots again"
+                )
+            groups.update(set(read_elem(file["obs/patient"])))
+    for patient, n_groups in groups.items():
+        if n_groups > 1:
+            raise InputError(
+                f"patient {patient} is held out in {n_groups} groups, by networks whose latent"
+                " spaces are not one; set cohorts.*.report.latent to null, or split by patients"
+            )
+    return read_predictions(predictions)
+
+
+def places(spots: pd.DataFrame, grids: Mapping[str, str]) -> np.ndarray:
+    """Where spots lie on their section's array, (spots, 2), in distances between neighbours.
+
+    `spots` has `section`, `array_x` and `array_y`; `grids` maps each section to `square` or
+    `hexagonal`.
+    """
+    pitch = spots["section"].astype(str).map(lambda section: PITCHES[grids[section]])
+    return spots[["array_x", "array_y"]].to_numpy(dtype=float) * np.array(pitch.tolist())

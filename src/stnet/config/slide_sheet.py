@@ -1,0 +1,78 @@
+"""The slide sheet: an external cohort of whole slides is a TSV with a row a slide."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from stnet.config.section_sheet import GROUP_ID
+from stnet.core.errors import InputError
+from stnet.core.tsv import read_tsv
+
+COLUMNS = [
+    *["patient", "sample", "slide", "file", "file_id", "md5", "size"],
+    *["histology", "expression", "expression_md5", "expression_size"],
+]
+# Where one is the same, the other must be.
+SETTLES = [("sample", "patient"), ("sample", "expression"), ("patient", "histology")]
+
+
+def read_slide_sheet(path: str | Path) -> list[dict[str, str]]:
+    """Rows of the slide sheet at `path` as dictionaries of `COLUMNS`, all text.
+
+    `slide` is `file` without its suffix; `file_id` and `expression` are the GDC's ids of the slide
+    and of its sample's STAR table; `md5` and `size` (bytes) with and without `expression_` are of
+    those two. The last six columns may be empty, and so may `md5` and `size`.
+
+    Raises InputError naming the sheet, the row and what to do.
+    """
+    slides = read_tsv(path, COLUMNS, "slides")
+    check_slides(slides, str(path))
+    return slides
+
+
+def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
+    """Raise InputError naming the first of the rows of a slide sheet that is not a sound one.
+
+    Unsound are ids of other characters, hashes and sizes that are none, a slide or file that is
+    there twice, and rows that contradict one another: a sample of two patients or with two tables
+    of expression, a patient with two histologies.
+    """
+    lines: dict[tuple[str, str], int] = {}
+    for line, row in enumerate(rows, start=2):
+        here = f"{where} line {line} ({row['slide']})"
+        _check_row(row, here)
+        for name in ("slide", "file_id"):
+            first = lines.setdefault((name, row[name]), line)
+            if first != line:
+                raise InputError(f"{here}: {name} {row[name]} again, as on line {first}")
+        for key, name in SETTLES:
+            first = lines.setdefault((f"{name} of {key}", row[key]), line)
+            other = rows[first - 2][name]
+            if row[name] != other:
+                raise InputError(
+                    f"{here}: {name} of {key} {row[key]} is {row[name]!r}, but {other!r} on line"
+                    f" {first}; correct one of them"
+                )
+
+
+def _check_row(row: dict[str, str], here: str) -> None:
+    for name in ("patient", "sample", "slide", "file", "file_id"):
+        if not re.fullmatch(GROUP_ID, row[name]):
+            raise InputError(
+                f"{here}: {name} {row[name]!r} is not an id of letters, digits, '.', '_' and '-'"
+            )
+    if Path(row["file"]).stem != row["slide"]:
+        raise InputError(
+            f"{here}: slide is not the name of file {row['file']} without its suffix; correct it"
+        )
+    if row["expression"] and not re.fullmatch(GROUP_ID, row["expression"]):
+        raise InputError(f"{here}: expression {row['expression']!r} is not a file id")
+    for of in ("", "expression_"):
+        for name, pattern, kind in [
+            (f"{of}md5", "[0-9a-f]{32}", "32 lower-case hexadecimal digits"),
+            (f"{of}size", "[1-9][0-9]*", "a number of bytes"),
+        ]:
+            if row[name] and not re.fullmatch(pattern, row[name]):
+                raise InputError(
+                    f"{here}: {name} {row[name]!r} is not {kind}; correct it or leave it empty"
+                )

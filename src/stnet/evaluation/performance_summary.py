@@ -1,0 +1,95 @@
+"""An experiment in a few numbers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from stnet.core.tables import by_patient
+from stnet.evaluation.averages import mean, median
+from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_interval
+from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL, choose_rule
+from stnet.evaluation.genes import MEDIANS
+
+MEANS = {"mean_pearson": "pearson", "mean_auroc": "auroc"}
+
+
+def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFrame) -> pd.DataFrame:
+    """Table `quantity value ci_low ci_high unit` from the tables of genes, patients and sections.
+
+    A `median_…` is over genes, of the median over patients; a `mean_…` over genes, of the mean over
+    patients; `median_pearson_section` over genes, of the median over sections; `rmse` over all
+    spots and genes. `n_patients_with_r` of the patients have an r in some gene: one with less than
+    four spots of a class counts in its stratum as a patient, consistent in no gene. `fdr` is the
+    largest adjusted p among the consistent genes, by the rule used. `consistency_rule` is `holm`,
+    `t` or `none`, and `consistency_reason` says it in words. The intervals are 95% bootstrap
+    intervals over the `unit`; one patient has none, and numbers of genes have none, since
+    resampled duplicates of patients would bias them.
+    """
+    patients = patients[patients["n_spots"] > 0]
+    sections = sections[sections["n_spots"] > 0]
+    names = genes["gene"].tolist()
+    n_patients = patients["patient"].nunique()
+    of_sections = sections.groupby("gene")["pearson"].median().reindex(names)
+    found = {
+        "n_patients": n_patients,
+        "n_patients_with_r": patients.loc[patients["pearson"].notna(), "patient"].nunique(),
+        "n_sections": sections["section"].nunique(),
+        "n_spots": int(patients.groupby("patient")["n_spots"].max().sum()),
+        "n_genes": len(genes),
+        **_consistency(genes),
+        "median_pearson_section": median(of_sections.to_numpy(dtype=float), axis=0),
+    }
+    rows = [(name, value, np.nan, np.nan, "") for name, value in found.items()]
+    unit = "patients" if n_patients > 1 else ""
+    for name, estimate in estimates(patients, names).items():
+        rows.append((name, *with_interval(estimate, n_patients), unit))
+    table = pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "unit"])
+    # The column has words in it too, so numbers are not formatted with the others.
+    table["value"] = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in table["value"]]
+    return table.replace({"value": {"nan": ""}})
+
+
+def estimates(
+    patients: pd.DataFrame, names: list[str]
+) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Quantities of the table of patients as functions of the drawn patients.
+
+    They take (samples, patients), indices of the patients in order of appearance, to (samples,).
+    """
+    n_spots = by_patient(patients, "n_spots", names)
+    squared_error = np.nansum(n_spots * np.square(by_patient(patients, "rmse", names)), axis=1)
+    n_values = np.nansum(n_spots, axis=1)
+
+    def rmse(draws: np.ndarray) -> np.ndarray:
+        return np.sqrt(squared_error[draws].sum(axis=1) / n_values[draws].sum(axis=1))
+
+    def median_of(column: str) -> Callable[[np.ndarray], np.ndarray]:
+        values = by_patient(patients, column, names)
+        return lambda draws: median(resampled_medians(values, draws), axis=1)
+
+    def mean_of(column: str) -> Callable[[np.ndarray], np.ndarray]:
+        values = by_patient(patients, column, names)
+        return lambda draws: mean(resampled_means(values, draws), axis=1)
+
+    return {
+        "rmse": rmse,
+        **{name: median_of(column) for name, column in MEDIANS.items()},
+        **{name: mean_of(column) for name, column in MEANS.items()},
+    }
+
+
+def _consistency(genes: pd.DataFrame) -> dict[str, object]:
+    n_patients = int(genes["n_patients"].max())
+    rule = choose_rule(n_patients, len(genes))
+    consistent = genes[genes["consistent"]]
+    return {
+        "consistency_rule": rule.name if n_patients else "none",
+        "consistency_reason": rule.reason if n_patients else "no spot to evaluate",
+        "consistent_genes": len(consistent),
+        "fdr": consistent[rule.column].max(),
+        "fewest_consistent_patients": consistent["n_consistent"].min(),
+        "consistent_genes_holm": int((genes["p_holm"] <= HOLM_LEVEL).sum()),
+        "consistent_genes_bh": int((genes["p_bh"] <= BH_LEVEL).sum()),
+        "consistent_genes_t": int((genes["p_t_bh"] <= BH_LEVEL).sum()),
+    }

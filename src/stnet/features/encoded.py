@@ -1,0 +1,65 @@
+"""Features of a section's patches by a frozen encoder, computed once for all baselines."""
+
+from pathlib import Path
+
+from stnet.core.hashing import file_sha256
+from stnet.core.versions import versions
+from stnet.expression.spots import read_used_spots, spot_names
+from stnet.features.files import write_features
+from stnet.networks.engine import start
+from stnet.networks.image_encoder import Encoder
+from stnet.slides.patches import read_patches
+
+# Patches at once, and how they are computed: once a view, so that speed is no reason for less than
+# the precision that all devices share.
+BATCH = 64
+ENGINE = {
+    "channels_last": True,
+    "precision": "float32",
+    "compile": False,
+    "prediction_batch": BATCH,
+}
+
+
+def encode_section(
+    section: str | Path,
+    index: str | Path,
+    weights: str | Path | None,
+    output: str | Path,
+    *,
+    name: str,
+    spot_window: int,
+    view: str,
+    settings: dict,
+    device: str,
+    threads: int,
+    code: str,
+) -> None:
+    """Write the features of a section's used spots.
+
+    `index` is that of the view, `weights` a file or None for random ones, `name` the section's;
+    `settings` are `library`, `architecture`, `options`, `mean` and `sd` as `Encoder` takes them.
+    Source: ours; a frozen encoder is what later benchmarks (HEST) measure trained networks by.
+    """
+    start(device, threads)
+    spots = read_used_spots(section, spot_window)
+    patches = read_patches(index, spot_names(spots), [name])
+    encoder = Encoder(**settings, weights=weights, engine=ENGINE, device=device)
+    encoder.check_side(patches.shape[1])
+    values = encoder.features(patches, BATCH)
+    packages = ["numpy", "torch", "torchvision"]
+    provenance = {
+        "kind": "encoder",
+        "view": view,
+        "library": settings["library"],
+        "architecture": settings["architecture"],
+        "options": str(settings["options"]),
+        "mean": encoder.mean,
+        "sd": encoder.sd,
+        "weights": encoder.name,
+        "weights_sha256": file_sha256(weights) if weights else "random",
+        "code": code,
+        "versions": versions(*packages, *{settings["library"]} - {*packages}),
+    }
+    names = [f"feature{number}" for number in range(values.shape[1])]
+    write_features(output, spots, values, names, provenance)

@@ -1,0 +1,298 @@
+"""A trained model as it is handed on: all that its application to other images needs, in two files.
+
+`{model}.safetensors` has the weights of its members, a network each, their layers' names under the
+member's, and in its metadata the card: how to feed them, what their genes are, and what their
+training images were like. Model `all` has one member, trained on all patients; `ensemble` has those
+of the held-out groups, each of which never saw its own. `{model}.genes.tsv` beside it says which
+genes to trust (`stnet.inference.gene_reliability`); predictions do not depend on it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.core.hashing import file_sha256
+from stnet.core.versions import versions
+from stnet.expression.factors import are_factors
+from stnet.inference.gene_reliability import read_gene_reliability
+from stnet.inference.training_distance import Reference, Spread, stain
+from stnet.networks.architectures import build_network, keep_features
+from stnet.networks.data import to_device
+from stnet.networks.engine import Engine, Forward, start
+from stnet.networks.prediction import predict
+from stnet.networks.standardisation import Standardisation
+from stnet.slides.patches import parse_view
+from stnet.training.apply import load_model
+from stnet.training.checkpoints import remove_checkpoints
+
+# So many spots a patient say what its patches are like.
+REFERENCE_SPOTS = 200
+# Where the card is in the file's metadata.
+CARD = "card"
+
+
+def write_model(
+    members: Mapping[str, tuple[str | Path, str | Path]],
+    output: str | Path,
+    *,
+    experiment: str,
+    model: str,
+    index: str | Path,
+    targets: str | Path,
+    sections: Sequence[str | Path],
+    engine: Mapping[str, dict],
+    device: str,
+    threads: int,
+) -> None:
+    """Write a model.
+
+    Args:
+        members: network and card of the training job of each held-out group, by its name.
+        output: safetensors.
+        experiment: name of the experiment.
+        model: name of the model: `all`, `ensemble` or a held-out group.
+        index: of the view the members were trained on.
+        targets: a file of `write_targets` with the members' genes.
+        sections: all section files of the cohort, for the scale of their images.
+        engine: keys of `Engine` by device, `cpu` and `cuda`.
+        device: `cpu` or `cuda`.
+        threads: of the processor.
+
+    Raises:
+        InputError: members predict different genes, or factors.
+
+    Source: ours.
+    """
+    start(device, threads)
+    measured = ad.read_h5ad(targets)
+    if are_factors(measured):
+        raise InputError(
+            f"{targets}: experiment {experiment} predicts factors, and only networks of genes are"
+            " applied to other images; name an experiment whose targets are genes"
+        )
+    data = to_device(index, measured, device)
+    scales = dict(map(_scale, sections))
+    state: dict[str, torch.Tensor] = {}
+    cards: dict[str, dict] = {}
+    for name, (network_file, card_file) in members.items():
+        network, standardise, known = load_model(network_file, card_file, device)
+        if known["genes"] != measured.var_names.tolist():
+            raise InputError(
+                f"{network_file}: predicts other genes than {targets} has; an ensemble needs"
+                " targets whose choice is cohort"
+            )
+        state |= {f"{name}/{k}": value.contiguous() for k, value in network.state_dict().items()}
+        keep_features(network)
+        forward = Engine(**engine[device]).place(network.eval(), device)
+        trained_on = measured.obs["section"].astype(str).isin(known["training_sections"])
+        patients = measured.obs["patient"].astype(str).to_numpy()
+        rows = _spread_rows(patients, trained_on.to_numpy())
+        batch, label = engine[device]["prediction_batch"], f"{name}: training patches"
+        found = predict(forward, standardise, data.patches, torch.from_numpy(rows), batch, label)
+        latent = found[:, measured.n_vars :].cpu().numpy()
+        downsampling = parse_view(known["view"])[1]
+        reference = Reference(
+            float(np.mean([scales[section] for section in known["training_sections"]]))
+            * downsampling,
+            Spread.of(stain(data.patches[rows]), patients[rows]),
+            Spread.of(latent, patients[rows]),
+        )
+        cards[name] = {**known, "reference": reference.to_card()}
+    card = {
+        "experiment": experiment,
+        "model": model,
+        "genes": _names(measured.var),
+        "engine": dict(engine),
+        "members": cards,
+    }
+    content = save(state, {CARD: json.dumps(card, sort_keys=True)})
+    with atomic_path(output) as temporary:
+        temporary.write_bytes(content)
+    # As predictions do for held-out patients: only now the job of all patients is known to be done.
+    for network_file, _ in members.values():
+        remove_checkpoints(Path(network_file).parent)
+
+
+class ModelOutput(NamedTuple):
+    """What a model makes of n patches.
+
+    `predicted` (n, genes) in target units, float32; `sd` the same over an ensemble's members, None
+    of a single network; `stain` and `latent` (n,) the distance from the training patches, relative
+    to that of the farthest training patient, NaN where that is unknown.
+    """
+
+    predicted: np.ndarray
+    sd: np.ndarray | None
+    stain: np.ndarray
+    latent: np.ndarray
+
+
+class _Member(NamedTuple):
+    forward: Forward
+    standardise: Standardisation
+    reference: Reference
+
+
+class Model:
+    """A model of `write_model`, ready on a device; `genes` has a row a gene."""
+
+    def __init__(
+        self, path: str | Path, *, device: str, threads: int, reliability: str | Path | None
+    ):
+        """Read the model at `path`, and the reliability of its genes, if given.
+
+        Raises InputError naming the file that is missing, damaged or none.
+        """
+        path = Path(path)
+        self.card = read_card(path)
+        start(device, threads)
+        self.device, self._threads = device, threads
+        self.genes = pd.DataFrame(self.card["genes"]).set_index("gene")
+        if reliability is not None:
+            self.genes = self.genes.join(
+                read_gene_reliability(reliability).reindex(self.genes.index)
+            )
+        self._batch = self.card["engine"][device]["prediction_batch"]
+        self._weights_sha256 = file_sha256(path)
+        self._members = list(self._read_members(path))
+        one = next(iter(self.card["members"].values()))
+        self.window, self.downsampling = parse_view(one["view"])
+        self.transform, self.universe = one["transform"], one["universe"]
+
+    @property
+    def side(self) -> int:
+        """Side of the network's training patches, in pixels."""
+        return self.window // self.downsampling
+
+    @property
+    def um_per_px(self) -> float:
+        """Micrometres that a pixel of the training patches shows, the mean over sections."""
+        return float(np.mean([member.reference.um_per_px for member in self._members]))
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether several networks' predictions are averaged."""
+        return len(self._members) > 1
+
+    def batch(self, side: int) -> int:
+        """Patches of a side to predict at once, for the memory that training patches take."""
+        return max(1, self._batch * self.side**2 // side**2)
+
+    def apply(self, patches: np.ndarray) -> ModelOutput:
+        """Predict patches uint8 (n, side, side, 3) of any side, under the eight symmetries each."""
+        on_device = torch.from_numpy(patches).to(self.device)
+        batch = self.batch(patches.shape[1])
+        stains = stain(on_device)
+        n_genes, rows = len(self.genes), torch.arange(len(patches))
+        predicted, far_stain, far_latent = [], [], []
+        for forward, standardise, reference in self._members:
+            found = predict(forward, standardise, on_device, rows, batch, "").cpu().numpy()
+            predicted.append(found[:, :n_genes])
+            far_stain.append(_relative(reference.stain, stains))
+            far_latent.append(_relative(reference.latent, found[:, n_genes:]))
+        sd = np.std(predicted, axis=0, ddof=1) if len(predicted) > 1 else None
+        mean = np.mean(predicted, axis=0) if len(predicted) > 1 else predicted[0]
+        return ModelOutput(mean, sd, np.mean(far_stain, axis=0), np.mean(far_latent, axis=0))
+
+    def provenance(self) -> dict:
+        """What predictions by this model say of their origin."""
+        members = self.card["members"]
+        one = next(iter(members.values()))
+        weights = sorted({member["initial_weights"] for member in members.values()})
+        return {
+            "experiment": self.card["experiment"],
+            "model": self.card["model"],
+            "members": list(members),
+            "epochs": [member["epoch"] for member in members.values()],
+            "initial_weights": ", ".join(weights),
+            "weights_sha256": self._weights_sha256,
+            "gene_list_sha256": one["gene_list_sha256"],
+            "engine": str(self.card["engine"][self.device]),
+            "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
+            "threads": self._threads,
+            "versions": versions("numpy", "torch", "torchvision", "openslide-python", "pillow"),
+            "training_versions": one["versions"],
+        }
+
+    def _read_members(self, weights: Path):
+        engine = Engine(**self.card["engine"][self.device])
+        try:
+            with safe_open(weights, framework="pt") as file:
+                names = list(file.keys())
+                for name, card in self.card["members"].items():
+                    prefix = f"{name}/"
+                    state = {
+                        key.removeprefix(prefix): file.get_tensor(key)
+                        for key in names
+                        if key.startswith(prefix)
+                    }
+                    recipe = card["recipe"]
+                    network = build_network(
+                        recipe["architecture"], recipe["architecture_options"], len(self.genes)
+                    )
+                    network.load_state_dict(state)
+                    keep_features(network)
+                    yield _Member(
+                        engine.place(network.eval(), self.device),
+                        Standardisation(card["mean"], card["sd"], self.device),
+                        Reference.from_card(card["reference"]),
+                    )
+        except (SafetensorError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{weights}: cannot be loaded ({reason}); fetch it again") from error
+
+
+def read_card(path: str | Path) -> dict:
+    """The card of a model. Raises InputError if the file is missing or none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            card = json.loads((file.metadata() or {}).get(CARD, "{}"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such model; name the .safetensors of a trained one") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a model ({error}); fetch it again") from error
+    if "members" not in card:
+        raise InputError(
+            f"{path}: no card in it, so it is no model to apply; name a file of"
+            " results/{cohort}/models/{experiment}"
+        )
+    return card
+
+
+def _scale(section: str | Path) -> tuple[str, float]:
+    """Id of a section and µm per pixel of its image, without reading its counts."""
+    with h5py.File(section) as file:
+        return Path(section).stem, float(file["uns/slide/um_per_px"][()])
+
+
+def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Rows of `among` (boolean), evenly spread over the spots of each patient."""
+    parts = []
+    for patient in pd.unique(patients[among]):
+        rows = np.flatnonzero(among & (patients == patient))
+        parts.append(rows[np.linspace(0, len(rows) - 1, REFERENCE_SPOTS).round().astype(int)])
+    return np.unique(np.concatenate(parts))
+
+
+def _names(var: pd.DataFrame) -> dict[str, list[str]]:
+    """Ids, symbols and Ensembl ids of the genes."""
+    return {"gene": var.index.tolist()} | {
+        name: var[name].astype(str).tolist() for name in ("symbol", "ensembl")
+    }
+
+
+def _relative(spread: Spread, values: np.ndarray) -> np.ndarray:
+    if spread.largest is None:
+        return np.full(len(values), np.nan)
+    return spread.distances(values) / spread.largest

@@ -1,0 +1,113 @@
+"""A trained model applied to a section that was measured too, as 10x Visium's are."""
+
+import sys
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from stnet.core.errors import InputError
+from stnet.core.tables import write_table
+from stnet.expression.gene_matching import align
+from stnet.expression.genes import read_gene_table
+from stnet.expression.predictions import write_predictions
+from stnet.expression.spots import read_used_spots, spot_names
+from stnet.expression.targets import transform
+from stnet.inference.model import Model
+from stnet.inference.training_distance import TrainingDistance
+from stnet.slides.image import open_image
+from stnet.slides.windows import input_window, windows
+
+
+def predict_section(
+    section: str | Path,
+    model: Model,
+    output: str | Path,
+    alignment: str | Path,
+    *,
+    scale: str,
+    spot_window: int,
+    genes: str | Path | None,
+    code: str,
+) -> None:
+    """Predict a section spot by spot, and lay its measurement of the model's genes beside it.
+
+    Args:
+        section: a file of `stnet.cohorts.section.write_section`.
+        model: what predicts; nothing of it is changed ("without any modification or tuning").
+        output: predictions by their contract; a gene that the section does not measure is missing
+            in `layers["observed"]`. The measurement is normalised as the training targets are,
+            with as many pseudo-counts as the section has genes (Methods, "normalized as per our
+            original breast cancer ST-Net data").
+        alignment: output, which gene was found by what, or why not.
+        scale: `micrometres` or `pixels` (`input_window`).
+        spot_window: pixels that must lie inside the image around a spot for it to be used.
+        genes: gene table for symbols and aliases, or None.
+        code: digest, for the provenance.
+
+    Raises:
+        InputError: no image, no usable spot, none of the model's genes measured.
+    """
+    spots = read_used_spots(section, spot_window).copy()
+    slide = spots.uns["slide"]
+    if not slide["path"]:
+        raise InputError(f"{section}: has no image to predict from; name it in the section sheet")
+    if not spots.n_obs:
+        raise InputError(f"{section}: no spot has a window of {spot_window} px inside the image")
+    table = align(model.genes, spots.var, read_gene_table(genes) if genes else None)
+    lost = int((table["match"] == "").sum())
+    print(f"{lost} of {len(table)} genes of the model are not measured", file=sys.stderr)
+    if lost == len(table):
+        raise InputError(f"{section}: measures none of the model's genes; check the gene table")
+    um_per_px = float(slide["um_per_px"])
+    window, side = input_window(
+        scale,
+        window=model.window,
+        downsampling=model.downsampling,
+        trained_um_per_px=model.um_per_px,
+        um_per_px=um_per_px,
+    )
+    distance = TrainingDistance(model.um_per_px, um_per_px * window / side)
+    predicted = np.empty((spots.n_obs, len(model.genes)), dtype=np.float32)
+    sd = np.empty_like(predicted)
+    centres = np.rint(spots.obsm["spatial"]).astype(int)
+    with open_image(slide["path"]) as image:
+        for rows, patches in windows(image, centres, window, side, model.batch(side)):
+            found = model.apply(patches)
+            predicted[rows] = found.predicted
+            if found.sd is not None:
+                sd[rows] = found.sd
+            distance.add(found.stain, found.latent)
+    distance.report(Path(section).stem)
+    measured = _measured(spots, model, table)
+    provenance = {
+        **model.provenance(),
+        **{"scale": scale, "window": window, "side": side},
+        **{"training_distance": distance.summary(), "flags": distance.flags(), "code": code},
+    }
+    write_predictions(output, measured, predicted, provenance, sd=sd if model.is_ensemble else None)
+    write_table(table, alignment)
+
+
+def _measured(spots: ad.AnnData, model: Model, table: pd.DataFrame) -> ad.AnnData:
+    """The section's expression of the model's genes in target units, missing where not measured."""
+    found = (table["match"] != "").to_numpy()
+    columns = spots.var_names.get_indexer(table.loc[found, "match"])
+    counts = sparse.csr_matrix(spots.X)[:, columns].toarray()
+    values = np.full((spots.n_obs, len(table)), np.nan)
+    totals = spots.obs["total_counts"].to_numpy()
+    values[:, found] = transform(counts, totals, spots.n_vars, model.transform)
+    obs = spots.obs.copy()
+    obs.index = spot_names(spots)
+    return ad.AnnData(
+        values.astype(np.float32),
+        obs=obs,
+        var=model.genes.assign(match=table["match"].to_numpy()),
+        obsm={"spatial": np.asarray(spots.obsm["spatial"])},
+        uns={
+            "targets": {"transform": model.transform, "universe": spots.n_vars},
+            "slide": dict(spots.uns["slide"]),
+        },
+    )

@@ -1,0 +1,204 @@
+"""A trained model applied to a whole slide, tile by tile, none of which touches the disk."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError, SystemFailure
+from stnet.inference.model import Model
+from stnet.inference.training_distance import TrainingDistance
+from stnet.networks.image_encoder import Encoder
+from stnet.slides.image import SlideImage, open_image
+from stnet.slides.scale import UM_PER_PX_AT_1, Scale, resolve_scale
+from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
+from stnet.slides.windows import fit_side
+
+# Longer side of the picture that maps are drawn over, in pixels.
+THUMBNAIL = 1000
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How slides are cut: the keys `tiles` and `scale` of an external source.
+
+    With scale `pixels` a tile of `side` pixels at the `magnification` is fed as it is (the paper's
+    "non-overlapping windows of 512 x 512 pixels"); with `micrometres` a tile is as wide as the
+    training patches were and is brought to their side (ours: the ST images have 0.67 to 0.70 µm a
+    pixel, TCGA's x20 about 0.5).
+    """
+
+    side: int
+    magnification: float
+    background: float
+    most_background: float
+    scale: str
+
+
+def predict_slide(
+    image: str | Path,
+    model: Model,
+    output: str | Path,
+    thumbnail: str | Path,
+    *,
+    about: Mapping[str, str],
+    cut: Cut,
+    default_um_per_px: float | None,
+    encoder: Encoder | None,
+    threads: int,
+    code: str,
+    refuse: bool,
+) -> None:
+    """Write the predictions of a slide's tiles, and a picture of it.
+
+    Args:
+        image: the slide.
+        model: what predicts.
+        output: h5ad, a row a kept tile.
+        thumbnail: output, JPEG.
+        about: `patient`, `sample` and `slide`, ids, and what else is known of the file.
+        cut: how it is cut into tiles.
+        default_um_per_px: of a slide that says neither that nor its objective; None refuses it.
+        encoder: whose features are averaged over the tiles, or None.
+        threads: that read tiles ahead.
+        code: digest, for the provenance.
+        refuse: whether a slide that cannot be read is an error. Else it is written without tiles
+            and with the reason in `uns["refused"]`, so that one of many stops nothing.
+
+    Raises:
+        InputError: a tile's side that the model's downsampling does not divide; with `refuse` also
+            a slide that cannot be read, naming it and what is wrong.
+    """
+    if cut.scale == "pixels" and cut.side % model.downsampling:
+        raise InputError(
+            f"tiles.side: {cut.side} is no multiple of {model.downsampling}, by which the model's"
+            " view shrinks its patches; correct it"
+        )
+    slide = _Slide(model, encoder, cut)
+    picture = Image.new("RGB", (1, 1), "white")
+    refused = ""
+    try:
+        with open_image(image) as opened:
+            picture = opened.thumbnail(THUMBNAIL)
+            slide.read(opened, default_um_per_px, threads)
+    except SystemFailure:
+        raise
+    except InputError as error:
+        if refuse:
+            raise
+        refused = str(error).removeprefix(f"{image}: ")
+        print(f"{about['slide']}: refused: {refused}", file=sys.stderr)
+        slide = _Slide(model, encoder, cut)
+    predictions = slide.as_anndata(about)
+    predictions.uns["slide"]["path"] = Path(image).name
+    predictions.uns["refused"] = refused
+    predictions.uns["provenance"] = {
+        **model.provenance(),
+        **{"transform": model.transform, "universe": model.universe},
+        **{"encoder": encoder.name if encoder else "", "code": code},
+    }
+    print(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}", file=sys.stderr)
+    slide.distance.report(about["slide"])
+    with atomic_path(output) as temporary, atomic_path(thumbnail) as temporary_picture:
+        predictions.write_h5ad(temporary, compression="gzip")
+        picture.save(temporary_picture, quality=90)
+
+
+class _Slide:
+    """What is gathered of a slide while its tiles go by: tiles themselves are not kept."""
+
+    def __init__(self, model: Model, encoder: Encoder | None, cut: Cut):
+        self._model, self._encoder, self._cut = model, encoder, cut
+        self._record = TilingRecord()
+        self._places: list[tuple[int, int, int, float]] = []
+        self._predicted: list[np.ndarray] = []
+        self._sd: list[np.ndarray] = []
+        self._features: np.ndarray | None = None
+        self._about: dict[str, object] = {}
+        self._side = cut.side
+        self.distance = TrainingDistance(model.um_per_px, float("nan"))
+
+    def read(self, image: SlideImage, default_um_per_px: float | None, threads: int) -> None:
+        """Cut, predict and count; raises InputError as the slide does."""
+        cut, model = self._cut, self._model
+        # Windows of micrometres need only the resolution of the training images.
+        trained_at = UM_PER_PX_AT_1 / model.um_per_px
+        scale = resolve_scale(
+            image,
+            magnification=cut.magnification,
+            least=trained_at if cut.scale == "micrometres" else cut.magnification,
+            default_um_per_px=default_um_per_px,
+        )
+        self._side, side = _sides(cut, model, scale)
+        self._about = {
+            **{"width": image.size[0], "height": image.size[1], "um_per_px": scale.um_per_px},
+            **{"magnification": scale.magnification, "magnification_from": scale.taken_from},
+            "downsample": scale.downsample,
+        }
+        self.distance = TrainingDistance(
+            model.um_per_px, scale.um_per_px * scale.downsample * self._side / side
+        )
+        tiling = Tiling(self._side, cut.background, cut.most_background)
+        cut_tiles = tiles(image, scale, tiling, self._record, threads=threads)
+        for batch in _batches(cut_tiles, model.batch(side)):
+            patches = np.stack([fit_side(tile.pixels, side) for tile in batch])
+            found = model.apply(patches)
+            self._places += [(tile.x, tile.y, tile.size, tile.tissue) for tile in batch]
+            self._predicted.append(found.predicted)
+            if found.sd is not None:
+                self._sd.append(found.sd)
+            self.distance.add(found.stain, found.latent)
+            if self._encoder:
+                features = self._encoder.features(patches, len(patches)).sum(axis=0, dtype=float)
+                self._features = features + (0 if self._features is None else self._features)
+
+    def tiling(self) -> dict[str, object]:
+        """How the slide was cut, and how many tiles that gave."""
+        return {**asdict(self._cut), "side": self._side, **asdict(self._record)}
+
+    def as_anndata(self, about: Mapping[str, str]) -> ad.AnnData:
+        """The tiles' predictions by their contract."""
+        n, genes = len(self._places), self._model.genes
+        obs = pd.DataFrame(self._places, columns=["x", "y", "size", "tissue"])
+        obs.index = [f"{about['slide']}:{tile.x}x{tile.y}" for tile in obs.itertuples()]
+        for name in ("patient", "sample"):
+            obs[name] = pd.Categorical([about[name]] * n)
+        obs["section"] = pd.Categorical([about["slide"]] * n)
+        empty = np.empty((0, len(genes)), dtype=np.float32)
+        predictions = ad.AnnData(
+            np.concatenate([empty, *self._predicted]),
+            obs=obs,
+            var=genes,
+            obsm={"spatial": obs[["x", "y"]].to_numpy(float) + obs[["size"]].to_numpy() / 2},
+            uns={
+                "slide": {**about, **self._about},
+                "tiling": self.tiling(),
+                "training_distance": self.distance.summary(),
+                "flags": self.distance.flags(),
+            },
+        )
+        if self._sd:
+            predictions.layers["sd"] = np.concatenate(self._sd)
+        if self._features is not None:
+            predictions.uns["features"] = (self._features / n).astype(np.float32)
+        return predictions
+
+
+def _sides(cut: Cut, model: Model, scale: Scale) -> tuple[int, int]:
+    """Side of a tile at the working magnification, and the side it is fed at, in pixels."""
+    if cut.scale == "pixels":
+        return cut.side, cut.side // model.downsampling
+    window_um = model.side * model.um_per_px
+    return max(1, round(window_um / (scale.um_per_px * scale.downsample))), model.side
+
+
+def _batches(cut_tiles: Iterator[Tile], size: int) -> Iterator[list[Tile]]:
+    while batch := list(islice(cut_tiles, size)):
+        yield batch

@@ -1,0 +1,51 @@
+"""One slide or section of somebody's own in a few lines: what was predicted, and what to mind."""
+
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.core.tables import write_table
+from stnet.evaluation.correlation import pearson
+from stnet.inference.training_distance import WORDS
+
+UNKNOWN = "unknown: the model has fewer than three training patients"
+NOTHING = "unknown: no tile has enough tissue"
+
+
+def write_summary(predictions: str | Path, output: str | Path) -> None:
+    """Write a table `quantity value` of the predictions of a slide or section.
+
+    `far_…` are relative: of stain and latent features to the farthest training patient, of the
+    scale to training; `warning` says of each that is far what that means. `r…` of a measured
+    section are over its spots.
+    """
+    table = ad.read_h5ad(predictions)
+    consistent = table.var["consistent"].to_numpy(dtype=bool)
+    provenance = table.uns["provenance"]
+    rows: list[tuple[str, object]] = [
+        ("experiment", provenance["experiment"]),
+        ("model", provenance["model"]),
+        ("initial_weights", provenance["initial_weights"]),
+        ("predicted", f"{table.n_obs} {'tiles' if 'tiling' in table.uns else 'spots'}"),
+        ("genes", table.n_vars),
+        ("consistent_genes", int(consistent.sum())),
+    ]
+    of_image = table.uns if "tiling" in table.uns else provenance
+    slide = table.uns["slide"]
+    taken_from = f" ({slide['magnification_from']})" if "magnification_from" in slide else ""
+    rows.append(("um_per_px", f"{slide['um_per_px']:.4g}{taken_from}"))
+    unknown = UNKNOWN if table.n_obs else NOTHING
+    for name, value in of_image["training_distance"].items():
+        rows.append((f"far_{name}", unknown if np.isnan(value) else f"{value:.3g}"))
+    rows += [("warning", WORDS[flag]) for flag in of_image["flags"]]
+    if "observed" in table.layers and table.n_obs > 2:
+        observed = np.asarray(table.layers["observed"])
+        found = np.isfinite(observed).all(axis=0)
+        r = pearson(np.asarray(table.X)[:, found].T, observed[:, found].T)
+        rows.append(("measured_genes", int(found.sum())))
+        rows.append(("mean_r", f"{np.nanmean(r):.3g}"))
+        if consistent[found].any():
+            rows.append(("mean_r_consistent", f"{np.nanmean(r[consistent[found]]):.3g}"))
+    write_table(pd.DataFrame(rows, columns=["quantity", "value"]), output)

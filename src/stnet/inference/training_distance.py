@@ -1,0 +1,152 @@
+"""How far images are from those a model was trained on: their stain, latent features and scale.
+
+A measure is a vector a patch. Of the training patches its mean and s.d. are kept, and how far each
+training patient lies from all the others: a section or slide that is farther than every one of
+them is unlike anything the model was trained on. Source: ours.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from stnet.networks.standardisation import LEVELS, count_levels
+
+# Fewer training patients cannot say how far apart patients are.
+FEWEST_PATIENTS = 3
+# An image's pixels may be so many times smaller or larger than the training images'.
+SCALE_TOLERANCE = 1.15
+
+WORDS = {
+    "stain": "its stain is farther from the training patients' than that of any of them",
+    "latent": "its latent features are farther from the training patients' than those of any",
+    "um_per_px": "the network sees it at another scale than its training images",
+}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and s.d. of a measure over training patches, and the largest distance of a patient.
+
+    `largest` is the largest of the patients' median distances, each from the patches of the
+    others; None with fewer than three patients.
+    """
+
+    mean: list[float]
+    sd: list[float]
+    largest: float | None
+
+    @classmethod
+    def of(cls, values: np.ndarray, patients: np.ndarray) -> "Spread":
+        """The spread of `values` (patches, measures) of `patients` (patches,)."""
+        names = np.unique(patients)
+        largest = None
+        if len(names) >= FEWEST_PATIENTS:
+            largest = max(
+                cls._plain(values[patients != name]).median_distance(values[patients == name])
+                for name in names
+            )
+        plain = cls._plain(values)
+        return cls(plain.mean, plain.sd, largest)
+
+    @classmethod
+    def _plain(cls, values: np.ndarray) -> "Spread":
+        sd = values.std(axis=0, dtype=np.float64)
+        # What never varies in training, as a dead feature, says nothing of other images.
+        return cls(values.mean(axis=0, dtype=np.float64).tolist(), sd.tolist(), None)
+
+    def distances(self, values: np.ndarray) -> np.ndarray:
+        """Root mean square over measures of what lies between patch and mean, in s.d.: (patches,).
+
+        Measures without spread in training are left out.
+        """
+        sd = np.array(self.sd)
+        varies = sd > 0
+        scaled = (values[:, varies] - np.array(self.mean)[varies]) / sd[varies]
+        return np.sqrt(np.square(scaled).mean(axis=1))
+
+    def median_distance(self, values: np.ndarray) -> float:
+        """The median over patches of `distances`."""
+        return float(np.median(self.distances(values)))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a model's training images were like: `um_per_px` of its inputs, stain and latent."""
+
+    um_per_px: float
+    stain: Spread
+    latent: Spread
+
+    @classmethod
+    def from_card(cls, card: Mapping) -> "Reference":
+        """The reference that `to_card` wrote."""
+        return cls(card["um_per_px"], Spread(**card["stain"]), Spread(**card["latent"]))
+
+    def to_card(self) -> dict:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def stain(patches: torch.Tensor) -> np.ndarray:
+    """Mean and s.d. of the optical density of each patch's channels: float64 (n, 6).
+
+    Patches are uint8 (n, side, side, 3); the density is -log10((value + 1) / 256), in which dyes
+    add up (Beer and Lambert).
+    """
+    counts = count_levels(patches).astype(np.float64)
+    shares = counts / counts.sum(axis=2, keepdims=True)
+    density = -np.log10((np.arange(LEVELS) + 1) / LEVELS)
+    mean = shares @ density
+    variance = shares @ np.square(density) - np.square(mean)
+    return np.concatenate([mean, np.sqrt(np.maximum(variance, 0))], axis=1)
+
+
+def flags(distance: Mapping[str, float]) -> list[str]:
+    """Which values of `TrainingDistance.summary` are farther from training than they should be.
+
+    `stain` and `latent` are relative to the farthest training patient; `um_per_px` relative to
+    training, either way. What is unknown (NaN) is not flagged.
+    """
+    named = [name for name in ("stain", "latent") if distance[name] > 1]
+    ratio = distance["um_per_px"]
+    if ratio > SCALE_TOLERANCE or ratio < 1 / SCALE_TOLERANCE:
+        named.append("um_per_px")
+    return named
+
+
+class TrainingDistance:
+    """Distances of the patches of one image from training, collected as they are predicted."""
+
+    def __init__(self, trained_um_per_px: float, um_per_px: float):
+        """Start with the scale of the training patches and of those that the network gets."""
+        self._ratio = um_per_px / trained_um_per_px
+        self._stain: list[np.ndarray] = []
+        self._latent: list[np.ndarray] = []
+
+    def add(self, stain: np.ndarray, latent: np.ndarray) -> None:
+        """Add the relative distances (patches,) of a batch."""
+        self._stain.append(stain)
+        self._latent.append(latent)
+
+    def summary(self) -> dict[str, float]:
+        """Median `stain` and `latent` distance of the patches, 1 being that of the farthest
+        training patient (NaN if unknown), and `um_per_px` relative to training.
+        """
+        medians = {
+            name: float(np.median(np.concatenate(parts))) if parts else float("nan")
+            for name, parts in (("stain", self._stain), ("latent", self._latent))
+        }
+        return {**medians, "um_per_px": self._ratio}
+
+    def flags(self) -> list[str]:
+        """What is farther than in training: any of `stain`, `latent`, `um_per_px`."""
+        return flags(self.summary())
+
+    def report(self, name: str) -> None:
+        """Print a warning for each flag."""
+        values = self.summary()
+        for flag in self.flags():
+            print(f"{name}: {WORDS[flag]} ({values[flag]:.2f} times)", file=sys.stderr)

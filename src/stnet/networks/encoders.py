@@ -1,0 +1,100 @@
+"""Frozen encoders: networks of torchvision or timm up to their last layer, by their own rules."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.networks.architectures import build_network, head_name
+from stnet.networks.weights import load_weights
+
+# What torchvision's networks were trained with, of values from 0 to 1.
+IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Encoding(NamedTuple):
+    """A network without its last layer, and how its images have to be.
+
+    `network` gives (n, features) of patches (n, 3, side, side); `mean` and `sd` are those of a
+    channel that it was trained with, of values from 0 to 1; `side` is the only one that it takes,
+    in pixels, or None.
+    """
+
+    network: nn.Module
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    side: int | None
+
+
+def build_encoder(
+    library: str, architecture: str, options: dict, weights: str | Path | None
+) -> Encoding:
+    """An encoder of `torchvision` or `timm`.
+
+    `architecture` is a name of the library's (or `densenet`, see `build_network`), `options` are
+    arguments of its constructor, `weights` is a file as `load_weights` takes it, or None for random
+    ones, which are the same every time. Raises InputError for an unknown library, name or option,
+    and for weights that do not fit.
+    """
+    if library not in ("torchvision", "timm"):
+        raise InputError(f"features.*.library: {library!r} is not torchvision or timm")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        if library == "timm":
+            network = _build_timm(architecture, options)
+        else:
+            network = build_network(architecture, options, 1)
+    if weights is not None:
+        load_weights(network, weights)
+    name = head_name(network)
+    network.set_submodule(name, nn.Identity())
+    network.eval()
+    if library == "torchvision":
+        # Only its vision transformers have a side of their own.
+        return Encoding(network, IMAGENET_MEAN, IMAGENET_SD, getattr(network, "image_size", None))
+    own = network.pretrained_cfg
+    is_fixed = own.get("fixed_input_size", False) and not options.get("dynamic_img_size", False)
+    side = options.get("img_size", own["input_size"][-1]) if is_fixed else None
+    return Encoding(network, tuple(own["mean"]), tuple(own["std"]), side)
+
+
+def download_timm(architecture: str, output: str | Path) -> None:
+    """Write timm's pretrained weights of an architecture as safetensors.
+
+    `architecture` may name one of several by its tag, as in `vit_base_patch16_224.dino`. timm
+    downloads them from the Hugging Face Hub. Raises InputError if there are none or the download
+    fails.
+    """
+    # Nested, as nobody should pay for what is of no use with torchvision.
+    import timm
+
+    try:
+        network = timm.create_model(architecture, pretrained=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"weights: timm's weights of {architecture} cannot be downloaded"
+            f" ({str(error).splitlines()[0]}); fetch the file elsewhere and give its path as the"
+            " weights of the features"
+        ) from error
+    with atomic_path(output) as temporary:
+        save_file(network.state_dict(), temporary)
+
+
+def _build_timm(architecture: str, options: dict) -> nn.Module:
+    import timm
+
+    try:
+        # With a last layer of one output: that is the one layer a file need not have.
+        network = timm.create_model(architecture, **{**options, "num_classes": 1})
+        known = network.get_classifier() is network.get_submodule(head_name(network))
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise InputError(f"architecture {architecture} with {options}: {error}") from error
+    except IndexError:
+        known = False
+    if not known:
+        raise InputError(f"architecture {architecture}: no fully connected last layer")
+    return network

@@ -1,0 +1,51 @@
+"""Predictions of patches, averaged over their symmetries."""
+
+import sys
+
+import torch
+from tqdm import tqdm
+
+from stnet.networks.engine import Forward
+from stnet.networks.standardisation import Standardisation
+from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry
+
+
+@torch.inference_mode()
+def predict(
+    forward: Forward,
+    standardise: Standardisation,
+    patches: torch.Tensor,
+    rows: torch.Tensor,
+    batch_size: int,
+    label: str,
+) -> torch.Tensor:
+    """Predictions float32 (rows, genes): the mean over the eight symmetries of each patch.
+
+    Methods: "During the test time, we averaged the eight symmetries". `forward` is of a network
+    that was set to evaluation, on the device of the patches, uint8 (spots, side, side, 3), of
+    which those of `rows` are predicted.
+    """
+    parts = []
+    with progress_bar(len(rows), label) as progress:
+        for some in rows.to(patches.device).split(batch_size):
+            parts.append(over_symmetries(forward, standardise, patches[some]))
+            progress.update(len(some))
+    return torch.cat(parts)
+
+
+def over_symmetries(
+    forward: Forward, standardise: Standardisation, patches: torch.Tensor
+) -> torch.Tensor:
+    """Outputs (n, outputs), the mean over the eight symmetries of patches (n, side, side, 3)."""
+    turned = (apply_symmetry(patches, symmetry) for symmetry in range(N_SYMMETRIES))
+    return torch.stack([forward(standardise(each)) for each in turned]).mean(dim=0)
+
+
+def progress_bar(n_spots: int, label: str) -> tqdm:
+    """Progress over spots: on a terminal a bar, elsewhere (a log) a line a minute."""
+    on_terminal = sys.stderr.isatty()
+    # Past what copies standard error into a log, which would keep every state of the bar.
+    stream = sys.__stderr__ if on_terminal else sys.stderr
+    interval = 2 if on_terminal else 60
+    keys = {"mininterval": interval, "delay": interval, "leave": False, "file": stream}
+    return tqdm(total=n_spots, desc=label, unit="spot", **keys)

@@ -1,0 +1,127 @@
+"""The ledger: every claim of the paper, what this run found, and whether they agree."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from stnet.core.atomic import atomic_path
+from stnet.core.tables import read_table
+from stnet.report.answers import answer
+from stnet.report.claims import agrees, margin_of, read_claims, read_margins
+from stnet.report.page import html_table, short, write_page
+
+# The marks say in black and white what the page's colours say.
+MARKS = {"agrees": "✓", "differs": "✗", "other cohort": "○", "not evaluated": "–"}
+STYLES = {name: name.replace(" ", "-") for name in MARKS}
+
+
+def write_ledger(
+    inputs: Mapping[str, str | Path],
+    tsv: str | Path,
+    html: str | Path,
+    *,
+    cohort: str,
+    main: str,
+    is_paper_cohort: bool,
+    other_data: Collection[str] = (),
+) -> None:
+    """Write the ledger as a table and as a page.
+
+    `inputs` are paths by name: `claims`, `margins`, and those tables of `answer` that there are;
+    `is_paper_cohort` and `other_data` are those of `make_ledger`.
+    """
+    results = dict(inputs)
+    claims, margins = read_claims(results.pop("claims")), read_margins(results.pop("margins"))
+    tables = {name: read_table(path) for name, path in results.items()}
+    ledger = make_ledger(claims, margins, tables, is_paper_cohort, other_data)
+    with atomic_path(tsv) as temporary:
+        ledger.to_csv(temporary, sep="\t", index=False)
+    counts = ledger["verdict"].value_counts()
+    verdicts = ", ".join(f"{name} {counts[name]}" for name in MARKS if name in counts)
+    write_page(
+        html,
+        f"The paper's claims, and what cohort {cohort} gives",
+        [
+            f"{len(ledger)} claims: {verdicts}. Predictions are those of {main}{_origin(tables)}.",
+            "A verdict follows from a margin that was fixed before any run. Claims are judged only "
+            "on the paper's own data; on others they say 'other cohort'. Intervals are 95%.",
+        ],
+        [_as_html(ledger)],
+    )
+
+
+def make_ledger(
+    claims: pd.DataFrame,
+    margins: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    is_paper_cohort: bool,
+    other_data: Collection[str] = (),
+) -> pd.DataFrame:
+    """A row a claim: `id section quantity paper reproduced ci_low ci_high unit verdict rule how`.
+
+    All text. The verdict is `agrees` or `differs` by the claim's margin, `other cohort` where the
+    data are not the paper's, `not evaluated` where nothing was reproduced. The data are the
+    paper's if the networks were trained on its cohort and no table of the answer is among
+    `other_data`, the names of the tables of other external data.
+    """
+    rows = []
+    for claim in claims.itertuples():
+        margin = margin_of(claim.id, margins)
+        found = answer(claim.id, tables)
+        verdict = "not evaluated"
+        if found is not None and not pd.isna(found.value):
+            verdict = "other cohort"
+            if is_paper_cohort and not set(found.tables) & set(other_data):
+                same = agrees(margin, claim.value, found.value, found.ci_low)
+                verdict = "agrees" if same and not found.opposed else "differs"
+        rows.append(
+            {
+                "id": claim.id,
+                "section": claim.section,
+                "quantity": claim.quantity,
+                "paper": claim.value,
+                "reproduced": _text(found and found.value),
+                "ci_low": _text(found and found.ci_low),
+                "ci_high": _text(found and found.ci_high),
+                "unit": found.unit if found else "",
+                "verdict": verdict,
+                "rule": found.rule if found else "",
+                "how": found.how if found else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _origin(tables: Mapping[str, pd.DataFrame]) -> str:
+    # A network trained from other weights than the paper's is named as such.
+    if "summary" not in tables:
+        return ""
+    values = tables["summary"].set_index("quantity")["value"]
+    return f", trained from {values['initial_weights']}" if "initial_weights" in values else ""
+
+
+def _text(value: float | str | None) -> str:
+    if value is None or pd.isna(value):
+        return ""
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def _as_html(ledger: pd.DataFrame) -> str:
+    shown = pd.DataFrame(
+        {
+            "Claim": ledger["quantity"] + " (" + ledger["section"] + ")",
+            "Id": ledger["id"],
+            # A space after each comma lets lists of genes break into lines.
+            "Paper": ledger["paper"].str.replace(",", ", "),
+            "This run": ledger["reproduced"].str.replace(",", ", ").map(short),
+            "95% interval": [
+                f"{short(row.ci_low)} to {short(row.ci_high)} ({row.unit})" if row.ci_low else ""
+                for row in ledger.itertuples()
+            ],
+            "Verdict": [f"{MARKS[verdict]} {verdict}" for verdict in ledger["verdict"]],
+            "Rule": ledger["rule"],
+            "How": ledger["how"],
+        }
+    )
+    return html_table(shown, row_styles=ledger["verdict"].map(STYLES).tolist())

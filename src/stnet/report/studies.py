@@ -1,0 +1,80 @@
+"""Tables of the ablation studies, and their pages."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from stnet.analysis.study import METRICS, study
+from stnet.core.tables import read_table, write_table
+from stnet.report.comparison import estimates
+from stnet.report.page import html_table, write_page
+
+HEADINGS = dict(
+    zip(
+        METRICS,
+        ["Median r", "Median r (smooth)", "Median Spearman", "Mean AUROC", "RMSE"],
+        strict=True,
+    )
+)
+
+
+def write_study(
+    summaries: Mapping[str, str | Path],
+    patients: Mapping[str, str | Path],
+    tsv: str | Path,
+    html: str | Path,
+    *,
+    changed: Mapping[str, Mapping[str, object]],
+    reference: str,
+    title: str,
+) -> None:
+    """Write `study` of experiments as a table and as a page.
+
+    `summaries` and `patients` are the paths of their summaries and tables of patients by name.
+    """
+    table = study(
+        {name: read_table(path) for name, path in summaries.items()},
+        {name: read_table(path) for name, path in patients.items()},
+        changed,
+        reference,
+    )
+    write_table(table, tsv)
+    write_page(
+        html,
+        title,
+        [
+            "What the experiments differ in stands beside their names. Medians are over genes of "
+            "the median over patients, AUROC is the mean over genes of the mean over patients, "
+            "RMSE is over all spots and genes; smooth: measurements averaged over the 3 × 3 "
+            "neighbourhood.",
+            f"Differences are those to {reference}, over the genes and patients on which both were "
+            "evaluated. Intervals are 95%, by bootstrap over patients, for a difference the same "
+            "patients of both.",
+        ],
+        [
+            html_table(_performance(table), "Performance"),
+            html_table(_differences(table, reference), f"Difference to {reference}"),
+        ],
+    )
+
+
+def _performance(table: pd.DataFrame) -> pd.DataFrame:
+    about = table.columns[: table.columns.get_loc("reference")]
+    shown = table[[*about]].rename(columns=lambda name: name.replace("_", " "))
+    shown["patients"] = table["n_patients"].astype(int)
+    shown["consistent genes"] = table["consistent_genes"].astype(int)
+    shown["rule"] = table["consistency_rule"]
+    for metric, heading in HEADINGS.items():
+        shown[heading] = estimates(table, metric)
+    return shown
+
+
+def _differences(table: pd.DataFrame, reference: str) -> pd.DataFrame:
+    others = table[table["experiment"] != reference].reset_index(drop=True)
+    shown = others[["experiment"]].copy()
+    shown["shared patients"] = others["n_shared"].astype(int)
+    for metric, heading in HEADINGS.items():
+        shown[heading] = estimates(others, f"{metric}_difference", digits=4)
+    shown["note"] = others["note"]
+    return shown

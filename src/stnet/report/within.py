@@ -1,0 +1,187 @@
+"""How well expression is predicted within tumour and within normal tissue, beside the paper."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from stnet.analysis.choice import top_genes
+from stnet.core.errors import InputError
+from stnet.core.tables import read_table, write_table
+from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
+from stnet.report.claims import read_claims
+from stnet.report.page import html_table, short, write_page
+
+# By stratum: its name on the page, and what the ids of the claims on it begin with.
+STRATA = {
+    "all": ("All spots", "stnet"),
+    "tumour": ("Tumour", "tumour_only"),
+    "normal": ("Normal", "normal_only"),
+}
+# Quantities of the summary, and those at the paper's threshold, in words.
+SUMMARY = {
+    "n_patients": "patients with such spots",
+    "n_patients_with_r": "of these with an r",
+    "n_spots": "spots",
+    "median_pearson": "median r over genes",
+    "consistency_rule": "rule of consistency",
+    "consistent_genes": "consistent genes by this rule",
+    "fewest_consistent_patients": "fewest patients with r > 0 in one of them",
+    "fdr": "largest adjusted p among them",
+    "consistent_genes_holm": f"genes by Holm on the count, at most {HOLM_LEVEL}",
+    "consistent_genes_bh": f"genes by Benjamini and Hochberg on the count, at most {BH_LEVEL}",
+    "consistent_genes_t": f"genes by Benjamini and Hochberg on the t, at most {BH_LEVEL}",
+}
+THRESHOLD = {
+    "threshold": "the paper's threshold: patients with r > 0",
+    "threshold_genes": "genes at this threshold",
+    "threshold_fdr": "largest Holm-adjusted p among them",
+    "threshold_fdr_excused": "the same, absent patients counted as consistent",
+}
+# What the ends of the claims' ids state.
+STATED = {"threshold_genes": "consistent_genes", "threshold_fdr": "fdr", "top_genes": "top_genes"}
+
+
+def write_within(
+    summaries: Mapping[str, str | Path],
+    gene_tables: Mapping[str, str | Path],
+    thresholds: str | Path,
+    spread_of_genes: str | Path,
+    claims: str | Path,
+    tsv: str | Path,
+    html: str | Path,
+    *,
+    experiment: str,
+) -> None:
+    """Write the performance of `experiment` within each class, as a table and as a page.
+
+    `summaries` and `gene_tables` are those of the experiment by stratum, `thresholds` and
+    `spread_of_genes` are made by the functions of these names.
+    """
+    totals = {s: read_table(path).set_index("quantity")["value"] for s, path in summaries.items()}
+    genes = {s: read_table(path) for s, path in gene_tables.items()}
+    counts, shares = read_table(thresholds), read_table(spread_of_genes)
+    table = within(totals, genes, counts, read_claims(claims))
+    write_table(table, tsv)
+    write_page(
+        html,
+        f"Within tumour and within normal tissue ({experiment})",
+        [
+            "Only spots of the class enter its column, so that nothing is gained by telling the "
+            "classes apart. A patient without such spots is not counted; one with fewer than four "
+            "is, and has no r. Medians are over patients.",
+            "The paper counts genes at a fixed number of patients, given here where this run has "
+            "as many patients. By a test of this run the number may be another. The adjusted p "
+            "that the paper gives of normal tissue comes out if patients without normal spots "
+            "count as consistent in every gene.",
+            "Variance within the classes is the share of a gene's variance over the spots of a "
+            "patient that is left within its tumour and within its normal spots, over patients "
+            "with both. It includes what counting and sequencing depth add. The s.d. are medians "
+            "over patients.",
+        ],
+        [
+            html_table(_by_stratum(table), "By tissue"),
+            *(
+                html_table(_best(genes[stratum], shares), f"{title}: the genes predicted best")
+                for stratum, (title, _) in STRATA.items()
+            ),
+            html_table(_at_least(counts), "Genes with r > 0 in at least so many patients"),
+        ],
+    )
+
+
+def within(
+    totals: Mapping[str, pd.Series],
+    genes: Mapping[str, pd.DataFrame],
+    thresholds: pd.DataFrame,
+    claims: pd.DataFrame,
+) -> pd.DataFrame:
+    """Table `quantity value paper`, all text, with quantities named `{stratum}.{name}`.
+
+    `totals` are summaries and `genes` gene tables by stratum. Names are those of the summary, then
+    `threshold` (the paper's alone), `threshold_genes`, `threshold_fdr` and `threshold_fdr_excused`
+    from the table of thresholds, missing where the run has another number of patients. The claims
+    are answered by `claimed_genes` and `claimed_fdr`, at the paper's threshold or else by the
+    summary's rule, with `claimed_how` in words, and by `top_genes`.
+    """
+    stated = claims.set_index("id")
+    rows = []
+    for stratum, (_, claim) in STRATA.items():
+        least, of = _threshold(stated.loc[f"{claim}.consistent_genes", "quantity"])
+        paper = {name: stated["value"].get(f"{claim}.{end}", "") for name, end in STATED.items()}
+        paper["threshold"] = f"{least} of {of}"
+        of_stratum = thresholds[thresholds["stratum"] == stratum]
+        found = _found(totals[stratum], of_stratum, least, of)
+        top = top_genes(genes[stratum])
+        found["top_genes"] = ",".join(top["symbol"].fillna(top["gene"]))
+        for name, value in found.items():
+            text = f"{value:.6g}" if isinstance(value, float) else str(value)
+            known = paper.get(name, "")
+            rows.append((f"{stratum}.{name}", "" if text == "nan" else text, known))
+    return pd.DataFrame(rows, columns=["quantity", "value", "paper"])
+
+
+def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> dict[str, object]:
+    """Quantities of a stratum, at the paper's threshold of `least` of `of` patients among them."""
+    at = thresholds[(thresholds["n_patients"] == of) & (thresholds["at_least"] == least)]
+    at = at[["genes", "fdr", "fdr_excused"]].reset_index(drop=True).reindex([0]).iloc[0]
+    found = {name: total[name] for name in SUMMARY} | {"threshold": ""}
+    found |= at.add_prefix("threshold_").to_dict()
+    if pd.isna(at["genes"]):
+        found |= {"claimed_genes": total["consistent_genes"], "claimed_fdr": total["fdr"]}
+        return found | {"claimed_how": total["consistency_reason"]}
+    how = f"genes with r > 0 in at least {least} of {of} patients, the paper's threshold; "
+    how += f"{total['consistent_genes_holm']} by Holm <= {HOLM_LEVEL}"
+    return found | {"claimed_genes": at["genes"], "claimed_fdr": at["fdr"], "claimed_how": how}
+
+
+def _threshold(words: str) -> tuple[int, int]:
+    """The number of patients that a claim on consistent genes names, and of how many."""
+    found = re.search(r"at least (\d+) of (\d+) patients", words)
+    if found is None:
+        raise InputError(f"claims: no 'at least k of n patients' in {words!r}; restore the file")
+    return int(found[1]), int(found[2])
+
+
+def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
+    """Quantities in words, and a column for each stratum and for what the paper says of it."""
+    words = SUMMARY | THRESHOLD | {"top_genes": "top genes by median r"}
+    values = table.set_index("quantity")
+    shown = pd.DataFrame({"": words.values()})
+    for stratum, (title, _) in STRATA.items():
+        rows = values.loc[[f"{stratum}.{name}" for name in words]]
+        for heading, column in ((title, "value"), (f"{title}, paper", "paper")):
+            texts = rows[column].str.replace(",", ", ")
+            shown[heading] = [short(text) if text else "" for text in texts]
+    return shown
+
+
+def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
+    """The top genes of a stratum with their r, and how much of their variance is within classes."""
+    top = top_genes(genes)
+    spread = spread_of_genes.set_index("gene").reindex(top["gene"]).reset_index()
+    named = {
+        "Gene": top["symbol"].fillna(top["gene"]).to_numpy(),
+        "Patients": top["n_patients"].to_numpy(),
+        "Consistent patients": top["n_consistent"].to_numpy(),
+        "Median r": top["median_pearson"].to_numpy(),
+        "from": top["median_pearson_low"].to_numpy(),
+        "to (95%)": top["median_pearson_high"].to_numpy(),
+        "Variance within the classes": spread["within_class"].to_numpy(),
+        "S.d., all spots": spread["sd_all"].to_numpy(),
+        "S.d., tumour": spread["sd_tumour"].to_numpy(),
+        "S.d., normal": spread["sd_normal"].to_numpy(),
+    }
+    shown = pd.DataFrame(named)
+    medians = spread_of_genes[["within_class", "sd_all", "sd_tumour", "sd_normal"]].median()
+    shown.loc[len(shown), ["Gene", *shown.columns[-4:]]] = ["all genes, median", *medians]
+    return shown
+
+
+def _at_least(thresholds: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of patients, and the genes of each stratum that have r > 0 in as many."""
+    wide = thresholds.pivot(index="at_least", columns="stratum", values="genes")
+    wide = wide.reindex(columns=[*STRATA])
+    wide.columns = [f"{title}: genes" for title, _ in STRATA.values()]
+    return wide.rename_axis("Patients").reset_index()

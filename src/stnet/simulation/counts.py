@@ -1,0 +1,121 @@
+"""Simulated genes and their counts: some follow the tissue, the others only the spot's depth."""
+
+import numpy as np
+import pandas as pd
+
+from stnet.simulation.fields import stream
+
+FIELDS = ("tumour", "immune", "stroma")
+# Pairs of genes of high mean that follow a field, one up and one down; then those that follow none.
+PLANTED_PAIRS = {"tumour": 4, "immune": 3, "stroma": 3}
+CONTROLS = 40
+MINOR = 1140
+AMBIGUOUS_CONTROLS, AMBIGUOUS_MINOR = 2, 4
+# Mean counts a spot: of planted genes and controls, and of the others, far below.
+HIGH_MEANS, LOW_MEANS = (4.0, 30.0), (0.002, 1.0)
+# Change in log mean from none of a field to nothing but it, before balancing.
+STRENGTHS = (0.8, 3.0)
+# Size of the negative binomial: variance = mean + mean^2 / SIZE.
+SIZE = 8.0
+DEPTH_SD = 0.45
+# Depth of the array outside the tissue, where only stray transcripts are caught.
+STRAY = 0.03
+# The content of a spot at which a planted gene has its mean.
+TYPICAL = 0.4
+
+
+def simulate_genes(seed: int) -> pd.DataFrame:
+    """The genes of the simulated cohort, one a row, sorted by id.
+
+    Returns:
+        Columns gene (an Ensembl id that was never given, or `__ambiguous[A+B]`), symbol ("" for
+        the ambiguous), planted (0 or 1), mean (counts a spot at typical depth and content),
+        strength (absolute change of the log mean from none of a field to nothing but it) and
+        tumour, immune, stroma (that change, signed; 0 where the gene does not follow the field).
+        For each planted gene there is one that falls as steeply as it rises. Planted genes and
+        controls have means of one distribution.
+
+    Source: ours.
+    """
+    rng = stream(seed, "genes")
+    planted = [
+        {"symbol": f"{field.upper()}{2 * pair + way + 1}", "planted": 1, field: sign * strength}
+        for field, pairs in PLANTED_PAIRS.items()
+        for pair, strength in enumerate(np.linspace(*STRENGTHS, pairs).round(2))
+        for way, sign in enumerate((1, -1))
+    ]
+    others = [
+        {"symbol": f"{name}{number + 1}", "planted": 0}
+        for name, count in (("CONTROL", CONTROLS), ("MINOR", MINOR))
+        for number in range(count)
+    ]
+    genes = pd.DataFrame([*planted, *others], columns=["symbol", "planted", *FIELDS])
+    genes = genes.fillna(dict.fromkeys(FIELDS, 0.0))
+    genes["strength"] = genes[list(FIELDS)].abs().max(axis=1)
+
+    # Every third of the high means is a planted gene's.
+    high = np.geomspace(*HIGH_MEANS, len(planted) + CONTROLS)
+    third = np.arange(high.size) % 3 == 1
+    low = np.geomspace(*LOW_MEANS, MINOR)
+    genes["mean"] = [*rng.permutation(high[third]), *rng.permutation(high[~third]), *low]
+
+    genes["gene"] = [f"ENSG{99_000_000_000 + n}" for n in rng.permutation(len(genes))]
+    for first, count in ((len(planted), AMBIGUOUS_CONTROLS), (len(genes) - MINOR, AMBIGUOUS_MINOR)):
+        for row in range(first, first + count):
+            pair = f"{genes.loc[row, 'gene']}+ENSG{99_100_000_000 + row}"
+            genes.loc[row, ["gene", "symbol"]] = f"__ambiguous[{pair}]", ""
+    columns = ["gene", "symbol", "planted", "mean", "strength", *FIELDS]
+    return genes[columns].sort_values("gene", ignore_index=True)
+
+
+def log_depth(seed: int, patient: str, spots: pd.DataFrame) -> np.ndarray:
+    """Log of each spot's depth relative to the typical one: (spots,).
+
+    It varies smoothly over the tissue and between patients. Under the tissue it is made orthogonal
+    to the fields: within one section a smooth field correlates with any other by chance, and that
+    alone would let an image predict every gene.
+
+    Args:
+        seed: of the cohort.
+        patient: all its sections are equally deep.
+        spots: `simulate_tissue`'s table.
+    """
+    covered = spots["under_tissue"].to_numpy()
+    basis = [np.ones(covered.sum())]
+    for name in (*FIELDS, "depth"):
+        column = spots.loc[covered, name].to_numpy(dtype=float)
+        # Sums, not BLAS: its results depend on the number of threads.
+        for known in basis:
+            column = column - known * (known * column).sum() / (known * known).sum()
+        basis.append(column)
+    depth = np.full(len(spots), np.log(STRAY))
+    depth[covered] = DEPTH_SD * basis[-1] / basis[-1].std()
+    return depth + stream(seed, "depth", patient).normal(0, 0.25)
+
+
+def expected_counts(genes: pd.DataFrame, spots: pd.DataFrame, depth: np.ndarray) -> np.ndarray:
+    """Expected counts (spots, genes), whose sum over genes is the same at equal depth.
+
+    The planted genes share a constant total among them, by their weights at the spot's fields, so
+    that what one gains the other planted genes lose, and no other gene notices.
+
+    Args:
+        genes: `simulate_genes`'s table.
+        spots: with columns tumour, immune, stroma (0 to 1).
+        depth: of each spot, log.
+    """
+    mean = genes["mean"].to_numpy()
+    planted = genes["planted"].to_numpy() == 1
+    change = np.zeros((len(spots), len(genes)))
+    for field in FIELDS:
+        content = spots[field].to_numpy(dtype=float) - TYPICAL
+        change += content[:, None] * genes[field].to_numpy()[None, :]
+    expected = mean * np.exp(change)
+    share = mean[planted].sum() / expected[:, planted].sum(axis=1, keepdims=True)
+    expected[:, planted] *= share
+    return expected * np.exp(depth)[:, None]
+
+
+def draw_counts(rng: np.random.Generator, expected: np.ndarray) -> np.ndarray:
+    """Negative binomial counts, int64, of the given means and variance mean + mean² / `SIZE`."""
+    return rng.negative_binomial(SIZE, SIZE / (SIZE + expected))

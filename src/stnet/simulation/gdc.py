@@ -1,0 +1,171 @@
+"""A project of the Genomic Data Commons in a folder: simulated slides, bulk and diagnoses."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pandas as pd
+
+from stnet.core.atomic import atomic_path, write_json
+from stnet.core.hashing import file_hash
+from stnet.simulation.bulk import write_star
+from stnet.simulation.fields import stream
+from stnet.simulation.histology import draw
+from stnet.simulation.slides import Scan, places, simulate_slide, write_slide
+
+DIAGNOSES = {
+    "8500/3": "Infiltrating duct carcinoma, NOS",
+    "8520/3": "Lobular carcinoma, NOS",
+    "8480/3": "Mucinous adenocarcinoma",
+}
+OTHER_PROJECT = "DEMO-OTHER"
+# What is out of the ordinary, by the number of the patient; the last patient is of another type
+# and has no STAR table.
+TWO_SLIDES = 2
+SCANS = {
+    3: Scan(enlarged=2),
+    4: Scan(says=("AppMag",)),
+    5: Scan(says=(), levels=(1,)),
+    6: Scan(cut_short=True),
+}
+
+SLIDE = {
+    "data_type": "Slide Image",
+    "data_format": "SVS",
+    "experimental_strategy": "Tissue Slide",
+}
+STAR = {
+    "data_type": "Gene Expression Quantification",
+    "data_format": "TSV",
+    "experimental_strategy": "RNA-Seq",
+    "analysis": {"workflow_type": "STAR - Counts"},
+}
+
+
+def write_gdc(
+    folder: str | Path, *, seed: int, patients: int = 30, project: str = "DEMO-BRCA"
+) -> None:
+    """Write a project's files and what the Genomic Data Commons says of them.
+
+    The same arguments give the same bytes. Ductal (8500/3) and lobular (8520/3) patients take
+    turns; the last is mucinous (8480/3). Among the files are some that are not asked for: a
+    diagnostic slide, slide and expression of normal tissue, those of another project, and an
+    expression of another workflow.
+
+    - `files.json`: a list of hits of the endpoint `files`, all their fields in them.
+    - `cases.json`: the same of `cases`.
+    - `data/{file_id}`: the files. One slide was cut short at its source: its hash is that of
+      what is left.
+
+    Args:
+        folder: where they go; `files.json` and `cases.json` come last.
+        seed: of the cohort whose genes, stains and tissues they share.
+        patients: how many there are.
+        project: their project's id.
+
+    Source: ours; shapes are those of the Genomic Data Commons.
+    """
+    archive = _Archive(Path(folder), seed)
+    for number in range(1, patients + 1):
+        patient = f"DEMO-A1-{number:04}"
+        last = number == patients
+        histology = "8480/3" if last else ("8520/3", "8500/3")[number % 2]
+        archive.add_case(project, patient, histology)
+        _add_patient(archive, project, patient, histology, number, has_bulk=not last)
+    _add_decoys(archive, project)
+    write_json(archive.folder / "files.json", archive.files)
+    write_json(archive.folder / "cases.json", archive.cases)
+
+
+class _Archive:
+    """The folder, and the lists of what is in it."""
+
+    def __init__(self, folder: Path, seed: int):
+        self.folder, self.seed = folder, seed
+        self.files: list[dict] = []
+        self.cases: list[dict] = []
+
+    def add_case(self, project: str, patient: str, morphology: str) -> None:
+        diagnosis = {"primary_diagnosis": DIAGNOSES[morphology], "morphology": morphology}
+        case = {
+            "case_id": self.uuid("case", patient),
+            "submitter_id": patient,
+            "project": {"project_id": project},
+            "diagnoses": [diagnosis],
+        }
+        self.cases.append({"id": case["case_id"], **case})
+
+    def path(self, file_name: str) -> Path:
+        return self.folder / "data" / self.uuid("file", file_name)
+
+    def add_file(
+        self,
+        file_name: str,
+        kind: dict,
+        project: str,
+        sample: str,
+        sample_type: str = "Primary Tumor",
+    ) -> None:
+        """List a file that has been written to `path(file_name)`."""
+        path = self.path(file_name)
+        case = {
+            "submitter_id": sample[: len("DEMO-A1-0001")],
+            "project": {"project_id": project},
+            "samples": [{"submitter_id": sample, "sample_type": sample_type}],
+        }
+        hit = {
+            "file_id": path.name,
+            "file_name": file_name,
+            "md5sum": file_hash(path, "md5").hexdigest,
+            "file_size": path.stat().st_size,
+            "access": "open",
+            "cases": [case],
+        }
+        self.files.append({"id": path.name, **hit, **kind})
+
+    def uuid(self, *names: str) -> str:
+        return str(UUID(bytes=stream(self.seed, "uuid", *names).bytes(16), version=4))
+
+    def slide_name(self, slide: str) -> str:
+        return f"{slide}.{self.uuid('slide', slide).upper()}.svs"
+
+    def star_name(self, sample: str) -> str:
+        return f"{self.uuid('star', sample)}.rna_seq.augmented_star_gene_counts.tsv"
+
+
+def _add_patient(
+    archive: _Archive, project: str, patient: str, histology: str, number: int, *, has_bulk: bool
+) -> None:
+    sample = f"{patient}-01A"
+    blocks = []
+    for section in ("TS1", "BS1")[: 2 if number == TWO_SLIDES else 1]:
+        slide = f"{sample}-01-{section}"
+        tissue = simulate_slide(archive.seed, patient, slide, histology)
+        image = draw(archive.seed, patient, slide, tissue)
+        name = archive.slide_name(slide)
+        write_slide(archive.path(name), image, SCANS.get(number, Scan()))
+        archive.add_file(name, SLIDE, project, sample)
+        blocks.append(places(tissue))
+    if has_bulk:
+        name = archive.star_name(sample)
+        write_star(archive.path(name), pd.concat(blocks), seed=archive.seed, sample=sample)
+        archive.add_file(name, STAR, project, sample)
+
+
+def _add_decoys(archive: _Archive, project: str) -> None:
+    """List files that belong to no analysis; none of them can be read as what it says it is."""
+    diagnostic = SLIDE | {"experimental_strategy": "Diagnostic Slide"}
+    older = STAR | {"analysis": {"workflow_type": "HTSeq - FPKM"}}
+    other, normal = "DEMO-B2-0001", "Solid Tissue Normal"
+    archive.add_case(OTHER_PROJECT, other, "8500/3")
+    slide, star = archive.slide_name, archive.star_name
+    for decoy in (
+        (slide("DEMO-A1-0001-01Z-00-DX1"), diagnostic, project, "DEMO-A1-0001-01Z"),
+        (slide("DEMO-A1-0002-11A-01-TS1"), SLIDE, project, "DEMO-A1-0002-11A", normal),
+        (star("DEMO-A1-0002-11A"), STAR, project, "DEMO-A1-0002-11A", normal),
+        (f"{archive.uuid('older')}.FPKM.txt.gz", older, project, "DEMO-A1-0001-01A"),
+        (slide(f"{other}-01A-01-TS1"), SLIDE, OTHER_PROJECT, f"{other}-01A"),
+        (star(f"{other}-01A"), STAR, OTHER_PROJECT, f"{other}-01A"),
+    ):
+        with atomic_path(archive.path(decoy[0])) as temporary:
+            temporary.write_text(f"{decoy[0]}: not what was asked for\n")
+        archive.add_file(*decoy)

@@ -1,0 +1,87 @@
+"""A simulated section's files, laid out as version 5 of the ST cohort's distribution."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stnet.core.atomic import atomic_path
+from stnet.simulation.counts import draw_counts, expected_counts, log_depth, simulate_genes
+from stnet.simulation.fields import simulate_tissue, stream
+from stnet.simulation.histology import draw
+
+# A spot is labelled tumour where tumour covers more than this share of it and its neighbours.
+TUMOUR_SHARE = 0.4
+WITHOUT_COUNTS, WITHOUT_LABEL = 1, 2
+
+
+def write_section(
+    image: str | Path,
+    counts: str | Path,
+    spots: str | Path,
+    labels: str | Path,
+    *,
+    section: str,
+    patient: str,
+    seed: int,
+    all_tumour: bool,
+) -> None:
+    """Simulate a section and write its files; the same arguments give the same bytes.
+
+    - `image`: JPEG.
+    - `counts`: spots × genes, TSV; all spots of the array but one of those under tissue. Genes with
+      no count in the section are dropped.
+    - `spots`: CSV of X and Y, in pixels, of the spots under tissue.
+    - `labels`: four names over five columns, lines ended by CR, some coordinates off by a fraction;
+      the spots under tissue but two.
+
+    Args:
+        section: the section's id, which begins with its patient's and an underscore.
+        patient: the patient's id; a patient's sections share stain, scanner and depth.
+        seed: of the cohort.
+        all_tumour: draw so much tumour that every spot is labelled as such.
+
+    Source: ours; the format is that of Mendeley Data 29ntw7sh4r, version 5.
+    """
+    tissue, table = simulate_tissue(seed, patient, section, all_tumour=all_tumour)
+    genes = simulate_genes(seed)
+    expected = expected_counts(genes, table, log_depth(seed, patient, table))
+    drawn = draw_counts(stream(seed, "counts", section), expected)
+    drawn = pd.DataFrame(drawn, index=table.index, columns=genes["gene"].to_list())
+    covered = table[table["under_tissue"]]
+    rng = stream(seed, "losses", section)
+    drawn = drawn.drop(rng.choice(covered.index, WITHOUT_COUNTS, replace=False))
+    drawn = drawn.loc[:, drawn.any()]
+    labelled = covered.drop(rng.choice(covered.index, WITHOUT_LABEL, replace=False))
+
+    _write_gzip(counts, drawn.to_csv(sep="\t", lineterminator="\n"))
+    pixels = covered[["x", "y"]].set_axis(["X", "Y"], axis=1).round(2)
+    _write_gzip(spots, pixels.to_csv(lineterminator="\n"))
+    _write_gzip(labels, _labels(rng, labelled, section.removeprefix(f"{patient}_")))
+    with atomic_path(image) as temporary:
+        Image.fromarray(draw(seed, patient, section, tissue)).save(temporary, quality=90)
+
+
+def _labels(rng: np.random.Generator, spots: pd.DataFrame, replicate: str) -> str:
+    """The label file's text."""
+    lines = ["spot\tx\ty\tlabel"]
+    shifts = rng.uniform(-0.3, 0.3, (len(spots), 2)).round(2) * (rng.random((len(spots), 1)) < 0.2)
+    for spot, shift in zip(spots.itertuples(), shifts.tolist(), strict=True):
+        x, y = f"{spot.array_x + shift[0]:g}", f"{spot.array_y + shift[1]:g}"
+        tumour = spot.tumour_around > TUMOUR_SHARE
+        lines.append(
+            f"{replicate}_{x}_{y}\t{x}\t{y}\t{int(tumour)}\t{'tumor' if tumour else 'non'}"
+        )
+    return "\r".join([*lines, ""])
+
+
+def _write_gzip(path: str | Path, text: str) -> None:
+    # No file name and no time in the header: the bytes depend on the text alone.
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
+    ):
+        packed.write(text.encode())

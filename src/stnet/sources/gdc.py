@@ -1,0 +1,148 @@
+"""The Genomic Data Commons (GDC): its listings, complete or refused, and its files."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stnet.core.hashing import Hash
+from stnet.sources.download import download
+from stnet.sources.http import DEFAULT_PATIENCE, Patience, TryAgain, ask_json, persist
+
+PAGE = 500  # entries an answer
+KEYS = {"files": "file_id", "cases": "case_id"}
+
+
+def list_entries(
+    host: str,
+    endpoint: str,
+    *,
+    filters: Mapping[str, str],
+    fields: Sequence[str],
+    patience: Patience = DEFAULT_PATIENCE,
+) -> list[dict]:
+    """All files or cases that have the given values.
+
+    The listing comes in pages. If it changed from one to the next, it is asked for again from the
+    start: it is complete and of one moment, or refused.
+
+    Args:
+        host: of the GDC's API, with scheme.
+        endpoint: a key of `KEYS`.
+        filters: the value of each of these fields, such as `{"access": "open"}`.
+        fields: fields to be told of each entry besides its id.
+        patience: how often and how long to try, each page and the listing as a whole.
+
+    Returns:
+        The entries as the GDC gives them, nested, ordered by id.
+
+    Raises:
+        InputError: naming the address that does not answer, or whose listing changes each time.
+
+    Source: ours; the protocol is the GDC's.
+    """
+    url, key = f"{host}/{endpoint}", KEYS[endpoint]
+    query = {
+        "filters": {
+            "op": "and",
+            "content": [
+                {"op": "in", "content": {"field": field, "value": [value]}}
+                for field, value in filters.items()
+            ],
+        },
+        "fields": ",".join([key, *fields]),
+        "format": "JSON",
+        "sort": f"{key}:asc",
+        "size": PAGE,
+    }
+    entries = persist(lambda: _read_pages(url, key, query, patience), url, patience)
+    return [entries[name] for name in sorted(entries)]
+
+
+def download_file(
+    host: str,
+    file_id: str,
+    path: str | Path,
+    *,
+    md5: str,
+    size: int | None,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> None:
+    """Download a file of the GDC, verified by its MD5.
+
+    Args:
+        host: of the GDC's API, with scheme.
+        file_id: of the file.
+        path: where it goes.
+        md5: of the file. "" asks the GDC.
+        size: its length in bytes. None asks the GDC.
+        patience: how often and how long to try.
+
+    Raises:
+        InputError: naming the address that does not answer or never gives the right bytes.
+            `path` is as it was then.
+
+    Source: ours; the protocol is the GDC's.
+    """
+    if not md5 or size is None:
+        stated_md5, stated_size = _ask_fingerprint(host, file_id, patience)
+        md5, size = md5 or stated_md5, stated_size if size is None else size
+    url = f"{host}/data/{file_id}"
+    download(url, path, expected=Hash("md5", md5), size=size, patience=patience)
+
+
+def _read_pages(url: str, key: str, query: dict, patience: Patience) -> dict[str, dict]:
+    """Entries of all pages by id. Raises TryAgain if they are not of one listing."""
+    entries: dict[str, dict] = {}
+    total, last = 1, ""
+    while len(entries) < total:
+        # Each page begins with the last entry of the one before: by that the listing shows that
+        # it shifted, even if it is as long as it was.
+        answer = ask_json(url, dict, query | {"from": max(len(entries) - 1, 0)}, patience)
+        page, stated = _page(answer, key)
+        names = [entry[key] for entry in page]
+        if not entries:
+            total = stated
+            if warnings := answer.get("warnings"):
+                print(f"{url}: the server warns: {warnings}", file=sys.stderr)
+        elif stated != total:
+            raise TryAgain(f"{total} entries became {stated} while they were listed")
+        elif names[:1] != [last]:
+            raise TryAgain(f"{last} moved to another page while the entries were listed")
+        fresh = {name: entry for name, entry in zip(names, page, strict=True) if name != last}
+        if len(fresh) != len(names) - bool(entries) or not fresh.keys().isdisjoint(entries):
+            raise TryAgain(f"an entry is there twice among {len(names)} after {len(entries)}")
+        if total and not fresh:
+            raise TryAgain(f"only {len(entries)} of {total} entries came")
+        entries |= fresh
+        last = names[-1] if names else ""
+    if len(entries) > total:
+        raise TryAgain(f"{len(entries)} entries came instead of {total}")
+    return entries
+
+
+def _page(answer: dict, key: str) -> tuple[list[dict], int]:
+    """Entries of a page, and how many there are in all."""
+    try:
+        page, total = answer["data"]["hits"], int(answer["data"]["pagination"]["total"])
+        if all(isinstance(entry[key], str) for entry in page):
+            return page, total
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise TryAgain(f"the answer is not a page of a listing but {str(answer)[:100]!r}")
+
+
+def _ask_fingerprint(host: str, file_id: str, patience: Patience) -> tuple[str, int]:
+    """MD5 and length in bytes of a file."""
+    url = f"{host}/files/{file_id}?fields=md5sum,file_size,file_name"
+
+    def attempt() -> tuple[str, int]:
+        answer = ask_json(url, dict, patience=patience)
+        data = answer.get("data")
+        stated = data if isinstance(data, dict) else {}
+        md5, size = str(stated.get("md5sum")).lower(), str(stated.get("file_size"))
+        if not re.fullmatch("[0-9a-f]{32}", md5) or not size.isdigit():
+            raise TryAgain(f"the answer has no md5sum and file_size but is {str(answer)[:100]!r}")
+        return md5, int(size)
+
+    return persist(attempt, url, patience)

@@ -1,0 +1,237 @@
+"""The slide sheet of a project of the Genomic Data Commons (GDC), written from its listings."""
+
+import csv
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from stnet.config.section_sheet import GROUP_ID
+from stnet.config.slide_sheet import COLUMNS, check_slides, read_slide_sheet
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.sources.gdc import list_entries
+from stnet.sources.http import DEFAULT_PATIENCE, Patience
+
+TUMOUR = "Primary Tumor"
+OPEN_TUMOURS = {"access": "open", "cases.samples.sample_type": TUMOUR}
+# Frozen sections; those of paraffin are "Diagnostic Slide" (Methods, "TCGA analysis").
+SLIDES = {"data_type": "Slide Image", "experimental_strategy": "Tissue Slide"}
+EXPRESSION = {
+    "data_type": "Gene Expression Quantification",
+    "analysis.workflow_type": "STAR - Counts",
+}
+FILE_FIELDS = [
+    *["file_name", "md5sum", "file_size", "cases.submitter_id"],
+    *["cases.samples.submitter_id", "cases.samples.sample_type"],
+]
+CASE_FIELDS = [
+    *["submitter_id", "diagnoses.primary_diagnosis", "diagnoses.morphology"],
+    "diagnoses.diagnosis_is_primary_disease",
+]
+SHOWN = 5  # names in a message
+
+
+def write_slide_sheet(
+    path: str | Path, *, host: str, project: str, patience: Patience = DEFAULT_PATIENCE
+) -> None:
+    """Write the slide sheet of a project: its open frozen slides of primary tumours.
+
+    A slide comes with the STAR table of its own sample and the histology of its patient, where the
+    GDC has them. What a reader of the sheet should know is said on stderr: slides left out, samples
+    with several tables, patients by histology, and how the sheet differs from the one that was
+    there.
+
+    - A slide of several samples goes to the first of them that has expression, or else to the
+      first; of several patients, to none: its tiles could be anybody's.
+    - Of several STAR tables of a sample (it was sequenced more than once) the first by file id is
+      taken, as a choice that does not depend on what they say.
+    - Histology is of the diagnoses that are not said to be of another disease than the project's.
+
+    Args:
+        path: output, the sheet as `read_slide_sheet` reads it, ordered by slide. The same listing
+            gives the same bytes, in whatever order it comes; a sheet that would not change is
+            left alone.
+        host: of the GDC's API, with scheme.
+        project: its id, such as `TCGA-BRCA`.
+        patience: how often and how long to try.
+
+    Raises:
+        InputError: naming the address that does not answer or the entry that is not as the GDC's
+            are, or the project that has no such slides. `path` is as it was then.
+
+    Source: Methods, "TCGA analysis"; ours where the paper does not say.
+    """
+    path, of_project = Path(path), {"cases.project.project_id": project} | OPEN_TUMOURS
+
+    def files(kind: Mapping[str, str]) -> list[_File]:
+        entries = list_entries(
+            host, "files", filters=of_project | kind, fields=FILE_FIELDS, patience=patience
+        )
+        return [_file(entry, host) for entry in entries]
+
+    slides = files(SLIDES)
+    expression = _by_sample(files(EXPRESSION), path)
+    cases = list_entries(
+        host,
+        "cases",
+        filters={"project.project_id": project},
+        fields=CASE_FIELDS,
+        patience=patience,
+    )
+    names = _morphology(cases, host)
+    histology = {patient: ";".join(sorted(codes)) for patient, codes in names.items()}
+    rows = _rows(slides, expression, histology, path)
+    if not rows:
+        raise InputError(
+            f"{host}: no open frozen slide of a primary tumour in project {project}; correct the"
+            " source's project"
+        )
+    check_slides(rows, f"{host}, project {project}, to be {path}")
+    _say_patients(rows, names, path)
+    if path.exists() and not _say_changes(rows, path):
+        return
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+class _File(NamedTuple):
+    """A file of the GDC as the sheet has it, and the patient of each primary tumour it is of."""
+
+    file_id: str
+    name: str
+    md5: str
+    size: str
+    tumours: dict[str, str]
+
+
+def _file(entry: dict, host: str) -> _File:
+    try:
+        tumours = {
+            sample["submitter_id"]: case["submitter_id"]
+            for case in entry["cases"]
+            for sample in case["samples"]
+            if sample["sample_type"] == TUMOUR
+        }
+        md5, size = entry.get("md5sum") or "", entry.get("file_size") or ""
+        return _File(entry["file_id"], entry["file_name"], md5.lower(), str(size), tumours)
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{host}/files: an entry without name, patient or sample: {str(entry)[:100]}"
+        ) from None
+
+
+def _by_sample(files: Sequence[_File], path: Path) -> dict[str, _File]:
+    """The STAR table of each sample."""
+    by_sample: dict[str, _File] = {}
+    several, nobodys = set(), []
+    for file in files:
+        if len(set(file.tumours.values())) != 1:
+            nobodys.append(file.file_id)
+            continue
+        several |= file.tumours.keys() & by_sample.keys()
+        for sample in file.tumours:
+            by_sample.setdefault(sample, file)
+    _say(path, "STAR tables left out, of no primary tumour or of several patients", nobodys)
+    _say(path, "samples with several STAR tables, the first taken", sorted(several))
+    return by_sample
+
+
+def _rows(
+    slides: Sequence[_File],
+    expression: Mapping[str, _File],
+    histology: Mapping[str, str],
+    path: Path,
+) -> list[dict[str, str]]:
+    rows: dict[str, dict[str, str]] = {}
+    unnamed, repeated, nobodys, several = [], [], [], []
+    for file in slides:
+        slide = Path(file.name).stem
+        if not re.fullmatch(GROUP_ID, file.name):
+            unnamed.append(file.name)
+        elif slide in rows:
+            repeated.append(file.name)
+        elif len(set(file.tumours.values())) != 1:
+            nobodys.append(file.name)
+        else:
+            if len(file.tumours) > 1:
+                several.append(file.name)
+            sample = min(file.tumours, key=lambda sample: (sample not in expression, sample))
+            patient, table = file.tumours[sample], expression.get(sample)
+            rows[slide] = {
+                "patient": patient,
+                "sample": sample,
+                "slide": slide,
+                "file": file.name,
+                "file_id": file.file_id,
+                "md5": file.md5,
+                "size": file.size,
+                "histology": histology.get(patient, ""),
+                "expression": table.file_id if table else "",
+                "expression_md5": table.md5 if table else "",
+                "expression_size": table.size if table else "",
+            }
+    bare = sorted({row["sample"] for row in rows.values() if not row["expression"]})
+    _say(path, "slides left out, whose names are no ids", unnamed)
+    _say(path, "slides left out, of a name that is there already", repeated)
+    _say(path, "slides left out, of no primary tumour or of several patients", nobodys)
+    _say(path, "slides of several samples, each given to one of them", several)
+    _say(path, "samples without a STAR table", bare)
+    return [rows[slide] for slide in sorted(rows)]
+
+
+def _morphology(cases: Sequence[dict], host: str) -> dict[str, dict[str, str]]:
+    """ICD-O-3 morphology codes of each patient's disease, with their names."""
+    try:
+        return {
+            case["submitter_id"]: {
+                diagnosis["morphology"]: diagnosis.get("primary_diagnosis") or ""
+                for diagnosis in case.get("diagnoses") or []
+                # Newer releases list former and second cancers too; the flag is text or boolean.
+                if str(diagnosis.get("diagnosis_is_primary_disease")).lower() != "false"
+                and re.fullmatch(r"\d{4}/\d", diagnosis.get("morphology") or "")
+            }
+            for case in cases
+        }
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(f"{host}/cases: an entry without patient or diagnoses") from None
+
+
+def _say_patients(
+    rows: Sequence[dict[str, str]], morphology: Mapping[str, dict[str, str]], path: Path
+) -> None:
+    names = {code: name for codes in morphology.values() for code, name in codes.items()}
+    patients = {row["patient"]: row["histology"] for row in rows}
+    print(f"{path}: {len(rows)} slides of {len(patients)} patients", file=sys.stderr)
+    counts = Counter(patients.values())
+    for codes, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        known = "; ".join(f"{code} {names[code]}" for code in codes.split(";") if code)
+        print(f"{path}: {count} patients: {known or 'no histology'}", file=sys.stderr)
+
+
+def _say_changes(rows: Sequence[dict[str, str]], path: Path) -> bool:
+    """Whether the sheet at `path` has other rows than these, and which."""
+    try:
+        old = {row["slide"]: row for row in read_slide_sheet(path)}
+    except InputError as error:
+        print(f"{error}; it is replaced", file=sys.stderr)
+        return True
+    new = {row["slide"]: row for row in rows}
+    both = sorted(old.keys() & new.keys())
+    other = [slide for slide in both if old[slide]["md5"] != new[slide]["md5"]]
+    changed = [slide for slide in both if old[slide] != new[slide] and slide not in other]
+    _say(path, "slides added", sorted(new.keys() - old.keys()))
+    _say(path, "slides removed", sorted(old.keys() - new.keys()))
+    _say(path, "slides of another hash", other)
+    _say(path, "slides of another patient, histology or expression", changed)
+    return old != new
+
+
+def _say(path: Path, what: str, names: Sequence[str]) -> None:
+    if names:
+        shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+        print(f"{path}: {len(names)} {what}: {shown}", file=sys.stderr)

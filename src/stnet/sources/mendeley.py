@@ -1,0 +1,206 @@
+"""The ST cohort as Mendeley Data distributes it: whose each file is, and getting it.
+
+Version 5 of dataset 29ntw7sh4r is flat: `metadata.csv`, and four files a section whose names only
+`metadata.csv` knows (an image `HE_BT23287_C1.jpg` belongs to counts `BC23287_C1_stdata.tsv.gz`).
+"""
+
+import csv
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.core.hashing import Hash
+from stnet.sources.http import DEFAULT_PATIENCE, Patience, ask_json
+from stnet.sources.lock import Fingerprint, check_lock, hold_to_lock
+from stnet.sources.mirror import obtain
+
+METADATA = "metadata.csv"
+# Columns of metadata.csv by the section sheet's; small files first, since what a job has fetched
+# before it fails is lost to it, but for the part of the file that it was at.
+KINDS = {
+    "labels": "tumor_annotation",
+    "spots": "spot_coordinates",
+    "counts": "count_matrix",
+    "image": "histology_image",
+}
+LISTING_COLUMNS = ["patient", "replicate", "kind", "name", "size", "sha256", "url"]
+
+
+class RemoteFile(NamedTuple):
+    """A distributed file: its name, its length in bytes and hash, and its address."""
+
+    name: str
+    fingerprint: Fingerprint
+    url: str
+
+
+def write_listing(
+    listing: str | Path,
+    metadata: str | Path,
+    *,
+    host: str,
+    dataset: str,
+    version: int,
+    lock: str | Path,
+    mirror: str | Path | None = None,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> None:
+    """Find the files of each section of a published dataset.
+
+    Args:
+        listing: output, TSV with a row a file: `patient replicate kind name size sha256 url`,
+            patient and replicate as in `metadata.csv`, kind a key of `KINDS`.
+        metadata: output, the dataset's own `metadata.csv`, verified.
+        host: of Mendeley Data, with scheme.
+        dataset: its id.
+        version: its published version.
+        lock: the lock of the dataset's files, written if there is none.
+        mirror: folder with files of the dataset under their own names, or None.
+        patience: how often and how long to try.
+
+    Raises:
+        InputError: naming the file that is not in the dataset or not the locked one, or the
+            address that does not answer.
+
+    Source: ours; the protocol is Mendeley Data's.
+    """
+    files = _published_files(host, dataset, version, patience)
+    hold_to_lock(lock, {name: file.fingerprint for name, file in files.items()})
+    where = f"dataset {dataset} version {version}"
+    if METADATA not in files:
+        raise InputError(f"{where}: no {METADATA} in it; correct the cohort's dataset or version")
+    _obtain(files[METADATA], metadata, mirror, patience)
+    rows = []
+    for row in _read_metadata(metadata):
+        for kind, column in KINDS.items():
+            file = files.get(row[column])
+            if file is None:
+                raise InputError(
+                    f"{where}: no file {row[column]!r}, which {METADATA} names as {kind} of patient"
+                    f" {row['patient']}, replicate {row['replicate']}; correct the cohort's version"
+                )
+            cells = [row["patient"], row["replicate"], kind, file.name]
+            rows.append([*cells, *file.fingerprint, file.url])
+    with atomic_path(listing) as temporary, open(temporary, "w", newline="") as output:
+        writer = csv.writer(output, delimiter="\t", lineterminator="\n")
+        writer.writerow(LISTING_COLUMNS)
+        writer.writerows(rows)
+
+
+def download_section(
+    listing: str | Path,
+    patient: str,
+    section: str,
+    outputs: Mapping[str, str | Path],
+    *,
+    lock: str | Path,
+    mirror: str | Path | None = None,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> None:
+    """Get the files of one section, each verified by the hash in the listing.
+
+    Args:
+        listing: as `write_listing` leaves it.
+        patient: of the section sheet.
+        section: of the section sheet.
+        outputs: path of each kind of file (keys of `KINDS`).
+        lock: the lock of the dataset's files.
+        mirror: folder with files of the dataset under their own names: copied where they are
+            there, downloaded where not. None downloads all.
+        patience: how often and how long to try.
+
+    Raises:
+        InputError: naming the address or file whose bytes are not the right ones, or the section
+            that has no files in the listing or those of several.
+
+    Source: ours.
+    """
+    files = section_files(listing, patient, section)
+    check_lock(lock, {file.name: file.fingerprint for file in files.values()})
+    for kind in KINDS:
+        _obtain(files[kind], outputs[kind], mirror, patience)
+
+
+def section_files(listing: str | Path, patient: str, section: str) -> dict[str, RemoteFile]:
+    """Files of a section of the section sheet, by kind.
+
+    A patient is known by the number in the id, since the letters before it are BC in some places
+    and BT in others; a section by that number and its replicate, which is what follows the
+    patient in its id (`BC23287_C1` is C1 of patient BC23287). Raises InputError naming the section
+    if there are no such files in the listing, or those of several sections.
+
+    Source: ours.
+    """
+    key = (_number(patient), section.removeprefix(f"{patient}_"))
+    with open(listing, newline="", encoding="utf-8") as file:
+        rows = [
+            row
+            for row in csv.DictReader(file, delimiter="\t")
+            if (_number(row["patient"]), row["replicate"]) == key
+        ]
+    if sorted(row["kind"] for row in rows) != sorted(KINDS):
+        raise InputError(
+            f"{listing}: {len(rows)} files for section {section} of patient {patient}, not"
+            f" {len(KINDS)}; correct the section sheet (a section is called PATIENT_REPLICATE)"
+        )
+    return {
+        row["kind"]: RemoteFile(
+            row["name"], Fingerprint(int(row["size"]), row["sha256"]), row["url"]
+        )
+        for row in rows
+    }
+
+
+def _number(patient: str) -> str:
+    """Digits of a patient id; the id itself where it has none."""
+    found = re.search(r"\d+", patient)
+    return found.group() if found else patient
+
+
+def _read_metadata(path: str | Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = {"patient", "replicate", *KINDS.values()} - set(reader.fieldnames or [])
+        if missing:
+            raise InputError(f"{path}: no column {', '.join(sorted(missing))}; check the version")
+        return [{name: (value or "").strip() for name, value in row.items()} for row in reader]
+
+
+def _published_files(
+    host: str, dataset: str, version: int, patience: Patience
+) -> dict[str, RemoteFile]:
+    url = f"{host}/public-api/datasets/{dataset}/files?folder_id=root&version={version}"
+    files: dict[str, RemoteFile] = {}
+    for entry in ask_json(url, list, patience=patience):
+        try:
+            name, content = entry["filename"], entry["content_details"]
+            file = RemoteFile(
+                name,
+                Fingerprint(int(content["size"]), content["sha256_hash"].lower()),
+                content["download_url"],
+            )
+        except (KeyError, TypeError, AttributeError):
+            raise InputError(
+                f"{url}: an entry without name, size, hash or address: {str(entry)[:100]}"
+            ) from None
+        if files.setdefault(name, file) != file:
+            raise InputError(f"{url}: two different files called {name}")
+    return files
+
+
+def _obtain(
+    file: RemoteFile, path: str | Path, mirror: str | Path | None, patience: Patience
+) -> None:
+    size, sha256 = file.fingerprint
+    obtain(
+        file.name,
+        file.url,
+        path,
+        expected=Hash("sha256", sha256),
+        size=size,
+        mirror=mirror,
+        patience=patience,
+    )

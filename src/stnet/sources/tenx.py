@@ -1,0 +1,126 @@
+"""Visium datasets as 10x Genomics distributes them: getting one section's files."""
+
+import gzip
+import re
+import tarfile
+import zlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.core.hashing import Hash, file_sha256
+from stnet.sources.http import DEFAULT_PATIENCE, Patience
+from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
+from stnet.sources.mirror import obtain
+
+CHUNK = 1 << 20  # bytes
+ARCHIVE = "spatial.tar.gz"
+# Small files first: what a job has fetched before it fails is lost to it, but for the part of the
+# file that it was at.
+FILES = {"archive": ARCHIVE, "counts": "filtered_feature_bc_matrix.h5", "image": "image.tif"}
+# First bytes of what is no archive, so that an error page does not go into the lock: HDF5; TIFF and
+# BigTIFF, little- and big-endian.
+MAGIC = {
+    "counts": (b"\x89HDF\r\n\x1a\n",),
+    "image": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+}
+# Members of the archive; positions are called one way before and the other from Space Ranger 2.0.
+MEMBERS = {
+    "positions": r"tissue_positions(_list)?\.csv",
+    "scalefactors": r"scalefactors_json\.json",
+}
+
+
+def download_visium(
+    outputs: Mapping[str, str | Path],
+    *,
+    host: str,
+    dataset: str,
+    lock: str | Path,
+    mirror: str | Path | None = None,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> None:
+    """Get the files of one Visium section.
+
+    10x publishes no hashes: the first download goes into the lock, later ones must agree with it.
+
+    Args:
+        outputs: path of each file: `image` (TIFF), `counts` (HDF5), and from the section's archive
+            `positions` (`tissue_positions_list.csv` or, with a header, `tissue_positions.csv`; as
+            it is, whatever the path is called) and `scalefactors` (JSON).
+        host: of 10x's distribution, with scheme.
+        dataset: name of the section's dataset, such as `V1_Breast_Cancer_Block_A_Section_1`.
+        lock: the lock of the cohort's files.
+        mirror: folder with files of the distribution under their own names: copied where they are
+            there, downloaded where not. None downloads all.
+        patience: how often and how long to try.
+
+    Raises:
+        InputError: naming the address or file that is not what it should be or not the locked one.
+
+    Source: ours; the addresses are 10x's.
+    """
+    archive = Path(outputs["positions"]).with_name(f".{dataset}_{ARCHIVE}")
+    paths = {"archive": archive, "counts": outputs["counts"], "image": outputs["image"]}
+    try:
+        for kind, suffix in FILES.items():
+            name = f"{dataset}_{suffix}"
+            locked = read_lock(lock).get(name)
+            obtain(
+                name,
+                f"{host}/samples/spatial-exp/1.1.0/{dataset}/{name}",
+                paths[kind],
+                expected=Hash("sha256", locked.sha256) if locked else None,
+                size=locked.size if locked else None,
+                mirror=mirror,
+                check=partial(_check_magic, known=MAGIC[kind]) if kind in MAGIC else read_archive,
+                patience=patience,
+            )
+            if locked is None:
+                path = Path(paths[kind])
+                found = Fingerprint(path.stat().st_size, file_sha256(path))
+                hold_to_lock(lock, {name: found})
+        for kind, content in read_archive(archive).items():
+            with atomic_path(outputs[kind]) as temporary:
+                temporary.write_bytes(content)
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def read_archive(path: str | Path) -> dict[str, bytes]:
+    """Content of the positions and scale factors in a section's archive, by key of `MEMBERS`.
+
+    Only regular files of these names are read, in whatever folder of the archive, and nothing is
+    unpacked: no member decides where anything is written. Raises InputError naming the archive if
+    it is damaged or cut off, or has none or several of a kind.
+
+    Source: ours.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                name = PurePosixPath(member.name).name
+                kind = next((k for k, known in MEMBERS.items() if re.fullmatch(known, name)), "")
+                if not kind or not member.isreg():
+                    continue
+                if kind in found:
+                    raise InputError(f"{path}: several {kind} files, one of them {member.name!r}")
+                found[kind] = archive.extractfile(member).read()
+            while stream.read(CHUNK):  # to the end, where the checksum is
+                pass
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise InputError(f"{path}: not a whole tar.gz archive ({error}); fetch it again") from error
+    for kind in MEMBERS:
+        if kind not in found:
+            raise InputError(f"{path}: no {kind} file in the archive; check the dataset")
+    return found
+
+
+def _check_magic(path: str | Path, known: tuple[bytes, ...]) -> None:
+    with open(path, "rb") as file:
+        begin = file.read(max(map(len, known)))
+    if not begin.startswith(known):
+        raise InputError(f"{path}: begins with {begin!r}, so it is not a file of its kind")

@@ -1,0 +1,35 @@
+"""The rules as Snakemake itself reads them."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from project import ROOT
+from snakemake.api import SnakemakeApi
+from snakemake.rules import Rule
+from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+
+# Rules of the root Snakefile, which only name files.
+TARGETS = ("all", "supplement", "predict")
+
+
+@cache
+def load_rules(configuration: str = "config/demo.yaml") -> dict[str, Rule]:
+    """All rules but the targets, by name, under a configuration file of the repository."""
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        loader = api.workflow(
+            resource_settings=ResourceSettings(),
+            config_settings=ConfigSettings(configfiles=[ROOT / configuration]),
+            snakefile=ROOT / "Snakefile",
+            workdir=ROOT,
+        )
+        workflow = loader._get_workflow(check_envvars=False)
+        workflow.include(loader.snakefile, overwrite_default_target=True, print_compilation=False)
+        workflow.check()
+        return {rule.name: rule for rule in workflow.rules if rule.name not in TARGETS}
+
+
+def rule_text(rule: Rule) -> str:
+    """The lines of a rule in its file."""
+    start = rf"^rule {rule.name}:\n"
+    return re.search(rf"{start}(?:[ \t].*\n|\n)*", Path(rule.snakefile).read_text(), re.M).group()

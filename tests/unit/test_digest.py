@@ -1,0 +1,195 @@
+"""A change in a module must show in the digests of the scripts that use it, and in no others."""
+
+import ast
+import time
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from project import ROOT
+
+from stnet.core.digest import code_digest, imported_modules, imports
+
+LIBRARY = ROOT / "src"
+
+FILES = {
+    "script.py": """
+        from lib.direct import f
+
+        f(snakemake.input[0])
+    """,
+    "src/lib/__init__.py": "",
+    "src/lib/direct.py": '''
+        """A module."""
+        from .sibling import g
+        from lib.package import member
+
+
+        def f(x):
+            """Do."""
+            import lib.nested
+
+            return g(x) + lib.nested.h(x)  # a comment
+    ''',
+    "src/lib/sibling.py": "def g(x):\n    return x\n",
+    "src/lib/nested.py": "def h(x):\n    return x\n",
+    "src/lib/package/__init__.py": "from . import exported\n",
+    "src/lib/package/exported.py": "X = 1\n",
+    "src/lib/package/member.py": "from ..outer import Y\nfrom . import peer\n",
+    "src/lib/package/peer.py": "Z = 3\n",
+    "src/lib/package/table.tsv": "a\tb\n",
+    "src/lib/package/data/deep.tsv": "c\td\n",
+    "src/lib/outer.py": "Y = 2\n",
+    "src/lib/unused.py": "U = 0\n",
+    "src/lib/elsewhere/__init__.py": "",
+    "src/lib/elsewhere/other.tsv": "e\tf\n",
+}
+USED = [name for name in FILES if "unused" not in name and "elsewhere" not in name]
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dedent(text).lstrip("\n"))
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name, text in FILES.items():
+        write(tmp_path / name, text)
+    return tmp_path
+
+
+def digest(tree: Path) -> str:
+    return code_digest(tree / "script.py", tree / "src")
+
+
+def test_finds_every_form_of_import(tree):
+    found = imported_modules(tree / "script.py", tree / "src")
+    assert list(found) == [
+        "lib",
+        "lib.direct",
+        "lib.nested",
+        "lib.outer",
+        "lib.package",
+        "lib.package.exported",
+        "lib.package.member",
+        "lib.package.peer",
+        "lib.sibling",
+    ]
+
+
+@pytest.mark.parametrize("name", USED)
+def test_a_change_of_what_is_used_shows(tree, name):
+    before = digest(tree)
+    with open(tree / name, "a") as file:
+        file.write("\nADDED = 1\n")
+    assert digest(tree) != before
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - set(USED)))
+def test_a_change_of_what_is_not_used_does_not(tree, name):
+    before = digest(tree)
+    with open(tree / name, "a") as file:
+        file.write("\nADDED = 1\n")
+    assert digest(tree) == before
+
+
+def test_a_new_file_beside_the_modules_shows(tree):
+    before = digest(tree)
+    (tree / "src/lib/package/new.json").write_text("{}")
+    assert digest(tree) != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # a comment", "  # another comment"),
+        ('"""A module."""', '"""A module, said otherwise."""'),
+        ('"""A module."""', ""),
+        ('    """Do."""\n', ""),
+        ("def f(x):", "\n\n\ndef f(\n    x,\n):"),
+        ("lib.nested.h(x)", "(lib.nested.h(x))"),
+    ],
+)
+def test_words_and_layout_do_not_matter(tree, old, new):
+    before = digest(tree)
+    path = tree / "src/lib/direct.py"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    assert digest(tree) == before
+
+
+def test_a_docstring_where_there_was_none_does_not_matter(tree):
+    before = digest(tree)
+    write(tree / "src/lib/sibling.py", '"""New."""\n\n\ndef g(x):\n    """New."""\n    return x\n')
+    assert digest(tree) == before
+
+
+def test_does_not_depend_on_where_the_checkout_is(tree, tmp_path_factory):
+    moved = tmp_path_factory.mktemp("moved") / "checkout"
+    tree.rename(moved)
+    for name, text in FILES.items():
+        write(tree / name, text)
+    assert digest(moved) == digest(tree)
+
+
+def test_an_import_of_nothing_is_named(tree):
+    (tree / "script.py").write_text("from lib.missing import f\n")
+    with pytest.raises(FileNotFoundError, match=r"lib\.missing"):
+        digest(tree)
+
+
+def test_forty_digests_take_under_a_second(tmp_path):
+    """Modelled on the finished project: 40 scripts over 120 modules that import one another."""
+    (tmp_path / "src/lib").mkdir(parents=True)
+    (tmp_path / "src/lib/__init__.py").write_text("")
+    body = "def f(x):\n    return [x + 1 for x in range(10)]\n\n\n" * 40
+    for module in range(120):
+        lower = "\n".join(f"from lib.m{i} import f" for i in range(0, module, 7))
+        (tmp_path / f"src/lib/m{module}.py").write_text(f"{lower}\n{body}")
+    scripts = [tmp_path / f"s{i}.py" for i in range(40)]
+    for i, script in enumerate(scripts):
+        script.write_text(f"from lib.m{119 - i} import f\n")
+    start = time.process_time()
+    assert len({code_digest(script, tmp_path / "src") for script in scripts}) == 40
+    assert time.process_time() - start < 3  # 1 s on an idle machine
+
+
+def dynamic_imports(path: Path) -> list[str]:
+    """What in a module the digest cannot follow: imports by a computed name."""
+    machinery = {"importlib", "imp", "runpy", "pkgutil"}
+    harmless = ("importlib.resources", "importlib.metadata")
+    imported = {
+        f"{statement.module}.{name}" if name else statement.module
+        for statement in imports(path)
+        if statement.module.split(".")[0] in machinery
+        for name in statement.names or [""]
+    }
+    builtins = {"__import__", "exec", "eval"}
+    called = {
+        node.id
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Name) and node.id in builtins
+    }
+    return sorted(called | {name for name in imported if not name.startswith(harmless)})
+
+
+@pytest.mark.parametrize("path", sorted(LIBRARY.rglob("*.py")), ids=lambda path: path.stem)
+def test_the_library_has_no_dynamic_import(path):
+    assert not dynamic_imports(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import importlib", ["importlib"]),
+        ("from importlib import import_module, resources", ["importlib.import_module"]),
+        ("from importlib.metadata import version", []),
+        ("def f(name):\n    return __import__(name)", ["__import__"]),
+        ("model.eval()", []),
+    ],
+)
+def test_a_dynamic_import_is_recognised(tmp_path, code, found):
+    (tmp_path / "module.py").write_text(code)
+    assert dynamic_imports(tmp_path / "module.py") == found

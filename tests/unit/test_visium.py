@@ -1,0 +1,605 @@
+"""Visium sections, on files written here: the matrix, the spatial folder, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+
+from stnet.cohorts.orientation import check_misplaced
+from stnet.cohorts.section import write_section
+from stnet.cohorts.visium import POSITION_COLUMNS
+from stnet.config.section_sheet import COLUMNS, read_sheet
+from stnet.core.errors import InputError
+from stnet.expression.targets import write_targets
+from stnet.slides.patches import write_patches
+
+ROWS, PLACES, PITCH, ORIGIN = 12, 9, 40.0, 60.0
+SIDE = 460
+GENES = pd.DataFrame(
+    {
+        "id": [
+            "ENSG00000000003",
+            "ENSG00000000005.2",
+            "ENSG00000000419",
+            "ENSG07",
+            "ENSG08",
+            "GFP",
+        ],
+        "name": ["OLD1", "TNMD", "DPM1", "TWIN", "TWIN", "GFP"],
+    }
+)
+HGNC = (
+    "hgnc_id\tsymbol\tensembl_gene_id\talias_symbol\tprev_symbol\n"
+    "1\tTSPAN6\tENSG00000000003\t\tOLD1\n2\tGAPDH\tENSG00000111640\t\t\n"
+)
+
+
+def hexagonal() -> pd.DataFrame:
+    """All spots of an array, indexed by barcode; the tissue is its upper left."""
+    row, place = (axis.ravel() for axis in np.mgrid[:ROWS, :PLACES])
+    column = 2 * place + row % 2
+    spots = pd.DataFrame({"array_row": row, "array_col": column})
+    spots["pxl_row_in_fullres"] = np.rint(ORIGIN + row * PITCH * np.sqrt(0.75)).astype(int)
+    spots["pxl_col_in_fullres"] = np.rint(ORIGIN + column * PITCH / 2).astype(int)
+    in_tissue = (spots["pxl_row_in_fullres"] < 230) & (spots["pxl_col_in_fullres"] < 350)
+    spots.insert(0, "in_tissue", in_tissue.astype(int))
+    letters = np.random.default_rng(3).choice(list("ACGT"), (len(spots), 16))
+    spots.index = [f"{''.join(barcode)}-1" for barcode in letters]
+    return spots
+
+
+class Visium:
+    """Files of one section in a folder; each part can be altered before `files`."""
+
+    def __init__(self, folder: Path, version: int = 2):
+        self.folder, self.version = folder, version
+        self.spots = hexagonal()
+        self.size, self.tissue = (SIDE, SIDE), (0, 0, 355, 235)
+        rng = np.random.default_rng(7)
+        names = sorted(self.spots.index[self.spots["in_tissue"] == 1])
+        self.counts = pd.DataFrame(
+            rng.poisson(1.5, (len(names), len(GENES))) + 1, names, GENES["id"]
+        )
+        self.counts.iloc[:, 2] -= 1  # zeros, which are not stored
+        self.genes = GENES.assign(feature_type="Gene Expression", genome="GRCh38")
+        self.diameter = PITCH * 0.65
+        self.row = {"patient": "V-1", "section": "V-1_A", "format": "visium", "grid": "hexagonal"}
+        self.row |= {"um_per_px": "", "pixel_scale": "", "labels": ""}
+        self.row |= {"image": str(folder / "HE.tif"), "counts": str(folder / "matrix.h5")}
+        self.row["spots"] = str(folder / "spatial")
+
+    @property
+    def positions(self) -> Path:
+        name = "tissue_positions.csv" if self.version == 2 else "tissue_positions_list.csv"
+        return Path(self.row["spots"]) / name
+
+    def files(self) -> "Visium":
+        Path(self.row["spots"]).mkdir(parents=True, exist_ok=True)
+        image = Image.new("RGB", self.size, (240, 240, 240))
+        ImageDraw.Draw(image).rectangle(self.tissue, (190, 140, 170))
+        image.save(self.row["image"])
+        self.positions.write_text(self.table())
+        scales = {"spot_diameter_fullres": self.diameter, "tissue_hires_scalef": 0.1}
+        (Path(self.row["spots"]) / "scalefactors_json.json").write_text(json.dumps(scales))
+        self.matrix()
+        return self
+
+    def table(self) -> str:
+        table = self.spots.rename_axis("barcode").reset_index()[POSITION_COLUMNS]
+        return table.to_csv(index=False, header=self.version == 2)
+
+    def matrix(self, **changed) -> None:
+        """The matrix, features x barcodes by columns, gathered value by value."""
+        data, indices, indptr = [], [], [0]
+        for counts in self.counts.to_numpy():
+            for gene, count in enumerate(counts):
+                if count:
+                    data.append(count)
+                    indices.append(gene)
+            indptr.append(len(data))
+        parts = {
+            **{"data": data, "indices": indices, "indptr": indptr},
+            "barcodes": self.counts.index.to_numpy(dtype="S"),
+            "shape": self.counts.shape[::-1],
+            **{f"features/{k}": v.to_numpy(dtype="S") for k, v in self.genes.items()},
+        }
+        parts |= {
+            name: change(parts[name]) if callable(change) else change
+            for name, change in changed.items()
+        }
+        with h5py.File(self.row["counts"], "w") as file:
+            for name, values in parts.items():
+                if values is not None:
+                    file[f"matrix/{name}"] = values
+
+    def write(self, **options) -> tuple[ad.AnnData, dict]:
+        out, drops = self.folder / "out/s.h5ad", self.folder / "out/s.drops.tsv"
+        options = {
+            **{"label_classes": {"tumour": [], "normal": []}, "require_label": False},
+            **{"spot_window": 60, "spot_pitch_um": 100, "genes": None, **options},
+        }
+        write_section(self.row, out, drops, **options)
+        return ad.read_h5ad(out), pd.read_csv(drops, sep="\t").iloc[0].to_dict()
+
+    def refused(self, **options) -> str:
+        """The error's line, once it is known that nothing was written."""
+        with pytest.raises(InputError) as caught:
+            self.write(**options)
+        assert "\n" not in str(caught.value)
+        assert list(self.folder.glob("out/*")) == []
+        return str(caught.value)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_section_is_what_its_files_say(tmp_path, version):
+    made = Visium(tmp_path, version).files()
+    section, drops = made.write()
+    spots = made.spots[made.spots["in_tissue"] == 1]
+    assert len(spots) == 38
+    assert list(section.obs_names) == list(spots.index)
+    assert list(section.var_names) == list(GENES["id"])
+    assert section.X.dtype == np.int32
+    assert (section.X.toarray() == made.counts.loc[spots.index].to_numpy()).all()
+    assert list(section.obs["total_counts"]) == list(made.counts.loc[spots.index].sum(axis=1))
+    assert list(section.obs["array_x"]) == list(spots["array_col"])
+    assert list(section.obs["array_y"]) == list(spots["array_row"])
+    pixels = spots[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy()
+    assert (section.obsm["spatial"] == pixels).all()
+    assert section.obs["margin"].min() == ORIGIN
+    assert section.obs["label"].isna().all()
+    assert section.uns["grid"] == "hexagonal"
+    assert section.uns["slide"]["um_per_px"] == pytest.approx(100 / PITCH, rel=5e-3)
+    others = len(made.spots) - len(spots)
+    assert {k: v for k, v in drops.items() if v and k not in ("patient", "section")} == {
+        **{"positions": len(made.spots), "counts": len(spots), "unselected": others},
+        **{"kept": len(spots), "used": len(spots)},
+    }
+
+
+def test_both_versions_of_space_ranger_give_the_same_section(tmp_path):
+    (first, first_drops), (second, second_drops) = (
+        Visium(tmp_path / str(version), version).files().write() for version in (1, 2)
+    )
+    assert first_drops == second_drops
+    assert (first.X != second.X).nnz == 0
+    pd.testing.assert_frame_equal(first.obs, second.obs)
+    pd.testing.assert_frame_equal(first.var, second.var)
+    assert (first.obsm["spatial"] == second.obsm["spatial"]).all()
+
+
+def test_a_header_is_known_by_what_it_says(tmp_path):
+    made = Visium(tmp_path).files()
+    expected = made.write()[0]
+    made.positions.rename(made.positions.with_name("tissue_positions_list.csv"))
+    assert (made.write()[0].obsm["spatial"] == expected.obsm["spatial"]).all()
+
+
+def test_symbols_are_the_table_s_or_else_the_matrix_s(tmp_path):
+    made = Visium(tmp_path)
+    made.genes.loc[2, "name"] = "ENSG00000000419"  # a gene without a name
+    made.files()
+    var = made.write()[0].var
+    assert list(var["symbol"]) == ["OLD1", "TNMD", "", "TWIN", "TWIN", "GFP"]
+    ids = ["ENSG00000000003", "ENSG00000000005", "ENSG00000000419", "ENSG07", "ENSG08", ""]
+    assert list(var["ensembl"]) == ids
+    (tmp_path / "hgnc.tsv").write_text(HGNC)
+    var = made.write(genes=tmp_path / "hgnc.tsv")[0].var
+    assert list(var["symbol"]) == ["TSPAN6", "TNMD", "", "TWIN", "TWIN", "GFP"]
+    assert list(var["ensembl"]) == ids
+
+
+def test_features_that_are_no_genes_are_left_out(tmp_path, capsys):
+    made = Visium(tmp_path)
+    made.genes.loc[[1, 4], "feature_type"] = "Antibody Capture"
+    section, _ = made.files().write()
+    kept = GENES["id"].drop([1, 4])
+    assert list(section.var_names) == list(kept)
+    expected = made.counts.loc[section.obs_names, kept]
+    assert (section.X.toarray() == expected.to_numpy()).all()
+    assert list(section.obs["total_counts"]) == list(expected.sum(axis=1))
+    assert "section V-1_A: 2 features that are no genes left out" in capsys.readouterr().err
+
+
+def test_a_raw_matrix_has_the_spots_out_of_the_tissue_too(tmp_path):
+    made = Visium(tmp_path)
+    expected = made.files().write()[0]
+    made.counts = made.counts.reindex(sorted(made.spots.index), fill_value=1)
+    made.matrix()
+    section, drops = made.write()
+    assert (section.X != expected.X).nnz == 0
+    assert drops["counts"] == len(made.spots)
+
+
+def test_a_matrix_without_some_of_the_spots_drops_them(tmp_path):
+    made = Visium(tmp_path).files()
+    made.counts = made.counts.iloc[5:]
+    made.matrix()
+    section, drops = made.write()
+    assert sorted(section.obs_names) == list(made.counts.index)
+    assert drops["no_counts"] == 5
+
+
+def test_counts_written_as_floats_are_counts(tmp_path):
+    made = Visium(tmp_path).files()
+    expected = made.write()[0]
+    made.matrix(data=made.counts.to_numpy()[made.counts.to_numpy() > 0].astype(np.float32))
+    assert (made.write()[0].X != expected.X).nnz == 0
+
+
+def test_a_section_is_trained_on_like_any_other(tmp_path):
+    made = Visium(tmp_path).files()
+    section, _ = made.write()
+    path, image = tmp_path / "out/s.h5ad", Image.open(made.row["image"])
+    write_patches(path, made.row["image"], tmp_path / "p.npy", view="32x1", spot_window=60)
+    patches = np.load(tmp_path / "p.npy")
+    assert patches.shape == (section.n_obs, 32, 32, 3)
+    x, y = section.obsm["spatial"][3].astype(int)
+    assert (patches[3] == np.asarray(image.crop((x - 16, y - 16, x + 16, y + 16)))).all()
+    write_targets([path], tmp_path / "t.h5ad", genes=3, kind="log_fraction", spot_window=60)
+    targets = ad.read_h5ad(tmp_path / "t.h5ad")
+    chosen = list(targets.var_names)
+    assert chosen == list(made.counts.sum().sort_values(ascending=False).index[:3])
+    spot = section.obs_names[3]
+    fractions = (1 + made.counts.loc[spot, chosen]) / (6 + made.counts.loc[spot].sum())
+    assert targets[f"V-1_A:{spot}"].X.ravel() == pytest.approx(np.log(fractions).to_numpy())
+    assert list(targets.var["symbol"]) == list(section.var["symbol"][chosen])
+
+
+def cut_short(made: Visium) -> None:
+    path = Path(made.row["counts"])
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def older_layout(made: Visium) -> None:
+    with h5py.File(made.row["counts"], "w") as file:
+        for name in ("barcodes", "data", "gene_names", "genes", "indices", "indptr", "shape"):
+            file[f"GRCh38/{name}"] = [1]
+
+
+def altered(**changed):
+    """A fault: parts of the matrix, changed."""
+    return lambda made: made.matrix(**changed)
+
+
+def features(column: str, row: int, value: str):
+    """A fault: a cell of the table of features, changed."""
+
+    def fault(made: Visium) -> None:
+        made.genes.loc[row, column] = value
+        made.matrix()
+
+    return fault
+
+
+def other_barcodes(made: Visium) -> None:
+    made.counts.index = made.counts.index.str.replace("-1", "-2")
+    made.matrix()
+
+
+def other_section(made: Visium) -> None:
+    elsewhere = sorted(made.spots.index[made.spots["in_tissue"] == 0])[:3]
+    made.counts.index = [*elsewhere, *made.counts.index[3:]]
+    made.matrix()
+
+
+def line(number: int, old: str, new: str):
+    """A fault: the first `old` in a line (from 1) of the positions, replaced."""
+
+    def fault(made: Visium) -> None:
+        lines = made.positions.read_text().split("\n")
+        assert old in lines[number - 1]
+        lines[number - 1] = lines[number - 1].replace(old, new, 1)
+        made.positions.write_text("\n".join(lines))
+
+    return fault
+
+
+def twice(made: Visium) -> None:
+    first, second = made.positions.read_text().split("\n")[1:3]
+    line(3, second.split(",")[0], first.split(",")[0])(made)
+
+
+def high_definition(made: Visium) -> None:
+    made.positions.rename(made.positions.with_suffix(".parquet"))
+
+
+def scales(text: str):
+    """A fault: the scale factors' text."""
+    return lambda made: (Path(made.row["spots"]) / "scalefactors_json.json").write_text(text)
+
+
+FAULTS = {
+    "no matrix": (lambda m: Path(m.row["counts"]).unlink(), r"matrix.h5: no such file"),
+    "truncated": (cut_short, r"matrix.h5: damaged, or not a matrix .*fetch it again"),
+    "text": (lambda m: Path(m.row["counts"]).write_text("<html>"), r"matrix.h5: damaged"),
+    "older": (older_layout, r"matrix.h5: the layout of Cell Ranger 2, .*\(GRCh38\)"),
+    "part": (altered(indptr=None), r"matrix.h5: no matrix/indptr in it"),
+    "shape": (altered(shape=[5, 9]), r"matrix.h5: damaged.*its shape is not that of its feat"),
+    "short": (altered(data=[1, 2]), r"matrix.h5: damaged"),
+    "index": (altered(indices=lambda i: [*i[:-1], 6]), r"matrix.h5: damaged"),
+    "order": (altered(indptr=lambda i: [*i[:2], i[3], i[2], *i[4:]]), r"matrix.h5: damaged"),
+    "left over": (
+        altered(data=lambda d: [*d, 1], indices=lambda i: [*i, 0]),
+        r"matrix.h5: damaged.*values after the last barcode's",
+    ),
+    "numbers": (altered(barcodes=[1, 2]), r"matrix.h5: damaged"),
+    "no genes": (
+        lambda m: [features("feature_type", row, "Antibody Capture")(m) for row in range(6)],
+        r"matrix.h5: no feature of type Gene Expression",
+    ),
+    "genomes": (features("genome", 4, "mm10"), r"genes of several genomes \(GRCh38, mm10\)"),
+    "gene twice": (features("id", 4, "ENSG07"), r"matrix.h5: gene 'ENSG07' twice"),
+    "other barcodes": (
+        other_barcodes,
+        r"\d+ of its \d+ barcodes are not under tissue in .*spati",
+    ),
+    "other section": (other_section, r"3 of its \d+ barcodes .*, and 3 of the \d+ spots under"),
+    "no folder": (
+        lambda m: shutil.rmtree(m.row["spots"]),
+        r"spatial: no such folder; .*spots must",
+    ),
+    "no positions": (lambda m: m.positions.unlink(), r"spatial: no tissue_positions.csv or tiss"),
+    "hd": (high_definition, r"spatial: positions as .parquet are of Visium HD"),
+    "empty": (lambda m: m.positions.write_text(""), r"tissue_positions.csv: nothing in it"),
+    "header only": (
+        lambda m: m.positions.write_text(m.table().split("\n")[0]),
+        r"after its header",
+    ),
+    "column": (line(1, "array_row", "row"), r"positions.csv: no column array_row in its header"),
+    "cut line": (line(5, ",", ""), r"positions.csv line 5: 5 fields where the table has 6"),
+    "word": (line(5, ",0,", ",no,"), r"positions.csv line 5, column \w+: 'no' is not a number"),
+    "barcode twice": (twice, r"positions.csv line 3: spot [ACGT]+-1 again, as on line 2"),
+    "no json": (scales("{"), r"scalefactors_json.json: no width of a spot .*fetch it"),
+    "no width": (scales('{"spot_diameter_fullres": 0}'), r"it is 0.0"),
+    "a list": (scales("[1]"), r"scalefactors_json.json: no width"),
+}
+
+
+@pytest.mark.parametrize(("fault", "message"), FAULTS.values(), ids=FAULTS)
+def test_bad_input_is_refused_in_one_line_and_nothing_is_written(tmp_path, fault, message):
+    made = Visium(tmp_path).files()
+    fault(made)
+    error = made.refused()
+    assert pd.Series([error]).str.contains(message).all(), error
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, float("nan"), 2**40])
+def test_values_that_are_no_counts_are_refused(tmp_path, value):
+    made = Visium(tmp_path).files()
+    data = made.counts.to_numpy()[made.counts.to_numpy() > 0]
+    data = data.astype(np.float64 if isinstance(value, float) else np.int64)
+    data[5] = value
+    made.matrix(data=data)
+    assert "matrix.h5: values that are no counts" in made.refused()
+
+
+def test_a_barcode_with_two_columns_is_refused(tmp_path):
+    made = Visium(tmp_path).files()
+    names = list(made.counts.index)
+    made.counts.index = [names[1], *names[1:]]
+    made.matrix()
+    assert f"barcode {names[1]} twice" in made.refused()
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(55, ""), (65, ""), (80, ""), (46, ""), (85, "warning"), (40, "warning")],
+)
+def test_a_spot_of_another_width_is_warned_of(tmp_path, capsys, width, said):
+    made = Visium(tmp_path)
+    made.diameter = PITCH * width / 100
+    made.files().write()
+    log = capsys.readouterr().err
+    assert ("warning" in log) == bool(said)
+    if said:
+        assert f"a spot of scalefactors_json.json is {width} µm wide" in log
+
+
+def test_a_pitch_or_scale_that_is_not_visium_s_is_refused(tmp_path):
+    made = Visium(tmp_path).files()
+    error = made.refused(spot_pitch_um=200)
+    assert "a spot of scalefactors_json.json is 130 µm wide" in error
+    assert "spot_pitch_um (100 for Visium)" in error
+    made.row["um_per_px"] = "1"
+    assert "is 26 µm wide" in made.refused()
+
+
+def test_a_shrunken_image_has_shrunken_spots(tmp_path, capsys):
+    made = Visium(tmp_path).files()
+    with Image.open(made.row["image"]) as image:
+        image.reduce(2).save(made.row["image"])
+    made.row["pixel_scale"] = "0.5"
+    section, _ = made.write(spot_window=20)
+    assert section.uns["slide"]["um_per_px"] == pytest.approx(200 / PITCH, rel=1e-2)
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_scale_factors_may_be_missing(tmp_path):
+    made = Visium(tmp_path).files()
+    scales("{}")(made)
+    made.write()
+    (Path(made.row["spots"]) / "scalefactors_json.json").unlink()
+    made.write()
+
+
+class Sheet:
+    def __init__(self, made: Visium):
+        self.path, self.row = made.folder / "sheet.tsv", made.row
+
+    def read(self) -> dict[str, str]:
+        lines = ["\t".join(COLUMNS), "\t".join(self.row[name] for name in COLUMNS)]
+        self.path.write_text("\n".join(lines))
+        return read_sheet(self.path, "", check_files=True)[0]
+
+    def refused(self, **changed) -> str:
+        self.row = self.row | changed
+        with pytest.raises(InputError) as caught:
+            self.read()
+        return str(caught.value)
+
+
+def test_the_sheet_names_the_spatial_folder(tmp_path):
+    made = Visium(tmp_path).files()
+    assert Sheet(made).read()["spots"] == str(tmp_path / "spatial")
+    file = str(made.positions)
+    assert f"line 2 (V-1_A): no spots folder {file}" in Sheet(made).refused(spots=file)
+    folder = str(tmp_path)
+    assert f"no counts file {folder};" in Sheet(made).refused(counts=folder)
+    assert "grid 'square' is not hexagonal, as it is for" in Sheet(made).refused(grid="square")
+    assert "labels 'l.csv' is not empty" in Sheet(made).refused(labels="l.csv")
+
+
+def exchange(made: Visium) -> None:
+    names = ["pxl_row_in_fullres", "pxl_col_in_fullres"]
+    made.spots[names] = made.spots[names[::-1]].to_numpy()
+
+
+def test_exchanged_pixel_columns_are_refused(tmp_path):
+    made = Visium(tmp_path)
+    exchange(made)
+    error = made.files().refused()
+    spots = made.spots[made.spots["in_tissue"] == 1]
+    on = ((spots["pxl_col_in_fullres"] < 355) & (spots["pxl_row_in_fullres"] < 235)).mean()
+    assert 0.5 < on < 0.8
+    assert f"spatial: {on:.0%} of the spots under tissue of section V-1_A lie on tissue" in error
+    assert "and 100% with x and y exchanged" in error
+    made.row["image"] = ""
+    made.write()
+
+
+@pytest.mark.parametrize("grey", [225, 205, 185])
+def test_exchanged_pixel_columns_are_refused_on_grey_glass_too(tmp_path, grey, capsys):
+    made = Visium(tmp_path).files()
+    with Image.open(made.row["image"]) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    brightest = pixels.mean(axis=2).max()
+    Image.fromarray((pixels * (grey / brightest)).astype(np.uint8)).save(made.row["image"])
+    made.write()
+    assert "mirrored" not in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "out")
+    dark = Path(made.row["image"]).read_bytes()
+    exchange(made)
+    made.files()
+    Path(made.row["image"]).write_bytes(dark)
+    assert "with x and y exchanged" in made.refused()
+
+
+def test_exchanged_pixel_columns_off_a_wide_image_are_named(tmp_path):
+    made = Visium(tmp_path)
+    exchange(made)
+    made.size = (SIDE, 300)
+    made.files()
+    error = made.refused()
+    assert "lie off this image of 460 x 300 px" in error
+    assert "and all fit with x and y exchanged" in error
+
+
+def test_a_mirrored_array_that_fits_is_read(tmp_path):
+    made = Visium(tmp_path)
+    made.spots["pxl_col_in_fullres"] = SIDE - made.spots["pxl_col_in_fullres"]
+    made.tissue = (SIDE - 355, 0, SIDE, 235)
+    made.files().write()
+
+
+def test_where_nothing_tells_the_two_apart_it_is_read_with_a_word(tmp_path, capsys):
+    square = Visium(tmp_path / "square")
+    inside = (square.spots[["pxl_row_in_fullres", "pxl_col_in_fullres"]] < 300).all(axis=1)
+    square.spots["in_tissue"] = inside.astype(int)
+    square.tissue = (0, 0, 300, 300)
+    full = Visium(tmp_path / "full")
+    full.spots["in_tissue"] = 1
+    full.tissue = (0, 0, SIDE, SIDE)
+    pale = Visium(tmp_path / "pale")
+    pale.tissue = (0, 0, 1, 1)
+    for made in (square, full, pale):
+        names = sorted(made.spots.index[made.spots["in_tissue"] == 1])
+        made.counts = made.counts.reindex(names, fill_value=1)
+        made.files().write()
+        exchange(made)
+        made.files().write()
+        assert "the array is mirrored on the image" in capsys.readouterr().err
+
+
+def test_an_array_wholly_in_tissue_tells_where_glass_is(tmp_path):
+    made = Visium(tmp_path)
+    made.spots["in_tissue"] = 1
+    made.spots["pxl_col_in_fullres"] -= 40
+    made.spots["pxl_row_in_fullres"] += 10
+    made.tissue = (0, 50, 390, SIDE)
+    made.counts = made.counts.reindex(sorted(made.spots.index), fill_value=1)
+    made.files().write(spot_window=20)
+    shutil.rmtree(tmp_path / "out")
+    exchange(made)
+    assert "with x and y exchanged" in made.files().refused(spot_window=20)
+
+
+def test_half_of_the_tissue_in_fat_is_no_fault(tmp_path):
+    made = Visium(tmp_path)
+    made.tissue = (0, 0, 180, 235)
+    made.files().write()
+
+
+def test_tissue_that_was_left_out_is_no_fault(tmp_path):
+    """A pale piece is flagged, a dark one in the mirrored place is not."""
+    made = Visium(tmp_path)
+    x, y = made.spots["pxl_col_in_fullres"], made.spots["pxl_row_in_fullres"]
+    made.spots["in_tissue"] = ((x > 200) & (y < 200)).astype(int)
+    made.tissue = (0, 200, 200, SIDE)
+    names = sorted(made.spots.index[made.spots["in_tissue"] == 1])
+    made.counts = made.counts.reindex(names, fill_value=1)
+    made.files()
+    with Image.open(made.row["image"]) as image:
+        ImageDraw.Draw(image).rectangle((200, 0, 350, 200), (200, 150, 180))
+        image.save(made.row["image"])
+    made.write()
+
+
+class Strip:
+    """An array of 30 x 8 spots, 25 px apart, on an image that is glass but where it is painted."""
+
+    def __init__(self, folder: Path, height: int):
+        self.image = np.full((height, 800, 3), 240, np.uint8)
+        self.row = {"section": "S", "spots": "spatial", "image": str(folder / "strip.png")}
+
+    def check(self, columns_in_tissue: int, *, mirrored: bool) -> None:
+        Image.fromarray(self.image).save(self.row["image"])
+        x, y = (axis.ravel() for axis in np.meshgrid(np.arange(30), np.arange(8)))
+        array = np.column_stack([-x if mirrored else x, y])
+        pixels = 40 + 25.0 * np.column_stack([x, y])
+        check_misplaced(self.row, array, pixels, x < columns_in_tissue, 10.0)
+
+
+def test_places_off_the_image_are_on_no_tissue(tmp_path):
+    strip = Strip(tmp_path, 300)
+    # Little of the tissue is darker than glass, and so is the edge that exchanged spots lie behind.
+    strip.image[:260, 355:400] = strip.image[285:] = 150
+    strip.check(28, mirrored=True)
+
+
+def test_what_is_darker_all_over_is_no_better_fit(tmp_path):
+    strip = Strip(tmp_path, 800)
+    strip.image[:230, :150] = strip.image[230:] = 150
+    strip.check(15, mirrored=True)
+
+
+def test_a_few_spots_more_on_debris_are_no_fault(tmp_path):
+    strip = Strip(tmp_path, 300)
+    strip.image[:, :160] = strip.image[:, 410:570] = 150
+    strip.check(15, mirrored=False)
+    strip.image[:, 410:] = 150
+    with pytest.raises(InputError, match="the spots are off the tissue"):
+        strip.check(15, mirrored=False)
+
+
+def test_spots_that_lie_beside_the_tissue_are_refused(tmp_path):
+    made = Visium(tmp_path)
+    made.tissue = (0, 236, SIDE, SIDE)
+    error = made.files().refused()
+    assert "spatial: 0% of the spots under tissue of section V-1_A lie on tissue" in error
+    assert "the spots are off the tissue" in error

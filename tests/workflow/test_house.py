@@ -1,0 +1,125 @@
+"""The rules of the house: form, layers, links."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from loaded import load_rules
+from project import ROOT
+
+BIN = Path(sys.executable).parent
+GENERATED = {".venv", ".snakemake", ".git", "results", "resources", "node_modules"}
+PAGES = [
+    path
+    for path in sorted(ROOT.rglob("*.md"))
+    if not GENERATED & set(path.relative_to(ROOT).parts[:1])
+]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check",
+        "ruff format --check",
+        "snakefmt --check Snakefile workflow",
+        "lint-imports",
+        "snakemake --lint --configfile config/demo.yaml",
+        "snakemake --lint",
+    ],
+)
+def test_passes(command):
+    name, *arguments = command.split()
+    run = subprocess.run(
+        [BIN / name, *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_captions_speak_of_what_their_rules_have():
+    captions = 0
+    for rule in load_rules().values():
+        for output in rule.output:
+            shown = output.flags.get("report") if hasattr(output, "flags") else None
+            if shown:
+                text = Path(shown.caption.get_path_or_uri(secret_free=True)).read_text(
+                    encoding="utf-8"
+                )
+                captions += 1
+                for kind, name in re.findall(r"snakemake\.(params|wildcards)\.(\w+)", text):
+                    known = rule.params.keys() if kind == "params" else rule.wildcard_names
+                    assert name in known, f"{rule.name}: its caption names {kind}.{name}"
+    assert captions > 50
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as a browser finds them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+def dead_links(page: Path) -> list[str]:
+    """Links of a page to files or headings of this repository that are not there."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.S)
+    links = re.findall(r"\]\(([^)\s]+)[^)]*\)|^\[[^\]]+\]:\s*(\S+)", text, re.M)
+    dead = []
+    for link in ("".join(pair) for pair in links):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    return dead
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    assert not dead_links(page)
+
+
+def test_a_dead_link_is_recognised(tmp_path):
+    (tmp_path / "other.md").write_text("# A heading, here\n")
+    page = tmp_path / "page.md"
+    page.write_text(
+        "[a](other.md) [b](missing.md) [c](other.md#a-heading-here) [d](other.md#no)\n"
+        "[e](https://example.org) `[f](code.md)` [g](#own)\n# Own\n[h]: gone.md\n"
+    )
+    assert dead_links(page) == ["missing.md", "other.md#no", "gone.md"]
+
+
+def test_modules_are_short():
+    """A module that a reader cannot hold in the head is two modules."""
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in (ROOT / "src").rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert not long
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("__init__.py")), ids=str)
+def test_packages_import_nothing(path):
+    assert not path.read_text()
+
+
+def test_every_package_has_an_init():
+    folders = {path.parent for path in (ROOT / "src").rglob("*.py")}
+    assert all((folder / "__init__.py").exists() for folder in folders)
+
+
+def test_versions_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert str(citation["version"]) == project["version"]
+    assert citation["license"] == project["license"]
+    assert (ROOT / "LICENSE").read_text().startswith(f"{project['license']} License")
+    assert citation["preferred-citation"]["doi"] == "10.1038/s41551-020-0578-x"

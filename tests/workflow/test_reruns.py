@@ -1,0 +1,215 @@
+"""An edit reruns the stages that it touches, and no others; all by dry run on a finished demo."""
+
+import os
+
+import pytest
+from project import DEMO, copy_run, edit, planned, snakemake
+
+EVALUATED = {
+    *{"performance", "performance_page", "compare", "control", "table_1", "ledger", "comparison"},
+    *{"thresholds", "within_page", "pathways", "pathways_page"},
+    *{"nuclear_relations", "supp_table_2_3"},
+}
+DRAWN = {"fig_2a", "fig_2b", "fig_2d", "supp_4_5", "supp_7a", "supp_7b"}
+INTERPRETED = {"attributions", "attributions_on_nuclei", "fig_3"}
+EMBEDDED = {"latent_umap", "latent_examples", "fig_4", "supp_8"}
+LATENT = EMBEDDED | {"latent_purity", "latent_neighbours", "latent_distances"}
+LATENT |= {"latent_summary", "supp_9"}
+TRAINED = {"train", "predict_held_out", "learning_curve", "null"}
+# Of what the model was not trained on: which of its genes to trust, its predictions, what they say.
+MARKED = {"model_genes", "section_map", "slide_map"}
+APPLIED = {"model", "predict_section", "predict_slide"}
+VISIUM = {"visium_performance", "visium_summary", "visium_page", "fig_2c", "supp_2"}
+SLIDES = {"pseudobulk", "subtype", "subtype_roc", "tcga_page", "colocalisation_slides", "supp_3"}
+EVERYTHING_TRAINED = TRAINED | EVALUATED | DRAWN | MARKED | APPLIED | VISIUM | SLIDES
+EVERYTHING_TRAINED |= INTERPRETED | LATENT
+# Of one way of predicting beside the others.
+COMPARED = {"performance", "performance_page", "compare", "comparison", "fig_2b", "ledger"}
+
+
+@pytest.fixture(scope="module")
+def finished(demo, tmp_path_factory):
+    """A copy of the finished demo that every test leaves as it was."""
+    return copy_run(demo, tmp_path_factory.mktemp("reruns") / "project")
+
+
+@pytest.fixture
+def change(finished):
+    """Edit a file of the project; it is put back after the test, times included."""
+    kept = {}
+
+    def apply(name, old, new):
+        path = finished / name
+        kept.setdefault(path, (path.read_bytes(), path.stat()))
+        edit(path, old, new)
+        return finished
+
+    yield apply
+    for path, (content, stat) in kept.items():
+        path.write_bytes(content)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_a_module_of_the_statistics(change):
+    project = change(
+        "src/stnet/evaluation/consistency.py", "import numpy as np\n", "import numpy as np\nX = 1\n"
+    )
+    rules = EVALUATED | DRAWN | MARKED | VISIUM | SLIDES | {"colocalisation"}
+    rules |= {"nuclear_gene", "nuclear_gene_page", "nuclei_counts", "supp_6"}
+    assert set(planned(project)) == rules | {"latent_neighbours", "latent_summary", "supp_9"}
+
+
+def test_a_module_of_training(change):
+    project = change("src/stnet/networks/symmetries.py", "N_SYMMETRIES = 8", "N_SYMMETRIES = 4 + 4")
+    assert set(planned(project)) == EVERYTHING_TRAINED
+    # The network's and that of the composition.
+    assert planned(project)["train"] == 9 + 8
+
+
+def test_a_module_of_patches(change):
+    project = change(
+        "src/stnet/slides/patches.py", "if downsampling > 1:", "if downsampling > 2 - 1:"
+    )
+    rules = set(planned(project))
+    assert {"patches", "view_index", "train", "predict_held_out"} <= rules
+    others = {"section", "thumbnail", "targets", "predict_label", "fig_1b", "supp_1a"}
+    assert not others & rules
+
+
+def test_a_module_of_targets_leaves_the_patches(change):
+    project = change(
+        "src/stnet/expression/targets.py", "import numpy as np\n", "import numpy as np\nX = 1\n"
+    )
+    rules = set(planned(project))
+    assert {"targets", "train", "predict_label"} <= rules
+    assert not {"section", "patches", "view_index"} & rules
+
+
+def test_a_baseline_retrains_no_network(change):
+    project = change(
+        "src/stnet/baselines/label.py", "import numpy as np\n", "import numpy as np\nX = 1\n"
+    )
+    assert set(planned(project)) == COMPARED | {"predict_label", "fig_2d"}
+
+
+@pytest.mark.parametrize(("kind", "drawn"), [("forest", {"supp_7a"}), ("ridge", set())])
+def test_another_baseline_reruns_itself(change, kind, drawn):
+    project = change(
+        f"src/stnet/baselines/{kind}.py", "import numpy as np\n", "import numpy as np\nX = 1\n"
+    )
+    rules = COMPARED | {f"predict_{kind}"} | drawn
+    # What is not of the paper is no curve of Fig. 2b and no claim.
+    assert set(planned(project)) == (rules if drawn else rules - {"fig_2b"})
+
+
+def test_a_setting_of_the_segmentation_retrains_no_network(change):
+    jobs = planned(change("config/demo.yaml", "smallest: 20", "smallest: 21"))
+    assert (jobs["nuclear_features"], jobs["nuclei_overlay"], jobs["predict_forest"]) == (9, 9, 8)
+    assert not {"train", "predict_held_out", "attributions", "encoder_features"} & set(jobs)
+
+
+def test_factors_retrain_their_own_network(change):
+    old, new = "iterations: 200, seed: 0", "iterations: 200, seed: 1"
+    jobs = planned(change("config/demo.yaml", old, new))
+    assert (jobs["composition"], jobs["train"], jobs["predict_held_out"]) == (8, 8, 8)
+    assert not {"model", "attributions", "latent_umap", "fig_2a"} & set(jobs)
+
+
+def test_keys_of_an_analysis_rerun_the_analysis(change):
+    assert set(planned(change("config/demo.yaml", "steps: 32", "steps: 16"))) == INTERPRETED
+    project = change("config/demo.yaml", "radius: 1.5", "radius: 1.4")
+    assert set(planned(project)) == INTERPRETED | {"latent_examples", "fig_4", "supp_8"}
+
+
+def test_an_ablation_reruns_itself_and_its_study(change):
+    old, new = "demo-window128, view: 64x1", "demo-window128, view: 32x1"
+    project = change("config/demo.yaml", old, new)
+    assert planned(project) == {}
+    jobs = planned(project, "--", "supplement")
+    jobs.pop("supplement")
+    assert jobs == {
+        **{"patches": 9, "view_index": 1, "train": 3, "predict_held_out": 3},
+        **{"performance": 1, "study": 1, "study_figure": 1},
+    }
+
+
+def test_a_figure(change):
+    project = change("src/stnet/figures/fig_2d.py", "def against(", "X = 1\n\n\ndef against(")
+    assert planned(project) == {"fig_2d": 1, "supp_7a": 1, "supp_7b": 1}
+
+
+def test_a_comment_a_docstring_and_a_caption_rerun_nothing(finished, change):
+    change(
+        "src/stnet/training/run.py",
+        '"""One training run: the epochs of one network on one set of spots."""',
+        '"""One training run."""\n# A comment.',
+    )
+    change("src/stnet/core/atomic.py", '"""Outputs that', '"""Whole outputs that')
+    change("config/demo.yaml", "# The demonstration:", "# A demonstration:")
+    caption = (finished / "workflow/report/fig_2b.rst").read_text()
+    project = change("workflow/report/fig_2b.rst", caption, caption + "\nMore words.\n")
+    assert planned(project) == {}
+
+
+def test_a_key_of_the_experiment(change):
+    project = change("config/demo.yaml", "inner_folds: 2", "inner_folds: 3")
+    assert set(planned(project)) == EVERYTHING_TRAINED
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("config/config.yaml", "tensorboard: false", "tensorboard: true"),
+        ("config/demo.yaml", "calibration: 10", "calibration: 1"),
+        ("config/demo.yaml", "device: cpu", "device: cuda"),
+    ],
+)
+def test_a_log_a_timing_and_another_device_are_no_reason_to_train(change, file, old, new):
+    assert planned(change(file, old, new)) == {}
+
+
+def test_the_engine_is(change):
+    project = change(
+        "config/config.yaml", "cpu: {channels_last: true", "cpu: {channels_last: false"
+    )
+    assert set(planned(project)) == EVERYTHING_TRAINED
+
+
+def test_a_key_of_a_figure(change):
+    project = change("config/demo.yaml", "      patients: []\n", "      patients: [BC90002]\n")
+    assert planned(project) == {"fig_2a": 1}
+
+
+def test_a_key_of_the_statistics(change):
+    project = change(
+        "config/demo.yaml",
+        "    targets: top60\n    architecture:",
+        "    targets: top60\n    smoothing: counts\n    architecture:",
+    )
+    assert set(planned(project)) == EVALUATED | DRAWN | MARKED | VISIUM
+
+
+def test_a_key_of_another_cohort(change):
+    project = change("config/config.yaml", "    spot_pitch_um: 200", "    spot_pitch_um: 100")
+    assert planned(project) == {}
+
+
+def test_weights_that_are_not_there_are_no_reason_to_be_content(change):
+    project = change(
+        "config/demo.yaml", "weights: random\n    learning", "weights: randon\n    learning"
+    )
+    done = snakemake(project, "-n", *DEMO, check=False)
+    assert done.returncode
+    assert "experiments.densenet-small.weights: no file randon" in done.stdout + done.stderr
+
+
+def test_a_row_of_the_sheet(change):
+    project = change(
+        "config/cohorts/demo.tsv",
+        "BC90002_C1/labels.tsv.gz\tsquare\t\t",
+        "BC90002_C1/labels.tsv.gz\tsquare\t1.5\t",
+    )
+    jobs = planned(project)
+    assert (jobs["section"], jobs["patches"]) == (1, 2)
+    assert jobs["train"] == 9 + 8
+    assert not {"simulate_cohort", "simulate_section", "thumbnail"} & set(jobs)

@@ -1,0 +1,16 @@
+from stnet.analysis.interpretation.on_nuclei import write_on_nuclei
+from stnet.core.job import job
+from stnet.features.segmentation import Segmentation
+
+with job(snakemake.log[0]):
+    write_on_nuclei(
+        snakemake.input.arrays,
+        snakemake.input.table,
+        snakemake.input.targets,
+        snakemake.input.index,
+        snakemake.output.patches,
+        snakemake.output.summary,
+        view=snakemake.params.view,
+        nuclear_view=snakemake.params.nuclear_view,
+        segmentation=Segmentation(**snakemake.params.segmentation),
+    )

@@ -1,0 +1,11 @@
+from stnet.analysis.bulk.subtype import write_subtype
+from stnet.core.job import job
+
+with job(snakemake.log[0]):
+    write_subtype(
+        snakemake.input.patients,
+        snakemake.input.genes,
+        snakemake.output.table,
+        snakemake.output.scores,
+        **snakemake.params.subtypes,
+    )

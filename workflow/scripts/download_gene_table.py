@@ -1,9 +1,0 @@
-from stnet.core.job import job
-from stnet.expression.hgnc import download_gene_table
-
-with job(snakemake.log[0]):
-    download_gene_table(
-        snakemake.output[0],
-        url=snakemake.config["hosts"]["hgnc"],
-        lock=snakemake.params.lock,
-    )

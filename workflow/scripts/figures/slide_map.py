@@ -1,0 +1,11 @@
+from stnet.core.job import job
+from stnet.figures.slide_map import draw
+
+with job(snakemake.log[0]):
+    draw(
+        snakemake.input.predictions,
+        snakemake.input.thumbnail,
+        snakemake.output,
+        genes=snakemake.params.genes,
+        reliability=snakemake.input.get("reliability"),
+    )

@@ -1,0 +1,32 @@
+from stnet.core.gpu import lease_gpu
+from stnet.core.hashing import file_sha256
+from stnet.core.job import job
+from stnet.inference.model import Model
+from stnet.inference.slides import Cut, predict_slide
+from stnet.inference.summary import write_summary
+
+with job(snakemake.log[0]):
+    device = lease_gpu() if snakemake.resources.gpu else "cpu"
+    name = snakemake.wildcards.name
+    predict_slide(
+        snakemake.input[0],
+        Model(
+            snakemake.params.model["path"],
+            device=device,
+            threads=snakemake.threads,
+            reliability=snakemake.params.model["reliability"],
+        ),
+        snakemake.output.predictions,
+        snakemake.output.thumbnail,
+        about={
+            **dict.fromkeys(("patient", "sample", "slide"), name),
+            "sha256": file_sha256(snakemake.input[0]),
+        },
+        cut=Cut(**snakemake.params.cut),
+        default_um_per_px=snakemake.params.um_per_px,
+        encoder=None,
+        threads=snakemake.threads,
+        code=snakemake.params.digest,
+        refuse=True,
+    )
+    write_summary(snakemake.output.predictions, snakemake.output.summary)

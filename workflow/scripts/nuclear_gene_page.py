@@ -1,5 +1,0 @@
-from stnet.core.job import job
-from stnet.paper.nuclei import write_gene_page
-
-with job(snakemake.log[0]):
-    write_gene_page(snakemake.input.relations, snakemake.output[0], gene=snakemake.params.gene)

@@ -1,0 +1,14 @@
+from stnet.core.job import job
+from stnet.report.external import write_tcga_page
+
+with job(snakemake.log[0]):
+    write_tcga_page(
+        snakemake.input.summary,
+        snakemake.input.subtype,
+        snakemake.input.slides,
+        snakemake.input.genes,
+        snakemake.input.claims,
+        snakemake.output[0],
+        source=snakemake.wildcards.source,
+        experiment=snakemake.wildcards.experiment,
+    )

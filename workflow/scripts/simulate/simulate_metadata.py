@@ -1,0 +1,5 @@
+from stnet.core.job import job
+from stnet.simulation.cohort import write_metadata
+
+with job(snakemake.log[0]):
+    write_metadata(snakemake.input.sheet, snakemake.output.metadata)
