@@ -87,3 +87,11 @@ include: "workflow/rules/latent.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/plan.smk"
+
+
+# Snakemake reruns a job when its script changes, but does not see what the script imports. So the
+# digest of that code is a parameter of every rule. Two stages have none: downloads, which are held
+# to hashes, and plan, which has no outputs. A slide is not predicted again for a new downloader.
+for each in workflow.rules:
+    if each.script and Path(each.script).parent.name not in ("download", "plan"):
+        each.set_params(digest=digest(each.script))

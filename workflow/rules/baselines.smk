@@ -13,7 +13,6 @@ rule download_timm_weights:
     localrule: True
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
@@ -37,13 +36,11 @@ rule encoder_features:
         features=encoder_features,
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         gpu=int(config["device"] == "cuda"),
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("features/encoder_features.py"),
         settings=lambda w: {
             key: features(w.features)[key]
             for key in ("library", "architecture", "options", "mean", "sd")
@@ -70,12 +67,9 @@ rule collect_features:
         "results/{cohort}/benchmarks/collect_features/{features}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=20,
-    params:
-        digest=digest("features/collect_features.py"),
     script:
         "../scripts/features/collect_features.py"
 
@@ -94,12 +88,10 @@ rule predict_label:
         held_out=rf"(?!{ALL}/){GROUP_ID}",
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("baselines/predict_label.py"),
         held_out_sections=held_out_sections,
     script:
         "../scripts/baselines/predict_label.py"
@@ -125,7 +117,6 @@ rule predict_forest:
         mem_mb=3000,
         runtime=720,
     params:
-        digest=digest("baselines/predict_forest.py"),
         held_out_sections=held_out_sections,
         trees=setting("trees"),
         max_features=setting("max_features"),
@@ -150,12 +141,10 @@ rule predict_ridge:
         held_out=rf"(?!{ALL}/){GROUP_ID}",
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        digest=digest("baselines/predict_ridge.py"),
         held_out_sections=held_out_sections,
         components=setting("components"),
         penalties=setting("penalties"),
@@ -179,12 +168,10 @@ rule predict_mean:
         held_out=rf"(?!{ALL}/){GROUP_ID}",
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("baselines/predict_mean.py"),
         held_out_sections=held_out_sections,
     script:
         "../scripts/baselines/predict_mean.py"
@@ -204,12 +191,10 @@ rule predict_coordinates:
         held_out=rf"(?!{ALL}/){GROUP_ID}",
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("baselines/predict_coordinates.py"),
         held_out_sections=held_out_sections,
         degree=setting("degree"),
         penalty=setting("penalty"),

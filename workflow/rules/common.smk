@@ -64,12 +64,17 @@ config["external"] = {name: configuration.source(name) for name in config["exter
 
 DIGESTS = {}
 
+# The job of a slide downloads it too, by code that changes no prediction.
+DIGESTED = {"inference/predict_slide.py": "src/stnet/inference/slides.py"}
+
 
 def digest(script):
-    """Hash of a script of workflow/scripts and of the library code it uses."""
+    """Hash of a rule's script and of the library code it uses."""
     if script not in DIGESTS:
         root = Path(workflow.basedir)
-        DIGESTS[script] = code_digest(root / "workflow/scripts" / script, root / "src")
+        name = script.removeprefix("../scripts/")
+        path = root / DIGESTED.get(name, f"workflow/scripts/{name}")
+        DIGESTS[script] = code_digest(path, root / "src")
     return DIGESTS[script]
 
 

@@ -33,12 +33,7 @@ rule comparison:
         "results/{cohort}/benchmarks/comparison.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("analysis/comparison.py"),
         methods=methods,
     script:
         "../scripts/analysis/comparison.py"
@@ -62,12 +57,7 @@ rule supp_7a:
         "results/{cohort}/benchmarks/supp_7a.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/fig_2d.py"),
         main=lambda w: shown(w)["main"],
         other="nuclear features",
     script:
@@ -92,12 +82,7 @@ rule supp_7b:
         "results/{cohort}/benchmarks/supp_7b.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/fig_2d.py"),
         main=lambda w: shown(w)["main"],
         other="cell-type composition",
     script:
@@ -127,12 +112,7 @@ rule study:
         "results/{cohort}/benchmarks/study/{study}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("analysis/study.py"),
         changed=changed_keys,
         reference=study_reference,
         title=lambda w: shown(w)["studies"][w.study]["title"],
@@ -159,12 +139,7 @@ rule study_figure:
         "results/{cohort}/benchmarks/study_figure/{study}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/study_figure.py"),
         names=studied,
     script:
         "../scripts/figures/study_figure.py"
@@ -189,12 +164,7 @@ rule single_genes:
         "results/{cohort}/benchmarks/single_genes.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("analysis/single_genes.py"),
         experiments=lambda w: {
             symbol: {
                 "experiment": name,
@@ -226,12 +196,7 @@ rule supp_12:
         "results/{cohort}/benchmarks/supp_12.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/supp_12.py"),
         symbols=lambda w: list(shown(w)["single_genes"]),
     script:
         "../scripts/figures/supp_12.py"

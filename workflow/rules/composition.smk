@@ -12,12 +12,10 @@ rule composition_variance:
         "results/{cohort}/benchmarks/composition_variance.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
     params:
-        digest=digest("analysis/composition_variance.py"),
         factors=lambda w: composition_keys(w)["factors"],
         iterations=lambda w: composition_keys(w)["iterations"],
         seed=lambda w: composition_keys(w)["seed"],
@@ -43,11 +41,5 @@ rule supp_7c:
         "results/{cohort}/benchmarks/supp_7c.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/supp_7c.py"),
     script:
         "../scripts/figures/supp_7c.py"

@@ -19,7 +19,6 @@ rule download_listing:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=60,
@@ -49,7 +48,6 @@ rule download_section:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=120,
@@ -71,7 +69,6 @@ rule download_gene_table:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=60,
@@ -99,7 +96,6 @@ rule download_visium:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=120,
@@ -126,7 +122,6 @@ rule download_expression:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=60,
@@ -147,7 +142,6 @@ rule tcga_sheet:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=60,

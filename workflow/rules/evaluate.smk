@@ -47,12 +47,10 @@ rule performance:
         "results/{cohort}/benchmarks/performance/{experiment}/{stratum}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        digest=digest("evaluate/performance.py"),
         grids=lambda w: {row["section"]: row["grid"] for row in sections(w.cohort)},
         smoothing=lambda w: experiment(w.experiment)["smoothing"],
         lenient=lambda w: experiment(w.experiment)["kind"] == "label",
@@ -71,12 +69,9 @@ rule null:
         "results/{cohort}/benchmarks/null/{experiment}/{stratum}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    params:
-        digest=digest("evaluate/null.py"),
     script:
         "../scripts/evaluate/null.py"
 
@@ -94,12 +89,6 @@ rule compare:
         "results/{cohort}/benchmarks/compare/{experiment}/{stratum}/{other}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("evaluate/compare.py"),
     script:
         "../scripts/evaluate/compare.py"
 
@@ -118,11 +107,5 @@ rule control:
         cohort=simulated_cohorts,
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("analysis/control.py"),
     script:
         "../scripts/analysis/control.py"

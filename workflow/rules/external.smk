@@ -26,13 +26,11 @@ rule model:
         experiment=network_experiments,
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         gpu=int(config["device"] == "cuda"),
         mem_mb=16000,
         runtime=240,
     params:
-        digest=digest("inference/model.py"),
         members=members,
         engine=lambda w: experiment(w.experiment)["engine"],
     script:
@@ -54,12 +52,9 @@ rule model_genes:
         experiment=network_experiments,
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    params:
-        digest=digest("inference/model_genes.py"),
     script:
         "../scripts/inference/model_genes.py"
 
@@ -81,13 +76,11 @@ rule predict_section:
         source=one_of(configuration.sources_of("sections")),
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         gpu=int(config["device"] == "cuda"),
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("inference/predict_section.py"),
         scale=lambda w: source(w)["scale"],
         spot_window=lambda w: cohort(source(w)["cohort"])["spot_window"],
     script:
@@ -122,7 +115,6 @@ rule predict_slide:
         disk_mb=3000,
     params:
         # Not of the script, which downloads too: an edited client must not fetch every slide again.
-        digest=digest("../../src/stnet/inference/slides.py"),
         row=lambda w: slide_row(w.source, w.unit, SLIDE_KEYS),
         cut=lambda w: {**source(w)["tiles"], "scale": source(w)["scale"]},
         um_per_px=lambda w: source(w)["um_per_px"],
@@ -148,12 +140,10 @@ rule visium_performance:
         source=one_of(configuration.sources_of("sections")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        digest=digest("evaluate/visium_performance.py"),
         grids=lambda w: {row["section"]: row["grid"] for row in sections(source(w)["cohort"])},
         smoothing=lambda w: experiment(w.experiment)["smoothing"],
     script:
@@ -181,12 +171,9 @@ rule visium_summary:
         source=one_of(configuration.sources_of("sections")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    params:
-        digest=digest("analysis/visium_summary.py"),
     script:
         "../scripts/analysis/visium_summary.py"
 
@@ -208,12 +195,10 @@ rule bulk:
         source=one_of(configuration.sources_of("slides")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=120,
     params:
-        digest=digest("analysis/bulk.py"),
         rows=lambda w: [{key: row[key] for key in PATIENT_KEYS} for row in bulk_rows(w.source)],
     script:
         "../scripts/analysis/bulk.py"
@@ -249,12 +234,10 @@ rule pseudobulk:
         source=one_of(configuration.sources_of("slides")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=120,
     params:
-        digest=digest("analysis/pseudobulk.py"),
         rows=lambda w: [
             {key: row[key] for key in ("slide", *PATIENT_KEYS, "histology")}
             for row in slide_rows(w.source)
@@ -288,12 +271,10 @@ rule subtype:
         source=one_of(configuration.sources_of("slides")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        digest=digest("analysis/subtype.py"),
         subtypes=lambda w: source(w)["subtypes"],
     script:
         "../scripts/analysis/subtype.py"
@@ -312,12 +293,10 @@ rule colocalisation:
         "results/{cohort}/benchmarks/colocalisation.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("analysis/colocalisation.py"),
         genes=lambda w: shown(w)["colocalisation"],
     script:
         "../scripts/analysis/colocalisation.py"
@@ -338,12 +317,10 @@ rule colocalisation_slides:
         source=one_of(configuration.sources_of("slides")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        digest=digest("analysis/colocalisation_slides.py"),
         genes=lambda w: shown(w)["colocalisation"],
     script:
         "../scripts/analysis/colocalisation_slides.py"

@@ -19,12 +19,6 @@ rule fig_2c:
         "results/{cohort}/benchmarks/fig_2c.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/fig_2c.py"),
     script:
         "../scripts/figures/fig_2c.py"
 
@@ -47,12 +41,6 @@ rule supp_2:
         "results/{cohort}/benchmarks/supp_2.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/supp_2.py"),
     script:
         "../scripts/figures/supp_2.py"
 
@@ -75,12 +63,6 @@ rule supp_3:
         "results/{cohort}/benchmarks/supp_3.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/supp_3.py"),
     script:
         "../scripts/figures/supp_3.py"
 
@@ -107,12 +89,10 @@ rule section_map:
         source=one_of(configuration.sources_of("sections")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("figures/section_map.py"),
         genes=map_genes,
     script:
         "../scripts/figures/section_map.py"
@@ -139,12 +119,10 @@ rule slide_map:
         source=one_of(configuration.sources_of("slides")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("figures/slide_map.py"),
         genes=map_genes,
     script:
         "../scripts/figures/slide_map.py"
@@ -171,12 +149,7 @@ rule subtype_roc:
         source=one_of(configuration.sources_of("slides")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/subtype_roc.py"),
         positive=lambda w: next(iter(source(w)["subtypes"]["classes"])),
     script:
         "../scripts/figures/subtype_roc.py"

@@ -24,12 +24,10 @@ rule dataset:
         "results/{cohort}/benchmarks/dataset.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=1500,
         runtime=30,
     params:
-        digest=digest("analysis/dataset.py"),
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
         "../scripts/analysis/dataset.py"
@@ -52,12 +50,6 @@ rule fig_1b:
         "results/{cohort}/benchmarks/fig_1b.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/fig_1b.py"),
     script:
         "../scripts/figures/fig_1b.py"
 
@@ -86,12 +78,6 @@ rule fig_1cd:
         "results/{cohort}/benchmarks/fig_1cd.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/fig_1cd.py"),
     script:
         "../scripts/figures/fig_1cd.py"
 
@@ -113,12 +99,9 @@ rule supp_1a:
         "results/{cohort}/benchmarks/supp_1a.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    params:
-        digest=digest("figures/supp_1a.py"),
     script:
         "../scripts/figures/supp_1a.py"
 
@@ -141,12 +124,6 @@ rule supp_1b:
         "results/{cohort}/benchmarks/supp_1b.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/supp_1b.py"),
     script:
         "../scripts/figures/supp_1b.py"
 
@@ -177,12 +154,10 @@ rule fig_2a:
         "results/{cohort}/benchmarks/fig_2a.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("figures/fig_2a.py"),
         gene=lambda w: shown(w)["gene"],
         patients=lambda w: shown(w)["patients"],
     script:
@@ -208,12 +183,7 @@ rule fig_2b:
         "results/{cohort}/benchmarks/fig_2b.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/fig_2b.py"),
         names=compared,
     script:
         "../scripts/figures/fig_2b.py"
@@ -237,12 +207,7 @@ rule fig_2d:
         "results/{cohort}/benchmarks/fig_2d.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/fig_2d.py"),
         main=lambda w: shown(w)["main"],
         other="tumour/normal labels",
     script:
@@ -267,11 +232,5 @@ rule learning_curve:
         "results/{cohort}/benchmarks/learning_curve.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/learning_curve.py"),
     script:
         "../scripts/figures/learning_curve.py"

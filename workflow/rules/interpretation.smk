@@ -24,13 +24,11 @@ rule attributions:
         "results/{cohort}/benchmarks/attributions.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         gpu=int(config["device"] == "cuda"),
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("analysis/attributions.py"),
         gene=lambda w: shown(w)["gene"],
         patches=lambda w: interpretation(w)["patches"],
         steps=lambda w: interpretation(w)["steps"],
@@ -59,12 +57,10 @@ rule attributions_on_nuclei:
         "results/{cohort}/benchmarks/attributions_on_nuclei.tsv"
     conda:
         "../../envs/nuclei.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("analysis/attributions_on_nuclei.py"),
         view=lambda w: main_keys(w)["view"],
         nuclear_view=lambda w: nuclear_keys(w)["view"],
         segmentation=lambda w: {key: nuclear_keys(w)[key] for key in SEGMENTATION},
@@ -91,12 +87,7 @@ rule fig_3:
         "results/{cohort}/benchmarks/fig_3.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/fig_3.py"),
         view=lambda w: main_keys(w)["view"],
         shown=lambda w: interpretation(w)["shown"],
     script:

@@ -15,12 +15,10 @@ rule latent_umap:
         "results/{cohort}/benchmarks/latent_umap.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
     params:
-        digest=digest("analysis/latent_umap.py"),
         neighbours=latent_key("neighbours"),
         min_dist=latent_key("min_dist"),
         seed=latent_key("seed"),
@@ -39,12 +37,7 @@ rule latent_examples:
         "results/{cohort}/benchmarks/latent_examples.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("analysis/latent_examples.py"),
         radius=latent_key("radius"),
         grids=section_grids,
     script:
@@ -62,12 +55,10 @@ rule latent_purity:
         "results/{cohort}/benchmarks/latent_purity.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=20,
     params:
-        digest=digest("analysis/latent_purity.py"),
         seed=latent_key("seed"),
     script:
         "../scripts/analysis/latent_purity.py"
@@ -84,12 +75,10 @@ rule latent_neighbours:
         "results/{cohort}/benchmarks/latent_neighbours.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=20,
     params:
-        digest=digest("analysis/latent_neighbours.py"),
         grids=section_grids,
     script:
         "../scripts/analysis/latent_neighbours.py"
@@ -106,12 +95,10 @@ rule latent_distances:
         "results/{cohort}/benchmarks/latent_distances.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=20,
     params:
-        digest=digest("analysis/latent_distances.py"),
         grids=section_grids,
         seed=latent_key("seed"),
     script:
@@ -136,12 +123,6 @@ rule latent_summary:
         "results/{cohort}/benchmarks/latent_summary.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("analysis/latent_summary.py"),
     script:
         "../scripts/analysis/latent_summary.py"
 
@@ -165,12 +146,10 @@ rule fig_4:
         "results/{cohort}/benchmarks/fig_4.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("figures/fig_4.py"),
         patients=latent_key("patients"),
     script:
         "../scripts/figures/fig_4.py"
@@ -195,12 +174,10 @@ rule supp_8:
         "results/{cohort}/benchmarks/supp_8.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        digest=digest("figures/supp_8.py"),
         patients=latent_key("patients"),
     script:
         "../scripts/figures/supp_8.py"
@@ -231,11 +208,5 @@ rule supp_9:
         "results/{cohort}/benchmarks/supp_9.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/supp_9.py"),
     script:
         "../scripts/figures/supp_9.py"

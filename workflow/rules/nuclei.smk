@@ -19,12 +19,10 @@ rule nuclear_features:
         features=nuclei_features,
     conda:
         "../../envs/nuclei.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
     params:
-        digest=digest("features/nuclear_features.py"),
         view=lambda w: features(w.features)["view"],
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
         segmentation=lambda w: {key: features(w.features)[key] for key in SEGMENTATION},
@@ -55,11 +53,8 @@ rule nuclei_overlay:
         features=nuclei_features,
     conda:
         "../../envs/nuclei.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
-    params:
-        digest=digest("figures/nuclei_overlay.py"),
     script:
         "../scripts/figures/nuclei_overlay.py"

@@ -18,12 +18,6 @@ rule dataset_page:
         "results/{cohort}/benchmarks/dataset_page.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("report/dataset_page.py"),
     script:
         "../scripts/report/dataset_page.py"
 
@@ -50,12 +44,6 @@ rule performance_page:
         "results/{cohort}/benchmarks/performance_page/{experiment}/{stratum}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("report/performance_page.py"),
     script:
         "../scripts/report/performance_page.py"
 
@@ -86,12 +74,7 @@ rule table_1:
         "results/{cohort}/benchmarks/table_1.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("report/table_1.py"),
         main=lambda w: shown(w)["main"],
     script:
         "../scripts/report/table_1.py"
@@ -123,12 +106,7 @@ rule ledger:
         ledger="ledger|ledger-supplement",
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("report/ledger.py"),
         main=lambda w: shown(w)["main"],
         is_paper_cohort=lambda w: cohort(w.cohort).get("paper", False),
         other_data=tables_of_other_data,
@@ -157,12 +135,7 @@ rule visium_page:
         "results/{cohort}/benchmarks/visium_page.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("report/visium_page.py"),
         main=lambda w: shown(w)["main"],
         names=lambda w: shown(w)["visium"],
     script:
@@ -192,11 +165,5 @@ rule tcga_page:
         source=one_of(configuration.sources_of("slides")),
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("report/tcga_page.py"),
     script:
         "../scripts/report/tcga_page.py"

@@ -12,7 +12,6 @@ rule download_gene_sets:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=60,
@@ -34,12 +33,10 @@ rule simulate_gene_sets:
         cohort=simulated_cohorts,
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=5,
     params:
-        digest=digest("simulate/simulate_gene_sets.py"),
         seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
     script:
         "../scripts/simulate/simulate_gene_sets.py"
@@ -71,12 +68,7 @@ rule pathways:
         "results/{cohort}/benchmarks/pathways.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("analysis/pathways.py"),
         groups=lambda w: pathways(w)["groups"],
         level=lambda w: pathways(w)["level"],
     script:
@@ -102,12 +94,7 @@ rule pathways_page:
         "results/{cohort}/benchmarks/pathways_page.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("report/pathways_page.py"),
         main=lambda w: shown(w)["main"],
         level=lambda w: pathways(w)["level"],
     script:

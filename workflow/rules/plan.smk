@@ -37,10 +37,6 @@ rule remove_views:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         config=lambda w: config,
         dry_run=dry_run,

@@ -96,5 +96,5 @@ def training_machine(w):
         "threads": threads,
         "memory_mb": None if memory.is_evaluable() else memory.value,
         "at_once": limit if on_cards or limit is None else max(1, limit // threads),
-        "code": digest("train/train.py"),
+        "code": digest("../scripts/train/train.py"),
     }

@@ -23,7 +23,6 @@ rule predict_own_slide:
         mem_mb=8000,
         runtime=480,
     params:
-        digest=digest("inference/predict_own_slide.py"),
         model=own_model,
         cut={**OWN["tiles"], "scale": OWN["scale"]},
         um_per_px=OWN["um_per_px"],
@@ -48,12 +47,10 @@ rule own_section:
         name=one_of(own_sections),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=6000,
         runtime=30,
     params:
-        digest=digest("sections/section.py"),
         row=own_row,
         label_classes={"tumour": [], "normal": []},
         require_label=False,
@@ -88,7 +85,6 @@ rule predict_own_section:
         mem_mb=8000,
         runtime=240,
     params:
-        digest=digest("inference/predict_own_section.py"),
         model=own_model,
         scale=OWN["scale"],
     script:
@@ -109,12 +105,10 @@ rule own_slide_map:
         name=one_of(own_slides),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("figures/slide_map.py"),
         genes=OWN["genes"],
     script:
         "../scripts/figures/slide_map.py"
@@ -135,12 +129,10 @@ rule own_section_map:
         name=one_of(own_sections),
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("figures/section_map.py"),
         genes=OWN["genes"],
     script:
         "../scripts/figures/section_map.py"

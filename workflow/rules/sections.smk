@@ -17,12 +17,10 @@ rule section:
         "results/{cohort}/benchmarks/section/{section}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=for_image(1500),
         runtime=10,
     params:
-        digest=digest("sections/section.py"),
         row=lambda w: sheet_row(w.cohort, w.section),
         label_classes=lambda w: cohort(w.cohort)["label_classes"],
         require_label=lambda w: cohort(w.cohort)["require_label"],

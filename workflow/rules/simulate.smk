@@ -13,12 +13,10 @@ rule simulate_cohort:
         cohort=simulated_cohorts,
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=5,
     params:
-        digest=digest("simulate/simulate_cohort.py"),
         seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
     script:
         "../scripts/simulate/simulate_cohort.py"
@@ -38,12 +36,9 @@ rule simulate_metadata:
         cohort=simulated_cohorts,
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=5,
-    params:
-        digest=digest("simulate/simulate_metadata.py"),
     script:
         "../scripts/simulate/simulate_metadata.py"
 
@@ -62,12 +57,10 @@ rule simulate_section:
         cohort=simulated_cohorts,
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=5,
     params:
-        digest=digest("simulate/simulate_section.py"),
         patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
         seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
         all_tumour=lambda w: sheet_row(w.cohort, w.section)["patient"]
@@ -90,12 +83,10 @@ rule simulate_visium:
         cohort=simulated_visium_cohorts,
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=5,
     params:
-        digest=digest("simulate/simulate_visium.py"),
         patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
         seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
     script:
@@ -113,12 +104,7 @@ rule simulate_gdc:
         source=one_of(simulated_slides),
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("simulate/simulate_gdc.py"),
         simulation=lambda w: source(w)["simulation"],
         project=lambda w: source(w)["project"],
     script:

@@ -18,12 +18,10 @@ rule targets:
         targets=gene_targets,
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
     params:
-        digest=digest("targets/targets.py"),
         genes=lambda w: configuration.targets(w.targets)["genes"],
         transform=lambda w: configuration.targets(w.targets)["transform"],
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
@@ -46,12 +44,10 @@ rule composition:
         targets=composition_targets,
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        digest=digest("targets/composition.py"),
         of=lambda w: configuration.targets(w.targets)["of"],
         factors=lambda w: configuration.targets(w.targets)["factors"],
         iterations=lambda w: configuration.targets(w.targets)["iterations"],

@@ -13,7 +13,6 @@ rule download_weights:
     localrule: True
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
@@ -40,13 +39,11 @@ rule train:
         experiment=network_experiments,
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         gpu=int(config["device"] == "cuda"),
         mem_mb=16000,
         runtime=1440,
     params:
-        digest=digest("train/train.py"),
         view=lambda w: experiment(w.experiment)["view"],
         recipe=lambda w: {key: experiment(w.experiment)[key] for key in RECIPE},
         held_out_sections=held_out_sections,
@@ -71,13 +68,11 @@ rule predict_held_out:
         held_out=rf"(?!{ALL}/){GROUP_ID}",
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         gpu=int(config["device"] == "cuda"),
         mem_mb=8000,
         runtime=120,
     params:
-        digest=digest("train/predict_held_out.py"),
         latent=lambda w: experiment(w.experiment)["latent"],
         engine=lambda w: experiment(w.experiment)["engine"],
         held_out_sections=held_out_sections,

@@ -13,12 +13,10 @@ rule thumbnail:
         "results/{cohort}/benchmarks/thumbnail/{section}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=for_image(2000),
         runtime=20,
     params:
-        digest=digest("sections/thumbnail.py"),
         side=1000,
     script:
         "../scripts/sections/thumbnail.py"
@@ -36,12 +34,10 @@ rule patches:
         "results/{cohort}/benchmarks/patches/{view}/{section}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=for_image(3000),
         runtime=60,
     params:
-        digest=digest("sections/patches.py"),
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
         "../scripts/sections/patches.py"
@@ -68,12 +64,10 @@ rule view_index:
         "results/{cohort}/benchmarks/view_index/{view}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        digest=digest("sections/view_index.py"),
         spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
         "../scripts/sections/view_index.py"

@@ -15,12 +15,7 @@ rule thresholds:
         "results/{cohort}/benchmarks/thresholds.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("analysis/thresholds.py"),
         strata=STRATA,
     script:
         "../scripts/analysis/thresholds.py"
@@ -38,12 +33,9 @@ rule spread:
         "results/{cohort}/benchmarks/spread.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    params:
-        digest=digest("analysis/spread.py"),
     script:
         "../scripts/analysis/spread.py"
 
@@ -74,12 +66,7 @@ rule supp_4_5:
         "results/{cohort}/benchmarks/supp_4_5.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("figures/supp_4_5.py"),
         transform=lambda w: configuration.targets(experiment(shown(w)["main"])["targets"])[
             "transform"
         ],
@@ -113,12 +100,7 @@ rule within_page:
         "results/{cohort}/benchmarks/within_page.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("report/within_page.py"),
         main=lambda w: shown(w)["main"],
         strata=STRATA,
     script:
@@ -143,12 +125,10 @@ rule nuclear_gene:
         "results/{cohort}/benchmarks/nuclear_gene.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        digest=digest("analysis/nuclear_gene.py"),
         gene=lambda w: shown(w)["nuclear_gene"],
     script:
         "../scripts/analysis/nuclear_gene.py"
@@ -170,12 +150,7 @@ rule nuclear_gene_page:
         "results/{cohort}/benchmarks/nuclear_gene_page.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        digest=digest("report/nuclear_gene_page.py"),
         gene=lambda w: shown(w)["nuclear_gene"],
     script:
         "../scripts/report/nuclear_gene_page.py"
@@ -208,12 +183,9 @@ rule nuclear_relations:
         "results/{cohort}/benchmarks/nuclear_relations.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=20,
-    params:
-        digest=digest("analysis/nuclear_relations.py"),
     script:
         "../scripts/analysis/nuclear_relations.py"
 
@@ -242,12 +214,6 @@ rule supp_table_2_3:
         "results/{cohort}/benchmarks/supp_table_2_3.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("report/supp_table_2_3.py"),
     script:
         "../scripts/report/supp_table_2_3.py"
 
@@ -266,12 +232,6 @@ rule nuclei_counts:
         "results/{cohort}/benchmarks/nuclei_counts.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("analysis/nuclei_counts.py"),
     script:
         "../scripts/analysis/nuclei_counts.py"
 
@@ -295,11 +255,5 @@ rule supp_6:
         "results/{cohort}/benchmarks/supp_6.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        digest=digest("figures/supp_6.py"),
     script:
         "../scripts/figures/supp_6.py"
