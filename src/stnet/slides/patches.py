@@ -59,7 +59,8 @@ def write_patches(
     ):
         np.lib.format.write_array_header_1_0(file, header)
         patches_at = file.tell()
-        # From the top down, as images are decoded; each patch goes to its own row of the file.
+        # From the top down, so that OpenSlide finds the last tiles in its cache; each patch goes to
+        # its own row of the file.
         for row in np.argsort(corners[:, 1], kind="stable").tolist():
             patch = opened.read(*corners[row].tolist(), window, window)
             if downsampling > 1:
