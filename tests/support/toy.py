@@ -1,6 +1,7 @@
 """A toy cohort of five patients, and training and prediction on it, in this process or others."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -90,6 +91,7 @@ def predict(cohort, folder, latent=False):
 def train_in_a_process(cohort, folder, log, killed_at=None, changes=None):
     """What a process of its own does: train, its messages in `log`, perhaps to a fixed point."""
     with open(log, "a", buffering=1) as file, redirect_stderr(file):
+        logging.basicConfig(level=logging.INFO, force=True)
         if killed_at is not None:
             POINTS[killed_at]()
         train(cohort, folder, **(changes or {}))

@@ -429,13 +429,13 @@ def test_a_forgotten_filter_lets_a_decoy_in(host, forgotten, more):
     assert sorted(found) == sorted([*right, *more])
 
 
-def test_the_slide_sheet_is_written_from_the_server(host, tmp_path, capfd):
+def test_the_slide_sheet_is_written_from_the_server(host, tmp_path, caplog):
     write_slide_sheet(tmp_path / "sheet.tsv", host=host, project=PROJECT)
     rows = read_slide_sheet(tmp_path / "sheet.tsv")
     assert len(rows) == PATIENTS + 1
     assert {row["histology"] for row in rows} == {"8500/3", "8520/3", "8480/3"}
     assert [row["patient"] for row in rows if not row["expression"]] == ["DEMO-A1-0007"]
-    assert "warns" not in capfd.readouterr().err
+    assert "warns" not in caplog.text
 
 
 def test_files_are_downloaded_by_their_ids(host, files, tmp_path):

@@ -1,6 +1,6 @@
 """The tumour/normal label baseline."""
 
-import sys
+import logging
 from collections.abc import Collection
 from pathlib import Path
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from stnet.baselines.estimator import read_spots, write_held_out
 from stnet.core.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 CLASSES = ["tumour", "normal"]
 
@@ -43,9 +45,8 @@ def predict_label(
         if training.any():
             predicted[held_out_labels == name] = spots.expression[training].mean(axis=0)
         else:
-            print(
-                f"{held_out}: no training spot is labelled {name}; such spots are not predicted",
-                file=sys.stderr,
+            logger.warning(
+                f"{held_out}: no training spot is labelled {name}; such spots are not predicted"
             )
     if not any(training_spots.values()):
         raise InputError(

@@ -1,12 +1,14 @@
 """Choose the GPU for a job; Snakemake only limits how many are in use."""
 
 import fcntl
+import logging
 import os
-import sys
 import time
 from glob import glob
 from pathlib import Path
 from tempfile import gettempdir
+
+logger = logging.getLogger(__name__)
 
 # Seconds between two looks for a free GPU.
 PATIENCE = 0.5
@@ -33,7 +35,7 @@ def lease_gpu() -> str:
     else:
         gpus = [gpu.strip() for gpu in given.split(",") if gpu.strip()]
     if gpus and not _take_one(gpus):
-        print(f"all GPUs are in use ({len(gpus)}): waiting for one", file=sys.stderr)
+        logger.info(f"all GPUs are in use ({len(gpus)}): waiting for one")
         while not _take_one(gpus):
             time.sleep(PATIENCE)
     return "cuda"

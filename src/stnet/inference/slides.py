@@ -1,6 +1,6 @@
 """A trained model applied to a whole slide, tile by tile, none of which touches the disk."""
 
-import sys
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -20,6 +20,8 @@ from stnet.slides.image import SlideImage, open_image
 from stnet.slides.scale import UM_PER_PX_AT_1, Scale, resolve_scale
 from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
 from stnet.slides.windows import fit_side
+
+logger = logging.getLogger(__name__)
 
 # Longer side of the picture that maps are drawn over, in pixels.
 THUMBNAIL = 1000
@@ -94,7 +96,7 @@ def predict_slide(
         if refuse:
             raise
         refused = str(error).removeprefix(f"{image}: ")
-        print(f"{about['slide']}: refused: {refused}", file=sys.stderr)
+        logger.warning(f"{about['slide']}: refused: {refused}")
         slide = _Slide(model, encoder, cut)
     predictions = slide.as_anndata(about)
     predictions.uns["slide"]["path"] = Path(image).name
@@ -104,7 +106,7 @@ def predict_slide(
         **{"transform": model.transform, "universe": model.universe},
         **{"encoder": encoder.name if encoder else "", "code": code},
     }
-    print(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}", file=sys.stderr)
+    logger.info(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}")
     slide.distance.report(about["slide"])
     with atomic_path(output) as temporary, atomic_path(thumbnail) as temporary_picture:
         predictions.write_h5ad(temporary, compression="gzip")

@@ -5,7 +5,7 @@ training patient lies from all the others: a section or slide that is farther th
 them is unlike anything the model was trained on. Source: ours.
 """
 
-import sys
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -13,6 +13,8 @@ import numpy as np
 import torch
 
 from stnet.networks.standardisation import LEVELS, count_levels
+
+logger = logging.getLogger(__name__)
 
 # Fewer training patients cannot say how far apart patients are.
 FEWEST_PATIENTS = 3
@@ -146,7 +148,7 @@ class TrainingDistance:
         return flags(self.summary())
 
     def report(self, name: str) -> None:
-        """Print a warning for each flag."""
+        """Log a warning for each flag."""
         values = self.summary()
         for flag in self.flags():
-            print(f"{name}: {WORDS[flag]} ({values[flag]:.2f} times)", file=sys.stderr)
+            logger.warning(f"{name}: {WORDS[flag]} ({values[flag]:.2f} times)")

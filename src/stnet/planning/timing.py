@@ -1,7 +1,7 @@
 """How long the networks of several experiments take here, each kind of network timed once."""
 
 import json
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -13,6 +13,8 @@ from stnet.planning.workload import Experiment
 from stnet.slides.patches import parse_view
 from stnet.training.calibrate import Rates, calibrate
 from stnet.training.run import Recipe
+
+logger = logging.getLogger(__name__)
 
 # What an epoch's duration does not depend on. A key that is not here is thought to matter.
 INDIFFERENT = {
@@ -47,7 +49,7 @@ def time_networks(
         used = lease_gpu() if device == "cuda" and kinds else device
         for names in kinds.values():
             experiment = experiments[names[0]]
-            print(f"timing {names[0]}, {seconds / len(kinds):.0f} s …", file=sys.stderr)
+            logger.info(f"timing {names[0]}, {seconds / len(kinds):.0f} s …")
             timed = calibrate(
                 Recipe(weights=None, **experiment.recipe_on(device)),
                 side(experiment.view),

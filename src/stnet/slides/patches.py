@@ -2,8 +2,8 @@
 
 import csv
 import fcntl
+import logging
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +17,8 @@ from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
 from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
 from stnet.slides.image import open_image
+
+logger = logging.getLogger(__name__)
 
 INDEX_COLUMNS = [
     *["section", "file", "rows", "spots_sha256", "sha256"],
@@ -159,7 +161,7 @@ def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
             path = index.parent / row["file"]
             if path.is_file():
                 continue
-            print(f"{path} was removed and is made again", file=sys.stderr)
+            logger.info(f"{path} was removed and is made again")
             section = row["section_file"]
             if not Path(section).is_file():
                 raise InputError(f"{path}: removed, and not to be made again without {section}")

@@ -1,6 +1,6 @@
 """The pseudo-bulk of whole slides: mean predictions of samples and patients, beside their bulk."""
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from stnet.core.errors import InputError
 from stnet.core.tables import summary_table, write_table
 from stnet.expression.gene_matching import align
 from stnet.expression.genes import read_gene_table
+
+logger = logging.getLogger(__name__)
 
 FAR = ["stain", "latent", "um_per_px"]
 # Columns of the table of slides that come from their scale and their tiling.
@@ -73,7 +75,7 @@ def write_pseudobulk(
     table = pd.concat([alignment[["gene", "symbol", "match"]], found], axis=1)
     table.insert(table.columns.get_loc("p_bh") + 1, "positive", table["pearson"] > 0)
     counts = {**_count_slides(records), **_count_groups(samples, patients), **count_genes(table)}
-    print(", ".join(f"{name} {value}" for name, value in counts.items() if value), file=sys.stderr)
+    logger.info(", ".join(f"{name} {value}" for name, value in counts.items() if value))
     for name, content in (("samples", samples), ("patients", patients)):
         with atomic_path(outputs[name]) as temporary:
             content.write_h5ad(temporary)

@@ -1,6 +1,6 @@
 """The job of Fig. 3: what in a patch lets a network predict that a gene is highly expressed."""
 
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,8 @@ from stnet.networks.engine import Engine, start
 from stnet.networks.prediction import progress_bar
 from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.training.apply import load_model
+
+logger = logging.getLogger(__name__)
 
 
 class HeldOut(NamedTuple):
@@ -81,11 +83,10 @@ def write_attributions(
     write_table(rows.join(describe(found)), table)
     for spot, each in zip(chosen["spot"], found, strict=True):
         if not each.complete:
-            print(
+            logger.warning(
                 f"{spot}: after {each.steps} steps the attributions miss"
                 f" {each.completeness_error:.0%} of the difference they should add up to; the table"
-                " says so",
-                file=sys.stderr,
+                " says so"
             )
 
 
