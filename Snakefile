@@ -41,7 +41,7 @@ wildcard_constraints:
     unit=GROUP_ID,
     held_out=GROUP_ID,
     view=r"\d+x\d+",
-    stratum="all|tumour|normal",
+    stratum="|".join(STRATA),
 
 
 localrules:

@@ -9,7 +9,7 @@ from stnet.core.errors import InputError
 from stnet.report.answers import ANSWERS
 from stnet.report.claims import KINDS, agrees, margin_of, read_claims, read_margins
 from stnet.report.ledger import make_ledger, write_ledger
-from stnet.report.page import html_table, short, write_page
+from stnet.report.page import page_table, short, write_page
 from stnet.report.tables import (
     table_1,
     write_dataset_page,
@@ -448,14 +448,15 @@ def test_page_escapes_and_aligns(tmp_path):
     table = pd.DataFrame(
         {"<a>": ["x & y", None], "n": [1234.0, np.nan], "t": ["1,234", ""], "c": [True, False]}
     )
-    text = html_table(table, "A < B", ["agrees", ""])
+    shown = page_table(table, "A < B", ["agrees", ""])
+    write_page(tmp_path / "p.html", "T", ["a < b"], [shown])
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "<h2>A &lt; B</h2>" in text
     assert "<th>&lt;a&gt;</th>" in text
     assert "<td>x &amp; y</td>" in text
     assert '<td class="number">1,234</td><td class="number">1,234</td><td>✓</td>' in text
     assert '<td></td><td class="number"></td><td class="number"></td><td></td>' in text
-    write_page(tmp_path / "p.html", "T", ["a < b"], [text])
-    assert "<p>a &lt; b</p>" in (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "<p>a &lt; b</p>" in text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import logging
 
 import pandas as pd
 
+from stnet.core.tables import gene_name
+
 logger = logging.getLogger(__name__)
 
 # So many genes are the top ones: Table 1, and Results, "the top five genes".
@@ -17,7 +19,7 @@ def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
         return named.iloc[0]
     best = genes.sort_values("median_pearson", ascending=False, kind="stable").iloc[0]
     if wanted is not None:
-        shown = best["gene"] if pd.isna(best["symbol"]) else best["symbol"]
+        shown = gene_name(best)
         logger.warning(f"{wanted} is no target gene: {shown} is shown instead")
     return best
 

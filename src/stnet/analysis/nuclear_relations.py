@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from stnet.analysis.choice import top_genes
+from stnet.config.strata import STRATA
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.averages import mean
 from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
 from stnet.evaluation.consistency import benjamini_hochberg, fisher_t
 from stnet.evaluation.correlation import statistics
-from stnet.evaluation.held_out import STRATA, of_stratum, read_predictions
+from stnet.evaluation.held_out import of_stratum, read_predictions
 from stnet.features.files import read_features
 
 logger = logging.getLogger(__name__)

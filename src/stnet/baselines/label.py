@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from stnet.baselines.estimator import read_spots, write_held_out
+from stnet.config.strata import CLASSES
 from stnet.core.errors import InputError
 
 logger = logging.getLogger(__name__)
-
-CLASSES = ["tumour", "normal"]
 
 
 def predict_label(

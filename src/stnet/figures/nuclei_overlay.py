@@ -12,7 +12,7 @@ from scipy.ndimage import find_objects
 from skimage.measure import find_contours
 
 from stnet.features.segmentation import Segmentation, segment
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 from stnet.slides.patches import parse_view, read_patches
 
 COLUMNS, ROWS = 4, 3
@@ -52,6 +52,7 @@ def choose_patches(counts: np.ndarray) -> np.ndarray:
     return order[np.linspace(0, len(order) - 1, shown).round().astype(int)]
 
 
+@styled
 def overlays(
     patches: np.ndarray, labels: list[np.ndarray], classes: pd.Series, title: str
 ) -> Figure:

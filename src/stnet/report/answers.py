@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 import pandas as pd
 
 from stnet.analysis.choice import top_genes
+from stnet.core.tables import gene_names
 from stnet.report import analyses
 from stnet.report.finding import Answer, Finding, quantity
 
@@ -82,7 +83,7 @@ def _on_visium(claim: str, visium: pd.DataFrame, genes: pd.DataFrame) -> Finding
 
 def _top_genes(claim: str, genes: pd.DataFrame) -> Finding:
     top = top_genes(genes)
-    return Finding(",".join(top["symbol"].fillna(top["gene"])))
+    return Finding(",".join(gene_names(top)))
 
 
 def _genes_ahead(claim: str, comparison: pd.DataFrame) -> Finding:

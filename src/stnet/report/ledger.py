@@ -9,7 +9,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.tables import read_table
 from stnet.report.answers import answer
 from stnet.report.claims import agrees, margin_of, read_claims, read_margins
-from stnet.report.page import html_table, short, write_page
+from stnet.report.page import Table, page_table, short, write_page
 
 # The marks say in black and white what the page's colours say.
 MARKS = {"agrees": "✓", "differs": "✗", "other cohort": "○", "not evaluated": "–"}
@@ -47,7 +47,7 @@ def write_ledger(
             "A verdict follows from a margin that was fixed before any run. Claims are judged only "
             "on the paper's own data; on others they say 'other cohort'. Intervals are 95%.",
         ],
-        [_as_html(ledger)],
+        [_shown(ledger)],
     )
 
 
@@ -107,7 +107,7 @@ def _text(value: float | str | None) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
 
 
-def _as_html(ledger: pd.DataFrame) -> str:
+def _shown(ledger: pd.DataFrame) -> Table:
     shown = pd.DataFrame(
         {
             "Claim": ledger["quantity"] + " (" + ledger["section"] + ")",
@@ -124,4 +124,4 @@ def _as_html(ledger: pd.DataFrame) -> str:
             "How": ledger["how"],
         }
     )
-    return html_table(shown, row_styles=ledger["verdict"].map(STYLES).tolist())
+    return page_table(shown, row_styles=ledger["verdict"].map(STYLES).tolist())

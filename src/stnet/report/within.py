@@ -8,13 +8,13 @@ import pandas as pd
 
 from stnet.analysis.choice import top_genes
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import gene_names, read_table, write_table
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.report.claims import read_claims
-from stnet.report.page import html_table, short, write_page
+from stnet.report.page import page_table, short, write_page
 
-# By stratum: its name on the page, and what the ids of the claims on it begin with.
-STRATA = {
+# By stratum: its title on the page, and what the ids of the claims on it begin with.
+TITLES = {
     "all": ("All spots", "stnet"),
     "tumour": ("Tumour", "tumour_only"),
     "normal": ("Normal", "normal_only"),
@@ -81,12 +81,12 @@ def write_within(
             "over patients.",
         ],
         [
-            html_table(_by_stratum(table), "By tissue"),
+            page_table(_by_stratum(table), "By tissue"),
             *(
-                html_table(_best(genes[stratum], shares), f"{title}: the genes predicted best")
-                for stratum, (title, _) in STRATA.items()
+                page_table(_best(genes[stratum], shares), f"{title}: the genes predicted best")
+                for stratum, (title, _) in TITLES.items()
             ),
-            html_table(_at_least(counts), "Genes with r > 0 in at least so many patients"),
+            page_table(_at_least(counts), "Genes with r > 0 in at least so many patients"),
         ],
     )
 
@@ -107,14 +107,14 @@ def within(
     """
     stated = claims.set_index("id")
     rows = []
-    for stratum, (_, claim) in STRATA.items():
+    for stratum, (_, claim) in TITLES.items():
         least, of = _threshold(stated.loc[f"{claim}.consistent_genes", "quantity"])
         paper = {name: stated["value"].get(f"{claim}.{end}", "") for name, end in STATED.items()}
         paper["threshold"] = f"{least} of {of}"
         of_stratum = thresholds[thresholds["stratum"] == stratum]
         found = _found(totals[stratum], of_stratum, least, of)
         top = top_genes(genes[stratum])
-        found["top_genes"] = ",".join(top["symbol"].fillna(top["gene"]))
+        found["top_genes"] = ",".join(gene_names(top))
         for name, value in found.items():
             text = f"{value:.6g}" if isinstance(value, float) else str(value)
             known = paper.get(name, "")
@@ -149,7 +149,7 @@ def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
     words = SUMMARY | THRESHOLD | {"top_genes": "top genes by median r"}
     values = table.set_index("quantity")
     shown = pd.DataFrame({"": words.values()})
-    for stratum, (title, _) in STRATA.items():
+    for stratum, (title, _) in TITLES.items():
         rows = values.loc[[f"{stratum}.{name}" for name in words]]
         for heading, column in ((title, "value"), (f"{title}, paper", "paper")):
             texts = rows[column].str.replace(",", ", ")
@@ -162,7 +162,7 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
     top = top_genes(genes)
     spread = spread_of_genes.set_index("gene").reindex(top["gene"]).reset_index()
     named = {
-        "Gene": top["symbol"].fillna(top["gene"]).to_numpy(),
+        "Gene": gene_names(top).to_numpy(),
         "Patients": top["n_patients"].to_numpy(),
         "Consistent patients": top["n_consistent"].to_numpy(),
         "Median r": top["median_pearson"].to_numpy(),
@@ -182,6 +182,6 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
 def _at_least(thresholds: pd.DataFrame) -> pd.DataFrame:
     """Numbers of patients, and the genes of each stratum that have r > 0 in as many."""
     wide = thresholds.pivot(index="at_least", columns="stratum", values="genes")
-    wide = wide.reindex(columns=[*STRATA])
-    wide.columns = [f"{title}: genes" for title, _ in STRATA.values()]
+    wide = wide.reindex(columns=[*TITLES])
+    wide.columns = [f"{title}: genes" for title, _ in TITLES.values()]
     return wide.rename_axis("Patients").reset_index()

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
 
 from stnet.analysis.choice import choose_gene
-from stnet.analysis.interpretation.chosen_patches import choose_patches, read_chosen, read_predicted
+from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import Attribution, attribute, averaged
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
@@ -19,6 +20,7 @@ from stnet.core.tables import read_table, write_table
 from stnet.networks.engine import Engine, start
 from stnet.networks.prediction import progress_bar
 from stnet.networks.symmetries import N_SYMMETRIES
+from stnet.slides.patches import read_chosen
 from stnet.training.apply import load_model
 
 logger = logging.getLogger(__name__)
@@ -132,7 +134,8 @@ def _attribute(
             baseline = torch.tensor(standardise.mean, dtype=torch.float32, device=device)
             # As many patches at once as in training: a point on the path is eight.
             batch_size = max(1, known["recipe"]["batch_size"] // N_SYMMETRIES)
-            patches = read_chosen(index, groups[group].predictions, spots["spot"])
+            sections = ad.read_h5ad(groups[group].predictions).obs["section"]
+            patches = read_chosen(index, sections, spots["spot"])
             for row, patch in zip(spots.index, patches, strict=True):
                 values = torch.from_numpy(patch).to(device).float()
                 found = attribute(predict, values, baseline, steps, batch_size)
