@@ -99,7 +99,7 @@ def _receive(url: str, part: Path, offset: int, size: int | None, patience: Pati
         with (
             open(part, "ab") as file,
             tqdm(
-                desc=part.name,
+                desc=part.name[1:].rsplit(".", 2)[0],  # the file's own name
                 total=length,
                 initial=start,
                 unit="B",
