@@ -25,7 +25,8 @@ def rows_of(page: str, heading: str) -> list[list[str]]:
     """Cells of the table below a heading, its head first."""
     table = page.split(f"<h2>{heading}</h2>")[1].split("</table>")[0]
     rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table)
-    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", unescape(row)) for row in rows]
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    return [[unescape(cell) for cell in row] for row in cells]
 
 
 def visium_summary(lost: int) -> pd.DataFrame:

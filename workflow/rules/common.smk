@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+from stnet.report.analyses import ANALYSES
+
 NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
 
 # Keys of an experiment that a network's weights depend on, beside its data and initial weights.
@@ -244,30 +246,17 @@ def analysis_results(name):
     # Labels as the main experiment stand for want of images, and are no subject of analyses.
     if experiment(shown["main"])["kind"] == "label":
         return []
-    figures, tables, files = [], ["comparison.html"], []
-    if shown["label"]:
-        tables.append("within.html")
-        figures += ["supp_4", "supp_5"]
-    if shown["composition"]:
-        figures += ["supp_7b", "supp_7c"]
-    if shown["features"]:
-        tables += ["supp_table_2.html", "supp_table_3.html"]
-        nuclei = experiment(shown["features"])["features"]
-        figures += ["supp_6"] if shown["label"] else []
-        figures.append("supp_7a")
-        files += [f"figures/nuclei/{nuclei}/{section}.jpg" for section in section_ids(name)]
-    if shown["nuclear_gene"]:
-        tables.append("nuclei/gene.html")
-    if shown["pathways"]:
-        tables.append("pathways.html")
-    if shown["interpretation"]:
-        figures.append("fig_3")
-    if shown["latent"]:
-        figures += ["fig_4", "supp_9a", "supp_9b", *(["supp_8"] if shown["label"] else [])]
-    if shown["interpretation"] and shown["features"]:
-        files.append("interpretation/on_nuclei.tsv")
-    files += [f"figures/{figure}.png" for figure in figures]
-    return files + [f"tables/{table}" for table in tables]
+    nuclei = shown["features"] and experiment(shown["features"])["features"]
+    return expand(
+        [file for each in analyses_of(shown) for file in each.shown],
+        nuclei=nuclei,
+        section=section_ids(name),
+    )
+
+
+def analyses_of(shown):
+    """The analyses that a cohort's report asks for."""
+    return [each for each in ANALYSES if all(shown[part] for part in each.parts)]
 
 
 def ablations(w):

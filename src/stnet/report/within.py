@@ -1,6 +1,5 @@
 """How well expression is predicted within tumour and within normal tissue, beside the paper."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -108,7 +107,12 @@ def within(
     stated = claims.set_index("id")
     rows = []
     for stratum, (_, claim) in TITLES.items():
-        least, of = _threshold(stated.loc[f"{claim}.consistent_genes", "quantity"])
+        threshold = stated.loc[f"{claim}.consistent_genes", ["at_least", "of_patients"]]
+        if not threshold.str.isdigit().all():
+            raise InputError(
+                f"claims: {claim}.consistent_genes: no at_least and of_patients; restore the file"
+            )
+        least, of = threshold.astype(int)
         paper = {name: stated["value"].get(f"{claim}.{end}", "") for name, end in STATED.items()}
         paper["threshold"] = f"{least} of {of}"
         of_stratum = thresholds[thresholds["stratum"] == stratum]
@@ -134,14 +138,6 @@ def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> d
     how = f"genes with r > 0 in at least {least} of {of} patients, the paper's threshold; "
     how += f"{total['consistent_genes_holm']} by Holm <= {HOLM_LEVEL}"
     return found | {"claimed_genes": at["genes"], "claimed_fdr": at["fdr"], "claimed_how": how}
-
-
-def _threshold(words: str) -> tuple[int, int]:
-    """The number of patients that a claim on consistent genes names, and of how many."""
-    found = re.search(r"at least (\d+) of (\d+) patients", words)
-    if found is None:
-        raise InputError(f"claims: no 'at least k of n patients' in {words!r}; restore the file")
-    return int(found[1]), int(found[2])
 
 
 def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
