@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from stnet.config.recipe import Recipe
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
 from stnet.planning.work import Work
 from stnet.planning.workload import Experiment
 from stnet.slides.patches import parse_view
 from stnet.training.calibrate import Rates, calibrate
-from stnet.training.run import Recipe
 
 # What an epoch's duration does not depend on. A key that is not here is thought to matter.
 INDIFFERENT = {
