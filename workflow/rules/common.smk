@@ -29,6 +29,8 @@ def refuse(message):
 
 try:
     configuration = Configuration(config)
+    # What another run of Snakemake is given: what null takes out would come back from the resolved.
+    WRITTEN = dict(config)
     config.update(configuration.resolved)
     for name in config["report"]:
         configuration.sections(name)

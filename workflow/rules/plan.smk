@@ -21,7 +21,7 @@ rule plan:
         mem_mb=16000,
         runtime=30,
     params:
-        config=lambda w: config,
+        config=lambda w: WRITTEN,
         dry_run=dry_run,
         cohorts=planned_cohorts,
         experiments=planned_experiments,
@@ -38,7 +38,7 @@ rule remove_views:
     conda:
         "../../envs/core.yaml"
     params:
-        config=lambda w: config,
+        config=lambda w: WRITTEN,
         dry_run=dry_run,
         cohorts=planned_cohorts,
         experiments=planned_experiments,

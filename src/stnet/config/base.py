@@ -27,6 +27,7 @@ class Keys(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
+        validate_default=True,
         use_attribute_docstrings=True,
     )
 
@@ -76,11 +77,12 @@ def _each_once(names: list[str]) -> list[str]:
 
 
 EACH_ONCE = AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})
-Number = Annotated[float, WrapValidator(_as_written)]
-Positive = Annotated[Number, Field(gt=0)]
-NotNegative = Annotated[Number, Field(ge=0)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-BetweenZeroAndOne = Annotated[Number, Field(gt=0, lt=1)]
+AS_WRITTEN = WrapValidator(_as_written)
+Number = Annotated[float, AS_WRITTEN]
+Positive = Annotated[float, Field(gt=0), AS_WRITTEN]
+NotNegative = Annotated[float, Field(ge=0), AS_WRITTEN]
+Share = Annotated[float, Field(ge=0, le=1), AS_WRITTEN]
+BetweenZeroAndOne = Annotated[float, Field(gt=0, lt=1), AS_WRITTEN]
 AtLeastOne = Annotated[int, Field(ge=1)]
 AtLeastTwo = Annotated[int, Field(ge=2)]
 Seed = Annotated[int, Field(ge=0)]

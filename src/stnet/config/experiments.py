@@ -4,11 +4,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from stnet.config.base import AtLeastOne, AtLeastTwo, NotNegative, Number, Row, Seed, Split, View
+from stnet.config.base import (
+    AS_WRITTEN,
+    AtLeastOne,
+    AtLeastTwo,
+    NotNegative,
+    Row,
+    Seed,
+    Split,
+    View,
+)
 from stnet.config.engine import Engines
 from stnet.config.names import CohortName, FeaturesName, Id, TargetsName
 from stnet.config.recipe import Training
-
 
 Penalties = Annotated[list[NotNegative], Field(min_length=1)]
 
@@ -68,7 +76,7 @@ class Forest(Experiment):
     """The features of the patches."""
     trees: AtLeastOne = 100
     """Trees of the forest. Source: released code."""
-    max_features: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    max_features: Annotated[float, Field(gt=0, le=1), AS_WRITTEN] = 1.0
     """Share of the features that each split is sought among. Source: released code (scikit-learn's
     default)."""
     min_samples_leaf: AtLeastOne = 1

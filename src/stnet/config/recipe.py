@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from stnet.config.base import AtLeastOne, AtLeastTwo, Keys, NotNegative, Number, Positive, Seed
+from stnet.config.base import AS_WRITTEN, AtLeastOne, AtLeastTwo, Keys, NotNegative, Positive, Seed
 from stnet.config.engine import Engine
 
 
@@ -23,7 +23,7 @@ class Training(Keys):
     learning rate times the batch size. Source: released code."""
     learning_rate: Positive = 1e-6
     """Of stochastic gradient descent. Source: paper."""
-    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    momentum: Annotated[float, Field(ge=0, lt=1), AS_WRITTEN] = 0.9
     """Of stochastic gradient descent. Source: paper."""
     weight_decay: NotNegative = 0
     """Of stochastic gradient descent. Source: released code."""

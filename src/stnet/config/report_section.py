@@ -30,7 +30,7 @@ class Pathways(Keys):
 
     gene_sets: Names
     """GMT files."""
-    groups: Annotated[dict[str, Names], Field(min_length=1), BeforeValidator(_without_nulls)]
+    groups: Annotated[dict[str, Names | None], Field(min_length=1), BeforeValidator(_without_nulls)]
     """Patterns (with * and ?) of the names of the sets that each group unites; null takes a group
     out. Source: ours (the paper's groups are DAVID's)."""
     level: BetweenZeroAndOne = 0.05
@@ -117,7 +117,7 @@ class Report(Keys):
     """Genes of the maps of external sections and slides; without them that of Fig. 2a."""
     colocalisation: Colocalisation | None = None
     """Genes whose spatial correlation is compared with chance; null leaves it out."""
-    studies: Annotated[dict[Id, Study], BeforeValidator(_without_nulls)] = {}
+    studies: Annotated[dict[Id, Study | None] | None, BeforeValidator(_without_nulls)] = {}
     """Ablations, by the name of what is varied; the target supplement makes them. null takes one,
     or all, out."""
     single_genes: ExperimentName | None = None
