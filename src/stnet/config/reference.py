@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
-from pydantic_core import PydanticUndefined
 
 from stnet.config.base import Keys, Row
 from stnet.config.names import ID
@@ -131,8 +130,7 @@ def _keys(model: type[BaseModel], prefix: str) -> Iterator[Key]:
             if type(None) not in typing.get_args(field.annotation):
                 continue
         unit, source, description = _parts(field.description or "")
-        default = field.get_default(call_default_factory=True)
-        said = "" if default is PydanticUndefined else f"`{_yaml(default)}`"
+        said = "" if field.is_required() else f"`{_yaml(field.default)}`"
         kind = "mapping" if inside else _type(described["properties"].get(name, {}), described)
         yield Key(f"{prefix}{name}", kind, said, unit, source, description)
 
