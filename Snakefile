@@ -7,11 +7,13 @@ import sys
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from stnet.config.configuration import Configuration
+from stnet.config.recipe import Training
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
 from stnet.config.section_sheet import GROUP_ID
+from stnet.config.segmentation import Segmentation
 from stnet.config.split import ALL, held_out_groups
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from test_targets import section_file
 from test_training import PLAIN, recipe
 
+from stnet.config.engine import Engine
 from stnet.expression.targets import write_targets
-from stnet.networks.engine import Engine
 from stnet.slides.patches import write_index, write_patches
 from stnet.training import checkpoints, fit, run
 from stnet.training.apply import predict_held_out

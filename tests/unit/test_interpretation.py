@@ -17,10 +17,10 @@ from stnet.analysis.interpretation import on_nuclei as nuclei
 from stnet.analysis.interpretation.attributions import HeldOut, write_attributions
 from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import MOST_ERROR, MOST_STEPS, attribute, averaged
+from stnet.config.engine import Engine
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.figures import fig_3
-from stnet.networks.engine import Engine
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry
 

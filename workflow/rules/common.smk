@@ -7,12 +7,9 @@ from stnet.report.analyses import ANALYSES
 NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
 
 # Keys of an experiment that a network's weights depend on, beside its data and initial weights.
-RECIPE = [
-    *["architecture", "architecture_options", "trained", "loss", "learning_rate", "momentum"],
-    *["weight_decay", "batch_size", "epochs", "inner_folds", "statistics_batches", "seed"],
-    # Of every device: what was trained on one is not trained again because another is configured.
-    "engine",
-]
+# The engine of every device: what was trained on one is not trained again because another is
+# configured.
+RECIPE = [*Training.model_fields, "engine"]
 
 GENE_TABLE = "resources/genes/hgnc.tsv"
 REACTOME = "resources/gene_sets/reactome.gmt"
@@ -33,7 +30,10 @@ def refuse(message):
 
 
 try:
-    configuration = Configuration(config, workflow.source_path("../schemas/config.schema.yaml"))
+    configuration = Configuration(config)
+    # What another run of Snakemake is given: what null takes out would come back from the resolved.
+    WRITTEN = dict(config)
+    config.update(configuration.resolved)
     for name in config["report"]:
         configuration.sections(name)
     simulated = configuration.cohorts_from("simulated")
@@ -60,9 +60,6 @@ experiment = or_refuse(configuration.experiment)
 features = or_refuse(configuration.features)
 sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
-
-# With what they inherit: scripts read hosts' mirrors from it, which are no parameters.
-config["external"] = {name: configuration.source(name) for name in config["external"]}
 
 DIGESTS = {}
 
@@ -161,7 +158,7 @@ def sections_outside_fit(w):
         return []
     if not configuration.fitted(w.targets):
         refuse(f"targets {w.targets} are chosen on the whole cohort: there is only {ALL}.h5ad")
-    split = configuration.targets(w.targets).get("split", "patient")
+    split = configuration.targets(w.targets)["split"]
     return group_sections(held_out_groups(sections(w.cohort), split), w.held_out)
 
 
@@ -189,7 +186,7 @@ def section_spots(w):
     row = sheet_row(w.cohort, w.section)
     if row["format"] != "visium":
         return row["spots"]
-    if "source" in cohort(w.cohort):
+    if cohort(w.cohort)["source"]:
         return [f"{row['spots']}/{name}" for name in SPATIAL_FILES]
     return sorted(map(str, Path(row["spots"]).glob("*.[cj]s*")))
 

@@ -21,7 +21,7 @@ rule plan:
         mem_mb=16000,
         runtime=30,
     params:
-        config=lambda w: config,
+        config=lambda w: WRITTEN,
         summary=summary_command,
         n_outputs=lambda w: {each.name: len(each.output) for each in workflow.rules},
         cohorts=planned_cohorts,
@@ -39,7 +39,7 @@ rule remove_views:
     conda:
         "../../envs/core.yaml"
     params:
-        config=lambda w: config,
+        config=lambda w: WRITTEN,
         summary=summary_command,
         n_outputs=lambda w: {each.name: len(each.output) for each in workflow.rules},
         cohorts=planned_cohorts,

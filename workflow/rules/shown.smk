@@ -3,7 +3,7 @@
 
 def shown(w):
     """What the cohort's tables and figures show."""
-    if "report" not in cohort(w.cohort):
+    if not cohort(w.cohort)["report"]:
         refuse(f"cohorts.{w.cohort}.report: missing in the configuration; say what to show")
     return cohort(w.cohort)["report"]
 

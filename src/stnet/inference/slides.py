@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stnet.config.tiles import Cut
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, SystemFailure
 from stnet.inference.model import Model
@@ -25,23 +26,6 @@ logger = logging.getLogger(__name__)
 
 # Longer side of the picture that maps are drawn over, in pixels.
 THUMBNAIL = 1000
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How slides are cut: the keys `tiles` and `scale` of an external source.
-
-    With scale `pixels` a tile of `side` pixels at the `magnification` is fed as it is (the paper's
-    "non-overlapping windows of 512 x 512 pixels"); with `micrometres` a tile is as wide as the
-    training patches were and is brought to their side (ours: the ST images have 0.67 to 0.70 µm a
-    pixel, TCGA's x20 about 0.5).
-    """
-
-    side: int
-    magnification: float
-    background: float
-    most_background: float
-    scale: str
 
 
 def predict_slide(
@@ -163,7 +147,7 @@ class _Slide:
 
     def tiling(self) -> dict[str, object]:
         """How the slide was cut, and how many tiles that gave."""
-        return {**asdict(self._cut), "side": self._side, **asdict(self._record)}
+        return {**self._cut.model_dump(), "side": self._side, **asdict(self._record)}
 
     def as_anndata(self, about: Mapping[str, str]) -> ad.AnnData:
         """The tiles' predictions by their contract."""

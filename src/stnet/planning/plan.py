@@ -12,13 +12,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from stnet.config.recipe import Recipe
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
 from stnet.planning.networks import Cohort, Experiment, count_spots, network_jobs
 from stnet.planning.pending import Job
 from stnet.planning.views import in_words, needing_views, patch_bytes, patch_files, side, size
 from stnet.training.calibrate import Rates, calibrate
-from stnet.training.run import Recipe
 
 logger = logging.getLogger(__name__)
 

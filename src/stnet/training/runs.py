@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import torch
 
+from stnet.config.recipe import Recipe
 from stnet.networks.data import Data
 from stnet.training.checkpoints import Checkpoint, Checkpoints
 from stnet.training.progress import Progress, passes
-from stnet.training.run import Recipe, Run
+from stnet.training.run import Run
 
 logger = logging.getLogger(__name__)
 

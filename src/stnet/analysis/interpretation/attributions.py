@@ -14,10 +14,11 @@ import torch
 from stnet.analysis.choice import choose_gene
 from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import Attribution, attribute, averaged
+from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
-from stnet.networks.engine import Engine, start
+from stnet.networks.engine import place, start
 from stnet.networks.prediction import progress_bar
 from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.slides.patches import read_chosen
@@ -129,7 +130,7 @@ def _attribute(
             )
             if gene not in known["outputs"]:
                 raise InputError(f"{groups[group].model}: does not predict {gene}; train it again")
-            forward = engine.place(network.eval().requires_grad_(False), device)
+            forward = place(network.eval().requires_grad_(False), engine, device)
             predict = averaged(forward, standardise, known["outputs"].index(gene))
             baseline = torch.tensor(standardise.mean, dtype=torch.float32, device=device)
             # As many patches at once as in training: a point on the path is eight.

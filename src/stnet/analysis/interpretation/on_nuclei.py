@@ -6,8 +6,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from stnet.config.segmentation import Segmentation
 from stnet.core.tables import read_table, write_table
-from stnet.features.segmentation import Segmentation, segment
+from stnet.features.segmentation import segment
 from stnet.slides.patches import parse_view, read_chosen
 
 
