@@ -52,7 +52,7 @@ rule table_1:
     input:
         genes=main_table("gene_performance"),
         visium=lambda w: (shown_visium("patient_performance.tsv")(w) if shown(w)["visium"] else []),
-        claims="resources/paper/claims.tsv",
+        claims=of_paper("claims"),
     output:
         tsv=report(
             "results/{cohort}/tables/table_1.tsv",
@@ -83,8 +83,8 @@ rule table_1:
 rule ledger:
     input:
         unpack(ledger_tables),
-        claims="resources/paper/claims.tsv",
-        margins="resources/paper/margins.tsv",
+        claims=of_paper("claims"),
+        margins=of_paper("margins"),
     output:
         tsv=report(
             "results/{cohort}/{ledger}.tsv",
@@ -117,10 +117,11 @@ rule ledger:
 rule visium_page:
     input:
         summaries=lambda w: [
-            of_source(w, shown(w)["main"], name, "visium.tsv") for name in shown(w)["visium"]
+            of_source(w.cohort, shown(w)["main"], name, "visium.tsv")
+            for name in shown(w)["visium"]
         ],
         alignments=shown_alignments,
-        claims="resources/paper/claims.tsv",
+        claims=of_paper("claims"),
     output:
         report(
             "results/{cohort}/tables/visium.html",
@@ -148,7 +149,7 @@ rule tcga_page:
         subtype=rules.subtype.output.table,
         slides=rules.pseudobulk.output.slides,
         genes=rules.pseudobulk.output.genes,
-        claims="resources/paper/claims.tsv",
+        claims=of_paper("claims"),
     output:
         report(
             f"{EXTERNAL_TABLES}/tcga.html",

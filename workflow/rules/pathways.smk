@@ -79,7 +79,7 @@ rule pathways_page:
     input:
         groups=rules.pathways.output.groups,
         sets=rules.pathways.output.sets,
-        claims="resources/paper/claims.tsv",
+        claims=of_paper("claims"),
     output:
         report(
             "results/{cohort}/tables/pathways.html",
