@@ -37,6 +37,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common/configuration.smk"
 include: "workflow/rules/common/digest.smk"
+include: "workflow/rules/common/environments.smk"
 include: "workflow/rules/common/sections.smk"
 include: "workflow/rules/common/experiments.smk"
 include: "workflow/rules/common/report.smk"
@@ -106,3 +107,4 @@ include: "workflow/rules/plan.smk"
 
 # Of a module, these are its own rules alone.
 set_digests(workflow.modifier.rules)
+escape_environments(workflow.modifier.rules)

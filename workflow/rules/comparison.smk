@@ -11,7 +11,7 @@ rule comparison:
         against=lambda w: [
             table_of(w, shown(w)["main"], f"against-{name}") for name in [*methods(w)][1:]
         ],
-        claims=of_paper("claims"),
+        claims="resources/paper/claims.tsv",
     output:
         tsv=report(
             "results/{cohort}/tables/comparison.tsv",

@@ -1,6 +1,28 @@
 # The paper's table, the pages of the report, and the ledger of the paper's claims.
 
 
+# What the paper says comes with the project: a run in another folder copies it there, where there
+# is none yet. Not by the project's own path as input, in which braces would be wildcards.
+if not CHECKOUT.samefile("."):
+
+    rule paper:
+        output:
+            "resources/paper/{table}.tsv",
+        log:
+            "results/logs/paper/{table}.log",
+        benchmark:
+            "results/benchmarks/paper/{table}.tsv"
+        wildcard_constraints:
+            table="claims|margins",
+        localrule: True
+        conda:
+            "../../envs/core.yaml"
+        params:
+            sha256=lambda w: file_sha256(CHECKOUT / f"resources/paper/{w.table}.tsv"),
+        shell:
+            "cp {CHECKOUT:q}/resources/paper/{wildcards.table}.tsv {output} 2> {log}"
+
+
 rule dataset_page:
     input:
         summary="results/{cohort}/tables/dataset/summary.tsv",
@@ -52,7 +74,7 @@ rule table_1:
     input:
         genes=main_table("gene_performance"),
         visium=lambda w: (shown_visium("patient_performance.tsv")(w) if shown(w)["visium"] else []),
-        claims=of_paper("claims"),
+        claims="resources/paper/claims.tsv",
     output:
         tsv=report(
             "results/{cohort}/tables/table_1.tsv",
@@ -83,8 +105,8 @@ rule table_1:
 rule ledger:
     input:
         unpack(ledger_tables),
-        claims=of_paper("claims"),
-        margins=of_paper("margins"),
+        claims="resources/paper/claims.tsv",
+        margins="resources/paper/margins.tsv",
     output:
         tsv=report(
             "results/{cohort}/{ledger}.tsv",
@@ -121,7 +143,7 @@ rule visium_page:
             for name in shown(w)["visium"]
         ],
         alignments=shown_alignments,
-        claims=of_paper("claims"),
+        claims="resources/paper/claims.tsv",
     output:
         report(
             "results/{cohort}/tables/visium.html",
@@ -149,7 +171,7 @@ rule tcga_page:
         subtype=rules.subtype.output.table,
         slides=rules.pseudobulk.output.slides,
         genes=rules.pseudobulk.output.genes,
-        claims=of_paper("claims"),
+        claims="resources/paper/claims.tsv",
     output:
         report(
             f"{EXTERNAL_TABLES}/tcga.html",

@@ -79,7 +79,7 @@ rule pathways_page:
     input:
         groups=rules.pathways.output.groups,
         sets=rules.pathways.output.sets,
-        claims=of_paper("claims"),
+        claims="resources/paper/claims.tsv",
     output:
         report(
             "results/{cohort}/tables/pathways.html",

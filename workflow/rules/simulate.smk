@@ -24,8 +24,6 @@ rule simulate_cohort:
 
 # Apart from the genes, which every section needs: another section in the sheet changes only this.
 rule simulate_metadata:
-    input:
-        sheet=lambda w: find(cohort(w.cohort)["sheet"]),
     output:
         metadata="resources/{cohort}/metadata.csv",
     log:
@@ -39,6 +37,9 @@ rule simulate_metadata:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        sheet=lambda w: cohort(w.cohort)["sheet"],
+        sha256=lambda w: file_sha256(find(cohort(w.cohort)["sheet"])),
     script:
         "../scripts/simulate/simulate_metadata.py"
 

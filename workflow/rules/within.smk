@@ -80,7 +80,7 @@ rule within_page:
         genes=of_strata("gene_performance"),
         thresholds=rules.thresholds.output[0],
         spread=rules.spread.output.genes,
-        claims=of_paper("claims"),
+        claims="resources/paper/claims.tsv",
     output:
         tsv=report(
             "results/{cohort}/tables/within.tsv",

@@ -14,10 +14,22 @@ def refuse(message):
     sys.exit(f"error: {message}")
 
 
+def check_braces(value, key):
+    """Refuse a path with a word in braces, which Snakemake would take for a wildcard."""
+    if isinstance(value, dict | list):
+        for name, each in value.items() if isinstance(value, dict) else enumerate(value, 1):
+            check_braces(each, f"{key}.{name}")
+    elif isinstance(value, str) and re.search(r"\{.*\}", value):
+        refuse(f"{key}: {value} has braces; rename it, or make a link to it without them")
+
+
 try:
     configuration = Configuration(config, workflow.source_path("../../schemas/config.schema.yaml"))
+    for key in config:
+        check_braces(config[key], f"configuration: {key}")
     for name in config["report"]:
-        configuration.sections(name)
+        rows = {row["section"]: row for row in configuration.sections(name)}
+        check_braces(rows, configuration.cohort(name)["sheet"])
     simulated = configuration.cohorts_from("simulated")
     made = [f"resources/{name}/{file}" for name in simulated for file in SIMULATED_TABLES]
     configuration.check_files([GENE_TABLE, REACTOME, *made])

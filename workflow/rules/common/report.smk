@@ -8,11 +8,6 @@ def shown(w):
     return cohort(w.cohort)["report"]
 
 
-def of_paper(name):
-    """Input function: a table of what the paper says, which comes with the project."""
-    return lambda w: find(f"resources/paper/{name}.tsv")
-
-
 def table_of(w, experiment, name):
     """A table of the performance of an experiment over all spots."""
     return f"results/{w.cohort}/tables/{experiment}/all/{name}.tsv"
