@@ -1,8 +1,8 @@
 # The paper's table, the pages of the report, and the ledger of the paper's claims.
 
 
-# What the paper says comes with the project: a run in another folder copies it there, where there
-# is none yet. Not by the project's own path as input, in which braces would be wildcards.
+# What the paper says comes with the project. A run in another folder copies it there: as an input,
+# the project's own path would be another one on each machine, and braces in it would be wildcards.
 if not CHECKOUT.samefile("."):
 
     rule paper:
@@ -19,8 +19,8 @@ if not CHECKOUT.samefile("."):
             "../../envs/core.yaml"
         params:
             sha256=lambda w: file_sha256(CHECKOUT / f"resources/paper/{w.table}.tsv"),
-        shell:
-            "cp {CHECKOUT:q}/resources/paper/{wildcards.table}.tsv {output} 2> {log}"
+        script:
+            "../scripts/report/paper.py"
 
 
 rule dataset_page:
