@@ -19,8 +19,14 @@ from stnet.expression.spots import read_used_centres, read_used_spots, spot_name
 from stnet.slides.image import open_image
 
 INDEX_COLUMNS = [
-    *["section", "file", "rows", "spots_sha256", "sha256"],
-    *["section_file", "view", "spot_window"],  # by which a removed file is made again
+    "section",
+    "file",
+    "rows",
+    "spots_sha256",
+    "sha256",
+    "section_file",
+    "view",
+    "spot_window",  # by which a removed file is made again
 ]
 
 
