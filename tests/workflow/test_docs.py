@@ -15,7 +15,7 @@ CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 RULES = {
     rule
     for path in (ROOT / "workflow/rules").glob("*.smk")
-    for rule in re.findall(r"^rule (\w+):", path.read_text(), re.M)
+    for rule in re.findall(r"^ *(?:rule|use rule \w+ as) (\w+)(?: with)?:", path.read_text(), re.M)
 }
 # The names that `*` stands for where a key's default is looked up.
 PAPER = {
