@@ -57,7 +57,7 @@ def networks():
         for patient in "ABC"
     }
     files = [f"results/c/sections/{section}.h5ad" for section in SPOTS]
-    cohort = Cohort(ROWS, files, "results/c/views", spot_window=10, paper=False)
+    cohort = Cohort(ROWS, files, "results/c/views", paper=False)
     return {"c": cohort}, {"e": Experiment("c", "20x2", 5, RECIPE, groups)}
 
 
@@ -113,7 +113,7 @@ def test_only_checkpoints_of_the_same_job_count(tmp_path):
 
 
 def test_every_number_of_spots_has_a_source():
-    keys = {"spot_window": 10, "published": 31, "pending": []}
+    keys = {"published": 31, "pending": []}
     files = [f"{section}.h5ad" for section in SPOTS]
     counted = count_spots(list(SPOTS), ["index.tsv"], files, **{**keys, "published": None})
     assert counted.counts is None
@@ -123,8 +123,8 @@ def test_every_number_of_spots_has_a_source():
     assert "the paper" in counted.source
     for name, path in zip(SPOTS, files, strict=True):
         # A spot more, too near the edge to be used.
-        margins = [50.0] * SPOTS[name] + [4.0]
-        section_file(path, name, [[1]] * (SPOTS[name] + 1), ["G"], margins=margins)
+        used = [True] * SPOTS[name] + [False]
+        section_file(path, name, [[1]] * (SPOTS[name] + 1), ["G"], used=used)
     assert count_spots(list(SPOTS), [], files, **keys) == (SPOTS, "its section files")
     index = str(index_of({**SPOTS, "A1": 11}))
     assert count_spots(list(SPOTS), [index], files, **keys) == ({**SPOTS, "A1": 11}, index)

@@ -7,7 +7,6 @@ rule predict_own_slide:
         lambda w: own_slides[w.name],
     output:
         predictions="results/predict/{name}/predictions.h5ad",
-        thumbnail="results/predict/{name}/slide.jpg",
         summary="results/predict/{name}/summary.tsv",
     log:
         "results/predict/logs/predict_own_slide/{name}.log",
@@ -69,7 +68,6 @@ rule predict_own_section:
     output:
         predictions="results/predict/{name}/predictions.h5ad",
         alignment="results/predict/{name}/alignment.tsv",
-        thumbnail="results/predict/{name}/slide.jpg",
         summary="results/predict/{name}/summary.tsv",
     log:
         "results/predict/logs/predict_own_section/{name}.log",
@@ -94,7 +92,6 @@ rule predict_own_section:
 rule own_slide_map:
     input:
         predictions=rules.predict_own_slide.output.predictions,
-        thumbnail=rules.predict_own_slide.output.thumbnail,
     output:
         "results/predict/{name}/map.png",
     log:
@@ -117,8 +114,6 @@ rule own_slide_map:
 rule own_section_map:
     input:
         predictions=rules.predict_own_section.output.predictions,
-        section=rules.own_section.output.section,
-        thumbnail=rules.predict_own_section.output.thumbnail,
     output:
         "results/predict/{name}/map.png",
     log:

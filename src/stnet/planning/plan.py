@@ -86,7 +86,6 @@ def _spots(cohort: Cohort, published: int, pending: set[str]) -> Spots:
         cohort.sections,
         sorted(map(str, Path(cohort.views).glob("*/index.tsv"))),
         cohort.section_files,
-        spot_window=cohort.spot_window,
         published=published if cohort.paper else None,
         pending=pending,
     )

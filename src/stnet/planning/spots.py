@@ -23,7 +23,6 @@ def count_spots(
     indices: Sequence[str],
     section_files: Sequence[str],
     *,
-    spot_window: int,
     published: int | None,
     pending: Collection[str],
 ) -> Spots:
@@ -43,7 +42,7 @@ def count_spots(
             return Spots({name: rows[name] for name in sections}, f"{index}{again}")
     if all(Path(path).is_file() for path in section_files):
         files = zip(sections, section_files, strict=True)
-        counts = {name: read_used_spots(path, spot_window).n_obs for name, path in files}
+        counts = {name: read_used_spots(path).n_obs for name, path in files}
         again = ", to be made again" if set(section_files) & set(pending) else ""
         return Spots(counts, f"its section files{again}")
     if published is not None:

@@ -17,7 +17,6 @@ class Cohort:
     rows: list[dict[str, str]]
     section_files: list[str]
     views: str
-    spot_window: int
     paper: bool
 
     @property

@@ -9,7 +9,6 @@ with job(snakemake.log[0]):
         snakemake.output.genes,
         snakemake.output.summary,
         stratum="all",
-        grids=snakemake.params.grids,
         smoothing=snakemake.params.smoothing,
         lenient=False,
     )
