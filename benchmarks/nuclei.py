@@ -49,7 +49,7 @@ def cut(folder: Path, number: int) -> np.ndarray:
     for row in read_sheet(ROOT / cohort["sheet"], ROOT / cohort["root"], check_files=True):
         file, npy = folder / f"{row['section']}.h5ad", folder / f"{row['section']}.npy"
         write_section(row, file, folder / "drops.tsv", spot_window=window, genes=None, **keys)
-        write_patches(file, row["image"], npy, view=KEYS["view"], spot_window=window)
+        write_patches(file, row["image"], npy, view=KEYS["view"])
         patches.append(np.load(npy))
     together = np.concatenate(patches)
     return together[np.linspace(0, len(together) - 1, number).round().astype(int)]

@@ -72,9 +72,7 @@ class Cohort:
         write_features(path, spots, self.features[rows], names, {"kind": "toy"})
         return path
 
-    def predict(
-        self, function, *, held_out_sections=HELD_OUT, output=None, threads=2, **settings
-    ):
+    def predict(self, function, *, held_out_sections=HELD_OUT, output=None, threads=2, **settings):
         inputs = [self.targets]
         if function in (forest.predict_forest, ridge.predict_ridge):
             inputs.append(self.collected)
