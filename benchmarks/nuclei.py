@@ -31,6 +31,7 @@ from stnet.cohorts.section import write_section
 from stnet.config.section_sheet import read_sheet
 from stnet.features.measures import MEASURES
 from stnet.features.parallel import nuclear_features
+from stnet.features.patch_statistics import Histograms
 from stnet.features.segmentation import Segmentation, segment
 from stnet.slides.patches import write_patches
 
@@ -107,7 +108,8 @@ def summarise_plain(measures: np.ndarray) -> np.ndarray:
 
 def here(patches: np.ndarray, threads: int) -> np.ndarray:
     """As `plain`, by `stnet.features`."""
-    return nuclear_features(patches, SEGMENTATION, KEYS["ranges"], KEYS["bins"], threads)
+    histograms = Histograms(KEYS["ranges"], KEYS["bins"])
+    return nuclear_features(patches, SEGMENTATION, histograms, threads)
 
 
 def peak_memory() -> int:
