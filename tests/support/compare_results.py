@@ -44,7 +44,7 @@ FILES = [
     ("*/latent/examples.tsv", "examples are chosen in the UMAP"),
     ("*/thumbnails/*", "pictures are in the sections' files"),
     ("*/external/*/*.jpg", "pictures are in the predictions' files"),
-    ("predict/*/slide.jpg", "pictures are in the predictions' files"),
+    ("*/predict/*/slide.jpg", "pictures are in the predictions' files"),
 ]
 # Of an h5ad, what is compared: other parts are of its making, or new.
 OBS_ADDED = {"in_tissue", "used"}
@@ -64,7 +64,7 @@ def compare(before: Path, after: Path, only: str = "*") -> tuple[list[str], list
         if path.is_file() and _reader(path.name) and not _hidden(path.relative_to(folder))
     }
     for name in sorted(name for name in names if fnmatch(name, only)):
-        why = next((why for files, why in FILES if fnmatch(name, files)), None)
+        why = next((why for files, why in FILES if fnmatch(f"/{name}", files)), None)
         if why:
             excepted[name] = why
             continue
@@ -101,7 +101,7 @@ def _reader(name: str):
 def _listed(listing: list[tuple], name: str, excepted: dict[str, str]) -> set[str]:
     found: set[str] = set()
     for files, names, why in listing:
-        if fnmatch(name, files):
+        if fnmatch(f"/{name}", files):
             found |= names
             excepted[f"{name} ({', '.join(sorted(names))})"] = why
     return found
@@ -218,8 +218,11 @@ def main() -> int:
     parser.add_argument("--only", default="*", help="pattern of the files' paths")
     arguments = parser.parse_args()
     differences, excepted, compared = compare(arguments.before, arguments.after, arguments.only)
-    print(*(f"exception: {line}" for line in excepted), sep="\n")
-    print(*(f"DIFFERS: {line}" for line in differences), sep="\n")
+    for line in [
+        *(f"exception: {each}" for each in excepted),
+        *(f"DIFFERS: {each}" for each in differences),
+    ]:
+        print(line)
     print(f"{compared} files compared, {len(differences)} differences")
     return int(bool(differences))
 
