@@ -44,11 +44,9 @@ def write(toy, folder, names, **changes):
     """The file of a model of the networks `names`."""
     source, (index, targets), trained = toy
     keys = {
-        "experiment": "toy",
-        "model": "ensemble" if len(names) > 1 else names[0],
+        "about": {"experiment": "toy", "model": "ensemble" if len(names) > 1 else names[0]},
         "index": index,
         "targets": targets,
-        "sections": sorted(source.glob("?1.h5ad")),
         "engine": ENGINE,
         "device": "cpu",
         "threads": 1,
@@ -61,7 +59,9 @@ def write(toy, folder, names, **changes):
 
 
 def load(path):
-    return Model(path, device="cpu", threads=1, reliability=path.with_suffix(".genes.tsv"))
+    return Model(
+        path, device="cpu", threads=1, code="0", reliability=path.with_suffix(".genes.tsv")
+    )
 
 
 def plain_prediction(outputs, patches):
