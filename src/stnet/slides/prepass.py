@@ -28,7 +28,7 @@ WHITE = 3 * 255
 ALLOWANCE = 2
 # A level is used only if a tile is at least this many of its pixels wide.
 FEWEST_PIXELS = 8
-# Levels with this many pixels per tile are preferred; a ring of one adds 13% to 32 x 32.
+# Levels with this many pixels per tile are preferred: the ring then adds 13% of darkness.
 PIXELS = 32
 # Levels with less downsampling save too little.
 LEAST_DOWNSAMPLE = 4
@@ -42,7 +42,7 @@ class Prepass:
 
     @classmethod
     def of(cls, image: SlideImage, size: int, background: float) -> "Prepass | None":
-        """The pre-pass for tiles of `size` level-0 pixels; background pixels are above `background`.
+        """The pre-pass for tiles of `size` level-0 pixels; a mean above `background` is background.
 
         None if the slide has no suitable level, or if even white is not background.
         """
