@@ -8,9 +8,9 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
+from networks import PLAIN, recipe
 from PIL import Image
-from test_targets import section_file
-from test_training import PLAIN, recipe
+from sections import section_file
 
 from stnet.expression.targets import write_targets
 from stnet.networks.engine import Engine

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from networks import SMALL
 from safetensors.torch import load_file
 from scipy.optimize import nnls
-from test_targets import section_file
-from test_training import SMALL
+from sections import section_file
 from torchvision import models
 from toy import PATIENTS, make_cohort, predict, train
 

@@ -2,6 +2,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from drawing import render, texts
 from matplotlib.collections import EllipseCollection, PathCollection
 from matplotlib.figure import Figure
 from PIL import Image
@@ -13,16 +14,6 @@ from stnet.figures import fig_1b, fig_1cd, fig_2a, fig_2b, fig_2d, learning_curv
 from stnet.figures.style import COLUMN_MM, PAGE_MM, save
 
 UNIVERSE = 500
-
-
-def render(figure: Figure) -> Figure:
-    """Lay the figure out and draw it, so that what cannot be drawn fails here."""
-    figure.draw_without_rendering()
-    return figure
-
-
-def texts(figure: Figure) -> str:
-    return " | ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
 
 
 def section_table(n_patients: int, n_sections: int) -> pd.DataFrame:

@@ -4,11 +4,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from drawing import render, texts
 from matplotlib.figure import Figure
 from PIL import Image
+from sections import section_file
 from sklearn.metrics import adjusted_rand_score
-from test_figures import render, texts
-from test_targets import section_file
 
 from stnet.analysis.latent.distances import neighbour_distances
 from stnet.analysis.latent.embedding import embed

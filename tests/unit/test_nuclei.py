@@ -13,9 +13,9 @@ from project import ROOT
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from sections import section_file
 from skimage.draw import disk, ellipse
 from skimage.measure import regionprops_table
-from test_targets import section_file
 
 from stnet.features.measures import MEASURES, measure, neighbour_distances, neighbours
 from stnet.features.nuclear import write_nuclear_features

@@ -5,9 +5,9 @@ import gzip
 import anndata as ad
 import pandas as pd
 import pytest
+from demo_tables import MAIN, read
 from project import DEMO, copy_project, copy_run, planned, snakemake
 
-MAIN, LABEL = "densenet-small", "demo-label"
 JOBS = {
     "simulate_cohort": 1,
     "simulate_section": 9,
@@ -33,10 +33,6 @@ JOBS = {
     "predict_slide": 31,
     "download_expression": 29,
 }
-
-
-def read(folder, name):
-    return pd.read_csv(folder / "results/demo" / name, sep="\t")
 
 
 def test_jobs_are_few(tmp_path):
