@@ -4,7 +4,6 @@ import anndata as ad
 import pandas as pd
 import pytest
 from paper_tables import PAPER
-from toy import make_cohort, train
 
 from stnet.core.tables import write_table
 from stnet.report.claims import read_claims, read_margins
@@ -13,6 +12,9 @@ from stnet.report.claims import read_claims, read_margins
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory):
     """A cohort, and the outputs of two training jobs: of all patients, and without A."""
+    # Imports torch, which most tests do without.
+    from toy import make_cohort, train
+
     folder = tmp_path_factory.mktemp("toy")
     cohort = make_cohort(folder)
     trained = {

@@ -24,7 +24,7 @@ from environments import (
     specifications,
     third_party,
 )
-from loaded import load_rules, rule_text
+from loaded import load_rules
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -33,42 +33,55 @@ from project import ROOT
 from stnet.core.digest import imported_modules
 
 
-@pytest.fixture(params=sorted(load_rules()))
-def rule(request):
-    return load_rules()[request.param]
+def common(resource):
+    """Whether every profile has the resource for the rules that do not say it."""
+    profiles = [yaml.safe_load(path.read_text()) for path in (ROOT / "profiles").glob("*/*.yaml")]
+    return all(resource in profile["default-resources"] for profile in profiles)
 
 
-def test_a_rule_says_what_it_needs(rule):
+def lacks(rule):
+    """What a rule does not say."""
     missing = {
         "a script": not rule.script,
         "a conda environment": not rule.conda_env,
         "a log": not rule.log,
         # Of a rule without an output it would be one, and the rule would run once only.
         "a benchmark": bool(rule.output) != bool(rule.benchmark),
-        "threads": "\n    threads:" not in rule_text(rule),
-        "mem_mb": "mem_mb" not in rule.resources,
-        "runtime": "runtime" not in rule.resources,
+        **{name: name not in rule.resources and not common(name) for name in ("mem_mb", "runtime")},
     }
-    assert not [what for what, is_missing in missing.items() if is_missing]
+    return [what for what, is_missing in missing.items() if is_missing]
 
 
-def test_a_rule_has_one_of_the_environments(rule):
-    assert environment_of(rule) in ENVIRONMENTS.values()
+def test_rules_say_what_they_need():
+    assert len(load_rules()) > 50
+    assert {name: lacks(rule) for name, rule in load_rules().items() if lacks(rule)} == {}
 
 
-def test_the_environment_has_what_the_script_imports(rule):
+def test_rules_have_one_of_the_environments():
+    others = {name: environment_of(rule) for name, rule in load_rules().items()}
+    assert {n: path for n, path in others.items() if path not in ENVIRONMENTS.values()} == {}
+
+
+def packages_of(rule):
+    """Conda's names of the packages that a rule's script imports, itself or by the library."""
     script = script_of(rule)
     modules = third_party(script, *imported_modules(script, LIBRARY).values())
-    packages = {CONDA.get(module, module) for module in modules}
-    environment = environment_of(rule).stem
-    assert packages <= {*specifications(environment), *installed_afterwards(environment)}
+    return {CONDA.get(module, module) for module in modules}
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "workflow/scripts").glob("*.py")), ids=lambda path: path.stem
-)
-def test_a_script_belongs_to_a_rule(path):
-    assert path in {script_of(rule) for rule in load_rules().values()}
+def test_the_environments_have_what_the_scripts_import():
+    there = {name: {*specifications(name), *installed_afterwards(name)} for name in ENVIRONMENTS}
+    missing = {
+        name: sorted(packages_of(rule) - there[environment_of(rule).stem])
+        for name, rule in load_rules().items()
+    }
+    assert {name: packages for name, packages in missing.items() if packages} == {}
+
+
+def test_scripts_belong_to_rules():
+    scripts = set((ROOT / "workflow/scripts").rglob("*.py"))
+    assert len(scripts) > 50
+    assert scripts == {script_of(rule) for rule in load_rules().values()}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -124,5 +137,5 @@ def test_pyproject_asks_for_what_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = {canonicalize_name(Requirement(d).name) for d in project["project"]["dependencies"]}
     asked |= exact(WITHOUT_DEPENDENCIES).keys()
-    files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")]
+    files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").rglob("*.py")]
     assert {PYPI.get(module, module) for module in third_party(*files)} <= asked
