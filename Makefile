@@ -7,6 +7,8 @@ BIN := .venv/bin
 INSTALLED := .venv/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
+# A worker for each core; tests of a file stay together, for what they share is made once.
+TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-full test-cluster benchmark lint format lock
 
@@ -24,10 +26,10 @@ demo: $(INSTALLED)  ## Run the whole workflow on the embedded cohort, and make i
 	@echo "Figures:"; find results/demo/figures -name '*.png' | sort | sed 's/^/  /'
 
 test: $(INSTALLED)  ## The tests that fit in minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 test-full: $(INSTALLED)  ## All tests but those that need a cluster
-	$(BIN)/python -m pytest -m "not cluster"
+	$(BIN)/python -m pytest $(TESTS) -m "not cluster"
 
 test-cluster: $(INSTALLED)  ## The workflow under a real Slurm on this machine (root, Debian)
 	@command -v slurmctld slurmd munged >/dev/null || \
