@@ -1,6 +1,6 @@
 """A small network, a plain engine, and a recipe of two quick epochs."""
 
-from stnet.training.run import Recipe
+from stnet.config.recipe import Recipe
 
 PLAIN = {"channels_last": False, "precision": "float32", "compile": False, "prediction_batch": 4}
 SMALL = {"growth_rate": 4, "block_config": (1, 1, 1, 1), "num_init_features": 8}

@@ -1,26 +1,28 @@
 """The page of methods names functions, rules and configuration keys that exist."""
 
 import ast
+import json
 import re
-from functools import cache, reduce
+from functools import cache
 
 import yaml
 from jsonschema import Draft202012Validator
 from loaded import load_rules
 from project import ROOT
 
+from stnet.config.reference import (
+    METHODS,
+    REFERENCE,
+    SCHEMA,
+    keys,
+    methods,
+    reference,
+    schema,
+)
+from stnet.config.settings import TABLES
+
 PAGE = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-# The names that `*` stands for where a key's default is looked up.
-PAPER = {
-    **{"cohorts": ["stnet"], "targets": ["top250", "composition"]},
-    "features": ["nuclei", "densenet121-imagenet"],
-    "experiments": ["densenet121", "nuclei", "ridge", "coordinates"],
-    "external": ["visium", "tcga"],
-}
-# What stands in place of a default that is too long for a cell.
-IN_FILE = "config/config.yaml"
+KEYS = {key.path for key in keys()}
 
 
 def rows():
@@ -59,51 +61,9 @@ def names_in(path):
     return names
 
 
-def schemas_of(key):
-    """Schemas of a key: several where kinds of experiment share it, none if it is unknown."""
-    first, *parts = key.split(".")
-    kinds = {"experiments": "kinds", "external": "sources", "features": "features"}
-    if first in kinds:
-        found, parts = list(SCHEMA["$defs"][kinds[first]].values()), parts[1:]
-    else:
-        found = [SCHEMA["properties"][first]] if first in SCHEMA["properties"] else []
-    for part in parts:
-        inner = []
-        for schema in (branch for each in found for branch in branches(each)):
-            if part == "*":
-                inner += schema.get("patternProperties", {}).values()
-            elif part in schema.get("properties", {}):
-                inner.append(schema["properties"][part])
-        found = inner
-    return list(map(resolved, found))
-
-
-def resolved(schema):
-    """The schema that a reference into `$defs` means."""
-    if "$ref" not in schema:
-        return schema
-    found = SCHEMA
-    for part in schema["$ref"].removeprefix("#/").split("/"):
-        found = found[part]
-    return found
-
-
-def branches(schema):
-    """The schemas that a schema comes down to: itself, or those that it decides between."""
-    schema = resolved(schema)
-    if "else" not in schema:
-        return [schema]
-    return [*branches(schema["then"]), *branches(schema["else"])]
-
-
-def default_of(key):
-    """Value of a key in the paper's configuration, in the first row that has it."""
-    first, *parts = key.split(".")
-    if parts[:1] != ["*"]:
-        return reduce(lambda value, part: value[part], parts, CONFIG[first])
-    rows = [CONFIG[first][name] for name in PAPER[first]]
-    row = next(row for row in rows if parts[1] in row)
-    return reduce(lambda value, part: value[part], parts[1:], row)
+def is_key(name):
+    """Whether a dotted name is a key, or a mapping of keys; `*` stands for ids."""
+    return any(key == name or key.startswith(f"{name}.") for key in KEYS)
 
 
 def test_the_page_was_read():
@@ -133,48 +93,43 @@ def test_rules_exist():
 
 
 def test_configuration_keys_exist():
-    in_text = re.findall(rf"`((?:{'|'.join([*PAPER, 'hosts'])})\.[\w.*]+)`", PAGE)
-    keys = {*column("Configuration"), *column("Key"), *in_text}
-    assert len(keys) > 50
-    assert sorted(key for key in keys if not schemas_of(key)) == []
+    in_text = re.findall(rf"`((?:{'|'.join([*TABLES, 'hosts'])})\.[\w.*]+)`", PAGE)
+    named = {*column("Configuration"), *column("Key"), *in_text}
+    assert len(named) > 50
+    assert sorted(name for name in named if not is_key(name)) == []
 
 
-def mistakes_of(row):
-    """What of a key's default and alternatives is not so in the configuration and its schema."""
-    [key] = code(row["Key"])
-    [default] = code(row["Default"])
-    own = default_of(key)
-    if default == IN_FILE:
-        if not isinstance(own, dict):
-            yield f"{key}: {own!r} is short enough for the table"
-    elif yaml.safe_load(default) != own:
-        yield f"{key}: {default} in the table, {own!r} in the configuration"
-    for alternative in map(yaml.safe_load, code(row["Alternative"])):
-        if alternative == own:
-            yield f"{key}: {alternative} is the default"
-        if not any(
-            Draft202012Validator({**schema, "$defs": SCHEMA["$defs"]}).is_valid(alternative)
-            for schema in schemas_of(key)
-        ):
-            yield f"{key}: {alternative} is not valid"
+def test_what_is_generated_from_the_models_is_up_to_date():
+    """If not: make docs."""
+    made = {SCHEMA: schema(), REFERENCE: reference(), METHODS: methods(PAGE)}
+    assert [path for path, text in made.items() if (ROOT / path).read_text("utf-8") != text] == []
 
 
-def test_defaults_and_alternatives_are_the_configurations():
-    choices = [row for row in rows() if "Alternative" in row]
-    assert len(choices) > 50
-    assert [mistake for row in choices for mistake in mistakes_of(row)] == []
+def test_every_key_is_described():
+    sources = "paper|released code|ours"
+    assert [key.path for key in keys() if not key.description.endswith(".")] == []
+    assert [key.path for key in keys() if not re.match(sources, key.source)] == []
 
 
-def test_wrong_defaults_and_alternatives_are_recognised():
-    row = {"Key": "`experiments.*.epochs`", "Default": "`49`", "Alternative": "`50`, `-1`"}
-    assert len(list(mistakes_of(row))) == 3
-    row["Default"] = f"`{IN_FILE}`"
-    assert len(list(mistakes_of(row))) == 3
+def test_the_schema_takes_the_shipped_configurations_and_refuses_mistakes():
+    validator = Draft202012Validator(json.loads(schema()))
+    Draft202012Validator.check_schema(validator.schema)
+    for name in ("config.yaml", "demo.yaml", "her2st.yaml"):
+        assert validator.is_valid(yaml.safe_load((ROOT / "config" / name).read_text()))
+    for mistake in (
+        {"devise": "cpu"},
+        {"device": "gpu"},
+        {"experiments": {"a": {"kind": "network", "learning_rat": 1}}},
+        {"experiments": {"a": {"kind": "network", "learning_rate": 0}}},
+        {"experiments": {"a_b": {"kind": "network"}}},
+        {"cohorts": {"a": {"report": {"studies": {"b": {"experiments": ["c"]}}}}}},
+    ):
+        assert not validator.is_valid(mistake), mistake
 
 
 def test_unknown_keys_are_recognised():
-    keys = ["experiments.*.los", "cohorts.*.report.genes", "targets.*.factor", "features.*.radius"]
-    assert [key for key in [*keys, "nothing", "*"] if schemas_of(key)] == []
+    wrong = ["experiments.*.los", "cohorts.*.report.genes", "targets.*.factor", "features.*.radius"]
+    assert [name for name in [*wrong, "nothing", "*"] if is_key(name)] == []
 
 
 def test_an_unknown_function_is_recognised():
