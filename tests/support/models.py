@@ -12,11 +12,9 @@ def write_toy_model(toy, folder, names, **changes):
     """The file of a model of the networks `names`."""
     source, (index, targets), trained = toy
     keys = {
-        "experiment": "toy",
-        "model": "ensemble" if len(names) > 1 else names[0],
+        "about": {"experiment": "toy", "model": "ensemble" if len(names) > 1 else names[0]},
         "index": index,
         "targets": targets,
-        "sections": sorted(source.glob("?1.h5ad")),
         "engine": ENGINE,
         "device": "cpu",
         "threads": 1,
@@ -30,4 +28,6 @@ def write_toy_model(toy, folder, names, **changes):
 
 def load_model_file(path):
     """The model of a file with the reliability of its genes beside it."""
-    return Model(path, device="cpu", threads=1, reliability=path.with_suffix(".genes.tsv"))
+    return Model(
+        path, device="cpu", threads=1, code="0", reliability=path.with_suffix(".genes.tsv")
+    )

@@ -17,6 +17,7 @@ from scipy import sparse
 from stnet.cohorts.section import write_section
 from stnet.config.tiles import Cut
 from stnet.core.errors import InputError, SystemFailure
+from stnet.expression.spatial import picture_of
 from stnet.inference.model import Model
 from stnet.inference.sections import predict_section
 from stnet.inference.slides import predict_slide
@@ -53,13 +54,10 @@ def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, refuse
         slide,
         model,
         folder / "tiles.h5ad",
-        folder / "slide.jpg",
         about=ABOUT,
         cut=cut,
         default_um_per_px=um_per_px,
         encoder=encoder,
-        threads=1,
-        code="0",
         refuse=refuse,
     )
     return ad.read_h5ad(folder / "tiles.h5ad")
@@ -85,7 +83,10 @@ def test_tiles_with_tissue_are_predicted_as_they_are(model, slide, tmp_path):
     assert tiles.uns["provenance"]["model"] == "all"
     assert tiles.uns["training_distance"]["um_per_px"] == 1
     assert tiles.uns["refused"] == ""
-    assert Image.open(tmp_path / "slide.jpg").size == (200, 130)
+    picture, downsample = picture_of(tiles.uns["spatial"]["P-01A-TS1"])
+    assert (picture.size, downsample) == ((200, 130), 1)
+    assert tiles.uns["spatial"]["P-01A-TS1"]["scalefactors"]["spot_diameter_fullres"] == 64
+    assert tiles.uns["provenance"]["code"] == "0"
 
 
 @pytest.mark.skipif(not CMU.is_file(), reason=f"no {CMU}")
@@ -218,7 +219,7 @@ def visium_model(model, section):
 
 
 def applied(model, section, folder, scale="micrometres"):
-    keys = {"scale": scale, "spot_window": 128, "genes": section / "genes.tsv", "code": "0"}
+    keys = {"scale": scale, "genes": section / "genes.tsv"}
     files = (folder / "predictions.h5ad", folder / "alignment.tsv")
     predict_section(section / "V_1.h5ad", model, *files, **keys)
     return ad.read_h5ad(files[0])

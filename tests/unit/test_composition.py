@@ -52,7 +52,7 @@ def base(request, tmp_path_factory):
         for number, patient in enumerate("ABCD")
     ]
     path = folder / "targets.h5ad"
-    write_targets(sections, path, genes=GENES, kind=request.param, spot_window=224)
+    write_targets(sections, path, genes=GENES, transform=request.param)
     order = [int(gene[1:]) for gene in ad.read_h5ad(path).var_names]
     return path, counts[:, order]
 

@@ -365,8 +365,8 @@ def predictions_of(patient: str, genes: list[str] = GENES, seed: int = 0) -> ad.
                 {
                     "patient": patient,
                     "section": section,
-                    "array_x": position % 6,
-                    "array_y": position // 6,
+                    "array_col": position % 6,
+                    "array_row": position // 6,
                     "label": pd.Categorical(labels, categories=["tumour", "normal"]),
                     "total_counts": random.integers(500, 5000, 30),
                 },
@@ -381,15 +381,17 @@ def predictions_of(patient: str, genes: list[str] = GENES, seed: int = 0) -> ad.
         var=pd.DataFrame({"symbol": [f"s{gene}" for gene in genes]}, index=genes),
         obsm={"spatial": np.zeros((len(obs), 2))},
         layers={"observed": observed.astype(np.float32)},
-        uns={"targets": {"transform": "log_fraction", "universe": 100}},
+        uns={
+            "targets": {"transform": "log_fraction", "universe": 100},
+            "grid": dict.fromkeys(SHEET, "square"),
+        },
     )
 
 
 def evaluated(folder: Path, paths: list[Path], **options) -> dict[str, pd.DataFrame]:
     names = ["patients", "sections", "genes", "summary"]
     options = {"stratum": "all", "smoothing": "values", "lenient": False, **options}
-    grids = dict.fromkeys(SHEET, "square")
-    evaluate(paths, *(folder / f"{name}.tsv" for name in names), grids=grids, **options)
+    evaluate(paths, *(folder / f"{name}.tsv" for name in names), **options)
     return {name: read_table(folder / f"{name}.tsv") for name in names}
 
 
@@ -460,8 +462,8 @@ def test_smoothing_does_not_depend_on_the_stratum(tmp_path):
     for row, spot in enumerate(group.obs.itertuples()):
         near = (
             (group.obs["section"] == spot.section)
-            & ((group.obs["array_x"] - spot.array_x).abs() <= 1)
-            & ((group.obs["array_y"] - spot.array_y).abs() <= 1)
+            & ((group.obs["array_col"] - spot.array_col).abs() <= 1)
+            & ((group.obs["array_row"] - spot.array_row).abs() <= 1)
         ).to_numpy()
         smooth[row] = group.layers["observed"][near].mean(axis=0)
     r = stats.pearsonr(group.X[is_tumour, 0], smooth[is_tumour, 0])[0]

@@ -126,8 +126,8 @@ def test_a_section_is_what_its_files_say(tmp_path, layout):
     assert section.X.dtype == np.int32
     assert (section.X.toarray() == made.counts.loc[spots.index].to_numpy()).all()
     assert list(section.obs["total_counts"]) == list(made.counts.loc[spots.index].sum(axis=1))
-    assert list(section.obs["array_x"]) == list(spots["x"])
-    assert list(section.obs["array_y"]) == list(spots["y"])
+    assert list(section.obs["array_col"]) == list(spots["x"])
+    assert list(section.obs["array_row"]) == list(spots["y"])
     assert set(section.obs["patient"]) == {"P-1"}
     assert set(section.obs["section"]) == {"P-1_C1"}
     assert list(section.obs["annotation"]) == list(made.words)

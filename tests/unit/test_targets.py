@@ -7,7 +7,13 @@ import pytest
 from sections import section_file
 
 from stnet.core.errors import InputError
-from stnet.expression.targets import choose_genes, find_genes, invert, transform, write_targets
+from stnet.expression.targets import (
+    choose_genes,
+    find_genes,
+    invert,
+    normalise,
+    write_targets,
+)
 
 
 @pytest.fixture
@@ -19,14 +25,14 @@ def two_sections(tmp_path):
         "S2",
         [[9, 1], [90, 90]],
         ["D", "B"],
-        margins=[112.0, 111.0],
+        used=[True, False],
         patient="P2",
     )
     return [one, two]
 
 
 def written(sections, tmp_path, **changes):
-    keys = {"genes": 2, "kind": "log_fraction", "spot_window": 224, **changes}
+    keys = {"genes": 2, "transform": "log_fraction", **changes}
     write_targets(sections, tmp_path / "targets.h5ad", **keys)
     return ad.read_h5ad(tmp_path / "targets.h5ad")
 
@@ -51,17 +57,17 @@ def test_choice_without_the_held_out_section(two_sections, tmp_path):
 
 
 def test_other_transformation(two_sections, tmp_path):
-    targets = written(two_sections, tmp_path, kind="log_cp10k")
+    targets = written(two_sections, tmp_path, transform="log_cp10k")
     np.testing.assert_allclose(targets.X[0], np.log([1, 1 + 1e4 * 5 / 6]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["log_fraction", "log_cp10k"])
-def test_invert_gives_the_counts_back(kind):
+@pytest.mark.parametrize("transform", ["log_fraction", "log_cp10k"])
+def test_invert_gives_the_counts_back(transform):
     random = np.random.default_rng(0)
     counts = random.poisson(3.0, (20, 5))
     totals = counts.sum(axis=1) + random.integers(1, 1000, 20)
-    values = transform(counts, totals, 300, kind)
-    np.testing.assert_allclose(invert(values, totals, 300, kind), counts, atol=1e-9)
+    values = normalise(counts, totals, 300, transform)
+    np.testing.assert_allclose(invert(values, totals, 300, transform), counts, atol=1e-9)
 
 
 def test_ties_go_to_the_first_id():
@@ -107,8 +113,8 @@ def test_wrong_names_of_genes_are_said_in_one_line(wanted, message):
 def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
     with pytest.raises(InputError, match="9 genes asked for, the sections have 4"):
         written(two_sections, tmp_path, genes=9)
-    with pytest.raises(InputError, match="spot_window"):
-        written(two_sections, tmp_path, spot_window=2000)
+    with pytest.raises(InputError, match="no section outside the held-out group has a used spot"):
+        written(two_sections, tmp_path, held_out_sections=["S1", "S2"])
     with pytest.raises(InputError, match="log_cpm"):
-        written(two_sections, tmp_path, kind="log_cpm")
+        written(two_sections, tmp_path, transform="log_cpm")
     assert not (tmp_path / "targets.h5ad").exists()

@@ -14,7 +14,6 @@ JOBS = {
     "simulate_visium": 2,
     "simulate_gdc": 1,
     "section": 11,
-    "thumbnail": 11,
     "patches": 18,
     "view_index": 2,
     "targets": 1,

@@ -72,7 +72,7 @@ def test_a_module_of_patches(change):
     )
     rules = set(planned(project))
     assert {"patches", "view_index", "train", "predict_held_out"} <= rules
-    others = {"section", "thumbnail", "targets", "predict_label", "fig_1b", "supp_1a"}
+    others = {"section", "targets", "predict_label", "fig_1b", "supp_1a"}
     assert not others & rules
 
 
@@ -214,4 +214,4 @@ def test_a_row_of_the_sheet(change):
     jobs = planned(project)
     assert (jobs["section"], jobs["patches"]) == (1, 2)
     assert jobs["train"] == 9 + 8
-    assert not {"simulate_cohort", "simulate_section", "thumbnail"} & set(jobs)
+    assert not {"simulate_cohort", "simulate_section"} & set(jobs)
