@@ -35,11 +35,12 @@ JOBS = {
 
 
 def test_jobs_are_few(tmp_path):
-    jobs = planned(copy_project(tmp_path / "project"))
+    project = copy_project(tmp_path / "project")
+    jobs = planned(project)
     assert {rule: jobs[rule] for rule in JOBS} == JOBS
     # 61 of them for the slides, and the expression of their samples.
     assert sum(jobs.values()) <= 330
-    more = planned(copy_project(tmp_path / "supplement"), "--", "supplement")
+    more = planned(project, "--", "supplement")
     # Three ablations, on three folds of the patients each.
     assert {rule: more[rule] - jobs[rule] for rule in ("train", "predict_held_out")} == {
         "train": 9,
