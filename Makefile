@@ -8,7 +8,7 @@ INSTALLED := .venv/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
 
-.PHONY: help demo test test-full test-cluster benchmark lint format lock
+.PHONY: help demo test test-full test-cluster benchmark lint format docs lock
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ format: $(INSTALLED)  ## Format Python and Snakemake code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/snakefmt Snakefile workflow
+
+docs: $(INSTALLED)  ## Generate what the models of the configuration say: schema and pages
+	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
 
 lock:  ## Choose exact versions again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -53,6 +53,7 @@ rule performance:
     params:
         smoothing=lambda w: experiment(w.experiment)["smoothing"],
         lenient=lambda w: experiment(w.experiment)["kind"] == "label",
+        stratum="{stratum}",
     script:
         "../scripts/evaluate/performance.py"
 

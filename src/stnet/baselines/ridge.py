@@ -1,6 +1,6 @@
 """Ridge regression on the features of a frozen encoder."""
 
-import sys
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,8 @@ from stnet.baselines.estimator import Spots, read_spots, write_held_out
 from stnet.config.split import inner_folds as fold_sections
 from stnet.core.errors import InputError
 from stnet.expression.held_out_job import HeldOutJob
+
+logger = logging.getLogger(__name__)
 
 
 class Choice(NamedTuple):
@@ -66,10 +68,9 @@ def predict_ridge(
     settings = {"components": components, "seed": seed}
     choice = choose_penalty(training, spots, penalties, inner_folds, **settings)
     if len(penalties) > 1 and choice.penalty in (min(penalties), max(penalties)):
-        print(
+        logger.warning(
             f"{job.held_out}: the penalty {choice.penalty:g} was chosen, the first or last of"
-            f" penalties; add some beyond it to experiment {job.experiment}",
-            file=sys.stderr,
+            f" penalties; add some beyond it to experiment {job.experiment}"
         )
     projection = project(training, **settings)
     estimator = Ridge(choice.penalty).fit(projection.transform(training), spots.expression)

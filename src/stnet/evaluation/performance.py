@@ -1,6 +1,6 @@
 """The tables of performance of an experiment: per patient, section and gene, and their summary."""
 
-import sys
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from stnet.evaluation.held_out import (
     smooth_observed,
 )
 from stnet.evaluation.performance_summary import summarise
+
+logger = logging.getLogger(__name__)
 
 # A summary's interval and unit where there are none.
 BLANK = (np.nan, np.nan, "")
@@ -39,7 +41,7 @@ def evaluate(
     The consistency count uses r over all of a
     patient's spots, its sections pooled, as the released code does; the Methods say "for each gene
     and slide", which is the section table. A stratum without spots gives tables without
-    patients, and a warning is printed.
+    patients, and a warning is logged.
 
     Args:
         predictions: the files of all held-out groups.
@@ -59,7 +61,7 @@ def evaluate(
     everything.layers["smooth"] = smooth_observed(everything, smoothing)
     spots = of_stratum(everything, stratum)
     if not spots.n_obs:
-        print(f"no spot is labelled {stratum}: nothing to evaluate", file=sys.stderr)
+        logger.warning(f"no spot is labelled {stratum}: nothing to evaluate")
     patients = performance_by(spots, "patient")
     sections = performance_by(spots, "section")
     of_section = spots.obs.drop_duplicates("section").set_index("section")["patient"].astype(str)

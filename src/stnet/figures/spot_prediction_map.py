@@ -19,7 +19,7 @@ from stnet.figures.prediction_map import (
     read_with_reliability,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 
 # Genes side by side, beside the image.
 GENES = 4
@@ -46,6 +46,7 @@ def draw(
     save(spot_maps(spots[:, choose_genes(spots, genes, predictions)]), figures)
 
 
+@styled
 def spot_maps(spots: ad.AnnData) -> Figure:
     """The picture of a section, then the genes of `spots` (spots, genes), measured above predicted.
 

@@ -1,7 +1,7 @@
+from stnet.config.segmentation import Segmentation
 from stnet.core.job import job
 from stnet.features.nuclear import write_nuclear_features
 from stnet.features.patch_statistics import Histograms
-from stnet.features.segmentation import Segmentation
 
 with job(snakemake.log[0]):
     write_nuclear_features(

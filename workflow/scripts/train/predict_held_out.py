@@ -1,7 +1,7 @@
+from stnet.config.engine import Engine
 from stnet.core.gpu import lease_gpu
 from stnet.core.job import job
 from stnet.expression.held_out_job import HeldOutJob
-from stnet.networks.engine import Engine
 from stnet.training.apply import predict_held_out
 
 with job(snakemake.log[0]):

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from stnet.analysis.latent.space import CLASSES, places
+from stnet.analysis.latent.space import places
+from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table, write_table
 
 KINDS = ["representative", "atypical"]
@@ -14,8 +15,15 @@ KINDS = ["representative", "atypical"]
 EXAMPLES = 4
 FEWEST_NEIGHBOURS = 5
 COLUMNS = [
-    *["patient", "label", "kind", "rank", "section", "spot"],
-    *["share", "n_neighbours", "distance_to_other"],
+    "patient",
+    "label",
+    "kind",
+    "rank",
+    "section",
+    "spot",
+    "share",
+    "n_neighbours",
+    "distance_to_other",
 ]
 
 

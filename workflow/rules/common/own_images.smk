@@ -11,6 +11,8 @@ def own_names():
         # Space Ranger calls every sample's folder so.
         name = path.parent.name if path.name == "outs" else path.stem
         name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
+        if name in ("logs", "benchmarks"):
+            refuse(f"predict: {path} would be called {name}, a folder of ours; rename it")
         if name in named:
             refuse(f"predict: {path} would be called {name} like another one; rename it")
         if not path.exists():
@@ -22,13 +24,6 @@ def own_names():
 own = own_names()
 own_slides = {name: item for name, item in own.items() if isinstance(item, str)}
 own_sections = {name: item for name, item in own.items() if not isinstance(item, str)}
-
-
-def own_results(w):
-    """What the target `predict` makes."""
-    if not own:
-        refuse("predict.slides, predict.visium: both are empty; name what to predict (README)")
-    return expand("results/predict/{name}/{file}", name=own, file=["map.png", "summary.tsv"])
 
 
 def own_model(w):
