@@ -126,7 +126,7 @@ def test_what_is_flagged(far, flagged):
 
 def test_predictions_do_not_depend_on_the_marks(toy, tmp_path, patches):
     path = write_toy_model(toy, tmp_path, ["A"])
-    unmarked = Model(path, device="cpu", threads=1, reliability=None)
+    unmarked = Model(path, device="cpu", threads=1, code="0", reliability=None)
     assert "consistent" not in unmarked.genes
     np.testing.assert_array_equal(
         unmarked.apply(patches).predicted, load_model_file(path).apply(patches)[0]

@@ -329,11 +329,9 @@ def test_factors_are_not_applied_to_other_images(cohort, tmp_path):
         write_model(
             {"A": (folder / "model.safetensors", folder / "model.json")},
             tmp_path / "model.safetensors",
-            experiment="composition",
-            model="A",
+            about={"experiment": "composition", "model": "A"},
             index=index,
             targets=targets,
-            sections=[],
             engine={},
             device="cpu",
             threads=1,
