@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
 
-.PHONY: help demo test test-full test-cluster benchmark lint format lock
+.PHONY: help demo test test-full test-cluster benchmark lint format docs lock
 
 # A shell command that prints "3.14 python3.14" for each Python that runs and can make environments.
 # A name on the path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip
@@ -67,6 +67,9 @@ format: $(INSTALLED)  ## Format Python and Snakemake code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/snakefmt Snakefile workflow
+
+docs: $(INSTALLED)  ## Generate what the models of the configuration say: schema and pages
+	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
 
 lock:  ## Choose exact versions again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

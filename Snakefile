@@ -7,11 +7,13 @@ import sys
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from stnet.config.configuration import Configuration
+from stnet.config.recipe import Training
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
 from stnet.config.section_sheet import GROUP_ID
+from stnet.config.segmentation import Segmentation
 from stnet.config.split import ALL, held_out_groups
 
 
@@ -41,7 +43,7 @@ wildcard_constraints:
     unit=GROUP_ID,
     held_out=GROUP_ID,
     view=r"\d+x\d+",
-    stratum="all|tumour|normal",
+    stratum="|".join(STRATA),
 
 
 localrules:

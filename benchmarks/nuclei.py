@@ -28,15 +28,17 @@ from skimage.measure import regionprops
 from suite import processor
 
 from stnet.cohorts.section import write_section
+from stnet.config.features import NuclearFeatures
 from stnet.config.section_sheet import read_sheet
+from stnet.config.segmentation import Segmentation
 from stnet.features.measures import MEASURES
 from stnet.features.parallel import nuclear_features
-from stnet.features.segmentation import Segmentation, segment
+from stnet.features.segmentation import segment
 from stnet.slides.patches import write_patches
 
 ROOT = Path(__file__).parents[1]
-KEYS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["features"]["nuclei"]
-SEGMENTATION = Segmentation(**{key: KEYS[key] for key in Segmentation.__annotations__})
+KEYS = NuclearFeatures().model_dump()
+SEGMENTATION = Segmentation()
 HOW = {"plain": "plain loop", "1": "here, 1 process", "2": "here, 2 processes"}
 SIZES = ["Size.Area", "Size.MajorAxisLength", "Size.MinorAxisLength"]
 

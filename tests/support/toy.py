@@ -1,6 +1,7 @@
 """A toy cohort of five patients, and training and prediction on it, in this process or others."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -12,8 +13,8 @@ from PIL import Image
 from test_targets import section_file
 from test_training import PLAIN, recipe
 
+from stnet.config.engine import Engine
 from stnet.expression.targets import write_targets
-from stnet.networks.engine import Engine
 from stnet.slides.patches import write_index, write_patches
 from stnet.training import checkpoints, fit, run
 from stnet.training.apply import predict_held_out
@@ -90,6 +91,7 @@ def predict(cohort, folder, latent=False):
 def train_in_a_process(cohort, folder, log, killed_at=None, changes=None):
     """What a process of its own does: train, its messages in `log`, perhaps to a fixed point."""
     with open(log, "a", buffering=1) as file, redirect_stderr(file):
+        logging.basicConfig(level=logging.INFO, force=True)
         if killed_at is not None:
             POINTS[killed_at]()
         train(cohort, folder, **(changes or {}))

@@ -11,12 +11,13 @@ from safetensors.torch import save
 from test_training import PLAIN
 from toy import make_cohort, train
 
+from stnet.config.engine import Engine
 from stnet.core.errors import InputError
 from stnet.core.tables import write_table
 from stnet.inference.gene_reliability import read_gene_reliability, write_gene_reliability
 from stnet.inference.model import Model, read_card, write_model
 from stnet.inference.training_distance import Spread, flags, stain
-from stnet.networks.engine import Engine
+from stnet.networks.engine import place
 from stnet.networks.prediction import predict
 from stnet.training.apply import load_model
 
@@ -66,7 +67,7 @@ def load(path):
 def plain_prediction(outputs, patches):
     """By the network of a training job, as its own held-out patient would be predicted."""
     network, standardise, _ = load_model(outputs["model"], outputs["card"], "cpu")
-    forward = Engine(**PLAIN).place(network.eval(), "cpu")
+    forward = place(network.eval(), Engine(**PLAIN), "cpu")
     rows = torch.arange(len(patches))
     return predict(forward, standardise, torch.from_numpy(patches), rows, 4, "").numpy()
 

@@ -228,10 +228,10 @@ def test_one_penalty_is_taken_and_components_are_no_more_than_there_can_be(cohor
     assert found.uns["provenance"]["penalty_rule"] == "configured"
 
 
-def test_the_last_penalty_is_said_and_one_section_gives_no_choice(cohort, capsys):
+def test_the_last_penalty_is_said_and_one_section_gives_no_choice(cohort, caplog):
     settings = {**RIDGE, "penalties": [1e3, 1e5]}
     cohort.predict(ridge.predict_ridge, **settings)
-    assert "A: the penalty 1000 was chosen, the first or last" in capsys.readouterr().err
+    assert "A: the penalty 1000 was chosen, the first or last" in caplog.text
     with pytest.raises(InputError, match="one training section cannot be split to choose among 2"):
         cohort.predict(ridge.predict_ridge, held_out_sections=SECTIONS[1:], **settings)
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import EllipseCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
 from stnet.figures import (
@@ -141,11 +142,10 @@ def test_maps_show_the_consistent_genes_of_the_greatest_spread():
     assert prediction_map.choose_genes(tiles, [], "S1") == ["e2", "e4", "e3", "e1"]
 
 
-def test_maps_show_the_genes_asked_for_and_name_those_they_do_not_know(capsys):
+def test_maps_show_the_genes_asked_for_and_name_those_they_do_not_know(caplog):
     wanted = ["XBP1", "e3", "NOPE", "FASN", "e0"]
     assert prediction_map.choose_genes(slide_tiles(), wanted, "S1.h5ad") == ["e4", "e3", "e0"]
-    said = capsys.readouterr().err
-    assert said == "S1.h5ad: NOPE is no gene of the model and is left out\n"
+    assert caplog.messages == ["S1.h5ad: NOPE is no gene of the model and is left out"]
     left = prediction_map.choose_genes(slide_tiles(), ["NOPE"], "S1.h5ad")
     assert left == prediction_map.choose_genes(slide_tiles(), [], "S1.h5ad")
 
@@ -187,8 +187,10 @@ def test_slide_map_draws_tiles_where_they_are():
     assert image.get_ylim() == first.get_ylim() == second.get_ylim() == (600, 0)
     # Below the tiles the picture is paler.
     assert first.images[0].get_array().mean() > image.images[0].get_array().mean() + 20
-    for words in ("S1", "tiles: 11, each 400 µm wide", "FASN", "CONTROL3\n(not consistent", " mm"):
+    for words in ("S1", "tiles: 11, each 400 µm wide", "FASN", "CONTROL3\n(not consistent"):
         assert words in texts(figure)
+    [bar] = figure.axes[0].findobj(ScaleBar)
+    assert bar.info.scale_text
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
@@ -261,8 +263,9 @@ def test_section_map_draws_measured_above_predicted_at_the_spots():
     measured, predicted = drawn[0].axes.get_position(), drawn[1].axes.get_position()
     assert measured.y0 > predicted.y1
     assert measured.x0 == pytest.approx(predicted.x0, abs=1e-3)
-    for words in ("V.1 (spots: 12)", "Measured", "Predicted", "not measured", "FASN", "GNAS", "mm"):
+    for words in ("V.1 (spots: 12)", "Measured", "Predicted", "not measured", "FASN", "GNAS"):
         assert words in texts(figure)
+    assert len(figure.findobj(ScaleBar)) == 1
 
 
 def test_section_map_without_measurements_has_predictions_only():

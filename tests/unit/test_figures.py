@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import EllipseCollection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
 from stnet.core.errors import InputError
@@ -192,8 +193,10 @@ def test_fig_2a_shows_values_and_labels_at_the_spots():
     for drawn, name in ((measured, "measured"), (predicted, "predicted")):
         assert np.allclose(drawn.get_array(), shown.spots[name])
         assert np.allclose(drawn.get_clim(), np.percentile(shown.spots[name], [2, 98]))
-    for words in ("FASN, measured", "r = 0.50", "rank 1 of 2", "tumour", "normal", "none", "mm"):
+    for words in ("FASN, measured", "r = 0.50", "rank 1 of 2", "tumour", "normal", "none"):
         assert words in texts(figure)
+    [bar] = figure.axes[0].findobj(ScaleBar)
+    assert bar.dx == shown.um_per_px
     picture = figure.axes[0].images[0]
     assert picture.get_extent() == [0, 800, 600, 0]
 

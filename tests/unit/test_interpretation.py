@@ -17,10 +17,10 @@ from stnet.analysis.interpretation import on_nuclei as nuclei
 from stnet.analysis.interpretation.attributions import HeldOut, write_attributions
 from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import MOST_ERROR, MOST_STEPS, attribute, averaged
+from stnet.config.engine import Engine
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.figures import fig_3
-from stnet.networks.engine import Engine
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry
 
@@ -192,19 +192,19 @@ def test_each_patch_is_of_the_network_of_its_own_group(interpret, trained, tmp_p
     np.testing.assert_array_equal(among["spots"], alone["spots"])
 
 
-def test_what_stays_incomplete_is_said(interpret, monkeypatch, capsys):
+def test_what_stays_incomplete_is_said(interpret, monkeypatch, caplog):
     monkeypatch.setattr(gradients, "MOST_ERROR", -1.0)
     monkeypatch.setattr(gradients, "MOST_STEPS", 8)
     _, table = interpret(patches=1, steps=2)
     assert table["complete"].tolist() == [False]
-    assert f"{table['spot'][0]}: after 8 steps" in capsys.readouterr().err
+    assert f"{table['spot'][0]}: after 8 steps" in caplog.text
 
 
-def test_a_gene_is_chosen_by_symbol_and_an_unknown_one_replaced(interpret, trained, capsys):
+def test_a_gene_is_chosen_by_symbol_and_an_unknown_one_replaced(interpret, trained, caplog):
     genes = ad.read_h5ad(trained[1].predictions).var_names
     assert interpret(gene=genes[1].lower(), patches=1)[1]["gene"][0] == genes[1]
     assert interpret(gene="FASN", patches=1)[1]["gene"][0] == genes[-1]
-    assert "FASN is no target gene" in capsys.readouterr().err
+    assert "FASN is no target gene" in caplog.text
 
 
 def test_a_network_of_other_outputs_is_refused(interpret, trained, tmp_path):

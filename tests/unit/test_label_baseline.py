@@ -76,12 +76,12 @@ def test_predicts_the_training_mean_of_the_spots_class(targets, tmp_path):
     assert provenance["code"] == "0123"
 
 
-def test_a_class_absent_from_training_is_not_predicted_and_said(targets, tmp_path, capsys):
+def test_a_class_absent_from_training_is_not_predicted_and_said(targets, tmp_path, caplog):
     targets({"A1": ["tumour", "normal"], "B1": ["tumour", "tumour"]})
     found = predict(tmp_path, "A", ["A1"])
     assert np.isfinite(found.X[0]).all()
     assert np.isnan(found.X[1]).all()
-    assert "A: no training spot is labelled normal" in capsys.readouterr().err
+    assert "A: no training spot is labelled normal" in caplog.text
 
 
 def test_no_labelled_training_spot_names_cohort_and_key(targets, tmp_path):

@@ -5,10 +5,14 @@ import pandas as pd
 import pytest
 from test_ledger import claims, margins, published, published_external, summary_table  # noqa: F401
 
-from stnet.report.analyses import ANSWERS, RULES
+from stnet.report.analyses import ANALYSES, SUPPLEMENT
 from stnet.report.ledger import make_ledger
 
 GROUPS = ["cancer", "pharmacogenomic", "immune"]
+
+# The tables of the analyses, and those of the target `supplement`.
+TABLES = {name for each in ANALYSES for name in each.tables}
+TABLES |= {name for answer in SUPPLEMENT.values() for name in answer.tables}
 
 
 def study(column: str, reference: str, others: dict[str, float]) -> pd.DataFrame:
@@ -113,7 +117,8 @@ def analysed(claims) -> dict[str, pd.DataFrame]:  # noqa: F811
 
 
 def ledger_of(claims, margins, tables, other=()):  # noqa: F811
-    return make_ledger(claims, margins, tables, True, other).set_index("id")
+    rules = {name: f"rule of {name}" for name in tables}
+    return make_ledger(claims, margins, tables, True, other, rules).set_index("id")
 
 
 def test_every_claim_of_the_paper_has_an_answer(claims, margins, analysed):  # noqa: F811
@@ -121,8 +126,8 @@ def test_every_claim_of_the_paper_has_an_answer(claims, margins, analysed):  # n
     ledger = ledger_of(claims, margins, tables)
     assert set(ledger["verdict"]) == {"agrees"}
     assert (ledger["how"] != "").all()
-    assert analysed.keys() == RULES.keys()
-    assert set(RULES.values()) <= set(ledger["rule"])
+    assert analysed.keys() == TABLES
+    assert {f"rule of {name}" for name in TABLES} <= set(ledger["rule"])
 
 
 def test_values_and_intervals_are_those_of_the_tables(claims, margins, analysed):  # noqa: F811
@@ -179,5 +184,6 @@ def test_gene_sets_that_are_not_the_papers_are_not_judged(claims, margins, analy
 
 
 def test_each_answer_is_looked_up_in_known_tables():
-    for entry in ANSWERS.values():
-        assert set(entry.tables) <= RULES.keys()
+    for each in ANALYSES:
+        for entry in each.answers.values():
+            assert set(entry.tables) <= each.tables.keys()

@@ -1,6 +1,5 @@
 """Nuclei and their features against drawn ellipses, brute force, scipy and planted nuclei."""
 
-import dataclasses
 from itertools import combinations
 
 import anndata as ad
@@ -17,18 +16,26 @@ from skimage.draw import disk, ellipse
 from skimage.measure import regionprops_table
 from test_targets import section_file
 
+from stnet.config.segmentation import Segmentation
 from stnet.features.measures import MEASURES, measure, neighbour_distances, neighbours
 from stnet.features.nuclear import write_nuclear_features
 from stnet.features.parallel import nuclear_features
 from stnet.features.patch_statistics import summarise, summary_names
-from stnet.features.segmentation import Segmentation, segment
+from stnet.features.segmentation import segment
 from stnet.figures.nuclei_overlay import choose_patches, draw, outlines, overlays
 from stnet.simulation import histology, nuclei
 from stnet.simulation.fields import CELL, Tissue
 from stnet.slides.patches import write_index, write_patches
 
 HAEMATOXYLIN, EOSIN = [0.650, 0.704, 0.286], [0.072, 0.990, 0.105]
-SMALL = Segmentation(HAEMATOXYLIN, EOSIN, 90, [3, 4.5], 5, 20)
+SMALL = Segmentation(
+    haematoxylin=HAEMATOXYLIN,
+    eosin=EOSIN,
+    foreground=90,
+    radii=[3, 4.5],
+    search_radius=5,
+    smallest=20,
+)
 RANGES = {name: [0, 100] for name in MEASURES}
 
 
@@ -190,7 +197,7 @@ def test_nuclei_are_found_where_they_lie():
 def test_touching_nuclei_are_told_apart_by_small_radii_only():
     patch = stained(80, [(40, 30, 8), (40, 45, 8)])
     assert segment(patch, SMALL).max() == 2
-    wide = dataclasses.replace(SMALL, radii=[10, 15], search_radius=10)
+    wide = SMALL.model_copy(update={"radii": [10, 15], "search_radius": 10})
     assert segment(patch, wide).max() == 1
 
 
@@ -233,9 +240,8 @@ def simulated(monkeypatch):
 
 
 def demo_segmentation() -> Segmentation:
-    keys = yaml.safe_load((ROOT / "config/config.yaml").read_text())["features"]["nuclei"]
-    keys |= yaml.safe_load((ROOT / "config/demo.yaml").read_text())["features"]["demo-nuclei"]
-    return Segmentation(**{f.name: keys[f.name] for f in dataclasses.fields(Segmentation)})
+    keys = yaml.safe_load((ROOT / "config/demo.yaml").read_text())["features"]["demo-nuclei"]
+    return Segmentation(**{k: v for k, v in keys.items() if k in Segmentation.model_fields})
 
 
 def test_planted_nuclei_are_found_by_the_demos_settings(simulated):

@@ -16,10 +16,11 @@ from test_training import PLAIN, SMALL, recipe
 from tiled import to_tiled_tiff
 from torchvision.transforms import functional
 
+from stnet.config.engine import Engine
 from stnet.expression.spots import read_used_spots
 from stnet.networks.architectures import build_network, set_bias
 from stnet.networks.data import Data
-from stnet.networks.engine import Engine
+from stnet.networks.engine import place
 from stnet.networks.prediction import predict as predict_fast
 from stnet.slides.patches import read_patches, write_index, write_patches
 from stnet.training.run import Run
@@ -181,7 +182,8 @@ def test_short_floats_stay_close(both):
     # The same weights: only the way through the network is shorter.
     run = both.run
     run.train_epoch(1)
-    forward = Engine(**PLAIN | {"precision": "bfloat16"}).place(run.network.eval(), "cpu")
+    engine = Engine(**PLAIN | {"precision": "bfloat16"})
+    forward = place(run.network.eval(), engine, "cpu")
     patches = run.data.patches
     shortly = predict_fast(forward, run.standardise, patches, run.rows, 4, "").numpy()
     wholly = run.predict(run.rows).numpy()

@@ -429,13 +429,13 @@ def test_a_forgotten_filter_lets_a_decoy_in(host, forgotten, more):
     assert sorted(found) == sorted([*right, *more])
 
 
-def test_the_slide_sheet_is_written_from_the_server(host, tmp_path, capfd):
+def test_the_slide_sheet_is_written_from_the_server(host, tmp_path, caplog):
     write_slide_sheet(tmp_path / "sheet.tsv", host=host, project=PROJECT)
     rows = read_slide_sheet(tmp_path / "sheet.tsv")
     assert len(rows) == PATIENTS + 1
     assert {row["histology"] for row in rows} == {"8500/3", "8520/3", "8480/3"}
     assert [row["patient"] for row in rows if not row["expression"]] == ["DEMO-A1-0007"]
-    assert "warns" not in capfd.readouterr().err
+    assert "warns" not in caplog.text
 
 
 def test_files_are_downloaded_by_their_ids(host, files, tmp_path):
@@ -525,13 +525,12 @@ def test_a_range_of_a_file_is_sent(host, folder, files):
     whole = get()
     assert whole.status_code == 200
     assert whole.content == content
-    tag = whole.headers["ETag"]
     for asked, sent in (
         (f"bytes={size - 7}-", content[-7:]),
         ("bytes=10-19", content[10:20]),
         (f"bytes={size - 3}-{size + 9}", content[-3:]),
     ):
-        part = get(Range=asked, If_Range=tag)
+        part = get(Range=asked)
         assert part.status_code == 206
         assert part.content == sent
         first = int(asked[6:].partition("-")[0])
@@ -540,9 +539,6 @@ def test_a_range_of_a_file_is_sent(host, folder, files):
     beyond = get(Range=f"bytes={size}-")
     assert beyond.status_code == 416
     assert beyond.headers["Content-Range"] == f"bytes */{size}"
-    other = get(Range="bytes=10-", If_Range='"another"')
-    assert other.status_code == 200
-    assert other.content == content
 
 
 @pytest.mark.parametrize("path", ["data/none", "files/none", "data/../files.json", "", "status"])

@@ -7,6 +7,7 @@ from torch import nn
 from torchvision import models
 from torchvision.transforms import functional as pictures
 
+from stnet.config.recipe import Recipe
 from stnet.config.split import held_out_groups, inner_folds
 from stnet.core.errors import InputError
 from stnet.networks.architectures import build_network, head_name, set_bias
@@ -15,7 +16,7 @@ from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry, augment
 from stnet.networks.weights import load_weights
 from stnet.training.fit import choose_epoch
-from stnet.training.run import Recipe, Run, batch_loss
+from stnet.training.run import Run, batch_loss
 
 PLAIN = {"channels_last": False, "precision": "float32", "compile": False, "prediction_batch": 4}
 SMALL = {"growth_rate": 4, "block_config": (1, 1, 1, 1), "num_init_features": 8}

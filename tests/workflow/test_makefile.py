@@ -23,6 +23,8 @@ esac
 """
 
 LOCKS = ["requirements.lock", "histomicstk.lock"]
+# What the Makefile and the stand-ins call.
+TOOLS = ["awk", "cat", "chmod", "cmp", "cut", "grep", "head", "make", "mkdir", "paste", "sh", "sort"]
 
 
 @pytest.fixture
@@ -148,7 +150,7 @@ def path(tmp_path):
     """Return a folder for programs, and the variables that let `make` find no other Python."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in "sh awk cat chmod cmp cut grep head make mkdir paste sort".split():
+    for name in TOOLS:
         (programs / name).symlink_to(shutil.which(name))
     return programs, {"PATH": str(programs), "PYENV_ROOT": str(tmp_path / "pyenv")}
 

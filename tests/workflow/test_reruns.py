@@ -170,7 +170,9 @@ def test_a_log_a_timing_and_another_device_are_no_reason_to_train(change, file, 
 
 def test_the_engine_is(change):
     project = change(
-        "config/config.yaml", "cpu: {channels_last: true", "cpu: {channels_last: false"
+        "config/demo.yaml",
+        "weights: random\n    learning",
+        "weights: random\n    engine: {cpu: {channels_last: false}}\n    learning",
     )
     assert set(planned(project)) == EVERYTHING_TRAINED
 

@@ -1,6 +1,6 @@
 # What the analyses of a cohort's report are made from.
 
-STRATA = ["all", "tumour", "normal"]
+from stnet.config.strata import STRATA
 
 
 def part(w, name):

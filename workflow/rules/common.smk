@@ -2,15 +2,14 @@
 
 from types import SimpleNamespace
 
+from stnet.report.analyses import ANALYSES
+
 NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
 
 # Keys of an experiment that a network's weights depend on, beside its data and initial weights.
-RECIPE = [
-    *["architecture", "architecture_options", "trained", "loss", "learning_rate", "momentum"],
-    *["weight_decay", "batch_size", "epochs", "inner_folds", "statistics_batches", "seed"],
-    # Of every device: what was trained on one is not trained again because another is configured.
-    "engine",
-]
+# The engine of every device: what was trained on one is not trained again because another is
+# configured.
+RECIPE = [*Training.model_fields, "engine"]
 
 GENE_TABLE = "resources/genes/hgnc.tsv"
 REACTOME = "resources/gene_sets/reactome.gmt"
@@ -31,7 +30,10 @@ def refuse(message):
 
 
 try:
-    configuration = Configuration(config, workflow.source_path("../schemas/config.schema.yaml"))
+    configuration = Configuration(config)
+    # What another run of Snakemake is given: what null takes out would come back from the resolved.
+    WRITTEN = dict(config)
+    config.update(configuration.resolved)
     for name in config["report"]:
         configuration.sections(name)
     simulated = configuration.cohorts_from("simulated")
@@ -58,9 +60,6 @@ experiment = or_refuse(configuration.experiment)
 features = or_refuse(configuration.features)
 sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
-
-# With what they inherit: scripts read hosts' mirrors from it, which are no parameters.
-config["external"] = {name: configuration.source(name) for name in config["external"]}
 
 DIGESTS = {}
 
@@ -159,7 +158,7 @@ def sections_outside_fit(w):
         return []
     if not configuration.fitted(w.targets):
         refuse(f"targets {w.targets} are chosen on the whole cohort: there is only {ALL}.h5ad")
-    split = configuration.targets(w.targets).get("split", "patient")
+    split = configuration.targets(w.targets)["split"]
     return group_sections(held_out_groups(sections(w.cohort), split), w.held_out)
 
 
@@ -187,7 +186,7 @@ def section_spots(w):
     row = sheet_row(w.cohort, w.section)
     if row["format"] != "visium":
         return row["spots"]
-    if "source" in cohort(w.cohort):
+    if cohort(w.cohort)["source"]:
         return [f"{row['spots']}/{name}" for name in SPATIAL_FILES]
     return sorted(map(str, Path(row["spots"]).glob("*.[cj]s*")))
 
@@ -244,30 +243,17 @@ def analysis_results(name):
     # Labels as the main experiment stand for want of images, and are no subject of analyses.
     if experiment(shown["main"])["kind"] == "label":
         return []
-    figures, tables, files = [], ["comparison.html"], []
-    if shown["label"]:
-        tables.append("within.html")
-        figures += ["supp_4", "supp_5"]
-    if shown["composition"]:
-        figures += ["supp_7b", "supp_7c"]
-    if shown["features"]:
-        tables += ["supp_table_2.html", "supp_table_3.html"]
-        nuclei = experiment(shown["features"])["features"]
-        figures += ["supp_6"] if shown["label"] else []
-        figures.append("supp_7a")
-        files += [f"figures/nuclei/{nuclei}/{section}.jpg" for section in section_ids(name)]
-    if shown["nuclear_gene"]:
-        tables.append("nuclei/gene.html")
-    if shown["pathways"]:
-        tables.append("pathways.html")
-    if shown["interpretation"]:
-        figures.append("fig_3")
-    if shown["latent"]:
-        figures += ["fig_4", "supp_9a", "supp_9b", *(["supp_8"] if shown["label"] else [])]
-    if shown["interpretation"] and shown["features"]:
-        files.append("interpretation/on_nuclei.tsv")
-    files += [f"figures/{figure}.png" for figure in figures]
-    return files + [f"tables/{table}" for table in tables]
+    nuclei = shown["features"] and experiment(shown["features"])["features"]
+    return expand(
+        [file for each in analyses_of(shown) for file in each.shown],
+        nuclei=nuclei,
+        section=section_ids(name),
+    )
+
+
+def analyses_of(shown):
+    """The analyses that a cohort's report asks for."""
+    return [each for each in ANALYSES if all(shown[part] for part in each.parts)]
 
 
 def ablations(w):

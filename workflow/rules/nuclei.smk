@@ -2,7 +2,7 @@
 # features": "we used the HistomicsTK library to extract ten commonly used features").
 
 # Keys of nuclear features that the segmentation depends on.
-SEGMENTATION = ["haematoxylin", "eosin", "foreground", "radii", "search_radius", "smallest"]
+SEGMENTATION = list(Segmentation.model_fields)
 
 
 rule nuclear_features:

@@ -11,6 +11,8 @@ def own_names():
         # Space Ranger calls every sample's folder so.
         name = path.parent.name if path.name == "outs" else path.stem
         name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
+        if name in ("logs", "benchmarks"):
+            refuse(f"predict: {path} would be called {name}, a folder of ours; rename it")
         if name in named:
             refuse(f"predict: {path} would be called {name} like another one; rename it")
         if not path.exists():

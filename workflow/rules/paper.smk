@@ -110,6 +110,7 @@ rule ledger:
         main=lambda w: shown(w)["main"],
         is_paper_cohort=lambda w: cohort(w.cohort).get("paper", False),
         other_data=tables_of_other_data,
+        rules=ledger_rules,
     script:
         "../scripts/report/ledger.py"
 

@@ -3,7 +3,7 @@
 
 def shown(w):
     """What the cohort's tables and figures show."""
-    if "report" not in cohort(w.cohort):
+    if not cohort(w.cohort)["report"]:
         refuse(f"cohorts.{w.cohort}.report: missing in the configuration; say what to show")
     return cohort(w.cohort)["report"]
 
@@ -58,23 +58,12 @@ def answering_tables(w):
     tables["summary"] = table_of(w, main, "summary")
     tables["genes"] = table_of(w, main, "gene_performance")
     tables["patients"] = table_of(w, main, "patient_performance")
-    folder = f"results/{w.cohort}"
-    tables["comparison"] = f"{folder}/tables/comparison.tsv"
     if label:
         tables["label_summary"] = table_of(w, label, "summary")
         tables["against_label"] = table_of(w, main, f"against-{label}")
-        tables["within"] = f"{folder}/tables/within.tsv"
-        tables["tumour_genes"] = f"{folder}/tables/{main}/tumour/gene_performance.tsv"
-    of_parts = {
-        "composition": {"composition": "tables/composition/variance.tsv"},
-        "features": {"nuclei": "tables/nuclei/top_genes.tsv"},
-        "nuclear_gene": {"nuclear_gene": "tables/nuclei/gene.tsv"},
-        "pathways": {"pathways": "tables/pathways.tsv"},
-        "latent": {"latent": "latent/summary.tsv"},
-    }
-    for part, files in of_parts.items():
-        if shown(w)[part]:
-            tables |= {table: f"{folder}/{file}" for table, file in files.items()}
+    for each in analyses_of(shown(w)):
+        for name, file in each.tables.items():
+            tables[name] = f"results/{w.cohort}/{file.format(main=main)}"
     return tables | external_answers(w)[0]
 
 
@@ -94,3 +83,13 @@ def ablation_tables(w):
 def ledger_tables(w):
     """Tables that a ledger looks claims up in: those of `all`, or the ablations' too."""
     return answering_tables(w) | (ablation_tables(w) if w.ledger == "ledger-supplement" else {})
+
+
+def ledger_rules(w):
+    """The rule that makes each of the ledger's tables."""
+    return {
+        name: each.name
+        for name, path in ledger_tables(w).items()
+        for each in workflow.rules
+        if any(output.match(path) for output in each.output)
+    }

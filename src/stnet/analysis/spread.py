@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from stnet.config.split import ALL
+from stnet.config.strata import CLASSES, STRATA
 from stnet.core.tables import write_table
 from stnet.evaluation.averages import median
-from stnet.evaluation.held_out import STRATA, of_stratum
+from stnet.evaluation.held_out import of_stratum
 
 # Columns of the table of spread, and the quantile of expression that each has.
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
-CLASSES = ["tumour", "normal"]
 
 
 def write_spread(targets: str | Path, spread_table: str | Path, gene_table: str | Path) -> None:

@@ -1,15 +1,16 @@
 """The tumour/normal label baseline."""
 
-import sys
+import logging
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from stnet.baselines.estimator import read_spots, write_held_out
+from stnet.config.strata import CLASSES
 from stnet.core.errors import InputError
 
-CLASSES = ["tumour", "normal"]
+logger = logging.getLogger(__name__)
 
 
 def predict_label(
@@ -43,9 +44,8 @@ def predict_label(
         if training.any():
             predicted[held_out_labels == name] = spots.expression[training].mean(axis=0)
         else:
-            print(
-                f"{held_out}: no training spot is labelled {name}; such spots are not predicted",
-                file=sys.stderr,
+            logger.warning(
+                f"{held_out}: no training spot is labelled {name}; such spots are not predicted"
             )
     if not any(training_spots.values()):
         raise InputError(

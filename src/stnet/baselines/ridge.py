@@ -1,6 +1,6 @@
 """Ridge regression on the features of a frozen encoder."""
 
-import sys
+import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from stnet.baselines.estimator import Spots, read_spots, write_held_out
 from stnet.config.split import inner_folds as fold_sections
 from stnet.core.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 class Choice(NamedTuple):
@@ -59,10 +61,9 @@ def predict_ridge(
     settings = {"components": components, "seed": seed}
     choice = choose_penalty(training, spots, penalties, inner_folds, **settings)
     if len(penalties) > 1 and choice.penalty in (min(penalties), max(penalties)):
-        print(
+        logger.warning(
             f"{held_out}: the penalty {choice.penalty:g} was chosen, the first or last of"
-            f" penalties; add some beyond it to experiment {experiment}",
-            file=sys.stderr,
+            f" penalties; add some beyond it to experiment {experiment}"
         )
     projection = project(training, **settings)
     estimator = Ridge(choice.penalty).fit(projection.transform(training), spots.expression)

@@ -1,7 +1,7 @@
 """One section: its files matched spot by spot, what is dropped and why, and the AnnData written."""
 
+import logging
 import re
-import sys
 from pathlib import Path
 
 import anndata as ad
@@ -18,6 +18,8 @@ from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.expression.genes import GeneTable, read_gene_table
 from stnet.slides.image import open_image
+
+logger = logging.getLogger(__name__)
 
 READERS = {
     **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
@@ -219,10 +221,10 @@ def _gene_names(counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
 
 def _log(name: str, drops: dict, remark: str, obs: pd.DataFrame) -> None:
     counted = ", ".join(f"{value} {key}" for key, value in drops.items() if isinstance(value, int))
-    print(f"section {name}: {counted}", file=sys.stderr)
+    logger.info(f"section {name}: {counted}")
     if remark:
-        print(f"section {name}: {remark}", file=sys.stderr)
+        logger.info(f"section {name}: {remark}")
     unclassed = obs["annotation"][obs["label"].isna()].value_counts()
     words = ", ".join(f"{word} ({count})" for word, count in unclassed.items() if count)
     if words:
-        print(f"section {name}: annotations of no class in label_classes: {words}", file=sys.stderr)
+        logger.warning(f"section {name}: annotations of no class in label_classes: {words}")

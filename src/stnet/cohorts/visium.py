@@ -5,7 +5,7 @@ position and no counts.
 """
 
 import json
-import sys
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +25,8 @@ from stnet.cohorts.text_tables import (
     read_columns,
 )
 from stnet.core.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 # Of Space Ranger 2.0 and later, with a header; of those before, without one.
 POSITION_FILES = ["tissue_positions.csv", "tissue_positions_list.csv"]
@@ -129,7 +131,7 @@ def read_spot_diameter(folder: str | Path) -> float | None:
 def check_spot_size(row: dict[str, str], diameter_um: float) -> None:
     """Hold the width that Space Ranger gives a spot against what spots are made.
 
-    `diameter_um` is that width by the section's scale, in µm. Warns on stderr if it is more than a
+    `diameter_um` is that width by the section's scale, in µm. Logs a warning if it is more than a
     quarter off, and raises InputError if it is more than half off: either the pitch of the spots
     or the positions and `scalefactors_json.json` are not the section's.
     """
@@ -143,7 +145,7 @@ def check_spot_size(row: dict[str, str], diameter_um: float) -> None:
     )
     if off > IMPOSSIBLE:
         raise InputError(message)
-    print(f"warning: {message}", file=sys.stderr)
+    logger.warning(message)
 
 
 def read_matrix(path: str | Path) -> tuple[CountTable, str]:

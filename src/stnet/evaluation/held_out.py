@@ -7,10 +7,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from stnet.config.strata import STRATA
 from stnet.core.errors import InputError
 from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
-
-STRATA = ["all", "tumour", "normal"]
 
 
 def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:

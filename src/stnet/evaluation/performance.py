@@ -1,6 +1,6 @@
 """The tables of performance of an experiment: per patient, section and gene, and their summary."""
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from stnet.evaluation.held_out import (
     smooth_observed,
 )
 from stnet.evaluation.performance_summary import summarise
+
+logger = logging.getLogger(__name__)
 
 # A summary's interval and unit where there are none.
 BLANK = (np.nan, np.nan, "")
@@ -43,13 +45,13 @@ def evaluate(
     and slide", which is the section table. With `lenient` a patient of a single label class
     counts as consistent in every gene, as the paper evaluates its label baseline; within a label
     stratum every patient is one, so there it has no effect. A stratum without spots gives tables
-    without patients, and says so.
+    without patients, and a warning.
     """
     everything = read_predictions(predictions)
     everything.layers["smooth"] = smooth_observed(everything, grids, smoothing)
     spots = of_stratum(everything, stratum)
     if not spots.n_obs:
-        print(f"no spot is labelled {stratum}: nothing to evaluate", file=sys.stderr)
+        logger.warning(f"no spot is labelled {stratum}: nothing to evaluate")
     patients = performance_by(spots, "patient")
     sections = performance_by(spots, "section")
     of_section = spots.obs.drop_duplicates("section").set_index("section")["patient"].astype(str)

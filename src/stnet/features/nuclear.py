@@ -1,15 +1,14 @@
 """Nuclear features of a section's spots."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
+from stnet.config.segmentation import Segmentation
 from stnet.core.versions import versions
 from stnet.expression.spots import read_used_spots, spot_names
 from stnet.features.files import write_features
 from stnet.features.parallel import nuclear_features
 from stnet.features.patch_statistics import summary_names
-from stnet.features.segmentation import Segmentation
 from stnet.slides.patches import read_patches
 
 
@@ -38,7 +37,7 @@ def write_nuclear_features(
     provenance = {
         "kind": "nuclei",
         "view": view,
-        "segmentation": asdict(segmentation),
+        "segmentation": segmentation.model_dump(),
         "ranges": dict(ranges),
         "bins": bins,
         "code": code,

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from joblib import Parallel, delayed
 
+from stnet.config.segmentation import Segmentation
 from stnet.features.measures import measure
 from stnet.features.patch_statistics import summarise, summary_names
-from stnet.features.segmentation import Segmentation, segment
+from stnet.features.segmentation import segment
 
 # Patches that a process takes at once: each takes some hundredths of a second.
 CHUNK = 16

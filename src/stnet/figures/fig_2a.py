@@ -14,7 +14,7 @@ from PIL import Image
 
 from stnet.analysis.choice import choose_gene
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table
+from stnet.core.tables import gene_name, read_table
 from stnet.figures.prediction_map import COLOURS, MISSING, add_colour_bar, annotate
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import (
@@ -23,6 +23,7 @@ from stnet.figures.style import (
     PAGE_MM,
     new_figure,
     save,
+    styled,
 )
 
 # Printed width of a map, and what its colour bar needs below it.
@@ -88,7 +89,7 @@ def draw(
                 um_per_px=about.loc[section, "um_per_px"],
             )
         )
-    name = chosen["gene"] if pd.isna(chosen["symbol"]) else chosen["symbol"]
+    name = gene_name(chosen)
     save(expression_maps(examples, name, unit), figures)
 
 
@@ -122,6 +123,7 @@ def choose_section(spots: pd.DataFrame) -> str:
     return sizes.sort_values(["count", "size"], ascending=False, kind="stable").index[0]
 
 
+@styled
 def expression_maps(examples: Sequence[Example], gene: str, unit: str) -> Figure:
     """A row an example: image, labels, measured and predicted expression of `gene` in `unit`."""
     heights = [MAP_MM * _height_by_width(example) + BAR_MM for example in examples]

@@ -21,7 +21,7 @@ from stnet.figures.prediction_map import (
     read_with_reliability,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 
 COLUMNS = 3
 # Between maps, printed; the tallest map; what a title and a colour bar need.
@@ -57,6 +57,7 @@ def draw(
         save(without_tiles(picture, name, reason), figures)
 
 
+@styled
 def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     """The slide's `picture`, then a map a gene of `tiles` (tiles, genes) over the faded picture.
 
@@ -93,6 +94,7 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     return figure
 
 
+@styled
 def without_tiles(picture: Image.Image, name: str, reason: str) -> Figure:
     """The slide's `picture`, and why nothing was predicted."""
     figure = new_figure(PAGE_MM, 70)

@@ -19,7 +19,7 @@ from stnet.figures.prediction_map import (
     read_with_reliability,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 
 # Genes side by side, beside the image.
 GENES = 4
@@ -52,6 +52,7 @@ def draw(
     save(spot_maps(shown, slide, picture), figures)
 
 
+@styled
 def spot_maps(spots: ad.AnnData, slide: Mapping, picture: Image.Image) -> Figure:
     """The `picture`, then the genes of `spots` (spots, genes), measured above predicted.
 

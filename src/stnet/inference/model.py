@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
@@ -29,7 +30,7 @@ from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.training_distance import Reference, Spread, stain
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
-from stnet.networks.engine import Engine, Forward, start
+from stnet.networks.engine import Forward, place, start
 from stnet.networks.prediction import predict
 from stnet.networks.standardisation import Standardisation
 from stnet.slides.patches import parse_view
@@ -94,7 +95,7 @@ def write_model(
             )
         state |= {f"{name}/{k}": value.contiguous() for k, value in network.state_dict().items()}
         keep_features(network)
-        forward = Engine(**engine[device]).place(network.eval(), device)
+        forward = place(network.eval(), Engine(**engine[device]), device)
         trained_on = measured.obs["section"].astype(str).isin(known["training_sections"])
         patients = measured.obs["patient"].astype(str).to_numpy()
         rows = _spread_rows(patients, trained_on.to_numpy())
@@ -244,7 +245,7 @@ class Model:
                     network.load_state_dict(state)
                     keep_features(network)
                     yield _Member(
-                        engine.place(network.eval(), self.device),
+                        place(network.eval(), engine, self.device),
                         Standardisation(card["mean"], card["sd"], self.device),
                         Reference.from_card(card["reference"]),
                     )

@@ -1,6 +1,6 @@
 """A trained model applied to a section that was measured too, as 10x Visium's are."""
 
-import sys
+import logging
 from pathlib import Path
 
 import anndata as ad
@@ -19,6 +19,8 @@ from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.slides.image import open_image
 from stnet.slides.windows import input_window, windows
+
+logger = logging.getLogger(__name__)
 
 
 def predict_section(
@@ -58,7 +60,7 @@ def predict_section(
         raise InputError(f"{section}: no spot has a window of {spot_window} px inside the image")
     table = align(model.genes, spots.var, read_gene_table(genes) if genes else None)
     lost = int((table["match"] == "").sum())
-    print(f"{lost} of {len(table)} genes of the model are not measured", file=sys.stderr)
+    logger.info(f"{lost} of {len(table)} genes of the model are not measured")
     if lost == len(table):
         raise InputError(f"{section}: measures none of the model's genes; check the gene table")
     um_per_px = float(slide["um_per_px"])

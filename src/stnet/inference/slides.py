@@ -1,8 +1,8 @@
 """A trained model applied to a whole slide, tile by tile, none of which touches the disk."""
 
-import sys
+import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stnet.config.tiles import Cut
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, SystemFailure
 from stnet.inference.model import Model
@@ -21,25 +22,10 @@ from stnet.slides.scale import UM_PER_PX_AT_1, Scale, resolve_scale
 from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
 from stnet.slides.windows import fit_side
 
+logger = logging.getLogger(__name__)
+
 # Longer side of the picture that maps are drawn over, in pixels.
 THUMBNAIL = 1000
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How slides are cut: the keys `tiles` and `scale` of an external source.
-
-    With scale `pixels` a tile of `side` pixels at the `magnification` is fed as it is (the paper's
-    "non-overlapping windows of 512 x 512 pixels"); with `micrometres` a tile is as wide as the
-    training patches were and is brought to their side (ours: the ST images have 0.67 to 0.70 µm a
-    pixel, TCGA's x20 about 0.5).
-    """
-
-    side: int
-    magnification: float
-    background: float
-    most_background: float
-    scale: str
 
 
 def predict_slide(
@@ -94,7 +80,7 @@ def predict_slide(
         if refuse:
             raise
         refused = str(error).removeprefix(f"{image}: ")
-        print(f"{about['slide']}: refused: {refused}", file=sys.stderr)
+        logger.warning(f"{about['slide']}: refused: {refused}")
         slide = _Slide(model, encoder, cut)
     predictions = slide.as_anndata(about)
     predictions.uns["slide"]["path"] = Path(image).name
@@ -104,7 +90,7 @@ def predict_slide(
         **{"transform": model.transform, "universe": model.universe},
         **{"encoder": encoder.name if encoder else "", "code": code},
     }
-    print(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}", file=sys.stderr)
+    logger.info(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}")
     slide.distance.report(about["slide"])
     with atomic_path(output) as temporary, atomic_path(thumbnail) as temporary_picture:
         predictions.write_h5ad(temporary, compression="gzip")
@@ -161,7 +147,7 @@ class _Slide:
 
     def tiling(self) -> dict[str, object]:
         """How the slide was cut, and how many tiles that gave."""
-        return {**asdict(self._cut), "side": self._side, **asdict(self._record)}
+        return {**self._cut.model_dump(), "side": self._side, **asdict(self._record)}
 
     def as_anndata(self, about: Mapping[str, str]) -> ad.AnnData:
         """The tiles' predictions by their contract."""

@@ -1,22 +1,24 @@
 """Patches around spots: one memory-mapped file a section and view, and the view's index."""
 
 import csv
-import fcntl
+import logging
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
+from stnet.core.locks import held
 from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
 from stnet.slides.image import open_image
+
+logger = logging.getLogger(__name__)
 
 INDEX_COLUMNS = [
     *["section", "file", "rows", "spots_sha256", "sha256"],
@@ -59,7 +61,8 @@ def write_patches(
     ):
         np.lib.format.write_array_header_1_0(file, header)
         patches_at = file.tell()
-        # From the top down, as images are decoded; each patch goes to its own row of the file.
+        # From the top down, so that OpenSlide finds the last tiles in its cache; each patch goes to
+        # its own row of the file.
         for row in np.argsort(corners[:, 1], kind="stable").tolist():
             patch = opened.read(*corners[row].tolist(), window, window)
             if downsampling > 1:
@@ -130,6 +133,21 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
     return patches
 
 
+def read_chosen(index: str | Path, sections: pd.Series, chosen: Sequence[str]) -> np.ndarray:
+    """Patches of the `chosen` spots of a view's index, in their order: uint8 (n, side, side, 3).
+
+    `sections` has the section of every spot by the spot's name, in the view's order. Sections are
+    read one at a time. Raises InputError as `read_patches`.
+    """
+    patches = {}
+    for section in sections.loc[list(chosen)].unique():
+        names = sections.index[sections == section].tolist()
+        content = read_patches(index, names, [section])
+        # Copies, so that the rest of the section is let go.
+        patches |= {name: content[names.index(name)].copy() for name in chosen if name in names}
+    return np.stack([patches[name] for name in chosen]) if patches else np.empty((0, 0, 0, 3))
+
+
 def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Make the patch files of `rows` of an index that were removed, from section and image.
 
@@ -143,22 +161,19 @@ def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
     removed = [row for row in rows if not (index.parent / row["file"]).is_file()]
     if not removed:
         return
-    # Open for writing, without which some shared file systems lock nothing.
     if not os.access(index, os.W_OK):
         raise InputError(
             f"{index.parent / removed[0]['file']}: removed, and only who may write {index} can make"
             " it again"
         )
-    with open(index, "r+") as lock:
-        # Where there are no locks at all, a job may fail on another's file and be started again.
-        with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    # Where there are no locks at all, a job may fail on another's file and be started again.
+    with held(index, wait=True):
         date = index.stat()
         for row in removed:
             path = index.parent / row["file"]
             if path.is_file():
                 continue
-            print(f"{path} was removed and is made again", file=sys.stderr)
+            logger.info(f"{path} was removed and is made again")
             section = row["section_file"]
             if not Path(section).is_file():
                 raise InputError(f"{path}: removed, and not to be made again without {section}")

@@ -1,13 +1,15 @@
 """The Genomic Data Commons (GDC): its listings, complete or refused, and its files."""
 
+import logging
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stnet.core.hashing import Hash
 from stnet.sources.download import download
 from stnet.sources.http import DEFAULT_PATIENCE, Patience, TryAgain, ask_json, persist
+
+logger = logging.getLogger(__name__)
 
 PAGE = 500  # entries an answer
 KEYS = {"files": "file_id", "cases": "case_id"}
@@ -104,7 +106,7 @@ def _read_pages(url: str, key: str, query: dict, patience: Patience) -> dict[str
         if not entries:
             total = stated
             if warnings := answer.get("warnings"):
-                print(f"{url}: the server warns: {warnings}", file=sys.stderr)
+                logger.warning(f"{url}: the server warns: {warnings}")
         elif stated != total:
             raise TryAgain(f"{total} entries became {stated} while they were listed")
         elif names[:1] != [last]:

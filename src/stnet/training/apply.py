@@ -10,12 +10,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from stnet.config.engine import Engine
 from stnet.core.errors import InputError
 from stnet.expression.factors import are_factors, gene_targets, to_expression
 from stnet.expression.predictions import write_predictions
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
-from stnet.networks.engine import Engine, start
+from stnet.networks.engine import place, start
 from stnet.networks.prediction import predict
 from stnet.networks.standardisation import Standardisation
 from stnet.training.checkpoints import remove_checkpoints
@@ -70,7 +71,7 @@ def predict_held_out(
     data = to_device(index, measured, device)
     if latent:
         keep_features(network)
-    forward = engine.place(network.eval(), device)
+    forward = place(network.eval(), engine, device)
     rows, label = torch.arange(measured.n_obs), f"{held_out}: predict"
     found = predict(forward, standardise, data.patches, rows, engine.prediction_batch, label)
     predicted, features = np.split(found.cpu().numpy(), [measured.n_vars], axis=1)
@@ -90,7 +91,7 @@ def predict_held_out(
         "device": known["device"],
         "threads": known["threads"],
         "training_code": known["code"],
-        "engine": str(vars(engine)),
+        "engine": str(engine.model_dump()),
         "code": code,
         "versions": known["versions"],
     }

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
+from stnet.config.recipe import Recipe
 from stnet.config.split import inner_folds
 from stnet.core.atomic import atomic_path, write_json
 from stnet.core.errors import InputError
@@ -18,7 +19,6 @@ from stnet.expression.factors import gene_targets
 from stnet.networks.data import Data, to_device
 from stnet.networks.engine import start
 from stnet.training.checkpoints import Checkpoints
-from stnet.training.run import Recipe
 from stnet.training.runs import Runs, Spots
 
 DIVERGED = "learning_rate: training diverged, the loss is not finite; lower it"
@@ -64,7 +64,7 @@ def fit(
         "view": view,
         "view_sha256": file_sha256(index),
         "targets_sha256": file_sha256(targets),
-        "recipe": vars(recipe),
+        "recipe": recipe.model_dump(),
         "initial_weights": Path(recipe.weights).name if recipe.weights else "random",
         "initial_weights_sha256": file_sha256(recipe.weights) if recipe.weights else "random",
         "code": code,

@@ -1,7 +1,7 @@
 from stnet.analysis.interpretation.attributions import HeldOut, write_attributions
+from stnet.config.engine import Engine
 from stnet.core.gpu import lease_gpu
 from stnet.core.job import job
-from stnet.networks.engine import Engine
 
 with job(snakemake.log[0]):
     device = lease_gpu() if snakemake.resources.gpu else "cpu"

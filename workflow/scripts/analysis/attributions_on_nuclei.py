@@ -1,6 +1,6 @@
 from stnet.analysis.interpretation.on_nuclei import write_on_nuclei
+from stnet.config.segmentation import Segmentation
 from stnet.core.job import job
-from stnet.features.segmentation import Segmentation
 
 with job(snakemake.log[0]):
     write_on_nuclei(

@@ -1,6 +1,6 @@
+from stnet.config.segmentation import Segmentation
 from stnet.core.job import job
 from stnet.features.nuclear import write_nuclear_features
-from stnet.features.segmentation import Segmentation
 
 with job(snakemake.log[0]):
     write_nuclear_features(

@@ -1,8 +1,9 @@
+from stnet.config.tiles import Cut
 from stnet.core.gpu import lease_gpu
 from stnet.core.hashing import file_sha256
 from stnet.core.job import job
 from stnet.inference.model import Model
-from stnet.inference.slides import Cut, predict_slide
+from stnet.inference.slides import predict_slide
 from stnet.inference.summary import write_summary
 
 with job(snakemake.log[0]):

@@ -1,9 +1,10 @@
 from contextlib import ExitStack
 
+from stnet.config.tiles import Cut
 from stnet.core.gpu import lease_gpu
 from stnet.core.job import job
 from stnet.inference.model import Model
-from stnet.inference.slides import Cut, predict_slide
+from stnet.inference.slides import predict_slide
 from stnet.networks.image_encoder import Encoder
 from stnet.simulation.gdc_server import host_of
 from stnet.sources.slide import slide_at_hand

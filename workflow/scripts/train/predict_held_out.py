@@ -1,6 +1,6 @@
+from stnet.config.engine import Engine
 from stnet.core.gpu import lease_gpu
 from stnet.core.job import job
-from stnet.networks.engine import Engine
 from stnet.training.apply import predict_held_out
 
 with job(snakemake.log[0]):

@@ -1,9 +1,9 @@
 from pathlib import Path
 
+from stnet.config.recipe import Recipe
 from stnet.core.gpu import lease_gpu
 from stnet.core.job import job
 from stnet.training.fit import fit
-from stnet.training.run import Recipe
 
 with job(snakemake.log[0]):
     device = lease_gpu() if snakemake.resources.gpu else "cpu"

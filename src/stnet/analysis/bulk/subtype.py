@@ -1,6 +1,6 @@
 """Telling two histological subtypes of patients apart, from four sets of features."""
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import pandas as pd
 from stnet.analysis.bulk.classifier import Split, classify, split_patients
 from stnet.analysis.bulk.correlation import correlate
 from stnet.core.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
 
 # Sets of features, and why one may be empty.
 EMPTY = {
@@ -76,7 +78,7 @@ def write_subtype(
     of_class = np.isin(subtype, names)
     complete = _complete(everyone, of_class)
     words = _count(subtype, of_class, complete, names)
-    print(words, file=sys.stderr)
+    logger.info(words)
     compared = everyone[of_class & complete].copy()
     compared.obs["class"] = subtype[of_class & complete]
     positive = (compared.obs["class"] == names[0]).to_numpy()

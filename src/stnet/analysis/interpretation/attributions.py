@@ -1,25 +1,30 @@
 """The job of Fig. 3: what in a patch lets a network predict that a gene is highly expressed."""
 
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
 
 from stnet.analysis.choice import choose_gene
-from stnet.analysis.interpretation.chosen_patches import choose_patches, read_chosen, read_predicted
+from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import Attribution, attribute, averaged
+from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
-from stnet.networks.engine import Engine, start
+from stnet.networks.engine import place, start
 from stnet.networks.prediction import progress_bar
 from stnet.networks.symmetries import N_SYMMETRIES
+from stnet.slides.patches import read_chosen
 from stnet.training.apply import load_model
+
+logger = logging.getLogger(__name__)
 
 
 class HeldOut(NamedTuple):
@@ -81,11 +86,10 @@ def write_attributions(
     write_table(rows.join(describe(found)), table)
     for spot, each in zip(chosen["spot"], found, strict=True):
         if not each.complete:
-            print(
+            logger.warning(
                 f"{spot}: after {each.steps} steps the attributions miss"
                 f" {each.completeness_error:.0%} of the difference they should add up to; the table"
-                " says so",
-                file=sys.stderr,
+                " says so"
             )
 
 
@@ -126,12 +130,13 @@ def _attribute(
             )
             if gene not in known["outputs"]:
                 raise InputError(f"{groups[group].model}: does not predict {gene}; train it again")
-            forward = engine.place(network.eval().requires_grad_(False), device)
+            forward = place(network.eval().requires_grad_(False), engine, device)
             predict = averaged(forward, standardise, known["outputs"].index(gene))
             baseline = torch.tensor(standardise.mean, dtype=torch.float32, device=device)
             # As many patches at once as in training: a point on the path is eight.
             batch_size = max(1, known["recipe"]["batch_size"] // N_SYMMETRIES)
-            patches = read_chosen(index, groups[group].predictions, spots["spot"])
+            sections = ad.read_h5ad(groups[group].predictions).obs["section"]
+            patches = read_chosen(index, sections, spots["spot"])
             for row, patch in zip(spots.index, patches, strict=True):
                 values = torch.from_numpy(patch).to(device).float()
                 found = attribute(predict, values, baseline, steps, batch_size)

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
-from stnet.analysis.interpretation.chosen_patches import read_chosen
+from stnet.config.segmentation import Segmentation
 from stnet.core.tables import read_table, write_table
-from stnet.features.segmentation import Segmentation, segment
-from stnet.slides.patches import parse_view
+from stnet.features.segmentation import segment
+from stnet.slides.patches import parse_view, read_chosen
 
 
 def write_on_nuclei(
@@ -31,7 +32,7 @@ def write_on_nuclei(
     is a table `quantity value`.
     """
     chosen, values = read_table(attributions), np.load(arrays)["attributions"]
-    seen = read_chosen(index, targets, chosen["spot"])
+    seen = read_chosen(index, ad.read_h5ad(targets).obs["section"], chosen["spot"])
     window = min(parse_view(each)[0] for each in (view, nuclear_view))
     rows = [
         divide(

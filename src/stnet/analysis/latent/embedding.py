@@ -1,6 +1,6 @@
 """The latent space of each patient in two dimensions (Fig. 4)."""
 
-import sys
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from umap import UMAP
 
 from stnet.analysis.latent.space import read_latent
 from stnet.core.tables import write_table
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ["umap1", "umap2"]
 # UMAP begins with as many eigenvectors and one more, of a matrix as large as there are spots.
@@ -36,17 +38,16 @@ def embed(spots: ad.AnnData, neighbours: int, min_dist: float, seed: int) -> pd.
     its sections pooled, on Euclidean distances of the latents; `neighbours` and `min_dist` are
     UMAP's. On one thread and with a `seed` the same spots give the same picture. The released code
     (`bin/cluster.py`) takes UMAP's defaults and no seed. A patient of no more spots than
-    `neighbours` has no coordinates, and that is said.
+    `neighbours` has no coordinates, and a warning is logged.
     """
     coordinates = np.full((spots.n_obs, len(COLUMNS)), np.nan)
     patients = spots.obs["patient"].astype(str).to_numpy()
     for patient in pd.unique(patients):
         rows = patients == patient
         if rows.sum() < max(neighbours + 1, FEWEST_SPOTS):
-            print(
+            logger.warning(
                 f"patient {patient}: {rows.sum()} spots are too few for a UMAP with {neighbours}"
-                " neighbours",
-                file=sys.stderr,
+                " neighbours"
             )
             continue
         umap = UMAP(

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from stnet.analysis.latent.space import CLASSES, places
+from stnet.analysis.latent.space import places
+from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table, write_table
 
 KINDS = ["representative", "atypical"]

@@ -11,9 +11,8 @@ import pandas as pd
 from anndata.io import read_elem
 
 from stnet.core.errors import InputError
-from stnet.evaluation.held_out import STRATA, read_predictions
+from stnet.evaluation.held_out import read_predictions
 
-CLASSES = [stratum for stratum in STRATA if stratum != "all"]
 # How far apart two spots are that differ by 1 in `array_x` or in `array_y`, in spot pitches.
 PITCHES = {"square": (1.0, 1.0), "hexagonal": (0.5, np.sqrt(3) / 2)}
 
