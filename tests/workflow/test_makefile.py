@@ -24,7 +24,20 @@ esac
 
 LOCKS = ["requirements.lock", "histomicstk.lock"]
 # What the Makefile and the stand-ins call.
-TOOLS = ["awk", "cat", "chmod", "cmp", "cut", "grep", "head", "make", "mkdir", "paste", "sh", "sort"]
+TOOLS = [
+    "awk",
+    "cat",
+    "chmod",
+    "cmp",
+    "cut",
+    "grep",
+    "head",
+    "make",
+    "mkdir",
+    "paste",
+    "sh",
+    "sort",
+]
 
 
 @pytest.fixture
