@@ -21,10 +21,9 @@ from stnet.core.digest import imported_modules, imports
 
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "envs").glob("*.yaml"))}
 LIBRARY = ROOT / "src"
-PYTHONS = ["3.11", "3.12"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+# That of the conda environments.
 PYTHON = "3.12"
-# Packages that are installed without what they require.
-WITHOUT_DEPENDENCIES = (ROOT / "histomicstk.lock").read_text().splitlines()
 
 # Where a module's name is not its package's: on conda-forge, and on PyPI.
 CONDA = {
@@ -46,20 +45,21 @@ def specifications(environment: str) -> dict[str, rattler.MatchSpec]:
     return {str(spec.name.normalized): spec for spec in specs}
 
 
-def locked(python: str) -> dict[str, str]:
-    """Versions of requirements.lock that a version of Python on Linux gets."""
-    lines = map(Requirement, (ROOT / "requirements.lock").read_text().splitlines())
+def locked(python: str, lock: str = "requirements.lock") -> dict[str, str]:
+    """Versions of a lock that a version of Python on Linux gets."""
+    lines = map(Requirement, (ROOT / lock).read_text().splitlines())
     machine = {
         "python_version": python,
         "python_full_version": f"{python}.0",
         "sys_platform": "linux",
         "platform_machine": "x86_64",
     }
-    return {
-        canonicalize_name(line.name): next(iter(line.specifier)).version
-        for line in lines
-        if not line.marker or line.marker.evaluate(machine)
-    }
+    return exact([line for line in lines if not line.marker or line.marker.evaluate(machine)])
+
+
+def without_dependencies() -> dict[str, str]:
+    """Versions of the packages that are installed without what they require."""
+    return locked(PYTHON, "histomicstk.lock")
 
 
 def installed_afterwards(environment: str) -> dict[str, str]:
@@ -69,16 +69,18 @@ def installed_afterwards(environment: str) -> dict[str, str]:
         return {}
     command = shlex.split(path.read_text().splitlines()[-1])
     assert command[:5] == ["python", "-m", "pip", "install", "--no-deps"]
-    return exact(command[5:])
+    return exact([*map(Requirement, command[5:])])
 
 
-def exact(lines: list[str]) -> dict[str, str]:
-    """Versions of requirements that each allow a single one."""
+def exact(requirements: list[Requirement]) -> dict[str, str]:
+    """Versions of requirements that each allow a single one, of different packages."""
     found = {}
-    for line in map(Requirement, lines):
-        (specifier,) = line.specifier
+    for requirement in requirements:
+        (specifier,) = requirement.specifier
+        name = canonicalize_name(requirement.name)
         assert specifier.operator == "=="
-        found[canonicalize_name(line.name)] = specifier.version
+        assert name not in found, f"{name} is there twice"
+        found[name] = specifier.version
     return found
 
 
@@ -167,7 +169,12 @@ def test_an_environment_agrees_with_the_lock(environment):
 def test_what_is_installed_afterwards_is_that_of_the_lock():
     scripts = {path.name.split(".")[0] for path in (ROOT / "envs").glob("*.post-deploy.sh")}
     assert scripts == {"nuclei"}
-    assert installed_afterwards("nuclei") == exact(WITHOUT_DEPENDENCIES)
+    assert installed_afterwards("nuclei") == without_dependencies()
+
+
+def test_every_python_gets_the_same_packages_without_what_they_require():
+    names = {python: locked(python, "histomicstk.lock").keys() for python in PYTHONS}
+    assert names == dict.fromkeys(PYTHONS, without_dependencies().keys())
 
 
 def test_the_pythons_are_those_that_the_project_allows():
@@ -191,6 +198,6 @@ def test_the_lock_has_what_pyproject_asks_for(python):
 def test_pyproject_asks_for_what_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = {canonicalize_name(Requirement(d).name) for d in project["project"]["dependencies"]}
-    asked |= exact(WITHOUT_DEPENDENCIES).keys()
+    asked |= without_dependencies().keys()
     files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")]
     assert {PYPI.get(module, module) for module in third_party(*files)} <= asked
