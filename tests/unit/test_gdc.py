@@ -206,6 +206,23 @@ def test_file_that_is_always_wrong_leaves_nothing(remote, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_folder_of_the_archive_s_client_comes_before_the_network(remote, tmp_path):
+    kept = tmp_path / "mirror/f1/star.tsv"
+    (kept.parent / "logs").mkdir(parents=True)
+    (kept.parent / "annotations.txt").touch()
+    kept.write_bytes(CONTENT)
+    target, mirror = tmp_path / "out.tsv", tmp_path / "mirror"
+    download_file("http://127.0.0.1:9", "f1", target, md5=MD5, size=None, mirror=mirror)
+    assert target.read_bytes() == CONTENT
+    kept.write_bytes(CONTENT[1:])
+    with pytest.raises(InputError, match=r"star\.tsv: md5 is not"):
+        download_file(remote.host, "f1", target, md5=MD5, size=SIZE, mirror=mirror)
+    kept.unlink()
+    target.unlink()
+    download_file(remote.host, "f1", target, md5=MD5, size=SIZE, mirror=mirror, patience=QUICK)
+    assert target.read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize(
     "answer",
     [

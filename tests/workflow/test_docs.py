@@ -26,7 +26,7 @@ KEYS = {key.path for key in keys()}
 RULES = {
     rule
     for path in (ROOT / "workflow/rules").glob("*.smk")
-    for rule in re.findall(r"^rule (\w+):", path.read_text(), re.M)
+    for rule in re.findall(r"^ *(?:rule|use rule \w+ as) (\w+)(?: with)?:", path.read_text(), re.M)
 }
 
 

@@ -95,7 +95,7 @@ def test_the_sheet_is_that_of_the_listing(demo, tmp_path):
     columns = ["patient", "sample", "slide", "file", "file_id", "histology", "expression"]
     shipped = pd.read_csv(path, sep="\t", dtype=str)[columns]
     path.unlink()
-    snakemake(project, *DEMO, "--", "tcga_sheet")
+    snakemake(project, *DEMO, "--", "simulate_slide_sheet")
     written = pd.read_csv(path, sep="\t", dtype=str)
     pd.testing.assert_frame_equal(written[columns], shipped)
     assert written["md5"].str.fullmatch("[0-9a-f]{32}").all()
@@ -108,7 +108,7 @@ def test_without_a_sheet_the_slides_are_left_out_and_it_is_said(tmp_path):
     said = snakemake(project, "-n", "-q", "all", *DEMO).stderr
     line = [line for line in said.splitlines() if "no slide sheet config/slides/demo.tsv" in line]
     assert len(line) == 1
-    assert "tcga_sheet" in line[0]
+    assert "`snakemake simulate_slide_sheet` writes it" in line[0]
 
 
 def test_only_what_the_predictions_depend_on_predicts_slides_again(demo, tmp_path):
@@ -135,8 +135,8 @@ def test_a_variant_of_a_source_takes_slides_from_its_mirror(demo, tmp_path):
     project = shutil.copytree(demo, tmp_path / "project", symlinks=True)
     row = pd.read_csv(project / "config/slides/demo.tsv", sep="\t").iloc[0]
     (tmp_path / "mirror").mkdir()
-    archive = project / "resources/demo-tcga/gdc/data"
-    shutil.copy(archive / row["file_id"], tmp_path / "mirror" / row["file"])
+    archive = project / "resources/demo-tcga/gdc"
+    shutil.copy(archive / row["file_id"] / row["file"], tmp_path / "mirror")
     (project / "mine.yaml").write_text(
         "hosts: {gdc: 'http://127.0.0.1:9'}\n"
         f"external:\n  demo-tcga: {{mirror: {tmp_path / 'mirror'}}}\n"

@@ -54,6 +54,7 @@ rule performance:
         grids=lambda w: {row["section"]: row["grid"] for row in sections(w.cohort)},
         smoothing=lambda w: experiment(w.experiment)["smoothing"],
         lenient=lambda w: experiment(w.experiment)["kind"] == "label",
+        stratum="{stratum}",
     script:
         "../scripts/evaluate/performance.py"
 

@@ -94,7 +94,7 @@ rule predict_slide:
     input:
         model=rules.model.output[0],
         encoder=lambda w: weights_file(source(w)["encoder"]),
-        gdc=simulated_gdc,
+        archive=simulated_archive,
     output:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
         thumbnail=f"{EXTERNAL}/{{unit}}.jpg",
@@ -124,7 +124,7 @@ rule predict_slide:
         "../scripts/inference/predict_slide.py"
 
 
-rule visium_performance:
+use rule performance as visium_performance with:
     input:
         predictions=unit_predictions,
     output:
@@ -138,16 +138,13 @@ rule visium_performance:
         "results/{cohort}/benchmarks/visium_performance/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
         source=one_of(configuration.sources_of("sections")),
-    conda:
-        "../../envs/core.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
         grids=lambda w: {row["section"]: row["grid"] for row in sections(source(w)["cohort"])},
-        smoothing=lambda w: experiment(w.experiment)["smoothing"],
-    script:
-        "../scripts/evaluate/visium_performance.py"
+        lenient=False,
+        stratum="all",
 
 
 rule visium_summary:

@@ -30,7 +30,7 @@ rule predict_own_slide:
         "../scripts/inference/predict_own_slide.py"
 
 
-rule own_section:
+use rule section as own_section with:
     input:
         spots=lambda w: sorted(map(str, Path(own_row(w)["spots"]).glob("*.[cj]s*"))),
         counts=lambda w: own_row(w)["counts"],
@@ -45,8 +45,6 @@ rule own_section:
         "results/predict/benchmarks/own_section/{name}.tsv"
     wildcard_constraints:
         name=one_of(own_sections),
-    conda:
-        "../../envs/core.yaml"
     resources:
         mem_mb=6000,
         runtime=30,
@@ -57,8 +55,6 @@ rule own_section:
         # Every spot in the image: off it, windows are black.
         spot_window=0,
         spot_pitch_um=OWN["spot_pitch_um"],
-    script:
-        "../scripts/sections/section.py"
 
 
 rule predict_own_section:
@@ -91,7 +87,7 @@ rule predict_own_section:
         "../scripts/inference/predict_own_section.py"
 
 
-rule own_slide_map:
+use rule slide_map as own_slide_map with:
     input:
         predictions=rules.predict_own_slide.output.predictions,
         thumbnail=rules.predict_own_slide.output.thumbnail,
@@ -103,18 +99,11 @@ rule own_slide_map:
         "results/predict/benchmarks/own_slide_map/{name}.tsv"
     wildcard_constraints:
         name=one_of(own_slides),
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         genes=OWN["genes"],
-    script:
-        "../scripts/figures/slide_map.py"
 
 
-rule own_section_map:
+use rule section_map as own_section_map with:
     input:
         predictions=rules.predict_own_section.output.predictions,
         section=rules.own_section.output.section,
@@ -127,12 +116,5 @@ rule own_section_map:
         "results/predict/benchmarks/own_section_map/{name}.tsv"
     wildcard_constraints:
         name=one_of(own_sections),
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         genes=OWN["genes"],
-    script:
-        "../scripts/figures/section_map.py"

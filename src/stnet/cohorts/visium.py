@@ -31,8 +31,12 @@ logger = logging.getLogger(__name__)
 # Of Space Ranger 2.0 and later, with a header; of those before, without one.
 POSITION_FILES = ["tissue_positions.csv", "tissue_positions_list.csv"]
 POSITION_COLUMNS = [
-    *["barcode", "in_tissue", "array_row", "array_col"],
-    *["pxl_row_in_fullres", "pxl_col_in_fullres"],
+    "barcode",
+    "in_tissue",
+    "array_row",
+    "array_col",
+    "pxl_row_in_fullres",
+    "pxl_col_in_fullres",
 ]
 FEATURES = ["id", "name", "feature_type", "genome"]
 PARTS = ["barcodes", "data", "indices", "indptr", "shape", *(f"features/{f}" for f in FEATURES)]

@@ -14,6 +14,7 @@ from stnet.config.section_sheet import read_sheet
 from stnet.config.settings import TABLES, Settings
 from stnet.config.slide_sheet import read_slide_sheet
 from stnet.config.split import held_out_groups
+from stnet.core.checkout import find
 
 Rows = dict[str, Row]
 WEIGHTS = ["imagenet", "random"]
@@ -114,7 +115,7 @@ class Configuration:
     def slides(self, source: str) -> list[dict[str, str]] | None:
         """Rows of the slide sheet of a source; None where it has not been written yet."""
         if source not in self._slides:
-            sheet = self.source(source)["sheet"]
+            sheet = find(self.source(source)["sheet"])
             self._slides[source] = read_slide_sheet(sheet) if Path(sheet).is_file() else None
         return self._slides[source]
 

@@ -9,8 +9,13 @@ from stnet.evaluation.paired import mean_gain
 
 # Of an experiment's summary: numbers of genes, and estimates with an interval.
 COUNTS = [
-    *["n_patients", "n_patients_with_r", "n_genes", "consistent_genes"],
-    *["consistent_genes_holm", "consistent_genes_bh", "consistent_genes_t"],
+    "n_patients",
+    "n_patients_with_r",
+    "n_genes",
+    "consistent_genes",
+    "consistent_genes_holm",
+    "consistent_genes_bh",
+    "consistent_genes_t",
 ]
 ESTIMATES = ["median_pearson", "median_pearson_smooth", "mean_auroc", "rmse"]
 ENDS = ["low", "high"]

@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -29,11 +29,6 @@ def serve(folder: str | Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
-
-
-def host_of(folder: str | Path | None, host: str) -> AbstractContextManager[str]:
-    """The host to ask: that of `serve` where there is a folder, else `host` as configured."""
-    return serve(folder) if folder else nullcontext(host)
 
 
 class _Server(ThreadingHTTPServer):
@@ -98,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         if span:
             headers["Content-Range"] = f"bytes {first}-{last}/{size}"
         self._begin(206 if span else 200, last + 1 - first, headers)
-        with open(self.server.folder / "data" / hit["file_id"], "rb") as file:
+        with open(self.server.folder / hit["file_id"] / hit["file_name"], "rb") as file:
             file.seek(first)
             if last == size - 1:
                 shutil.copyfileobj(file, self.wfile)

@@ -21,8 +21,14 @@ from stnet.slides.image import open_image
 logger = logging.getLogger(__name__)
 
 INDEX_COLUMNS = [
-    *["section", "file", "rows", "spots_sha256", "sha256"],
-    *["section_file", "view", "spot_window"],  # by which a removed file is made again
+    "section",
+    "file",
+    "rows",
+    "spots_sha256",
+    "sha256",
+    "section_file",
+    "view",
+    "spot_window",  # by which a removed file is made again
 ]
 
 

@@ -26,11 +26,17 @@ EXPRESSION = {
     "analysis.workflow_type": "STAR - Counts",
 }
 FILE_FIELDS = [
-    *["file_name", "md5sum", "file_size", "cases.submitter_id"],
-    *["cases.samples.submitter_id", "cases.samples.sample_type"],
+    "file_name",
+    "md5sum",
+    "file_size",
+    "cases.submitter_id",
+    "cases.samples.submitter_id",
+    "cases.samples.sample_type",
 ]
 CASE_FIELDS = [
-    *["submitter_id", "diagnoses.primary_diagnosis", "diagnoses.morphology"],
+    "submitter_id",
+    "diagnoses.primary_diagnosis",
+    "diagnoses.morphology",
     "diagnoses.diagnosis_is_primary_disease",
 ]
 SHOWN = 5  # names in a message

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stnet.core.atomic import atomic_path
+from stnet.core.checkout import find
 from stnet.core.errors import InputError
 from stnet.core.locks import held
 
@@ -26,9 +27,11 @@ class Fingerprint(NamedTuple):
 def read_lock(path: str | Path) -> dict[str, Fingerprint]:
     """Files of the lock at `path` by name; none if there is no lock yet.
 
+    Where the working directory has none, it is the project's own that is read.
+
     Raises InputError naming the lock if it is not one.
     """
-    path = Path(path)
+    path = Path(find(path))
     if not path.exists():
         return {}
     with open(path, newline="", encoding="utf-8") as file:

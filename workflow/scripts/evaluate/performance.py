@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
         snakemake.output.sections,
         snakemake.output.genes,
         snakemake.output.summary,
-        stratum=snakemake.wildcards.stratum,
+        stratum=snakemake.params.stratum,
         grids=snakemake.params.grids,
         smoothing=snakemake.params.smoothing,
         lenient=snakemake.params.lenient,

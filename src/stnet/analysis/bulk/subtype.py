@@ -24,8 +24,16 @@ EMPTY = {
 }
 NONE, SEVERAL = "neither", "both"
 COLUMNS = [
-    *["features", "n_features", "n_train", "n_test"],
-    *["C", "auroc", "ci_low", "ci_high", "note", "compared"],
+    "features",
+    "n_features",
+    "n_train",
+    "n_test",
+    "C",
+    "auroc",
+    "ci_low",
+    "ci_high",
+    "note",
+    "compared",
 ]
 UNDEFINED = (np.nan,) * 4
 SCORES = ["features", "patient", "class", "score"]

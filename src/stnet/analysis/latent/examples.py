@@ -16,8 +16,15 @@ KINDS = ["representative", "atypical"]
 EXAMPLES = 4
 FEWEST_NEIGHBOURS = 5
 COLUMNS = [
-    *["patient", "label", "kind", "rank", "section", "spot"],
-    *["share", "n_neighbours", "distance_to_other"],
+    "patient",
+    "label",
+    "kind",
+    "rank",
+    "section",
+    "spot",
+    "share",
+    "n_neighbours",
+    "distance_to_other",
 ]
 
 

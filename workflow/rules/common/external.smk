@@ -20,8 +20,14 @@ def slide_rows(name):
     rows = slide_sheet(name)
     if rows is None:
         sheet = configuration.source(name)["sheet"]
-        refuse(f"external.{name}: no slide sheet {sheet}; `snakemake tcga_sheet` writes it")
+        refuse(f"external.{name}: no slide sheet {sheet}; `snakemake {sheet_rule(name)}` writes it")
     return rows
+
+
+def sheet_rule(name):
+    """The rule that writes the slide sheet of a source."""
+    is_simulated = configuration.source(name)["source"] == "simulated"
+    return "simulate_slide_sheet" if is_simulated else "tcga_sheet"
 
 
 def slide_row(name, slide, keys):
@@ -105,35 +111,32 @@ def member_files(name):
     )
 
 
-simulated_slides = [
-    name
-    for name in configuration.sources_of("slides")
-    if configuration.source(name)["source"] == "simulated"
-]
+def listed_sources(name):
+    """Where the slide sheets of sources under `report` are written, and of which project they are.
 
-
-def listed_sources(w):
-    """Where the slide sheets of the cohorts under `report` are written, and of which project."""
-    names = [name for shown in config["report"] for name in cohort(shown)["report"]["slides"]]
-    return [
-        {
-            "sheet": configuration.source(name)["sheet"],
-            "project": configuration.source(name)["project"],
-            "gdc": f"resources/{name}/gdc" if name in simulated_slides else None,
-        }
-        for name in dict.fromkeys(map(sheet_source, names))
+    `name` is the archive that the sheets are written from: `gdc`, or `simulated`.
+    """
+    shown = [each for cohorts in config["report"] for each in cohort(cohorts)["report"]["slides"]]
+    sources = {each: configuration.source(each) for each in dict.fromkeys(map(sheet_source, shown))}
+    found = [
+        {"source": each, "sheet": keys["sheet"], "project": keys["project"]}
+        for each, keys in sources.items()
+        if keys["source"] == name
     ]
+    if not found:
+        refuse(f"no cohort under `report` has slides of a source that is {name}: there is no sheet")
+    return found
 
 
-def simulated_gdc(w):
-    """Folder of a simulated Genomic Data Commons; nothing where it is the real one."""
+def simulated_archive(w):
+    """The folder that a simulated source's files are taken from; nothing for the real archive."""
     return f"resources/{w.source}/gdc" if source(w)["source"] == "simulated" else []
 
 
-def of_source(w, main, name, file):
+def of_source(cohort, main, name, file):
     """A file of the tables of an external source under the model its configuration names."""
     model = configuration.source(name)["model"]
-    return f"results/{w.cohort}/tables/{main}/{name}/{model}/{file}"
+    return f"results/{cohort}/tables/{main}/{name}/{model}/{file}"
 
 
 def shown_slides(name):
@@ -141,15 +144,15 @@ def shown_slides(name):
     return [each for each in cohort(name)["report"]["slides"] if slide_sheet(each) is not None]
 
 
-def map_of(w, main, name, unit):
+def map_of(cohort, main, name, unit):
     """The picture of an external source's section or slide."""
     model = configuration.source(name)["model"]
-    return f"results/{w.cohort}/figures/maps/{name}/{main}/{model}/{unit}.png"
+    return f"results/{cohort}/figures/maps/{name}/{main}/{model}/{unit}.png"
 
 
 def shown_visium(file):
     """Input function: a table of the first Visium source that the cohort's report shows."""
-    return lambda w: of_source(w, shown(w)["main"], shown(w)["visium"][0], file)
+    return lambda w: of_source(w.cohort, shown(w)["main"], shown(w)["visium"][0], file)
 
 
 def shown_alignments(w):
@@ -171,7 +174,7 @@ def colocalisation_tables(w):
     tables = {"sections": [f"results/{w.cohort}/tables/colocalisation/{n}.tsv" for n in names]}
     files = ("colocalisation.tsv", "colocalisation_pairs.tsv", "colocalisation_summary.tsv")
     for name in shown_slides(w.cohort)[:1]:
-        tables["slides"] = [of_source(w, shown(w)["main"], name, file) for file in files]
+        tables["slides"] = [of_source(w.cohort, shown(w)["main"], name, file) for file in files]
     return tables
 
 
@@ -180,13 +183,13 @@ def external_answers(w):
     main, tables, sources = shown(w)["main"], {}, {}
     for name in shown(w)["visium"][:1]:
         files = {"visium": "visium.tsv", "visium_genes": "patient_performance.tsv"}
-        tables |= {table: of_source(w, main, name, file) for table, file in files.items()}
+        tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
         sources |= dict.fromkeys(files, name)
     for name in shown_slides(w.cohort)[:1]:
         files = {"tcga": "summary.tsv", "subtype": "subtype.tsv"}
         if shown(w)["colocalisation"]:
             files["colocalisation_tcga"] = "colocalisation_summary.tsv"
-        tables |= {table: of_source(w, main, name, file) for table, file in files.items()}
+        tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
         sources |= dict.fromkeys(files, name)
     return tables, sources
 
@@ -206,7 +209,7 @@ if workflow.is_main_process:
         for each in set(cohort(name)["report"]["slides"]) - set(shown_slides(name)):
             sheet = configuration.source(each)["sheet"]
             print(
-                f"external.{each}: no slide sheet {sheet} yet: left out. `snakemake tcga_sheet`"
-                " writes it, to be reviewed and committed",
+                f"external.{each}: no slide sheet {sheet} yet, so it is left out;"
+                f" `snakemake {sheet_rule(each)}` writes it, to be reviewed and committed",
                 file=sys.stderr,
             )

@@ -1,6 +1,12 @@
 # What the analyses of a cohort's report are made from.
 
 from stnet.config.strata import STRATA
+from stnet.report.analyses import ANALYSES
+
+
+def analyses_of(shown):
+    """The analyses that a cohort's report asks for."""
+    return [each for each in ANALYSES if all(shown[part] for part in each.parts)]
 
 
 def part(w, name):

@@ -26,13 +26,6 @@ own_slides = {name: item for name, item in own.items() if isinstance(item, str)}
 own_sections = {name: item for name, item in own.items() if not isinstance(item, str)}
 
 
-def own_results(w):
-    """What the target `predict` makes."""
-    if not own:
-        refuse("predict.slides, predict.visium: both are empty; name what to predict (README)")
-    return expand("results/predict/{name}/{file}", name=own, file=["map.png", "summary.tsv"])
-
-
 def own_model(w):
     """The model's two files, and what they are known by: others of their name predict anew."""
     if OWN["model"] is None:
