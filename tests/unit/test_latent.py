@@ -393,7 +393,7 @@ def test_umap_is_of_each_patient_and_the_same_each_time(embedded):
 
 def test_a_patient_of_too_few_spots_has_no_coordinates(caplog):
     spots = make_spots(side=3)
-    kept = (spots.obs["patient"] == "A").to_numpy()
+    kept = (spots.obs["patient"] == "A").to_numpy(copy=True)
     kept[np.flatnonzero(~kept)[:10]] = True
     table = embed(spots[kept], neighbours=10, min_dist=0.1, seed=0).set_index("patient")
     assert table.loc["A", ["umap1", "umap2"]].notna().all(axis=None)
