@@ -22,6 +22,7 @@ PYTHON = "3.12"
 CONDA = {
     "PIL": "pillow",
     "matplotlib": "matplotlib-base",
+    "matplotlib_scalebar": "matplotlib-scalebar",
     "openslide": "openslide-python",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",

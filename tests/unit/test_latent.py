@@ -20,7 +20,7 @@ from stnet.analysis.latent.summary import summarise
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 from stnet.figures import fig_4, supp_8, supp_9
 from stnet.figures.latent_patches import choose_patients, read_example_patches
 from stnet.slides.patches import write_index, write_patches
