@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
+# A worker for each core; tests of a file stay together, for what they share is made once.
+TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-full test-cluster benchmark lint format docs lock
 
@@ -41,11 +43,11 @@ demo: $(INSTALLED)  ## Run the whole workflow on the embedded cohort, and make i
 	@echo "Figures:"; find results/demo/figures -name '*.png' | sort | sed 's/^/  /'
 
 test: $(INSTALLED)  ## The tests that fit in minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 # An environment for each version is kept: CUDA's libraries come with torch.
 test-full: $(INSTALLED)  ## All tests but a cluster's, and `test` under each other Python found (7 GB each)
-	$(BIN)/python -m pytest -m "not cluster"
+	$(BIN)/python -m pytest $(TESTS) -m "not cluster"
 	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	$(USABLE) | while read -r version python; do \
 	[ "$$version" = "$$here" ] || echo "Python $$version"; \

@@ -62,8 +62,7 @@ def test_targets_are_those_of_a_plain_computation(cohort):
         [cohort / f"{name}.h5ad" for name in IMAGES],
         cohort / "targets.h5ad",
         genes=250,
-        kind="log_fraction",
-        spot_window=224,
+        transform="log_fraction",
     )
     targets = ad.read_h5ad(cohort / "targets.h5ad")
     tables = {name: plain_counts(name) for name in IMAGES}
@@ -91,9 +90,9 @@ def test_patches_are_those_of_pillow(cohort):
     name = "B4"
     section = cohort / f"{name}.h5ad"
     image = HER2ST / "ST-imgs" / IMAGES[name]
-    write_patches(section, image, cohort / f"{name}.npy", view="224x1", spot_window=224)
+    write_patches(section, image, cohort / f"{name}.npy", view="224x1")
     index = cohort / "index.tsv"
-    write_index([section], [cohort / f"{name}.npy"], index, view="224x1", spot_window=224)
+    write_index([section], [cohort / f"{name}.npy"], index, view="224x1")
     with_counts = plain_counts(name)[1]
     spots = [spot for spot in plain_spots(name) if spot[0] in with_counts]
     assert len(spots) == 283
@@ -107,7 +106,7 @@ def test_patches_are_those_of_pillow(cohort):
 def test_patches_are_the_region_reads_of_lossless_tiles(cohort):
     image = HER2ST / "ST-imgs" / IMAGES["C2"]
     to_tiled_tiff(image, cohort / "C2.tif")
-    write_patches(cohort / "C2.h5ad", image, cohort / "C2.npy", view="224x1", spot_window=224)
+    write_patches(cohort / "C2.h5ad", image, cohort / "C2.npy", view="224x1")
     with_counts = plain_counts("C2")[1]
     with OpenSlide(cohort / "C2.tif") as slide:
         plain = [

@@ -9,14 +9,15 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from models import load_model_file, write_toy_model
 from openslide import OpenSlide
 from PIL import Image
 from scipy import sparse
-from test_applied_model import load, toy, write
 
 from stnet.cohorts.section import write_section
 from stnet.config.tiles import Cut
 from stnet.core.errors import InputError, SystemFailure
+from stnet.expression.spatial import picture_of
 from stnet.inference.model import Model
 from stnet.inference.sections import predict_section
 from stnet.inference.slides import predict_slide
@@ -28,8 +29,6 @@ from stnet.slides.windows import fit_side, input_window, windows
 from stnet.sources import slide as fetch
 from stnet.sources.slide import slide_at_hand
 
-__all__ = ["toy"]  # the fixture
-
 CMU = Path(__file__).parents[3] / "shared/data/wsi/cmu-1-small-region.svs"
 ABOUT = {"patient": "P", "sample": "P-01A", "slide": "P-01A-TS1"}
 CUT = Cut(side=64, magnification=20, background=220, most_background=0.5, scale="pixels")
@@ -37,7 +36,7 @@ CUT = Cut(side=64, magnification=20, background=220, most_background=0.5, scale=
 
 @pytest.fixture(scope="module")
 def model(toy, tmp_path_factory):
-    return load(write(toy, tmp_path_factory.mktemp("model"), ["all"]))
+    return load_model_file(write_toy_model(toy, tmp_path_factory.mktemp("model"), ["all"]))
 
 
 @pytest.fixture(params=["png", "tif", "jpg"])
@@ -55,13 +54,10 @@ def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, refuse
         slide,
         model,
         folder / "tiles.h5ad",
-        folder / "slide.jpg",
         about=ABOUT,
         cut=cut,
         default_um_per_px=um_per_px,
         encoder=encoder,
-        threads=1,
-        code="0",
         refuse=refuse,
     )
     return ad.read_h5ad(folder / "tiles.h5ad")
@@ -87,7 +83,10 @@ def test_tiles_with_tissue_are_predicted_as_they_are(model, slide, tmp_path):
     assert tiles.uns["provenance"]["model"] == "all"
     assert tiles.uns["training_distance"]["um_per_px"] == 1
     assert tiles.uns["refused"] == ""
-    assert Image.open(tmp_path / "slide.jpg").size == (200, 130)
+    picture, downsample = picture_of(tiles.uns["spatial"]["P-01A-TS1"])
+    assert (picture.size, downsample) == ((200, 130), 1)
+    assert tiles.uns["spatial"]["P-01A-TS1"]["scalefactors"]["spot_diameter_fullres"] == 64
+    assert tiles.uns["provenance"]["code"] == "0"
 
 
 @pytest.mark.skipif(not CMU.is_file(), reason=f"no {CMU}")
@@ -220,7 +219,7 @@ def visium_model(model, section):
 
 
 def applied(model, section, folder, scale="micrometres"):
-    keys = {"scale": scale, "spot_window": 128, "genes": section / "genes.tsv", "code": "0"}
+    keys = {"scale": scale, "genes": section / "genes.tsv"}
     files = (folder / "predictions.h5ad", folder / "alignment.tsv")
     predict_section(section / "V_1.h5ad", model, *files, **keys)
     return ad.read_h5ad(files[0])

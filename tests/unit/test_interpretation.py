@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 import toy
-from test_training import PLAIN
+from networks import PLAIN
 from torch import nn
 
 from stnet.analysis.interpretation import gradients
@@ -151,9 +151,12 @@ def interpret(trained, tmp_path):
 
     def run(groups=(group,), **changes):
         keys = {"gene": None, "patches": 3, "steps": 8, "engine": Engine(**PLAIN), **changes}
-        outputs = tmp_path / "a.npz", tmp_path / "a.tsv"
-        write_attributions(index, groups, genes, *outputs, device="cpu", threads=1, **keys)
-        return np.load(outputs[0]), read_table(outputs[1])
+        engine = keys.pop("engine")
+        inputs = {"index": index, "genes": genes}
+        outputs = {"arrays": tmp_path / "a.npz", "table": tmp_path / "a.tsv"}
+        device = {"engine": engine, "device": "cpu", "threads": 1}
+        write_attributions(groups, inputs, outputs, settings=keys, **device)
+        return np.load(outputs["arrays"]), read_table(outputs["table"])
 
     return run
 
@@ -259,21 +262,21 @@ def test_the_job_segments_the_patches_of_the_other_view(interpret, trained, tmp_
     arrays, table = interpret()
     index, targets = trained[0]
     monkeypatch.setattr(nuclei, "segment", lambda patch, settings: patch[..., 0] > settings)
-    outputs = tmp_path / "patches.tsv", tmp_path / "summary.tsv"
+    outputs = {name: tmp_path / f"{name}.tsv" for name in ("patches", "summary")}
     nuclei.write_on_nuclei(
-        *(tmp_path / "a.npz", tmp_path / "a.tsv", targets, index, *outputs),
+        *(tmp_path / "a.npz", tmp_path / "a.tsv", targets, index, outputs),
         view="32x1",
         nuclear_view="32x1",
         segmentation=100,
     )
-    rows = read_table(outputs[0])
+    rows = read_table(outputs["patches"])
     assert rows["spot"].tolist() == table["spot"].tolist()
     for values, patch, ratio in zip(
         arrays["attributions"], arrays["patches"], rows["ratio"], strict=True
     ):
         mask, positive = patch[..., 0] > 100, np.maximum(values, 0)
         assert ratio == pytest.approx(positive[mask].mean() / positive[~mask].mean(), rel=1e-4)
-    summary = read_table(outputs[1]).set_index("quantity")["value"]
+    summary = read_table(outputs["summary"]).set_index("quantity")["value"]
     assert summary["ratio"] == pytest.approx(np.median(rows["ratio"]), rel=1e-4)
     assert summary["patches_above_1"] == (rows["ratio"] > 1).sum()
     assert summary["patients"] == 1

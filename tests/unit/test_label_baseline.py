@@ -7,6 +7,7 @@ import pytest
 
 from stnet.baselines.label import predict_label
 from stnet.core.errors import InputError
+from stnet.expression.held_out_job import HeldOutJob
 
 LABELS = {
     "A1": ["tumour", "tumour", "normal"],
@@ -49,11 +50,8 @@ def predict(tmp_path, held_out: str, held_out_sections: list[str]) -> ad.AnnData
     predict_label(
         tmp_path / "targets.h5ad",
         tmp_path / "predictions.h5ad",
+        HeldOutJob("label", held_out, held_out_sections, threads=1, code="0123"),
         cohort="toy",
-        experiment="label",
-        held_out=held_out,
-        held_out_sections=held_out_sections,
-        code="0123",
     )
     return ad.read_h5ad(tmp_path / "predictions.h5ad")
 

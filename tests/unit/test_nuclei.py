@@ -12,15 +12,15 @@ from project import ROOT
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from sections import section_file
 from skimage.draw import disk, ellipse
 from skimage.measure import regionprops_table
-from test_targets import section_file
 
 from stnet.config.segmentation import Segmentation
 from stnet.features.measures import MEASURES, measure, neighbour_distances, neighbours
 from stnet.features.nuclear import write_nuclear_features
 from stnet.features.parallel import nuclear_features
-from stnet.features.patch_statistics import summarise, summary_names
+from stnet.features.patch_statistics import Histograms, summarise, summary_names
 from stnet.features.segmentation import segment
 from stnet.figures.nuclei_overlay import choose_patches, draw, outlines, overlays
 from stnet.simulation import histology, nuclei
@@ -143,7 +143,7 @@ def test_without_a_triangulation_all_are_neighbours(points, expected):
 def test_summaries_are_those_of_scipy():
     values = np.random.default_rng(2).gamma(2, 20, (30, len(MEASURES)))
     values[:3, 3] = np.nan
-    named = dict(zip(summary_names(10), summarise(values, RANGES, 10), strict=True))
+    named = dict(zip(summary_names(10), summarise(values, Histograms(RANGES, 10)), strict=True))
     assert len(named) == 1 + 10 * 14
     assert named["count"] == 30
     for column, name in enumerate(MEASURES):
@@ -161,18 +161,18 @@ def test_summaries_are_those_of_scipy():
 def test_values_beyond_the_range_and_at_its_end_are_in_the_end_bins():
     values = np.full((5, len(MEASURES)), 50.0)
     values[:, 0] = [-7, 0, 100, 101, 1e9]
-    named = dict(zip(summary_names(4), summarise(values, RANGES, 4), strict=True))
+    named = dict(zip(summary_names(4), summarise(values, Histograms(RANGES, 4)), strict=True))
     assert [named[f"area_bin{i}"] for i in range(4)] == pytest.approx([0.4, 0, 0, 0.6])
     assert [named[f"red_bin{i}"] for i in range(4)] == pytest.approx([0, 0, 1, 0])
 
 
 def test_undefined_summaries_are_missing_and_nothing_else():
-    nothing = summarise(np.empty((0, len(MEASURES))), RANGES, 3)
+    nothing = summarise(np.empty((0, len(MEASURES))), Histograms(RANGES, 3))
     assert nothing[0] == 0
     assert np.isnan(nothing[1:]).all()
     one = np.arange(1.0, 11)[None]
     one[:, -3:] = np.nan
-    named = dict(zip(summary_names(3), summarise(one, RANGES, 3), strict=True))
+    named = dict(zip(summary_names(3), summarise(one, Histograms(RANGES, 3)), strict=True))
     missing = {name for name, value in named.items() if np.isnan(value)}
     alone = [name for name in named if name.startswith(("nearest", "mean_distance", "farthest"))]
     equal = [f"{name}_{part}" for name in MEASURES for part in ("skewness", "kurtosis")]
@@ -216,7 +216,7 @@ def test_holes_are_filled_small_objects_dropped_and_cut_nuclei_kept():
 def test_a_patch_of_one_colour_has_no_nuclei(grey):
     patch = np.full((64, 64, 3), grey, dtype=np.uint8)
     assert not segment(patch, SMALL).any()
-    row = nuclear_features(patch[None], SMALL, RANGES, 10, 1)[0]
+    row = nuclear_features(patch[None], SMALL, Histograms(RANGES, 10), 1)[0]
     assert row[0] == 0
     assert np.isnan(row[1:]).all()
 
@@ -264,12 +264,12 @@ def section(tmp_path):
         (y, x, r) for y, x in random.integers(0, 200, (60, 2)) for r in random.uniform(4, 7, 1)
     ]
     Image.fromarray(stained(200, places)).save(tmp_path / "image.png")
-    path, margins = tmp_path / "S1-section.h5ad", [100.0, 5.0, 100.0, 100.0]
-    section_file(path, "S1", [[1]] * 4, ["A"], margins=margins)
+    path, used = tmp_path / "S1-section.h5ad", [True, False, True, True]
+    section_file(path, "S1", [[1]] * 4, ["A"], used=used)
     table = ad.read_h5ad(path)
     table.obsm["spatial"] = np.array([[150.0, 120], [60, 60], [60, 70], [100, 150]])
     table.write_h5ad(path)
-    view = {"view": "80x1", "spot_window": 80}
+    view = {"view": "80x1"}
     write_patches(path, tmp_path / "image.png", tmp_path / "S1.npy", **view)
     write_index([path], [tmp_path / "S1.npy"], tmp_path / "index.tsv", **view)
     return path, tmp_path / "index.tsv"
@@ -278,8 +278,8 @@ def section(tmp_path):
 @pytest.fixture
 def written(section, tmp_path):
     output = tmp_path / "features/S1.h5ad"
-    keys = {"segmentation": SMALL, "ranges": RANGES, "bins": 5, "code": "0123"}
-    write_nuclear_features(*section, output, view="80x1", spot_window=80, threads=1, **keys)
+    keys = {"segmentation": SMALL, "histograms": Histograms(RANGES, 5), "code": "0123"}
+    write_nuclear_features(*section, output, view="80x1", threads=1, **keys)
     return output
 
 
@@ -291,7 +291,7 @@ def test_rows_are_the_used_spots_in_order(section, written):
     assert len(set(features[:, "area_mean"].X.ravel())) == 3
     patches = np.load(section[1].parent / "S1.npy")
     for patch, row in zip(patches, features.X, strict=True):
-        expected = summarise(measure(patch, segment(patch, SMALL)), RANGES, 5)
+        expected = summarise(measure(patch, segment(patch, SMALL)), Histograms(RANGES, 5))
         np.testing.assert_array_equal(row, expected.astype(np.float32))
     made = features.uns["features"]
     assert made["kind"] == "nuclei"
@@ -303,11 +303,11 @@ def test_rows_are_the_used_spots_in_order(section, written):
 def test_a_patch_has_the_same_features_whatever_others_and_processes_there_are(section):
     patches = np.load(section[1].parent / "S1.npy")
     many = np.concatenate([patches] * 9)
-    alone = nuclear_features(patches[1:2], SMALL, RANGES, 5, 1)[0]
-    among = nuclear_features(many, SMALL, RANGES, 5, 1)
+    alone = nuclear_features(patches[1:2], SMALL, Histograms(RANGES, 5), 1)[0]
+    among = nuclear_features(many, SMALL, Histograms(RANGES, 5), 1)
     np.testing.assert_array_equal(among[1::3], np.tile(alone, (9, 1)))
-    np.testing.assert_array_equal(nuclear_features(many, SMALL, RANGES, 5, 2), among)
-    assert nuclear_features(patches[:0], SMALL, RANGES, 5, 1).shape == (0, 1 + 10 * 9)
+    np.testing.assert_array_equal(nuclear_features(many, SMALL, Histograms(RANGES, 5), 2), among)
+    assert nuclear_features(patches[:0], SMALL, Histograms(RANGES, 5), 1).shape == (0, 1 + 10 * 9)
 
 
 def test_the_overlay_shows_patches_from_the_fewest_nuclei_to_the_most():

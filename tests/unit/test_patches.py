@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from openslide import OpenSlide
 from PIL import Image
-from test_targets import section_file
+from sections import section_file
 from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.core.errors import InputError
@@ -28,13 +28,13 @@ def picture(tmp_path):
 def section(tmp_path):
     """Three spots at (0, 0), (10, 20) and (20, 40); the first is nearer than 5 px to the edge."""
     path = tmp_path / "S1.h5ad"
-    return section_file(path, "S1", [[1], [2], [3]], ["A"], margins=[0.0, 10.0, 20.0])
+    return section_file(path, "S1", [[1], [2], [3]], ["A"], used=[False, True, True])
 
 
 def view_of(section, picture, folder, view):
     folder.mkdir(exist_ok=True)
-    write_patches(section, picture, folder / "S1.npy", view=view, spot_window=10)
-    write_index([section], [folder / "S1.npy"], folder / "index.tsv", view=view, spot_window=10)
+    write_patches(section, picture, folder / "S1.npy", view=view)
+    write_index([section], [folder / "S1.npy"], folder / "index.tsv", view=view)
     return folder / "index.tsv"
 
 
@@ -76,7 +76,7 @@ def test_patches_are_the_region_reads_of_lossless_tiles(section, picture, tmp_pa
     window, downsampling = parse_view(view)
     with OpenSlide(tiles) as slide:
         plain = [read_patch_plain(slide, x, y, window) for x, y in [(10, 20), (20, 40)]]
-    write_patches(section, path, tmp_path / "S1.npy", view=view, spot_window=10)
+    write_patches(section, path, tmp_path / "S1.npy", view=view)
     shrunk = [np.asarray(patch.reduce(downsampling)) for patch in plain]
     np.testing.assert_array_equal(np.load(tmp_path / "S1.npy"), shrunk)
 
@@ -86,7 +86,7 @@ def test_rows_are_the_spots_whatever_their_order_down_the_image(picture, tmp_pat
     section = section_file(tmp_path / "S1.h5ad", "S1", [[1], [2], [3]], ["A"])
     upward = ad.read_h5ad(section)[::-1].copy()
     upward.write_h5ad(section)
-    write_patches(section, path, tmp_path / "S1.npy", view="8x1", spot_window=10)
+    write_patches(section, path, tmp_path / "S1.npy", view="8x1")
     patches = np.load(tmp_path / "S1.npy")
     np.testing.assert_array_equal(patches[:2], [pixels[36:44, 16:24], pixels[16:24, 6:14]])
     np.testing.assert_array_equal(patches[2, 4:, 4:], pixels[:4, :4])
@@ -120,8 +120,8 @@ def test_sections_are_joined_in_the_order_asked_for(section, picture, tmp_path):
     paths = [folder / "S1.npy", folder / "S2.npy"]
     other = section_file(tmp_path / "S2.h5ad", "S2", [[1], [2]], ["A"])
     for spots, path in zip([section, other], paths, strict=True):
-        write_patches(spots, picture[0], path, view="8x1", spot_window=10)
-    write_index([section, other], paths, folder / "index.tsv", view="8x1", spot_window=10)
+        write_patches(spots, picture[0], path, view="8x1")
+    write_index([section, other], paths, folder / "index.tsv", view="8x1")
     names = ["S2:0x0", "S2:1x1", *NAMES]
     patches = read_patches(folder / "index.tsv", names, ["S2", "S1"])
     np.testing.assert_array_equal(patches, np.concatenate([np.load(path) for path in paths[::-1]]))
@@ -154,7 +154,7 @@ def test_files_of_other_lengths_are_refused(section, picture, tmp_path):
     path = index.parent / "S1.npy"
     np.save(path, np.load(path)[:1])
     with pytest.raises(InputError, match=r"S1\.npy: not the patches of the 2 spots"):
-        write_index([section], [path], tmp_path / "index.tsv", view="8x1", spot_window=10)
+        write_index([section], [path], tmp_path / "index.tsv", view="8x1")
 
 
 def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path):
@@ -165,7 +165,7 @@ def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path
     (tmp_path / "text.jpg").write_text("no image")
     for name in ("cut.jpg", "text.jpg", "absent.jpg"):
         with pytest.raises(InputError, match=name) as caught:
-            write_patches(section, tmp_path / name, tmp_path / "S1.npy", view="8x1", spot_window=10)
+            write_patches(section, tmp_path / name, tmp_path / "S1.npy", view="8x1")
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "S1.npy").exists()
         assert not list(tmp_path.glob(".S1*"))

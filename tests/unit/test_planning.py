@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_targets import section_file
-from test_training import PLAIN
+from networks import PLAIN
+from sections import section_file
 
 from stnet.core.errors import InputError
 from stnet.planning import plan as plan_module
@@ -53,7 +53,7 @@ def networks():
         for patient in "ABC"
     }
     files = [f"results/c/sections/{section}.h5ad" for section in SPOTS]
-    cohort = Cohort(ROWS, files, "results/c/views", spot_window=10, paper=False)
+    cohort = Cohort(ROWS, files, "results/c/views", paper=False)
     return {"c": cohort}, {"e": Experiment("c", "20x2", 5, RECIPE, groups)}
 
 
@@ -119,8 +119,8 @@ def test_every_number_of_spots_has_a_source(networks):
     Path("results/c/sections").mkdir(parents=True)
     for name, path in zip(SPOTS, cohort.section_files, strict=True):
         # A spot more, too near the edge to be used.
-        margins = [50.0] * SPOTS[name] + [4.0]
-        section_file(path, name, [[1]] * (SPOTS[name] + 1), ["G"], margins=margins)
+        used = [True] * SPOTS[name] + [False]
+        section_file(path, name, [[1]] * (SPOTS[name] + 1), ["G"], used=used)
     assert count_spots(paper, [], 31) == (SPOTS, "its section files")
     index = str(index_of({**SPOTS, "A1": 11}))
     assert count_spots(paper, [], 31) == ({**SPOTS, "A1": 11}, index)

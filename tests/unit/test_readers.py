@@ -126,8 +126,8 @@ def test_a_section_is_what_its_files_say(tmp_path, layout):
     assert section.X.dtype == np.int32
     assert (section.X.toarray() == made.counts.loc[spots.index].to_numpy()).all()
     assert list(section.obs["total_counts"]) == list(made.counts.loc[spots.index].sum(axis=1))
-    assert list(section.obs["array_x"]) == list(spots["x"])
-    assert list(section.obs["array_y"]) == list(spots["y"])
+    assert list(section.obs["array_col"]) == list(spots["x"])
+    assert list(section.obs["array_row"]) == list(spots["y"])
     assert set(section.obs["patient"]) == {"P-1"}
     assert set(section.obs["section"]) == {"P-1_C1"}
     assert list(section.obs["annotation"]) == list(made.words)
@@ -143,7 +143,7 @@ def test_a_section_is_what_its_files_say(tmp_path, layout):
     assert (slide["path"], slide["width"], slide["height"]) == (made.row["image"], WIDTH, HEIGHT)
     assert len(slide["sha256"]) == 64
     assert slide["um_per_px"] == pytest.approx(200 / PITCH, rel=5e-3)
-    assert section.uns["grid"] == "square"
+    assert section.uns["grid"] == {"P-1_C1": "square"}
 
     inner = sum(m >= 40 for m in margin)
     assert 0 < inner < len(spots)

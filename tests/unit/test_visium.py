@@ -147,13 +147,13 @@ def test_a_section_is_what_its_files_say(tmp_path, version):
     assert section.X.dtype == np.int32
     assert (section.X.toarray() == made.counts.loc[spots.index].to_numpy()).all()
     assert list(section.obs["total_counts"]) == list(made.counts.loc[spots.index].sum(axis=1))
-    assert list(section.obs["array_x"]) == list(spots["array_col"])
-    assert list(section.obs["array_y"]) == list(spots["array_row"])
+    assert list(section.obs["array_col"]) == list(spots["array_col"])
+    assert list(section.obs["array_row"]) == list(spots["array_row"])
     pixels = spots[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy()
     assert (section.obsm["spatial"] == pixels).all()
     assert section.obs["margin"].min() == ORIGIN
     assert section.obs["label"].isna().all()
-    assert section.uns["grid"] == "hexagonal"
+    assert section.uns["grid"] == {"V-1_A": "hexagonal"}
     assert section.uns["slide"]["um_per_px"] == pytest.approx(100 / PITCH, rel=5e-3)
     others = len(made.spots) - len(spots)
     assert {k: v for k, v in drops.items() if v and k not in ("patient", "section")} == {
@@ -236,12 +236,12 @@ def test_a_section_is_trained_on_like_any_other(tmp_path):
     made = Visium(tmp_path).files()
     section, _ = made.write()
     path, image = tmp_path / "out/s.h5ad", Image.open(made.row["image"])
-    write_patches(path, made.row["image"], tmp_path / "p.npy", view="32x1", spot_window=60)
+    write_patches(path, made.row["image"], tmp_path / "p.npy", view="32x1")
     patches = np.load(tmp_path / "p.npy")
     assert patches.shape == (section.n_obs, 32, 32, 3)
     x, y = section.obsm["spatial"][3].astype(int)
     assert (patches[3] == np.asarray(image.crop((x - 16, y - 16, x + 16, y + 16)))).all()
-    write_targets([path], tmp_path / "t.h5ad", genes=3, kind="log_fraction", spot_window=60)
+    write_targets([path], tmp_path / "t.h5ad", genes=3, transform="log_fraction")
     targets = ad.read_h5ad(tmp_path / "t.h5ad")
     chosen = list(targets.var_names)
     assert chosen == list(made.counts.sum().sort_values(ascending=False).index[:3])

@@ -7,9 +7,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from performance import PUBLISHED, as_patients
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from test_evaluation import PUBLISHED, as_patients
 
 from stnet.analysis.choice import top_genes
 from stnet.analysis.spread import spread, spread_of_genes, write_spread
@@ -201,7 +201,7 @@ def test_supp_4_5_says_where_there_is_no_class(measured, tmp_path):
     for stratum, table in (("tumour", best("g1")), ("normal", best("g1").iloc[:0])):
         write_table(table, tmp_path / f"{stratum}.tsv")
         tables[stratum] = (tmp_path / f"{stratum}.tsv", [tmp_path / f"{stratum}.png"])
-    draw(tmp_path / "spread.tsv", tmp_path / "genes.tsv", tables, transform="log_fraction")
+    draw(tmp_path / "spread.tsv", tmp_path / "genes.tsv", tables)
     assert (tmp_path / "tumour.png").stat().st_size > (tmp_path / "normal.png").stat().st_size
     figure = spread_within(found, spread_of_genes(measured, found), best().iloc[:0], "normal", "y")
     assert figure.axes[0].texts[0].get_text() == "no gene is predicted within normal tissue"

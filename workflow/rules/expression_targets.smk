@@ -24,7 +24,6 @@ rule targets:
     params:
         genes=lambda w: configuration.targets(w.targets)["genes"],
         transform=lambda w: configuration.targets(w.targets)["transform"],
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
         held_out_sections=sections_outside_fit,
     script:
         "../scripts/targets/targets.py"

@@ -11,11 +11,6 @@ rule model:
         cards=member_files("model.json"),
         index=view_index,
         targets=model_targets,
-        sections=lambda w: expand(
-            "results/{cohort}/sections/{section}.h5ad",
-            cohort=w.cohort,
-            section=section_ids(w.cohort),
-        ),
     output:
         "results/{cohort}/models/{experiment}/{model}.safetensors",
     log:
@@ -82,7 +77,6 @@ rule predict_section:
         runtime=120,
     params:
         scale=lambda w: source(w)["scale"],
-        spot_window=lambda w: cohort(source(w)["cohort"])["spot_window"],
     script:
         "../scripts/inference/predict_section.py"
 
@@ -96,8 +90,7 @@ rule predict_slide:
         encoder=lambda w: weights_file(source(w)["encoder"]),
         archive=simulated_archive,
     output:
-        predictions=f"{EXTERNAL}/{{unit}}.h5ad",
-        thumbnail=f"{EXTERNAL}/{{unit}}.jpg",
+        f"{EXTERNAL}/{{unit}}.h5ad",
     log:
         "results/{cohort}/logs/predict_slide/{source}/{experiment}/{model}/{unit}.log",
     benchmark:
@@ -142,7 +135,6 @@ use rule performance as visium_performance with:
         mem_mb=4000,
         runtime=30,
     params:
-        grids=lambda w: {row["section"]: row["grid"] for row in sections(source(w)["cohort"])},
         lenient=False,
         stratum="all",
 

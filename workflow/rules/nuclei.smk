@@ -24,7 +24,6 @@ rule nuclear_features:
         runtime=120,
     params:
         view=lambda w: features(w.features)["view"],
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
         segmentation=lambda w: {key: features(w.features)[key] for key in SEGMENTATION},
         ranges=lambda w: features(w.features)["ranges"],
         bins=lambda w: features(w.features)["bins"],

@@ -62,7 +62,6 @@ def planned_cohorts(w):
                 section=section_ids(name),
             ),
             "views": f"results/{name}/views",
-            "spot_window": cohort(name)["spot_window"],
             "paper": cohort(name).get("paper", False),
         }
         for name in config["report"]

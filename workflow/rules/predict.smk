@@ -7,7 +7,6 @@ rule predict_own_slide:
         lambda w: own_slides[w.name],
     output:
         predictions="results/predict/{name}/predictions.h5ad",
-        thumbnail="results/predict/{name}/slide.jpg",
         summary="results/predict/{name}/summary.tsv",
     log:
         "results/predict/logs/predict_own_slide/{name}.log",
@@ -65,7 +64,6 @@ rule predict_own_section:
     output:
         predictions="results/predict/{name}/predictions.h5ad",
         alignment="results/predict/{name}/alignment.tsv",
-        thumbnail="results/predict/{name}/slide.jpg",
         summary="results/predict/{name}/summary.tsv",
     log:
         "results/predict/logs/predict_own_section/{name}.log",
@@ -90,7 +88,6 @@ rule predict_own_section:
 use rule slide_map as own_slide_map with:
     input:
         predictions=rules.predict_own_slide.output.predictions,
-        thumbnail=rules.predict_own_slide.output.thumbnail,
     output:
         "results/predict/{name}/map.png",
     log:
@@ -106,8 +103,6 @@ use rule slide_map as own_slide_map with:
 use rule section_map as own_section_map with:
     input:
         predictions=rules.predict_own_section.output.predictions,
-        section=rules.own_section.output.section,
-        thumbnail=rules.predict_own_section.output.thumbnail,
     output:
         "results/predict/{name}/map.png",
     log:

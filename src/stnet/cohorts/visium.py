@@ -73,7 +73,7 @@ def read(row: dict[str, str]) -> DistributedSection:
 def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
     """Positions of all spots of the array, as of `position_table` but indexed by barcode.
 
-    From `tissue_positions.csv` or `tissue_positions_list.csv` in the `spatial` folder: array_x is
+    From `tissue_positions.csv` or `tissue_positions_list.csv` in the `spatial` folder: array_col is
     its array_col, pixel_x its pxl_col_in_fullres, and `selected` what is under tissue. Raises
     InputError as `position_table` and `read_columns`, for a barcode that appears twice, and where
     there is no such file.
@@ -85,7 +85,7 @@ def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
     table = read_columns(path, ",", POSITION_COLUMNS, headed=headed)
     check_repeated(path, table["barcode"], table.index)
     columns = {
-        **{"selected": "in_tissue", "array_x": "array_col", "array_y": "array_row"},
+        **{"selected": "in_tissue", "array_col": "array_col", "array_row": "array_row"},
         **{"pixel_x": "pxl_col_in_fullres", "pixel_y": "pxl_row_in_fullres"},
     }
     return position_table(path, table, columns).set_axis(table["barcode"].to_list(), axis="index")

@@ -11,6 +11,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
+from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
     COLOURS,
     add_colour_bar,
@@ -34,7 +35,6 @@ SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
 
 def draw(
     slide: str | Path,
-    thumbnail: str | Path,
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
@@ -42,13 +42,13 @@ def draw(
 ) -> None:
     """Draw the predictions of a slide's tiles into files.
 
-    `thumbnail` is the whole slide reduced. `genes` are symbols or ids; if
-    empty, `choose_genes` chooses. `reliability` is the model's table of gene reliability, for
-    predictions that do not have it. Without tiles the figure says why.
+    `genes` are symbols or ids; if empty, `choose_genes` chooses. `reliability` is the
+    model's table of gene reliability, for predictions that do not have it. Without tiles the figure
+    says why.
     """
     tiles = read_with_reliability(slide, reliability)
-    picture = Image.open(thumbnail).convert("RGB")
     name = tiles.uns["slide"]["slide"]
+    picture, _ = picture_of(tiles.uns["spatial"][name])
     if tiles.n_obs:
         shown = tiles[:, choose_genes(tiles, genes, slide)]
         save(tile_maps(shown, picture), figures)
@@ -95,14 +95,15 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
 
 
 @styled
-def without_tiles(picture: Image.Image, name: str, reason: str) -> Figure:
-    """The slide's `picture`, and why nothing was predicted."""
+def without_tiles(picture: Image.Image | None, name: str, reason: str) -> Figure:
+    """The slide's `picture`, if it could be read, and why nothing was predicted."""
     figure = new_figure(PAGE_MM, 70)
     figure.suptitle(f"Slide {name}: no tiles", fontsize=8)
     left, right = figure.subplots(1, 2)
     for axis in (left, right):
         axis.set_axis_off()
-    left.imshow(picture)
+    if picture is not None:
+        left.imshow(picture)
     annotate(right, reason)
     return figure
 

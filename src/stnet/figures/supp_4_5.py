@@ -33,17 +33,14 @@ def draw(
     spread: str | Path,
     spread_of_genes: str | Path,
     strata: Mapping[str, tuple[str | Path, Iterable[str | Path]]],
-    *,
-    transform: str,
 ) -> None:
     """Draw the spread of the five genes predicted best within each stratum into files.
 
-    `strata` has the gene table of a stratum and the files of its figure; `transform` is that of the
-    targets.
+    `strata` has the gene table of a stratum and the files of its figure.
     """
     tables = read_table(spread), read_table(spread_of_genes)
+    unit = EXPRESSION_UNITS[tables[0]["transform"].iloc[0]]
     for stratum, (performance, figures) in strata.items():
-        unit = EXPRESSION_UNITS[transform]
         save(spread_within(*tables, read_table(performance), stratum, unit), figures)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.config.split import inner_folds
-from stnet.expression.spots import read_used_spots
+from stnet.expression.spots import read_used_centres
 from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.training.checkpoints import checkpoints
 
@@ -23,7 +23,6 @@ class Cohort:
     rows: list[dict[str, str]]
     section_files: list[str]
     views: str
-    spot_window: int
     paper: bool
 
 
@@ -59,7 +58,7 @@ def count_spots(
             return counts, f"{index}{again if str(index) in pending else ''}"
     if all(Path(path).is_file() for path in cohort.section_files):
         files = zip(sections, cohort.section_files, strict=True)
-        counts = {name: read_used_spots(path, cohort.spot_window).n_obs for name, path in files}
+        counts = {name: len(read_used_centres(path)) for name, path in files}
         return counts, f"its section files{again if set(cohort.section_files) & {*pending} else ''}"
     if not cohort.paper:
         unknown = "not known until its sections are made: snakemake … --until section"

@@ -43,8 +43,7 @@ def write_methods(
 
     `summaries`, `genes`, `patients` and `against` are the paths, by experiment, of the tables that
     `compare_methods` takes. `methods` says what each experiment is: `role` (`main`, `label`,
-    `features`, `composition` or `other`), `kind`, what it is a kind `of`, `targets` and their
-    `transform`.
+    `features`, `composition` or `other`), `kind`, what it is a kind `of`, and `targets`.
     """
     tables = [
         {name: read_table(path) for name, path in paths.items()}

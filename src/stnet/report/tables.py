@@ -32,6 +32,7 @@ TOTALS = {
     "spots_per_section_max": "most spots in a section",
     "median_counts": "median counts in a spot",
     "median_genes": "median genes with a count in a spot",
+    "median_pct_mt": "median mitochondrial share of the counts of a spot (%)",
 }
 SPOTS = {
     "positions": "rows of the spot files",

@@ -26,9 +26,8 @@ INDEX_COLUMNS = [
     "rows",
     "spots_sha256",
     "sha256",
-    "section_file",
+    "section_file",  # by which, and by the view, a removed file is made again
     "view",
-    "spot_window",  # by which a removed file is made again
 ]
 
 
@@ -45,9 +44,7 @@ def parse_view(view: str) -> tuple[int, int]:
     return window, downsampling
 
 
-def write_patches(
-    section: str | Path, image: str | Path, output: str | Path, *, view: str, spot_window: int
-) -> None:
+def write_patches(section: str | Path, image: str | Path, output: str | Path, *, view: str) -> None:
     """Write a section's patches as uint8 (spots, side, side, 3) to the .npy file `output`.
 
     Rows are the section's used spots (`read_used_centres`), the same in every view. The window of a
@@ -57,7 +54,7 @@ def write_patches(
     block of downsampling x downsampling pixels (ours).
     """
     window, downsampling = parse_view(view)
-    corners = read_used_centres(section, spot_window) - window // 2
+    corners = read_used_centres(section) - window // 2
     shape = (len(corners), *[window // downsampling] * 2, 3)
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with (
@@ -83,7 +80,6 @@ def write_index(
     output: str | Path,
     *,
     view: str,
-    spot_window: int,
 ) -> None:
     """Write the index of a view: a row a section, in the given order, with hashes to verify by.
 
@@ -94,13 +90,12 @@ def write_index(
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(INDEX_COLUMNS)
         for section, path in zip(sections, patches, strict=True):
-            spots = read_used_spots(section, spot_window)
+            spots = read_used_spots(section)
             name = Path(path).name
             if len(np.load(path, mmap_mode="r")) != spots.n_obs:
                 raise InputError(f"{path}: not the patches of the {spots.n_obs} spots of {section}")
             row = [spots.n_obs, names_sha256(spot_names(spots)), file_sha256(path)]
-            made_by = [section, view, spot_window]
-            writer.writerow([name.removesuffix(".npy"), name, *row, *made_by])
+            writer.writerow([name.removesuffix(".npy"), name, *row, section, view])
 
 
 def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str]) -> np.ndarray:
@@ -184,9 +179,8 @@ def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
             if not Path(section).is_file():
                 raise InputError(f"{path}: removed, and not to be made again without {section}")
             image = ad.read_h5ad(section).uns["slide"]["path"]
-            keys = {"view": row["view"], "spot_window": int(row["spot_window"])}
             with atomic_path(path) as temporary:
-                write_patches(section, image, temporary, **keys)
+                write_patches(section, image, temporary, view=row["view"])
                 if file_sha256(temporary) != row["sha256"]:
                     raise InputError(
                         f"{path}: made again from {image}, it is not the file that its index"

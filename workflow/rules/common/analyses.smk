@@ -55,20 +55,9 @@ def latent_key(name):
     return lambda w: part(w, "latent")[name]
 
 
-def section_grids(w):
-    """Grid of each section of the cohort."""
-    return {row["section"]: row["grid"] for row in sections(w.cohort)}
-
-
 def main_view_index(w):
     """Index of the main experiment's view."""
     return f"results/{w.cohort}/views/{experiment(shown(w)['main'])['view']}/index.tsv"
-
-
-def transform_of(targets):
-    """Units of what an experiment on these targets predicts of a gene."""
-    keys = configuration.targets(targets)
-    return configuration.targets(keys.get("of", targets))["transform"]
 
 
 def methods(w):
@@ -82,7 +71,6 @@ def methods(w):
             "kind": keys["kind"],
             "of": keys.get("architecture") or keys.get("features", ""),
             "targets": keys["targets"],
-            "transform": transform_of(keys["targets"]),
         }
         for name, keys in of_experiments.items()
     }

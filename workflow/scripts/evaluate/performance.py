@@ -9,7 +9,6 @@ with job(snakemake.log[0]):
         snakemake.output.genes,
         snakemake.output.summary,
         stratum=snakemake.params.stratum,
-        grids=snakemake.params.grids,
         smoothing=snakemake.params.smoothing,
         lenient=snakemake.params.lenient,
     )

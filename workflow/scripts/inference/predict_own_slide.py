@@ -15,10 +15,10 @@ with job(snakemake.log[0]):
             snakemake.params.model["path"],
             device=device,
             threads=snakemake.threads,
+            code=snakemake.params.digest,
             reliability=snakemake.params.model["reliability"],
         ),
         snakemake.output.predictions,
-        snakemake.output.thumbnail,
         about={
             **dict.fromkeys(("patient", "sample", "slide"), name),
             "sha256": file_sha256(snakemake.input[0]),
@@ -26,8 +26,6 @@ with job(snakemake.log[0]):
         cut=Cut(**snakemake.params.cut),
         default_um_per_px=snakemake.params.um_per_px,
         encoder=None,
-        threads=snakemake.threads,
-        code=snakemake.params.digest,
         refuse=True,
     )
     write_summary(snakemake.output.predictions, snakemake.output.summary)

@@ -19,12 +19,17 @@ with (
 ):
     # Only now: no card waits for a download.
     device = lease_gpu() if snakemake.config["device"] == "cuda" else "cpu"
-    model = Model(snakemake.input.model, device=device, threads=snakemake.threads, reliability=None)
+    model = Model(
+        snakemake.input.model,
+        device=device,
+        threads=snakemake.threads,
+        code=snakemake.params.digest,
+        reliability=None,
+    )
     predict_slide(
         slide,
         model,
-        snakemake.output.predictions,
-        snakemake.output.thumbnail,
+        snakemake.output[0],
         about={key: value for key, value in snakemake.params.row.items() if key != "file"},
         cut=Cut(**snakemake.params.cut),
         default_um_per_px=snakemake.params.um_per_px,
@@ -36,7 +41,5 @@ with (
             engine=model.card["engine"][device],
             device=device,
         ),
-        threads=snakemake.threads,
-        code=snakemake.params.digest,
         refuse=False,
     )

@@ -42,8 +42,7 @@ SCORES = ["features", "patient", "class", "score"]
 def write_subtype(
     patients: str | Path,
     genes: str | Path,
-    table: str | Path,
-    scores: str | Path,
+    outputs: Mapping[str, str | Path],
     *,
     classes: Mapping[str, Sequence[str]],
     test_share: float,
@@ -71,10 +70,10 @@ def write_subtype(
     Args:
         patients: of `write_pseudobulk`.
         genes: its table of genes.
-        table: output, a row a set: features, n_features, n_train, n_test, C, auroc, ci_low,
-            ci_high, note (why an AUROC is undefined), compared (numbers of patients in words).
-        scores: output: features, patient, class, score, the log odds of the first class; a row a
-            set and test patient.
+        outputs: `table`, a row a set: features, n_features, n_train, n_test, C, auroc, ci_low,
+            ci_high, note (why an AUROC is undefined), compared (numbers of patients in words); and
+            `scores`: features, patient, class, score, the log odds of the first class; a row a set
+            and test patient.
         classes: ICD-O-3 morphology codes of the two, by name.
         test_share, folds, regularisation, seed: of `split_patients` and `classify`.
 
@@ -106,8 +105,8 @@ def write_subtype(
             scored.append(pd.DataFrame([(name, *each) for each in found], columns=SCORES))
         sizes = (features.shape[1], len(split.train), len(split.test))
         rows.append((name, *sizes, *(told[:4] if told else UNDEFINED), note, words))
-    write_table(pd.DataFrame(rows, columns=COLUMNS), table)
-    write_table(pd.concat(scored[1:] or scored, ignore_index=True), scores)
+    write_table(pd.DataFrame(rows, columns=COLUMNS), outputs["table"])
+    write_table(pd.concat(scored[1:] or scored, ignore_index=True), outputs["scores"])
 
 
 def subtypes(histology: pd.Series, classes: Mapping[str, Sequence[str]]) -> np.ndarray:
