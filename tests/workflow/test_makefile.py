@@ -232,7 +232,7 @@ def test_all_tests_run_once_and_the_quick_ones_under_each_other_python(checkout,
     said = make(checkout, "test-full", **environment)
     assert said.returncode == 0, said.stderr
     tests = [line for line in calls(checkout) if "pytest" in line]
-    assert tests == ["-m pytest -m not cluster", "-m pytest", "-m pytest"]
+    assert tests == [f"{TEST} -m not cluster", TEST, TEST]
     assert {each.name for each in checkout.glob(".venv*")} == {".venv", ".venv-3.12", ".venv-3.11"}
 
 
