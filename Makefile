@@ -7,8 +7,10 @@ BIN := .venv/bin
 INSTALLED := .venv/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
+# A worker for each core; tests of a file stay together, for what they share is made once.
+TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-full test-cluster benchmark lint format lock
+.PHONY: help demo test test-full test-cluster benchmark lint format docs lock
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -24,10 +26,10 @@ demo: $(INSTALLED)  ## Run the whole workflow on the embedded cohort, and make i
 	@echo "Figures:"; find results/demo/figures -name '*.png' | sort | sed 's/^/  /'
 
 test: $(INSTALLED)  ## The tests that fit in minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 test-full: $(INSTALLED)  ## All tests but those that need a cluster
-	$(BIN)/python -m pytest -m "not cluster"
+	$(BIN)/python -m pytest $(TESTS) -m "not cluster"
 
 test-cluster: $(INSTALLED)  ## The workflow under a real Slurm on this machine (root, Debian)
 	@command -v slurmctld slurmd munged >/dev/null || \
@@ -48,6 +50,9 @@ format: $(INSTALLED)  ## Format Python and Snakemake code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/snakefmt Snakefile workflow
+
+docs: $(INSTALLED)  ## Generate what the models of the configuration say: schema and pages
+	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
 
 lock:  ## Choose exact versions again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -2,30 +2,51 @@
 
 import re
 import sys
+from pathlib import Path
 
+# Of this file, also where another workflow uses it as a module.
+CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 # Snakemake hands this path to every script, with conda and on clusters alike.
-sys.path.insert(0, f"{workflow.basedir}/src")
+sys.path.insert(0, str(CHECKOUT / "src"))
+
+from snakemake.common.configfile import load_configfile
+from snakemake.utils import update_config
 
 from stnet.config.configuration import Configuration
+from stnet.config.recipe import Training
+from stnet.core.checkout import find
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
 from stnet.config.section_sheet import GROUP_ID
+from stnet.config.segmentation import Segmentation
 from stnet.config.split import ALL, held_out_groups
 
+if workflow.modifier.is_main_snakefile():
 
-configfile: "config/config.yaml"
+    configfile: find("config/config.yaml")
+
+else:
+    # The working directory's config.yaml is the other workflow's: what that gives the module is
+    # laid over the configuration that comes with it.
+    given, config = config, load_configfile(CHECKOUT / "config/config.yaml")
+    update_config(config, given)
 
 
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/shown.smk"
-include: "workflow/rules/analysed.smk"
-include: "workflow/rules/applied.smk"
-include: "workflow/rules/own.smk"
+include: "workflow/rules/common/configuration.smk"
+include: "workflow/rules/common/digest.smk"
+include: "workflow/rules/common/environments.smk"
+include: "workflow/rules/common/sections.smk"
+include: "workflow/rules/common/experiments.smk"
+include: "workflow/rules/common/report.smk"
+include: "workflow/rules/common/analyses.smk"
+include: "workflow/rules/common/external.smk"
+include: "workflow/rules/common/own_images.smk"
+include: "workflow/rules/targets.smk"
 
 
 wildcard_constraints:
@@ -41,36 +62,33 @@ wildcard_constraints:
     unit=GROUP_ID,
     held_out=GROUP_ID,
     view=r"\d+x\d+",
-    stratum="all|tumour|normal",
-
-
-localrules:
-    all,
-    supplement,
-    predict,
+    stratum="|".join(STRATA),
 
 
 rule all:
     input:
         results,
+    localrule: True
 
 
 rule supplement:
     input:
         results,
         ablations,
+    localrule: True
 
 
 rule predict:
     input:
         own_results,
+    localrule: True
 
 
 include: "workflow/rules/download.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/sections.smk"
 include: "workflow/rules/views.smk"
-include: "workflow/rules/targets.smk"
+include: "workflow/rules/expression_targets.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/nuclei.smk"
 include: "workflow/rules/baselines.smk"
@@ -89,9 +107,6 @@ include: "workflow/rules/predict.smk"
 include: "workflow/rules/plan.smk"
 
 
-# Snakemake reruns a job when its script changes, but does not see what the script imports. So the
-# digest of that code is a parameter of every rule. Two stages have none: downloads, which are held
-# to hashes, and plan, which has no outputs. A slide is not predicted again for a new downloader.
-for each in workflow.rules:
-    if each.script and Path(each.script).parent.name not in ("download", "plan"):
-        each.set_params(digest=digest(each.script))
+# Of a module, these are its own rules alone.
+set_digests(workflow.modifier.rules)
+escape_environments(workflow.modifier.rules)

@@ -20,14 +20,17 @@ from tiled import read_patch_plain
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from stnet.config.configuration import Configuration
+from stnet.config.engine import Engine
+from stnet.config.recipe import Recipe, Training
 from stnet.networks.data import Data
-from stnet.networks.engine import Engine, start
+from stnet.networks.engine import place, start
 from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.slides.patches import read_patches, write_patches
-from stnet.training.run import Recipe, Run
+from stnet.training.run import Run
 
 ROOT = Path(__file__).parents[1]
-CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+CONFIG = Configuration(yaml.safe_load((ROOT / "config/config.yaml").read_text())).resolved
 EXPERIMENT = CONFIG["experiments"]["densenet121"]
 BATCH, N_GENES = EXPERIMENT["batch_size"], CONFIG["targets"][EXPERIMENT["targets"]]["genes"]
 # Spots trained on and predicted, and those of a fold: a card is a hundred times as fast.
@@ -61,9 +64,9 @@ class Bench:
 
     def run(self, data: Data, rows: torch.Tensor) -> Run:
         """The engine with its defaults, from random weights."""
-        keys = {key: EXPERIMENT[key] for key in Recipe.__annotations__ if key != "weights"}
-        keys["engine"] = EXPERIMENT["engine"][self.device]
-        return Run(data, rows, Recipe(weights=None, **keys), "benchmark")
+        keys = {key: EXPERIMENT[key] for key in Training.model_fields}
+        recipe = Recipe(weights=None, engine=EXPERIMENT["engine"][self.device], **keys)
+        return Run(data, rows, recipe, "benchmark")
 
     def spots(self, mean: list[float], sd: list[float]) -> Spots:
         """The spots as the plain loop reads them."""
@@ -91,8 +94,7 @@ def extract_fast(bench: Bench) -> float:
     view = f"{bench.window}x1"
     started = perf_counter()
     for each in bench.sections:
-        keys = {"view": view, "spot_window": bench.window}
-        write_patches(each["file"], each["image"], bench.folder / "again.npy", **keys)
+        write_patches(each["file"], each["image"], bench.folder / "again.npy", view=view)
     return len(bench.names) / (perf_counter() - started)
 
 
@@ -200,7 +202,7 @@ def _convolutions(bench: Bench, batch: int, *, backward: bool) -> float:
     """Images a second if the network were its convolutions, one by one, and nothing else."""
     engine = Engine(**EXPERIMENT["engine"][bench.device])
     network, _ = bench.network()
-    forward = engine.place(network, bench.device)
+    forward = place(network, engine, bench.device)
     shapes: list[tuple[nn.Conv2d, torch.Size]] = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -210,7 +212,7 @@ def _convolutions(bench: Bench, batch: int, *, backward: bool) -> float:
     total = 0.0
     for module, shape in dict(shapes).items():
         module._forward_pre_hooks.clear()
-        call = engine.place(module, bench.device)
+        call = place(module, engine, bench.device)
         values = torch.randn(shape, device=bench.device).requires_grad_(backward)
 
         def step(call=call, values=values) -> None:

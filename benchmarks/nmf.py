@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from stnet.expression.composition import write_composition
-from stnet.expression.targets import transform
+from stnet.expression.targets import normalise
 
 ROOT = Path(__file__).parents[1]
 GENES, FACTORS, ITERATIONS, PATIENTS = 250, 10, 200, 23
@@ -40,7 +40,7 @@ def write_simulated(path: Path, n_spots: int) -> None:
     counts = random.poisson(shares * totals[:, None])
     patients = [f"P{number % PATIENTS}" for number in range(n_spots)]
     targets = ad.AnnData(
-        transform(counts, totals, UNIVERSE, "log_fraction").astype(np.float32),
+        normalise(counts, totals, UNIVERSE, "log_fraction").astype(np.float32),
         obs=pd.DataFrame(
             {"section": patients, "total_counts": totals}, index=[str(i) for i in range(n_spots)]
         ),

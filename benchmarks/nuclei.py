@@ -28,15 +28,18 @@ from skimage.measure import regionprops
 from suite import processor
 
 from stnet.cohorts.section import write_section
+from stnet.config.features import NuclearFeatures
 from stnet.config.section_sheet import read_sheet
+from stnet.config.segmentation import Segmentation
 from stnet.features.measures import MEASURES
 from stnet.features.parallel import nuclear_features
-from stnet.features.segmentation import Segmentation, segment
+from stnet.features.patch_statistics import Histograms
+from stnet.features.segmentation import segment
 from stnet.slides.patches import write_patches
 
 ROOT = Path(__file__).parents[1]
-KEYS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["features"]["nuclei"]
-SEGMENTATION = Segmentation(**{key: KEYS[key] for key in Segmentation.__annotations__})
+KEYS = NuclearFeatures().model_dump()
+SEGMENTATION = Segmentation()
 HOW = {"plain": "plain loop", "1": "here, 1 process", "2": "here, 2 processes"}
 SIZES = ["Size.Area", "Size.MajorAxisLength", "Size.MinorAxisLength"]
 
@@ -49,7 +52,7 @@ def cut(folder: Path, number: int) -> np.ndarray:
     for row in read_sheet(ROOT / cohort["sheet"], ROOT / cohort["root"], check_files=True):
         file, npy = folder / f"{row['section']}.h5ad", folder / f"{row['section']}.npy"
         write_section(row, file, folder / "drops.tsv", spot_window=window, genes=None, **keys)
-        write_patches(file, row["image"], npy, view=KEYS["view"], spot_window=window)
+        write_patches(file, row["image"], npy, view=KEYS["view"])
         patches.append(np.load(npy))
     together = np.concatenate(patches)
     return together[np.linspace(0, len(together) - 1, number).round().astype(int)]
@@ -107,7 +110,8 @@ def summarise_plain(measures: np.ndarray) -> np.ndarray:
 
 def here(patches: np.ndarray, threads: int) -> np.ndarray:
     """As `plain`, by `stnet.features`."""
-    return nuclear_features(patches, SEGMENTATION, KEYS["ranges"], KEYS["bins"], threads)
+    histograms = Histograms(KEYS["ranges"], KEYS["bins"])
+    return nuclear_features(patches, SEGMENTATION, histograms, threads)
 
 
 def peak_memory() -> int:

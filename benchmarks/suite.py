@@ -59,7 +59,7 @@ def prepare(config: Path, cohort_name: str, folder: Path) -> int:
             spot_pitch_um=cohort["spot_pitch_um"],
             genes=None,
         )
-        write_patches(file, row["image"], npy, view=f"{window}x1", spot_window=window)
+        write_patches(file, row["image"], npy, view=f"{window}x1")
         to_tiled_tiff(row["image"], tiff)
         made.append(
             {
@@ -67,14 +67,13 @@ def prepare(config: Path, cohort_name: str, folder: Path) -> int:
                 "file": str(file),
                 "image": str(row["image"]),
                 "tiff": str(tiff),
-                "names": spot_names(read_used_spots(file, window)),
-                "centres": read_used_centres(file, window).tolist(),
+                "names": spot_names(read_used_spots(file)),
+                "centres": read_used_centres(file).tolist(),
             }
         )
         files.append(file)
         patches.append(npy)
-    view = {"view": f"{window}x1", "spot_window": window}
-    write_index(files, patches, folder / "index.tsv", **view)
+    write_index(files, patches, folder / "index.tsv", view=f"{window}x1")
     (folder / "made.json").write_text(json.dumps({"window": window, "sections": made}))
     return sum(len(each["names"]) for each in made)
 

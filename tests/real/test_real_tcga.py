@@ -47,9 +47,10 @@ def of_bulk(folder, patients: ad.AnnData, seed: int) -> pd.Series:
     genes = correlate(patients.X, patients.layers["observed"])
     genes.insert(0, "gene", patients.var_names)
     write_table(genes, folder / "genes.tsv")
-    paths = [folder / name for name in ("patients.h5ad", "genes.tsv", "subtype.tsv", "scores.tsv")]
+    paths = [folder / "patients.h5ad", folder / "genes.tsv"]
+    outputs = {"table": folder / "subtype.tsv", "scores": folder / "scores.tsv"}
     with threadpool_limits(1):
-        write_subtype(*paths, **SETTINGS, seed=seed)
+        write_subtype(*paths, outputs, **SETTINGS, seed=seed)
     return read_table(folder / "subtype.tsv").set_index("features").loc["bulk"]
 
 

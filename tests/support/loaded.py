@@ -1,6 +1,5 @@
 """The rules as Snakemake itself reads them."""
 
-import re
 from functools import cache
 from pathlib import Path
 
@@ -16,20 +15,20 @@ TARGETS = ("all", "supplement", "predict")
 @cache
 def load_rules(configuration: str = "config/demo.yaml") -> dict[str, Rule]:
     """All rules but the targets, by name, under a configuration file of the repository."""
+    rules = load_workflow(ROOT, ROOT / configuration)
+    return {name: rule for name, rule in rules.items() if name not in TARGETS}
+
+
+def load_workflow(folder: Path, *configurations: Path) -> dict[str, Rule]:
+    """All rules of the Snakefile in a folder, by name, as of a run in that folder."""
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         loader = api.workflow(
             resource_settings=ResourceSettings(),
-            config_settings=ConfigSettings(configfiles=[ROOT / configuration]),
-            snakefile=ROOT / "Snakefile",
-            workdir=ROOT,
+            config_settings=ConfigSettings(configfiles=list(configurations)),
+            snakefile=folder / "Snakefile",
+            workdir=folder,
         )
         workflow = loader._get_workflow(check_envvars=False)
         workflow.include(loader.snakefile, overwrite_default_target=True, print_compilation=False)
         workflow.check()
-        return {rule.name: rule for rule in workflow.rules if rule.name not in TARGETS}
-
-
-def rule_text(rule: Rule) -> str:
-    """The lines of a rule in its file."""
-    start = rf"^rule {rule.name}:\n"
-    return re.search(rf"{start}(?:[ \t].*\n|\n)*", Path(rule.snakefile).read_text(), re.M).group()
+        return {rule.name: rule for rule in workflow.rules}

@@ -19,13 +19,12 @@ class Remote(ThreadingHTTPServer):
 
     Faults: "reset" and "cut" end the connection after half of the body, "stall" pauses there,
     "no_range" sends everything whatever was asked for, "elsewhere" another range, "corrupt" other
-    bytes, "error" a JSON error with status 200; "gzip" claims that the body is compressed,
-    "any_version" sends a range whatever `If-Range` says, "less" sends less of a range than is left,
-    and a number is a status (301 leads to /moved, 503 comes with Retry-After: 7).
+    bytes, "error" a JSON error with status 200; "gzip" claims that the body is compressed, "less"
+    sends less of a range than is left, and a number is a status (301 leads to /moved, 503 comes
+    with Retry-After: 7).
 
-    `validators` are headers of a path that name its version: ETag, Last-Modified. `requests` lists
-    (path, Range header or ""), `conditions` the If-Range headers, and `bodies` (path, JSON) of
-    POST requests, which `reply` answers.
+    `requests` lists (path, Range header or ""), and `bodies` (path, JSON) of POST requests, which
+    `reply` answers.
     """
 
     daemon_threads = True
@@ -34,9 +33,7 @@ class Remote(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, list[str | int]] = defaultdict(list)
-        self.validators: dict[str, dict[str, str]] = defaultdict(dict)
         self.requests: list[tuple[str, str]] = []
-        self.conditions: list[str] = []
         self.bodies: list[tuple[str, dict]] = []
         self.host = f"http://127.0.0.1:{self.server_port}"
 
@@ -106,8 +103,6 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         remote, span = self.server, self.headers.get("Range", "")
         remote.requests.append((self.path, span))
-        if condition := self.headers.get("If-Range"):
-            remote.conditions.append(condition)
         self.serve(remote.files.get(self.path), span)
 
     def do_POST(self):
@@ -118,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self, content, span):
         remote = self.server
         fault = remote.faults[self.path].pop(0) if remote.faults[self.path] else ""
-        headers = {"Date": "Wed, 21 Oct 2015 07:28:00 GMT"} | remote.validators[self.path]
+        headers = {}
         if content is None:
             fault = 404
         if isinstance(fault, int):
@@ -126,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(fault, b"no", known.get(fault))
         elif fault == "error":
             self.answer(200, b'{"message": "Internal server error"}')
-        elif span and fault != "no_range" and (fault == "any_version" or self.same(headers)):
+        elif span and fault != "no_range":
             start = int(span.removeprefix("bytes=").removesuffix("-")) + (fault == "elsewhere")
             end = start + 10 if fault == "less" else len(content)
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(content)}"
@@ -137,11 +132,6 @@ class Handler(BaseHTTPRequestHandler):
             if fault == "gzip":
                 headers["Content-Encoding"] = "gzip"
             self.answer(200, content, headers, fault)
-
-    def same(self, headers):
-        """Whether the version that the client has a part of is the one with these headers."""
-        condition = self.headers.get("If-Range")
-        return condition is None or condition in (headers.get("ETag"), headers.get("Last-Modified"))
 
     def answer(self, status, body, headers=None, fault=""):
         self.send_response_only(status)

@@ -43,7 +43,7 @@ def write_tiles(
         uns={
             "slide": slide,
             "tiling": {"candidates": n + 3, "skipped": 3, "checked": 2, "refuted": 1},
-            "far": {"stain": 0.5, "latent": float("nan"), "um_per_px": 1.0},
+            "training_distance": {"stain": 0.5, "latent": float("nan"), "um_per_px": 1.0},
             "flags": list(flags),
             "refused": refused,
         },

@@ -1,6 +1,7 @@
 """A toy cohort of five patients, and training and prediction on it, in this process or others."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -8,12 +9,13 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
+from networks import PLAIN, recipe
 from PIL import Image
-from test_targets import section_file
-from test_training import PLAIN, recipe
+from sections import section_file
 
+from stnet.config.engine import Engine
+from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.targets import write_targets
-from stnet.networks.engine import Engine
 from stnet.slides.patches import write_index, write_patches
 from stnet.training import checkpoints, fit, run
 from stnet.training.apply import predict_held_out
@@ -38,14 +40,12 @@ def make_cohort(folder):
         path = section_file(folder / f"{name}.h5ad", name, counts, genes, patient=patient)
         image = Image.fromarray(random.integers(0, 256, (200, 200, 3), dtype=np.uint8))
         image.save(folder / "image.png")
-        write_patches(
-            path, folder / "image.png", folder / f"{name}.npy", view="32x1", spot_window=32
-        )
+        write_patches(path, folder / "image.png", folder / f"{name}.npy", view="32x1")
         sections.append(path)
         patches.append(folder / f"{name}.npy")
-    write_index(sections, patches, folder / "index.tsv", view="32x1", spot_window=32)
+    write_index(sections, patches, folder / "index.tsv", view="32x1")
     targets = folder / "targets.h5ad"
-    write_targets(sections, targets, genes=5, kind="log_fraction", spot_window=32)
+    write_targets(sections, targets, genes=5, transform="log_fraction")
     return folder / "index.tsv", targets
 
 
@@ -55,13 +55,10 @@ def train(cohort, folder, held_out=("A1",), threads=1, code="0" * 16, tensorboar
     fit.fit(
         *cohort,
         outputs,
-        held_out="A",
-        held_out_sections=held_out,
+        HeldOutJob("toy", "A", held_out, threads, code),
         recipe=recipe(**{"inner_folds": 2, "epochs": 3, **changes}),
         view="32x1",
         device="cpu",
-        threads=threads,
-        code=code,
         tensorboard=tensorboard,
     )
     return outputs
@@ -71,18 +68,15 @@ def predict(cohort, folder, latent=False):
     """Predict the first patient with the model of `train`; the path of the predictions."""
     output = Path(folder) / "predictions.h5ad"
     predict_held_out(
-        *cohort,
-        f"{folder}/{OUTPUTS['model']}",
-        f"{folder}/{OUTPUTS['card']}",
+        {
+            **dict(zip(("index", "targets"), cohort, strict=True)),
+            **{name: f"{folder}/{OUTPUTS[name]}" for name in ("model", "card")},
+        },
         output,
-        experiment="toy",
-        held_out="A",
-        held_out_sections=["A1"],
+        HeldOutJob("toy", "A", ["A1"], threads=1, code="1" * 16),
         latent=latent,
         engine=Engine(**PLAIN),
         device="cpu",
-        threads=1,
-        code="1" * 16,
     )
     return output
 
@@ -90,6 +84,7 @@ def predict(cohort, folder, latent=False):
 def train_in_a_process(cohort, folder, log, killed_at=None, changes=None):
     """What a process of its own does: train, its messages in `log`, perhaps to a fixed point."""
     with open(log, "a", buffering=1) as file, redirect_stderr(file):
+        logging.basicConfig(level=logging.INFO, force=True)
         if killed_at is not None:
             POINTS[killed_at]()
         train(cohort, folder, **(changes or {}))

@@ -9,16 +9,18 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from models import load_model_file, write_toy_model
 from openslide import OpenSlide
 from PIL import Image
 from scipy import sparse
-from test_applied_model import load, toy, write
 
 from stnet.cohorts.section import write_section
+from stnet.config.tiles import Cut
 from stnet.core.errors import InputError, SystemFailure
+from stnet.expression.spatial import picture_of
 from stnet.inference.model import Model
 from stnet.inference.sections import predict_section
-from stnet.inference.slides import Cut, predict_slide
+from stnet.inference.slides import predict_slide
 from stnet.inference.summary import write_summary
 from stnet.networks.image_encoder import Encoder
 from stnet.simulation.cohort import write_genes
@@ -27,8 +29,6 @@ from stnet.slides.windows import fit_side, input_window, windows
 from stnet.sources import slide as fetch
 from stnet.sources.slide import slide_at_hand
 
-__all__ = ["toy"]  # the fixture
-
 CMU = Path(__file__).parents[3] / "shared/data/wsi/cmu-1-small-region.svs"
 ABOUT = {"patient": "P", "sample": "P-01A", "slide": "P-01A-TS1"}
 CUT = Cut(side=64, magnification=20, background=220, most_background=0.5, scale="pixels")
@@ -36,7 +36,7 @@ CUT = Cut(side=64, magnification=20, background=220, most_background=0.5, scale=
 
 @pytest.fixture(scope="module")
 def model(toy, tmp_path_factory):
-    return load(write(toy, tmp_path_factory.mktemp("model"), ["all"]))
+    return load_model_file(write_toy_model(toy, tmp_path_factory.mktemp("model"), ["all"]))
 
 
 @pytest.fixture(params=["png", "tif", "jpg"])
@@ -54,13 +54,10 @@ def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, refuse
         slide,
         model,
         folder / "tiles.h5ad",
-        folder / "slide.jpg",
         about=ABOUT,
         cut=cut,
         default_um_per_px=um_per_px,
         encoder=encoder,
-        threads=1,
-        code="0",
         refuse=refuse,
     )
     return ad.read_h5ad(folder / "tiles.h5ad")
@@ -86,13 +83,16 @@ def test_tiles_with_tissue_are_predicted_as_they_are(model, slide, tmp_path):
     assert tiles.uns["provenance"]["model"] == "all"
     assert tiles.uns["training_distance"]["um_per_px"] == 1
     assert tiles.uns["refused"] == ""
-    assert Image.open(tmp_path / "slide.jpg").size == (200, 130)
+    picture, downsample = picture_of(tiles.uns["spatial"]["P-01A-TS1"])
+    assert (picture.size, downsample) == ((200, 130), 1)
+    assert tiles.uns["spatial"]["P-01A-TS1"]["scalefactors"]["spot_diameter_fullres"] == 64
+    assert tiles.uns["provenance"]["code"] == "0"
 
 
 @pytest.mark.skipif(not CMU.is_file(), reason=f"no {CMU}")
 @pytest.mark.parametrize("side", [512, 224])
 def test_tiles_of_a_real_slide_are_those_of_plain_arithmetic(model, tmp_path, side):
-    cut = Cut(side, 20, 220, 0.5, "pixels")
+    cut = Cut(side=side, scale="pixels")
     tiles = predicted(model, CMU, tmp_path, cut, um_per_px=None)
     with OpenSlide(CMU) as opened:
         width, height = opened.dimensions
@@ -114,7 +114,7 @@ def test_tiles_of_a_real_slide_are_those_of_plain_arithmetic(model, tmp_path, si
 def test_windows_of_micrometres_are_as_wide_as_the_training_windows(model, slide, tmp_path):
     path, pixels = slide
     # Training: 32 px of 0.5 µm, 16 µm; this slide has 0.25 µm, and is worked at with 0.25.
-    cut = Cut(64, 40, 220, 0.5, "micrometres")
+    cut = Cut(side=64, magnification=40, scale="micrometres")
     tiles = predicted(model, path, tmp_path, cut, um_per_px=0.25)
     assert set(tiles.obs["size"]) == {64}
     first = np.asarray(Image.fromarray(pixels[:64, :64]).reduce(2))[None]
@@ -123,7 +123,7 @@ def test_windows_of_micrometres_are_as_wide_as_the_training_windows(model, slide
 
 
 def test_unscaled_pixels_of_another_size_are_flagged(model, slide, tmp_path):
-    cut = Cut(64, 40, 220, 0.5, "pixels")
+    cut = Cut(side=64, magnification=40, scale="pixels")
     tiles = predicted(model, slide[0], tmp_path, cut, um_per_px=0.25)
     assert tiles.uns["training_distance"]["um_per_px"] == 0.5
     assert "um_per_px" in tiles.uns["flags"]
@@ -146,7 +146,7 @@ def test_features_are_the_mean_over_tiles_of_the_encoders(model, slide, tmp_path
 
 @pytest.mark.parametrize("content", [b"no slide", b""])
 def test_a_slide_that_cannot_be_read_is_refused_by_name_or_written_without_tiles(
-    model, tmp_path, content, capsys
+    model, tmp_path, content, caplog
 ):
     path = tmp_path / "broken.svs"
     path.write_bytes(content)
@@ -156,17 +156,19 @@ def test_a_slide_that_cannot_be_read_is_refused_by_name_or_written_without_tiles
     tiles = predicted(model, path, tmp_path, refuse=False)
     assert tiles.shape == (0, 5)
     assert tiles.uns["refused"] == "not an image that OpenSlide or Pillow reads"
-    assert "P-01A-TS1: refused" in capsys.readouterr().err
+    assert "P-01A-TS1: refused" in caplog.text
 
 
 def test_windows_of_micrometres_need_only_the_resolution_of_training(model, slide, tmp_path):
     # x20 to work at; the slide has x17, the training images x20 in this toy: within 15 %.
     assert predicted(model, slide[0], tmp_path, um_per_px=0.58).n_obs
-    coarse = Cut(64, 40, 220, 0.5, "micrometres")
+    coarse = Cut(side=64, magnification=40, scale="micrometres")
     tiles = predicted(model, slide[0], tmp_path, coarse, um_per_px=0.5)
     assert set(tiles.obs["size"]) == {32}
     with pytest.raises(InputError, match="less than the x40"):
-        predicted(model, slide[0], tmp_path, Cut(64, 40, 220, 0.5, "pixels"), um_per_px=0.5)
+        predicted(
+            model, slide[0], tmp_path, Cut(side=64, magnification=40, scale="pixels"), um_per_px=0.5
+        )
 
 
 def test_a_slide_of_unknown_scale_is_refused(model, slide, tmp_path):
@@ -217,7 +219,7 @@ def visium_model(model, section):
 
 
 def applied(model, section, folder, scale="micrometres"):
-    keys = {"scale": scale, "spot_window": 128, "genes": section / "genes.tsv", "code": "0"}
+    keys = {"scale": scale, "genes": section / "genes.tsv"}
     files = (folder / "predictions.h5ad", folder / "alignment.tsv")
     predict_section(section / "V_1.h5ad", model, *files, **keys)
     return ad.read_h5ad(files[0])
@@ -335,7 +337,6 @@ def test_a_disk_that_goes_away_is_no_damaged_slide(model, slide, tmp_path, monke
         raise OSError(errno.ESTALE, "Stale file handle")
 
     monkeypatch.setattr(Image.Image, "crop", read)
-    monkeypatch.setattr("stnet.slides.strips.JpegStrips.of", lambda path: None)
     with pytest.raises(SystemFailure, match="cannot be read now"):
         predicted(model, slide[0], tmp_path, refuse=False)
 

@@ -11,13 +11,14 @@ from stnet.baselines.estimator import Spots
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table
 from stnet.evaluation.performance import evaluate
+from stnet.expression.held_out_job import HeldOutJob
 from stnet.features.collect import collect_features
 from stnet.features.files import write_features
 
 SECTIONS = ["A1", "A2", "B1", "B2", "C1", "D1"]
 HELD_OUT = ["A1", "A2"]
 N, GENES, FEATURES = 15, 5, 12
-FOREST = {"trees": 5, "max_features": 1.0, "min_samples_leaf": 1, "seed": 3, "threads": 2}
+FOREST = {"trees": 5, "max_features": 1.0, "min_samples_leaf": 1, "seed": 3}
 RIDGE = {"components": 6, "penalties": [0.1, 10.0, 1000.0], "inner_folds": 3, "seed": 0}
 COORDINATES = {"degree": 3, "penalty": 0.5}
 
@@ -42,8 +43,8 @@ class Cohort:
             {
                 "patient": [section[0] for section in self.sections],
                 "section": self.sections,
-                "array_x": np.tile(np.arange(N), len(sections)),
-                "array_y": 1,
+                "array_col": np.tile(np.arange(N), len(sections)),
+                "array_row": 1,
                 "label": pd.Categorical(np.where(random.random(n) < 0.5, "tumour", "normal")),
                 "total_counts": random.integers(100, 9000, n),
             },
@@ -59,7 +60,10 @@ class Cohort:
             obs=self.obs,
             var=var,
             obsm={"spatial": self.positions},
-            uns={"targets": {"transform": "log_fraction", "universe": 90}},
+            uns={
+                "targets": {"transform": "log_fraction", "universe": 90},
+                "grid": dict.fromkeys(SECTIONS, "square"),
+            },
         ).write_h5ad(self.targets)
         self.write_features(self.collected, slice(None))
 
@@ -71,13 +75,13 @@ class Cohort:
         write_features(path, spots, self.features[rows], names, {"kind": "toy"})
         return path
 
-    def predict(self, function, *, held_out_sections=HELD_OUT, output=None, **settings):
+    def predict(self, function, *, held_out_sections=HELD_OUT, output=None, threads=2, **settings):
         inputs = [self.targets]
         if function in (forest.predict_forest, ridge.predict_ridge):
             inputs.append(self.collected)
         output = output or self.predictions
-        names = {"experiment": "toy", "held_out": "A", "code": "0123"}
-        function(*inputs, output, held_out_sections=held_out_sections, **names, **settings)
+        job = HeldOutJob("toy", "A", held_out_sections, threads, code="0123")
+        function(*inputs, output, job, **settings)
         return ad.read_h5ad(output)
 
     @property
@@ -159,9 +163,9 @@ class LeakySpots(Spots):
         return values, values[self.is_held_out]
 
 
-def read_leaky_spots(targets, *, held_out, held_out_sections):
+def read_leaky_spots(targets, job):
     measured = ad.read_h5ad(targets)
-    is_held_out = measured.obs["section"].isin(held_out_sections).to_numpy()
+    is_held_out = job.is_held_out(measured)
     return LeakySpots(measured, measured[is_held_out], measured.obs_names.tolist(), is_held_out)
 
 
@@ -228,10 +232,10 @@ def test_one_penalty_is_taken_and_components_are_no_more_than_there_can_be(cohor
     assert found.uns["provenance"]["penalty_rule"] == "configured"
 
 
-def test_the_last_penalty_is_said_and_one_section_gives_no_choice(cohort, capsys):
+def test_the_last_penalty_is_said_and_one_section_gives_no_choice(cohort, caplog):
     settings = {**RIDGE, "penalties": [1e3, 1e5]}
     cohort.predict(ridge.predict_ridge, **settings)
-    assert "A: the penalty 1000 was chosen, the first or last" in capsys.readouterr().err
+    assert "A: the penalty 1000 was chosen, the first or last" in caplog.text
     with pytest.raises(InputError, match="one training section cannot be split to choose among 2"):
         cohort.predict(ridge.predict_ridge, held_out_sections=SECTIONS[1:], **settings)
 
@@ -297,8 +301,7 @@ def test_the_mean_has_an_error_and_no_correlation_and_its_tables_can_be_made(coh
         expected = np.broadcast_to(others.mean(axis=0, dtype=float), found.shape)
         np.testing.assert_allclose(found.X, expected, rtol=1e-6)
     tables = [tmp_path / f"{name}.tsv" for name in ("patients", "sections", "genes", "summary")]
-    grids = dict.fromkeys(SECTIONS, "square")
-    evaluate(paths, *tables, stratum="all", grids=grids, smoothing="values", lenient=False)
+    evaluate(paths, *tables, stratum="all", smoothing="values", lenient=False)
     patients, _, genes, summary = map(read_table, tables)
     assert patients[["pearson", "pearson_smooth", "spearman", "partial"]].isna().all(axis=None)
     assert (patients["auroc"] == 0.5).all()

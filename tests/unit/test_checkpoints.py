@@ -41,7 +41,7 @@ def whole(cohort, tmp_path_factory):
 def processes():
     """Processes that have the library imported, forked from one that never used it."""
     context = multiprocessing.get_context("forkserver")
-    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/support")])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", paths)
         context.set_forkserver_preload(["toy"])
@@ -79,7 +79,7 @@ def test_killed_at_fixed_points_and_gone_on_with(cohort, whole, processes, tmp_p
         code, log = run_to_the_end(processes, cohort, folder, killed_at=point)
         assert code == -signal.SIGKILL
         assert before in log
-        before = f"going on after {after}"
+        before = f"continuing after {after}"
     assert (folder / OUTPUTS["model"]).is_file()
     assert not (folder / OUTPUTS["card"]).exists()
     code, log = run_to_the_end(processes, cohort, folder)
@@ -140,27 +140,27 @@ def damaged(folder, how):
 
 @pytest.mark.parametrize("how", ["truncated", "changed", "empty", "foreign"])
 def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_used(
-    cohort, whole, processes, tmp_path, how, capsys
+    cohort, whole, processes, tmp_path, how, caplog
 ):
     folder = tmp_path / "job"
     run_to_the_end(processes, cohort, folder, killed_at="in a checkpoint")
     path = damaged(folder, how)
     train(cohort, folder)
-    said = capsys.readouterr().err
+    said = caplog.text
     assert f"{path}: not used:" in said
-    assert "going on after inner 0, epoch 2" in said
+    assert "continuing after inner 0, epoch 2" in said
     assert_same(folder, whole[0])
 
 
 @pytest.mark.parametrize("change", [{"code": "1" * 16}, {"momentum": 0.8}, {"threads": 2}])
-def test_a_checkpoint_of_another_job_is_not_used(cohort, processes, tmp_path, capsys, change):
+def test_a_checkpoint_of_another_job_is_not_used(cohort, processes, tmp_path, caplog, change):
     folder = tmp_path / "job"
     run_to_the_end(processes, cohort, folder, killed_at="in a checkpoint")
     (key,) = (folder / FOLDER).iterdir()
     train(cohort, folder, **change, epochs=1)
-    said = capsys.readouterr().err
+    said = caplog.text
     assert f"{key}: checkpoints of another configuration, code" in said
-    assert "going on" not in said
+    assert "continuing" not in said
     assert not key.exists()
 
 
@@ -193,7 +193,7 @@ def test_a_full_disk_and_a_read_only_one(cohort, whole, tmp_path):
         pytest.skip("no file system can be mounted here")
     answer = subprocess.run(
         [*command, *map(str, cohort), tmp_path],
-        cwd=ROOT / "tests",
+        cwd=ROOT / "tests/support",
         env=environment,
         capture_output=True,
         text=True,

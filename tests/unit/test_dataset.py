@@ -7,7 +7,7 @@ from scipy import sparse
 from stnet.analysis.dataset import describe_dataset
 
 
-def write_section(folder, name: str, genes: dict[str, list[int]], margins: list[float]):
+def write_section(folder, name: str, genes: dict[str, list[int]], used: list[bool]):
     counts = np.array(list(genes.values())).T
     section = ad.AnnData(
         sparse.csr_matrix(counts.astype(np.int32)),
@@ -16,7 +16,7 @@ def write_section(folder, name: str, genes: dict[str, list[int]], margins: list[
                 "patient": name[0],
                 "section": name,
                 "total_counts": counts.sum(axis=1),
-                "margin": margins,
+                "used": used,
             },
             index=[f"{i}x1" for i in range(len(counts))],
         ),
@@ -26,18 +26,18 @@ def write_section(folder, name: str, genes: dict[str, list[int]], margins: list[
     sides = (0, 0) if name == "B2" else (300, 200)
     section.uns["slide"] = {"width": sides[0], "height": sides[1], "um_per_px": 0.7}
     section.write_h5ad(folder / f"{name}.h5ad")
-    used = sum(margin >= 112 for margin in margins)
+    n, n_used = len(used), sum(used)
     columns = "positions counts no_position unselected no_counts off_image no_label kept near_edge"
-    row = [len(margins) + 3, len(margins) + 1, 1, 2, 1, 0, 0, len(margins), len(margins) - used]
+    row = [n + 3, n + 1, 1, 2, 1, 0, 0, n, n - n_used]
     pd.DataFrame(
-        [[name[0], name, *row, used]], columns=["patient", "section", *columns.split(), "used"]
+        [[name[0], name, *row, n_used]], columns=["patient", "section", *columns.split(), "used"]
     ).to_csv(folder / f"{name}.drops.tsv", sep="\t", index=False)
 
 
 def test_dataset_is_described_by_its_used_spots(tmp_path):
-    write_section(tmp_path, "A1", {"b": [1, 5, 9], "c": [0, 3, 9]}, [112, 200, 111])
-    write_section(tmp_path, "B1", {"a": [0], "b": [4]}, [112.0])
-    write_section(tmp_path, "B2", {"d": [7]}, [10.0])
+    write_section(tmp_path, "A1", {"b": [1, 5, 9], "mt-c": [0, 3, 9]}, [True, True, False])
+    write_section(tmp_path, "B1", {"a": [0], "b": [4]}, [True])
+    write_section(tmp_path, "B2", {"d": [7]}, [False])
     names = ["A1", "B1", "B2"]
     outputs = {
         name: tmp_path / f"{name}.tsv.gz" for name in ("sections", "spots", "genes", "summary")
@@ -46,19 +46,21 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
         [tmp_path / f"{name}.h5ad" for name in names],
         [tmp_path / f"{name}.drops.tsv" for name in names],
         outputs,
-        224,
     )
     tables = {name: pd.read_csv(path, sep="\t") for name, path in outputs.items()}
-    assert tables["spots"].to_numpy().tolist() == [
-        ["A1", "A", 1, 1],
-        ["A1", "A", 8, 2],
-        ["B1", "B", 4, 1],
+    assert tables["spots"].fillna("none").to_numpy().tolist() == [
+        ["A1", "A", 1, 1, 0.0],
+        ["A1", "A", 8, 2, 37.5],
+        # This section has no mitochondrial gene.
+        ["B1", "B", 4, 1, "none"],
     ]
+    assert tables["spots"].columns[-1] == "pct_mt"
+    assert tables["sections"]["median_pct_mt"].fillna(-1).tolist() == [18.75, -1, -1]
     genes = tables["genes"].set_index("gene")
     assert genes["mean_count"].to_dict() == pytest.approx(
-        {"a": 0, "b": 10 / 3, "c": 1, "d": 0}, rel=1e-5
+        {"a": 0, "b": 10 / 3, "mt-c": 1, "d": 0}, rel=1e-5
     )
-    assert genes.loc["c", "symbol"] == "C"
+    assert genes.loc["mt-c", "symbol"] == "MT-C"
     assert tables["sections"]["section"].tolist() == names
     assert tables["sections"]["used"].tolist() == [2, 1, 0]
     assert tables["sections"]["median_counts"].tolist()[:2] == [4.5, 4]
@@ -73,6 +75,7 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
         "spots_per_section_max": 2,
         "median_counts": 4,
         "median_genes": 1,
+        "median_pct_mt": 18.75,
         "drops.positions": 14,
         "drops.counts": 8,
         "drops.no_position": 3,

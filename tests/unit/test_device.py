@@ -46,7 +46,7 @@ def test_jobs_get_different_cards(start):
     assert [start()[1], start()[1]] == ["3", "5"]
 
 
-def test_a_job_waits_for_a_card_and_says_so(start, capfd):
+def test_a_job_waits_for_a_card_and_says_so(start, caplog):
     first, card = start()
     start()
     ended = threading.Timer(1, first.kill)
@@ -54,7 +54,7 @@ def test_a_job_waits_for_a_card_and_says_so(start, capfd):
     assert lease_gpu() == "cuda"
     assert first.poll() is not None or first.wait(5)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == card
-    assert "all cards are in use (2): waiting for one" in capfd.readouterr().err
+    assert "all GPUs are in use (2): waiting for one" in caplog.text
 
 
 def test_a_killed_job_gives_its_card_back(start):

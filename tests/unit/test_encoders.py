@@ -7,7 +7,7 @@ import timm
 import torch
 from data import REAL
 from safetensors.torch import load_file, save_file
-from test_targets import section_file
+from sections import section_file
 from torch.nn import functional
 from torchvision import models
 
@@ -155,22 +155,22 @@ def test_a_real_checkpoint_on_raw_colours():
 @pytest.fixture
 def view(tmp_path):
     """A section of three spots, one of them unused, its patches and their index."""
-    counts, margins = np.ones((3, 2), dtype=int), [500.0, 3.0, 500.0]
-    section = section_file(tmp_path / "S1.h5ad", "S1", counts, ["G", "H"], margins)
+    counts, used = np.ones((3, 2), dtype=int), [True, False, True]
+    section = section_file(tmp_path / "S1.h5ad", "S1", counts, ["G", "H"], used)
     np.save(tmp_path / "S1.npy", some_patches(2, 32))
     index = tmp_path / "index.tsv"
-    write_index([section], [tmp_path / "S1.npy"], index, view="32x1", spot_window=32)
+    write_index([section], [tmp_path / "S1.npy"], index, view="32x1")
     return section, index
 
 
 def encoded(view, folder, weights=None):
     settings = {
         **{"library": "torchvision", "architecture": "densenet", "options": SMALL},
-        **{"mean": None, "sd": None},
+        **{"mean": None, "sd": None, "weights": weights},
     }
-    keys = {"spot_window": 32, "view": "32x1", "device": "cpu", "threads": 1, "code": "0123"}
+    keys = {"view": "32x1", "device": "cpu", "threads": 1, "code": "0123"}
     output = folder / "features.h5ad"
-    encode_section(*view, weights, output, name="S1", settings=settings, **keys)
+    encode_section(*view, output, settings=settings, **keys)
     return ad.read_h5ad(output)
 
 
@@ -197,9 +197,9 @@ def test_weights_are_named_by_what_they_are(view, tmp_path):
 def test_a_section_without_used_spots_has_the_same_features(view, tmp_path):
     section, index = view
     table = ad.read_h5ad(section)
-    table.obs["margin"] = 0.0
+    table.obs["used"] = False
     table.write_h5ad(section)
     np.save(tmp_path / "S1.npy", some_patches(0, 32))
-    write_index([section], [tmp_path / "S1.npy"], index, view="32x1", spot_window=32)
+    write_index([section], [tmp_path / "S1.npy"], index, view="32x1")
     width = encoder("torchvision", "densenet", SMALL).features(some_patches(1, 32), 1).shape[1]
     assert encoded(view, tmp_path).shape == (0, width)

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 from matplotlib.collections import EllipseCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
+from stnet.expression.spatial import spatial
 from stnet.figures import (
     fig_2c,
     prediction_map,
@@ -37,6 +39,9 @@ def heights(axis) -> list[float]:
     return [bar.get_height() for bar in axis.patches]
 
 
+PICTURE = Image.new("RGB", (80, 60), (200, 100, 150))
+
+
 def gene_rows() -> pd.DataFrame:
     return pd.DataFrame(
         {"symbol": SYMBOLS, "ensembl": "", "consistent": CONSISTENT},
@@ -59,6 +64,7 @@ def slide_tiles(width: int = 800, height: int = 600) -> ad.AnnData:
         var=gene_rows(),
         uns={
             "slide": {"slide": "S1", "width": width, "height": height, "um_per_px": 2.0},
+            "spatial": {"S1": spatial(PICTURE, width=width, spot_diameter=200, metadata={})},
             "refused": "",
             "provenance": {"transform": "log_fraction"},
         },
@@ -79,12 +85,12 @@ def visium_spots() -> ad.AnnData:
         var=gene_rows(),
         obsm={"spatial": places + 200},
         layers={"observed": observed.astype(np.float32)},
-        uns={"provenance": {"transform": "log_fraction"}},
+        uns={
+            "slide": {"width": 800, "um_per_px": 2.0},
+            "spatial": {"V.1": spatial(PICTURE, width=800, spot_diameter=50, metadata={})},
+            "provenance": {"transform": "log_fraction"},
+        },
     )
-
-
-PICTURE = Image.new("RGB", (80, 60), (200, 100, 150))
-SECTION = {"width": 800, "um_per_px": 2.0}
 
 
 # Fig. 2c and Supp. Fig. 2
@@ -141,11 +147,10 @@ def test_maps_show_the_consistent_genes_of_the_greatest_spread():
     assert prediction_map.choose_genes(tiles, [], "S1") == ["e2", "e4", "e3", "e1"]
 
 
-def test_maps_show_the_genes_asked_for_and_name_those_they_do_not_know(capsys):
+def test_maps_show_the_genes_asked_for_and_name_those_they_do_not_know(caplog):
     wanted = ["XBP1", "e3", "NOPE", "FASN", "e0"]
     assert prediction_map.choose_genes(slide_tiles(), wanted, "S1.h5ad") == ["e4", "e3", "e0"]
-    said = capsys.readouterr().err
-    assert said == "S1.h5ad: NOPE is no gene of the model and is left out\n"
+    assert caplog.messages == ["S1.h5ad: NOPE is no gene of the model and is left out"]
     left = prediction_map.choose_genes(slide_tiles(), ["NOPE"], "S1.h5ad")
     assert left == prediction_map.choose_genes(slide_tiles(), [], "S1.h5ad")
 
@@ -160,7 +165,7 @@ def test_colour_bars_tell_their_ends_apart(spread):
     spots = visium_spots()[:, ["e0"]].copy()
     spots.X = np.linspace(-9.29905, -9.29905 + spread, 12)[:, None]
     spots.layers["observed"] = np.full((12, 1), np.nan)
-    words = texts(render(spot_prediction_map.spot_maps(spots, SECTION, PICTURE)))
+    words = texts(render(spot_prediction_map.spot_maps(spots)))
     numbers = [word.replace("−", "-") for word in words.split(" | ") if word.startswith("−")]
     assert [float(number) for number in numbers] == pytest.approx(
         np.percentile(spots.X, [2, 98]), abs=spread / 9 + 0.01
@@ -187,8 +192,10 @@ def test_slide_map_draws_tiles_where_they_are():
     assert image.get_ylim() == first.get_ylim() == second.get_ylim() == (600, 0)
     # Below the tiles the picture is paler.
     assert first.images[0].get_array().mean() > image.images[0].get_array().mean() + 20
-    for words in ("S1", "tiles: 11, each 400 µm wide", "FASN", "CONTROL3\n(not consistent", " mm"):
+    for words in ("S1", "tiles: 11, each 400 µm wide", "FASN", "CONTROL3\n(not consistent"):
         assert words in texts(figure)
+    [bar] = figure.axes[0].findobj(ScaleBar)
+    assert bar.info.scale_text
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
@@ -221,29 +228,24 @@ def assert_apart(figure: Figure) -> None:
 def test_a_slide_without_tiles_says_why(tmp_path):
     tiles = slide_tiles()[:0].copy()
     tiles.uns["slide"] = {"slide": "S1"}
-    PICTURE.save(tmp_path / "S1.jpg")
     for reason, words in [("S1.svs: damaged image; fetch it again", "damaged"), ("", "tissue")]:
         tiles.uns["refused"] = reason
         tiles.write_h5ad(tmp_path / "S1.h5ad")
-        slide_map.draw(tmp_path / "S1.h5ad", tmp_path / "S1.jpg", [tmp_path / "m.png"], genes=[])
+        slide_map.draw(tmp_path / "S1.h5ad", [tmp_path / "m.png"], genes=[])
         figure = render(slide_map.without_tiles(PICTURE, "S1", reason or "no tile has tissue"))
         assert words in texts(figure)
         assert "S1: no tiles" in texts(figure)
 
 
 def test_maps_are_drawn_from_files(tmp_path):
-    PICTURE.save(tmp_path / "picture.jpg")
     slide_tiles().write_h5ad(tmp_path / "slide.h5ad")
     visium_spots().write_h5ad(tmp_path / "spots.h5ad")
-    ad.AnnData(np.zeros((1, 1)), uns={"slide": SECTION}).write_h5ad(tmp_path / "section.h5ad")
-    picture, outputs = tmp_path / "picture.jpg", [tmp_path / "map.png", tmp_path / "map.pdf"]
-    slide_map.draw(tmp_path / "slide.h5ad", picture, outputs, genes=[])
+    outputs = [tmp_path / "map.png", tmp_path / "map.pdf"]
+    slide_map.draw(tmp_path / "slide.h5ad", outputs, genes=[])
     first = [path.read_bytes() for path in outputs]
-    slide_map.draw(tmp_path / "slide.h5ad", picture, outputs, genes=[])
+    slide_map.draw(tmp_path / "slide.h5ad", outputs, genes=[])
     assert [path.read_bytes() for path in outputs] == first
-    spot_prediction_map.draw(
-        tmp_path / "spots.h5ad", tmp_path / "section.h5ad", picture, outputs, genes=["FASN"]
-    )
+    spot_prediction_map.draw(tmp_path / "spots.h5ad", outputs, genes=["FASN"])
     assert [path.read_bytes() for path in outputs] != first
 
 
@@ -252,7 +254,7 @@ def test_maps_are_drawn_from_files(tmp_path):
 
 def test_section_map_draws_measured_above_predicted_at_the_spots():
     spots = visium_spots()[:, ["e0", "e1"]]
-    figure = render(spot_prediction_map.spot_maps(spots, SECTION, PICTURE))
+    figure = render(spot_prediction_map.spot_maps(spots))
     drawn = figure.findobj(EllipseCollection)
     values = [spots.layers["observed"][:, 0], spots.X[:, 0], spots.X[:, 1]]
     for discs, expected in zip(drawn, values, strict=True):
@@ -261,13 +263,14 @@ def test_section_map_draws_measured_above_predicted_at_the_spots():
     measured, predicted = drawn[0].axes.get_position(), drawn[1].axes.get_position()
     assert measured.y0 > predicted.y1
     assert measured.x0 == pytest.approx(predicted.x0, abs=1e-3)
-    for words in ("V.1 (spots: 12)", "Measured", "Predicted", "not measured", "FASN", "GNAS", "mm"):
+    for words in ("V.1 (spots: 12)", "Measured", "Predicted", "not measured", "FASN", "GNAS"):
         assert words in texts(figure)
+    assert len(figure.findobj(ScaleBar)) == 1
 
 
 def test_section_map_without_measurements_has_predictions_only():
     spots = visium_spots()[:, ["e1"]]
-    figure = render(spot_prediction_map.spot_maps(spots, SECTION, PICTURE))
+    figure = render(spot_prediction_map.spot_maps(spots))
     assert len(figure.findobj(EllipseCollection)) == 1
     assert "easured" not in texts(figure)
 
@@ -276,7 +279,7 @@ def test_section_map_without_measurements_has_predictions_only():
 def test_section_map_leaves_its_words_apart(n):
     spots = visium_spots()[:, :n].copy()
     spots.var["consistent"] = False
-    assert_apart(render(spot_prediction_map.spot_maps(spots, SECTION, PICTURE)))
+    assert_apart(render(spot_prediction_map.spot_maps(spots)))
 
 
 # Supp. Fig. 3

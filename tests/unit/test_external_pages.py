@@ -1,9 +1,11 @@
 import re
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from stnet.inference.flags import WORDS
 from stnet.report.external import write_tcga_page, write_visium_page
 
 CLAIMS = Path(__file__).parents[2] / "resources/paper/claims.tsv"
@@ -23,7 +25,8 @@ def rows_of(page: str, heading: str) -> list[list[str]]:
     """Cells of the table below a heading, its head first."""
     table = page.split(f"<h2>{heading}</h2>")[1].split("</table>")[0]
     rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table)
-    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    return [[unescape(cell) for cell in row] for row in cells]
 
 
 def visium_summary(lost: int) -> pd.DataFrame:
@@ -161,8 +164,8 @@ def test_tcga_page_counts_and_names_unusual_slides(tmp_path):
     assert rows_of(page, "Slides with something unusual")[1:] == [
         ["refused: S0.svs: damaged image; fetch it again", "1", "S0"],
         ["no tile has enough tissue", "1", "S1"],
-        ["stain unlike that of the training patients", "1", "S2"],
-        ["seen at another scale than the training images", "7", "S2, S3, S4, S5, S6, …"],
+        [WORDS["stain"], "1", "S2"],
+        [WORDS["um_per_px"], "7", "S2, S3, S4, S5, S6, …"],
         ["says no scale: that of the configuration", "1", "S2"],
         ["tiles passed over as background that were not", "1", "S2"],
     ]

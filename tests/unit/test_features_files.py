@@ -3,7 +3,7 @@
 import anndata as ad
 import numpy as np
 import pytest
-from test_targets import section_file
+from sections import section_file
 
 from stnet.core.errors import InputError
 from stnet.expression.spots import read_used_spots
@@ -16,13 +16,13 @@ NAMES = ["S1:0x0", "S1:2x2", "S2:0x0"]
 @pytest.fixture
 def files(tmp_path):
     """Features of two sections whose second spot is not used."""
-    margins = {"S1": [200.0, 10.0, 200.0], "S2": [200.0, 10.0]}
+    used = {"S1": [True, False, True], "S2": [True, False]}
     paths = []
     for name, values in VALUES.items():
-        counts = [[1]] * len(margins[name])
-        path = section_file(tmp_path / f"{name}-s.h5ad", name, counts, ["A"], margins[name])
+        counts = [[1]] * len(used[name])
+        path = section_file(tmp_path / f"{name}-s.h5ad", name, counts, ["A"], used[name])
         paths.append(tmp_path / f"{name}.h5ad")
-        spots = read_used_spots(path, 224)
+        spots = read_used_spots(path)
         write_features(paths[-1], spots, np.array(values), ["count", "size"], {"kind": "toy"})
     return paths
 

@@ -2,27 +2,20 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from drawing import render, texts
 from matplotlib.collections import EllipseCollection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
 from stnet.core.errors import InputError
 from stnet.expression.predictions import write_predictions
-from stnet.expression.targets import transform
+from stnet.expression.spatial import spatial
+from stnet.expression.targets import normalise
 from stnet.figures import fig_1b, fig_1cd, fig_2a, fig_2b, fig_2d, learning_curve, supp_1a, supp_1b
 from stnet.figures.style import COLUMN_MM, PAGE_MM, save
 
 UNIVERSE = 500
-
-
-def render(figure: Figure) -> Figure:
-    """Lay the figure out and draw it, so that what cannot be drawn fails here."""
-    figure.draw_without_rendering()
-    return figure
-
-
-def texts(figure: Figure) -> str:
-    return " | ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
 
 
 def section_table(n_patients: int, n_sections: int) -> pd.DataFrame:
@@ -86,7 +79,7 @@ def test_supp_1a_computes_the_counts_back_from_the_targets(tmp_path, monkeypatch
     counts = random.negative_binomial(1, 0.05, size=(40, 6))
     totals = counts.sum(axis=1) + random.integers(100, 900, size=40)
     targets = ad.AnnData(
-        transform(counts, totals, UNIVERSE, kind).astype(np.float32),
+        normalise(counts, totals, UNIVERSE, kind).astype(np.float32),
         obs=pd.DataFrame({"total_counts": totals}, index=[f"s:{i}x1" for i in range(40)]),
         uns={"targets": {"transform": kind, "universe": UNIVERSE}},
     )
@@ -176,7 +169,7 @@ def example(labels, r: float = 0.5, n: int = 12, image: bool = True) -> fig_2a.E
         }
     )
     picture = Image.new("RGB", (80, 60)) if image else None
-    return fig_2a.Example("BC1", "BC1_C1", r, 1, 2, spots, picture, 800, 2.0)
+    return fig_2a.Example("BC1", "BC1_C1", r, 1, 2, spots, picture, 10.0, 2.0)
 
 
 def maps(figure: Figure) -> list[EllipseCollection]:
@@ -192,8 +185,10 @@ def test_fig_2a_shows_values_and_labels_at_the_spots():
     for drawn, name in ((measured, "measured"), (predicted, "predicted")):
         assert np.allclose(drawn.get_array(), shown.spots[name])
         assert np.allclose(drawn.get_clim(), np.percentile(shown.spots[name], [2, 98]))
-    for words in ("FASN, measured", "r = 0.50", "rank 1 of 2", "tumour", "normal", "none", "mm"):
+    for words in ("FASN, measured", "r = 0.50", "rank 1 of 2", "tumour", "normal", "none"):
         assert words in texts(figure)
+    [bar] = figure.axes[0].findobj(ScaleBar)
+    assert bar.dx == shown.um_per_px
     picture = figure.axes[0].images[0]
     assert picture.get_extent() == [0, 800, 600, 0]
 
@@ -209,8 +204,8 @@ def test_fig_2a_says_what_there_is_not():
     assert len(maps(figure)) == 3
 
 
-def test_fig_2a_reads_predictions_tables_and_thumbnails(tmp_path, monkeypatch):
-    predictions, thumbnails = [], []
+def test_fig_2a_reads_predictions_and_tables(tmp_path, monkeypatch):
+    predictions = []
     for patient in ("A", "B"):
         measured = ad.AnnData(
             np.arange(18, dtype=np.float32).reshape(9, 2),
@@ -220,16 +215,23 @@ def test_fig_2a_reads_predictions_tables_and_thumbnails(tmp_path, monkeypatch):
             ).astype({"label": "category"}),
             var=pd.DataFrame(index=["g0", "g1"]),
             obsm={"spatial": np.argwhere(np.ones((3, 3))) * 50.0 + 100},
-            uns={"targets": {"transform": "log_fraction"}},
+            uns={
+                "targets": {"transform": "log_fraction"},
+                "spatial": {
+                    f"{patient}.1": spatial(
+                        Image.new("RGB", (30, 30)),
+                        width=300,
+                        spot_diameter=40,
+                        metadata={"um_per_px": 1.0},
+                    )
+                },
+            },
         )
         predictions.append(tmp_path / f"{patient}.h5ad")
         write_predictions(predictions[-1], measured, measured.X / 2, {})
-        thumbnails.append(tmp_path / f"{patient}.1.jpg")
-        Image.new("RGB", (30, 30)).save(thumbnails[-1])
     tables = {
         "genes": "gene\tsymbol\tmedian_pearson\ng0\tFASN\t0.1\ng1\t\t0.3\n",
         "patients": "gene\tpatient\tpearson\ng1\tA\t0.2\ng1\tB\t0.4\n",
-        "sections": "patient\tsection\twidth\tum_per_px\nA\tA.1\t300\t1\nB\tB.1\t300\t\n",
     }
     paths = {}
     for name, text in tables.items():
@@ -238,7 +240,7 @@ def test_fig_2a_reads_predictions_tables_and_thumbnails(tmp_path, monkeypatch):
     seen = {}
     monkeypatch.setattr(fig_2a, "save", lambda figure, _: seen.update(figure=render(figure)))
     fig_2a.draw(
-        *(predictions, paths["genes"], paths["patients"], paths["sections"], thumbnails, []),
+        *(predictions, paths["genes"], paths["patients"], []),
         gene="GNAS",
         patients=["A"],
     )
@@ -248,7 +250,7 @@ def test_fig_2a_reads_predictions_tables_and_thumbnails(tmp_path, monkeypatch):
     assert "g1, measured" in texts(seen["figure"])
     assert "rank 2 of 2" in texts(seen["figure"])
     fig_2a.draw(
-        *(predictions, paths["genes"], paths["patients"], paths["sections"], thumbnails, []),
+        *(predictions, paths["genes"], paths["patients"], []),
         gene=None,
         patients=[],
     )

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from networks import recipe
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_training import recipe
 from toy import PATIENTS, make_cohort, predict, train
 
 from stnet.core.errors import InputError
@@ -124,7 +124,7 @@ def test_tensorboard_has_every_epoch_once_after_a_second_attempt(cohort, tmp_pat
             np.testing.assert_allclose([s.value for s in scalars], rows[curve], rtol=1e-6)
 
 
-def test_progress_says_speed_and_time_left(capsys, monkeypatch):
+def test_progress_says_speed_and_time_left(caplog, monkeypatch):
     clock = iter([0.0, 10.0, 30.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     # Two epochs of 12 spots trained on and 5 predicted, and three of 17 spots.
@@ -133,7 +133,7 @@ def test_progress_says_speed_and_time_left(capsys, monkeypatch):
     row = {"run": "inner 0", "epoch": 1, "train_loss": 0.5, "inner_loss": 0.25}
     progress.epoch(row, "A inner 0", 12, 5)
     progress.epoch({**row, "epoch": 2}, "A inner 0", 12, 5)
-    first, second = capsys.readouterr().err.splitlines()
+    first, second = caplog.messages
     left = round((76 + 153) / 76 * 10)
     assert first == (
         "A inner 0: epoch 1: train_loss 0.5, inner_loss 0.25; 5.2 images/s,"

@@ -94,11 +94,11 @@ def as_is(entries):
 
 
 @pytest.mark.parametrize("change", [shorter, longer, shifted, repeated])
-def test_listing_that_changed_once_is_read_again(ten, change, capsys):
+def test_listing_that_changed_once_is_read_again(ten, change, caplog):
     ten.edits = [as_is, change]
     assert ids(ten) == ALL_TEN
     assert [body["from"] for _, body in ten.bodies] == [0, 3, 0, 3, 6]
-    assert f"{ten.host}/files: " in capsys.readouterr().err
+    assert f"{ten.host}/files: " in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,10 @@ def test_refused_listing_is_not_asked_for_again(ten):
     assert len(ten.bodies) == 1
 
 
-def test_warnings_are_passed_on(ten, capsys):
+def test_warnings_are_passed_on(ten, caplog):
     ten.warnings = {"fields": "unrecognized values: [file_nam]"}
     ids(ten)
-    assert capsys.readouterr().err.count("the server warns: {'fields': 'unrecognized") == 1
+    assert caplog.text.count("the server warns: {'fields': 'unrecognized") == 1
 
 
 # Files
@@ -204,6 +204,23 @@ def test_file_that_is_always_wrong_leaves_nothing(remote, tmp_path):
     with pytest.raises(InputError, match="offers 36 bytes instead of 512000"):
         fetch(remote, tmp_path / "slide.svs")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_of_the_archive_s_client_comes_before_the_network(remote, tmp_path):
+    kept = tmp_path / "mirror/f1/star.tsv"
+    (kept.parent / "logs").mkdir(parents=True)
+    (kept.parent / "annotations.txt").touch()
+    kept.write_bytes(CONTENT)
+    target, mirror = tmp_path / "out.tsv", tmp_path / "mirror"
+    download_file("http://127.0.0.1:9", "f1", target, md5=MD5, size=None, mirror=mirror)
+    assert target.read_bytes() == CONTENT
+    kept.write_bytes(CONTENT[1:])
+    with pytest.raises(InputError, match=r"star\.tsv: md5 is not"):
+        download_file(remote.host, "f1", target, md5=MD5, size=SIZE, mirror=mirror)
+    kept.unlink()
+    target.unlink()
+    download_file(remote.host, "f1", target, md5=MD5, size=SIZE, mirror=mirror, patience=QUICK)
+    assert target.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -258,7 +275,7 @@ def write(remote, path, project="TCGA-BRCA"):
     return {row["slide"]: row for row in read_slide_sheet(path)}
 
 
-def test_sheet_has_the_open_frozen_slides_of_tumours(project, tmp_path, capsys):
+def test_sheet_has_the_open_frozen_slides_of_tumours(project, tmp_path, caplog):
     rows = write(project, tmp_path / "slides.tsv")
     assert list(rows) == [
         "TCGA-A1-0001-01A-01-BS1.bb",
@@ -282,7 +299,7 @@ def test_sheet_has_the_open_frozen_slides_of_tumours(project, tmp_path, capsys):
     last = rows["TCGA-A2-0002-01A-01-TS1.cc"]
     assert last["histology"] == "8520/3"
     assert [last[f"expression{of}"] for of in ("", "_md5", "_size")] == ["", "", ""]
-    said = capsys.readouterr().err
+    said = caplog.text
     assert "1 samples with several STAR tables, the first taken: TCGA-A1-0001-01A\n" in said
     assert "1 samples without a STAR table: TCGA-A2-0002-01A\n" in said
     assert "3 slides of 2 patients\n" in said
@@ -297,7 +314,7 @@ def test_same_listing_gives_the_same_bytes(project, tmp_path, monkeypatch):
     assert (tmp_path / "one.tsv").read_bytes() == (tmp_path / "two.tsv").read_bytes()
 
 
-def test_files_of_several_samples_and_odd_names(project, tmp_path, capsys):
+def test_files_of_several_samples_and_odd_names(project, tmp_path, caplog):
     project.listings["files"] += [
         slide("g1", "pooled.svs", FOUR),
         star_table("g2", case("TCGA-A4-0004", "01B")),
@@ -313,7 +330,7 @@ def test_files_of_several_samples_and_odd_names(project, tmp_path, capsys):
     assert rows["pooled"]["sample"] == "TCGA-A4-0004-01B"
     assert rows["pooled"]["expression"] == "g2"
     assert rows["TCGA-A2-0002-01A-01-TS1.cc"]["expression"] == ""
-    said = capsys.readouterr().err
+    said = caplog.text
     for message in (
         "1 slides of several samples, each given to one of them: pooled.svs",
         "1 slides left out, of no primary tumour or of several patients: two.svs",
@@ -325,14 +342,14 @@ def test_files_of_several_samples_and_odd_names(project, tmp_path, capsys):
         assert f"slides.tsv: {message}\n" in said
 
 
-def test_changes_of_a_sheet_are_said(project, tmp_path, capsys):
+def test_changes_of_a_sheet_are_said(project, tmp_path, caplog):
     path = tmp_path / "slides.tsv"
     write(project, path)
     before = path.stat()
-    capsys.readouterr()
+    caplog.clear()
     write(project, path)
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert "added" not in capsys.readouterr().err
+    assert "added" not in caplog.text
 
     files = project.listings["files"]
     files[1] = slide("f1", "TCGA-A1-0001-01A-01-TS1.aa.svs", ONE, md5sum="0" * 32)
@@ -340,7 +357,7 @@ def test_changes_of_a_sheet_are_said(project, tmp_path, capsys):
     files.append(star_table("e9", TWO))
     rows = write(project, path)
     assert rows["TCGA-A1-0001-01A-01-TS1.aa"]["md5"] == "0" * 32
-    said = capsys.readouterr().err
+    said = caplog.text
     for message in (
         "1 slides added: TCGA-A1-0001-01A-01-BS9.bb",
         "1 slides removed: TCGA-A1-0001-01A-01-BS1.bb",
@@ -351,7 +368,7 @@ def test_changes_of_a_sheet_are_said(project, tmp_path, capsys):
 
     path.write_text("rubbish\n")
     assert write(project, path) == rows
-    assert f"{path}: no column patient" in capsys.readouterr().err
+    assert f"{path}: no column patient" in caplog.text
 
 
 def test_listing_that_fails_leaves_the_sheet(project, tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 import toy
-from test_training import PLAIN
+from networks import PLAIN
 from torch import nn
 
 from stnet.analysis.interpretation import gradients
@@ -17,10 +17,10 @@ from stnet.analysis.interpretation import on_nuclei as nuclei
 from stnet.analysis.interpretation.attributions import HeldOut, write_attributions
 from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import MOST_ERROR, MOST_STEPS, attribute, averaged
+from stnet.config.engine import Engine
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.figures import fig_3
-from stnet.networks.engine import Engine
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry
 
@@ -151,9 +151,12 @@ def interpret(trained, tmp_path):
 
     def run(groups=(group,), **changes):
         keys = {"gene": None, "patches": 3, "steps": 8, "engine": Engine(**PLAIN), **changes}
-        outputs = tmp_path / "a.npz", tmp_path / "a.tsv"
-        write_attributions(index, groups, genes, *outputs, device="cpu", threads=1, **keys)
-        return np.load(outputs[0]), read_table(outputs[1])
+        engine = keys.pop("engine")
+        inputs = {"index": index, "genes": genes}
+        outputs = {"arrays": tmp_path / "a.npz", "table": tmp_path / "a.tsv"}
+        device = {"engine": engine, "device": "cpu", "threads": 1}
+        write_attributions(groups, inputs, outputs, settings=keys, **device)
+        return np.load(outputs["arrays"]), read_table(outputs["table"])
 
     return run
 
@@ -192,19 +195,19 @@ def test_each_patch_is_of_the_network_of_its_own_group(interpret, trained, tmp_p
     np.testing.assert_array_equal(among["spots"], alone["spots"])
 
 
-def test_what_stays_incomplete_is_said(interpret, monkeypatch, capsys):
+def test_what_stays_incomplete_is_said(interpret, monkeypatch, caplog):
     monkeypatch.setattr(gradients, "MOST_ERROR", -1.0)
     monkeypatch.setattr(gradients, "MOST_STEPS", 8)
     _, table = interpret(patches=1, steps=2)
     assert table["complete"].tolist() == [False]
-    assert f"{table['spot'][0]}: after 8 steps" in capsys.readouterr().err
+    assert f"{table['spot'][0]}: after 8 steps" in caplog.text
 
 
-def test_a_gene_is_chosen_by_symbol_and_an_unknown_one_replaced(interpret, trained, capsys):
+def test_a_gene_is_chosen_by_symbol_and_an_unknown_one_replaced(interpret, trained, caplog):
     genes = ad.read_h5ad(trained[1].predictions).var_names
     assert interpret(gene=genes[1].lower(), patches=1)[1]["gene"][0] == genes[1]
     assert interpret(gene="FASN", patches=1)[1]["gene"][0] == genes[-1]
-    assert "FASN is no target gene" in capsys.readouterr().err
+    assert "FASN is no target gene" in caplog.text
 
 
 def test_a_network_of_other_outputs_is_refused(interpret, trained, tmp_path):
@@ -259,21 +262,21 @@ def test_the_job_segments_the_patches_of_the_other_view(interpret, trained, tmp_
     arrays, table = interpret()
     index, targets = trained[0]
     monkeypatch.setattr(nuclei, "segment", lambda patch, settings: patch[..., 0] > settings)
-    outputs = tmp_path / "patches.tsv", tmp_path / "summary.tsv"
+    outputs = {name: tmp_path / f"{name}.tsv" for name in ("patches", "summary")}
     nuclei.write_on_nuclei(
-        *(tmp_path / "a.npz", tmp_path / "a.tsv", targets, index, *outputs),
+        *(tmp_path / "a.npz", tmp_path / "a.tsv", targets, index, outputs),
         view="32x1",
         nuclear_view="32x1",
         segmentation=100,
     )
-    rows = read_table(outputs[0])
+    rows = read_table(outputs["patches"])
     assert rows["spot"].tolist() == table["spot"].tolist()
     for values, patch, ratio in zip(
         arrays["attributions"], arrays["patches"], rows["ratio"], strict=True
     ):
         mask, positive = patch[..., 0] > 100, np.maximum(values, 0)
         assert ratio == pytest.approx(positive[mask].mean() / positive[~mask].mean(), rel=1e-4)
-    summary = read_table(outputs[1]).set_index("quantity")["value"]
+    summary = read_table(outputs["summary"]).set_index("quantity")["value"]
     assert summary["ratio"] == pytest.approx(np.median(rows["ratio"]), rel=1e-4)
     assert summary["patches_above_1"] == (rows["ratio"] > 1).sum()
     assert summary["patients"] == 1

@@ -1,6 +1,9 @@
 """What a job says when it fails, and what it leaves."""
 
+import logging
+import re
 import sys
+import warnings
 
 import pytest
 
@@ -12,7 +15,8 @@ from stnet.core.job import Tee, job
 def fail(log, error):
     with job(str(log)):
         print("begun")
-        print("going on", file=sys.stderr)
+        logging.getLogger("stnet.training").info("going on")
+        warnings.warn("of Python", stacklevel=1)
         raise error
 
 
@@ -25,8 +29,13 @@ def failed(tmp_path, error, raised=SystemExit):
 def test_what_the_user_can_mend_is_one_line(tmp_path, capsys):
     ended, log = failed(tmp_path, InputError("sheet.tsv: row 3"))
     assert ended.code == 1
-    assert log == "begun\ngoing on\nerror: sheet.tsv: row 3\n"
-    assert capsys.readouterr().err == "going on\nerror: sheet.tsv: row 3\n"
+    said = capsys.readouterr()
+    assert said.out == "begun\n"
+    assert log == said.out + said.err
+    info, warning, *_, error = said.err.splitlines()
+    assert re.fullmatch(r"[\d-]{10} [\d:]{8} INFO going on", info)
+    assert re.search(r" WARNING .*UserWarning: of Python", warning)
+    assert error == "error: sheet.tsv: row 3"
 
 
 def test_a_log_on_a_full_disk_hides_nothing(capsys):

@@ -7,6 +7,7 @@ import pytest
 
 from stnet.baselines.label import predict_label
 from stnet.core.errors import InputError
+from stnet.expression.held_out_job import HeldOutJob
 
 LABELS = {
     "A1": ["tumour", "tumour", "normal"],
@@ -49,11 +50,8 @@ def predict(tmp_path, held_out: str, held_out_sections: list[str]) -> ad.AnnData
     predict_label(
         tmp_path / "targets.h5ad",
         tmp_path / "predictions.h5ad",
+        HeldOutJob("label", held_out, held_out_sections, threads=1, code="0123"),
         cohort="toy",
-        experiment="label",
-        held_out=held_out,
-        held_out_sections=held_out_sections,
-        code="0123",
     )
     return ad.read_h5ad(tmp_path / "predictions.h5ad")
 
@@ -76,12 +74,12 @@ def test_predicts_the_training_mean_of_the_spots_class(targets, tmp_path):
     assert provenance["code"] == "0123"
 
 
-def test_a_class_absent_from_training_is_not_predicted_and_said(targets, tmp_path, capsys):
+def test_a_class_absent_from_training_is_not_predicted_and_said(targets, tmp_path, caplog):
     targets({"A1": ["tumour", "normal"], "B1": ["tumour", "tumour"]})
     found = predict(tmp_path, "A", ["A1"])
     assert np.isfinite(found.X[0]).all()
     assert np.isnan(found.X[1]).all()
-    assert "A: no training spot is labelled normal" in capsys.readouterr().err
+    assert "A: no training spot is labelled normal" in caplog.text
 
 
 def test_no_labelled_training_spot_names_cohort_and_key(targets, tmp_path):

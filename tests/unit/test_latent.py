@@ -4,11 +4,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from drawing import render, texts
 from matplotlib.figure import Figure
 from PIL import Image
+from sections import section_file
 from sklearn.metrics import adjusted_rand_score
-from test_figures import render, texts
-from test_targets import section_file
 
 from stnet.analysis.latent.distances import neighbour_distances
 from stnet.analysis.latent.embedding import embed
@@ -20,7 +20,7 @@ from stnet.analysis.latent.summary import summarise
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
-from stnet.expression.targets import transform
+from stnet.expression.targets import normalise
 from stnet.figures import fig_4, supp_8, supp_9
 from stnet.figures.latent_patches import choose_patients, read_example_patches
 from stnet.slides.patches import write_index, write_patches
@@ -39,8 +39,8 @@ def make_spots(patients="AB", side=8, seed=0) -> ad.AnnData:
                 {
                     "patient": patient,
                     "section": f"{patient}{n}",
-                    "array_x": x + 3,
-                    "array_y": y + 5,
+                    "array_col": x + 3,
+                    "array_row": y + 5,
                     "label": random.choice(["tumour", "normal"], len(x)),
                     "total_counts": random.integers(500, 5000, len(x)),
                 },
@@ -51,12 +51,13 @@ def make_spots(patients="AB", side=8, seed=0) -> ad.AnnData:
         ]
     )
     counts = random.poisson(20, (len(obs), 4))
-    expression = transform(counts, obs["total_counts"].to_numpy(), UNIVERSE, "log_fraction")
+    expression = normalise(counts, obs["total_counts"].to_numpy(), UNIVERSE, "log_fraction")
     var = pd.DataFrame({"symbol": list("WXYZ")}, index=[f"G{n}" for n in range(4)])
     spots = ad.AnnData(expression.astype(np.float32), obs=obs, var=var)
     spots.layers["observed"] = spots.X.copy()
     spots.obsm["latent"] = random.normal(size=(len(obs), 6)).astype(np.float32)
     spots.uns["targets"] = {"transform": "log_fraction", "universe": UNIVERSE}
+    spots.uns["grid"] = GRIDS
     return spots
 
 
@@ -112,8 +113,8 @@ def test_places_are_a_pitch_apart_for_neighbours_of_either_grid():
     spots = pd.DataFrame(
         {
             "section": ["S", "S", "H", "H", "H"],
-            "array_x": [4, 5, 10, 12, 11],
-            "array_y": [7, 7, 3, 3, 4],
+            "array_col": [4, 5, 10, 12, 11],
+            "array_row": [7, 7, 3, 3, 4],
         }
     )
     at = places(spots, {"S": "square", "H": "hexagonal"})
@@ -174,7 +175,7 @@ def test_nearest_and_farthest_of_a_toy_grid_by_hand():
     # A cross and a far-off spot, latents along a line:      1 (4.0)
     #                                              2 (1.5)   0 (1.0)   3 (1.2)   4 (9.0)
     spots = pd.DataFrame(
-        {"section": "S", "array_x": [1, 1, 0, 2, 3, 8], "array_y": [1, 0, 1, 1, 1, 8]}
+        {"section": "S", "array_col": [1, 1, 0, 2, 3, 8], "array_row": [1, 0, 1, 1, 1, 8]}
     )
     latent = np.array([[1.0], [4.0], [1.5], [1.2], [9.0], [0.0]])
     adjacent = neighbourhoods(spots, {"S": "square"}, ADJACENT)
@@ -186,8 +187,8 @@ def test_nearest_and_farthest_of_a_toy_grid_by_hand():
 
 def test_a_spot_has_four_neighbours_on_a_square_and_six_on_a_hexagonal_grid():
     x, y = (axis.ravel() for axis in np.meshgrid(np.arange(5), np.arange(5)))
-    square = pd.DataFrame({"section": "S", "array_x": x, "array_y": y})
-    hexagonal = square.assign(array_x=2 * x + y % 2)
+    square = pd.DataFrame({"section": "S", "array_col": x, "array_row": y})
+    hexagonal = square.assign(array_col=2 * x + y % 2)
     for spots, grid, most in ((square, "square", 4), (hexagonal, "hexagonal", 6)):
         at = places(spots, {"S": grid})
         expected = np.isclose(np.linalg.norm(at[:, None] - at[None], axis=2), 1)
@@ -204,8 +205,8 @@ def plain_neighbours(spots: ad.AnnData, patient: str, form: str) -> dict[str, np
     counts = np.exp(y) * (UNIVERSE + totals[:, None]) - 1
     observed, predicted = [], {"nearest": [], "farthest": []}
     for j in np.flatnonzero(obs["patient"] == patient):
-        steps = (obs["array_x"] - obs["array_x"].iloc[j]).abs()
-        steps += (obs["array_y"] - obs["array_y"].iloc[j]).abs()
+        steps = (obs["array_col"] - obs["array_col"].iloc[j]).abs()
+        steps += (obs["array_row"] - obs["array_row"].iloc[j]).abs()
         near = np.flatnonzero((obs["section"] == obs["section"].iloc[j]) & (steps == 1))
         if len(near) < (2 if form == "ours" else 1):
             continue
@@ -227,7 +228,7 @@ def test_neighbours_predict_as_a_plain_loop_says(form):
     # Holes, so that some spots have one neighbour or none.
     kept = np.random.default_rng(1).random(spots.n_obs) < 0.6
     spots = spots[kept].copy()
-    table = neighbour_performance(spots, GRIDS)
+    table = neighbour_performance(spots)
     for patient in "AB":
         rows = table[(table["form"] == form) & (table["patient"] == patient)]
         expected = plain_neighbours(spots, patient, form)
@@ -251,7 +252,7 @@ def test_the_similar_neighbour_predicts_better_where_latents_follow_expression()
 
 def test_the_released_form_knows_the_depth_of_what_it_predicts():
     spots = make_spots("ABC", side=10)
-    table = neighbour_performance(spots, GRIDS).groupby("form")["nearest"].median()
+    table = neighbour_performance(spots).groupby("form")["nearest"].median()
     assert abs(table["ours"]) < 0.15
     assert table["released"] > 0.5
 
@@ -262,15 +263,15 @@ def test_the_released_form_knows_the_depth_of_what_it_predicts():
 def summary_of(spots: ad.AnnData) -> pd.DataFrame:
     return summarise(
         purity_by_patient(spots, 0),
-        neighbour_performance(spots, GRIDS),
-        neighbour_distances(spots, GRIDS, 0),
+        neighbour_performance(spots),
+        neighbour_distances(spots, 0),
     ).set_index("quantity")
 
 
 def test_latents_that_are_positions_have_adjacent_neighbours():
     spots = make_spots()
-    spots.obsm["latent"] = spots.obs[["array_x", "array_y"]].to_numpy(dtype=np.float32)
-    table = neighbour_distances(spots, GRIDS, seed=0)
+    spots.obsm["latent"] = spots.obs[["array_col", "array_row"]].to_numpy(dtype=np.float32)
+    table = neighbour_distances(spots, seed=0)
     ours, released = (table[table["form"] == form] for form in ("ours", "released"))
     assert (ours["distance"] == 1).all()
     # The other section has a spot at the very same place.
@@ -284,11 +285,11 @@ def test_latents_that_are_positions_have_adjacent_neighbours():
 
 def test_distances_equal_a_plain_loop():
     spots = make_spots(side=5)
-    table = neighbour_distances(spots, GRIDS, seed=0)
+    table = neighbour_distances(spots, seed=0)
     ours = table[table["form"] == "ours"].set_index("spot")
     for section in spots.obs["section"].unique():
         part = spots[spots.obs["section"] == section]
-        x, y = part.obs["array_x"].to_numpy(), part.obs["array_y"].to_numpy()
+        x, y = part.obs["array_col"].to_numpy(), part.obs["array_row"].to_numpy()
         for j, name in enumerate(part.obs_names):
             d = np.square(part.obsm["latent"] - part.obsm["latent"][j]).sum(axis=1)
             d[j] = np.inf
@@ -299,22 +300,24 @@ def test_distances_equal_a_plain_loop():
 
 def test_random_spots_are_others_of_the_section():
     spots = make_spots(side=7)
-    table = neighbour_distances(spots, GRIDS, seed=0)
+    table = neighbour_distances(spots, seed=0)
     ours = table[table["form"] == "ours"]
     assert ours["random_distance"].min() >= 1
-    at = spots.obs.loc[spots.obs["section"] == "A1", ["array_x", "array_y"]].to_numpy(dtype=float)
+    at = spots.obs.loc[spots.obs["section"] == "A1", ["array_col", "array_row"]].to_numpy(
+        dtype=float
+    )
     between = np.linalg.norm(at[:, None] - at[None], axis=2)
     expected = between.sum() / (len(at) * (len(at) - 1))
     assert ours["random_distance"].mean() == pytest.approx(expected, abs=0.3)
-    pd.testing.assert_frame_equal(table, neighbour_distances(spots, GRIDS, seed=0))
-    assert not table.equals(neighbour_distances(spots, GRIDS, seed=1))
+    pd.testing.assert_frame_equal(table, neighbour_distances(spots, seed=0))
+    assert not table.equals(neighbour_distances(spots, seed=1))
 
 
 def test_a_spot_alone_in_its_section_has_no_distance():
     spots = make_spots(side=3)
     alone = np.flatnonzero(spots.obs["section"] == "A2")[1:]
     spots = spots[np.setdiff1d(np.arange(spots.n_obs), alone)].copy()
-    table = neighbour_distances(spots, GRIDS, seed=0)
+    table = neighbour_distances(spots, seed=0)
     assert "A2" not in set(table.loc[table["form"] == "ours", "section"])
     assert "A2" in set(table.loc[table["form"] == "released", "section"])
 
@@ -335,7 +338,7 @@ def test_summary_averages_patients_with_and_without_those_of_one_class():
     )
     spots = make_spots(side=4)
     summary = summarise(
-        purity, neighbour_performance(spots, GRIDS), neighbour_distances(spots, GRIDS, 0)
+        purity, neighbour_performance(spots), neighbour_distances(spots, 0)
     ).set_index("quantity")
     value = summary["value"]
     assert value["purity_mean"] == pytest.approx(0.9)
@@ -388,14 +391,14 @@ def test_umap_is_of_each_patient_and_the_same_each_time(embedded):
         assert np.linalg.norm(middle[0] - middle[1]) > 3 * spread.max()
 
 
-def test_a_patient_of_too_few_spots_has_no_coordinates(capfd):
+def test_a_patient_of_too_few_spots_has_no_coordinates(caplog):
     spots = make_spots(side=3)
     kept = (spots.obs["patient"] == "A").to_numpy()
     kept[np.flatnonzero(~kept)[:10]] = True
     table = embed(spots[kept], neighbours=10, min_dist=0.1, seed=0).set_index("patient")
     assert table.loc["A", ["umap1", "umap2"]].notna().all(axis=None)
     assert table.loc["B", ["umap1", "umap2"]].isna().all(axis=None)
-    assert "patient B: 10 spots are too few for a UMAP with 10 neighbours" in capfd.readouterr().err
+    assert "patient B: 10 spots are too few for a UMAP with 10 neighbours" in caplog.text
 
 
 def plane(n=60, seed=0) -> pd.DataFrame:
@@ -409,8 +412,9 @@ def plane(n=60, seed=0) -> pd.DataFrame:
             "patient": "A",
             "section": "A1",
             "label": label,
-            "array_x": np.arange(n) % 10,
-            "array_y": np.arange(n) // 10,
+            "grid": "square",
+            "array_col": np.arange(n) % 10,
+            "array_row": np.arange(n) // 10,
             "umap1": random.uniform(0, 4, n),
             "umap2": random.uniform(0, 4, n),
         }
@@ -419,7 +423,7 @@ def plane(n=60, seed=0) -> pd.DataFrame:
 
 def test_examples_have_the_highest_and_lowest_share_of_their_label():
     spots = plane()
-    found = find_examples(spots, 1.2, GRIDS)
+    found = find_examples(spots, 1.2)
     labelled = spots[spots["label"].notna()].reset_index(drop=True)
     expected = {}
     for i, spot in labelled.iterrows():
@@ -430,7 +434,8 @@ def test_examples_have_the_highest_and_lowest_share_of_their_label():
         ]
         other = labelled[labelled["label"] != spot["label"]]
         steps = np.hypot(
-            other["array_x"] - spot["array_x"], (other["array_y"] - spot["array_y"]).astype(float)
+            other["array_col"] - spot["array_col"],
+            (other["array_row"] - spot["array_row"]).astype(float),
         )
         if len(near) >= 5:
             share = np.mean(labelled.loc[near, "label"] == spot["label"])
@@ -457,7 +462,7 @@ def test_of_equal_shares_the_one_with_most_neighbours_is_first():
     spots[["umap1", "umap2"]] = random.normal(0, 0.01, (14, 2))
     spots.loc[7:12, "umap1"] += 10
     spots.loc[13, "umap1"] += 20
-    found = find_examples(spots, 1.0, GRIDS)
+    found = find_examples(spots, 1.0)
     assert found["label"].unique().tolist() == ["tumour"]
     first = found[(found["kind"] == "representative") & (found["rank"] == 1)]
     assert first["n_neighbours"].tolist() == [6]
@@ -466,7 +471,7 @@ def test_of_equal_shares_the_one_with_most_neighbours_is_first():
 def test_patients_of_one_class_or_without_coordinates_have_no_examples(tmp_path):
     one_class = plane().assign(label="tumour")
     nowhere = plane().assign(patient="B", umap1=np.nan, umap2=np.nan)
-    found = find_examples(pd.concat([one_class, nowhere]), 1.2, GRIDS)
+    found = find_examples(pd.concat([one_class, nowhere]), 1.2)
     assert found.empty
     write_table(found, tmp_path / "examples.tsv")
     assert read_table(tmp_path / "examples.tsv").columns.tolist() == found.columns.tolist()
@@ -505,15 +510,15 @@ def drawable(tmp_path_factory):
         image = Image.fromarray(random.integers(0, 256, (200, 200, 3), dtype=np.uint8))
         image.save(folder / "image.png")
         npy = folder / f"{name}.npy"
-        write_patches(path, folder / "image.png", npy, view="16x1", spot_window=16)
+        write_patches(path, folder / "image.png", npy, view="16x1")
         sections.append(path)
         patches.append(npy)
         names = [f"{name}:{spot}" for spot in ad.read_h5ad(path).obs_names]
         parts.append(plane(30, seed=2).assign(spot=names, patient=patient, section=name))
-    write_index(sections, patches, folder / "index.tsv", view="16x1", spot_window=16)
+    write_index(sections, patches, folder / "index.tsv", view="16x1")
     umap = pd.concat(parts, ignore_index=True)
     write_table(umap, folder / "umap.tsv")
-    write_table(find_examples(umap, 2.0, GRIDS), folder / "examples.tsv")
+    write_table(find_examples(umap, 2.0), folder / "examples.tsv")
     return folder
 
 
@@ -557,7 +562,7 @@ def test_fig_4_shows_patients_without_examples_or_coordinates():
     umap = pd.concat(
         [plane().assign(label=np.nan), plane().assign(patient="B", umap1=np.nan, umap2=np.nan)]
     )
-    none = find_examples(umap, 1.0, GRIDS)
+    none = find_examples(umap, 1.0)
     said = texts(render(fig_4.latent_space(umap, none, {}, ["A", "B"])))
     assert "too few spots" in said
     assert "no label" in said
@@ -566,12 +571,12 @@ def test_fig_4_shows_patients_without_examples_or_coordinates():
 
 def test_supp_9_has_every_gene_and_every_spot():
     spots = make_spots()
-    performance = neighbour_performance(spots, GRIDS)
+    performance = neighbour_performance(spots)
     figure = render(supp_9.neighbour_curves(performance))
     for axis, form in zip(figure.axes, ("ours", "released"), strict=True):
         medians = performance[performance["form"] == form].groupby("gene")["nearest"].median()
         np.testing.assert_allclose(axis.lines[0].get_ydata(), np.sort(medians))
-    distances = neighbour_distances(spots, GRIDS, 0)
+    distances = neighbour_distances(spots, 0)
     figure = render(supp_9.distance_curves(distances))
     line = figure.axes[0].lines[0]
     ours = distances.loc[distances["form"] == "ours", "distance"]
@@ -582,8 +587,8 @@ def test_supp_9_has_every_gene_and_every_spot():
 def test_supp_9_says_what_is_missing():
     spots = make_spots(side=1)
     assert "no spot has neighbours" in texts(
-        render(supp_9.neighbour_curves(neighbour_performance(spots, GRIDS)))
+        render(supp_9.neighbour_curves(neighbour_performance(spots)))
     )
-    distances = neighbour_distances(spots, GRIDS, 0)
+    distances = neighbour_distances(spots, 0)
     assert "no spot has others" in texts(render(supp_9.distance_curves(distances)))
     assert isinstance(supp_9.distance_curves(distances), Figure)

@@ -6,11 +6,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from performance import write_held_out
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
-from test_evaluation import write
 
 from stnet.analysis.nuclear_relations import (
     correlations,
@@ -148,14 +148,14 @@ def test_a_gene_against_size_and_number_of_nuclei(made, tmp_path):
     assert of_patients.loc[("all", "area_mean", "A"), "n_spots"] == 58
 
 
-def test_an_id_names_a_gene_too_and_one_that_is_no_target_is_said(made, tmp_path, capsys):
+def test_an_id_names_a_gene_too_and_one_that_is_no_target_is_said(made, tmp_path, caplog):
     folder, *_ = made
     inputs = folder / "targets.h5ad", folder / "features.h5ad"
     outputs = [tmp_path / "relations.tsv", tmp_path / "patients.tsv"]
     write_gene_relations(*inputs, *outputs, gene="g6")
     assert read_table(outputs[0])["n_patients"].tolist() == [4, 4, 4, 4, 3, 3]
     write_gene_relations(*inputs, *outputs, gene="AEBP1")
-    assert "AEBP1 is not among the target genes" in capsys.readouterr().err
+    assert "AEBP1 is not among the target genes" in caplog.text
     table = read_table(outputs[0])
     assert table.loc[0, "gene"] == "AEBP1"
     assert table.loc[0, "note"] == "AEBP1 is not among the target genes"
@@ -229,7 +229,7 @@ def top(made):
     write_table(performance, folder / "genes.tsv")
     names = ["measured", "predicted", "genes", "patients"]
     outputs = {name: folder / f"top_{name}.tsv" for name in names}
-    inputs = folder / "targets.h5ad", write(folder, *groups), folder / "genes.tsv"
+    inputs = folder / "targets.h5ad", write_held_out(folder, *groups), folder / "genes.tsv"
     write_top_relations(*inputs, folder / "features.h5ad", outputs)
     return outputs, {name: read_table(path) for name, path in outputs.items()}
 

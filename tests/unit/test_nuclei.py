@@ -1,6 +1,5 @@
 """Nuclei and their features against drawn ellipses, brute force, scipy and planted nuclei."""
 
-import dataclasses
 from itertools import combinations
 
 import anndata as ad
@@ -13,22 +12,30 @@ from project import ROOT
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from sections import section_file
 from skimage.draw import disk, ellipse
 from skimage.measure import regionprops_table
-from test_targets import section_file
 
+from stnet.config.segmentation import Segmentation
 from stnet.features.measures import MEASURES, measure, neighbour_distances, neighbours
 from stnet.features.nuclear import write_nuclear_features
 from stnet.features.parallel import nuclear_features
-from stnet.features.patch_statistics import summarise, summary_names
-from stnet.features.segmentation import Segmentation, segment
+from stnet.features.patch_statistics import Histograms, summarise, summary_names
+from stnet.features.segmentation import segment
 from stnet.figures.nuclei_overlay import choose_patches, draw, outlines, overlays
 from stnet.simulation import histology, nuclei
 from stnet.simulation.fields import CELL, Tissue
 from stnet.slides.patches import write_index, write_patches
 
 HAEMATOXYLIN, EOSIN = [0.650, 0.704, 0.286], [0.072, 0.990, 0.105]
-SMALL = Segmentation(HAEMATOXYLIN, EOSIN, 90, [3, 4.5], 5, 20)
+SMALL = Segmentation(
+    haematoxylin=HAEMATOXYLIN,
+    eosin=EOSIN,
+    foreground=90,
+    radii=[3, 4.5],
+    search_radius=5,
+    smallest=20,
+)
 RANGES = {name: [0, 100] for name in MEASURES}
 
 
@@ -136,7 +143,7 @@ def test_without_a_triangulation_all_are_neighbours(points, expected):
 def test_summaries_are_those_of_scipy():
     values = np.random.default_rng(2).gamma(2, 20, (30, len(MEASURES)))
     values[:3, 3] = np.nan
-    named = dict(zip(summary_names(10), summarise(values, RANGES, 10), strict=True))
+    named = dict(zip(summary_names(10), summarise(values, Histograms(RANGES, 10)), strict=True))
     assert len(named) == 1 + 10 * 14
     assert named["count"] == 30
     for column, name in enumerate(MEASURES):
@@ -154,18 +161,18 @@ def test_summaries_are_those_of_scipy():
 def test_values_beyond_the_range_and_at_its_end_are_in_the_end_bins():
     values = np.full((5, len(MEASURES)), 50.0)
     values[:, 0] = [-7, 0, 100, 101, 1e9]
-    named = dict(zip(summary_names(4), summarise(values, RANGES, 4), strict=True))
+    named = dict(zip(summary_names(4), summarise(values, Histograms(RANGES, 4)), strict=True))
     assert [named[f"area_bin{i}"] for i in range(4)] == pytest.approx([0.4, 0, 0, 0.6])
     assert [named[f"red_bin{i}"] for i in range(4)] == pytest.approx([0, 0, 1, 0])
 
 
 def test_undefined_summaries_are_missing_and_nothing_else():
-    nothing = summarise(np.empty((0, len(MEASURES))), RANGES, 3)
+    nothing = summarise(np.empty((0, len(MEASURES))), Histograms(RANGES, 3))
     assert nothing[0] == 0
     assert np.isnan(nothing[1:]).all()
     one = np.arange(1.0, 11)[None]
     one[:, -3:] = np.nan
-    named = dict(zip(summary_names(3), summarise(one, RANGES, 3), strict=True))
+    named = dict(zip(summary_names(3), summarise(one, Histograms(RANGES, 3)), strict=True))
     missing = {name for name, value in named.items() if np.isnan(value)}
     alone = [name for name in named if name.startswith(("nearest", "mean_distance", "farthest"))]
     equal = [f"{name}_{part}" for name in MEASURES for part in ("skewness", "kurtosis")]
@@ -190,7 +197,7 @@ def test_nuclei_are_found_where_they_lie():
 def test_touching_nuclei_are_told_apart_by_small_radii_only():
     patch = stained(80, [(40, 30, 8), (40, 45, 8)])
     assert segment(patch, SMALL).max() == 2
-    wide = dataclasses.replace(SMALL, radii=[10, 15], search_radius=10)
+    wide = SMALL.model_copy(update={"radii": [10, 15], "search_radius": 10})
     assert segment(patch, wide).max() == 1
 
 
@@ -209,7 +216,7 @@ def test_holes_are_filled_small_objects_dropped_and_cut_nuclei_kept():
 def test_a_patch_of_one_colour_has_no_nuclei(grey):
     patch = np.full((64, 64, 3), grey, dtype=np.uint8)
     assert not segment(patch, SMALL).any()
-    row = nuclear_features(patch[None], SMALL, RANGES, 10, 1)[0]
+    row = nuclear_features(patch[None], SMALL, Histograms(RANGES, 10), 1)[0]
     assert row[0] == 0
     assert np.isnan(row[1:]).all()
 
@@ -233,9 +240,8 @@ def simulated(monkeypatch):
 
 
 def demo_segmentation() -> Segmentation:
-    keys = yaml.safe_load((ROOT / "config/config.yaml").read_text())["features"]["nuclei"]
-    keys |= yaml.safe_load((ROOT / "config/demo.yaml").read_text())["features"]["demo-nuclei"]
-    return Segmentation(**{f.name: keys[f.name] for f in dataclasses.fields(Segmentation)})
+    keys = yaml.safe_load((ROOT / "config/demo.yaml").read_text())["features"]["demo-nuclei"]
+    return Segmentation(**{k: v for k, v in keys.items() if k in Segmentation.model_fields})
 
 
 def test_planted_nuclei_are_found_by_the_demos_settings(simulated):
@@ -258,12 +264,12 @@ def section(tmp_path):
         (y, x, r) for y, x in random.integers(0, 200, (60, 2)) for r in random.uniform(4, 7, 1)
     ]
     Image.fromarray(stained(200, places)).save(tmp_path / "image.png")
-    path, margins = tmp_path / "S1-section.h5ad", [100.0, 5.0, 100.0, 100.0]
-    section_file(path, "S1", [[1]] * 4, ["A"], margins=margins)
+    path, used = tmp_path / "S1-section.h5ad", [True, False, True, True]
+    section_file(path, "S1", [[1]] * 4, ["A"], used=used)
     table = ad.read_h5ad(path)
     table.obsm["spatial"] = np.array([[150.0, 120], [60, 60], [60, 70], [100, 150]])
     table.write_h5ad(path)
-    view = {"view": "80x1", "spot_window": 80}
+    view = {"view": "80x1"}
     write_patches(path, tmp_path / "image.png", tmp_path / "S1.npy", **view)
     write_index([path], [tmp_path / "S1.npy"], tmp_path / "index.tsv", **view)
     return path, tmp_path / "index.tsv"
@@ -272,8 +278,8 @@ def section(tmp_path):
 @pytest.fixture
 def written(section, tmp_path):
     output = tmp_path / "features/S1.h5ad"
-    keys = {"segmentation": SMALL, "ranges": RANGES, "bins": 5, "code": "0123"}
-    write_nuclear_features(*section, output, view="80x1", spot_window=80, threads=1, **keys)
+    keys = {"segmentation": SMALL, "histograms": Histograms(RANGES, 5), "code": "0123"}
+    write_nuclear_features(*section, output, view="80x1", threads=1, **keys)
     return output
 
 
@@ -285,7 +291,7 @@ def test_rows_are_the_used_spots_in_order(section, written):
     assert len(set(features[:, "area_mean"].X.ravel())) == 3
     patches = np.load(section[1].parent / "S1.npy")
     for patch, row in zip(patches, features.X, strict=True):
-        expected = summarise(measure(patch, segment(patch, SMALL)), RANGES, 5)
+        expected = summarise(measure(patch, segment(patch, SMALL)), Histograms(RANGES, 5))
         np.testing.assert_array_equal(row, expected.astype(np.float32))
     made = features.uns["features"]
     assert made["kind"] == "nuclei"
@@ -297,11 +303,11 @@ def test_rows_are_the_used_spots_in_order(section, written):
 def test_a_patch_has_the_same_features_whatever_others_and_processes_there_are(section):
     patches = np.load(section[1].parent / "S1.npy")
     many = np.concatenate([patches] * 9)
-    alone = nuclear_features(patches[1:2], SMALL, RANGES, 5, 1)[0]
-    among = nuclear_features(many, SMALL, RANGES, 5, 1)
+    alone = nuclear_features(patches[1:2], SMALL, Histograms(RANGES, 5), 1)[0]
+    among = nuclear_features(many, SMALL, Histograms(RANGES, 5), 1)
     np.testing.assert_array_equal(among[1::3], np.tile(alone, (9, 1)))
-    np.testing.assert_array_equal(nuclear_features(many, SMALL, RANGES, 5, 2), among)
-    assert nuclear_features(patches[:0], SMALL, RANGES, 5, 1).shape == (0, 1 + 10 * 9)
+    np.testing.assert_array_equal(nuclear_features(many, SMALL, Histograms(RANGES, 5), 2), among)
+    assert nuclear_features(patches[:0], SMALL, Histograms(RANGES, 5), 1).shape == (0, 1 + 10 * 9)
 
 
 def test_the_overlay_shows_patches_from_the_fewest_nuclei_to_the_most():

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from openslide import OpenSlide
 from PIL import Image
-from test_targets import section_file
+from sections import section_file
 from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.core.errors import InputError
 from stnet.core.hashing import names_sha256
 from stnet.slides.image import open_image
 from stnet.slides.patches import parse_view, read_patches, write_index, write_patches
-from stnet.slides.strips import JpegStrips
 
 
 @pytest.fixture
@@ -29,13 +28,13 @@ def picture(tmp_path):
 def section(tmp_path):
     """Three spots at (0, 0), (10, 20) and (20, 40); the first is nearer than 5 px to the edge."""
     path = tmp_path / "S1.h5ad"
-    return section_file(path, "S1", [[1], [2], [3]], ["A"], margins=[0.0, 10.0, 20.0])
+    return section_file(path, "S1", [[1], [2], [3]], ["A"], used=[False, True, True])
 
 
 def view_of(section, picture, folder, view):
     folder.mkdir(exist_ok=True)
-    write_patches(section, picture, folder / "S1.npy", view=view, spot_window=10)
-    write_index([section], [folder / "S1.npy"], folder / "index.tsv", view=view, spot_window=10)
+    write_patches(section, picture, folder / "S1.npy", view=view)
+    write_index([section], [folder / "S1.npy"], folder / "index.tsv", view=view)
     return folder / "index.tsv"
 
 
@@ -65,12 +64,11 @@ def test_downsampling_is_the_mean_of_blocks(section, picture, tmp_path):
 
 
 @pytest.mark.parametrize("view", ["8x1", "40x1", "300x1", "8x2", "40x4"])
-@pytest.mark.parametrize("name", ["image.png", "image.jpg", "restarts.jpg", "image.tif"])
+@pytest.mark.parametrize("name", ["image.png", "image.jpg", "image.tif"])
 def test_patches_are_the_region_reads_of_lossless_tiles(section, picture, tmp_path, name, view):
     original, pixels = picture
     image = Image.fromarray(pixels)
     image.save(tmp_path / "image.jpg")
-    image.save(tmp_path / "restarts.jpg", restart_marker_rows=1)
     to_tiled_tiff(original, tmp_path / "image.tif")
     path, tiles = tmp_path / name, tmp_path / "tiles.tif"
     to_tiled_tiff(path, tiles)
@@ -78,7 +76,7 @@ def test_patches_are_the_region_reads_of_lossless_tiles(section, picture, tmp_pa
     window, downsampling = parse_view(view)
     with OpenSlide(tiles) as slide:
         plain = [read_patch_plain(slide, x, y, window) for x, y in [(10, 20), (20, 40)]]
-    write_patches(section, path, tmp_path / "S1.npy", view=view, spot_window=10)
+    write_patches(section, path, tmp_path / "S1.npy", view=view)
     shrunk = [np.asarray(patch.reduce(downsampling)) for patch in plain]
     np.testing.assert_array_equal(np.load(tmp_path / "S1.npy"), shrunk)
 
@@ -88,61 +86,10 @@ def test_rows_are_the_spots_whatever_their_order_down_the_image(picture, tmp_pat
     section = section_file(tmp_path / "S1.h5ad", "S1", [[1], [2], [3]], ["A"])
     upward = ad.read_h5ad(section)[::-1].copy()
     upward.write_h5ad(section)
-    write_patches(section, path, tmp_path / "S1.npy", view="8x1", spot_window=10)
+    write_patches(section, path, tmp_path / "S1.npy", view="8x1")
     patches = np.load(tmp_path / "S1.npy")
     np.testing.assert_array_equal(patches[:2], [pixels[36:44, 16:24], pixels[16:24, 6:14]])
     np.testing.assert_array_equal(patches[2, 4:, 4:], pixels[:4, :4])
-
-
-@pytest.mark.parametrize(
-    ("mode", "options", "in_strips"),
-    [
-        ("RGB", {"restart_marker_rows": 1, "subsampling": "4:2:0"}, True),
-        ("RGB", {"restart_marker_rows": 1, "subsampling": "4:2:2"}, True),
-        ("RGB", {"restart_marker_rows": 1, "subsampling": "4:4:4"}, True),
-        ("RGB", {"restart_marker_rows": 3, "optimize": True}, True),
-        ("RGB", {"restart_marker_rows": 90}, True),
-        ("RGB", {"restart_marker_blocks": 5}, True),
-        ("RGB", {"restart_marker_blocks": 4}, False),
-        ("RGB", {"restart_marker_rows": 1, "progressive": True}, False),
-        ("RGB", {}, False),
-        ("L", {"restart_marker_rows": 1}, True),
-    ],
-)
-def test_strips_are_the_rows_of_the_whole(tmp_path, mode, options, in_strips):
-    """Smooth and noisy parts, of more rows than two strips and neither side whole blocks."""
-    random = np.random.default_rng(0)
-    noise = random.integers(0, 256, (1099, 75, 3))
-    smooth = np.linspace(0, 255, 1099)[:, None, None]
-    pixels = np.where(random.random((1099, 1, 1)) < 0.5, noise, smooth).astype(np.uint8)
-    path = tmp_path / "image.jpg"
-    Image.fromarray(pixels).convert(mode).save(path, **options)
-    assert (JpegStrips.of(path) is not None) == in_strips
-    whole = np.pad(np.asarray(Image.open(path).convert("RGB")), [(0, 999), (0, 99), (0, 0)])
-    with open_image(path) as image:
-        for top in (0, 7, 300, 500, 505, 1060, 1090, 1099, 40, 900):
-            for left, width, height in ((0, 75, 1), (3, 20, 30), (60, 40, 600)):
-                expected = whole[top : top + height, left : left + width]
-                np.testing.assert_array_equal(image.read(left, top, width, height), expected)
-        np.testing.assert_array_equal(image.read(-5, -9, 20, 30)[9:, 5:], whole[:21, :15])
-        assert not image.read(-5, -9, 20, 30)[:9].any()
-        assert not image.read(0, -40, 20, 30).any()
-
-
-def test_strips_of_four_colours_are_left_to_the_whole(tmp_path):
-    Image.new("CMYK", (75, 75)).save(tmp_path / "image.jpg", restart_marker_rows=1)
-    assert JpegStrips.of(tmp_path / "image.jpg") is None
-
-
-@pytest.mark.parametrize("rows", [1, 90])
-def test_no_part_of_a_jpeg_is_split(tmp_path, rows):
-    """What is cut short anywhere goes to Pillow, which names it."""
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "whole.jpg", restart_marker_rows=rows)
-    whole, path = (tmp_path / "whole.jpg").read_bytes(), tmp_path / "cut.jpg"
-    for length in range(len(whole)):
-        path.write_bytes(whole[:length])
-        assert JpegStrips.of(path) is None
 
 
 def test_views_that_cannot_be(section, picture, tmp_path):
@@ -173,8 +120,8 @@ def test_sections_are_joined_in_the_order_asked_for(section, picture, tmp_path):
     paths = [folder / "S1.npy", folder / "S2.npy"]
     other = section_file(tmp_path / "S2.h5ad", "S2", [[1], [2]], ["A"])
     for spots, path in zip([section, other], paths, strict=True):
-        write_patches(spots, picture[0], path, view="8x1", spot_window=10)
-    write_index([section, other], paths, folder / "index.tsv", view="8x1", spot_window=10)
+        write_patches(spots, picture[0], path, view="8x1")
+    write_index([section, other], paths, folder / "index.tsv", view="8x1")
     names = ["S2:0x0", "S2:1x1", *NAMES]
     patches = read_patches(folder / "index.tsv", names, ["S2", "S1"])
     np.testing.assert_array_equal(patches, np.concatenate([np.load(path) for path in paths[::-1]]))
@@ -207,7 +154,7 @@ def test_files_of_other_lengths_are_refused(section, picture, tmp_path):
     path = index.parent / "S1.npy"
     np.save(path, np.load(path)[:1])
     with pytest.raises(InputError, match=r"S1\.npy: not the patches of the 2 spots"):
-        write_index([section], [path], tmp_path / "index.tsv", view="8x1", spot_window=10)
+        write_index([section], [path], tmp_path / "index.tsv", view="8x1")
 
 
 def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path):
@@ -216,12 +163,9 @@ def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path
     whole = (tmp_path / "whole.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.jpg").write_text("no image")
-    Image.fromarray(random).save(tmp_path / "restarts.jpg", restart_marker_rows=1)
-    restarts = (tmp_path / "restarts.jpg").read_bytes()
-    (tmp_path / "cut-restarts.jpg").write_bytes(restarts[: len(restarts) // 2])
-    for name in ("cut.jpg", "cut-restarts.jpg", "text.jpg", "absent.jpg"):
+    for name in ("cut.jpg", "text.jpg", "absent.jpg"):
         with pytest.raises(InputError, match=name) as caught:
-            write_patches(section, tmp_path / name, tmp_path / "S1.npy", view="8x1", spot_window=10)
+            write_patches(section, tmp_path / name, tmp_path / "S1.npy", view="8x1")
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "S1.npy").exists()
         assert not list(tmp_path.glob(".S1*"))

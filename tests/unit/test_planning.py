@@ -5,22 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
-from test_targets import section_file
-from test_training import PLAIN
+from networks import PLAIN
+from sections import section_file
 
 from stnet.core.errors import InputError
 from stnet.planning import plan as plan_module
-from stnet.planning import timing
-from stnet.planning.columns import columns
-from stnet.planning.pending import Job, parse_dry_run, pending_jobs
-from stnet.planning.plan import Machine, plan
-from stnet.planning.spots import count_spots
-from stnet.planning.timing import elapsed, time_networks
-from stnet.planning.views import remove_views
-from stnet.planning.work import Work, prediction, saved_epochs, training, training_runs, without
-from stnet.planning.workload import Cohort, Experiment, needing_views
+from stnet.planning.networks import Cohort, Experiment, count_spots, saved_epochs, training
+from stnet.planning.pending import Job, pending_jobs
+from stnet.planning.plan import Machine, plan, time_networks
+from stnet.planning.views import needing_views, remove_views
 from stnet.training.calibrate import Rates
 from stnet.training.checkpoints import Checkpoint, Checkpoints
 
@@ -34,7 +30,7 @@ RECIPE = {
     **{"architecture_options": {}, "trained": "all"},
     **{"loss": "sum", "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 0.0},
     **{"batch_size": 4, "epochs": 4, "inner_folds": 2, "statistics_batches": 0, "seed": 0},
-    "engine": {"cpu": PLAIN, "cuda": PLAIN},
+    "engine": PLAIN,
 }
 CPU = Machine("cpu", threads=1, memory_mb=16000, at_once=2, code="0" * 16)
 
@@ -57,7 +53,7 @@ def networks():
         for patient in "ABC"
     }
     files = [f"results/c/sections/{section}.h5ad" for section in SPOTS]
-    cohort = Cohort(ROWS, files, "results/c/views", spot_window=10, paper=False)
+    cohort = Cohort(ROWS, files, "results/c/views", paper=False)
     return {"c": cohort}, {"e": Experiment("c", "20x2", 5, RECIPE, groups)}
 
 
@@ -72,30 +68,29 @@ def index_of(counts, view="20x2"):
 def jobs_of(experiment, *groups):
     names = [experiment.groups[name] for name in groups]
     return [
-        *(Job("train", [group.model, f"{group.model}.tsv"]) for group in names),
-        *(Job("predict_held_out", [group.predictions]) for group in names),
+        *(Job("train", [group["model"], group["model"] + ".tsv"]) for group in names),
+        *(Job("predict_held_out", [group["predictions"]]) for group in names),
     ]
 
 
+def left(sections, saved=0, **changes):
+    found = training(ROWS, SPOTS, {"sections": sections}, {**RECIPE, **changes}, saved)
+    return [found[name] for name in ("runs", "spot_epochs", "predictions", "in_memory")]
+
+
 def test_the_work_of_a_held_out_group():
-    runs = training_runs(ROWS, SPOTS, ["C1"], epochs=4, n_folds=2)
-    assert len(runs) == 3
-    assert training(runs) == Work(TRAINED, PREDICTED)
-    assert prediction(SPOTS, ["C1"]) == Work(0, 8 * 3)
+    assert left(["C1"]) == [3, TRAINED, PREDICTED, 22]
 
 
 def test_epochs_behind_a_checkpoint_are_not_counted_again():
-    runs = training_runs(ROWS, SPOTS, ["C1"], epochs=4, n_folds=2)
     # Five: all of the first inner run and one of the second.
-    left = without(runs, 5)
-    assert [run.epochs for run in left] == [3, 4]
-    assert training(left) == Work(3 * 15 + 4 * 22, 3 * 7 * 8)
-    assert without(runs, 12) == []
+    assert left(["C1"], saved=5) == [2, 3 * 15 + 4 * 22, 3 * 7 * 8, 22]
+    assert left(["C1"], saved=12) == [0, 0, 0, 22]
 
 
 def test_without_inner_folds_there_is_one_run():
-    assert training(training_runs(ROWS, SPOTS, ["A1", "A2", "B1"], epochs=4, n_folds=4)) == Work(12)
-    assert training(training_runs(ROWS, SPOTS, [], epochs=4, n_folds=0)) == Work(100)
+    assert left(["A1", "A2", "B1"], inner_folds=4) == [1, 12, 0, 3]
+    assert left([], inner_folds=0) == [1, 100, 0, 25]
 
 
 def test_only_checkpoints_of_the_same_job_count(tmp_path):
@@ -112,63 +107,54 @@ def test_only_checkpoints_of_the_same_job_count(tmp_path):
     assert saved_epochs(group / "model.safetensors", known) == 2
 
 
-def test_every_number_of_spots_has_a_source():
-    keys = {"spot_window": 10, "published": 31, "pending": []}
-    files = [f"{section}.h5ad" for section in SPOTS]
-    counted = count_spots(list(SPOTS), ["index.tsv"], files, **{**keys, "published": None})
-    assert counted.counts is None
-    assert "--until section" in counted.source
-    counted = count_spots(list(SPOTS), ["index.tsv"], files, **keys)
-    assert list(counted.counts.values()) == [8, 8, 8, 7]
-    assert "the paper" in counted.source
-    for name, path in zip(SPOTS, files, strict=True):
+def test_every_number_of_spots_has_a_source(networks):
+    [cohort] = networks[0].values()
+    paper = replace(cohort, paper=True)
+    counts, source = count_spots(cohort, [], 31)
+    assert np.isnan(list(counts.values())).all()
+    assert "--until section" in source
+    counts, source = count_spots(paper, [], 31)
+    assert list(counts.values()) == [8, 8, 8, 7]
+    assert "the paper" in source
+    Path("results/c/sections").mkdir(parents=True)
+    for name, path in zip(SPOTS, cohort.section_files, strict=True):
         # A spot more, too near the edge to be used.
-        margins = [50.0] * SPOTS[name] + [4.0]
-        section_file(path, name, [[1]] * (SPOTS[name] + 1), ["G"], margins=margins)
-    assert count_spots(list(SPOTS), [], files, **keys) == (SPOTS, "its section files")
+        used = [True] * SPOTS[name] + [False]
+        section_file(path, name, [[1]] * (SPOTS[name] + 1), ["G"], used=used)
+    assert count_spots(paper, [], 31) == (SPOTS, "its section files")
     index = str(index_of({**SPOTS, "A1": 11}))
-    assert count_spots(list(SPOTS), [index], files, **keys) == ({**SPOTS, "A1": 11}, index)
-    again = count_spots(list(SPOTS), [index], files, **{**keys, "pending": [index]})
-    assert again.source == f"{index}, to be made again"
+    assert count_spots(paper, [], 31) == ({**SPOTS, "A1": 11}, index)
+    assert count_spots(paper, [index], 31)[1] == f"{index}, to be made again"
     # An index from before a section was added is none.
     index_of({"A1": 10})
-    assert count_spots(list(SPOTS), [index], files, **keys) == (SPOTS, "its section files")
+    assert count_spots(paper, [], 31) == (SPOTS, "its section files")
 
 
-DRY_RUN = """\
-Job stats:
-job      count
------  -------
-train        1
-all          1
-total        2
-
-[Mon Nov 23 09:01:48 2026]
-rule train:
-    input: a, b
-    output: x/model, x/card
-    reason: Missing output files: x/card
-[Mon Nov 23 09:01:48 2026]
-localrule all:
-    input: x/card
+SUMMARY = """\
+output_file\tdate\trule\tlog-file(s)\tstatus\tplan
+y\tMon\tperformance\t-\tok\tno update
+x/model\t-\ttrain\t-\tmissing\tupdate pending
+x/card\t-\ttrain\t-\tmissing\tupdate pending
+z/model\t-\ttrain\t-\tmissing\tupdate pending
+z/card\t-\ttrain\t-\tmissing\tupdate pending
+p\tMon\tpredict\t-\tupdated input files\tupdate pending
 """
 
 
-def test_a_dry_run_is_read():
-    assert parse_dry_run(DRY_RUN) == [Job("train", ["x/model", "x/card"])]
-    assert parse_dry_run("Nothing to be done (all requested files are present).\n") == []
+def test_a_summary_is_read():
+    command = ["python3", "-c", f"print({SUMMARY!r})"]
+    n_outputs = {"train": 2, "predict": 1, "performance": 1}
+    assert pending_jobs(command, {}, n_outputs) == [
+        Job("train", ["x/model", "x/card"]),
+        Job("train", ["z/model", "z/card"]),
+        Job("predict", ["p"]),
+    ]
 
 
-@pytest.mark.parametrize("text", ["", DRY_RUN.replace("rule train:", ""), "total        2\n"])
-def test_a_dry_run_that_is_not_understood_is_not_taken_for_none(text):
-    with pytest.raises(ValueError, match="a dry run names"):
-        parse_dry_run(text)
-
-
-def test_a_failed_dry_run_is_one_line():
+def test_a_failed_summary_is_one_line():
     command = ["python3", "-c", "import sys; sys.exit('no\\nway')"]
-    with pytest.raises(InputError, match="what is to do is not known: no way"):
-        pending_jobs(command, {}, ["all"])
+    with pytest.raises(InputError, match="snakemake --summary failed: no way"):
+        pending_jobs(command, {}, {})
 
 
 @pytest.fixture
@@ -180,7 +166,7 @@ def timed(monkeypatch):
         seconds.append((side, n_genes, keys["seconds"]))
         return Rates(100.0, 400.0, 2 * 10**9)
 
-    monkeypatch.setattr(timing, "calibrate", calibrate)
+    monkeypatch.setattr(plan_module, "calibrate", calibrate)
     return seconds
 
 
@@ -251,24 +237,11 @@ def test_networks_of_one_kind_are_timed_once(networks, timed):
     slower = replace(experiment, recipe={**RECIPE, "learning_rate": 1.0, "epochs": 9})
     wider = replace(experiment, view="40x2")
     rates, reason = time_networks(
-        {"one": experiment, "two": slower, "wide": wider}, device="cpu", threads=1, seconds=60
+        {"one": experiment, "two": slower, "wide": wider}, CPU, seconds=60
     )
     assert rates.keys() == {"one", "two", "wide"}
     assert timed == [(10, 5, 30), (20, 5, 30)]
     assert not reason
-
-
-def test_elapsed_time_is_no_less_than_the_longest_job():
-    assert elapsed([3.0, 1.0, 1.0, 1.0], 2) == 3.0
-    assert elapsed([2.0, 2.0, 2.0], 2) == 3.0
-
-
-def test_columns_set_words_left_and_numbers_right():
-    assert columns(["name", "n"], [["a", 1000], ["long", None]]) == [
-        "name      n",
-        "a     1,000",
-        "long      ?",
-    ]
 
 
 @pytest.fixture
@@ -317,7 +290,7 @@ def test_calibration_times_a_real_network(networks):
     experiment = replace(
         networks[1]["e"], view="32x1", recipe={**RECIPE, "architecture_options": small}
     )
-    rates, reason = time_networks({"e": experiment}, device="cpu", threads=1, seconds=0.2)
+    rates, reason = time_networks({"e": experiment}, CPU, seconds=0.2)
     assert not reason
     assert min(rates["e"].prediction, rates["e"].training) > 1
     assert rates["e"].memory > 10**7

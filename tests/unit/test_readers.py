@@ -126,8 +126,8 @@ def test_a_section_is_what_its_files_say(tmp_path, layout):
     assert section.X.dtype == np.int32
     assert (section.X.toarray() == made.counts.loc[spots.index].to_numpy()).all()
     assert list(section.obs["total_counts"]) == list(made.counts.loc[spots.index].sum(axis=1))
-    assert list(section.obs["array_x"]) == list(spots["x"])
-    assert list(section.obs["array_y"]) == list(spots["y"])
+    assert list(section.obs["array_col"]) == list(spots["x"])
+    assert list(section.obs["array_row"]) == list(spots["y"])
     assert set(section.obs["patient"]) == {"P-1"}
     assert set(section.obs["section"]) == {"P-1_C1"}
     assert list(section.obs["annotation"]) == list(made.words)
@@ -143,7 +143,7 @@ def test_a_section_is_what_its_files_say(tmp_path, layout):
     assert (slide["path"], slide["width"], slide["height"]) == (made.row["image"], WIDTH, HEIGHT)
     assert len(slide["sha256"]) == 64
     assert slide["um_per_px"] == pytest.approx(200 / PITCH, rel=5e-3)
-    assert section.uns["grid"] == "square"
+    assert section.uns["grid"] == {"P-1_C1": "square"}
 
     inner = sum(m >= 40 for m in margin)
     assert 0 < inner < len(spots)
@@ -195,7 +195,7 @@ def test_spots_without_label_stay_where_none_is_required(tmp_path):
     assert list(section.obs["label"].cat.categories) == ["tumour", "normal"]
 
 
-def test_rows_of_the_st_cohort_s_labels(tmp_path, capsys):
+def test_rows_of_the_st_cohort_s_labels(tmp_path, caplog):
     made = Section(tmp_path).files()
     rows = ["a\t1.6\t3.4\tL\ttumor", "b\t3\t3\tL\tnon", "c\t3\t3\tL\ttumor", "d\t4\t3\tL\t"]
     made.put("labels", "\r".join(["C1_x_y\tx\ty\tlabel", *rows, "e\t5\t3\tL"]))
@@ -204,11 +204,11 @@ def test_rows_of_the_st_cohort_s_labels(tmp_path, capsys):
     assert drops["no_label"] == 46
     assert (
         "2 spots labelled, 1 rows at non-integer positions rounded, 2 rows without a word,"
-        " 1 changed by a later row" in capsys.readouterr().err
+        " 1 changed by a later row" in caplog.text
     )
 
 
-def test_her2st_labels_go_to_the_nearest_spot_within_half_a_unit(tmp_path, capsys):
+def test_her2st_labels_go_to_the_nearest_spot_within_half_a_unit(tmp_path, caplog):
     made = Section(tmp_path, "her2st").files()
     rows = [(2.3, 3, "far one"), (2.1, 3, "near one"), (3.49, 3, "reaches"), (4, 3.5, "between")]
     rows += [(7.36, 3.36, "diagonal"), (5, 3, "")]
@@ -217,7 +217,7 @@ def test_her2st_labels_go_to_the_nearest_spot_within_half_a_unit(tmp_path, capsy
     section, _ = made.write(spot_window=2)
     assert dict(section.obs["annotation"]) == {"2x3": "near one", "3x3": "reaches"}
     assert section.obs["label"].isna().all()
-    log = capsys.readouterr().err
+    log = caplog.text
     assert "at most 0.49 grid units away; 2 had no spot within 0.5, 1 a nearer rival" in log
     assert "annotations of no class in label_classes: near one (1), reaches (1)" in log
 

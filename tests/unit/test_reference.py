@@ -9,17 +9,18 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from networks import PLAIN, SMALL, recipe
 from PIL import Image
 from reference import Spots, build, loader, predict, train_epoch
-from test_targets import section_file
-from test_training import PLAIN, SMALL, recipe
+from sections import section_file
 from tiled import to_tiled_tiff
 from torchvision.transforms import functional
 
+from stnet.config.engine import Engine
 from stnet.expression.spots import read_used_spots
 from stnet.networks.architectures import build_network, set_bias
 from stnet.networks.data import Data
-from stnet.networks.engine import Engine
+from stnet.networks.engine import place
 from stnet.networks.prediction import predict as predict_fast
 from stnet.slides.patches import read_patches, write_index, write_patches
 from stnet.training.run import Run
@@ -63,9 +64,9 @@ def both(section, request):
     """By the network's name."""
     architecture, options, side = NETWORKS[request.param]
     path, patches = section / "S1.h5ad", section / f"{side}.npy"
-    write_patches(path, section / "image.png", patches, view=f"{side}x1", spot_window=side)
-    write_index([path], [patches], section / "index.tsv", view=f"{side}x1", spot_window=side)
-    used = read_used_spots(path, side)
+    write_patches(path, section / "image.png", patches, view=f"{side}x1")
+    write_index([path], [patches], section / "index.tsv", view=f"{side}x1")
+    used = read_used_spots(path)
     names = [f"S1:{name}" for name in used.obs_names]
     own = torch.from_numpy(read_patches(section / "index.tsv", names, [str(side)]))
     targets = torch.randn(N_SPOTS, N_GENES, generator=torch.Generator().manual_seed(1))
@@ -181,7 +182,8 @@ def test_short_floats_stay_close(both):
     # The same weights: only the way through the network is shorter.
     run = both.run
     run.train_epoch(1)
-    forward = Engine(**PLAIN | {"precision": "bfloat16"}).place(run.network.eval(), "cpu")
+    engine = Engine(**PLAIN | {"precision": "bfloat16"})
+    forward = place(run.network.eval(), engine, "cpu")
     patches = run.data.patches
     shortly = predict_fast(forward, run.standardise, patches, run.rows, 4, "").numpy()
     wholly = run.predict(run.rows).numpy()

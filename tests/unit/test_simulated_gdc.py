@@ -67,13 +67,17 @@ def host(folder):
         yield host
 
 
+def path_in(folder: Path, hit: dict) -> Path:
+    return folder / hit["file_id"] / hit["file_name"]
+
+
 @pytest.fixture
 def path_of(folder, files):
     """Path of a slide by its barcode."""
 
     def path(barcode: str) -> Path:
         (hit,) = (hit for hit in files if hit["file_name"].startswith(f"{barcode}."))
-        return folder / "data" / hit["file_id"]
+        return path_in(folder, hit)
 
     return path
 
@@ -142,9 +146,10 @@ def test_another_seed_or_patient_is_another(folder, files, tmp_path):
 
 
 def test_lists_tell_every_file_s_hash_and_size(folder, files):
-    assert {path.name for path in (folder / "data").iterdir()} == {f["file_id"] for f in files}
+    found = {path.name for path in folder.iterdir() if path.is_dir()}
+    assert found == {hit["file_id"] for hit in files}
     for hit in files:
-        content = (folder / "data" / hit["file_id"]).read_bytes()
+        content = path_in(folder, hit).read_bytes()
         assert hashlib.md5(content).hexdigest() == hit["md5sum"]
         assert len(content) == hit["file_size"]
         assert set(hit) >= {"id", "file_name", "data_type", "experimental_strategy", "access"}
@@ -276,7 +281,7 @@ def test_a_slide_cut_short_at_its_source_cannot_be_read(path_of):
 def star_files(folder, files) -> dict[str, Path]:
     """STAR tables of primary tumours of the project by patient."""
     return {
-        hit["cases"][0]["submitter_id"]: folder / "data" / hit["file_id"]
+        hit["cases"][0]["submitter_id"]: path_in(folder, hit)
         for hit in files
         if hit["file_name"].endswith("star_gene_counts.tsv") and hit["file_size"] > 1000
     }
@@ -429,13 +434,13 @@ def test_a_forgotten_filter_lets_a_decoy_in(host, forgotten, more):
     assert sorted(found) == sorted([*right, *more])
 
 
-def test_the_slide_sheet_is_written_from_the_server(host, tmp_path, capfd):
+def test_the_slide_sheet_is_written_from_the_server(host, tmp_path, caplog):
     write_slide_sheet(tmp_path / "sheet.tsv", host=host, project=PROJECT)
     rows = read_slide_sheet(tmp_path / "sheet.tsv")
     assert len(rows) == PATIENTS + 1
     assert {row["histology"] for row in rows} == {"8500/3", "8520/3", "8480/3"}
     assert [row["patient"] for row in rows if not row["expression"]] == ["DEMO-A1-0007"]
-    assert "warns" not in capfd.readouterr().err
+    assert "warns" not in caplog.text
 
 
 def test_files_are_downloaded_by_their_ids(host, files, tmp_path):
@@ -516,7 +521,7 @@ def test_only_the_fields_asked_for_are_told(host, files):
 
 def test_a_range_of_a_file_is_sent(host, folder, files):
     file_id, size = files[0]["file_id"], files[0]["file_size"]
-    content = (folder / "data" / file_id).read_bytes()
+    content = path_in(folder, files[0]).read_bytes()
 
     def get(**headers):
         names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -525,13 +530,12 @@ def test_a_range_of_a_file_is_sent(host, folder, files):
     whole = get()
     assert whole.status_code == 200
     assert whole.content == content
-    tag = whole.headers["ETag"]
     for asked, sent in (
         (f"bytes={size - 7}-", content[-7:]),
         ("bytes=10-19", content[10:20]),
         (f"bytes={size - 3}-{size + 9}", content[-3:]),
     ):
-        part = get(Range=asked, If_Range=tag)
+        part = get(Range=asked)
         assert part.status_code == 206
         assert part.content == sent
         first = int(asked[6:].partition("-")[0])
@@ -540,9 +544,6 @@ def test_a_range_of_a_file_is_sent(host, folder, files):
     beyond = get(Range=f"bytes={size}-")
     assert beyond.status_code == 416
     assert beyond.headers["Content-Range"] == f"bytes */{size}"
-    other = get(Range="bytes=10-", If_Range='"another"')
-    assert other.status_code == 200
-    assert other.content == content
 
 
 @pytest.mark.parametrize("path", ["data/none", "files/none", "data/../files.json", "", "status"])

@@ -6,7 +6,7 @@ import pytest
 
 from stnet.core.errors import InputError
 from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
-from stnet.expression.targets import transform
+from stnet.expression.targets import normalise
 
 
 def scattered_spots(seed: int, hexagonal: bool = False) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def scattered_spots(seed: int, hexagonal: bool = False) -> pd.DataFrame:
         kept = random.permutation(x.size)[:30]
         parts.append(
             pd.DataFrame(
-                {"section": section, "array_x": x.ravel()[kept], "array_y": y.ravel()[kept]}
+                {"section": section, "array_col": x.ravel()[kept], "array_row": y.ravel()[kept]}
             )
         )
     return pd.concat(parts, ignore_index=True).sample(frac=1, random_state=seed)
@@ -33,7 +33,9 @@ def plain_mean(spots: pd.DataFrame, values: np.ndarray, is_near) -> np.ndarray:
             values[row]
             for row, (_, other) in enumerate(spots.iterrows())
             if other["section"] == spot["section"]
-            and is_near(other["array_x"] - spot["array_x"], other["array_y"] - spot["array_y"])
+            and is_near(
+                other["array_col"] - spot["array_col"], other["array_row"] - spot["array_row"]
+            )
         ]
         means.append(np.mean(near, axis=0))
     return np.array(means)
@@ -61,8 +63,8 @@ def test_smooth_is_the_mean_over_present_neighbours_of_the_same_section(grid, is
 
 def test_a_whole_neighbourhood_has_nine_or_seven_spots():
     x, y = np.meshgrid(np.arange(5), np.arange(5))
-    square = pd.DataFrame({"section": "S", "array_x": x.ravel(), "array_y": y.ravel()})
-    hexagonal = square.assign(array_x=2 * square["array_x"] + square["array_y"] % 2)
+    square = pd.DataFrame({"section": "S", "array_col": x.ravel(), "array_row": y.ravel()})
+    hexagonal = square.assign(array_col=2 * square["array_col"] + square["array_row"] % 2)
     centre = 12
     assert neighbourhoods(square, {"S": "square"}).sum(axis=1)[centre] == 9
     assert neighbourhoods(hexagonal, {"S": "hexagonal"}).sum(axis=1)[centre] == 7
@@ -71,7 +73,7 @@ def test_a_whole_neighbourhood_has_nine_or_seven_spots():
 
 def test_sections_of_different_grids_each_keep_their_own():
     spots = pd.DataFrame(
-        {"section": ["A", "A", "B", "B"], "array_x": [0, 2, 0, 2], "array_y": [0, 0, 0, 0]}
+        {"section": ["A", "A", "B", "B"], "array_col": [0, 2, 0, 2], "array_row": [0, 0, 0, 0]}
     )
     neighbours = neighbourhoods(spots, {"A": "square", "B": "hexagonal"})
     expected = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
@@ -84,18 +86,18 @@ def test_smoothing_counts_averages_counts_and_totals_before_the_transform(kind):
     spots = scattered_spots(3)
     counts = random.poisson(4, size=(len(spots), 5))
     totals = counts.sum(axis=1) + random.integers(50, 500, size=len(spots))
-    values = transform(counts, totals, 900, kind).astype(np.float32)
+    values = normalise(counts, totals, 900, kind).astype(np.float32)
     neighbours = neighbourhoods(spots, {"S1": "square", "S2": "square"})
     mean_counts = plain_mean(spots, counts.astype(float), near_on_square)
     mean_totals = plain_mean(spots, totals.astype(float), near_on_square)
-    expected = transform(mean_counts, mean_totals, 900, kind)
+    expected = normalise(mean_counts, mean_totals, 900, kind)
     found = smooth_counts(values, totals, neighbours, 900, kind)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert not np.allclose(found, smooth(values, neighbours), atol=1e-3)
 
 
 def test_bad_grids_and_positions_name_the_section():
-    spots = pd.DataFrame({"section": ["S1", "S1"], "array_x": [3, 3], "array_y": [4, 4]})
+    spots = pd.DataFrame({"section": ["S1", "S1"], "array_col": [3, 3], "array_row": [4, 4]})
     with pytest.raises(InputError, match="section S1: two spots at array position 3x4"):
         neighbourhoods(spots, {"S1": "square"})
     with pytest.raises(InputError, match="section S1: grid None is not one of square, hexagonal"):

@@ -57,7 +57,8 @@ def told(folder, patients: ad.AnnData, **changes) -> tuple[pd.DataFrame, pd.Data
     write_table(genes, folder / "genes.tsv")
     paths = [folder / f"{name}.tsv" for name in ("subtype", "scores")]
     settings = {"classes": CLASSES, **SETTINGS, **changes}
-    write_subtype(folder / "patients.h5ad", folder / "genes.tsv", *paths, **settings)
+    outputs = dict(zip(("table", "scores"), paths, strict=True))
+    write_subtype(folder / "patients.h5ad", folder / "genes.tsv", outputs, **settings)
     return read_table(paths[0]).set_index("features"), read_table(paths[1])
 
 

@@ -4,33 +4,16 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
+from sections import section_file
 
 from stnet.core.errors import InputError
-from stnet.expression.targets import choose_genes, find_genes, invert, transform, write_targets
-
-
-def section_file(path, name, counts, genes, margins=None, patient="P1", um_per_px=0.5):
-    """A section of the contract from a dense count matrix."""
-    n = len(counts)
-    obs = pd.DataFrame(
-        {
-            "patient": patient,
-            "section": name,
-            "array_x": range(n),
-            "array_y": range(n),
-            "label": pd.array(["tumour"] * n, dtype="string"),
-            "total_counts": np.sum(counts, axis=1),
-            "margin": np.full(n, 500.0) if margins is None else margins,
-        },
-        index=[f"{i}x{i}" for i in range(n)],
-    )
-    var = pd.DataFrame({"symbol": [g.lower() for g in genes], "ensembl": ""}, index=genes)
-    section = ad.AnnData(sparse.csr_matrix(np.array(counts, dtype=np.int32)), obs=obs, var=var)
-    section.obsm["spatial"] = np.column_stack([np.arange(n) * 10.0, np.arange(n) * 20.0])
-    section.uns["slide"] = {"um_per_px": um_per_px}
-    section.write_h5ad(path)
-    return path
+from stnet.expression.targets import (
+    choose_genes,
+    find_genes,
+    invert,
+    normalise,
+    write_targets,
+)
 
 
 @pytest.fixture
@@ -42,14 +25,14 @@ def two_sections(tmp_path):
         "S2",
         [[9, 1], [90, 90]],
         ["D", "B"],
-        margins=[112.0, 111.0],
+        used=[True, False],
         patient="P2",
     )
     return [one, two]
 
 
 def written(sections, tmp_path, **changes):
-    keys = {"genes": 2, "kind": "log_fraction", "spot_window": 224, **changes}
+    keys = {"genes": 2, "transform": "log_fraction", **changes}
     write_targets(sections, tmp_path / "targets.h5ad", **keys)
     return ad.read_h5ad(tmp_path / "targets.h5ad")
 
@@ -74,17 +57,17 @@ def test_choice_without_the_held_out_section(two_sections, tmp_path):
 
 
 def test_other_transformation(two_sections, tmp_path):
-    targets = written(two_sections, tmp_path, kind="log_cp10k")
+    targets = written(two_sections, tmp_path, transform="log_cp10k")
     np.testing.assert_allclose(targets.X[0], np.log([1, 1 + 1e4 * 5 / 6]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["log_fraction", "log_cp10k"])
-def test_invert_gives_the_counts_back(kind):
+@pytest.mark.parametrize("transform", ["log_fraction", "log_cp10k"])
+def test_invert_gives_the_counts_back(transform):
     random = np.random.default_rng(0)
     counts = random.poisson(3.0, (20, 5))
     totals = counts.sum(axis=1) + random.integers(1, 1000, 20)
-    values = transform(counts, totals, 300, kind)
-    np.testing.assert_allclose(invert(values, totals, 300, kind), counts, atol=1e-9)
+    values = normalise(counts, totals, 300, transform)
+    np.testing.assert_allclose(invert(values, totals, 300, transform), counts, atol=1e-9)
 
 
 def test_ties_go_to_the_first_id():
@@ -130,8 +113,8 @@ def test_wrong_names_of_genes_are_said_in_one_line(wanted, message):
 def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
     with pytest.raises(InputError, match="9 genes asked for, the sections have 4"):
         written(two_sections, tmp_path, genes=9)
-    with pytest.raises(InputError, match="spot_window"):
-        written(two_sections, tmp_path, spot_window=2000)
+    with pytest.raises(InputError, match="no section outside the held-out group has a used spot"):
+        written(two_sections, tmp_path, held_out_sections=["S1", "S2"])
     with pytest.raises(InputError, match="log_cpm"):
-        written(two_sections, tmp_path, kind="log_cpm")
+        written(two_sections, tmp_path, transform="log_cpm")
     assert not (tmp_path / "targets.h5ad").exists()

@@ -29,7 +29,7 @@ def section(name: str, patient: str, n: int) -> ad.AnnData:
             {
                 "patient": patient,
                 "section": name,
-                **{"array_x": 2 * (x % 10) + (x // 10) % 2, "array_y": x // 10},
+                **{"array_col": 2 * (x % 10) + (x // 10) % 2, "array_row": x // 10},
                 "label": pd.Categorical([None] * n, categories=["tumour", "normal"]),
                 "total_counts": random.integers(10_000, 30_000, n),
             },
@@ -37,7 +37,10 @@ def section(name: str, patient: str, n: int) -> ad.AnnData:
         ),
         var=pd.DataFrame({"symbol": [f"s{gene}" for gene in GENES]}, index=GENES),
         obsm={"spatial": np.zeros((n, 2))},
-        uns={"targets": {"transform": "log_fraction", "universe": 30_000}},
+        uns={
+            "targets": {"transform": "log_fraction", "universe": 30_000},
+            "grid": {name: "hexagonal"},
+        },
     )
     predicted = random.normal(size=(n, 8))
     predicted[:, :5] += np.nan_to_num(observed[:, :5])
@@ -57,7 +60,6 @@ def summarised(folder, *sections: ad.AnnData) -> pd.DataFrame:
         paths,
         *(folder / f"{name}.tsv" for name in names),
         stratum="all",
-        grids={path.stem: "hexagonal" for path in paths},
         smoothing="values",
         lenient=False,
     )

@@ -7,9 +7,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from performance import PUBLISHED, as_patients
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from test_evaluation import PUBLISHED, as_patients
 
 from stnet.analysis.choice import top_genes
 from stnet.analysis.spread import spread, spread_of_genes, write_spread
@@ -201,7 +201,7 @@ def test_supp_4_5_says_where_there_is_no_class(measured, tmp_path):
     for stratum, table in (("tumour", best("g1")), ("normal", best("g1").iloc[:0])):
         write_table(table, tmp_path / f"{stratum}.tsv")
         tables[stratum] = (tmp_path / f"{stratum}.tsv", [tmp_path / f"{stratum}.png"])
-    draw(tmp_path / "spread.tsv", tmp_path / "genes.tsv", tables, transform="log_fraction")
+    draw(tmp_path / "spread.tsv", tmp_path / "genes.tsv", tables)
     assert (tmp_path / "tumour.png").stat().st_size > (tmp_path / "normal.png").stat().st_size
     figure = spread_within(found, spread_of_genes(measured, found), best().iloc[:0], "normal", "y")
     assert figure.axes[0].texts[0].get_text() == "no gene is predicted within normal tissue"
@@ -258,8 +258,8 @@ def test_within_answers_by_its_rule_where_it_has_other_patients(strata, n_patien
 
 
 def test_a_claim_that_names_no_threshold_is_refused(strata, totals):
-    claims = read_claims(CLAIMS).replace({"quantity": r"(.*) of 21(.*)"}, r"\1", regex=True)
-    with pytest.raises(InputError, match="no 'at least k of n patients' in"):
+    claims = read_claims(CLAIMS).replace({"of_patients": "21"}, "")
+    with pytest.raises(InputError, match=r"normal_only\.consistent_genes: no at_least"):
         within(totals, strata, thresholds(strata), claims)
 
 

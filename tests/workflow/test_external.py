@@ -5,21 +5,11 @@ import shutil
 import anndata as ad
 import pandas as pd
 import pytest
+from demo_tables import MAIN, ahead, quantities, read
 from project import DEMO, copy_project, edit, planned, snakemake
-from test_demo import MAIN, read
 
 TCGA = f"tables/{MAIN}/demo-tcga/all"
 VISIUM = f"tables/{MAIN}/demo-visium/all"
-
-
-def ahead(found, others):
-    """Chance that one of `found` is above one of `others`, ties half: an AUROC."""
-    pairs = [(f > o) + 0.5 * (f == o) for f in found for o in others]
-    return sum(pairs) / len(pairs)
-
-
-def quantities(demo, name):
-    return read(demo, name).set_index("quantity")["value"]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +34,7 @@ def test_planted_genes_are_found_in_the_external_data_and_others_are_not(
 def test_planted_subtypes_are_told_apart(demo):
     table = read(demo, f"{TCGA}/subtype.tsv").set_index("features")
     assert (table.loc[["pseudobulk", "pseudobulk_split_first", "bulk"], "auroc"] > 0.9).all()
-    assert table["n_test"].tolist() == [9] * 4
+    assert table["n_test"].tolist() == [6] * 4
 
 
 def test_windows_of_the_training_scale_are_predicted_better_than_unscaled_ones(demo):
@@ -95,7 +85,7 @@ def test_the_sheet_is_that_of_the_listing(demo, tmp_path):
     columns = ["patient", "sample", "slide", "file", "file_id", "histology", "expression"]
     shipped = pd.read_csv(path, sep="\t", dtype=str)[columns]
     path.unlink()
-    snakemake(project, *DEMO, "--", "tcga_sheet")
+    snakemake(project, *DEMO, "--", "simulate_slide_sheet")
     written = pd.read_csv(path, sep="\t", dtype=str)
     pd.testing.assert_frame_equal(written[columns], shipped)
     assert written["md5"].str.fullmatch("[0-9a-f]{32}").all()
@@ -108,7 +98,7 @@ def test_without_a_sheet_the_slides_are_left_out_and_it_is_said(tmp_path):
     said = snakemake(project, "-n", "-q", "all", *DEMO).stderr
     line = [line for line in said.splitlines() if "no slide sheet config/slides/demo.tsv" in line]
     assert len(line) == 1
-    assert "tcga_sheet" in line[0]
+    assert "`snakemake simulate_slide_sheet` writes it" in line[0]
 
 
 def test_only_what_the_predictions_depend_on_predicts_slides_again(demo, tmp_path):
@@ -128,15 +118,15 @@ def test_only_what_the_predictions_depend_on_predicts_slides_again(demo, tmp_pat
     apart = {"model", "predict_slide", "predict_section", "download_expression", "bulk"}
     assert not apart & jobs.keys()
     edit(project / "src/stnet/slides/tiling.py", "AHEAD = 4", "AHEAD = 5")
-    assert planned(project)["predict_slide"] == 31
+    assert planned(project)["predict_slide"] == 21
 
 
 def test_a_variant_of_a_source_takes_slides_from_its_mirror(demo, tmp_path):
     project = shutil.copytree(demo, tmp_path / "project", symlinks=True)
     row = pd.read_csv(project / "config/slides/demo.tsv", sep="\t").iloc[0]
     (tmp_path / "mirror").mkdir()
-    archive = project / "resources/demo-tcga/gdc/data"
-    shutil.copy(archive / row["file_id"], tmp_path / "mirror" / row["file"])
+    archive = project / "resources/demo-tcga/gdc"
+    shutil.copy(archive / row["file_id"] / row["file"], tmp_path / "mirror")
     (project / "mine.yaml").write_text(
         "hosts: {gdc: 'http://127.0.0.1:9'}\n"
         f"external:\n  demo-tcga: {{mirror: {tmp_path / 'mirror'}}}\n"

@@ -99,9 +99,9 @@ def test_a_network_killed_in_training_goes_on_from_its_checkpoint(untrained):
         run = start(project, model)
         wait_for(lambda before=before: checkpoints(project) > before, run)
         kill(run, project)
-        assert ("going on after" in log.read_text()) == (kills > 0)
+        assert ("continuing after" in log.read_text()) == (kills > 0)
     snakemake(project, *DEMO, "--", model)
-    assert "going on after" in log.read_text()
+    assert "continuing after" in log.read_text()
     assert {name: (project / NETWORK / name).read_bytes() for name in outputs} == outputs
 
 
@@ -123,7 +123,7 @@ def test_a_job_that_outlives_snakemake_is_not_done_again(untrained):
     snakemake(project, *DEMO, "--unlock")
     predictions = str(NETWORK / "predictions.h5ad")
     snakemake(project, *DEMO, "--", predictions)
-    assert "going on after final" in log.read_text()
+    assert "continuing after final" in log.read_text()
     assert "images/s" not in log.read_text(), "an epoch was trained again"
     assert {name: (project / NETWORK / name).read_bytes() for name in outputs} == outputs
     assert not checkpoints(project)

@@ -54,6 +54,7 @@ def calls(folder: Path) -> list[str]:
     return lines
 
 
+TEST = "-m pytest -n 2 --dist loadfile --no-loadscope-reorder"
 RUN = "--configfile config/demo.yaml --cores 2 -- supplement"
 REPORT = "--configfile config/demo.yaml --report results/demo/report.html -- supplement"
 
@@ -137,14 +138,14 @@ def test_installs_the_locks_once_and_again_when_one_changed(checkout, python, ch
         "-m pip install --no-deps --requirement histomicstk.lock",
     ]
     make(checkout, *arguments)
-    assert calls(checkout) == [*install, "-m pytest"]
+    assert calls(checkout) == [*install, TEST]
     make(checkout, *arguments)
-    assert calls(checkout) == ["-m pytest"]
+    assert calls(checkout) == [TEST]
     (checkout / changed).touch()
     make(checkout, *arguments)
-    assert calls(checkout) == ["-m pytest"]
+    assert calls(checkout) == [TEST]
     time.sleep(0.01)
     with open(checkout / changed, "a") as lock:
         lock.write("another==1.0\n")
     make(checkout, *arguments)
-    assert calls(checkout) == [*install, "-m pytest"]
+    assert calls(checkout) == [*install, TEST]

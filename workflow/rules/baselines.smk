@@ -46,7 +46,6 @@ rule encoder_features:
             for key in ("library", "architecture", "options", "mean", "sd")
         },
         view=lambda w: features(w.features)["view"],
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
         "../scripts/features/encoder_features.py"
 

@@ -39,7 +39,7 @@ rule comparison:
         "../scripts/analysis/comparison.py"
 
 
-rule supp_7a:
+use rule fig_2d as supp_7a with:
     input:
         against_main("features"),
     output:
@@ -55,16 +55,11 @@ rule supp_7a:
         "results/{cohort}/logs/supp_7a.log",
     benchmark:
         "results/{cohort}/benchmarks/supp_7a.tsv"
-    conda:
-        "../../envs/core.yaml"
     params:
-        main=lambda w: shown(w)["main"],
         other="nuclear features",
-    script:
-        "../scripts/figures/fig_2d.py"
 
 
-rule supp_7b:
+use rule fig_2d as supp_7b with:
     input:
         against_main("composition"),
     output:
@@ -80,13 +75,8 @@ rule supp_7b:
         "results/{cohort}/logs/supp_7b.log",
     benchmark:
         "results/{cohort}/benchmarks/supp_7b.tsv"
-    conda:
-        "../../envs/core.yaml"
     params:
-        main=lambda w: shown(w)["main"],
         other="cell-type composition",
-    script:
-        "../scripts/figures/fig_2d.py"
 
 
 rule study:

@@ -109,7 +109,7 @@ rule download_visium:
 # Bulk expression of the slides' samples (Methods, "TCGA analysis").
 rule download_expression:
     input:
-        gdc=simulated_gdc,
+        archive=simulated_archive,
     output:
         "resources/{source}/expression/{sample}.tsv",
     log:
@@ -135,8 +135,6 @@ rule download_expression:
 # Writes the slide sheets of the configuration, to be reviewed and committed: what runs later reads
 # them, never the listing. Without an output, so that nothing waits for it and it can be asked again.
 rule tcga_sheet:
-    input:
-        lambda w: [f"resources/{name}/gdc" for name in simulated_slides],
     log:
         "results/logs/tcga_sheet.log",
     localrule: True
@@ -147,6 +145,6 @@ rule tcga_sheet:
         runtime=60,
         downloads=1,
     params:
-        sources=listed_sources,
+        sources=lambda w: listed_sources("gdc"),
     script:
         "../scripts/download/tcga_sheet.py"

@@ -51,9 +51,9 @@ rule performance:
         mem_mb=2000,
         runtime=30,
     params:
-        grids=lambda w: {row["section"]: row["grid"] for row in sections(w.cohort)},
         smoothing=lambda w: experiment(w.experiment)["smoothing"],
         lenient=lambda w: experiment(w.experiment)["kind"] == "label",
+        stratum="{stratum}",
     script:
         "../scripts/evaluate/performance.py"
 

@@ -11,11 +11,6 @@ rule model:
         cards=member_files("model.json"),
         index=view_index,
         targets=model_targets,
-        sections=lambda w: expand(
-            "results/{cohort}/sections/{section}.h5ad",
-            cohort=w.cohort,
-            section=section_ids(w.cohort),
-        ),
     output:
         "results/{cohort}/models/{experiment}/{model}.safetensors",
     log:
@@ -82,7 +77,6 @@ rule predict_section:
         runtime=120,
     params:
         scale=lambda w: source(w)["scale"],
-        spot_window=lambda w: cohort(source(w)["cohort"])["spot_window"],
     script:
         "../scripts/inference/predict_section.py"
 
@@ -94,10 +88,9 @@ rule predict_slide:
     input:
         model=rules.model.output[0],
         encoder=lambda w: weights_file(source(w)["encoder"]),
-        gdc=simulated_gdc,
+        archive=simulated_archive,
     output:
-        predictions=f"{EXTERNAL}/{{unit}}.h5ad",
-        thumbnail=f"{EXTERNAL}/{{unit}}.jpg",
+        f"{EXTERNAL}/{{unit}}.h5ad",
     log:
         "results/{cohort}/logs/predict_slide/{source}/{experiment}/{model}/{unit}.log",
     benchmark:
@@ -124,7 +117,7 @@ rule predict_slide:
         "../scripts/inference/predict_slide.py"
 
 
-rule visium_performance:
+use rule performance as visium_performance with:
     input:
         predictions=unit_predictions,
     output:
@@ -138,16 +131,12 @@ rule visium_performance:
         "results/{cohort}/benchmarks/visium_performance/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
         source=one_of(configuration.sources_of("sections")),
-    conda:
-        "../../envs/core.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        grids=lambda w: {row["section"]: row["grid"] for row in sections(source(w)["cohort"])},
-        smoothing=lambda w: experiment(w.experiment)["smoothing"],
-    script:
-        "../scripts/evaluate/visium_performance.py"
+        lenient=False,
+        stratum="all",
 
 
 rule visium_summary:

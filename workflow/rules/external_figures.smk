@@ -70,8 +70,6 @@ rule supp_3:
 rule section_map:
     input:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
-        section=rules.predict_section.input.section,
-        thumbnail=lambda w: f"results/{source(w)['cohort']}/thumbnails/{w.unit}.jpg",
         reliability=rules.model_genes.output[0],
     output:
         report(
@@ -101,7 +99,6 @@ rule section_map:
 rule slide_map:
     input:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
-        thumbnail=f"{EXTERNAL}/{{unit}}.jpg",
         reliability=rules.model_genes.output[0],
     output:
         report(

@@ -27,8 +27,6 @@ rule dataset:
     resources:
         mem_mb=1500,
         runtime=30,
-    params:
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
         "../scripts/analysis/dataset.py"
 
@@ -133,12 +131,6 @@ rule fig_2a:
         predictions=of_main("predictions.h5ad"),
         genes=main_table("gene_performance"),
         patients=main_table("patient_performance"),
-        sections="results/{cohort}/tables/dataset/sections.tsv",
-        thumbnails=lambda w: expand(
-            "results/{cohort}/thumbnails/{section}.jpg",
-            cohort=w.cohort,
-            section=[row["section"] for row in sections(w.cohort) if row["image"]],
-        ),
     output:
         report(
             "results/{cohort}/figures/fig_2a.png",

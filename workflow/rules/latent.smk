@@ -39,7 +39,6 @@ rule latent_examples:
         "../../envs/core.yaml"
     params:
         radius=latent_key("radius"),
-        grids=section_grids,
     script:
         "../scripts/analysis/latent_examples.py"
 
@@ -78,8 +77,6 @@ rule latent_neighbours:
     resources:
         mem_mb=3000,
         runtime=20,
-    params:
-        grids=section_grids,
     script:
         "../scripts/analysis/latent_neighbours.py"
 
@@ -99,7 +96,6 @@ rule latent_distances:
         mem_mb=3000,
         runtime=20,
     params:
-        grids=section_grids,
         seed=latent_key("seed"),
     script:
         "../scripts/analysis/latent_distances.py"

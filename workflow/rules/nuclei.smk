@@ -2,7 +2,7 @@
 # features": "we used the HistomicsTK library to extract ten commonly used features").
 
 # Keys of nuclear features that the segmentation depends on.
-SEGMENTATION = ["haematoxylin", "eosin", "foreground", "radii", "search_radius", "smallest"]
+SEGMENTATION = list(Segmentation.model_fields)
 
 
 rule nuclear_features:
@@ -24,7 +24,6 @@ rule nuclear_features:
         runtime=120,
     params:
         view=lambda w: features(w.features)["view"],
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
         segmentation=lambda w: {key: features(w.features)[key] for key in SEGMENTATION},
         ranges=lambda w: features(w.features)["ranges"],
         bins=lambda w: features(w.features)["bins"],

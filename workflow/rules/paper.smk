@@ -1,6 +1,28 @@
 # The paper's table, the pages of the report, and the ledger of the paper's claims.
 
 
+# What the paper says comes with the project. A run in another folder copies it there: as an input,
+# the project's own path would be another one on each machine, and braces in it would be wildcards.
+if not CHECKOUT.samefile("."):
+
+    rule paper:
+        output:
+            "resources/paper/{table}.tsv",
+        log:
+            "results/logs/paper/{table}.log",
+        benchmark:
+            "results/benchmarks/paper/{table}.tsv"
+        wildcard_constraints:
+            table="claims|margins",
+        localrule: True
+        conda:
+            "../../envs/core.yaml"
+        params:
+            sha256=lambda w: file_sha256(CHECKOUT / f"resources/paper/{w.table}.tsv"),
+        script:
+            "../scripts/report/paper.py"
+
+
 rule dataset_page:
     input:
         summary="results/{cohort}/tables/dataset/summary.tsv",
@@ -110,6 +132,7 @@ rule ledger:
         main=lambda w: shown(w)["main"],
         is_paper_cohort=lambda w: cohort(w.cohort).get("paper", False),
         other_data=tables_of_other_data,
+        rules=ledger_rules,
     script:
         "../scripts/report/ledger.py"
 
@@ -117,7 +140,8 @@ rule ledger:
 rule visium_page:
     input:
         summaries=lambda w: [
-            of_source(w, shown(w)["main"], name, "visium.tsv") for name in shown(w)["visium"]
+            of_source(w.cohort, shown(w)["main"], name, "visium.tsv")
+            for name in shown(w)["visium"]
         ],
         alignments=shown_alignments,
         claims="resources/paper/claims.tsv",

@@ -16,13 +16,14 @@ rule plan:
     conda:
         "../../envs/torch.yaml"
     # All of them, so that nothing else runs beside what is timed.
-    threads: lambda w: workflow.global_resources["_cores"].value or 1
+    threads: lambda w: workflow.resource_settings.cores or 1
     resources:
         mem_mb=16000,
         runtime=30,
     params:
-        config=lambda w: config,
-        dry_run=dry_run,
+        config=lambda w: WRITTEN,
+        summary=summary_command,
+        n_outputs=lambda w: {each.name: len(each.output) for each in workflow.rules},
         cohorts=planned_cohorts,
         experiments=planned_experiments,
         machine=training_machine,
@@ -38,8 +39,9 @@ rule remove_views:
     conda:
         "../../envs/core.yaml"
     params:
-        config=lambda w: config,
-        dry_run=dry_run,
+        config=lambda w: WRITTEN,
+        summary=summary_command,
+        n_outputs=lambda w: {each.name: len(each.output) for each in workflow.rules},
         cohorts=planned_cohorts,
         experiments=planned_experiments,
     script:

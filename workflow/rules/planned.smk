@@ -1,4 +1,4 @@
-# What the plan and the removal of views are told: how to ask for pending jobs, and the networks.
+# What the plan and the removal of views need: how to ask for pending jobs, and the networks.
 
 import sys
 
@@ -42,7 +42,8 @@ def planned_experiments(w):
             "cohort": experiment(name)["cohort"],
             "view": experiment(name)["view"],
             "outputs": n_outputs(experiment(name)["targets"]),
-            "recipe": {key: experiment(name)[key] for key in RECIPE},
+            "recipe": {key: experiment(name)[key] for key in RECIPE}
+            | {"engine": experiment(name)["engine"][config["device"]]},
             "groups": network_jobs(name),
         }
         for name in named
@@ -61,19 +62,18 @@ def planned_cohorts(w):
                 section=section_ids(name),
             ),
             "views": f"results/{name}/views",
-            "spot_window": cohort(name)["spot_window"],
             "paper": cohort(name).get("paper", False),
         }
         for name in config["report"]
     }
 
 
-def dry_run(w):
+def summary_command(w):
     """Command that says what is pending, by the settings of this run that decide it."""
     deployment = workflow.deployment_settings
     command = [sys.executable, "-m", "snakemake", "--snakefile", workflow.main_snakefile]
-    command += ["--dry-run", "--cores", "1", "--nocolor", "--rerun-incomplete"]
-    # A profile could silence it.
+    command += ["--summary", "--cores", "1", "--rerun-incomplete"]
+    # A profile could set other options.
     command += ["--profile", "none", "--workflow-profile", "none"]
     command += ["--rerun-triggers", *sorted(map(str, workflow.rerun_triggers))]
     if deployment.deployment_method:

@@ -7,7 +7,6 @@ rule predict_own_slide:
         lambda w: own_slides[w.name],
     output:
         predictions="results/predict/{name}/predictions.h5ad",
-        thumbnail="results/predict/{name}/slide.jpg",
         summary="results/predict/{name}/summary.tsv",
     log:
         "results/predict/logs/predict_own_slide/{name}.log",
@@ -30,7 +29,7 @@ rule predict_own_slide:
         "../scripts/inference/predict_own_slide.py"
 
 
-rule own_section:
+use rule section as own_section with:
     input:
         spots=lambda w: sorted(map(str, Path(own_row(w)["spots"]).glob("*.[cj]s*"))),
         counts=lambda w: own_row(w)["counts"],
@@ -45,8 +44,6 @@ rule own_section:
         "results/predict/benchmarks/own_section/{name}.tsv"
     wildcard_constraints:
         name=one_of(own_sections),
-    conda:
-        "../../envs/core.yaml"
     resources:
         mem_mb=6000,
         runtime=30,
@@ -57,8 +54,6 @@ rule own_section:
         # Every spot in the image: off it, windows are black.
         spot_window=0,
         spot_pitch_um=OWN["spot_pitch_um"],
-    script:
-        "../scripts/sections/section.py"
 
 
 rule predict_own_section:
@@ -69,7 +64,6 @@ rule predict_own_section:
     output:
         predictions="results/predict/{name}/predictions.h5ad",
         alignment="results/predict/{name}/alignment.tsv",
-        thumbnail="results/predict/{name}/slide.jpg",
         summary="results/predict/{name}/summary.tsv",
     log:
         "results/predict/logs/predict_own_section/{name}.log",
@@ -91,10 +85,9 @@ rule predict_own_section:
         "../scripts/inference/predict_own_section.py"
 
 
-rule own_slide_map:
+use rule slide_map as own_slide_map with:
     input:
         predictions=rules.predict_own_slide.output.predictions,
-        thumbnail=rules.predict_own_slide.output.thumbnail,
     output:
         "results/predict/{name}/map.png",
     log:
@@ -103,22 +96,13 @@ rule own_slide_map:
         "results/predict/benchmarks/own_slide_map/{name}.tsv"
     wildcard_constraints:
         name=one_of(own_slides),
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         genes=OWN["genes"],
-    script:
-        "../scripts/figures/slide_map.py"
 
 
-rule own_section_map:
+use rule section_map as own_section_map with:
     input:
         predictions=rules.predict_own_section.output.predictions,
-        section=rules.own_section.output.section,
-        thumbnail=rules.predict_own_section.output.thumbnail,
     output:
         "results/predict/{name}/map.png",
     log:
@@ -127,12 +111,5 @@ rule own_section_map:
         "results/predict/benchmarks/own_section_map/{name}.tsv"
     wildcard_constraints:
         name=one_of(own_sections),
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         genes=OWN["genes"],
-    script:
-        "../scripts/figures/section_map.py"

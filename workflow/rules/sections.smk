@@ -18,7 +18,7 @@ rule section:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=for_image(1500),
+        mem_mb=for_image(2000),
         runtime=10,
     params:
         row=lambda w: sheet_row(w.cohort, w.section),

@@ -24,8 +24,6 @@ rule simulate_cohort:
 
 # Apart from the genes, which every section needs: another section in the sheet changes only this.
 rule simulate_metadata:
-    input:
-        sheet=lambda w: cohort(w.cohort)["sheet"],
     output:
         metadata="resources/{cohort}/metadata.csv",
     log:
@@ -39,6 +37,9 @@ rule simulate_metadata:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        sheet=lambda w: cohort(w.cohort)["sheet"],
+        sha256=lambda w: file_sha256(find(cohort(w.cohort)["sheet"])),
     script:
         "../scripts/simulate/simulate_metadata.py"
 
@@ -101,7 +102,7 @@ rule simulate_gdc:
     benchmark:
         "results/{source}/benchmarks/simulate_gdc.tsv"
     wildcard_constraints:
-        source=one_of(simulated_slides),
+        source=simulated_slides,
     conda:
         "../../envs/core.yaml"
     params:
@@ -109,3 +110,19 @@ rule simulate_gdc:
         project=lambda w: source(w)["project"],
     script:
         "../scripts/simulate/simulate_gdc.py"
+
+
+# The sheet of the simulated slides, by the code that writes that of TCGA: a server on this machine
+# answers for the simulated archive.
+rule simulate_slide_sheet:
+    input:
+        lambda w: [f"resources/{each['source']}/gdc" for each in listed_sources("simulated")],
+    log:
+        "results/logs/simulate_slide_sheet.log",
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    params:
+        sources=lambda w: listed_sources("simulated"),
+    script:
+        "../scripts/simulate/simulate_slide_sheet.py"

@@ -1,57 +1,91 @@
-# What is predicted (Methods: "the 250 genes with the highest mean expression").
+# The files that `all`, `supplement` and `predict` make.
+
+# Slides whose predictions are drawn where none are named.
+MAPS_SHOWN = 2
 
 
-rule targets:
-    input:
-        sections=lambda w: expand(
-            "results/{cohort}/sections/{section}.h5ad",
-            cohort=w.cohort,
-            section=section_ids(w.cohort),
-        ),
-    output:
-        "results/{cohort}/targets/{targets}/{held_out}.h5ad",
-    log:
-        "results/{cohort}/logs/targets/{targets}/{held_out}.log",
-    benchmark:
-        "results/{cohort}/benchmarks/targets/{targets}/{held_out}.tsv"
-    wildcard_constraints:
-        targets=gene_targets,
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=3000,
-        runtime=60,
-    params:
-        genes=lambda w: configuration.targets(w.targets)["genes"],
-        transform=lambda w: configuration.targets(w.targets)["transform"],
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
-        held_out_sections=sections_outside_fit,
-    script:
-        "../scripts/targets/targets.py"
+def results(w):
+    """Everything that the cohorts named under `report` show."""
+    files = []
+    for name in config["report"]:
+        folder = f"results/{name}"
+        shown = cohort(name)["report"]
+        main, label = shown["main"], shown["label"]
+        figures = ["fig_1b", "fig_1c", "fig_1d", "supp_1a", "supp_1b", "fig_2a", "fig_2b"]
+        if experiment(main)["kind"] == "network":
+            figures.append("learning_curve")
+        if label:
+            figures.append("fig_2d")
+            files.append(f"{folder}/tables/{main}/all/against-{label}.tsv")
+        if cohort(name)["source"] == "simulated":
+            files.append(f"{folder}/tables/{main}/all/control.tsv")
+            files.append(f"{cohort(name)['root']}/metadata.csv")
+        tables = ["ledger.tsv", "tables/table_1.tsv", "tables/dataset/dataset.html"]
+        files += [f"{folder}/{table}" for table in tables]
+        files += [f"{folder}/figures/{figure}.png" for figure in figures]
+        files += [
+            f"{folder}/tables/{each}/all/performance.html"
+            for each in configuration.shown_experiments(name)
+        ]
+        files += [f"{folder}/{file}" for file in analysis_results(name)]
+        files += external_results(name)
+    return files
 
 
-# Methods: "We modelled the cell types in each patch using a non-negative matrix factorization model".
-rule composition:
-    input:
-        lambda w: targets_of(w, configuration.targets(w.targets)["of"]),
-    output:
-        "results/{cohort}/targets/{targets}/{held_out}.h5ad",
-    log:
-        "results/{cohort}/logs/composition/{targets}/{held_out}.log",
-    benchmark:
-        "results/{cohort}/benchmarks/composition/{targets}/{held_out}.tsv"
-    wildcard_constraints:
-        targets=composition_targets,
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        of=lambda w: configuration.targets(w.targets)["of"],
-        factors=lambda w: configuration.targets(w.targets)["factors"],
-        iterations=lambda w: configuration.targets(w.targets)["iterations"],
-        seed=lambda w: configuration.targets(w.targets)["seed"],
-        held_out_sections=sections_outside_fit,
-    script:
-        "../scripts/targets/composition.py"
+def analysis_results(name):
+    """What a cohort's report shows of comparisons, tissue, interpretation and latent space."""
+    shown = cohort(name)["report"]
+    # Labels as the main experiment stand for want of images, and are no subject of analyses.
+    if experiment(shown["main"])["kind"] == "label":
+        return []
+    nuclei = shown["features"] and experiment(shown["features"])["features"]
+    return expand(
+        [file for each in analyses_of(shown) for file in each.shown],
+        nuclei=nuclei,
+        section=section_ids(name),
+    )
+
+
+def ablations(w):
+    """What the target `supplement` adds to `all`: the studies of the cohorts under `report`."""
+    files = []
+    for name in config["report"]:
+        folder, shown = f"results/{name}", cohort(name)["report"]
+        for study in shown["studies"]:
+            files.append(f"{folder}/tables/studies/{study}.html")
+            files.append(f"{folder}/figures/studies/{study}.png")
+        if shown["single_genes"]:
+            files.append(f"{folder}/figures/supp_12.png")
+        if shown["studies"] or shown["single_genes"]:
+            files.append(f"{folder}/ledger-supplement.tsv")
+    return files
+
+
+def external_results(name):
+    """What a cohort's report shows of what its main experiment was not trained on."""
+    folder, shown = f"results/{name}", cohort(name)["report"]
+    main, files = shown["main"], []
+    if shown["colocalisation"]:
+        files += [f"{folder}/tables/colocalisation/summary.tsv", f"{folder}/figures/supp_3.png"]
+    for each in shown["visium"]:
+        files.append(of_source(name, main, each, "visium.tsv"))
+        files += [
+            map_of(name, main, each, section)
+            for section in section_ids(configuration.source(each)["cohort"])
+        ]
+    if shown["visium"]:
+        files += [f"{folder}/figures/{figure}.png" for figure in ("fig_2c", "supp_2")]
+        files.append(f"{folder}/tables/visium.html")
+    for each in shown_slides(name):
+        files.append(of_source(name, main, each, "tcga.html"))
+        files.append(of_source(name, main, each, "subtype_roc.png"))
+        slides = configuration.source(each)["maps"] or unit_ids(each)[:MAPS_SHOWN]
+        files += [map_of(name, main, each, slide) for slide in slides]
+    return files
+
+
+def own_results(w):
+    """What the target `predict` makes."""
+    if not own:
+        refuse("predict.slides, predict.visium: both are empty; name what to predict (README)")
+    return expand("results/predict/{name}/{file}", name=own, file=["map.png", "summary.tsv"])

@@ -2,26 +2,6 @@
 # images centred on the spatial transcriptomics spots").
 
 
-rule thumbnail:
-    input:
-        image=section_image,
-    output:
-        "results/{cohort}/thumbnails/{section}.jpg",
-    log:
-        "results/{cohort}/logs/thumbnail/{section}.log",
-    benchmark:
-        "results/{cohort}/benchmarks/thumbnail/{section}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=for_image(2000),
-        runtime=20,
-    params:
-        side=1000,
-    script:
-        "../scripts/sections/thumbnail.py"
-
-
 rule patches:
     input:
         section="results/{cohort}/sections/{section}.h5ad",
@@ -37,8 +17,6 @@ rule patches:
     resources:
         mem_mb=for_image(3000),
         runtime=60,
-    params:
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
         "../scripts/sections/patches.py"
 
@@ -67,7 +45,5 @@ rule view_index:
     resources:
         mem_mb=2000,
         runtime=60,
-    params:
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
     script:
         "../scripts/sections/view_index.py"

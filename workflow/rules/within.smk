@@ -66,10 +66,6 @@ rule supp_4_5:
         "results/{cohort}/benchmarks/supp_4_5.tsv"
     conda:
         "../../envs/core.yaml"
-    params:
-        transform=lambda w: configuration.targets(experiment(shown(w)["main"])["targets"])[
-            "transform"
-        ],
     script:
         "../scripts/figures/supp_4_5.py"
 

@@ -1,8 +1,12 @@
 """Which genes a cohort's tables and figures show."""
 
-import sys
+import logging
 
 import pandas as pd
+
+from stnet.core.tables import gene_name
+
+logger = logging.getLogger(__name__)
 
 # So many genes are the top ones: Table 1, and Results, "the top five genes".
 TOP = 5
@@ -15,8 +19,8 @@ def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
         return named.iloc[0]
     best = genes.sort_values("median_pearson", ascending=False, kind="stable").iloc[0]
     if wanted is not None:
-        shown = best["gene"] if pd.isna(best["symbol"]) else best["symbol"]
-        print(f"{wanted} is no target gene: {shown} is shown instead", file=sys.stderr)
+        shown = gene_name(best)
+        logger.warning(f"{wanted} is no target gene: {shown} is shown instead")
     return best
 
 

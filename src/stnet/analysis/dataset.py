@@ -7,10 +7,13 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
+import scanpy as sc
 
 from stnet.core.tables import read_table, write_table
 from stnet.expression.spots import read_used_spots
 
+# Of human genes; those of other species are not known here.
+MITOCHONDRIAL = "MT-"
 SLIDE = ("width", "height", "um_per_px")
 
 
@@ -18,16 +21,17 @@ def describe_dataset(
     sections: Sequence[str | Path],
     drops: Sequence[str | Path],
     outputs: Mapping[str, str | Path],
-    spot_window: int,
 ) -> None:
     """Write the tables that say what a cohort is (Results, first paragraph; Fig. 1b-d).
 
     `sections` are the cohort's `.h5ad` files and `drops` their tables of dropped spots, both in
     the sheet's order. `outputs` maps the names of four tables to their paths:
 
-    - `sections`, a row a section: the drops, median counts and genes of the used spots, width and
-      height of the image in pixels and its scale in micrometres per pixel;
-    - `spots`, a row a used spot: total counts and number of genes with a count;
+    - `sections`, a row a section: the drops, median counts, genes and mitochondrial share (%) of
+      the used spots, width and height of the image in pixels and its scale in micrometres per
+      pixel;
+    - `spots`, a row a used spot: total counts, number of genes with a count, and the percentage of
+      the counts that is mitochondrial (`quality`);
     - `genes`, a row a gene of the universe: mean count over the used spots;
     - `summary`: `quantity value`, the cohort as the paper describes it, then the sums of the drops.
 
@@ -35,12 +39,13 @@ def describe_dataset(
     """
     rows, parts, symbols, sums = [], [], {}, Counter()
     for path, drop in zip(sections, drops, strict=True):
-        section = read_used_spots(path, spot_window)
-        parts.append(_spots(section))
+        section = read_used_spots(path).copy()
+        parts.append(quality(section))
         rows.append(
             read_table(drop).assign(
                 median_counts=parts[-1]["total_counts"].median(),
                 median_genes=parts[-1]["n_genes"].median(),
+                median_pct_mt=parts[-1]["pct_mt"].median(),
                 # A section without an image has sides of 0.
                 **{key: section.uns["slide"][key] or np.nan for key in SLIDE},
             )
@@ -79,6 +84,7 @@ def summarise(sections: pd.DataFrame, spots: pd.DataFrame, n_genes: int) -> pd.D
         "spots_per_section_max": used["used"].max(),
         "median_counts": spots["total_counts"].median(),
         "median_genes": spots["n_genes"].median(),
+        "median_pct_mt": spots["pct_mt"].median(),
     }
     steps = sections.loc[:, "positions":"used"].sum().add_prefix("drops.")
     # As objects, whole numbers stay whole in the file.
@@ -87,12 +93,24 @@ def summarise(sections: pd.DataFrame, spots: pd.DataFrame, n_genes: int) -> pd.D
     )
 
 
-def _spots(section: ad.AnnData) -> pd.DataFrame:
+def quality(section: ad.AnnData) -> pd.DataFrame:
+    """Quality metrics of a section's spots: `section patient total_counts n_genes pct_mt`.
+
+    By `scanpy.pp.calculate_qc_metrics`, of whose names the last two are short. `pct_mt` is the
+    percentage of a spot's counts that are of genes whose symbol begins with `MT-`; missing where
+    the section has none, as in cohorts whose distributors left them out.
+
+    They are made here, once a cohort, and not by the section's job, which would pay 4 s for scanpy
+    in each section.
+    """
+    section.var["mt"] = section.var["symbol"].astype(str).str.startswith(MITOCHONDRIAL)
+    metrics, _ = sc.pp.calculate_qc_metrics(section, qc_vars=["mt"], percent_top=None, log1p=False)
     return pd.DataFrame(
         {
             "section": section.obs["section"].astype(str),
             "patient": section.obs["patient"].astype(str),
             "total_counts": section.obs["total_counts"],
-            "n_genes": np.asarray((section.X > 0).sum(axis=1)).ravel(),
+            "n_genes": metrics["n_genes_by_counts"],
+            "pct_mt": metrics["pct_counts_mt"] if section.var["mt"].any() else np.nan,
         }
     )

@@ -4,7 +4,7 @@ Correlations are within a patient, over its spots, and tests are over patients: 
 resemble one another, so that with spots as units any relation would be significant.
 """
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,13 +13,16 @@ import numpy as np
 import pandas as pd
 
 from stnet.analysis.choice import top_genes
+from stnet.config.strata import STRATA
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.averages import mean
 from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
 from stnet.evaluation.consistency import benjamini_hochberg, fisher_t
 from stnet.evaluation.correlation import statistics
-from stnet.evaluation.held_out import STRATA, of_stratum, read_predictions
+from stnet.evaluation.held_out import of_stratum, read_predictions
 from stnet.features.files import read_features
+
+logger = logging.getLogger(__name__)
 
 # Features of a patch: the number of its nuclei, and their mean area in square pixels of the view.
 COUNT, SIZE = "count", "area_mean"
@@ -56,7 +59,7 @@ def write_gene_relations(
     table["note"] = ""
     if not named.any():
         table.loc[0, ["gene", "note"]] = gene, f"{gene} is not among the target genes"
-        print(table.loc[0, "note"], file=sys.stderr)
+        logger.warning(table.loc[0, "note"])
     write_table(table, relation_table)
     write_table(everything, patient_table)
 

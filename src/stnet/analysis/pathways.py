@@ -4,7 +4,7 @@ The paper asks DAVID, whose groups (disease classes of the Genetic Association D
 be had as gene sets. Here a group is the union of the gene sets whose names match its patterns.
 """
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,6 +19,8 @@ from stnet.core.tables import read_table, write_table
 from stnet.evaluation.consistency import benjamini_hochberg
 from stnet.expression.gene_sets import GeneSet, read_gene_sets
 from stnet.expression.genes import GeneTable, read_gene_table
+
+logger = logging.getLogger(__name__)
 
 # Of a smaller set even all genes predicted would say nothing.
 FEWEST_GENES = 3
@@ -91,7 +93,7 @@ def of_groups(
             if not _matching(matched, [pattern]):
                 # Names change between releases, and the group would shrink without a word.
                 line = f"report.pathways.groups.{group}: no gene set is called {pattern}"
-                print(line, file=sys.stderr)
+                logger.warning(line)
     members = [frozenset().union(*(each.genes for each in matched)) for matched in chosen.values()]
     found = over_representation(genes, names, [_today_all(each, table) for each in members], level)
     found.insert(0, "group", list(groups))

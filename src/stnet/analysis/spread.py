@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from stnet.config.split import ALL
+from stnet.config.strata import CLASSES, STRATA
 from stnet.core.tables import write_table
 from stnet.evaluation.averages import median
-from stnet.evaluation.held_out import STRATA, of_stratum
+from stnet.evaluation.held_out import of_stratum
 
 # Columns of the table of spread, and the quantile of expression that each has.
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
-CLASSES = ["tumour", "normal"]
 
 
 def write_spread(targets: str | Path, spread_table: str | Path, gene_table: str | Path) -> None:
@@ -27,9 +27,10 @@ def write_spread(targets: str | Path, spread_table: str | Path, gene_table: str 
 def spread(measured: ad.AnnData) -> pd.DataFrame:
     """A row for each gene, stratum and patient: `n_spots mean sd q05 … q95` of its expression.
 
-    `measured` is (spots, genes) in target units. In the rows of patient `all` the spots of all
-    patients are together. A patient without a spot of the stratum has no row, and the s.d. of a
-    single spot is missing. The spread has in it what counting and sequencing depth add. Source:
+    `measured` is (spots, genes) in target units, which every row names as `transform`. In the rows
+    of patient `all` the spots of all patients are together. A patient without a spot of the stratum
+    has no row, and the s.d. of a single spot is missing. The spread has in it what counting and
+    sequencing depth add. Source:
     Results, "Substantial expression variation was observed within just the tumour or just the
     normal tissue"; the statistics are ours.
     """
@@ -51,6 +52,7 @@ def spread(measured: ad.AnnData) -> pd.DataFrame:
                         "mean": values.mean(axis=0),
                         "sd": values.std(axis=0, ddof=1) if len(values) > 1 else np.nan,
                         **dict(zip(QUANTILES, quantiles, strict=True)),
+                        "transform": measured.uns["targets"]["transform"],
                     }
                 )
             )

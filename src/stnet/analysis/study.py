@@ -9,7 +9,11 @@ from stnet.evaluation.methods import summary_row
 from stnet.evaluation.paired import differences, paired
 
 METRICS = [
-    *["median_pearson", "median_pearson_smooth", "median_spearman", "mean_auroc", "rmse"],
+    "median_pearson",
+    "median_pearson_smooth",
+    "median_spearman",
+    "mean_auroc",
+    "rmse",
 ]
 
 

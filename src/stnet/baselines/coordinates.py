@@ -1,6 +1,5 @@
 """What a spot's place in its section says of its expression, its image unseen."""
 
-from collections.abc import Collection
 from pathlib import Path
 
 import anndata as ad
@@ -10,18 +9,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from stnet.baselines.estimator import read_spots, write_held_out
+from stnet.expression.held_out_job import HeldOutJob
 
 
 def predict_coordinates(
     targets: str | Path,
     predictions: str | Path,
+    job: HeldOutJob,
     *,
-    experiment: str,
-    held_out: str,
-    held_out_sections: Collection[str],
     degree: int,
     penalty: float,
-    code: str,
 ) -> None:
     """Predict held-out spots by their place in their section and write `predictions.h5ad`.
 
@@ -30,16 +27,14 @@ def predict_coordinates(
     all that can carry over is what they share: depth that falls off towards the edge of the tissue
     or of the array. r above this floor is more than that. Source: ours.
     """
-    spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
+    spots = read_spots(targets, job)
     estimator = make_pipeline(PolynomialFeatures(degree, include_bias=False), Ridge(alpha=penalty))
     estimator.fit(places(spots.training), spots.expression)
     write_held_out(
         predictions,
         spots,
         estimator.predict(places(spots.held_out)),
-        experiment=experiment,
-        held_out=held_out,
-        code=code,
+        job,
         packages=["scikit-learn"],
         degree=degree,
         penalty=penalty,

@@ -1,6 +1,6 @@
 """What every baseline does around its one estimator: what it may see, and what it leaves."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from stnet.core.errors import InputError
 from stnet.core.versions import versions
+from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.predictions import write_predictions
 from stnet.features.files import read_features
 
@@ -35,15 +36,15 @@ class Spots(NamedTuple):
         return values[~self.is_held_out], values[self.is_held_out]
 
 
-def read_spots(targets: str | Path, *, held_out: str, held_out_sections: Collection[str]) -> Spots:
-    """Read targets, the spots of `held_out_sections` apart from those to train on.
+def read_spots(targets: str | Path, job: HeldOutJob) -> Spots:
+    """Read targets, the held-out spots of `job` apart from those to train on.
 
     Raises InputError where one of the two has none.
     """
     measured = ad.read_h5ad(targets)
-    is_held_out = measured.obs["section"].isin(list(held_out_sections)).to_numpy()
+    is_held_out = job.is_held_out(measured)
     if not is_held_out.any():
-        raise InputError(f"{targets}: held-out group {held_out} has no used spot")
+        raise InputError(f"{targets}: held-out group {job.held_out} has no used spot")
     if is_held_out.all():
         raise InputError(f"{targets}: nothing is left to train on beside the held-out sections")
     names = measured.obs_names.tolist()
@@ -54,24 +55,22 @@ def write_held_out(
     predictions: str | Path,
     spots: Spots,
     predicted: np.ndarray,
+    job: HeldOutJob,
     *,
-    experiment: str,
-    held_out: str,
-    code: str,
     packages: Sequence[str] = (),
     **about: object,
 ) -> None:
     """Write `predictions.h5ad` of the held-out spots, `predicted` (held-out spots, genes).
 
-    The provenance has the names, the versions of `packages`, how many spots it was trained on and
-    what else `about` says.
+    The provenance has the names and the code of `job`, the versions of `packages`, how many spots
+    it was trained on and what else `about` says.
     """
     provenance = {
-        "experiment": experiment,
-        "held_out": held_out,
+        "experiment": job.experiment,
+        "held_out": job.held_out,
         "training_spots": spots.training.n_obs,
         **about,
-        "code": code,
+        "code": job.code,
         "versions": versions("anndata", "numpy", *packages),
     }
     write_predictions(predictions, spots.held_out, predicted, provenance)

@@ -1,48 +1,51 @@
 """A random forest on features of patches: the paper's comparison with nuclear features."""
 
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
 from stnet.baselines.estimator import read_spots, write_held_out
+from stnet.expression.held_out_job import HeldOutJob
 
 
 def predict_forest(
     targets: str | Path,
     features: str | Path,
     predictions: str | Path,
+    job: HeldOutJob,
     *,
-    experiment: str,
-    held_out: str,
-    held_out_sections: Collection[str],
     trees: int,
     max_features: float,
     min_samples_leaf: int,
     seed: int,
-    threads: int,
-    code: str,
 ) -> None:
     """Predict held-out spots by a forest on their features and write `predictions.h5ad`.
 
-    `features` is a file of `collect_features`; the rest as in `grow_and_predict`. Source:
-    Results, "We used a random forest over these features"; 100 trees and scikit-learn's other
-    defaults are the released code's.
+    Source: Results, "We used a random forest over these features"; 100 trees and scikit-learn's
+    other defaults are the released code's.
+
+    Args:
+        targets: a file of `write_targets`.
+        features: a file of `collect_features`.
+        predictions: output.
+        job: whose sections are held out; its threads grow trees at once.
+        trees, max_features, min_samples_leaf, seed: as in `grow_and_predict`.
+
+    Raises:
+        InputError: no spot to predict or to train on, or features of other spots.
     """
-    spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
+    spots = read_spots(targets, job)
     training, predicted_from = spots.features(features)
     settings = {"trees": trees, "max_features": max_features, "min_samples_leaf": min_samples_leaf}
     predicted = grow_and_predict(
-        training, spots.expression, predicted_from, **settings, seed=seed, threads=threads
+        training, spots.expression, predicted_from, **settings, seed=seed, threads=job.threads
     )
     write_held_out(
         predictions,
         spots,
         predicted,
-        experiment=experiment,
-        held_out=held_out,
-        code=code,
+        job,
         packages=["scikit-learn"],
         **settings,
         seed=seed,

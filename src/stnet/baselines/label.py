@@ -1,37 +1,35 @@
 """The tumour/normal label baseline."""
 
-import sys
-from collections.abc import Collection
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from stnet.baselines.estimator import read_spots, write_held_out
+from stnet.config.strata import CLASSES
 from stnet.core.errors import InputError
+from stnet.expression.held_out_job import HeldOutJob
 
-CLASSES = ["tumour", "normal"]
+logger = logging.getLogger(__name__)
 
 
 def predict_label(
     targets: str | Path,
     predictions: str | Path,
+    job: HeldOutJob,
     *,
     cohort: str,
-    experiment: str,
-    held_out: str,
-    held_out_sections: Collection[str],
-    code: str,
 ) -> None:
     """Predict every held-out spot by its label alone and write `predictions.h5ad`.
 
     The prediction is the mean y of the training spots of the spot's class ("the mean expression
     across tumours in the other patients", Results; the released code's `stnet/cmd/run_spatial.py`
     pools the spots of the training patients too). Training spots are those of all sections but
-    `held_out_sections`. Spots without a label are not predicted (NaN), nor are those of a class
-    that no training spot has, which is said. `code` goes into the provenance, as do the other
-    names. Raises InputError where no training spot has a label.
+    the job's. Spots without a label are not predicted (NaN), nor are those of a class that no
+    training spot has, of which a warning is printed. Raises InputError where no training spot has
+    a label, naming the `cohort`.
     """
-    spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
+    spots = read_spots(targets, job)
     labels, held_out_labels = (
         part.obs["label"].astype(object).to_numpy() for part in (spots.training, spots.held_out)
     )
@@ -43,21 +41,19 @@ def predict_label(
         if training.any():
             predicted[held_out_labels == name] = spots.expression[training].mean(axis=0)
         else:
-            print(
-                f"{held_out}: no training spot is labelled {name}; such spots are not predicted",
-                file=sys.stderr,
+            logger.warning(
+                f"{job.held_out}: no training spot is labelled {name}; such spots are not predicted"
             )
     if not any(training_spots.values()):
         raise InputError(
-            f"experiment {experiment}: no training spot of {held_out} has a label; fill in the"
-            f" column labels of the section sheet, or set cohorts.{cohort}.report.label to null"
+            f"experiment {job.experiment}: no training spot of {job.held_out} has a label; fill"
+            " in the column labels of the section sheet, or set"
+            f" cohorts.{cohort}.report.label to null"
         )
     write_held_out(
         predictions,
         spots,
         predicted,
-        experiment=experiment,
-        held_out=held_out,
-        code=code,
+        job,
         training_spots=training_spots,
     )

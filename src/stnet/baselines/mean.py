@@ -1,21 +1,17 @@
 """The floor of every comparison: each gene's mean."""
 
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from stnet.baselines.estimator import read_spots, write_held_out
+from stnet.expression.held_out_job import HeldOutJob
 
 
 def predict_mean(
     targets: str | Path,
     predictions: str | Path,
-    *,
-    experiment: str,
-    held_out: str,
-    held_out_sections: Collection[str],
-    code: str,
+    job: HeldOutJob,
 ) -> None:
     """Predict every held-out spot by the training spots' mean y and write `predictions.h5ad`.
 
@@ -23,7 +19,6 @@ def predict_mean(
     and its AUROC is a half. Its RMSE is the one number it has: whoever has a higher one predicts
     worse than without looking. Source: ours.
     """
-    spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
+    spots = read_spots(targets, job)
     predicted = np.broadcast_to(spots.expression.mean(axis=0), spots.held_out.shape)
-    names = {"experiment": experiment, "held_out": held_out, "code": code}
-    write_held_out(predictions, spots, predicted, **names)
+    write_held_out(predictions, spots, predicted, job)

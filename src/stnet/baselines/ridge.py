@@ -1,7 +1,7 @@
 """Ridge regression on the features of a frozen encoder."""
 
-import sys
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from stnet.baselines.estimator import Spots, read_spots, write_held_out
 from stnet.config.split import inner_folds as fold_sections
 from stnet.core.errors import InputError
+from stnet.expression.held_out_job import HeldOutJob
+
+logger = logging.getLogger(__name__)
 
 
 class Choice(NamedTuple):
@@ -28,41 +31,46 @@ def predict_ridge(
     targets: str | Path,
     features: str | Path,
     predictions: str | Path,
+    job: HeldOutJob,
     *,
-    experiment: str,
-    held_out: str,
-    held_out_sections: Collection[str],
     components: int,
     penalties: Sequence[float],
     inner_folds: int,
     seed: int,
-    code: str,
 ) -> None:
     """Predict held-out spots by ridge regression on their features and write `predictions.h5ad`.
 
     Features are standardised, projected on `components` principal components (fewer where spots or
     features are) and regressed on with an intercept, each step fitted to the training spots alone.
-    The penalty is the one of `penalties` with the least squared error over `inner_folds` of the
-    training patients. `features` is a file of `collect_features`, `seed` that of the PCA's solver.
-    Raises InputError for missing features and where several penalties cannot be chosen among.
-
     Source: ours, by the protocol of HEST's benchmark, which has 256 components, no intercept and
     a penalty of 100 / (components x genes).
+
+    Args:
+        targets: a file of `write_targets`.
+        features: a file of `collect_features`.
+        predictions: output.
+        job: whose sections are held out.
+        components: of the PCA.
+        penalties: of which the one with the least squared error over the inner folds is taken.
+        inner_folds: of the training patients.
+        seed: of the PCA's solver.
+
+    Raises:
+        InputError: missing features, or several penalties that cannot be chosen among.
     """
-    spots = read_spots(targets, held_out=held_out, held_out_sections=held_out_sections)
+    spots = read_spots(targets, job)
     training, predicted_from = spots.features(features)
     if np.isnan(training).any() or np.isnan(predicted_from).any():
         raise InputError(
             f"{features}: features are missing, as of patches without nuclei, and a ridge"
-            f" regression needs all; make experiment {experiment} of kind forest"
+            f" regression needs all; make experiment {job.experiment} of kind forest"
         )
     settings = {"components": components, "seed": seed}
     choice = choose_penalty(training, spots, penalties, inner_folds, **settings)
     if len(penalties) > 1 and choice.penalty in (min(penalties), max(penalties)):
-        print(
-            f"{held_out}: the penalty {choice.penalty:g} was chosen, the first or last of"
-            f" penalties; add some beyond it to experiment {experiment}",
-            file=sys.stderr,
+        logger.warning(
+            f"{job.held_out}: the penalty {choice.penalty:g} was chosen, the first or last of"
+            f" penalties; add some beyond it to experiment {job.experiment}"
         )
     projection = project(training, **settings)
     estimator = Ridge(choice.penalty).fit(projection.transform(training), spots.expression)
@@ -70,9 +78,7 @@ def predict_ridge(
         predictions,
         spots,
         estimator.predict(projection.transform(predicted_from)),
-        experiment=experiment,
-        held_out=held_out,
-        code=code,
+        job,
         packages=["scikit-learn"],
         **settings,
         penalty=choice.penalty,

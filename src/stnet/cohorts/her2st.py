@@ -32,7 +32,7 @@ def match_annotations(path: str, positions: pd.DataFrame) -> tuple[dict[str, str
     """
     table = read_columns(path, "\t", ["x", "y", "label"])
     places = np.column_stack([numbers(path, table, "x"), numbers(path, table, "y")])
-    distances, nearest = cKDTree(positions[["array_x", "array_y"]]).query(places)
+    distances, nearest = cKDTree(positions[["array_col", "array_row"]]).query(places)
     order = np.argsort(distances, kind="stable")
     annotations: dict[str, str] = {}
     far = second = 0

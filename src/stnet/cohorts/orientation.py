@@ -1,11 +1,13 @@
 """Whether spots lie on the image as their flags say, or their x and y were exchanged."""
 
-import sys
+import logging
 
 import numpy as np
 
 from stnet.core.errors import InputError
 from stnet.slides.image import open_image
+
+logger = logging.getLogger(__name__)
 
 # Longer side, in pixels, of the picture that is looked at: a Visium spot is then some ten wide.
 SIDE = 2000
@@ -74,10 +76,9 @@ def check_misplaced(
             " are off the tissue; name the image that they were placed on or correct the positions"
         )
     if mirrored:
-        print(
+        logger.warning(
             f"{found} lie on tissue; the array is mirrored on the image, as it is when pixel row"
-            " and column are in each other's place: look at the section's map",
-            file=sys.stderr,
+            " and column are in each other's place: look at the section's map"
         )
 
 

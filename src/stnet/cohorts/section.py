@@ -1,7 +1,7 @@
 """One section: its files matched spot by spot, what is dropped and why, and the AnnData written."""
 
+import logging
 import re
-import sys
 from pathlib import Path
 
 import anndata as ad
@@ -17,7 +17,10 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.expression.genes import GeneTable, read_gene_table
+from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
+
+logger = logging.getLogger(__name__)
 
 READERS = {
     **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
@@ -27,6 +30,8 @@ READERS = {
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
 # A scan may crop a spot or two. More off the image, and the positions are of another one (ours).
 MOST_OFF_IMAGE = 0.05
+# Width of a spot by grid: ST's (Results, "spots with a diameter of 100 µm") and Visium's.
+SPOT_UM = {"square": 100.0, "hexagonal": visium.SPOT_UM}
 ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
 # `__ambiguous[A+B]` and its like: reads that fit several genes, counted under a name of their own.
 NO_GENE = re.compile(r"__.*|.*[+\[\]].*")
@@ -45,20 +50,33 @@ def write_section(
 ) -> None:
     """Turn a section's distributed files into `output` (h5ad) and `drops_output` (TSV).
 
-    `row` is the section's row of the sheet, its file columns joined to the root. `output` keeps
-    every spot that is selected, has counts, lies in the image and, with `require_label`, was
-    annotated (Methods; the released code); its fields are those of the section contract.
-    `label_classes` maps a class (`tumour`, `normal`) to the words of the annotation that mean it;
-    other words (HER2ST's `undetermined`) stay in `annotation`, without a class. Pixel positions are
-    multiplied by the sheet's `pixel_scale`, then rounded to the nearest integer, half to even
-    (released code). `spot_window` (pixels) only decides what `drops_output` counts as near the
-    edge. `spot_pitch_um` (µm between neighbouring spots) gives the scale of the image where the
-    sheet does not. `genes` is the table of gene identifiers, or None.
+    `output` keeps every spot that is selected, has counts, lies in the image and, with
+    `require_label`, was annotated (Methods; the released code). Pixel positions are multiplied by
+    the sheet's `pixel_scale`, then rounded to the nearest integer, half to even (released code).
+    Its fields are named as scanpy and squidpy expect them: `obs` has `in_tissue` (1: what is not
+    under tissue is not kept), `array_row` and `array_col` (of Visium Space Ranger's, of ST the y
+    and the x of the spot's name), `obsm["spatial"]` x and y in full-resolution pixels, and
+    `uns["spatial"][section]` the whole image reduced. `uns["grid"]` has the array by section.
 
-    Raises InputError, and writes neither file: an unreadable or inconsistent file, no annotation
-    where one is required, more than 5 % of the selected spots off the image, no usable spot, spots
-    that give no scale where the sheet gives none; of a Visium section also spots of another size
-    than the scale gives them and spots that lie off the tissue.
+    Args:
+        row: the section's row of the sheet, its file columns joined to the root.
+        output: h5ad.
+        drops_output: TSV of a row, how many spots were dropped and why.
+        label_classes: maps a class (`tumour`, `normal`) to the words of the annotation that mean
+            it; other words (HER2ST's `undetermined`) stay in `annotation`, without a class.
+        require_label: whether spots without an annotation are dropped.
+        spot_window: side in pixels of the window that must lie inside the image for a spot to be
+            used. This is decided here, as `obs["used"]`, and read by all later stages; `margin`,
+            the distance to the nearest edge, is only a measure.
+        spot_pitch_um: µm between neighbouring spots; gives the scale of the image where the sheet
+            does not.
+        genes: table of gene identifiers, or None.
+
+    Raises:
+        InputError: neither file is written. An unreadable or inconsistent file, no annotation
+            where one is required, more than 5 % of the selected spots off the image, no usable
+            spot, spots that give no scale where the sheet gives none; of a Visium section also
+            spots of another size than the scale gives them and spots that lie off the tissue.
     """
     name = row["section"]
     if require_label and not row["labels"]:
@@ -83,23 +101,30 @@ def write_section(
         [~selected, total == 0, margin < 0, require_label & unlabelled], REASONS, default=""
     )
     kept = reason == ""
+    used = kept & (margin >= spot_window / 2)
     no_position = int((~totals.index.isin(positions.index)).sum())
     drops = {
         **{"patient": row["patient"], "section": name},
         **{"positions": len(positions), "counts": len(totals), "no_position": no_position},
         **{cause: int((reason == cause).sum()) for cause in REASONS},
         "kept": int(kept.sum()),
-        "near_edge": int((kept & (margin < spot_window / 2)).sum()),
-        "used": int((kept & (margin >= spot_window / 2)).sum()),
+        "near_edge": int((kept & ~used).sum()),
+        "used": int(used.sum()),
     }
     _refuse_without_spots(row, drops)
 
     section = _anndata(row, parts, kept, label_classes)
     section.obs["total_counts"] = total[kept]
     section.obs["margin"] = margin[kept]
+    section.obs["used"] = used[kept]
     section.obsm["spatial"] = pixels[kept]
     section.var = _gene_names(parts.counts, read_gene_table(genes) if genes else None)
-    section.uns = {"slide": slide, "grid": row["grid"]}
+    spot_diameter = _spot_diameter(row, parts, slide["um_per_px"])
+    section.uns = {
+        "slide": slide,
+        "grid": {name: row["grid"]},
+        "spatial": {name: _spatial(slide, spot_diameter)},
+    }
     _log(name, drops, parts.remark, section.obs)
     with atomic_path(output) as temporary, atomic_path(drops_output) as temporary_drops:
         section.write_h5ad(temporary, compression="gzip")
@@ -118,7 +143,7 @@ def _slide(
     if row["um_per_px"]:
         slide["um_per_px"] = float(row["um_per_px"])
     else:
-        array = positions[["array_x", "array_y"]].to_numpy()
+        array = positions[["array_col", "array_row"]].to_numpy()
         slide["um_per_px"] = um_per_px(array, pixels, row["grid"], spot_pitch_um, row["spots"])
     return slide
 
@@ -156,9 +181,26 @@ def _check_visium(
         diameter = parts.spot_diameter * float(row["pixel_scale"] or 1)
         visium.check_spot_size(row, diameter * scale)
     if row["image"]:
-        array = parts.positions[["array_x", "array_y"]].to_numpy()
+        array = parts.positions[["array_col", "array_row"]].to_numpy()
         selected = parts.positions["selected"].to_numpy()
         check_misplaced(row, array, pixels, selected, visium.SPOT_UM / scale)
+
+
+def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: float) -> float:
+    """Of a spot in full-resolution pixels: as distributed, else as the array's makers say."""
+    if parts.spot_diameter:
+        return parts.spot_diameter * float(row["pixel_scale"] or 1)
+    return SPOT_UM[row["grid"]] / um_per_px
+
+
+def _spatial(slide: dict, spot_diameter: float) -> dict:
+    """`uns["spatial"]` of the section; without an image it has no picture."""
+    picture = None
+    if slide["path"]:
+        with open_image(slide["path"]) as image:
+            picture = image.thumbnail(THUMBNAIL)
+    metadata = {"source_image_path": slide["path"], "um_per_px": slide["um_per_px"]}
+    return spatial(picture, width=slide["width"], spot_diameter=spot_diameter, metadata=metadata)
 
 
 def _refuse_without_spots(row: dict[str, str], drops: dict) -> None:
@@ -186,8 +228,9 @@ def _anndata(
         {
             "patient": pd.Categorical([row["patient"]] * len(positions)),
             "section": pd.Categorical([row["section"]] * len(positions)),
-            "array_x": positions["array_x"],
-            "array_y": positions["array_y"],
+            "in_tissue": positions["selected"].astype(int),
+            "array_row": positions["array_row"],
+            "array_col": positions["array_col"],
             "label": pd.Categorical(annotation.map(class_of), categories=list(label_classes)),
             "annotation": pd.Categorical(annotation, categories=words),
         },
@@ -219,10 +262,10 @@ def _gene_names(counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
 
 def _log(name: str, drops: dict, remark: str, obs: pd.DataFrame) -> None:
     counted = ", ".join(f"{value} {key}" for key, value in drops.items() if isinstance(value, int))
-    print(f"section {name}: {counted}", file=sys.stderr)
+    logger.info(f"section {name}: {counted}")
     if remark:
-        print(f"section {name}: {remark}", file=sys.stderr)
+        logger.info(f"section {name}: {remark}")
     unclassed = obs["annotation"][obs["label"].isna()].value_counts()
     words = ", ".join(f"{word} ({count})" for word, count in unclassed.items() if count)
     if words:
-        print(f"section {name}: annotations of no class in label_classes: {words}", file=sys.stderr)
+        logger.warning(f"section {name}: annotations of no class in label_classes: {words}")

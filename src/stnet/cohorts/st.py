@@ -36,7 +36,7 @@ def read_v5(row: dict[str, str]) -> DistributedSection:
             f"{path} line {strange[0]}: {spots[strange[0]]!r} is not a spot written XxY; correct it"
         )
     table[["x", "y"]] = spots.str.split("x", expand=True)
-    columns = {"array_x": "x", "array_y": "y", "pixel_x": "X", "pixel_y": "Y"}
+    columns = {"array_col": "x", "array_row": "y", "pixel_x": "X", "pixel_y": "Y"}
     return _section(row, position_table(path, table, columns))
 
 

@@ -122,17 +122,18 @@ def spot_name(x: float, y: float) -> str:
 def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     """Spot positions indexed by `XxY`, in the order of `table`, the text of the file `path`.
 
-    `columns` names the table's columns of `array_x`, `array_y` (the array's column and row, whole
-    numbers), `pixel_x`, `pixel_y` (the image's, float) and, if it is not called so, `selected`,
-    which is false where its column holds 0: a spot outside the tissue. Raises InputError naming the
-    line of a number that is none, a position off the grid or a spot that appears twice.
+    `columns` names the table's columns of `array_col`, `array_row` (the array's column and row,
+    whole numbers), `pixel_x`, `pixel_y` (the image's, float) and, if it is not called so,
+    `selected`, which is false where its column holds 0: a spot outside the tissue. Raises
+    InputError naming the line of a number that is none, a position off the grid or a spot that
+    appears twice.
     """
     if "selected" in table:
         columns = {"selected": "selected", **columns}
     positions = pd.DataFrame(
         {name: numbers(path, table, column) for name, column in columns.items()}, index=table.index
     )
-    for name in ("array_x", "array_y"):
+    for name in ("array_col", "array_row"):
         broken = positions.index[positions[name] != positions[name].round()]
         if len(broken):
             raise InputError(
@@ -142,7 +143,7 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
         positions[name] = positions[name].astype(int)
     positions["selected"] = positions["selected"] != 0 if "selected" in positions else True
     spots = [
-        spot_name(x, y) for x, y in zip(positions["array_x"], positions["array_y"], strict=True)
+        spot_name(x, y) for x, y in zip(positions["array_col"], positions["array_row"], strict=True)
     ]
     check_repeated(path, spots, positions.index)
     return positions.set_axis(spots, axis="index")
@@ -154,7 +155,7 @@ def read_positions(path: str | Path) -> pd.DataFrame:
     The earlier layout of the ST cohort (`.spots.txt`, without `selected`) and HER2ST
     (`_selection.tsv`) have them. Returns and raises as `position_table`.
     """
-    columns = {"array_x": "x", "array_y": "y", "pixel_x": "pixel_x", "pixel_y": "pixel_y"}
+    columns = {"array_col": "x", "array_row": "y", "pixel_x": "pixel_x", "pixel_y": "pixel_y"}
     return position_table(path, read_columns(path, "\t", list(columns.values())), columns)
 
 

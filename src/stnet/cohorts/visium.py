@@ -5,7 +5,7 @@ position and no counts.
 """
 
 import json
-import sys
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +26,17 @@ from stnet.cohorts.text_tables import (
 )
 from stnet.core.errors import InputError
 
+logger = logging.getLogger(__name__)
+
 # Of Space Ranger 2.0 and later, with a header; of those before, without one.
 POSITION_FILES = ["tissue_positions.csv", "tissue_positions_list.csv"]
 POSITION_COLUMNS = [
-    *["barcode", "in_tissue", "array_row", "array_col"],
-    *["pxl_row_in_fullres", "pxl_col_in_fullres"],
+    "barcode",
+    "in_tissue",
+    "array_row",
+    "array_col",
+    "pxl_row_in_fullres",
+    "pxl_col_in_fullres",
 ]
 FEATURES = ["id", "name", "feature_type", "genome"]
 PARTS = ["barcodes", "data", "indices", "indptr", "shape", *(f"features/{f}" for f in FEATURES)]
@@ -67,7 +73,7 @@ def read(row: dict[str, str]) -> DistributedSection:
 def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
     """Positions of all spots of the array, as of `position_table` but indexed by barcode.
 
-    From `tissue_positions.csv` or `tissue_positions_list.csv` in the `spatial` folder: array_x is
+    From `tissue_positions.csv` or `tissue_positions_list.csv` in the `spatial` folder: array_col is
     its array_col, pixel_x its pxl_col_in_fullres, and `selected` what is under tissue. Raises
     InputError as `position_table` and `read_columns`, for a barcode that appears twice, and where
     there is no such file.
@@ -79,7 +85,7 @@ def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
     table = read_columns(path, ",", POSITION_COLUMNS, headed=headed)
     check_repeated(path, table["barcode"], table.index)
     columns = {
-        **{"selected": "in_tissue", "array_x": "array_col", "array_y": "array_row"},
+        **{"selected": "in_tissue", "array_col": "array_col", "array_row": "array_row"},
         **{"pixel_x": "pxl_col_in_fullres", "pixel_y": "pxl_row_in_fullres"},
     }
     return position_table(path, table, columns).set_axis(table["barcode"].to_list(), axis="index")
@@ -129,7 +135,7 @@ def read_spot_diameter(folder: str | Path) -> float | None:
 def check_spot_size(row: dict[str, str], diameter_um: float) -> None:
     """Hold the width that Space Ranger gives a spot against what spots are made.
 
-    `diameter_um` is that width by the section's scale, in µm. Warns on stderr if it is more than a
+    `diameter_um` is that width by the section's scale, in µm. Logs a warning if it is more than a
     quarter off, and raises InputError if it is more than half off: either the pitch of the spots
     or the positions and `scalefactors_json.json` are not the section's.
     """
@@ -143,7 +149,7 @@ def check_spot_size(row: dict[str, str], diameter_um: float) -> None:
     )
     if off > IMPOSSIBLE:
         raise InputError(message)
-    print(f"warning: {message}", file=sys.stderr)
+    logger.warning(message)
 
 
 def read_matrix(path: str | Path) -> tuple[CountTable, str]:

@@ -1,99 +1,94 @@
-"""The configuration: validated, with inheritance of experiments resolved."""
+"""The configuration: validated, what rows inherit resolved, defaults filled."""
 
-import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from pydantic import ValidationError
 
-from stnet.config.references import check_files, check_references
+from stnet.config.base import Keys, Row, suggest_one
+from stnet.config.checks import check_rows
+from stnet.config.cohorts import Made
+from stnet.config.faults import fault, first_fault
 from stnet.config.section_sheet import read_sheet
+from stnet.config.settings import TABLES, Settings
 from stnet.config.slide_sheet import read_slide_sheet
 from stnet.config.split import held_out_groups
-from stnet.core.errors import InputError
-from stnet.core.suggest import suggest
+from stnet.core.checkout import find
 
-# What a cohort's report need not name: nothing, or none.
-PARTS = [
-    *["label", "features", "composition", "gene", "nuclear_gene", "pathways"],
-    *["interpretation", "latent", "colocalisation"],
-]
-LISTS = ["patients", "others", "visium", "slides"]
+Rows = dict[str, Row]
+WEIGHTS = ["imagenet", "random"]
 
 
 class Configuration:
-    """What the rules ask of the configuration. Sheets are read when a cohort is first asked for."""
+    """What the rules ask of the configuration. Sheets are read when a cohort is first asked for.
 
-    def __init__(self, config: dict, schema: str | Path):
-        """Validate `config` (as Snakemake merged it) against the YAML schema at `schema`.
+    `resolved` is the configuration as plain mappings: rows with what they inherit, a row for each
+    experiment that predicts a gene alone, every default filled in. Of a report, `single_genes` maps
+    each gene to its experiment.
+    """
+
+    def __init__(self, config: dict[str, Any]):
+        """Validate `config`, as Snakemake merged it.
 
         Raises InputError naming the key, what is wrong with it and what would be right.
         """
-        self._config = config = _sorted(config)
-        self._schema = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
+        config = _sorted(config)
+        names = {t: config[t] if isinstance(config.get(t), dict) else {} for t in TABLES}
+        settings = _valid(Settings, config, names, "")
+        self._rows = {table: _resolve(table, model, names) for table, model in TABLES.items()}
+        alone = _expand_genes(self._rows)
+        check_rows(self._rows, settings.report, alone)
+        self.resolved = settings.model_dump() | {
+            table: {name: rows[name].model_dump() for name in sorted(rows)}
+            for table, rows in self._rows.items()
+        }
+        for cohort in self.resolved["cohorts"].values():
+            if cohort["report"]:
+                cohort["report"]["single_genes"] = alone.get(cohort["report"]["single_genes"], {})
         self._sections: dict[str, list[dict[str, str]]] = {}
-        self._validate(config, self._schema, "")
-        for name, cohort in config["cohorts"].items():
-            self._complete_cohort(name, cohort)
         self._slides: dict[str, list[dict[str, str]] | None] = {}
-        self._features = self._resolve_all("features", self._schema["$defs"]["features"])
-        self._experiments = self._resolve_all("experiments", self._schema["$defs"]["kinds"])
-        self._sources = self._resolve_all("external", self._schema["$defs"]["sources"])
-        check_references(self, config)
 
-    def check_files(self, made: list[str]) -> None:
-        """Refuse shown experiments and cohorts that name a file which is neither there nor `made`.
-
-        Snakemake takes a job whose input is missing as done where its outputs are there.
-        """
-        for name in self._config["report"]:
-            check_files(self, name, made)
-
-    def cohort(self, name: str) -> dict:
+    def cohort(self, name: str) -> dict[str, Any]:
         """Keys of a cohort."""
-        return self.look_up("cohorts", name, "cohorts")
+        return self._row("cohorts", name)
 
-    def targets(self, name: str) -> dict:
+    def targets(self, name: str) -> dict[str, Any]:
         """Keys of a set of targets."""
-        return self.look_up("targets", name, "targets")
+        return self._row("targets", name)
 
-    def experiment(self, name: str) -> dict:
-        """Keys of an experiment, those it inherits included."""
-        if name not in self._experiments:
-            self.look_up("experiments", name, "experiments")
-        return self._experiments[name]
+    def experiment(self, name: str) -> dict[str, Any]:
+        """Keys of an experiment."""
+        return self._row("experiments", name)
 
-    def features(self, name: str) -> dict:
-        """Keys of a description of patches, those it inherits included."""
-        if name not in self._features:
-            self.look_up("features", name, "features")
-        return self._features[name]
+    def features(self, name: str) -> dict[str, Any]:
+        """Keys of a description of patches."""
+        return self._row("features", name)
 
-    def source(self, name: str) -> dict:
-        """Keys of a source of external images, those it inherits included."""
-        if name not in self._sources:
-            self.look_up("external", name, "external")
-        return self._sources[name]
+    def source(self, name: str) -> dict[str, Any]:
+        """Keys of a source of external images."""
+        return self._row("external", name)
 
-    def sources_of(self, kind: str) -> list[str]:
-        """External sources of a kind: `sections` or `slides`."""
-        return [name for name, keys in self._sources.items() if keys["kind"] == kind]
+    def cohorts_from(self, source: str) -> list[str]:
+        """Cohorts whose files a rule makes: downloaded or simulated."""
+        return self._of("cohorts", "source", source)
 
-    def slides(self, source: str) -> list[dict[str, str]] | None:
-        """Rows of the slide sheet of a source; None where it has not been written yet."""
-        if source not in self._slides:
-            sheet = self.source(source)["sheet"]
-            self._slides[source] = read_slide_sheet(sheet) if Path(sheet).is_file() else None
-        return self._slides[source]
+    def experiments_of(self, kind: str) -> list[str]:
+        """Experiments of a kind."""
+        return self._of("experiments", "kind", kind)
 
     def features_of(self, kind: str) -> list[str]:
         """Descriptions of patches of a kind: `nuclei` or `encoder`."""
-        return [name for name, keys in self._features.items() if keys["kind"] == kind]
+        return self._of("features", "kind", kind)
+
+    def sources_of(self, kind: str) -> list[str]:
+        """External sources of a kind: `sections` or `slides`."""
+        return self._of("external", "kind", kind)
 
     def fitted(self, targets: str) -> bool:
         """Whether targets differ between held-out groups: nothing of a group enters its own."""
-        keys = self.targets(targets)
-        return "of" in keys or keys["choice"] == "training"
+        self.targets(targets)
+        return self._rows["targets"][targets].fitted
 
     def shown_experiments(self, cohort: str, *, supplement: bool = False) -> list[str]:
         """Experiments of a cohort's report, its main first, each once; the ablations too if asked.
@@ -108,127 +103,136 @@ class Configuration:
             named += report["single_genes"].values()
         return list(dict.fromkeys(filter(None, named)))
 
-    def cohorts_from(self, source: str) -> list[str]:
-        """Cohorts whose files a rule makes: downloaded or simulated."""
-        return [n for n, c in self._config["cohorts"].items() if c.get("source") == source]
-
-    def experiments_of(self, kind: str) -> list[str]:
-        """Experiments of a kind."""
-        return [n for n, e in self._experiments.items() if e["kind"] == kind]
-
     def sections(self, cohort: str) -> list[dict[str, str]]:
         """Rows of the cohort's section sheet."""
         if cohort not in self._sections:
             keys = self.cohort(cohort)
             self._sections[cohort] = read_sheet(
-                keys["sheet"], keys["root"], check_files="source" not in keys
+                keys["sheet"], keys["root"], check_files=keys["source"] is None
             )
         return self._sections[cohort]
+
+    def slides(self, source: str) -> list[dict[str, str]] | None:
+        """Rows of the slide sheet of a source; None where it has not been written yet."""
+        if source not in self._slides:
+            sheet = find(self.source(source)["sheet"])
+            self._slides[source] = read_slide_sheet(sheet) if Path(sheet).is_file() else None
+        return self._slides[source]
 
     def groups(self, experiment: str) -> dict[str, list[str]]:
         """Held-out groups of an experiment's split and the sections of each."""
         keys = self.experiment(experiment)
         return held_out_groups(self.sections(keys["cohort"]), keys["split"])
 
-    def _resolve_all(self, table: str, kinds: dict[str, dict]) -> dict[str, dict]:
-        """Rows of `experiments` or `external` with what they inherit, each valid by its kind."""
-        resolved = {name: self._resolve(table, name, ()) for name in self._config[table]}
-        # Those inherited from first: a mistake is of the row it stands in, not of its heirs.
-        for name in sorted(resolved, key=lambda name: self._ancestors(table, name)):
-            keys = resolved[name]
-            kind = keys.get("kind")
-            if kind not in kinds:
-                raise InputError(
-                    f"configuration: {table}.{name}.kind: {kind!r} is not one of "
-                    + ", ".join(kinds)
-                )
-            self._validate(keys, kinds[kind], f"{table}.{name}")
-        return resolved
+    def check_files(self, made: Iterable[str]) -> None:
+        """Refuse files that what is shown names, and that are neither there nor among the `made`.
 
-    def _ancestors(self, table: str, name: str) -> int:
-        parent = self._config[table][name].get("inherit")
-        return 0 if parent is None else 1 + self._ancestors(table, parent)
+        Snakemake takes a job whose input is missing as done where its outputs are there.
+        """
+        for cohort in self.resolved["report"]:
+            for key, path in self._files(cohort).items():
+                known = [None, *made, *(WEIGHTS if key.endswith(".weights") else [])]
+                if path not in known and not Path(path).is_file():
+                    raise fault(key, f"no file {path}; correct the path")
 
-    def _resolve(self, table: str, name: str, heirs: tuple[str, ...]) -> dict:
-        if name in heirs:
-            raise InputError(
-                f"configuration: {table}.{name}.inherit: inherits from itself through "
-                + ", ".join(heirs)
-            )
-        keys = dict(self.look_up(table, name, f"{table}.{(heirs or [name])[-1]}"))
-        parent = keys.pop("inherit", None)
-        return keys if parent is None else {**self._resolve(table, parent, (*heirs, name)), **keys}
+    def _files(self, cohort: str) -> dict[str, str | None]:
+        """Files that a cohort's report needs, by the keys that name them."""
+        keys = self.cohort(cohort)
+        report = keys["report"]
+        files = {f"cohorts.{cohort}.genes": keys["genes"]}
+        for name in self.shown_experiments(cohort, supplement=True):
+            experiment = self.experiment(name)
+            files[f"experiments.{name}.weights"] = experiment.get("weights")
+            if described := experiment.get("features"):
+                files[f"features.{described}.weights"] = self.features(described).get("weights")
+        for name in report["visium"]:
+            of_source = self.source(name)["cohort"]
+            files[f"cohorts.{of_source}.genes"] = self.cohort(of_source)["genes"]
+        for name in report["slides"]:
+            source = self.source(name)
+            files[f"external.{name}.genes"] = source["genes"]
+            files[f"external.{name}.encoder.weights"] = source["encoder"]["weights"]
+        for number, path in enumerate((report["pathways"] or {}).get("gene_sets", [])):
+            files[f"cohorts.{cohort}.report.pathways.gene_sets.{number}"] = path
+        return files
 
-    def _complete_cohort(self, name: str, cohort: dict) -> None:
-        key = f"configuration: cohorts.{name}"
-        if "source" in cohort:
-            made = f"resources/{name}"
-            if cohort.setdefault("root", made) != made:
-                raise InputError(
-                    f"{key}.root: with a source the files are in {made}; leave root out"
-                )
-        if "report" in cohort:
-            _complete_report(cohort["report"])
-        classes = cohort["label_classes"]
-        both = sorted(set(classes["tumour"]) & set(classes["normal"]))
-        if both:
-            raise InputError(f"{key}.label_classes: {both[0]!r} is both tumour and normal")
+    def _row(self, table: str, name: str) -> dict[str, Any]:
+        rows = self.resolved[table]
+        if name not in rows:
+            raise fault(table, f"no {name!r} in {table}{suggest_one(name, rows)}")
+        return rows[name]
 
-    def look_up(self, table: str, name: str, key: str) -> dict:
-        """Row of a table as it is written; InputError naming `key`, which asks for it, if none."""
-        known = self._config[table]
-        if name not in known:
-            raise InputError(f"configuration: {key}: no {name!r} in {table}{_suggest(name, known)}")
-        return known[name]
-
-    def _validate(self, value: dict, schema: dict, where: str) -> None:
-        schema = {**schema, "$defs": self._schema["$defs"]}
-        errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: list(e.path))
-        if errors:
-            raise InputError(f"configuration: {_explain(errors[0], where)}")
+    def _of(self, table: str, key: str, value: str) -> list[str]:
+        return [name for name, row in self.resolved[table].items() if row[key] == value]
 
 
-def _complete_report(report: dict) -> None:
-    for part in PARTS:
-        report.setdefault(part, None)
-    for part in LISTS:
-        report.setdefault(part, [])
-    for part in ("studies", "single_genes"):
-        report[part] = _without_nulls(report.get(part) or {})
-    if report["pathways"]:
-        groups = _without_nulls(report["pathways"]["groups"])
-        report["pathways"] = report["pathways"] | {"groups": groups}
+def _resolve(table: str, model: type[Row], written: dict[str, dict[str, Any]]) -> Rows:
+    """Rows of a table with what they inherit, each checked by the model of its kind."""
+    rows = written[table]
+    lines = {name: _line(table, rows, name) for name in rows}
+    found = {}
+    # Those inherited from first: a mistake is of the row it stands in, not of its heirs.
+    for name in sorted(rows, key=lambda name: len(lines[name])):
+        keys = {key: value for each in reversed(lines[name]) for key, value in rows[each].items()}
+        keys.pop("inherit", None)
+        where, kinds, kind = f"{table}.{name}", model.kinds(), model.kind_of(keys)
+        if kind not in kinds:
+            known = ", ".join(filter(None, kinds))
+            raise fault(f"{where}.{model.by}", f"{kind!r} is not one of {known}")
+        found[name] = _valid(kinds[kind], keys, written, where)
+        if isinstance(found[name], Made):
+            root = f"resources/{name}"
+            if found[name].root not in ("", root):
+                raise fault(f"{where}.root", f"with a source the files are in {root}; leave it out")
+            found[name] = found[name].model_copy(update={"root": root})
+    return found
 
 
-def _without_nulls(table: dict) -> dict:
-    """A configuration laid over another can take out what that has only by null."""
-    return {name: value for name, value in table.items() if value is not None}
+def _line(table: str, rows: dict[str, dict[str, Any]], name: str) -> list[str]:
+    """A row and those it inherits from, nearest first."""
+    line = [name]
+    while (parent := rows[line[-1]].get("inherit")) is not None:
+        key = f"{table}.{line[-1]}.inherit"
+        if parent not in rows:
+            raise fault(key, f"no {parent!r} in {table}{suggest_one(str(parent), rows)}")
+        if parent in line:
+            raise fault(key, f"inherits from itself through {', '.join(line)}")
+        line.append(parent)
+    return line
 
 
-def _sorted(value):
+def _expand_genes(rows: dict[str, Rows]) -> dict[str, dict[str, str]]:
+    """Replace each experiment that names `genes` by one for each of them, on targets of its own.
+
+    Returns these experiments' names by gene, for each row that was replaced.
+    """
+    targets, experiments = rows["targets"], rows["experiments"]
+    alone = {}
+    for row in [name for name, keys in experiments.items() if keys.genes]:
+        keys = experiments.pop(row)
+        where = f"experiments.{row}"
+        of = targets[keys.targets]
+        if not hasattr(of, "transform"):
+            raise fault(f"{where}.targets", f"{keys.targets} are factors, not genes")
+        alone[row] = {gene: f"{row}-{gene}" for gene in sorted(keys.genes)}
+        for gene, name in alone[row].items():
+            if name in experiments or name in targets:
+                raise fault(f"{where}.genes", f"{name} is there already; rename one of them")
+            targets[name] = of.model_copy(update={"genes": [gene], "choice": "cohort"})
+            experiments[name] = keys.model_copy(update={"targets": name, "genes": None})
+    return alone
+
+
+def _valid(model: type[Keys], keys: dict[str, Any], context: dict, where: str) -> Any:
+    try:
+        return model.model_validate(keys, context=context)
+    except ValidationError as error:
+        raise first_fault(error, keys, where) from None
+
+
+def _sorted(value: Any) -> Any:
     # The order of keys means nothing, and must not rerun anything where a mapping is a parameter;
     # an id of digits is a number to YAML.
     if isinstance(value, dict):
         return {str(key): _sorted(value[key]) for key in sorted(value, key=str)}
     return value
-
-
-def _explain(error: ValidationError, where: str) -> str:
-    key = ".".join(filter(None, [where, *map(str, error.absolute_path)]))
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        ids = list(error.schema.get("patternProperties", {}))
-        unknown = next(
-            name
-            for name in error.instance
-            if name not in known and not any(re.search(pattern, name) for pattern in ids)
-        )
-        key = ".".join(filter(None, [key, unknown]))
-        if ids:
-            return f"{key}: not an id of letters, digits, '.' and '-'"
-        return f"{key}: unknown key{_suggest(unknown, known)}"
-    return f"{key}: {error.message}"
-
-
-def _suggest(name: str, known) -> str:
-    return suggest(name, known, most=1) or f"; known are {', '.join(known)}"

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from stnet.core.checkout import find
 from stnet.core.errors import InputError
 from stnet.core.tsv import read_tsv
 
@@ -28,7 +29,7 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
     """
     seen: dict[str, int] = {}
     sections = []
-    for line, row in enumerate(read_tsv(path, COLUMNS, "sections"), start=2):
+    for line, row in enumerate(read_tsv(find(path), COLUMNS, "sections"), start=2):
         where = f"{path} line {line}"
         _check_row(row, where)
         if row["section"] in seen:

@@ -1,7 +1,6 @@
 """Outputs that appear whole or not at all."""
 
 import errno
-import fcntl
 import glob
 import json
 import os
@@ -12,6 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from stnet.core.errors import InputError
+from stnet.core.locks import held
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 FORBIDDEN = {errno.EACCES, errno.EPERM}
@@ -33,7 +33,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         # As many letters as mkdtemp adds.
         for left in path.parent.glob(f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}"):
-            with suppress(OSError), _held(left):
+            with suppress(OSError), held(left, wait=False):
                 shutil.rmtree(left)
         folder = Path(mkdtemp(prefix=prefix, dir=path.parent))
     temporary = folder / path.name
@@ -41,24 +41,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         # Where there are no locks nobody gets this one, and nobody removes the folder.
         with _named(path, FULL), ExitStack() as lock:
             with suppress(OSError):
-                lock.enter_context(_held(folder))
+                lock.enter_context(held(folder, wait=False))
             yield temporary
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
             os.replace(temporary, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder, which its writer has until it ends in whatever way."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -70,7 +59,7 @@ def _named(path: Path, errors: set[int]) -> Iterator[None]:
         if error.errno not in errors:
             raise
         raise InputError(
-            f"{path}: cannot be written ({os.strerror(error.errno)}); mend this and start again:"
+            f"{path}: cannot be written ({os.strerror(error.errno)}); fix this and rerun;"
             " nothing half-written is left"
         ) from error
 

@@ -132,6 +132,14 @@ def _data_files(package: Path) -> Iterator[Path]:
             yield path
 
 
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether it is a docstring, of a module, class or function, or below an attribute."""
+    match statement:
+        case ast.Expr(ast.Constant(str())):
+            return True
+    return False
+
+
 @cache
 def _parse(source: bytes, path: str) -> tuple[str, tuple[Import, ...]]:
     """Return a module's code without its docstrings, and its imports; once per content."""
@@ -145,6 +153,5 @@ def _parse(source: bytes, path: str) -> tuple[str, tuple[Import, ...]]:
                 names = tuple(alias.name for alias in node.names)
                 found.append(Import(node.module or "", node.level, names))
             case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
-                if ast.get_docstring(node, clean=False) is not None:
-                    node.body = node.body[1:] or [ast.Pass()]
+                node.body = [each for each in node.body if not _is_text(each)] or [ast.Pass()]
     return ast.unparse(tree), tuple(found)

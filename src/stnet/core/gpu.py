@@ -1,15 +1,21 @@
 """Choose the GPU for a job; Snakemake only limits how many are in use."""
 
-import fcntl
+import logging
 import os
-import sys
 import time
+from contextlib import ExitStack
 from glob import glob
 from pathlib import Path
 from tempfile import gettempdir
 
+from stnet.core.locks import held
+
+logger = logging.getLogger(__name__)
+
 # Seconds between two looks for a free GPU.
 PATIENCE = 0.5
+# The locks of GPUs, held for as long as the process lives.
+_leased = ExitStack()
 # Where Slurm, PBS, LSF and Grid Engine write a job's id.
 CLUSTER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 
@@ -33,7 +39,7 @@ def lease_gpu() -> str:
     else:
         gpus = [gpu.strip() for gpu in given.split(",") if gpu.strip()]
     if gpus and not _take_one(gpus):
-        print(f"all GPUs are in use ({len(gpus)}): waiting for one", file=sys.stderr)
+        logger.info(f"all GPUs are in use ({len(gpus)}): waiting for one")
         while not _take_one(gpus):
             time.sleep(PATIENCE)
     return "cuda"
@@ -43,12 +49,9 @@ def _take_one(gpus: list[str]) -> bool:
     cluster_job = next(filter(None, map(os.environ.get, CLUSTER_JOBS)), "")
     for gpu in gpus:
         name = f"stnet-{os.getuid()}-gpu-{cluster_job}-{gpu}.lock".replace("/", "-")
-        # Left open for as long as the process lives: the kernel frees the lock however it ends.
-        lock = os.open(Path(gettempdir()) / name, os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _leased.enter_context(held(Path(gettempdir()) / name, wait=False))
         except BlockingIOError:
-            os.close(lock)
             continue
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
         return True

@@ -1,5 +1,6 @@
 """What every job does around its one library call."""
 
+import logging
 import signal
 import sys
 import traceback
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from stnet.core.errors import InputError
+
+TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class Tee:
@@ -38,10 +41,11 @@ class Tee:
 
 @contextmanager
 def job(log: str) -> Iterator[None]:
-    """Copy what is printed to the file `log`; end bad input with one line and no traceback.
+    """Log to the terminal and to the file `log`; end bad input with one line and no traceback.
 
-    A signal to end, as of a cluster whose time is up, ends it as an exit does, so that what it has
-    in hand is put away.
+    Messages of the library, with time and level, go to standard error, and so do warnings of
+    Python; the file gets all that the job prints. SIGTERM, which a cluster sends when the time is
+    up, ends the job as an exit does, so that temporary files are removed.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     Path(log).parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +53,7 @@ def job(log: str) -> Iterator[None]:
         open(log, "w", buffering=1) as file,
         redirect_stdout(Tee(sys.stdout, file)),
         redirect_stderr(Tee(sys.stderr, file)),
+        _logging(),
     ):
         try:
             yield
@@ -58,3 +63,20 @@ def job(log: str) -> Iterator[None]:
         except Exception:
             traceback.print_exc(file=file)
             raise
+
+
+@contextmanager
+def _logging() -> Iterator[None]:
+    """Write log messages to standard error: the library's from INFO on, others from WARNING on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", TIME))
+    root, library = logging.getLogger(), logging.getLogger("stnet")
+    root.addHandler(handler)
+    library.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        library.setLevel(logging.NOTSET)
+        root.removeHandler(handler)

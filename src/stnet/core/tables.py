@@ -24,6 +24,16 @@ def read_table(path: str | Path) -> pd.DataFrame:
     )
 
 
+def gene_names(genes: pd.DataFrame) -> pd.Series:
+    """What the genes of a table are called: their symbols, or ids where they have none."""
+    return genes["symbol"].fillna(genes["gene"])
+
+
+def gene_name(gene: pd.Series | tuple) -> str:
+    """What the gene of a table's row is called: its symbol, or its id where it has none."""
+    return gene.gene if pd.isna(gene.symbol) else gene.symbol
+
+
 def by_patient(table: pd.DataFrame, column: str, genes: list[str]) -> np.ndarray:
     """A column of `patient_performance` as (patients, genes), patients in order of appearance.
 

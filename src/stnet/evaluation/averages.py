@@ -16,6 +16,14 @@ def median(values: np.ndarray, axis: int) -> np.ndarray:
 def mean(values: np.ndarray, axis: int) -> np.ndarray:
     """Mean over an axis."""
     finite = np.isfinite(values)
-    total = np.where(finite, values, 0.0).sum(axis=axis)
-    n = finite.sum(axis=axis)
-    return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
+    return _share(np.where(finite, values, 0.0).sum(axis=axis), finite.sum(axis=axis))
+
+
+def weighted_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Means over rows of (rows, columns), weighted by (groups, rows): (groups, columns)."""
+    finite = np.isfinite(values)
+    return _share(weights @ np.where(finite, values, 0.0), weights @ finite)
+
+
+def _share(total: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stnet.evaluation.averages import median
+from stnet.evaluation.averages import median, weighted_means
 
 # Statistical analysis: "1,000 bootstrap samples and correspond to intervals of 95%".
 SAMPLES = 1000
@@ -38,10 +38,7 @@ def resampled_means(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Mean over patients of (patients, genes) in every resample: (samples, genes)."""
     times_drawn = np.zeros((len(draws), len(values)))
     np.add.at(times_drawn, (np.arange(len(draws))[:, None], draws), 1)
-    finite = np.isfinite(values)
-    n = times_drawn @ finite
-    total = times_drawn @ np.where(finite, values, 0.0)
-    return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
+    return weighted_means(values, times_drawn)
 
 
 def interval(resampled: np.ndarray) -> np.ndarray:

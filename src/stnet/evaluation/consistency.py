@@ -1,5 +1,6 @@
 """Is a gene predicted in more patients than chance would have it?"""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -58,15 +59,13 @@ def fisher_t(r: np.ndarray, *, two_sided: bool = False) -> tuple[np.ndarray, np.
     prediction one-sided, for r > 0, because it stands in for the binomial count of patients with
     r > 0: a gene predicted with the wrong sign is not predicted. Source: ours.
     """
-    defined = np.isfinite(r)
-    z = np.arctanh(np.clip(np.where(defined, r, 0.0), -LARGEST_R, LARGEST_R))
-    n = defined.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(defined, z, 0.0).sum(axis=0) / n
-        variance = np.where(defined, np.square(z - mean), 0.0).sum(axis=0) / (n - 1)
-        t = np.where(n > 1, mean / np.sqrt(variance / n), np.nan)
-    freedom = np.maximum(n - 1, 1)
-    return t, 2 * stats.t.sf(np.abs(t), freedom) if two_sided else stats.t.sf(t, freedom)
+    z = np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))
+    with warnings.catch_warnings():
+        # Of genes with one patient, or with the same z in all.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return stats.ttest_1samp(
+            z, 0, nan_policy="omit", alternative="two-sided" if two_sided else "greater"
+        )
 
 
 def wilson(n_consistent: np.ndarray, n_patients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,10 +27,27 @@ MEDIANS = {
 }
 WITH_INTERVAL = ["median_pearson", "median_pearson_smooth"]
 COLUMNS = [
-    *["gene", "symbol", "n_patients", "n_consistent", "p", "p_holm"],
-    *["median_pearson", "median_pearson_smooth", "median_spearman", "mean_auroc", "rmse"],
-    *["p_bh", "t", "p_t", "p_t_bh", "consistent", "n_consistent_smooth"],
-    *["wilson_low", "wilson_high", "median_partial", "median_depth"],
+    "gene",
+    "symbol",
+    "n_patients",
+    "n_consistent",
+    "p",
+    "p_holm",
+    "median_pearson",
+    "median_pearson_smooth",
+    "median_spearman",
+    "mean_auroc",
+    "rmse",
+    "p_bh",
+    "t",
+    "p_t",
+    "p_t_bh",
+    "consistent",
+    "n_consistent_smooth",
+    "wilson_low",
+    "wilson_high",
+    "median_partial",
+    "median_depth",
     *[f"{name}_{end}" for name in WITH_INTERVAL for end in ("low", "high")],
 ]
 

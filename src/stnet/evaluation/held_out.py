@@ -1,26 +1,26 @@
 """The held-out spots of an experiment, put together from its held-out groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
+from stnet.config.strata import STRATA
 from stnet.core.errors import InputError
 from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
-
-STRATA = ["all", "tumour", "normal"]
 
 
 def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     """Read the `predictions.h5ad` of all held-out groups as one.
 
     X is the prediction and `layers["observed"]` the measurement, both (spots, genes) in target
-    units; `uns["targets"]` has their transform and universe, `uns["initial_weights"]` the name of
-    what a network was trained from ("" for other kinds). A gene that is no target of a group is
-    missing there in both, as it can be when genes are chosen on the training part. Raises
-    InputError where groups share a spot or their targets differ in transform or universe.
+    units; `uns["targets"]` has their transform and universe, `uns["grid"]` the grid of each
+    section, `uns["initial_weights"]` the name of what a network was trained from ("" for other
+    kinds). A gene that is no target of a group is missing there in both, as it can be when genes
+    are chosen on the training part. Raises InputError where groups share a spot or
+    their targets differ in transform or universe.
     """
     groups = [ad.read_h5ad(path) for path in paths]
     units = [
@@ -41,18 +41,21 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     genes = pd.concat([group.var for group in groups])
     spots.var = genes[~genes.index.duplicated()].loc[spots.var_names]
     spots.uns["targets"] = units[0]
+    spots.uns["grid"] = {
+        name: grid for group in groups for name, grid in group.uns.get("grid", {}).items()
+    }
     weights = {group.uns["provenance"].get("initial_weights", "") for group in groups}
     spots.uns["initial_weights"] = ", ".join(sorted(weights - {""}))
     return spots
 
 
-def smooth_observed(spots: ad.AnnData, grids: Mapping[str, str], smoothing: str) -> np.ndarray:
+def smooth_observed(spots: ad.AnnData, smoothing: str) -> np.ndarray:
     """The smoothed measurement of `read_predictions`, (spots, genes) in target units.
 
     `smoothing` says what is averaged: `values` (y) or `counts`. All spots of a section count as
-    neighbours, so this comes before a stratum is taken. `grids` maps sections to grids.
+    neighbours, so this comes before a stratum is taken.
     """
-    neighbours = neighbourhoods(spots.obs, grids)
+    neighbours = neighbourhoods(spots.obs, spots.uns["grid"])
     observed = spots.layers["observed"]
     if smoothing == "values":
         return smooth(observed, neighbours)

@@ -9,8 +9,13 @@ from stnet.evaluation.paired import mean_gain
 
 # Of an experiment's summary: numbers of genes, and estimates with an interval.
 COUNTS = [
-    *["n_patients", "n_patients_with_r", "n_genes", "consistent_genes"],
-    *["consistent_genes_holm", "consistent_genes_bh", "consistent_genes_t"],
+    "n_patients",
+    "n_patients_with_r",
+    "n_genes",
+    "consistent_genes",
+    "consistent_genes_holm",
+    "consistent_genes_bh",
+    "consistent_genes_t",
 ]
 ESTIMATES = ["median_pearson", "median_pearson_smooth", "mean_auroc", "rmse"]
 ENDS = ["low", "high"]
@@ -27,6 +32,7 @@ def compare_methods(
     The tables are those of the performance, by experiment; `against` has the comparison (`compare`)
     of the first with every other. Columns, beside those of the summary:
 
+    - `transform`: of the targets, which is the unit of the RMSE;
     - `threshold`: the fewest patients of the first experiment's consistent genes, the paper's fixed
       "20 or more of the 23"; `genes_at_threshold`: genes with r > 0 in at least so many;
     - `genes_ahead` of the `genes_compared` (both medians of r defined) in which the first has the
@@ -41,6 +47,7 @@ def compare_methods(
     rows = []
     for name, summary in summaries.items():
         row = {"experiment": name, **summary_row(summary, COUNTS, ESTIMATES)}
+        row["transform"] = _values(summary, "value")["transform"]
         row["threshold"] = threshold
         reached = genes[name]["n_consistent"] >= float(threshold)
         row["genes_at_threshold"] = np.nan if pd.isna(threshold) else reached.sum()
@@ -51,7 +58,14 @@ def compare_methods(
         rows.append(row)
     counts = [*COUNTS, "threshold", "genes_at_threshold"]
     counts += ["genes_compared", "genes_ahead", "genes_ahead_shared"]
-    columns = ["experiment", "consistency_rule", *counts, "mean_r_gain", *_ends("mean_r_gain")]
+    columns = [
+        "experiment",
+        "transform",
+        "consistency_rule",
+        *counts,
+        "mean_r_gain",
+        *_ends("mean_r_gain"),
+    ]
     columns += [column for name in ESTIMATES for column in (name, *_ends(name))]
     table = pd.DataFrame(rows).reindex(columns=columns)
     # A missing number must not make the others fractions.

@@ -33,7 +33,7 @@ def null_curves(spots: ad.AnnData) -> pd.DataFrame:
     names = pd.unique(patients)
     for name in names:
         of_patient = spots[patients == name]
-        order = np.lexsort([of_patient.obs[key] for key in ("array_y", "array_x", "section")])
+        order = np.lexsort([of_patient.obs[key] for key in ("array_row", "array_col", "section")])
         covariance = _shifted_covariance(of_patient.X[order], of_patient.layers["observed"][order])
         if len(covariance) > 1:
             consistent += covariance[random.integers(1, len(covariance), size=SAMPLES)] > 0

@@ -1,7 +1,7 @@
 """The tables of performance of an experiment: per patient, section and gene, and their summary."""
 
-import sys
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -19,6 +19,8 @@ from stnet.evaluation.held_out import (
 )
 from stnet.evaluation.performance_summary import summarise
 
+logger = logging.getLogger(__name__)
+
 # A summary's interval and unit where there are none.
 BLANK = (np.nan, np.nan, "")
 
@@ -31,25 +33,35 @@ def evaluate(
     summary_table: str | Path,
     *,
     stratum: str,
-    grids: Mapping[str, str],
     smoothing: str,
     lenient: bool,
 ) -> None:
     """Write the four tables of an experiment's held-out predictions, over the spots of a stratum.
 
-    `predictions` are the files of all held-out groups, `grids` and `smoothing` say how the
-    measurement is smoothed (`smooth_observed`). The consistency count uses r over all of a
+    The consistency count uses r over all of a
     patient's spots, its sections pooled, as the released code does; the Methods say "for each gene
-    and slide", which is the section table. With `lenient` a patient of a single label class
-    counts as consistent in every gene, as the paper evaluates its label baseline; within a label
-    stratum every patient is one, so there it has no effect. A stratum without spots gives tables
-    without patients, and says so.
+    and slide", which is the section table. A stratum without spots gives tables without
+    patients, and a warning is logged.
+
+    Args:
+        predictions: the files of all held-out groups.
+        patient_table, section_table, gene_table: outputs, TSV.
+        summary_table: output, TSV; beside the estimates it has the transform of the targets and
+            what a network was trained from.
+        stratum: `all`, `tumour` or `normal`.
+        smoothing: how the measurement is smoothed (`smooth_observed`).
+        lenient: whether a patient of a single label class counts as consistent in every gene, as
+            the paper evaluates its label baseline; within a label stratum every patient is one, so
+            there it has no effect.
+
+    Raises:
+        InputError: predictions that do not belong together (`read_predictions`).
     """
     everything = read_predictions(predictions)
-    everything.layers["smooth"] = smooth_observed(everything, grids, smoothing)
+    everything.layers["smooth"] = smooth_observed(everything, smoothing)
     spots = of_stratum(everything, stratum)
     if not spots.n_obs:
-        print(f"no spot is labelled {stratum}: nothing to evaluate", file=sys.stderr)
+        logger.warning(f"no spot is labelled {stratum}: nothing to evaluate")
     patients = performance_by(spots, "patient")
     sections = performance_by(spots, "section")
     of_section = spots.obs.drop_duplicates("section").set_index("section")["patient"].astype(str)
@@ -60,6 +72,8 @@ def evaluate(
     write_table(sections, section_table)
     write_table(genes, gene_table)
     summary = summarise(genes, patients, sections)
+    transform = everything.uns["targets"]["transform"]
+    summary.loc[len(summary)] = ["transform", transform, *BLANK]
     if everything.uns["initial_weights"]:
         summary.loc[len(summary)] = ["initial_weights", everything.uns["initial_weights"], *BLANK]
     write_table(summary, summary_table)

@@ -14,6 +14,7 @@ from sklearn.decomposition import NMF
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.expression.spatial import keep_pictures
 from stnet.expression.targets import invert
 
 
@@ -75,8 +76,10 @@ def write_composition(
     X is float32 (spots, factors), each factor with unit variance over the training spots (one that
     no training spot has stays zero); `varm["to_genes"]` (factors, genes) gives the shares back,
     `X @ to_genes`. `obsm["expression"]` is the X of `base` and `uns["genes"]` its var; obs and
-    `obsm["spatial"]` are its own, and `uns["targets"]` adds `of`, `factors`, `iterations`,
-    `factors_seed` and `mean_total`, the training spots' mean total count, to what it has.
+    `obsm["spatial"]` are its own, and so are `uns["grid"]` and `uns["spatial"]`, whose pictures are
+    only of `held_out_sections` if there are any. `uns["targets"]` adds `of`, `factors`,
+    `iterations`, `factors_seed` and `mean_total`, the training spots' mean total count, to what it
+    has.
 
     Raises InputError where no training spot is left, or as `shares` and `factorise` do.
     """
@@ -96,6 +99,7 @@ def write_composition(
         obsm={**measured.obsm, "expression": np.asarray(measured.X)},
         varm={"to_genes": model.components_ * sd[:, None]},
         uns={
+            **measured.uns,
             "genes": measured.var,
             "targets": {
                 **measured.uns["targets"],
@@ -108,5 +112,8 @@ def write_composition(
             },
         },
     )
+    if held_out_sections:
+        # As those of `write_targets`: no other section is predicted from this file.
+        keep_pictures(targets.uns, held_out_sections)
     with atomic_path(output) as temporary:
-        targets.write_h5ad(temporary)
+        targets.write_h5ad(temporary, compression="gzip")

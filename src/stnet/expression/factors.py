@@ -3,7 +3,7 @@
 import anndata as ad
 import numpy as np
 
-from stnet.expression.targets import transform
+from stnet.expression.targets import normalise
 
 
 def are_factors(targets: ad.AnnData) -> bool:
@@ -24,7 +24,7 @@ def gene_targets(targets: ad.AnnData) -> ad.AnnData:
         obs=targets.obs,
         var=targets.uns["genes"],
         obsm={"spatial": targets.obsm["spatial"]},
-        uns={"targets": targets.uns["targets"]},
+        uns={part: targets.uns[part] for part in ("targets", "spatial", "grid")},
     )
 
 
@@ -41,4 +41,4 @@ def to_expression(factors: np.ndarray, targets: ad.AnnData) -> np.ndarray:
     total = float(about["mean_total"])
     shares = np.clip(np.asarray(factors, dtype=np.float64), 0.0, None) @ targets.varm["to_genes"]
     totals = np.full(len(shares), total)
-    return transform(shares * total, totals, int(about["universe"]), about["transform"])
+    return normalise(shares * total, totals, int(about["universe"]), about["transform"])

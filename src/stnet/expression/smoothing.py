@@ -7,10 +7,10 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.core.errors import InputError
-from stnet.expression.targets import invert, transform
+from stnet.expression.targets import invert, normalise
 
-# Steps in (array_x, array_y) to a spot and its neighbours. The hexagonal lattice is that of Visium,
-# whose columns count by two within a row.
+# Steps in (array_col, array_row) to a spot and its neighbours. The hexagonal lattice is that of
+# Visium, whose columns count by two within a row.
 NEIGHBOURHOODS = {
     "square": [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)],
     "hexagonal": [(0, 0), (-2, 0), (2, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)],
@@ -31,7 +31,7 @@ def neighbourhoods(
 ) -> sparse.csr_array:
     """Which spots are averaged for each spot: a 0/1 matrix (spots, spots), itself included.
 
-    `spots` has `section`, `array_x` and `array_y`; `grids` maps each section to `square` (the
+    `spots` has `section`, `array_col` and `array_row`; `grids` maps each section to `square` (the
     three-by-three set, Methods) or `hexagonal` (the six neighbours and the spot, ours), for which
     `steps` has the steps to another kind of neighbour, as `ADJACENT`. Only spots of the same
     section that are among `spots` count. Raises InputError where a section's grid is unknown or two
@@ -39,8 +39,8 @@ def neighbourhoods(
     """
     section, names = pd.factorize(spots["section"].astype(str))
     grid = np.array([_grid(name, grids) for name in names])[section]
-    x = spots["array_x"].to_numpy(dtype=np.int64)
-    y = spots["array_y"].to_numpy(dtype=np.int64)
+    x = spots["array_col"].to_numpy(dtype=np.int64)
+    y = spots["array_row"].to_numpy(dtype=np.int64)
     # The gap after every row and column keeps a step off the array's edge from meeting a spot.
     x, y = x - x.min(), y - y.min()
     width, height = x.max() + 1 + LONGEST_STEP, y.max() + 1 + LONGEST_STEP
@@ -52,7 +52,7 @@ def neighbourhoods(
         spot = spots.iloc[order[repeated[0]]]
         raise InputError(
             f"section {spot['section']}: two spots at array position "
-            f"{spot['array_x']}x{spot['array_y']}; keep one of them"
+            f"{spot['array_col']}x{spot['array_row']}; keep one of them"
         )
     rows, columns = [], []
     for kind, of_grid in steps.items():
@@ -79,19 +79,23 @@ def smooth(values: np.ndarray, neighbours: sparse.csr_array) -> np.ndarray:
 
 
 def smooth_counts(
-    values: np.ndarray, totals: np.ndarray, neighbours: sparse.csr_array, universe: int, kind: str
+    values: np.ndarray,
+    totals: np.ndarray,
+    neighbours: sparse.csr_array,
+    universe: int,
+    transform: str,
 ) -> np.ndarray:
     """Expression of the mean counts of each spot's neighbourhood, shape and units as `smooth`.
 
     The other reading of the Methods ("simulates the effect of predicting over a larger region that
     is more deeply sequenced"), and that of the released code's `bin/variance_bootstrap.py`: counts,
     recovered from `values` (spots, genes), and `totals` (spots,) are averaged, then transformed.
-    `universe` and `kind` are those of `transform`.
+    `universe` and `transform` are those of `normalise`.
     """
     totals = np.asarray(totals, dtype=np.float64)
-    counts = invert(np.asarray(values, dtype=np.float64), totals, universe, kind)
+    counts = invert(np.asarray(values, dtype=np.float64), totals, universe, transform)
     mean_totals = smooth(totals[:, None], neighbours).ravel()
-    return transform(smooth(counts, neighbours), mean_totals, universe, kind)
+    return normalise(smooth(counts, neighbours), mean_totals, universe, transform)
 
 
 def _grid(section: str, grids: Mapping[str, str]) -> str:

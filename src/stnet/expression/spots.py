@@ -7,27 +7,23 @@ import h5py
 import numpy as np
 
 
-def read_used_spots(path: str | Path, spot_window: int) -> ad.AnnData:
-    """The section's spots whose window of `spot_window` pixels lies inside the image.
+def read_used_spots(path: str | Path) -> ad.AnnData:
+    """The spots that the section's file says are used (`obs["used"]`), in the file's order.
 
-    These are the rows of every view and of the targets, in the section's order.
+    These are the rows of every view, of the targets and of the features.
     """
     section = ad.read_h5ad(path)
-    return section[_used(section.obs["margin"].to_numpy(), spot_window)]
+    return section[section.obs["used"].to_numpy(dtype=bool)]
 
 
-def read_used_centres(path: str | Path, spot_window: int) -> np.ndarray:
+def read_used_centres(path: str | Path) -> np.ndarray:
     """Centres (x, y) of those spots in whole pixels of the image, (spots, 2), without their counts.
 
     Counts are most of a section's file, and patches need none.
     """
     with h5py.File(path) as file:
-        used = _used(file["obs/margin"][:], spot_window)
+        used = file["obs/used"][:].astype(bool)
         return np.rint(file["obsm/spatial"][:][used]).astype(int)
-
-
-def _used(margins: np.ndarray, spot_window: int) -> np.ndarray:
-    return margins >= spot_window / 2
 
 
 def spot_names(section: ad.AnnData) -> list[str]:

@@ -12,35 +12,60 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import names_sha256
 from stnet.core.suggest import suggest
+from stnet.expression.spatial import keep_pictures, of_sections
 from stnet.expression.spots import read_used_spots, spot_names
 
 
-def transform(counts: np.ndarray, totals: np.ndarray, universe: int, kind: str) -> np.ndarray:
+def normalise(counts: np.ndarray, totals: np.ndarray, universe: int, transform: str) -> np.ndarray:
     """Normalised log expression y of shape (spots, genes), natural log, float64.
 
     `counts` (spots, genes) are those of some genes, `totals` (spots,) the sums over all genes of
-    the universe, `universe` its size G. Kinds:
+    the universe, `universe` its size G. Values of `transform`:
 
     - `log_fraction`: ln((1 + c) / (G + sum c)), a pseudo-count on every gene of the universe, then
       division by the spot's total (Methods, "ST-Net design and training"; the released code).
-    - `log_cp10k`: ln(1 + 10^4 c / sum c), the form of later papers (ours).
+    - `log_cp10k`: ln(1 + 10^4 c / sum c), the form of later papers (ours). Of a section's whole
+      table of counts, scanpy computes it (`section_expression`); this is for counts whose other
+      genes are not at hand, such as averages over neighbours.
     """
     totals = np.asarray(totals, dtype=np.float64)[:, None]
-    if kind == "log_fraction":
+    if transform == "log_fraction":
         return np.log((1.0 + counts) / (universe + totals))
-    if kind == "log_cp10k":
+    if transform == "log_cp10k":
         return np.log1p(1e4 * counts / totals)
-    raise InputError(f"targets.*.transform: {kind!r} is not log_fraction or log_cp10k")
+    raise InputError(f"targets.*.transform: {transform!r} is not log_fraction or log_cp10k")
 
 
-def invert(values: np.ndarray, totals: np.ndarray, universe: int, kind: str) -> np.ndarray:
-    """Counts (spots, genes) from expression: the inverse of `transform` with the same arguments."""
+def invert(values: np.ndarray, totals: np.ndarray, universe: int, transform: str) -> np.ndarray:
+    """Counts (spots, genes) from expression: the inverse of `normalise` with the same arguments."""
     totals = np.asarray(totals, dtype=np.float64)[:, None]
-    if kind == "log_fraction":
+    if transform == "log_fraction":
         return np.exp(values) * (universe + totals) - 1.0
-    if kind == "log_cp10k":
+    if transform == "log_cp10k":
         return np.expm1(values) * totals / 1e4
-    raise InputError(f"targets.*.transform: {kind!r} is not log_fraction or log_cp10k")
+    raise InputError(f"targets.*.transform: {transform!r} is not log_fraction or log_cp10k")
+
+
+def section_expression(
+    section: ad.AnnData, genes: Sequence[str], universe: int, transform: str
+) -> np.ndarray:
+    """Normalised log expression of `genes` in a section's spots: float64 (spots, genes).
+
+    `section` has raw counts, `genes` are its ids; one it does not have counts zero there. Source
+    and transforms are those of `normalise`.
+    """
+    columns = section.var_names.get_indexer(genes)
+    present = columns >= 0
+    values = np.zeros((section.n_obs, len(genes)))
+    if transform == "log_cp10k":
+        # Other targets' jobs do not pay for scanpy.
+        from stnet.expression.cp10k import log_cp10k
+
+        # The table of counts has every gene, so that its rows sum to the totals.
+        values[:, present] = log_cp10k(section.X)[:, columns[present]].toarray()
+        return values
+    values[:, present] = sparse.csr_matrix(section.X)[:, columns[present]].toarray()
+    return normalise(values, section.obs["total_counts"].to_numpy(), universe, transform)
 
 
 def choose_genes(sums: pd.Series, n_genes: int) -> list[str]:
@@ -87,79 +112,99 @@ def write_targets(
     output: str | Path,
     *,
     genes: int | Sequence[str],
-    kind: str,
-    spot_window: int,
+    transform: str,
     held_out_sections: Sequence[str] = (),
 ) -> None:
     """Write the targets of all used spots of a cohort, sections in the given order.
 
-    `genes` is how many are chosen, or which, by symbol or id (the paper's genes trained one at a
-    time). They are chosen on all sections but `held_out_sections`: none of them for the paper's
-    choice, the held-out patient's for the fold-local one (ours, free of leakage). The universe is
-    the union over all sections of the genes in their distributed tables, whichever spots are used
-    (those of the ST cohort leave out genes without a count); a gene absent from a section counts
-    zero there.
-
     X is float32 (spots, genes), obs the sections' with `section:XxY` names, var has the symbol,
-    Ensembl id and mean raw count over the spots the choice looked at. Sections are read twice and
-    one at a time, so memory is that of one section.
+    Ensembl id and mean raw count over the spots the choice looked at. `uns["spatial"]` and
+    `uns["grid"]` are the sections', the pictures only of `held_out_sections` if there are any:
+    no others are predicted from this file. Sections are read once and all held in memory, 8
+    bytes for each count above zero.
+
+    Args:
+        sections: section files.
+        output: h5ad.
+        genes: how many are chosen, or which, by symbol or id (the paper's genes trained one at a
+            time).
+        transform: of the counts, as in `normalise`. The universe is the union over all sections of
+            the genes in their distributed tables, whichever spots are used (those of the ST cohort
+            leave out genes without a count); a gene absent from a section counts zero there.
+        held_out_sections: whose spots the choice of genes does not look at: none for the paper's
+            choice, the held-out patient's for the fold-local one (ours, free of leakage).
+
+    Raises:
+        InputError: no used spot outside the held-out sections, or genes that are not to be found.
     """
-    sums: dict[str, float] = {}
-    names: dict[str, tuple[str, str]] = {}
-    n_spots = 0
-    for path in sections:
-        section = read_used_spots(path, spot_window)
-        table = section.var
-        known = zip(table["symbol"], table["ensembl"], strict=True)
-        names.update(zip(table.index, known, strict=True))
-        if section.n_obs and section.obs["section"].iloc[0] not in held_out_sections:
-            n_spots += section.n_obs
-            counted = np.asarray(section.X.sum(axis=0), dtype=np.float64).ravel()
-            for gene, total in zip(table.index, counted, strict=True):
-                sums[gene] = sums.get(gene, 0.0) + total
-    if not n_spots:
-        raise InputError(
-            f"{output}: no section outside the held-out group has a spot whose window of "
-            f"{spot_window} pixels lies inside the image; lower the cohort's spot_window"
-        )
-    if isinstance(genes, int):
-        chosen = choose_genes(pd.Series(sums), genes)
-    else:
-        chosen = find_genes(genes, {gene: symbol for gene, (symbol, _) in names.items()})
-    parts = [_section_targets(path, chosen, len(names), kind, spot_window) for path in sections]
+    cohort = [read_used_spots(path).copy() for path in sections]
+    universe = _universe(cohort)
+    chosen, mean_counts = _choose(cohort, universe, genes, held_out_sections, output)
+    parts = [_section_targets(section, chosen, len(universe), transform) for section in cohort]
     targets = ad.concat([part for part in parts if part.n_obs], merge="same")
-    symbols, ensembl = zip(*(names[gene] for gene in chosen), strict=True)
-    targets.var = pd.DataFrame(
-        {
-            "symbol": symbols,
-            "ensembl": ensembl,
-            "mean_count": [sums.get(gene, 0.0) / n_spots for gene in chosen],
-        },
-        index=pd.Index(chosen, name="gene"),
-    )
+    targets.var = universe.loc[chosen].assign(mean_count=mean_counts).rename_axis("gene")
+    for section in cohort:
+        for part, by_section in of_sections(section.uns, section.uns["spatial"]).items():
+            targets.uns.setdefault(part, {}).update(by_section)
+    if held_out_sections:
+        keep_pictures(targets.uns, held_out_sections)
     targets.uns["targets"] = {
-        "transform": kind,
-        "universe": len(names),
+        "transform": transform,
+        "universe": len(universe),
         "held_out_sections": list(held_out_sections),
         "gene_list_sha256": names_sha256(chosen),
     }
     with atomic_path(output) as temporary:
-        targets.write_h5ad(temporary)
+        targets.write_h5ad(temporary, compression="gzip")
+
+
+def _universe(cohort: Sequence[ad.AnnData]) -> pd.DataFrame:
+    """`symbol` and `ensembl` of every gene of the sections; of several the last section's."""
+    names: dict[str, tuple[str, str]] = {}
+    for section in cohort:
+        known = zip(section.var["symbol"], section.var["ensembl"], strict=True)
+        names.update(zip(section.var_names, known, strict=True))
+    return pd.DataFrame.from_dict(names, orient="index", columns=["symbol", "ensembl"])
+
+
+def _choose(
+    cohort: Sequence[ad.AnnData],
+    universe: pd.DataFrame,
+    genes: int | Sequence[str],
+    held_out_sections: Sequence[str],
+    output: str | Path,
+) -> tuple[list[str], list[float]]:
+    """The chosen genes, and their mean raw counts over the spots that the choice looks at."""
+    looked_at = [
+        section
+        for section in cohort
+        if section.n_obs and section.obs["section"].iloc[0] not in held_out_sections
+    ]
+    n_spots = sum(section.n_obs for section in looked_at)
+    if not n_spots:
+        raise InputError(
+            f"{output}: no section outside the held-out group has a used spot, whose window lies"
+            " inside the image; lower the cohort's spot_window"
+        )
+    sums: dict[str, float] = {}
+    for section in looked_at:
+        counted = np.asarray(section.X.sum(axis=0), dtype=np.float64).ravel()
+        for gene, total in zip(section.var_names, counted, strict=True):
+            sums[gene] = sums.get(gene, 0.0) + total
+    if isinstance(genes, int):
+        chosen = choose_genes(pd.Series(sums), genes)
+    else:
+        chosen = find_genes(genes, universe["symbol"].to_dict())
+    return chosen, [sums.get(gene, 0.0) / n_spots for gene in chosen]
 
 
 def _section_targets(
-    path: str | Path, genes: list[str], universe: int, kind: str, spot_window: int
+    section: ad.AnnData, genes: list[str], universe: int, transform: str
 ) -> ad.AnnData:
-    section = read_used_spots(path, spot_window)
-    columns = section.var_names.get_indexer(genes)
-    present = columns >= 0
-    counts = np.zeros((section.n_obs, len(genes)))
-    counts[:, present] = sparse.csr_matrix(section.X)[:, columns[present]].toarray()
-    values = transform(counts, section.obs["total_counts"].to_numpy(), universe, kind)
     obs = section.obs.copy()
     obs.index = spot_names(section)
     return ad.AnnData(
-        values.astype(np.float32),
+        section_expression(section, genes, universe, transform).astype(np.float32),
         obs=obs,
         var=pd.DataFrame(index=genes),
         obsm={"spatial": np.asarray(section.obsm["spatial"])},

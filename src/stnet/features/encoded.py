@@ -24,11 +24,8 @@ ENGINE = {
 def encode_section(
     section: str | Path,
     index: str | Path,
-    weights: str | Path | None,
     output: str | Path,
     *,
-    name: str,
-    spot_window: int,
     view: str,
     settings: dict,
     device: str,
@@ -37,14 +34,27 @@ def encode_section(
 ) -> None:
     """Write the features of a section's used spots.
 
-    `index` is that of the view, `weights` a file or None for random ones, `name` the section's;
-    `settings` are `library`, `architecture`, `options`, `mean` and `sd` as `Encoder` takes them.
     Source: ours; a frozen encoder is what later benchmarks (HEST) measure trained networks by.
+
+    Args:
+        section: section file.
+        index: of the view.
+        output: as `write_features` writes it.
+        view: of the patches.
+        settings: `library`, `architecture`, `options`, `mean`, `sd` and `weights`, a file or None
+            for random ones, as `Encoder` takes them.
+        device: `cpu` or `cuda`.
+        threads: of the processor.
+        code: digest, for the provenance.
+
+    Raises:
+        InputError: patches of another side than the encoder takes, or not the section's.
     """
     start(device, threads)
-    spots = read_used_spots(section, spot_window)
-    patches = read_patches(index, spot_names(spots), [name])
-    encoder = Encoder(**settings, weights=weights, engine=ENGINE, device=device)
+    spots = read_used_spots(section)
+    patches = read_patches(index, spot_names(spots), [*spots.uns["grid"]])
+    weights = settings["weights"]
+    encoder = Encoder(**settings, engine=ENGINE, device=device)
     encoder.check_side(patches.shape[1])
     values = encoder.features(patches, BATCH)
     packages = ["numpy", "torch", "torchvision"]

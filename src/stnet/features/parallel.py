@@ -1,13 +1,12 @@
 """Nuclear features of patches, by several processes."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 from joblib import Parallel, delayed
 
+from stnet.config.segmentation import Segmentation
 from stnet.features.measures import measure
-from stnet.features.patch_statistics import summarise, summary_names
-from stnet.features.segmentation import Segmentation, segment
+from stnet.features.patch_statistics import Histograms, summarise, summary_names
+from stnet.features.segmentation import segment
 
 # Patches that a process takes at once: each takes some hundredths of a second.
 CHUNK = 16
@@ -16,23 +15,21 @@ CHUNK = 16
 def nuclear_features(
     patches: np.ndarray,
     segmentation: Segmentation,
-    ranges: Mapping[str, Sequence[float]],
-    bins: int,
+    histograms: Histograms,
     threads: int,
 ) -> np.ndarray:
     """Features (patches, features) of `patches` uint8 (patches, side, side, 3), by processes."""
     chunks = (patches[start : start + CHUNK] for start in range(0, len(patches), CHUNK))
     done = Parallel(n_jobs=threads)(
-        delayed(_of_chunk)(chunk, segmentation, ranges, bins) for chunk in chunks
+        delayed(_of_chunk)(chunk, segmentation, histograms) for chunk in chunks
     )
-    return np.concatenate([np.empty((0, len(summary_names(bins)))), *done])
+    return np.concatenate([np.empty((0, len(summary_names(histograms.bins)))), *done])
 
 
 def _of_chunk(
     patches: np.ndarray,
     segmentation: Segmentation,
-    ranges: Mapping[str, Sequence[float]],
-    bins: int,
+    histograms: Histograms,
 ) -> np.ndarray:
     measured = (measure(patch, segment(patch, segmentation)) for patch in patches)
-    return np.stack([summarise(each, ranges, bins) for each in measured])
+    return np.stack([summarise(each, histograms) for each in measured])

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import kurtosis, skew
@@ -11,18 +12,25 @@ from stnet.features.measures import MEASURES
 MOMENTS = ["mean", "sd", "skewness", "kurtosis"]
 
 
+class Histograms(NamedTuple):
+    """Ranges (low, high) of the measures, by name, and the number of equal bins of each."""
+
+    ranges: Mapping[str, Sequence[float]]
+    bins: int
+
+
 def summary_names(bins: int) -> list[str]:
     """Names of the features of a patch: `count`, then `{measure}_mean` … `{measure}_bin0` …"""
     parts = [*MOMENTS, *(f"bin{i}" for i in range(bins))]
     return ["count", *(f"{measure}_{part}" for measure in MEASURES for part in parts)]
 
 
-def summarise(measures: np.ndarray, ranges: Mapping[str, Sequence[float]], bins: int) -> np.ndarray:
+def summarise(measures: np.ndarray, histograms: Histograms) -> np.ndarray:
     """Features of a patch from `measures` (nuclei, 10) of its nuclei, as in `summary_names`.
 
     The number of nuclei; then of each measure the mean, s.d. (over n), skewness, excess kurtosis
-    and a histogram: the shares of the nuclei in `bins` equal parts of its range in `ranges`, values
-    outside counted in the end bins. Undefined measures are left out, and what is undefined is NaN:
+    and a histogram: the shares of the nuclei in the equal parts of its range, values outside
+    counted in the end bins. Undefined measures are left out, and what is undefined is NaN:
     all but the number where there are no nuclei, skewness and kurtosis where all are equal.
 
     Source: Results, "the mean, standard deviation, skewness and kurtosis were computed along with a
@@ -30,6 +38,7 @@ def summarise(measures: np.ndarray, ranges: Mapping[str, Sequence[float]], bins:
     fixed beforehand, so that a patch's features depend on that patch alone and nothing of held-out
     patients reaches those that are trained on.
     """
+    ranges, bins = histograms
     with warnings.catch_warnings():
         # Of nothing, or of equal values, all of these warn and are NaN.
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -1,8 +1,6 @@
 """Segmentation of nuclei in patches stained with haematoxylin and eosin, by HistomicsTK."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from histomicstk.filters.shape import cdog
@@ -11,27 +9,7 @@ from histomicstk.segmentation.label import area_open
 from histomicstk.segmentation.nuclear import max_clustering
 from scipy.ndimage import binary_fill_holes
 
-
-@dataclass(frozen=True)
-class Segmentation:
-    """Settings of the segmentation; lengths are in pixels of the patch.
-
-    Attributes:
-        haematoxylin, eosin: optical density of each stain in red, green and blue; any length.
-        foreground: a pixel is of a nucleus where its haematoxylin, from 0 (dark) to 255, is below.
-        radii: least and largest radius, of whose √2-fold the differences of Gaussians are taken;
-            where the largest is 1.58 times the least or more, HistomicsTK takes some of them at
-            half the resolution, which frays outlines.
-        search_radius: a pixel belongs to the highest of the filter's values within this radius.
-        smallest: area below which an object is dropped.
-    """
-
-    haematoxylin: Sequence[float]
-    eosin: Sequence[float]
-    foreground: float
-    radii: Sequence[float]
-    search_radius: float
-    smallest: int
+from stnet.config.segmentation import Segmentation
 
 
 def segment(patch: np.ndarray, settings: Segmentation) -> np.ndarray:

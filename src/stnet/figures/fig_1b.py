@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLUE, COLUMN_MM, PAGE_MM, SKY, new_figure, save
+from stnet.figures.style import BLUE, COLUMN_MM, PAGE_MM, SKY, new_figure, save, styled
 
 GAP = 0.7  # between patients, in bars
 
@@ -17,6 +17,7 @@ def draw(sections: str | Path, figures: Iterable[str | Path]) -> None:
     save(spots_per_section(read_table(sections)), figures)
 
 
+@styled
 def spots_per_section(sections: pd.DataFrame) -> Figure:
     """Bars of `used` spots, a row of `sections` (`patient section used`) each, in their order."""
     patients = list(dict.fromkeys(sections["patient"]))

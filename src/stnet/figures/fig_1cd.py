@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLUE, COLUMN_MM, new_figure, save, whole_thousands
+from stnet.figures.style import BLUE, COLUMN_MM, new_figure, save, styled, whole_thousands
 
 
 def draw(spots: str | Path, fig_1c: Iterable[str | Path], fig_1d: Iterable[str | Path]) -> None:
@@ -18,6 +18,7 @@ def draw(spots: str | Path, fig_1c: Iterable[str | Path], fig_1d: Iterable[str |
     save(distribution(table["total_counts"], "Total counts in a spot"), fig_1d)
 
 
+@styled
 def distribution(values: pd.Series, quantity: str) -> Figure:
     """Histogram of a number a spot, with its median."""
     figure = new_figure(COLUMN_MM, 55)

@@ -14,7 +14,8 @@ from PIL import Image
 
 from stnet.analysis.choice import choose_gene
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table
+from stnet.core.tables import gene_name, read_table
+from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import COLOURS, MISSING, add_colour_bar, annotate
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import (
@@ -23,6 +24,7 @@ from stnet.figures.style import (
     PAGE_MM,
     new_figure,
     save,
+    styled,
 )
 
 # Printed width of a map, and what its colour bar needs below it.
@@ -34,8 +36,8 @@ class Example:
     """A patient's section as Fig. 2a shows it.
 
     `spots` has a row a spot: `x y` (full-resolution pixels), `label` ("tumour", "normal" or
-    missing), `measured` and `predicted`. `image` is the whole section reduced, whose full
-    `width` is in pixels; `um_per_px` is NaN where unknown. `rank` of `n_ranked` is
+    missing), `measured` and `predicted`. `image` is the whole section reduced, a pixel of which
+    spans `downsample` of the full resolution; `um_per_px` is of the latter. `rank` of `n_ranked` is
     the patient's place by `r`, which is over all its sections.
     """
 
@@ -46,7 +48,7 @@ class Example:
     n_ranked: int
     spots: pd.DataFrame
     image: Image.Image | None
-    width: int
+    downsample: float
     um_per_px: float
 
 
@@ -54,8 +56,6 @@ def draw(
     predictions: Sequence[str | Path],
     gene_performance: str | Path,
     patient_performance: str | Path,
-    sections: str | Path,
-    thumbnails: Sequence[str | Path],
     figures: Iterable[str | Path],
     *,
     gene: str | None,
@@ -63,18 +63,17 @@ def draw(
 ) -> None:
     """Draw the chosen or the middle-ranked patients into files.
 
-    `predictions` are those of all held-out groups, `sections` the dataset's table, `thumbnails`
-    are named after their sections. Raises InputError for a configured patient without predictions.
+    `predictions` are those of all held-out groups. Raises InputError for a configured patient
+    without predictions.
     """
     chosen = choose_gene(read_table(gene_performance), gene)
     ranking = rank_patients(read_table(patient_performance), chosen["gene"])
     shown = choose_patients(ranking, patients)
-    spots, unit = _read_spots(predictions, chosen["gene"], shown)
-    images = {Path(path).stem: path for path in thumbnails}
-    about = read_table(sections).set_index("section")
+    spots, spatial, unit = _read_spots(predictions, chosen["gene"], shown)
     examples = []
     for patient in shown:
         section = choose_section(spots[spots["patient"] == patient])
+        image, downsample = picture_of(spatial[section])
         examples.append(
             Example(
                 patient=patient,
@@ -83,12 +82,12 @@ def draw(
                 rank=ranking.index.get_loc(patient) + 1,
                 n_ranked=ranking["pearson"].notna().sum(),
                 spots=spots[spots["section"] == section],
-                image=Image.open(images[section]) if section in images else None,
-                width=about.loc[section, "width"],
-                um_per_px=about.loc[section, "um_per_px"],
+                image=image,
+                downsample=downsample,
+                um_per_px=float(spatial[section]["metadata"]["um_per_px"]),
             )
         )
-    name = chosen["gene"] if pd.isna(chosen["symbol"]) else chosen["symbol"]
+    name = gene_name(chosen)
     save(expression_maps(examples, name, unit), figures)
 
 
@@ -122,6 +121,7 @@ def choose_section(spots: pd.DataFrame) -> str:
     return sizes.sort_values(["count", "size"], ascending=False, kind="stable").index[0]
 
 
+@styled
 def expression_maps(examples: Sequence[Example], gene: str, unit: str) -> Figure:
     """A row an example: image, labels, measured and predicted expression of `gene` in `unit`."""
     heights = [MAP_MM * _height_by_width(example) + BAR_MM for example in examples]
@@ -149,7 +149,7 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
     if example.image is None:
         annotate(picture, "no image")
     else:
-        draw_image(picture, example.image, example.width / example.image.width)
+        draw_image(picture, example.image, example.downsample)
         frame(picture, places, pitch)
     if example.um_per_px > 0:
         draw_scale_bar(picture, example.um_per_px)
@@ -195,13 +195,15 @@ def _add_label_legend(axis: Axes, labels: pd.Series) -> None:
 
 def _read_spots(
     predictions: Sequence[str | Path], gene: str, patients: Sequence[str]
-) -> tuple[pd.DataFrame, str]:
-    parts, units = [], set()
+) -> tuple[pd.DataFrame, dict[str, dict], str]:
+    """Spots of the patients, `uns["spatial"]` of their sections, and the unit of expression."""
+    parts, spatial, units = [], {}, set()
     for path in predictions:
         table = ad.read_h5ad(path)
         if gene not in table.var_names:
             continue
         table = table[table.obs["patient"].astype(str).isin(patients).to_numpy(), gene]
+        spatial |= table.uns["spatial"]
         units.add(EXPRESSION_UNITS[table.uns["provenance"]["transform"]])
         parts.append(
             pd.DataFrame(
@@ -216,4 +218,4 @@ def _read_spots(
                 }
             )
         )
-    return pd.concat(parts), units.pop()
+    return pd.concat(parts), spatial, units.pop()

@@ -8,7 +8,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_MM, VERMILLION, new_figure, save
+from stnet.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE_MM,
+    VERMILLION,
+    new_figure,
+    save,
+    styled,
+)
 
 # In print the lines tell the curves apart too.
 CURVES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (VERMILLION, ":")]
@@ -26,6 +36,7 @@ def draw(
     save(consistent_patients(tables, read_table(null)), figures)
 
 
+@styled
 def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFrame) -> Figure:
     """Curves of the gene performance of experiments by name, genes sorted, for both truths.
 

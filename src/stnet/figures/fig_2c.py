@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLACK, BLUE, COLUMN_MM, GREY, new_figure, save
+from stnet.figures.style import BLACK, BLUE, COLUMN_MM, GREY, new_figure, save, styled
 
 AUROC_BIN = 0.02
 
@@ -19,6 +19,7 @@ def draw(gene_performance: str | Path, figures: Iterable[str | Path]) -> None:
     save(auroc_distribution(read_table(gene_performance)["mean_auroc"]), figures)
 
 
+@styled
 def auroc_distribution(auroc: pd.Series) -> Figure:
     """Histogram of AUROC, one value a gene; genes without one are left out."""
     figure = new_figure(COLUMN_MM, 60)

@@ -11,8 +11,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from stnet.core.tables import read_table
-from stnet.figures.style import BLACK, BLUE, COLUMN_MM, new_figure, save
+from stnet.core.tables import gene_names, read_table
+from stnet.figures.style import BLACK, BLUE, COLUMN_MM, new_figure, save, styled
 
 NAMED = 5
 # Where a name may stand: points away from its point, and which side of it is fixed there; a line
@@ -38,6 +38,7 @@ def draw(comparison: str | Path, figures: Iterable[str | Path], *, main: str, ot
     save(against(read_table(comparison), main, other), figures)
 
 
+@styled
 def against(comparison: pd.DataFrame, main: str, other: str) -> Figure:
     """A point a gene of `comparison` (`gene symbol median_pearson median_pearson_other ahead`).
 
@@ -50,7 +51,7 @@ def against(comparison: pd.DataFrame, main: str, other: str) -> Figure:
     axis = figure.add_subplot(aspect="equal")
     axis.scatter(others, network, s=8, color=BLUE, alpha=0.7, linewidths=0)
     axis.axline((0, 0), slope=1, color=BLACK, linestyle="--", linewidth=0.8)
-    names = points["symbol"].fillna(points["gene"])
+    names = gene_names(points)
     both = np.concatenate([others, network, [0]])
     # Without any point there would be no range.
     margin = 0.1 * np.ptp(both) or 0.1

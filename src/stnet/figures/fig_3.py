@@ -12,9 +12,9 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from stnet.core.tables import read_table
+from stnet.core.tables import gene_names, read_table
 from stnet.figures.spot_map import draw_scale_bar
-from stnet.figures.style import COLUMN_MM, new_figure, save
+from stnet.figures.style import COLUMN_MM, new_figure, save, styled
 from stnet.slides.patches import parse_view
 
 ROW_MM, BAR_MM = 37, 28
@@ -44,6 +44,7 @@ def draw(
     save(attributed_patches(found["patches"], found["attributions"], table), figures)
 
 
+@styled
 def attributed_patches(
     patches: np.ndarray, attributions: np.ndarray, table: pd.DataFrame
 ) -> Figure:
@@ -54,7 +55,7 @@ def attributed_patches(
     """
     figure = new_figure(COLUMN_MM, ROW_MM * len(table) + BAR_MM)
     panels = figure.subplots(len(table), 2, squeeze=False)
-    name = table["symbol"].fillna(table["gene"])[0]
+    name = gene_names(table)[0]
     panels[0][0].set_title("Patch")
     panels[0][1].set_title("\n".join(["Regions that speak", *wrap(f"for high {name}", TITLE)]))
     for axes, row in zip(panels, table.itertuples(), strict=True):

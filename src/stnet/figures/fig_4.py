@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from stnet.analysis.latent.examples import KINDS
-from stnet.analysis.latent.space import CLASSES
+from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
 from stnet.figures.prediction_map import MISSING, annotate
-from stnet.figures.style import BLACK, LABEL_COLOURS, PAGE_MM, new_figure, save
+from stnet.figures.style import BLACK, LABEL_COLOURS, PAGE_MM, new_figure, save, styled
 
 HEIGHT_MM = 138
 # In the order of the caption of Fig. 4.
@@ -44,6 +44,7 @@ def draw(
     save(latent_space(spots, first, read_example_patches(index, spots, first), shown), figures)
 
 
+@styled
 def latent_space(
     spots: pd.DataFrame,
     examples: pd.DataFrame,

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from stnet.analysis.latent.space import CLASSES
+from stnet.config.strata import CLASSES
 from stnet.core.errors import InputError
 from stnet.figures.style import LABEL_COLOURS
-from stnet.slides.patches import read_patches
+from stnet.slides.patches import read_chosen
 
 SHOWN = 3
 
@@ -43,18 +43,13 @@ def choose_patients(spots: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
 def read_example_patches(
     index: str | Path, spots: pd.DataFrame, examples: pd.DataFrame
 ) -> dict[str, np.ndarray]:
-    """Patches of the spots of `find_examples`, uint8 (side, side, 3), from a view's index.
+    """Patches of the spots of `find_examples` by spot, uint8 (side, side, 3), from a view's index.
 
-    `spots` is the table of `embed`, with all spots of the sections in the view's order. Sections
-    are read one at a time.
+    `spots` is the table of `embed`, with all spots of the sections in the view's order.
     """
-    patches = {}
-    for section, of_section in examples.groupby("section", sort=False):
-        names = spots.loc[spots["section"] == section, "spot"].tolist()
-        content = read_patches(index, names, [section])
-        # Copies, so that the rest of the section is let go.
-        patches.update({spot: content[names.index(spot)].copy() for spot in of_section["spot"]})
-    return patches
+    names = examples["spot"].tolist()
+    found = read_chosen(index, spots.set_index("spot")["section"], names)
+    return dict(zip(names, found, strict=True))
 
 
 def alike(example: tuple) -> str:

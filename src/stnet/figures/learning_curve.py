@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLACK, BLUE, COLUMN_MM, ORANGE, new_figure, save
+from stnet.figures.style import BLACK, BLUE, COLUMN_MM, ORANGE, new_figure, save, styled
 
 # The small dots show a run of a single epoch.
 LINE = {"linewidth": 0.7, "alpha": 0.7, "marker": ".", "markersize": 1.5}
@@ -23,6 +23,7 @@ def draw(
     save(learning_curves([read_table(path) for path in histories], choices), figures)
 
 
+@styled
 def learning_curves(histories: Sequence[pd.DataFrame], choices: Sequence[dict]) -> Figure:
     """Two lines a held-out group: the loss of its final run, and the error in its inner folds.
 

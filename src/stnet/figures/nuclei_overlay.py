@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from scipy.ndimage import find_objects
 from skimage.measure import find_contours
 
-from stnet.features.segmentation import Segmentation, segment
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.config.segmentation import Segmentation
+from stnet.features.segmentation import segment
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 from stnet.slides.patches import parse_view, read_patches
 
 COLUMNS, ROWS = 4, 3
@@ -35,7 +36,8 @@ def draw(
     patches = read_patches(index, table.obs_names.tolist(), sections)
     slide = ad.read_h5ad(section, backed="r").uns["slide"]
     rows = choose_patches(np.asarray(table[:, "count"].X).ravel())
-    labels = [segment(patches[row], Segmentation(**made["segmentation"])) for row in rows]
+    settings = {key: np.asarray(value).tolist() for key, value in made["segmentation"].items()}
+    labels = [segment(patches[row], Segmentation(**settings)) for row in rows]
     um = parse_view(made["view"])[0] * slide["um_per_px"]
     shown = f"{len(rows)} of {table.n_obs:,} patches, each {um:,.0f} µm wide"
     title = f"Section {', '.join(sections)}: {shown}"
@@ -52,6 +54,7 @@ def choose_patches(counts: np.ndarray) -> np.ndarray:
     return order[np.linspace(0, len(order) - 1, shown).round().astype(int)]
 
 
+@styled
 def overlays(
     patches: np.ndarray, labels: list[np.ndarray], classes: pd.Series, title: str
 ) -> Figure:

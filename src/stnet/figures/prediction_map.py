@@ -1,7 +1,7 @@
 """What maps of predictions share: which genes are shown, their names, their colours."""
 
+import logging
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from matplotlib.cm import ScalarMappable
 
 from stnet.figures.style import EXPRESSION_MAP, EXPRESSION_UNITS, GREY
 from stnet.inference.gene_reliability import read_gene_reliability
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 4
 MISSING = "#d9d9d9"
@@ -33,7 +35,7 @@ def read_with_reliability(predictions: str | Path, reliability: str | Path | Non
 def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> list[str]:
     """Ids of the genes to show of predictions (rows, genes), by `wanted` ids or symbols.
 
-    A name that is no gene of the model is left out and said on stderr, naming `source`. Where none
+    A name that is no gene of the model is left out, and a warning names `source`. Where none
     is left or wanted: the four of the greatest spread (s.d.) of the prediction, consistent ones
     before the others.
     """
@@ -43,7 +45,7 @@ def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> li
         if len(fitting):
             chosen.append(fitting[0])
         else:
-            print(f"{source}: {name} is no gene of the model and is left out", file=sys.stderr)
+            logger.warning(f"{source}: {name} is no gene of the model and is left out")
     if chosen:
         return list(dict.fromkeys(chosen))
     order = table.var[["consistent"]].assign(spread=np.std(table.X, axis=0, dtype=float))

@@ -11,6 +11,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
+from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
     COLOURS,
     add_colour_bar,
@@ -21,7 +22,7 @@ from stnet.figures.prediction_map import (
     read_with_reliability,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 
 COLUMNS = 3
 # Between maps, printed; the tallest map; what a title and a colour bar need.
@@ -34,7 +35,6 @@ SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
 
 def draw(
     slide: str | Path,
-    thumbnail: str | Path,
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
@@ -42,13 +42,13 @@ def draw(
 ) -> None:
     """Draw the predictions of a slide's tiles into files.
 
-    `thumbnail` is the whole slide reduced. `genes` are symbols or ids; if
-    empty, `choose_genes` chooses. `reliability` is the model's table of gene reliability, for
-    predictions that do not have it. Without tiles the figure says why.
+    `genes` are symbols or ids; if empty, `choose_genes` chooses. `reliability` is the
+    model's table of gene reliability, for predictions that do not have it. Without tiles the figure
+    says why.
     """
     tiles = read_with_reliability(slide, reliability)
-    picture = Image.open(thumbnail).convert("RGB")
     name = tiles.uns["slide"]["slide"]
+    picture, _ = picture_of(tiles.uns["spatial"][name])
     if tiles.n_obs:
         shown = tiles[:, choose_genes(tiles, genes, slide)]
         save(tile_maps(shown, picture), figures)
@@ -57,6 +57,7 @@ def draw(
         save(without_tiles(picture, name, reason), figures)
 
 
+@styled
 def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     """The slide's `picture`, then a map a gene of `tiles` (tiles, genes) over the faded picture.
 
@@ -93,14 +94,16 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     return figure
 
 
-def without_tiles(picture: Image.Image, name: str, reason: str) -> Figure:
-    """The slide's `picture`, and why nothing was predicted."""
+@styled
+def without_tiles(picture: Image.Image | None, name: str, reason: str) -> Figure:
+    """The slide's `picture`, if it could be read, and why nothing was predicted."""
     figure = new_figure(PAGE_MM, 70)
     figure.suptitle(f"Slide {name}: no tiles", fontsize=8)
     left, right = figure.subplots(1, 2)
     for axis in (left, right):
         axis.set_axis_off()
-    left.imshow(picture)
+    if picture is not None:
+        left.imshow(picture)
     annotate(right, reason)
     return figure
 

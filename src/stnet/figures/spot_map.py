@@ -3,11 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
-from matplotlib.patheffects import withStroke
+from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 from scipy.spatial import cKDTree
-
-SCALE_BARS_UM = (100, 200, 500, 1000, 2000, 5000)
 
 
 def spot_pitch(places: np.ndarray) -> float:
@@ -50,24 +48,18 @@ def draw_image(axis: Axes, image: Image.Image, scale: float) -> None:
 
 
 def draw_scale_bar(axis: Axes, um_per_px: float) -> None:
-    """Bar of a round length, about a quarter of the axis, in its lower left corner."""
-    (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
-    width, height = right - left, bottom - top
-    wanted = 0.25 * width * um_per_px
-    length = min(SCALE_BARS_UM, key=lambda candidate: abs(candidate - wanted))
-    start = left + 0.04 * width
-    axis.plot(
-        *([start, start + length / um_per_px], [bottom - 0.04 * height] * 2),
-        color="black",
-        linewidth=1.5,
-        solid_capstyle="butt",
-        path_effects=[withStroke(linewidth=2.5, foreground="white")],
-        zorder=4,
-    )
-    axis.text(
-        *(start, bottom - 0.055 * height),
-        f"{length / 1000:g} mm",
-        fontsize=7,
-        path_effects=[withStroke(linewidth=1.5, foreground="white")],
-        zorder=4,
+    """Bar of a round length, up to 0.3 of the axis, in its lower left corner."""
+    axis.add_artist(
+        ScaleBar(
+            um_per_px,
+            "um",
+            length_fraction=0.3,
+            width_fraction=0.012,
+            location="lower left",
+            scale_loc="top",
+            box_alpha=0.7,
+            border_pad=0.4,
+            sep=1.5,
+            font_properties={"size": 7},
+        )
     )

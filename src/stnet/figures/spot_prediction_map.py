@@ -1,14 +1,14 @@
 """Map of an external Visium section: measured and predicted expression of genes at its spots."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
+from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
     COLOURS,
     add_colour_bar,
@@ -19,7 +19,7 @@ from stnet.figures.prediction_map import (
     read_with_reliability,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 
 # Genes side by side, beside the image.
 GENES = 4
@@ -32,8 +32,6 @@ PAD_MM = 1.7
 
 def draw(
     predictions: str | Path,
-    section: str | Path,
-    thumbnail: str | Path,
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
@@ -41,22 +39,19 @@ def draw(
 ) -> None:
     """Draw the predictions of a section's spots, and its measurements, into files.
 
-    `section` is the section's file, for its size and scale; `thumbnail` is its whole image reduced.
     `genes` are symbols or ids; none are those that `choose_genes` takes. `reliability` is
     a table of which are consistent, where the predictions do not say it.
     """
     spots = read_with_reliability(predictions, reliability)
-    slide = ad.read_h5ad(section, backed="r").uns["slide"]
-    picture = Image.open(thumbnail)
-    shown = spots[:, choose_genes(spots, genes, predictions)]
-    save(spot_maps(shown, slide, picture), figures)
+    save(spot_maps(spots[:, choose_genes(spots, genes, predictions)]), figures)
 
 
-def spot_maps(spots: ad.AnnData, slide: Mapping, picture: Image.Image) -> Figure:
-    """The `picture`, then the genes of `spots` (spots, genes), measured above predicted.
+@styled
+def spot_maps(spots: ad.AnnData) -> Figure:
+    """The picture of a section, then the genes of `spots` (spots, genes), measured above predicted.
 
-    `slide` has the section's `width` (pixels) and `um_per_px`. A section that measures none of the
-    genes has the predicted maps only.
+    `spots` are predictions of one section by their contract. One that measures none of the genes
+    has the predicted maps only.
     """
     places = spots.obsm["spatial"].astype(float)
     pitch = spot_pitch(places)
@@ -78,10 +73,10 @@ def spot_maps(spots: ad.AnnData, slide: Mapping, picture: Image.Image) -> Figure
         n_blocks * len(kinds), 1 + n_columns, width_ratios=[IMAGE_WIDTH] + [1] * n_columns
     )
     image = figure.add_subplot(grid[: len(kinds), 0])
-    draw_image(image, picture, slide["width"] / picture.width)
+    draw_image(image, *picture_of(spots.uns["spatial"][section]))
     frame(image, places, pitch)
     image.set(title="Image", anchor="N")
-    draw_scale_bar(image, slide["um_per_px"])
+    draw_scale_bar(image, spots.uns["slide"]["um_per_px"])
     for number, gene in enumerate(spots.var_names):
         block, column = divmod(number, n_columns)
         for row, (kind, values) in enumerate(kinds.items()):

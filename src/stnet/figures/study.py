@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from stnet.core.tables import read_table
 from stnet.evaluation.paired import gene_medians
-from stnet.figures.style import BLACK, BLUE, GREY, PAGE_MM, VERMILLION, new_figure, save
+from stnet.figures.style import BLACK, BLUE, GREY, PAGE_MM, VERMILLION, new_figure, save, styled
 
 # Of an experiment, and of a line of its name.
 ROW_MM, LINE_MM = 10, 3.2
@@ -35,6 +35,7 @@ def draw(
     save(experiments(read_table(study), genes, patients), figures)
 
 
+@styled
 def experiments(
     study: pd.DataFrame, genes: Mapping[str, pd.DataFrame], patients: Mapping[str, pd.DataFrame]
 ) -> Figure:

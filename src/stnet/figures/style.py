@@ -23,25 +23,27 @@ EXPRESSION_UNITS = {
     "log_cp10k": "ln(1 + 10⁴ c / Σc)",
 }
 
-matplotlib.rcParams.update(
-    {
-        "font.size": 7,
-        "axes.labelsize": 7,
-        "axes.titlesize": 8,
-        "axes.linewidth": 0.6,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
-        "xtick.major.width": 0.6,
-        "ytick.major.width": 0.6,
-        "legend.fontsize": 7,
-        "legend.frameon": False,
-        "lines.linewidth": 1.0,
-        # Text stays text in the PDF, so that a journal can set it.
-        "pdf.fonttype": 42,
-    }
-)
+STYLE = {
+    "font.size": 7,
+    "axes.labelsize": 7,
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.0,
+    # Text stays text in the PDF, so that a journal can set it.
+    "pdf.fonttype": 42,
+}
+
+# Decorator of the functions that draw: they draw in the project's style, and what draws elsewhere
+# in the same process keeps its own. Artists look some of it up when they are saved.
+styled = matplotlib.rc_context(STYLE)
 
 
 def new_figure(width_mm: float, height_mm: float) -> Figure:
@@ -54,6 +56,7 @@ def whole_thousands(axis: Axes, which: str) -> None:
     getattr(axis, f"{which}axis").set_major_formatter("{x:,.0f}")
 
 
+@styled
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     """Write the figure at its printed size, byte-identical for the same data.
 

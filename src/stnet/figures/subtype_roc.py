@@ -18,6 +18,7 @@ from stnet.figures.style import (
     VERMILLION,
     new_figure,
     save,
+    styled,
 )
 
 # Letters in a line of the legend.
@@ -41,6 +42,7 @@ def draw(
     save(curves(read_table(scores), read_table(subtype), positive), figures)
 
 
+@styled
 def curves(scores: pd.DataFrame, subtype: pd.DataFrame, positive: str) -> Figure:
     """Curves of `scores` (`features patient class score`), with the AUROC of `subtype`.
 

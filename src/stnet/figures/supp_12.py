@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from stnet.core.tables import read_table
 from stnet.evaluation.paired import paired
 from stnet.figures.study import draw_differences
-from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save
+from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save, styled
 
 ROW_MM = 9
 # Colours, markers, and places within a gene's row.
@@ -35,6 +35,7 @@ def draw(
     )
 
 
+@styled
 def together_and_alone(
     genes: pd.DataFrame, together: pd.DataFrame, alone: Mapping[str, pd.DataFrame]
 ) -> Figure:

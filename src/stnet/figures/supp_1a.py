@@ -8,7 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from stnet.expression.targets import invert
-from stnet.figures.style import BLUE, EXPRESSION_UNITS, PAGE_MM, new_figure, save, whole_thousands
+from stnet.figures.style import (
+    BLUE,
+    EXPRESSION_UNITS,
+    PAGE_MM,
+    new_figure,
+    save,
+    styled,
+    whole_thousands,
+)
 
 BINS = 60
 
@@ -21,6 +29,7 @@ def draw(targets: str | Path, figures: Iterable[str | Path]) -> None:
     save(before_and_after(counts, table.X, EXPRESSION_UNITS[kind]), figures)
 
 
+@styled
 def before_and_after(counts: np.ndarray, values: np.ndarray, unit: str) -> Figure:
     """Histograms of counts and of `values` in `unit`, both (spots, genes), pooled over both."""
     figure = new_figure(PAGE_MM, 60)

@@ -9,7 +9,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.style import COLUMN_MM, GREY, VERMILLION, new_figure, save, whole_thousands
+from stnet.figures.style import (
+    COLUMN_MM,
+    GREY,
+    VERMILLION,
+    new_figure,
+    save,
+    styled,
+    whole_thousands,
+)
 
 
 def draw(genes: str | Path, targets: str | Path, figures: Iterable[str | Path]) -> None:
@@ -19,6 +27,7 @@ def draw(genes: str | Path, targets: str | Path, figures: Iterable[str | Path]) 
     save(mean_expression(table["mean_count"], table["gene"].isin(chosen)), figures)
 
 
+@styled
 def mean_expression(mean_count: pd.Series, is_target: pd.Series) -> Figure:
     """Mean counts per spot by rank, on logarithmic axes; genes never counted have no place."""
     counted = (mean_count > 0).to_numpy()

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
 from stnet.figures.fig_2c import AUROC_BIN, draw_distribution
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 
 # Columns of the section performance: title, value of chance, width of a bin.
 COLUMNS = {
@@ -23,6 +23,7 @@ def draw(section_performance: str | Path, figures: Iterable[str | Path]) -> None
     save(by_section(read_table(section_performance)), figures)
 
 
+@styled
 def by_section(performance: pd.DataFrame) -> Figure:
     """A row a section: histograms over genes of its r and its AUROC.
 

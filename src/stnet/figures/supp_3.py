@@ -18,6 +18,7 @@ from stnet.figures.style import (
     PAGE_MM,
     new_figure,
     save,
+    styled,
     whole_thousands,
 )
 
@@ -38,6 +39,7 @@ def draw(tables: Mapping[str, Sequence[str | Path]], figures: Iterable[str | Pat
     )
 
 
+@styled
 def colocalisation(tables: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
     """A row for each of some data: its patients against chance, and the correlations themselves.
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from stnet.analysis.choice import top_genes
 from stnet.analysis.spread import QUANTILES
 from stnet.config.split import ALL
-from stnet.core.tables import read_table
+from stnet.core.tables import gene_name, read_table
 from stnet.figures.prediction_map import annotate
 from stnet.figures.style import (
     BLACK,
@@ -20,6 +20,7 @@ from stnet.figures.style import (
     PAGE_MM,
     new_figure,
     save,
+    styled,
 )
 
 ROW_MM = 36
@@ -32,20 +33,18 @@ def draw(
     spread: str | Path,
     spread_of_genes: str | Path,
     strata: Mapping[str, tuple[str | Path, Iterable[str | Path]]],
-    *,
-    transform: str,
 ) -> None:
     """Draw the spread of the five genes predicted best within each stratum into files.
 
-    `strata` has the gene table of a stratum and the files of its figure; `transform` is that of the
-    targets.
+    `strata` has the gene table of a stratum and the files of its figure.
     """
     tables = read_table(spread), read_table(spread_of_genes)
+    unit = EXPRESSION_UNITS[tables[0]["transform"].iloc[0]]
     for stratum, (performance, figures) in strata.items():
-        unit = EXPRESSION_UNITS[transform]
         save(spread_within(*tables, read_table(performance), stratum, unit), figures)
 
 
+@styled
 def spread_within(
     spread: pd.DataFrame, of_genes: pd.DataFrame, performance: pd.DataFrame, stratum: str, unit: str
 ) -> Figure:
@@ -67,7 +66,7 @@ def spread_within(
     for axis, gene in zip(panels, top.itertuples(), strict=True):
         of_gene = spread[spread["gene"] == gene.gene]
         _draw_boxes(axis, of_gene, stratum)
-        name = gene.gene if pd.isna(gene.symbol) else gene.symbol
+        name = gene_name(gene)
         r = f"{gene.median_pearson:z.2f}".replace("-", "−")
         title = f"{name}: median r within {stratum} {r}"
         share = shares[gene.gene]

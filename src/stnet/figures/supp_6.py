@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
 from stnet.figures.prediction_map import annotate
-from stnet.figures.style import BLACK, BLUE, GREY, LABEL_COLOURS, PAGE_MM, new_figure, save
+from stnet.figures.style import BLACK, BLUE, GREY, LABEL_COLOURS, PAGE_MM, new_figure, save, styled
 
 # So many bins at most: counts are whole numbers, and each bin has as many of them.
 BINS = 40
@@ -27,6 +27,7 @@ def draw(
     save(nuclei_counts(*map(read_table, (distribution, patients, summary))), figures)
 
 
+@styled
 def nuclei_counts(
     distribution: pd.DataFrame, patients: pd.DataFrame, summary: pd.DataFrame
 ) -> Figure:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLUE, COLUMN_MM, GREY, ORANGE, new_figure, save
+from stnet.figures.style import BLUE, COLUMN_MM, GREY, ORANGE, new_figure, save, styled
 
 LINE = {"marker": "o", "markersize": 2.5}
 
@@ -17,6 +17,7 @@ def draw(variance: str | Path, figures: Iterable[str | Path]) -> None:
     save(variance_explained(read_table(variance)), figures)
 
 
+@styled
 def variance_explained(variance: pd.DataFrame) -> Figure:
     """Two lines over the number of factors: in the spots fitted, and in patients left out.
 

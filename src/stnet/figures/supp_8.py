@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from stnet.analysis.latent.examples import EXAMPLES, KINDS
-from stnet.analysis.latent.space import CLASSES
+from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
 from stnet.figures.prediction_map import annotate
-from stnet.figures.style import PAGE_MM, new_figure, save
+from stnet.figures.style import PAGE_MM, new_figure, save, styled
 
 ROW_MM = 28
 
@@ -33,6 +33,7 @@ def draw(
     save(gallery(found, read_example_patches(index, spots, found), shown), figures)
 
 
+@styled
 def gallery(
     examples: pd.DataFrame, patches: Mapping[str, np.ndarray], patients: Sequence[str]
 ) -> Figure:

@@ -11,7 +11,7 @@ from stnet.analysis.latent.neighbours import SIDES
 from stnet.core.tables import by_patient, read_table
 from stnet.evaluation.averages import median
 from stnet.figures.prediction_map import annotate
-from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save
+from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save, styled
 
 HEIGHT_MM = 65
 COLOURS = dict(zip(SIDES, (BLUE, ORANGE), strict=True))
@@ -36,6 +36,7 @@ def draw_distances(distances: str | Path, figures: Iterable[str | Path]) -> None
     save(distance_curves(read_table(distances)), figures)
 
 
+@styled
 def neighbour_curves(performance: pd.DataFrame) -> Figure:
     """A panel a form: median r over patients by gene, each curve sorted, as the released code."""
     figure = new_figure(PAGE_MM, HEIGHT_MM)
@@ -59,6 +60,7 @@ def neighbour_curves(performance: pd.DataFrame) -> Figure:
     return figure
 
 
+@styled
 def distance_curves(distances: pd.DataFrame) -> Figure:
     """A panel a form: share of spots whose neighbour is at most so far away, and random spots."""
     figure = new_figure(PAGE_MM, HEIGHT_MM)

@@ -8,18 +8,18 @@ genes to trust (`stnet.inference.gene_reliability`); predictions do not depend o
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
@@ -29,7 +29,7 @@ from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.training_distance import Reference, Spread, stain
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
-from stnet.networks.engine import Engine, Forward, start
+from stnet.networks.engine import Forward, place, start
 from stnet.networks.prediction import predict
 from stnet.networks.standardisation import Standardisation
 from stnet.slides.patches import parse_view
@@ -46,11 +46,9 @@ def write_model(
     members: Mapping[str, tuple[str | Path, str | Path]],
     output: str | Path,
     *,
-    experiment: str,
-    model: str,
+    about: Mapping[str, str],
     index: str | Path,
     targets: str | Path,
-    sections: Sequence[str | Path],
     engine: Mapping[str, dict],
     device: str,
     threads: int,
@@ -60,11 +58,10 @@ def write_model(
     Args:
         members: network and card of the training job of each held-out group, by its name.
         output: safetensors.
-        experiment: name of the experiment.
-        model: name of the model: `all`, `ensemble` or a held-out group.
+        about: names of the `experiment` and of the `model`: `all`, `ensemble` or a held-out group.
         index: of the view the members were trained on.
-        targets: a file of `write_targets` with the members' genes.
-        sections: all section files of the cohort, for the scale of their images.
+        targets: a file of `write_targets` with the members' genes, and the scale of the cohort's
+            images.
         engine: keys of `Engine` by device, `cpu` and `cuda`.
         device: `cpu` or `cuda`.
         threads: of the processor.
@@ -78,11 +75,12 @@ def write_model(
     measured = ad.read_h5ad(targets)
     if are_factors(measured):
         raise InputError(
-            f"{targets}: experiment {experiment} predicts factors, and only networks of genes are"
-            " applied to other images; name an experiment whose targets are genes"
+            f"{targets}: experiment {about['experiment']} predicts factors, and only networks of"
+            " genes are applied to other images; name an experiment whose targets are genes"
         )
     data = to_device(index, measured, device)
-    scales = dict(map(_scale, sections))
+    spatial = measured.uns["spatial"]
+    scales = {name: float(spatial[name]["metadata"]["um_per_px"]) for name in spatial}
     state: dict[str, torch.Tensor] = {}
     cards: dict[str, dict] = {}
     for name, (network_file, card_file) in members.items():
@@ -94,7 +92,7 @@ def write_model(
             )
         state |= {f"{name}/{k}": value.contiguous() for k, value in network.state_dict().items()}
         keep_features(network)
-        forward = Engine(**engine[device]).place(network.eval(), device)
+        forward = place(network.eval(), Engine(**engine[device]), device)
         trained_on = measured.obs["section"].astype(str).isin(known["training_sections"])
         patients = measured.obs["patient"].astype(str).to_numpy()
         rows = _spread_rows(patients, trained_on.to_numpy())
@@ -110,8 +108,7 @@ def write_model(
         )
         cards[name] = {**known, "reference": reference.to_card()}
     card = {
-        "experiment": experiment,
-        "model": model,
+        **about,
         "genes": _names(measured.var),
         "engine": dict(engine),
         "members": cards,
@@ -148,16 +145,30 @@ class Model:
     """A model of `write_model`, ready on a device; `genes` has a row a gene."""
 
     def __init__(
-        self, path: str | Path, *, device: str, threads: int, reliability: str | Path | None
+        self,
+        path: str | Path,
+        *,
+        device: str,
+        threads: int,
+        code: str,
+        reliability: str | Path | None,
     ):
-        """Read the model at `path`, and the reliability of its genes, if given.
+        """Read a model.
 
-        Raises InputError naming the file that is missing, damaged or none.
+        Args:
+            path: safetensors.
+            device: `cpu` or `cuda`.
+            threads: of the processor.
+            code: digest of the job's code, for the provenance of what it predicts.
+            reliability: table of the reliability of its genes, or None.
+
+        Raises:
+            InputError: a file is missing, damaged or no model.
         """
         path = Path(path)
         self.card = read_card(path)
         start(device, threads)
-        self.device, self._threads = device, threads
+        self.device, self.threads, self._code = device, threads, code
         self.genes = pd.DataFrame(self.card["genes"]).set_index("gene")
         if reliability is not None:
             self.genes = self.genes.join(
@@ -220,7 +231,8 @@ class Model:
             "gene_list_sha256": one["gene_list_sha256"],
             "engine": str(self.card["engine"][self.device]),
             "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
-            "threads": self._threads,
+            "threads": self.threads,
+            "code": self._code,
             "versions": versions("numpy", "torch", "torchvision", "openslide-python", "pillow"),
             "training_versions": one["versions"],
         }
@@ -244,7 +256,7 @@ class Model:
                     network.load_state_dict(state)
                     keep_features(network)
                     yield _Member(
-                        engine.place(network.eval(), self.device),
+                        place(network.eval(), engine, self.device),
                         Standardisation(card["mean"], card["sd"], self.device),
                         Reference.from_card(card["reference"]),
                     )
@@ -268,12 +280,6 @@ def read_card(path: str | Path) -> dict:
             " results/{cohort}/models/{experiment}"
         )
     return card
-
-
-def _scale(section: str | Path) -> tuple[str, float]:
-    """Id of a section and µm per pixel of its image, without reading its counts."""
-    with h5py.File(section) as file:
-        return Path(section).stem, float(file["uns/slide/um_per_px"][()])
 
 
 def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:

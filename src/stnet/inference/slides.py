@@ -1,18 +1,19 @@
 """A trained model applied to a whole slide, tile by tile, none of which touches the disk."""
 
-import sys
+import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from PIL import Image
 
+from stnet.config.tiles import Cut
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, SystemFailure
+from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.networks.image_encoder import Encoder
@@ -21,54 +22,31 @@ from stnet.slides.scale import UM_PER_PX_AT_1, Scale, resolve_scale
 from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
 from stnet.slides.windows import fit_side
 
-# Longer side of the picture that maps are drawn over, in pixels.
-THUMBNAIL = 1000
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How slides are cut: the keys `tiles` and `scale` of an external source.
-
-    With scale `pixels` a tile of `side` pixels at the `magnification` is fed as it is (the paper's
-    "non-overlapping windows of 512 x 512 pixels"); with `micrometres` a tile is as wide as the
-    training patches were and is brought to their side (ours: the ST images have 0.67 to 0.70 µm a
-    pixel, TCGA's x20 about 0.5).
-    """
-
-    side: int
-    magnification: float
-    background: float
-    most_background: float
-    scale: str
+logger = logging.getLogger(__name__)
 
 
 def predict_slide(
     image: str | Path,
     model: Model,
     output: str | Path,
-    thumbnail: str | Path,
     *,
     about: Mapping[str, str],
     cut: Cut,
     default_um_per_px: float | None,
     encoder: Encoder | None,
-    threads: int,
-    code: str,
     refuse: bool,
 ) -> None:
-    """Write the predictions of a slide's tiles, and a picture of it.
+    """Write the predictions of a slide's tiles.
 
     Args:
         image: the slide.
         model: what predicts.
-        output: h5ad, a row a kept tile.
-        thumbnail: output, JPEG.
+        output: h5ad, a row a kept tile; `uns["spatial"]` has a picture of the slide, as that of a
+            section has, with the tile's side as the diameter of a spot.
         about: `patient`, `sample` and `slide`, ids, and what else is known of the file.
         cut: how it is cut into tiles.
         default_um_per_px: of a slide that says neither that nor its objective; None refuses it.
         encoder: whose features are averaged over the tiles, or None.
-        threads: that read tiles ahead.
-        code: digest, for the provenance.
         refuse: whether a slide that cannot be read is an error. Else it is written without tiles
             and with the reason in `uns["refused"]`, so that one of many stops nothing.
 
@@ -82,33 +60,41 @@ def predict_slide(
             " view shrinks its patches; correct it"
         )
     slide = _Slide(model, encoder, cut)
-    picture = Image.new("RGB", (1, 1), "white")
+    picture, width = None, 0
     refused = ""
     try:
         with open_image(image) as opened:
-            picture = opened.thumbnail(THUMBNAIL)
-            slide.read(opened, default_um_per_px, threads)
+            picture, width = opened.thumbnail(THUMBNAIL), opened.size[0]
+            slide.read(opened, default_um_per_px)
     except SystemFailure:
         raise
     except InputError as error:
         if refuse:
             raise
         refused = str(error).removeprefix(f"{image}: ")
-        print(f"{about['slide']}: refused: {refused}", file=sys.stderr)
+        logger.warning(f"{about['slide']}: refused: {refused}")
         slide = _Slide(model, encoder, cut)
     predictions = slide.as_anndata(about)
     predictions.uns["slide"]["path"] = Path(image).name
     predictions.uns["refused"] = refused
+    predictions.uns["spatial"] = {
+        about["slide"]: spatial(
+            picture,
+            width=width,
+            spot_diameter=slide.tile_size,
+            metadata={"source_image_path": Path(image).name},
+        )
+    }
     predictions.uns["provenance"] = {
         **model.provenance(),
-        **{"transform": model.transform, "universe": model.universe},
-        **{"encoder": encoder.name if encoder else "", "code": code},
+        "transform": model.transform,
+        "universe": model.universe,
+        "encoder": encoder.name if encoder else "",
     }
-    print(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}", file=sys.stderr)
+    logger.info(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}")
     slide.distance.report(about["slide"])
-    with atomic_path(output) as temporary, atomic_path(thumbnail) as temporary_picture:
+    with atomic_path(output) as temporary:
         predictions.write_h5ad(temporary, compression="gzip")
-        picture.save(temporary_picture, quality=90)
 
 
 class _Slide:
@@ -125,7 +111,7 @@ class _Slide:
         self._side = cut.side
         self.distance = TrainingDistance(model.um_per_px, float("nan"))
 
-    def read(self, image: SlideImage, default_um_per_px: float | None, threads: int) -> None:
+    def read(self, image: SlideImage, default_um_per_px: float | None) -> None:
         """Cut, predict and count; raises InputError as the slide does."""
         cut, model = self._cut, self._model
         # Windows of micrometres need only the resolution of the training images.
@@ -146,7 +132,7 @@ class _Slide:
             model.um_per_px, scale.um_per_px * scale.downsample * self._side / side
         )
         tiling = Tiling(self._side, cut.background, cut.most_background)
-        cut_tiles = tiles(image, scale, tiling, self._record, threads=threads)
+        cut_tiles = tiles(image, scale, tiling, self._record, threads=model.threads)
         for batch in _batches(cut_tiles, model.batch(side)):
             patches = np.stack([fit_side(tile.pixels, side) for tile in batch])
             found = model.apply(patches)
@@ -161,7 +147,12 @@ class _Slide:
 
     def tiling(self) -> dict[str, object]:
         """How the slide was cut, and how many tiles that gave."""
-        return {**asdict(self._cut), "side": self._side, **asdict(self._record)}
+        return {**self._cut.model_dump(), "side": self._side, **asdict(self._record)}
+
+    @property
+    def tile_size(self) -> float:
+        """Side of a tile in pixels of the whole slide; NaN without tiles."""
+        return float(self._places[0][2]) if self._places else float("nan")
 
     def as_anndata(self, about: Mapping[str, str]) -> ad.AnnData:
         """The tiles' predictions by their contract."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stnet.core.tables import write_table
 from stnet.evaluation.correlation import pearson
-from stnet.inference.training_distance import WORDS
+from stnet.inference.flags import WORDS
 
 UNKNOWN = "unknown: the model has fewer than three training patients"
 NOTHING = "unknown: no tile has enough tissue"

@@ -5,25 +5,20 @@ training patient lies from all the others: a section or slide that is farther th
 them is unlike anything the model was trained on. Source: ours.
 """
 
-import sys
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
+from stnet.inference.flags import WORDS, flags
 from stnet.networks.standardisation import LEVELS, count_levels
+
+logger = logging.getLogger(__name__)
 
 # Fewer training patients cannot say how far apart patients are.
 FEWEST_PATIENTS = 3
-# An image's pixels may be so many times smaller or larger than the training images'.
-SCALE_TOLERANCE = 1.15
-
-WORDS = {
-    "stain": "its stain is farther from the training patients' than that of any of them",
-    "latent": "its latent features are farther from the training patients' than those of any",
-    "um_per_px": "the network sees it at another scale than its training images",
-}
 
 
 @dataclass(frozen=True)
@@ -104,19 +99,6 @@ def stain(patches: torch.Tensor) -> np.ndarray:
     return np.concatenate([mean, np.sqrt(np.maximum(variance, 0))], axis=1)
 
 
-def flags(distance: Mapping[str, float]) -> list[str]:
-    """Which values of `TrainingDistance.summary` are farther from training than they should be.
-
-    `stain` and `latent` are relative to the farthest training patient; `um_per_px` relative to
-    training, either way. What is unknown (NaN) is not flagged.
-    """
-    named = [name for name in ("stain", "latent") if distance[name] > 1]
-    ratio = distance["um_per_px"]
-    if ratio > SCALE_TOLERANCE or ratio < 1 / SCALE_TOLERANCE:
-        named.append("um_per_px")
-    return named
-
-
 class TrainingDistance:
     """Distances of the patches of one image from training, collected as they are predicted."""
 
@@ -146,7 +128,7 @@ class TrainingDistance:
         return flags(self.summary())
 
     def report(self, name: str) -> None:
-        """Print a warning for each flag."""
+        """Log a warning for each flag."""
         values = self.summary()
         for flag in self.flags():
-            print(f"{name}: {WORDS[flag]} ({values[flag]:.2f} times)", file=sys.stderr)
+            logger.warning(f"{name}: {WORDS[flag]} ({values[flag]:.2f} times)")

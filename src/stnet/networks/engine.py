@@ -4,11 +4,11 @@ import ctypes
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from stnet.config.engine import Engine
 from stnet.core.errors import InputError
 
 # Parameters of mallopt(3) in glibc's <malloc.h>.
@@ -20,48 +20,34 @@ TOP_PAD_BYTES = 64 * 2**20
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
-@dataclass(frozen=True)
-class Engine:
-    """Keys of an experiment's `engine` on one device.
+def place(network: nn.Module, engine: Engine, device: str) -> Forward:
+    """Move `network` to the device, in the engine's layout, and return what computes its outputs.
 
-    `channels_last` is the memory layout; `precision` is `float32`, `tf32` (a GPU's convolutions
-    on shortened factors) or `bfloat16` (autocast; the last layer stays float32); `compile` is
-    torch.compile, which needs a C++ compiler; `prediction_batch` is in patches. Source: ours.
+    The returned function takes float32 patches (n, 3, side, side) and gives float32 (n, outputs);
+    the network itself is changed in place and keeps its parameters' names. Raises InputError where
+    the CPU has no compiler.
     """
+    layout = torch.channels_last if engine.channels_last else torch.contiguous_format
+    network.to(device, memory_format=layout)
+    short = "tf32" if engine.precision == "tf32" else "ieee"
+    torch.backends.cudnn.conv.fp32_precision = short
+    # The last layer's product.
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    compute = network
+    if engine.compile:
+        compiler = os.environ.get("CXX", "g++")
+        if device == "cpu" and shutil.which(compiler) is None:
+            raise InputError(f"engine.cpu.compile: no C++ compiler {compiler} is on the path")
+        # Nothing is left of other networks, and each size of batch has its own code: what an
+        # epoch computes must not depend on what this process compiled before.
+        torch.compiler.reset()
+        compute = torch.compile(network, dynamic=False)
 
-    channels_last: bool
-    precision: str
-    compile: bool
-    prediction_batch: int
+    def forward(patches: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(device, torch.bfloat16, enabled=engine.precision == "bfloat16"):
+            return compute(patches.contiguous(memory_format=layout))
 
-    def place(self, network: nn.Module, device: str) -> Forward:
-        """Move `network` to the device, in this layout, and return what computes its outputs.
-
-        The returned function takes float32 patches (n, 3, side, side) and gives float32
-        (n, outputs); the network itself is changed in place and keeps its parameters' names.
-        Raises InputError where the CPU has no compiler.
-        """
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        network.to(device, memory_format=layout)
-        short = "tf32" if self.precision == "tf32" else "ieee"
-        torch.backends.cudnn.conv.fp32_precision = short
-        # The last layer's product.
-        torch.backends.cuda.matmul.fp32_precision = "ieee"
-        compute = network
-        if self.compile:
-            compiler = os.environ.get("CXX", "g++")
-            if device == "cpu" and shutil.which(compiler) is None:
-                raise InputError(f"engine.cpu.compile: no C++ compiler {compiler} is on the path")
-            # Nothing is left of other networks, and each size of batch has its own code: what an
-            # epoch computes must not depend on what this process compiled before.
-            torch.compiler.reset()
-            compute = torch.compile(network, dynamic=False)
-
-        def forward(patches: torch.Tensor) -> torch.Tensor:
-            with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
-                return compute(patches.contiguous(memory_format=layout))
-
-        return forward
+    return forward
 
 
 def start(device: str, threads: int) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stnet.config.engine import Engine
 from stnet.networks.architectures import check_side
 from stnet.networks.encoders import build_encoder
-from stnet.networks.engine import Engine
+from stnet.networks.engine import place
 from stnet.networks.standardisation import Standardisation
 from stnet.slides.windows import fit_side
 
@@ -42,7 +43,7 @@ class Encoder:
         self.name = Path(weights).stem if weights else "random"
         self.mean, self.sd = list(mean or encoding.mean), list(sd or encoding.sd)
         self._side = encoding.side
-        self._forward = Engine(**engine).place(encoding.network, device)
+        self._forward = place(encoding.network, Engine(**engine), device)
         in_bytes = ([WHITE * value for value in each] for each in (self.mean, self.sd))
         self._standardise = Standardisation(*in_bytes, device)
         self._device = device

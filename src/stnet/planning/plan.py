@@ -1,22 +1,30 @@
 """The plan: what is left to do and what it will take, in a page of text."""
 
+import json
+import logging
 import shutil
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stnet.planning.columns import columns
-from stnet.planning.estimate import Estimate, estimate
-from stnet.planning.pending import Job, by_rule
-from stnet.planning.spots import Spots, count_spots
-from stnet.planning.timing import elapsed, gpu_memory, hours, side, time_networks
-from stnet.planning.views import in_words, patch_bytes, patch_files, size
-from stnet.planning.work import Work
-from stnet.planning.workload import Cohort, Experiment, needing_views, view_folder
-from stnet.training.calibrate import Rates
+import pandas as pd
+import torch
+
+from stnet.config.recipe import Recipe
+from stnet.core.errors import InputError
+from stnet.core.gpu import lease_gpu
+from stnet.planning.networks import Cohort, Experiment, count_spots, network_jobs
+from stnet.planning.pending import Job
+from stnet.planning.views import in_words, needing_views, patch_bytes, patch_files, side, size
+from stnet.training.calibrate import Rates, calibrate
+
+logger = logging.getLogger(__name__)
 
 WIDTH = 100  # columns of a terminal
+# What the duration of an epoch depends on, beside the view and the number of outputs.
+TIMED = ["architecture", "architecture_options", "trained", "batch_size", "engine"]
 LEGEND = (
     "groups: held out; trained, predicted: those done. Then what is left: runs, inner and final;"
     " saved: their epochs in checkpoints of the same recipe, code and device, not counted again;"
@@ -52,190 +60,185 @@ def plan(
 
     `published` is the number of spots of the paper's cohort; networks are timed for `seconds`.
     """
+    rules = ", ".join(f"{rule} {n}" for rule, n in Counter(job.rule for job in pending).items())
+    lines = [f"To do: {len(pending)} jobs ({rules})" if pending else "Nothing is to do."]
     files = {path for job in pending for path in job.outputs}
-    spots = {name: _spots(cohort, published, files) for name, cohort in cohorts.items()}
-    estimates = {
-        name: estimate(
-            each,
-            cohorts[each.cohort].rows,
-            spots[each.cohort].counts,
-            files,
-            device=machine.device,
-            threads=machine.threads,
-            code=machine.code,
-        )
-        for name, each in experiments.items()
-    }
-    left = {name: each for name, each in experiments.items() if estimates[name].is_left}
-    rates, reason = time_networks(
-        left, device=machine.device, threads=machine.threads, seconds=seconds
-    )
-    lines = [f"To do: {len(pending)} jobs ({by_rule(pending)})" if pending else "Nothing is to do."]
+    counted = {name: count_spots(cohort, files, published) for name, cohort in cohorts.items()}
+    spots = {name: counts for name, (counts, _) in counted.items()}
     if experiments:
-        lines += ["", "NETWORKS", *_networks(experiments, estimates, rates), LEGEND]
+        known = {"device": machine.device, "code": machine.code}
+        if machine.device == "cpu":
+            known["threads"] = machine.threads
+        jobs = network_jobs(experiments, cohorts, spots, files, known)
+        is_left = ~jobs["trained"] | (jobs["predictions"] != 0)
+        left = {name: experiments[name] for name in jobs["experiment"][is_left].unique()}
+        rates, reason = time_networks(left, machine, seconds)
+        jobs["hours"] = [_hours(row, rates.get(row.experiment)) for row in jobs.itertuples()]
+        lines += ["", "NETWORKS", *_networks(jobs), LEGEND]
         lines += ["", "PATCHES", *_patches(cohorts, experiments, spots, pending)]
-    if left:
-        lines += ["", "TIME", *_time(left, estimates, rates, reason, machine)]
-        lines += ["", "MEMORY", *_memory(left, estimates, rates, machine)]
-    lines += ["", "SPOTS", *(_source(name, found) for name, found in spots.items())]
+        if left:
+            lines += ["", "TIME", *_time(left, jobs["hours"][is_left], rates, reason, machine)]
+            in_memory = jobs.groupby("experiment", sort=False)["in_memory"].agg(_largest)
+            lines += ["", "MEMORY", *_memory(left, in_memory, rates, machine)]
+    lines += ["", "SPOTS"]
+    for name, (counts, source) in counted.items():
+        total = sum(counts.values())
+        known = f"{total:,} in {len(counts)} sections: " if total == total else ""
+        lines.append(f"{name}: {known}{source}")
     return "".join(f"{line}\n" for text in lines for line in textwrap.wrap(text, WIDTH) or [""])
 
 
-def _spots(cohort: Cohort, published: int, pending: set[str]) -> Spots:
-    return count_spots(
-        cohort.sections,
-        sorted(map(str, Path(cohort.views).glob("*/index.tsv"))),
-        cohort.section_files,
-        spot_window=cohort.spot_window,
-        published=published if cohort.paper else None,
-        pending=pending,
-    )
+def time_networks(
+    experiments: Mapping[str, Experiment], machine: Machine, seconds: float
+) -> tuple[dict[str, Rates], str]:
+    """Rates of each experiment's network, and why there are none where there are none.
+
+    Networks that differ in nothing that matters are timed once, and `seconds` are shared. A device
+    that is not here, or is in use, is a reason and no error: the rest of a plan needs none.
+    """
+    alike: dict[str, list[str]] = {}
+    for name, each in experiments.items():
+        key = json.dumps([*map(each.recipe.get, TIMED), side(each.view), each.outputs])
+        alike.setdefault(key, []).append(name)
+    if not seconds:
+        return {}, "calibration: 0 is configured"
+    rates: dict[str, Rates] = {}
+    try:
+        device = lease_gpu() if machine.device == "cuda" and alike else machine.device
+        for names in alike.values():
+            each, share = experiments[names[0]], seconds / len(alike)
+            logger.info(f"timing {names[0]}, {share:.0f} s …")
+            keys = {"device": device, "threads": machine.threads, "seconds": share}
+            recipe = Recipe(weights=None, **each.recipe)
+            rates |= dict.fromkeys(names, calibrate(recipe, side(each.view), each.outputs, **keys))
+    except InputError as error:
+        return {}, str(error)
+    return rates, ""
 
 
-def _source(cohort: str, spots: Spots) -> str:
-    if spots.counts is None:
-        return f"{cohort}: {spots.source}"
-    return (
-        f"{cohort}: {sum(spots.counts.values()):,} in {len(spots.counts)} sections: {spots.source}"
-    )
+def _hours(job: tuple, rates: Rates | None) -> float:
+    if rates is None:
+        return float("nan") if job.spot_epochs or job.predictions else 0.0
+    return (job.spot_epochs / rates.training + job.predictions / rates.prediction) / 3600
 
 
-def _networks(
-    experiments: Mapping[str, Experiment],
-    estimates: Mapping[str, Estimate],
-    rates: Mapping[str, Rates],
-) -> list[str]:
-    rows = []
-    for name, found in estimates.items():
-        jobs = _hours(found, rates.get(name))
-        amount = [None, None] if found.works is None else [*vars(sum(found.works, Work())).values()]
-        done = [found.groups, found.trained, found.predicted, found.runs, found.saved]
-        total = None if jobs is None else float(sum(jobs))
-        rows.append([experiments[name].cohort, name, *done, *amount, total])
-    if len(rows) > 1:
-        numbers = zip(*(row[2:] for row in rows), strict=True)
-        sums = [None if None in cells else sum(cells) for cells in numbers]
-        rows.append(["all", "", *sums])
-    heading = ["cohort", "experiment", "groups", "trained", "predicted", "runs", "saved"]
-    return columns([*heading, "spot-epochs", "predictions", "hours"], rows)
-
-
-def _hours(found: Estimate, rates: Rates | None) -> list[float] | None:
-    """Hours of each pending held-out group, None where they are not known."""
-    if not found.is_left:
-        return []
-    if found.works is None or rates is None:
-        return None
-    return [hours(work, rates) for work in found.works]
-
-
-def _time(
-    left: Mapping[str, Experiment],
-    estimates: Mapping[str, Estimate],
-    rates: Mapping[str, Rates],
-    reason: str,
-    machine: Machine,
-) -> list[str]:
-    if reason:
-        return [f"hours are not known: {reason}"]
-    lines = [
-        f"{name}: {found.training:,.1f} images/s in training, {found.prediction:,.1f} in prediction"
-        f" ({left[name].recipe['architecture']}, {side(left[name].view)} px)"
-        for name, found in rates.items()
-    ]
-    threads = f"{machine.threads} thread" + "s" * (machine.threads > 1)
-    lines.append(f"timed on this machine: {machine.device}, {threads} a job")
-    jobs = [_hours(estimates[name], rates[name]) for name in left]
-    if None in jobs:
-        return [*lines, "hours in all are not known: see SPOTS"]
-    each = [job for found in jobs for job in found]
-    unit = "GPU-hours" if machine.device == "cuda" else f"hours of {threads}"
-    lines.append(
-        f"in the networks at most {sum(each):,.2f} {unit}, the longest held-out group"
-        f" {max(each):,.2f} (beside that, every job reads its patches, and every epoch ends with"
-        " a checkpoint)"
-    )
-    if machine.at_once:
-        lines[-1] += (
-            f"; {elapsed(each, machine.at_once):,.2f} hours with {machine.at_once} at a time, if"
-            " they don't slow one another"
-        )
-    return lines
+def _networks(jobs: pd.DataFrame) -> list[str]:
+    """A row for each experiment, and their sum."""
+    jobs = jobs.assign(groups=1)
+    names = ["groups", "trained", "predicted", "runs", "saved", "spot_epochs", "predictions"]
+    rows = jobs.groupby(["cohort", "experiment"], sort=False)[[*names, "hours"]]
+    table = rows.agg(lambda column: column.sum(skipna=False)).reset_index()
+    if len(table) > 1:
+        table.loc[len(table)] = ["all", "", *table.iloc[:, 2:].sum(skipna=False)]
+    for name in names:
+        table[name] = [f"{value:,.0f}" if value == value else "?" for value in table[name]]
+    table["hours"] = [f"{value:,.2f}" if value == value else "?" for value in table["hours"]]
+    return _lines(table.rename(columns={"spot_epochs": "spot-epochs"}), 2)
 
 
 def _patches(
     cohorts: Mapping[str, Cohort],
     experiments: Mapping[str, Experiment],
-    spots: Mapping[str, Spots],
+    spots: Mapping[str, Mapping[str, float]],
     pending: Sequence[Job],
 ) -> list[str]:
+    """A row for each view, and what is to be written beside the free space."""
     needing = needing_views(cohorts, experiments.values(), pending)
-    rows, missing = [], 0
-    views = {view_folder(cohorts, each): each for each in experiments.values()}
-    for folder, each in views.items():
-        counts, there = spots[each.cohort].counts, patch_files(folder)
-        whole = to_write = None
-        if counts is not None:
-            whole = patch_bytes(sum(counts.values()), side(each.view))
-            absent = counts.keys() - {path.stem for path in there}
-            to_write = patch_bytes(sum(counts[section] for section in absent), side(each.view))
-            missing += to_write if folder in needing else 0
-        jobs = len(needing.get(folder, []))
-        to_write = to_write if jobs else 0
-        sizes = [None if value is None else in_words(value) for value in (whole, to_write)]
-        rows.append([str(folder), in_words(size(there)), *(text or "?" for text in sizes), jobs])
-    lines = columns(["view", "on disk", "whole", "to write", "jobs that need it"], rows)
-    free = shutil.disk_usage(_there(next(iter(cohorts.values())).views)).free
-    unknown = ", and what is not known" if any("?" in row for row in rows) else ""
-    lines.append(f"to write: {in_words(missing)}{unknown}; free on this disk: {in_words(free)}")
-    if missing > free:
+    rows, to_write = [], []
+    for cohort, view in {(each.cohort, each.view): None for each in experiments.values()}:
+        folder, counts = Path(cohorts[cohort].views) / view, spots[cohort]
+        there, jobs = patch_files(folder), len(needing.get(folder, []))
+        absent = counts.keys() - {path.stem for path in there} if jobs else []
+        to_write.append(patch_bytes(sum(counts[section] for section in absent), view))
+        sizes = size(there), patch_bytes(sum(counts.values()), view), to_write[-1]
+        rows.append([str(folder), *map(in_words, sizes), str(jobs)])
+    place = Path(next(iter(cohorts.values())).views).absolute()
+    free = shutil.disk_usage(next(each for each in (place, *place.parents) if each.exists())).free
+    columns = ["view", "on disk", "whole", "to write", "jobs that need it"]
+    lines = _lines(pd.DataFrame(rows, columns=columns), 1)
+    total = sum(each for each in to_write if each == each)
+    unknown = ", and what is not known" if len(pd.Series(to_write).dropna()) < len(to_write) else ""
+    lines.append(f"to write: {in_words(total)}{unknown}; free on this disk: {in_words(free)}")
+    if total > free:
         lines.append("WARNING: the disk is too small for the patches that are left to write")
     return lines
 
 
-def _there(folder: str) -> Path:
-    """The folder, or the nearest above that exists."""
-    path = Path(folder).absolute()
-    return next(each for each in (path, *path.parents) if each.exists())
+def _time(
+    left: Mapping[str, Experiment],
+    hours: pd.Series,
+    rates: Mapping[str, Rates],
+    reason: str,
+    machine: Machine,
+) -> Iterator[str]:
+    """The rates of the networks, and the hours they give."""
+    if reason:
+        yield f"hours are not known: {reason}"
+        return
+    for name, found in rates.items():
+        yield (
+            f"{name}: {found.training:,.1f} images/s in training, {found.prediction:,.1f} in"
+            f" prediction ({left[name].recipe['architecture']}, {side(left[name].view)} px)"
+        )
+    threads = f"{machine.threads} thread" + "s" * (machine.threads > 1)
+    yield f"timed on this machine: {machine.device}, {threads} a job"
+    if hours.isna().any():
+        yield "hours in all are not known: see SPOTS"
+        return
+    unit = "GPU-hours" if machine.device == "cuda" else f"hours of {threads}"
+    line = (
+        f"in the networks at most {hours.sum():,.2f} {unit}, the longest held-out group"
+        f" {hours.max():,.2f} (beside that, every job reads its patches, and every epoch ends"
+        " with a checkpoint)"
+    )
+    if machine.at_once:
+        least = max(hours.sum() / machine.at_once, hours.max())
+        line += f"; {least:,.2f} hours with {machine.at_once} at a time"
+        line += ", if they don't slow one another"
+    yield line
 
 
 def _memory(
     left: Mapping[str, Experiment],
-    estimates: Mapping[str, Estimate],
+    in_memory: pd.Series,
     rates: Mapping[str, Rates],
     machine: Machine,
-) -> list[str]:
+) -> Iterator[str]:
     """What the largest training job of each experiment holds, beside what its rule asks for.
 
     Patches are counted once, as one array of all training spots.
     """
-    lines = []
-    for name, experiment in left.items():
-        spots = estimates[name].spots
-        if not spots:
-            lines.append(
-                f"{name}: not known: see SPOTS" if spots is None else f"{name}: all trained"
-            )
+    on_gpu = machine.device == "cuda"
+    for name, each in left.items():
+        patches = patch_bytes(in_memory[name], each.view)
+        if not patches > 0:
+            yield f"{name}: {'all trained' if patches == 0 else 'not known: see SPOTS'}"
             continue
-        patches = patch_bytes(spots, side(experiment.view))
-        line = f"{name}: patches {in_words(patches)}"
-        in_memory = patches
-        if name in rates:
-            where = "on the card" if machine.device == "cuda" else "in memory"
-            line += f", the network in training {in_words(rates[name].memory)} {where}"
-            in_memory += 0 if machine.device == "cuda" else rates[name].memory
-        lines.append(line)
-        if machine.device == "cuda" and name in rates:
-            on_gpu = patches + rates[name].memory
-            if on_gpu > gpu_memory():
-                lines.append(
-                    f"WARNING: {name} needs {in_words(on_gpu)} on the GPU, which has"
-                    f" {in_words(gpu_memory())}"
-                )
-        if machine.memory_mb is not None and in_memory > machine.memory_mb * 1e6:
-            lines.append(
-                f"WARNING: {name} needs {in_words(in_memory)}, and the rule train asks for"
-                f" {in_words(machine.memory_mb * 1e6)}: --set-resources"
-                f" train:mem_mb={int(in_memory / 1e6 * 1.25)}"
+        network = rates[name].memory if name in rates else 0
+        where = "on the GPU" if on_gpu else "in memory"
+        of_network = f", the network in training {in_words(network)} {where}" if network else ""
+        yield f"{name}: patches {in_words(patches)}{of_network}"
+        asked = None if machine.memory_mb is None else machine.memory_mb * 1e6
+        needed = patches if on_gpu else patches + network
+        if asked is not None and needed > asked:
+            yield (
+                f"WARNING: {name} needs {in_words(needed)}, and the rule train asks for"
+                f" {in_words(asked)}: --set-resources train:mem_mb={int(needed / 1e6 * 1.25)}"
             )
-    return lines
+        if on_gpu and network:
+            of_gpu = torch.cuda.get_device_properties(0).total_memory
+            if patches + network > of_gpu:
+                needed = f"{in_words(patches + network)} on the GPU, which has {in_words(of_gpu)}"
+                yield f"WARNING: {name} needs {needed}"
+
+
+def _largest(spots: pd.Series) -> float:
+    return spots.max(skipna=False)
+
+
+def _lines(table: pd.DataFrame, words: int) -> list[str]:
+    """The table for a terminal: so many columns of words to the left, the others to the right."""
+    texts = [[*table.columns], *table.to_numpy(dtype=str).tolist()]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    cells = [f"{{:{'<' if i < words else '>'}{width}}}" for i, width in enumerate(widths)]
+    return ["  ".join(cells).format(*row).rstrip() for row in texts]

@@ -1,19 +1,27 @@
-"""The patches of views on disk: how much they take, and letting go of those that nothing needs."""
+"""The patches of views on disk: how much they take, and removing those that nothing needs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from stnet.planning.networks import Cohort, Experiment
 from stnet.planning.pending import Job
+from stnet.slides.patches import parse_view
 
 
-def patch_bytes(n_spots: int, side: int) -> int:
-    """Bytes of patches of `side` x `side` pixels in red, green and blue."""
-    return n_spots * side * side * 3
+def side(view: str) -> int:
+    """Side of a view's patches in pixels."""
+    window, downsampling = parse_view(view)
+    return window // downsampling
 
 
-def patch_files(view: str | Path) -> list[Path]:
+def patch_bytes(n_spots: float, view: str) -> float:
+    """Bytes of a view's patches of so many spots."""
+    return n_spots * side(view) ** 2 * 3
+
+
+def patch_files(folder: str | Path) -> list[Path]:
     """The patch files in a view's folder, sorted."""
-    return sorted(Path(view).glob("*.npy"))
+    return sorted(Path(folder).glob("*.npy"))
 
 
 def size(files: Iterable[Path]) -> int:
@@ -22,18 +30,41 @@ def size(files: Iterable[Path]) -> int:
 
 
 def in_words(n_bytes: float) -> str:
-    """Bytes in words, 10^9 to the GB, as disks are sold and Snakemake counts memory."""
+    """Bytes in words, 10^9 to the GB, as Snakemake counts memory; `?` for NaN."""
+    if n_bytes != n_bytes:
+        return "?"
     return f"{n_bytes / 1e9:,.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:,.2f} MB"
+
+
+def needing_views(
+    cohorts: Mapping[str, Cohort], experiments: Iterable[Experiment], pending: Sequence[Job]
+) -> dict[Path, list[Job]]:
+    """Pending jobs that read or write a view, by its folder."""
+    reads = {
+        path: Path(cohorts[each.cohort].views) / each.view
+        for each in experiments
+        for group in each.groups.values()
+        for path in (group["model"], group["predictions"])
+    }
+    folders = {Path(cohort.views) for cohort in cohorts.values()}
+    needing: dict[Path, list[Job]] = {}
+    for job in pending:
+        # Both jobs of a network write the file that names them first, and so do those of a view.
+        parent = Path(job.outputs[0]).parent
+        folder = reads.get(job.outputs[0]) or (parent if parent.parent in folders else None)
+        if folder is not None:
+            needing.setdefault(folder, []).append(job)
+    return needing
 
 
 def remove_views(folders: Sequence[str | Path], needing: Mapping[Path, Sequence[Job]]) -> list[str]:
     """Delete the patch files of the views in `folders` that no job of `needing` reads or writes.
 
-    `folders` have a folder a view. The index of a view stays: it says what the patches are, so
-    that finished networks have no reason to be trained again, and by it the patches are made again
-    where they are read (`stnet.slides.patches.read_patches`).
+    `folders` have a folder for each view. The index of a view stays: it says what the patches are,
+    so that finished networks are not trained again, and by it the patches are made again where they
+    are read (`stnet.slides.patches.read_patches`).
 
-    Returns a line a view and one in total.
+    Returns a line for each view and one for the total.
     """
     lines, total = [], 0
     for view in sorted(view for folder in folders for view in Path(folder).glob("*")):

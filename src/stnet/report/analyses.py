@@ -1,24 +1,40 @@
-"""Which result answers which claim on comparisons, tissue, nuclei, pathways and latent space."""
+"""The analyses of a cohort: what each shows, and which claims of the paper it answers.
 
-import pandas as pd
+The rules take from here what `all` makes and what the ledger reads, so pandas is not imported.
+"""
 
-from stnet.report.finding import Answer, Finding, quantity
+from __future__ import annotations
 
-# The rule that makes each table, and what the table is of.
-RULES = {
-    "comparison": "comparison",
-    "composition": "composition_variance",
-    "pathways": "pathways",
-    "within": "within_page",
-    "tumour_genes": "performance",
-    "nuclear_gene": "nuclear_gene",
-    "nuclei": "nuclear_relations",
-    "latent": "latent_summary",
-    # Of the target `supplement`.
-    "study_weights": "study",
-    "study_architecture": "study",
-    "single_genes": "single_genes",
-}
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stnet.config.strata import CLASSES
+from stnet.report.finding import Answer, Finding, is_missing, quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An analysis of a cohort's results: what asks for it, what it shows, what it answers.
+
+    Attributes:
+        parts: the keys of `cohorts.*.report` that must be filled in for it; none is always.
+        shown: files that `all` makes for it, below the cohort's results; `{nuclei}` is the name of
+            the nuclear features, `{section}` each section.
+        tables: the tables that answer claims, by name, below the cohort's results; `{main}` is the
+            main experiment.
+        answers: how claims are looked up in them, by the claim's id or a pattern with *.
+    """
+
+    parts: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    tables: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+
 NONE = float("nan")
 
 
@@ -36,7 +52,7 @@ def _method(claim: str, comparison: pd.DataFrame) -> Finding:
         return Finding(row["genes_ahead"], how=how)
     bounds = row[f"{name}_low"], row[f"{name}_high"]
     how = f"{row['experiment']}: mean over genes of the gain in median r over the same patients"
-    return Finding(row[name], *bounds, "" if pd.isna(bounds[0]) else "patients", how=how)
+    return Finding(row[name], *bounds, "" if is_missing(bounds[0]) else "patients", how=how)
 
 
 def _of_ten(claim: str, variance: pd.DataFrame) -> Finding:
@@ -80,7 +96,7 @@ def _enlarged(claim: str, relations: pd.DataFrame) -> Finding:
         size["mean_r"],
         size["mean_r_low"],
         size["mean_r_high"],
-        "" if pd.isna(size["mean_r_low"]) else "patients",
+        "" if is_missing(size["mean_r_low"]) else "patients",
         opposed=elongation["direction"] == "positive",
         how=f"mean r of the top genes with size; with elongation {elongation['mean_r']:.2f}",
     )
@@ -90,7 +106,7 @@ def _less_than_reference(study: pd.DataFrame, row: pd.Series, how: str) -> Findi
     """What the study's reference is ahead of one of its experiments, in median r over genes."""
     name = "median_pearson_difference"
     low, high = -row[f"{name}_high"], -row[f"{name}_low"]
-    return Finding(-row[name], low, high, "" if pd.isna(low) else "patients", how=how)
+    return Finding(-row[name], low, high, "" if is_missing(low) else "patients", how=how)
 
 
 def _similar_neighbour(claim: str, summary: pd.DataFrame) -> Finding:
@@ -118,38 +134,93 @@ def _over_architectures(claim: str, study: pd.DataFrame) -> Finding:
     return _less_than_reference(study, best, f"less that of the best other, {best['architecture']}")
 
 
-ANSWERS = {
-    **{
-        f"{role}.{name}": Answer(("comparison",), _method, "")
-        for role in ("features", "composition")
-        for name in ("consistent_genes", "beaten")
-    },
-    "composition.mean_r_gain": Answer(("comparison",), _method, ""),
-    "composition.ten_suffice": Answer(("composition",), _of_ten, ""),
-    "pathway.*": Answer(("pathways",), _in_pathways, ""),
-    **{
-        f"{stratum}_only.{name}": Answer(
-            ("within",),
-            quantity(f"{stratum}.claimed_{value}", f"{stratum}.claimed_how"),
-            "",
-        )
-        for stratum in ("tumour", "normal")
-        for name, value in (("consistent_genes", "genes"), ("fdr", "fdr"))
-    },
-    "nuclei.aebp1_p": Answer(("nuclear_gene",), _of_nuclear_gene, ""),
-    "nuclei.enlarged_high": Answer(("nuclei",), _enlarged, ""),
-    "latent.purity_*": Answer(
-        ("latent",), quantity("{}"), "two k-means clusters a patient, over patients"
+# The analyses of a cohort with images; a row here, a rule, its script and a caption add another.
+ANALYSES = [
+    Analysis(
+        shown=("tables/comparison.html",),
+        tables={"comparison": "tables/comparison.tsv"},
+        answers={
+            **{
+                f"{role}.{name}": Answer(("comparison",), _method, "")
+                for role in ("features", "composition")
+                for name in ("consistent_genes", "beaten")
+            },
+            "composition.mean_r_gain": Answer(("comparison",), _method, ""),
+        },
     ),
-    "latent.separates_labels": Answer(
-        ("latent",),
-        quantity("ari_mean_both"),
-        "adjusted Rand index of two k-means clusters, mean over patients of both classes",
+    Analysis(
+        parts=("composition",),
+        shown=("figures/supp_7b.png", "figures/supp_7c.png"),
+        tables={"composition": "tables/composition/variance.tsv"},
+        answers={"composition.ten_suffice": Answer(("composition",), _of_ten, "")},
     ),
-    "latent.similar_neighbour_better": Answer(("latent",), _similar_neighbour, ""),
-    "latent.neighbours_not_adjacent": Answer(
-        ("latent",), quantity("not_adjacent"), "share, mean over patients"
+    Analysis(
+        parts=("pathways",),
+        shown=("tables/pathways.html",),
+        tables={"pathways": "tables/pathways.tsv"},
+        answers={"pathway.*": Answer(("pathways",), _in_pathways, "")},
     ),
+    Analysis(
+        parts=("label",),
+        shown=("tables/within.html", "figures/supp_4.png", "figures/supp_5.png"),
+        tables={
+            "within": "tables/within.tsv",
+            "tumour_genes": "tables/{main}/tumour/gene_performance.tsv",
+        },
+        answers={
+            f"{stratum}_only.{name}": Answer(
+                ("within",),
+                quantity(f"{stratum}.claimed_{value}", f"{stratum}.claimed_how"),
+                "",
+            )
+            for stratum in CLASSES
+            for name, value in (("consistent_genes", "genes"), ("fdr", "fdr"))
+        },
+    ),
+    Analysis(
+        parts=("nuclear_gene",),
+        shown=("tables/nuclei/gene.html",),
+        tables={"nuclear_gene": "tables/nuclei/gene.tsv"},
+        answers={"nuclei.aebp1_p": Answer(("nuclear_gene",), _of_nuclear_gene, "")},
+    ),
+    Analysis(
+        parts=("features",),
+        shown=(
+            "tables/supp_table_2.html",
+            "tables/supp_table_3.html",
+            "figures/supp_7a.png",
+            "figures/nuclei/{nuclei}/{section}.jpg",
+        ),
+        tables={"nuclei": "tables/nuclei/top_genes.tsv"},
+        answers={"nuclei.enlarged_high": Answer(("nuclei",), _enlarged, "")},
+    ),
+    Analysis(parts=("features", "label"), shown=("figures/supp_6.png",)),
+    Analysis(parts=("interpretation",), shown=("figures/fig_3.png",)),
+    Analysis(parts=("interpretation", "features"), shown=("interpretation/on_nuclei.tsv",)),
+    Analysis(
+        parts=("latent",),
+        shown=("figures/fig_4.png", "figures/supp_9a.png", "figures/supp_9b.png"),
+        tables={"latent": "latent/summary.tsv"},
+        answers={
+            "latent.purity_*": Answer(
+                ("latent",), quantity("{}"), "two k-means clusters a patient, over patients"
+            ),
+            "latent.separates_labels": Answer(
+                ("latent",),
+                quantity("ari_mean_both"),
+                "adjusted Rand index of two k-means clusters, mean over patients of both classes",
+            ),
+            "latent.similar_neighbour_better": Answer(("latent",), _similar_neighbour, ""),
+            "latent.neighbours_not_adjacent": Answer(
+                ("latent",), quantity("not_adjacent"), "share, mean over patients"
+            ),
+        },
+    ),
+    Analysis(parts=("latent", "label"), shown=("figures/supp_8.png",)),
+]
+
+# What the target `supplement` adds to the answers.
+SUPPLEMENT = {
     "weights.imagenet_better": Answer(("study_weights",), _over_random_weights, ""),
     "architecture.densenet_best": Answer(("study_architecture",), _over_architectures, ""),
     "genes.shared_similar": Answer(

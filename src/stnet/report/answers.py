@@ -6,25 +6,9 @@ from fnmatch import fnmatchcase
 import pandas as pd
 
 from stnet.analysis.choice import top_genes
-from stnet.report import analyses
+from stnet.core.tables import gene_names
+from stnet.report.analyses import ANALYSES, SUPPLEMENT
 from stnet.report.finding import Answer, Finding, quantity
-
-# The rule that makes each table.
-RULES = {
-    "dataset": "dataset",
-    "summary": "performance",
-    "genes": "performance",
-    "patients": "performance",
-    "label_summary": "performance",
-    "against_label": "compare",
-    "visium": "visium_summary",
-    "visium_genes": "visium_performance",
-    "tcga": "pseudobulk",
-    "subtype": "subtype",
-    "colocalisation_st": "colocalisation",
-    "colocalisation_tcga": "colocalisation_slides",
-    **analyses.RULES,
-}
 
 
 def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
@@ -42,9 +26,7 @@ def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
     if entry is None or not all(name in tables for name in entry.tables):
         return None
     found = entry.find(claim, *(tables[name] for name in entry.tables))
-    return found._replace(
-        rule=RULES[entry.tables[0]], how=found.how or entry.how, tables=entry.tables
-    )
+    return found._replace(how=found.how or entry.how, tables=entry.tables)
 
 
 def _of_gene(column: str, low: str, high: str) -> Callable[..., Finding]:
@@ -82,7 +64,7 @@ def _on_visium(claim: str, visium: pd.DataFrame, genes: pd.DataFrame) -> Finding
 
 def _top_genes(claim: str, genes: pd.DataFrame) -> Finding:
     top = top_genes(genes)
-    return Finding(",".join(top["symbol"].fillna(top["gene"])))
+    return Finding(",".join(gene_names(top)))
 
 
 def _genes_ahead(claim: str, comparison: pd.DataFrame) -> Finding:
@@ -169,7 +151,8 @@ ANSWERS: dict[str, Answer] = {
     ),
     "colocalisation.st.p": Answer(("colocalisation_st",), _less_than_chance, ""),
     "colocalisation.tcga.p": Answer(("colocalisation_tcga",), _less_than_chance, ""),
-    **analyses.ANSWERS,
+    **{claim: found for each in ANALYSES for claim, found in each.answers.items()},
+    **SUPPLEMENT,
     "tumour_only.top_genes": Answer(
         ("tumour_genes",), _top_genes, f"highest {MEDIAN}, tumour spots"
     ),

@@ -10,8 +10,11 @@ from stnet.core.errors import InputError
 
 
 def read_claims(path: str | Path) -> pd.DataFrame:
-    """The claims in the paper's order, all text: `id section quantity value …`."""
-    return _read(path, ["id", "section", "quantity", "value"])
+    """The claims in the paper's order, all text: `id section quantity value …`.
+
+    Of claims on consistent genes, r is above 0 in `at_least` so many `of_patients`.
+    """
+    return _read(path, ["id", "section", "quantity", "value", "at_least", "of_patients"])
 
 
 def read_margins(path: str | Path) -> pd.DataFrame:

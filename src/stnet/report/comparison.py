@@ -9,7 +9,7 @@ from stnet.core.tables import read_table, write_table
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.evaluation.methods import compare_methods
 from stnet.report.claims import read_claims
-from stnet.report.page import html_table, write_page
+from stnet.report.page import page_table, write_page
 
 # Kinds of experiments in words.
 KINDS = {
@@ -43,8 +43,7 @@ def write_methods(
 
     `summaries`, `genes`, `patients` and `against` are the paths, by experiment, of the tables that
     `compare_methods` takes. `methods` says what each experiment is: `role` (`main`, `label`,
-    `features`, `composition` or `other`), `kind`, what it is a kind `of`, `targets` and their
-    `transform`.
+    `features`, `composition` or `other`), `kind`, what it is a kind `of`, and `targets`.
     """
     tables = [
         {name: read_table(path) for name, path in paths.items()}
@@ -77,9 +76,9 @@ def write_methods(
             "a patient has no r there.",
         ],
         [
-            html_table(_consistency(table), "Consistent genes"),
-            html_table(_ahead(table), f"{main['experiment']} against each"),
-            html_table(_estimates(table), "Correlation and error"),
+            page_table(_consistency(table), "Consistent genes"),
+            page_table(_ahead(table), f"{main['experiment']} against each"),
+            page_table(_estimates(table), "Correlation and error"),
         ],
     )
 

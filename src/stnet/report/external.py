@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from stnet.core.tables import read_table
+from stnet.core.tables import gene_names, read_table
 from stnet.figures.subtype_roc import FEATURES
+from stnet.inference.flags import WORDS
 from stnet.report.claims import read_claims
-from stnet.report.page import html_table, short, write_page
+from stnet.report.page import page_table, short, write_page
 
 # So many of the slides that something is unusual about are named.
 NAMED = 5
-# Quantities of the summaries, means of matching genes, and what of a slide is far, in words.
+# Quantities of the summaries, and how genes were matched, in words.
 VISIUM = {
     "genes": "genes measured",
     "positive_genes": "genes with r > 0",
@@ -30,11 +31,6 @@ TCGA = {
     "significant_negative_genes": "genes with significantly negative r",
 }
 MATCHES = {"ensembl": "found by Ensembl id", "symbol": "found by symbol", "alias": "found by alias"}
-FAR = {
-    "stain": "stain unlike that of the training patients",
-    "latent": "latent features unlike those of the training patients",
-    "um_per_px": "seen at another scale than the training images",
-}
 
 
 def write_visium_page(
@@ -66,10 +62,10 @@ def write_visium_page(
             "is for spots in the top against those in the bottom quarter of the measurement.",
         ],
         [
-            html_table(shown, "In total"),
-            html_table(_by_section(totals), "By section"),
-            html_table(_matches(aligned), "How the genes were found"),
-            html_table(_lost(aligned), "Genes that were not found, and why"),
+            page_table(shown, "In total"),
+            page_table(_by_section(totals), "By section"),
+            page_table(_matches(aligned), "How the genes were found"),
+            page_table(_lost(aligned), "Genes that were not found, and why"),
         ],
     )
 
@@ -102,12 +98,12 @@ def write_tcga_page(
             "on all patients; split first chooses them on the training patients only.",
         ],
         [
-            html_table(
+            page_table(
                 _beside_paper(TCGA, _paper(claims, "tcga."), {"This run": totals}), "In total"
             ),
-            html_table(_subtypes(of_subtypes, claims), "Telling subtypes apart: AUROC"),
-            html_table(_unusual(read_table(slides)), "Slides with something unusual"),
-            html_table(_genes_by_r(read_table(genes)), "Genes, by r"),
+            page_table(_subtypes(of_subtypes, claims), "Telling subtypes apart: AUROC"),
+            page_table(_unusual(read_table(slides)), "Slides with something unusual"),
+            page_table(_genes_by_r(read_table(genes)), "Genes, by r"),
         ],
     )
 
@@ -160,7 +156,7 @@ def _lost(aligned: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The genes that were not found: a row a reason, with the sections it is the reason in."""
     everything = pd.concat(table.assign(section=name) for name, table in aligned.items())
     lost = everything[everything["by"].isna()]
-    lost = lost.assign(name=lost["symbol"].fillna(lost["gene"]))
+    lost = lost.assign(name=gene_names(lost))
     genes = lost.groupby(["name", "reason"], sort=False)["section"].agg(", ".join).reset_index()
     reasons = genes.groupby(["reason", "section"], sort=False)["name"].agg(["size", ", ".join])
     return reasons.reset_index().set_axis(["Reason", "Sections", "Number", "Genes"], axis=1)
@@ -204,7 +200,7 @@ def _matters(slide: tuple) -> list[str]:
         return [f"refused: {slide.refused}"]
     if not slide.n_tiles:
         return ["no tile has enough tissue"]
-    matters = [] if pd.isna(slide.far) else [FAR[flag] for flag in slide.far.split(",")]
+    matters = [] if pd.isna(slide.far) else [WORDS[flag] for flag in slide.far.split(",")]
     if slide.magnification_from == "configured":
         matters.append("says no scale: that of the configuration")
     if slide.refuted:
@@ -217,7 +213,7 @@ def _genes_by_r(genes: pd.DataFrame) -> pd.DataFrame:
     ordered = genes.sort_values("pearson", ascending=False, kind="stable")
     return pd.DataFrame(
         {
-            "Gene": ordered["symbol"].fillna(ordered["gene"]),
+            "Gene": gene_names(ordered),
             "Patients": ordered["n_patients"],
             "r": ordered["pearson"],
             "p": ordered["p"],

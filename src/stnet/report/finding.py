@@ -1,17 +1,23 @@
-"""What a result says on a claim of the paper, and how it is looked up in the results' tables."""
+"""What a result says on a claim of the paper, and how it is looked up in the results' tables.
+
+The rules import this too, so pandas is not imported here.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Finding(NamedTuple):
     """A reproduced value: a number, or names joined by commas; NaN where the run has none.
 
     The interval is NaN where there is none; `unit` is what it was resampled over. `opposed` says
-    that the effect goes the other way than the claim's, which no p can tell. `rule` is the stage of
-    the workflow that made the value, `how` says in words how; `tables` are those it was found in.
+    that the effect goes the other way than the claim's, which no p can tell. `how` says in words
+    how it was found; `tables` are those it was found in.
     """
 
     value: float | str
@@ -19,7 +25,6 @@ class Finding(NamedTuple):
     ci_high: float = float("nan")
     unit: str = ""
     opposed: bool = False
-    rule: str = ""
     how: str = ""
     tables: tuple[str, ...] = ()
 
@@ -35,6 +40,11 @@ class Answer(NamedTuple):
     how: str
 
 
+def is_missing(value: float | str | None) -> bool:
+    """Whether a cell of a table is empty."""
+    return value is None or value != value
+
+
 def quantity(name: str, reason: str | None = None) -> Callable[..., Finding]:
     """Row of a table `quantity value`; `{}` in the name is the last part of the claim's id."""
 
@@ -45,7 +55,7 @@ def quantity(name: str, reason: str | None = None) -> Callable[..., Finding]:
             float(row["value"]),
             row.get("ci_low", float("nan")),
             row.get("ci_high", float("nan")),
-            "" if pd.isna(row.get("unit")) else row["unit"],
+            "" if is_missing(row.get("unit")) else row["unit"],
             how=rows.loc[reason, "value"] if reason else "",
         )
 

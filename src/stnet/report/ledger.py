@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -9,7 +10,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.tables import read_table
 from stnet.report.answers import answer
 from stnet.report.claims import agrees, margin_of, read_claims, read_margins
-from stnet.report.page import html_table, short, write_page
+from stnet.report.page import Table, page_table, short, write_page
 
 # The marks say in black and white what the page's colours say.
 MARKS = {"agrees": "✓", "differs": "✗", "other cohort": "○", "not evaluated": "–"}
@@ -24,17 +25,18 @@ def write_ledger(
     cohort: str,
     main: str,
     is_paper_cohort: bool,
+    rules: Mapping[str, str],
     other_data: Collection[str] = (),
 ) -> None:
     """Write the ledger as a table and as a page.
 
     `inputs` are paths by name: `claims`, `margins`, and those tables of `answer` that there are;
-    `is_paper_cohort` and `other_data` are those of `make_ledger`.
+    `is_paper_cohort`, `other_data` and `rules` are those of `make_ledger`.
     """
     results = dict(inputs)
     claims, margins = read_claims(results.pop("claims")), read_margins(results.pop("margins"))
     tables = {name: read_table(path) for name, path in results.items()}
-    ledger = make_ledger(claims, margins, tables, is_paper_cohort, other_data)
+    ledger = make_ledger(claims, margins, tables, is_paper_cohort, other_data, rules)
     with atomic_path(tsv) as temporary:
         ledger.to_csv(temporary, sep="\t", index=False)
     counts = ledger["verdict"].value_counts()
@@ -47,7 +49,7 @@ def write_ledger(
             "A verdict follows from a margin that was fixed before any run. Claims are judged only "
             "on the paper's own data; on others they say 'other cohort'. Intervals are 95%.",
         ],
-        [_as_html(ledger)],
+        [_shown(ledger)],
     )
 
 
@@ -57,13 +59,15 @@ def make_ledger(
     tables: Mapping[str, pd.DataFrame],
     is_paper_cohort: bool,
     other_data: Collection[str] = (),
+    rules: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """A row a claim: `id section quantity paper reproduced ci_low ci_high unit verdict rule how`.
 
     All text. The verdict is `agrees` or `differs` by the claim's margin, `other cohort` where the
     data are not the paper's, `not evaluated` where nothing was reproduced. The data are the
     paper's if the networks were trained on its cohort and no table of the answer is among
-    `other_data`, the names of the tables of other external data.
+    `other_data`, the names of the tables of other external data. `rules` says which stage of the
+    workflow makes each table.
     """
     rows = []
     for claim in claims.itertuples():
@@ -86,7 +90,7 @@ def make_ledger(
                 "ci_high": _text(found and found.ci_high),
                 "unit": found.unit if found else "",
                 "verdict": verdict,
-                "rule": found.rule if found else "",
+                "rule": rules.get(found.tables[0], "") if found else "",
                 "how": found.how if found else "",
             }
         )
@@ -107,7 +111,7 @@ def _text(value: float | str | None) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
 
 
-def _as_html(ledger: pd.DataFrame) -> str:
+def _shown(ledger: pd.DataFrame) -> Table:
     shown = pd.DataFrame(
         {
             "Claim": ledger["quantity"] + " (" + ledger["section"] + ")",
@@ -124,4 +128,4 @@ def _as_html(ledger: pd.DataFrame) -> str:
             "How": ledger["how"],
         }
     )
-    return html_table(shown, row_styles=ledger["verdict"].map(STYLES).tolist())
+    return page_table(shown, row_styles=ledger["verdict"].map(STYLES).tolist())

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from stnet.core.tables import read_table
+from stnet.core.tables import gene_name, gene_names, read_table
 from stnet.evaluation.consistency import BH_LEVEL
-from stnet.report.page import html_table, write_page
+from stnet.report.page import page_table, write_page
 
 # Features of a patch in words; what is not here is the mean of a measure of its nuclei.
 WORDS = {"count": "number of nuclei", "axis_ratio_mean": "elongation (axis ratio)"}
@@ -51,9 +51,9 @@ def write_supplementary_tables(
                 "spot's total counts.",
             ],
             [
-                html_table(_matrix(table, of_all), f"Mean r (* adjusted p of at most {BH_LEVEL})"),
-                html_table(_listed(table), "Each gene"),
-                html_table(_listed(of_all).drop(columns="p, adjusted"), "Mean r of these genes"),
+                page_table(_matrix(table, of_all), f"Mean r (* adjusted p of at most {BH_LEVEL})"),
+                page_table(_listed(table), "Each gene"),
+                page_table(_listed(of_all).drop(columns="p, adjusted"), "Mean r of these genes"),
             ],
         )
 
@@ -74,7 +74,7 @@ def write_gene_page(relations: str | Path, html: str | Path, *, gene: str) -> No
             "Given depth: r given the logarithm of the spot's total counts.",
             *table["note"].dropna(),
         ],
-        [html_table(shown)],
+        [page_table(shown)],
     )
 
 
@@ -89,7 +89,7 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
 def _listed(table: pd.DataFrame) -> pd.DataFrame:
     shown = table.reindex(columns=[*COLUMNS])
     if "gene" in table:
-        shown["symbol"] = shown["symbol"].fillna(table["gene"])
+        shown["symbol"] = gene_names(table)
     return shown.rename(columns=COLUMNS)
 
 
@@ -99,6 +99,6 @@ def _matrix(table: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
     for row in pd.concat([table, means]).itertuples():
         star = "*" if row.p_bh <= BH_LEVEL else ""
         text = f"{row.mean_r:z.2f}{star}".replace("-", "−")
-        name = row.gene if pd.isna(row.symbol) else row.symbol
+        name = gene_name(row)
         rows.setdefault(name, {"Gene": name})[row.feature] = "" if pd.isna(row.mean_r) else text
     return pd.DataFrame(list(rows.values()))

@@ -7,7 +7,7 @@ import pandas as pd
 from stnet.analysis.pathways import FEWEST_GENES
 from stnet.core.tables import read_table
 from stnet.report.claims import read_claims
-from stnet.report.page import html_table, short, write_page
+from stnet.report.page import page_table, short, write_page
 
 # Gene sets that are not enriched are shown too, down to so many in all.
 SHOWN = 30
@@ -46,12 +46,12 @@ def write_pathways_page(
             " in one is often found in several.",
         ],
         [
-            html_table(_with_counts(of_groups, _paper(of_groups, claims)), "Groups of pathways"),
-            html_table(
+            page_table(_with_counts(of_groups, _paper(of_groups, claims)), "Groups of pathways"),
+            page_table(
                 _with_counts(shown, {"Source": shown["file"]}, "Pathway", "gene_set"),
                 "Pathways, lowest P first",
             ),
-            html_table(
+            page_table(
                 pd.DataFrame({"Group": of_groups["group"], "Gene sets": of_groups["gene_sets"]}),
                 "What the groups are",
             ),

@@ -8,7 +8,7 @@ import pandas as pd
 from stnet.analysis.study import METRICS, study
 from stnet.core.tables import read_table, write_table
 from stnet.report.comparison import estimates
-from stnet.report.page import html_table, write_page
+from stnet.report.page import page_table, write_page
 
 HEADINGS = dict(
     zip(
@@ -53,8 +53,8 @@ def write_study(
             "patients of both.",
         ],
         [
-            html_table(_performance(table), "Performance"),
-            html_table(_differences(table, reference), f"Difference to {reference}"),
+            page_table(_performance(table), "Performance"),
+            page_table(_differences(table, reference), f"Difference to {reference}"),
         ],
     )
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.analysis.choice import top_genes
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import gene_names, read_table, write_table
 from stnet.report.claims import read_claims
-from stnet.report.page import html_table, short, write_page
+from stnet.report.page import page_table, short, write_page
 
 # Columns of Table 1 by the last part of the claims' ids.
 TABLE_1 = {
@@ -32,6 +32,7 @@ TOTALS = {
     "spots_per_section_max": "most spots in a section",
     "median_counts": "median counts in a spot",
     "median_genes": "median genes with a count in a spot",
+    "median_pct_mt": "median mitochondrial share of the counts of a spot (%)",
 }
 SPOTS = {
     "positions": "rows of the spot files",
@@ -85,7 +86,7 @@ def write_table_1(
             "10x data of it.",
         ],
         [
-            html_table(shown[table["chosen_by"] == choice], f"Five genes of {choice}")
+            page_table(shown[table["chosen_by"] == choice], f"Five genes of {choice}")
             for choice in ("the paper", "this run")
         ],
     )
@@ -109,7 +110,7 @@ def table_1(
         .astype(float)
         .reindex(parts.loc[parts[2] == "median_r", 1])
     )
-    found = genes.assign(symbol=genes["symbol"].fillna(genes["gene"]))
+    found = genes.assign(symbol=gene_names(genes))
     if visium is not None:
         found["r_10x"] = found["gene"].map(visium.groupby("gene")["pearson"].median())
     found = found.drop_duplicates("symbol").set_index("symbol")
@@ -141,9 +142,9 @@ def write_dataset_page(
             "all sections.",
         ],
         [
-            html_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
-            html_table(_named(steps.rename(SPOTS)), "What became of the spots"),
-            html_table(_spaced(read_table(sections)), "Sections"),
+            page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
+            page_table(_named(steps.rename(SPOTS)), "What became of the spots"),
+            page_table(_spaced(read_table(sections)), "Sections"),
         ],
     )
 
@@ -155,14 +156,14 @@ def write_performance_page(
     totals = read_table(summary)
     totals["value"] = totals["value"].astype(str).map(short)
     per_gene = read_table(genes).sort_values("median_pearson", ascending=False, kind="stable")
-    per_gene["gene"] = per_gene["symbol"].fillna(per_gene["gene"])
+    per_gene["gene"] = gene_names(per_gene)
     write_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
         ["Intervals are 95%, by bootstrap over the unit named. Medians are over patients."],
         [
-            html_table(_spaced(totals), "Summary"),
-            html_table(_spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),
+            page_table(_spaced(totals), "Summary"),
+            page_table(_spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),
         ],
     )
 

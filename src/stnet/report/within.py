@@ -1,6 +1,5 @@
 """How well expression is predicted within tumour and within normal tissue, beside the paper."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,13 +7,13 @@ import pandas as pd
 
 from stnet.analysis.choice import top_genes
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import gene_names, read_table, write_table
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.report.claims import read_claims
-from stnet.report.page import html_table, short, write_page
+from stnet.report.page import page_table, short, write_page
 
-# By stratum: its name on the page, and what the ids of the claims on it begin with.
-STRATA = {
+# By stratum: its title on the page, and what the ids of the claims on it begin with.
+TITLES = {
     "all": ("All spots", "stnet"),
     "tumour": ("Tumour", "tumour_only"),
     "normal": ("Normal", "normal_only"),
@@ -81,12 +80,12 @@ def write_within(
             "over patients.",
         ],
         [
-            html_table(_by_stratum(table), "By tissue"),
+            page_table(_by_stratum(table), "By tissue"),
             *(
-                html_table(_best(genes[stratum], shares), f"{title}: the genes predicted best")
-                for stratum, (title, _) in STRATA.items()
+                page_table(_best(genes[stratum], shares), f"{title}: the genes predicted best")
+                for stratum, (title, _) in TITLES.items()
             ),
-            html_table(_at_least(counts), "Genes with r > 0 in at least so many patients"),
+            page_table(_at_least(counts), "Genes with r > 0 in at least so many patients"),
         ],
     )
 
@@ -107,14 +106,19 @@ def within(
     """
     stated = claims.set_index("id")
     rows = []
-    for stratum, (_, claim) in STRATA.items():
-        least, of = _threshold(stated.loc[f"{claim}.consistent_genes", "quantity"])
+    for stratum, (_, claim) in TITLES.items():
+        threshold = stated.loc[f"{claim}.consistent_genes", ["at_least", "of_patients"]]
+        if not threshold.str.isdigit().all():
+            raise InputError(
+                f"claims: {claim}.consistent_genes: no at_least and of_patients; restore the file"
+            )
+        least, of = threshold.astype(int)
         paper = {name: stated["value"].get(f"{claim}.{end}", "") for name, end in STATED.items()}
         paper["threshold"] = f"{least} of {of}"
         of_stratum = thresholds[thresholds["stratum"] == stratum]
         found = _found(totals[stratum], of_stratum, least, of)
         top = top_genes(genes[stratum])
-        found["top_genes"] = ",".join(top["symbol"].fillna(top["gene"]))
+        found["top_genes"] = ",".join(gene_names(top))
         for name, value in found.items():
             text = f"{value:.6g}" if isinstance(value, float) else str(value)
             known = paper.get(name, "")
@@ -136,20 +140,12 @@ def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> d
     return found | {"claimed_genes": at["genes"], "claimed_fdr": at["fdr"], "claimed_how": how}
 
 
-def _threshold(words: str) -> tuple[int, int]:
-    """The number of patients that a claim on consistent genes names, and of how many."""
-    found = re.search(r"at least (\d+) of (\d+) patients", words)
-    if found is None:
-        raise InputError(f"claims: no 'at least k of n patients' in {words!r}; restore the file")
-    return int(found[1]), int(found[2])
-
-
 def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
     """Quantities in words, and a column for each stratum and for what the paper says of it."""
     words = SUMMARY | THRESHOLD | {"top_genes": "top genes by median r"}
     values = table.set_index("quantity")
     shown = pd.DataFrame({"": words.values()})
-    for stratum, (title, _) in STRATA.items():
+    for stratum, (title, _) in TITLES.items():
         rows = values.loc[[f"{stratum}.{name}" for name in words]]
         for heading, column in ((title, "value"), (f"{title}, paper", "paper")):
             texts = rows[column].str.replace(",", ", ")
@@ -162,7 +158,7 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
     top = top_genes(genes)
     spread = spread_of_genes.set_index("gene").reindex(top["gene"]).reset_index()
     named = {
-        "Gene": top["symbol"].fillna(top["gene"]).to_numpy(),
+        "Gene": gene_names(top).to_numpy(),
         "Patients": top["n_patients"].to_numpy(),
         "Consistent patients": top["n_consistent"].to_numpy(),
         "Median r": top["median_pearson"].to_numpy(),
@@ -182,6 +178,6 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
 def _at_least(thresholds: pd.DataFrame) -> pd.DataFrame:
     """Numbers of patients, and the genes of each stratum that have r > 0 in as many."""
     wide = thresholds.pivot(index="at_least", columns="stratum", values="genes")
-    wide = wide.reindex(columns=[*STRATA])
-    wide.columns = [f"{title}: genes" for title, _ in STRATA.values()]
+    wide = wide.reindex(columns=[*TITLES])
+    wide.columns = [f"{title}: genes" for title, _ in TITLES.values()]
     return wide.rename_axis("Patients").reset_index()

@@ -16,8 +16,15 @@ BIOLOGY = 0.3
 # Genes of the cohort that are not in the tables.
 LOST = {"CONTROL": 2, "MINOR": 30}
 HEADER = [
-    *["gene_id", "gene_name", "gene_type", "unstranded", "stranded_first", "stranded_second"],
-    *["tpm_unstranded", "fpkm_unstranded", "fpkm_uq_unstranded"],
+    "gene_id",
+    "gene_name",
+    "gene_type",
+    "unstranded",
+    "stranded_first",
+    "stranded_second",
+    "tpm_unstranded",
+    "fpkm_unstranded",
+    "fpkm_uq_unstranded",
 ]
 SUMMARIES = {
     "N_unmapped": 0.04,

@@ -69,7 +69,7 @@ def simulate_tissue(
         all_tumour: draw so much tumour that every spot is labelled as such.
 
     Returns:
-        The tissue, and a table of the array's spots, indexed by `XxY`: array_x, array_y; x, y
+        The tissue, and a table of the array's spots, indexed by `XxY`: array_col, array_row; x, y
         (pixels, float); under_tissue; tumour, stroma, fat, immune, depth (means over the spot);
         tumour_around (the mean over 3 × 3 spots).
 
@@ -106,13 +106,13 @@ def _array(rng: np.random.Generator) -> pd.DataFrame:
     first_x, first_y = rng.integers(2, 12, size=2)
     table = pd.DataFrame(
         {
-            "array_x": x + first_x,
-            "array_y": y + first_y,
+            "array_col": x + first_x,
+            "array_row": y + first_y,
             "x": turned_x,
             "y": turned_y,
         }
     )
-    table.index = [f"{x}x{y}" for x, y in zip(table["array_x"], table["array_y"], strict=True)]
+    table.index = [f"{x}x{y}" for x, y in zip(table["array_col"], table["array_row"], strict=True)]
     return table
 
 

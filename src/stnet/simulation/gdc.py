@@ -53,8 +53,8 @@ def write_gdc(
 
     - `files.json`: a list of hits of the endpoint `files`, all their fields in them.
     - `cases.json`: the same of `cases`.
-    - `data/{file_id}`: the files. One slide was cut short at its source: its hash is that of
-      what is left.
+    - `{file_id}/{file_name}`: the files, as the archive's own client lays them out. One slide was
+      cut short at its source: its hash is that of what is left.
 
     Args:
         folder: where they go; `files.json` and `cases.json` come last.
@@ -95,7 +95,7 @@ class _Archive:
         self.cases.append({"id": case["case_id"], **case})
 
     def path(self, file_name: str) -> Path:
-        return self.folder / "data" / self.uuid("file", file_name)
+        return self.folder / self.uuid("file", file_name) / file_name
 
     def add_file(
         self,
@@ -113,14 +113,14 @@ class _Archive:
             "samples": [{"submitter_id": sample, "sample_type": sample_type}],
         }
         hit = {
-            "file_id": path.name,
+            "file_id": path.parent.name,
             "file_name": file_name,
             "md5sum": file_hash(path, "md5").hexdigest,
             "file_size": path.stat().st_size,
             "access": "open",
             "cases": [case],
         }
-        self.files.append({"id": path.name, **hit, **kind})
+        self.files.append({"id": hit["file_id"], **hit, **kind})
 
     def uuid(self, *names: str) -> str:
         return str(UUID(bytes=stream(self.seed, "uuid", *names).bytes(16), version=4))

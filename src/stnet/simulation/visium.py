@@ -98,9 +98,9 @@ def simulate_array(seed: int, patient: str, section: str) -> tuple[Tissue, pd.Da
     """Draw a section's tissue and the array of spots on it, as `simulate_tissue` does.
 
     Returns:
-        The tissue, and a table of all spots of the array, indexed by barcode: array_x, array_y (the
-        array's column and row), x, y (pixels of the drawing, float), under_tissue; tumour, stroma,
-        fat, immune, depth (means over the spot).
+        The tissue, and a table of all spots of the array, indexed by barcode: array_col, array_row
+        (the array's column and row), x, y (pixels of the drawing, float), under_tissue; tumour,
+        stroma, fat, immune, depth (means over the spot).
 
     Source: ours.
     """
@@ -164,8 +164,8 @@ def _array(seed: int) -> pd.DataFrame:
     letters = stream(seed, "barcodes").choice(list("ACGT"), (len(row), 16))
     return pd.DataFrame(
         {
-            "array_x": column,
-            "array_y": row,
+            "array_col": column,
+            "array_row": row,
             "x": (column - column.mean()) * SPOT_PITCH / 2,
             "y": (row - row.mean()) * SPOT_PITCH * np.sqrt(0.75),
         },
@@ -175,7 +175,12 @@ def _array(seed: int) -> pd.DataFrame:
 
 def _write_positions(folder: Path, spots: pd.DataFrame, version: int) -> None:
     pixels = (spots[["y", "x"]] * ENLARGED).round().astype(int).to_numpy()
-    columns = [spots.index, spots["under_tissue"].astype(int), spots["array_y"], spots["array_x"]]
+    columns = [
+        spots.index,
+        spots["under_tissue"].astype(int),
+        spots["array_row"],
+        spots["array_col"],
+    ]
     table = pd.DataFrame(dict(zip(POSITION_COLUMNS, [*columns, *pixels.T], strict=True)))
     with atomic_path(folder / POSITION_FILES[version == 1]) as temporary:
         table.to_csv(temporary, index=False, header=version == 2, lineterminator="\n")

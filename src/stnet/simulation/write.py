@@ -69,7 +69,7 @@ def _labels(rng: np.random.Generator, spots: pd.DataFrame, replicate: str) -> st
     lines = ["spot\tx\ty\tlabel"]
     shifts = rng.uniform(-0.3, 0.3, (len(spots), 2)).round(2) * (rng.random((len(spots), 1)) < 0.2)
     for spot, shift in zip(spots.itertuples(), shifts.tolist(), strict=True):
-        x, y = f"{spot.array_x + shift[0]:g}", f"{spot.array_y + shift[1]:g}"
+        x, y = f"{spot.array_col + shift[0]:g}", f"{spot.array_row + shift[1]:g}"
         tumour = spot.tumour_around > TUMOUR_SHARE
         lines.append(
             f"{replicate}_{x}_{y}\t{x}\t{y}\t{int(tumour)}\t{'tumor' if tumour else 'non'}"

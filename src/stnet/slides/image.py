@@ -17,7 +17,6 @@ from openslide import (
 from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError, SystemFailure
-from stnet.slides.strips import JpegStrips
 
 # Pillow refuses large pictures as decompression bombs; whole sections are larger than its limit.
 Image.MAX_IMAGE_PIXELS = None
@@ -38,9 +37,8 @@ class Level(NamedTuple):
 class SlideImage:
     """An image open for reading; use `open_image`.
 
-    OpenSlide decodes what is read, Pillow the whole image at the first read, but of a JPEG with
-    restart markers the rows that are read: from the top down, each of them once. Several threads
-    may read; those of Pillow's images wait for one another.
+    OpenSlide decodes what is read, Pillow the whole image at the first read. Several threads may
+    read; those of Pillow's images wait for one another.
     """
 
     def __init__(self, path: Path, source: OpenSlide | Image.Image):
@@ -99,10 +97,7 @@ class SlideImage:
                 region = self._source.read_region(place, level, (width, height))
                 return np.asarray(_opaque(region, unscanned))
             with self._one_at_a_time:
-                if self._strips:
-                    region = self._strips.read(left, top, width, height)
-                else:
-                    region = self._colours.crop((left, top, left + width, top + height))
+                region = self._colours.crop((left, top, left + width, top + height))
             return np.asarray(region)
 
     def thumbnail(self, side: int) -> Image.Image:
@@ -118,10 +113,6 @@ class SlideImage:
     def _colours(self) -> Image.Image:
         # Whole, before it is cut: what is off a picture in ink would be white.
         return self._source if self._source.mode == "RGB" else self._source.convert("RGB")
-
-    @cached_property
-    def _strips(self) -> JpegStrips | None:
-        return JpegStrips.of(self.path) if self._source.format == "JPEG" else None
 
     def _positive(self, name: str) -> float | None:
         text = self._source.properties.get(name) if isinstance(self._source, OpenSlide) else None

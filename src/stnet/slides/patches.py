@@ -1,26 +1,33 @@
 """Patches around spots: one memory-mapped file a section and view, and the view's index."""
 
 import csv
-import fcntl
+import logging
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
+from stnet.core.locks import held
 from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
 from stnet.slides.image import open_image
 
+logger = logging.getLogger(__name__)
+
 INDEX_COLUMNS = [
-    *["section", "file", "rows", "spots_sha256", "sha256"],
-    *["section_file", "view", "spot_window"],  # by which a removed file is made again
+    "section",
+    "file",
+    "rows",
+    "spots_sha256",
+    "sha256",
+    "section_file",  # by which, and by the view, a removed file is made again
+    "view",
 ]
 
 
@@ -37,9 +44,7 @@ def parse_view(view: str) -> tuple[int, int]:
     return window, downsampling
 
 
-def write_patches(
-    section: str | Path, image: str | Path, output: str | Path, *, view: str, spot_window: int
-) -> None:
+def write_patches(section: str | Path, image: str | Path, output: str | Path, *, view: str) -> None:
     """Write a section's patches as uint8 (spots, side, side, 3) to the .npy file `output`.
 
     Rows are the section's used spots (`read_used_centres`), the same in every view. The window of a
@@ -49,7 +54,7 @@ def write_patches(
     block of downsampling x downsampling pixels (ours).
     """
     window, downsampling = parse_view(view)
-    corners = read_used_centres(section, spot_window) - window // 2
+    corners = read_used_centres(section) - window // 2
     shape = (len(corners), *[window // downsampling] * 2, 3)
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with (
@@ -59,7 +64,8 @@ def write_patches(
     ):
         np.lib.format.write_array_header_1_0(file, header)
         patches_at = file.tell()
-        # From the top down, as images are decoded; each patch goes to its own row of the file.
+        # From the top down, so that OpenSlide finds the last tiles in its cache; each patch goes to
+        # its own row of the file.
         for row in np.argsort(corners[:, 1], kind="stable").tolist():
             patch = opened.read(*corners[row].tolist(), window, window)
             if downsampling > 1:
@@ -74,7 +80,6 @@ def write_index(
     output: str | Path,
     *,
     view: str,
-    spot_window: int,
 ) -> None:
     """Write the index of a view: a row a section, in the given order, with hashes to verify by.
 
@@ -85,13 +90,12 @@ def write_index(
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(INDEX_COLUMNS)
         for section, path in zip(sections, patches, strict=True):
-            spots = read_used_spots(section, spot_window)
+            spots = read_used_spots(section)
             name = Path(path).name
             if len(np.load(path, mmap_mode="r")) != spots.n_obs:
                 raise InputError(f"{path}: not the patches of the {spots.n_obs} spots of {section}")
             row = [spots.n_obs, names_sha256(spot_names(spots)), file_sha256(path)]
-            made_by = [section, view, spot_window]
-            writer.writerow([name.removesuffix(".npy"), name, *row, *made_by])
+            writer.writerow([name.removesuffix(".npy"), name, *row, section, view])
 
 
 def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str]) -> np.ndarray:
@@ -130,6 +134,21 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
     return patches
 
 
+def read_chosen(index: str | Path, sections: pd.Series, chosen: Sequence[str]) -> np.ndarray:
+    """Patches of the `chosen` spots of a view's index, in their order: uint8 (n, side, side, 3).
+
+    `sections` has the section of every spot by the spot's name, in the view's order. Sections are
+    read one at a time. Raises InputError as `read_patches`.
+    """
+    patches = {}
+    for section in sections.loc[list(chosen)].unique():
+        names = sections.index[sections == section].tolist()
+        content = read_patches(index, names, [section])
+        # Copies, so that the rest of the section is let go.
+        patches |= {name: content[names.index(name)].copy() for name in chosen if name in names}
+    return np.stack([patches[name] for name in chosen]) if patches else np.empty((0, 0, 0, 3))
+
+
 def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Make the patch files of `rows` of an index that were removed, from section and image.
 
@@ -143,29 +162,25 @@ def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
     removed = [row for row in rows if not (index.parent / row["file"]).is_file()]
     if not removed:
         return
-    # Open for writing, without which some shared file systems lock nothing.
     if not os.access(index, os.W_OK):
         raise InputError(
             f"{index.parent / removed[0]['file']}: removed, and only who may write {index} can make"
             " it again"
         )
-    with open(index, "r+") as lock:
-        # Where there are no locks at all, a job may fail on another's file and be started again.
-        with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    # Where there are no locks at all, a job may fail on another's file and be started again.
+    with held(index, wait=True):
         date = index.stat()
         for row in removed:
             path = index.parent / row["file"]
             if path.is_file():
                 continue
-            print(f"{path} was removed and is made again", file=sys.stderr)
+            logger.info(f"{path} was removed and is made again")
             section = row["section_file"]
             if not Path(section).is_file():
                 raise InputError(f"{path}: removed, and not to be made again without {section}")
             image = ad.read_h5ad(section).uns["slide"]["path"]
-            keys = {"view": row["view"], "spot_window": int(row["spot_window"])}
             with atomic_path(path) as temporary:
-                write_patches(section, image, temporary, **keys)
+                write_patches(section, image, temporary, view=row["view"])
                 if file_sha256(temporary) != row["sha256"]:
                     raise InputError(
                         f"{path}: made again from {image}, it is not the file that its index"

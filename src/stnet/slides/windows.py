@@ -31,7 +31,7 @@ def windows(
 
     Yields rows of `centres` (b,) and their windows uint8 (b, side, side, 3): `window` pixels wide,
     [c - window // 2, c - window // 2 + window), black off the image, resampled by `fit_side`. They
-    come from the top down, as images are decoded.
+    come from the top down, so that OpenSlide finds the last tiles in its cache.
     """
     corners = centres - window // 2
     order = np.argsort(corners[:, 1], kind="stable")

@@ -1,24 +1,18 @@
 """Downloads that repeat and resume, and appear only when their bytes are the right ones."""
 
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from datetime import timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import requests
 from tqdm import tqdm
 
-from stnet.core.atomic import write_json
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash, file_hash
 from stnet.sources.http import DEFAULT_PATIENCE, Patience, TryAgain, check_status, persist
 
 CHUNK = 1 << 16  # bytes
-# RFC 9110 (8.8.2.2) asks for one second; a minute also covers a server of several clocks.
-SETTLED = timedelta(minutes=1)
 
 
 def download(
@@ -32,11 +26,10 @@ def download(
 ) -> None:
     """Download `url` to `path`, which appears once length, hash and content are right.
 
-    Bytes are collected in a hidden part file beside `path`, so that an interrupted download goes
-    on where it stopped, in this run or in the next. The part of a file of known hash bears that
-    hash. That of another is continued only if the server says by the ETag or date of modification
-    that it is still the same file (`If-Range`), and begun anew otherwise, or where the server
-    gives neither. A file at `path` that already has the hash is left alone.
+    Bytes are collected in a hidden part file beside `path`. The part of a file of known hash bears
+    that hash, so that an interrupted download goes on where it stopped, in this run or in the
+    next. A file of unknown hash, which may have changed since, is begun anew. A file at `path` that
+    already has the hash is left alone.
 
     Args:
         url: where the file is.
@@ -57,83 +50,42 @@ def download(
     if expected and path.is_file() and file_hash(path, expected.algorithm) == expected:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = _Part(path, url, expected)
+    of = expected.hexdigest[:16] if expected else "unverified"
+    part = path.with_name(f".{path.name}.{of}.part")
+
+    def received() -> int:
+        """Bytes that can be built on."""
+        return part.stat().st_size if expected and part.exists() else 0
 
     def attempt() -> None:
-        offset, headers = part.resume()
-        length = size
+        offset, length = received(), size
         if not offset or size is None or offset < size:
-            stated = _receive(part, offset, headers, size, patience)
+            stated = _receive(url, part, offset, size, patience)
             length = stated if size is None else size
         _verify(part, expected, length, check)
 
     try:
-        # A long file on a network that breaks often comes in the end.
-        persist(attempt, f"{url} for {path}", patience, progress=lambda: part.resume()[0])
+        # With progress counted, a long file gets through a network that breaks often.
+        persist(attempt, f"{url} for {path}", patience, progress=received)
     except BaseException:
-        if not part.resume()[0]:
-            part.discard()
+        if not received():
+            part.unlink(missing_ok=True)
         raise
-    os.replace(part.path, path)
-    part.discard()
+    os.replace(part, path)
 
 
-class _Part:
-    """The first bytes of a file, and what must hold for more to be appended to them."""
-
-    def __init__(self, target: Path, url: str, expected: Hash | None):
-        self.name, self.url, self.hashed = target.name, url, expected is not None
-        stem = f".{target.name}.{expected.hexdigest[:16] if expected else 'unverified'}"
-        self.path = target.with_name(f"{stem}.part")
-        self.origin = target.with_name(f"{stem}.origin")
-
-    def resume(self) -> tuple[int, dict[str, str]]:
-        """Bytes that can be built on, and the headers of a request for those that follow."""
-        offset = self.path.stat().st_size if self.path.exists() else 0
-        span = {"Range": f"bytes={offset}-"}
-        if not offset:
-            return 0, {}
-        if self.hashed:
-            return offset, span
-        validator = self._validator()
-        return (offset, span | {"If-Range": validator}) if validator else (0, {})
-
-    def restart(self, headers: Mapping[str, str]) -> None:
-        """Forget the bytes; those that come now belong to an answer with these headers."""
-        self.discard()
-        validator = _validator(headers)
-        if validator and not self.hashed:
-            write_json(self.origin, {"url": self.url, "validator": validator})
-
-    def continued_by(self, headers: Mapping[str, str]) -> bool:
-        """Whether the bytes after an answer's headers are of the same file as those here."""
-        return self.hashed or _validator(headers) == self._validator()
-
-    def discard(self) -> None:
-        """Remove the bytes, and only then whose they were."""
-        self.path.unlink(missing_ok=True)
-        self.origin.unlink(missing_ok=True)
-
-    def _validator(self) -> str:
-        try:
-            origin = json.loads(self.origin.read_text())
-        except (OSError, ValueError):
-            return ""
-        return origin["validator"] if origin["url"] == self.url else ""
-
-
-def _receive(
-    part: _Part, offset: int, headers: dict[str, str], size: int | None, patience: Patience
-) -> int | None:
+def _receive(url: str, part: Path, offset: int, size: int | None, patience: Patience) -> int | None:
     """Append what the server sends from byte `offset` on, or start anew if it sends everything.
 
     Returns the length of the whole file in bytes, as far as the server says it.
     """
     # Compression on the way would change the bytes that the hash is of.
-    headers = headers | {"Accept-Encoding": "identity"}
-    with requests.get(part.url, headers=headers, stream=True, timeout=patience.timeout) as response:
+    headers = {"Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    with requests.get(url, headers=headers, stream=True, timeout=patience.timeout) as response:
         if response.status_code == 416:
-            part.discard()
+            part.unlink(missing_ok=True)
             raise TryAgain(f"the server has nothing after byte {offset}")
         check_status(response)
         start, length = _span(response)
@@ -143,14 +95,11 @@ def _receive(
         if size is not None and length not in (None, size):
             raise TryAgain(f"the server offers {length} bytes instead of {size}")
         if not start:
-            part.restart(response.headers)
-        elif not part.continued_by(response.headers):
-            part.discard()
-            raise TryAgain(f"the server sent the bytes after {start} of another file")
+            part.unlink(missing_ok=True)
         with (
-            open(part.path, "ab") as file,
+            open(part, "ab") as file,
             tqdm(
-                desc=part.name,
+                desc=part.name[1:].rsplit(".", 2)[0],  # the file's own name
                 total=length,
                 initial=start,
                 unit="B",
@@ -167,44 +116,30 @@ def _receive(
 
 
 def _verify(
-    part: _Part,
+    part: Path,
     expected: Hash | None,
     size: int | None,
     check: Callable[[Path], object] | None,
 ) -> None:
-    received = part.path.stat().st_size
+    received = part.stat().st_size
     if size is not None and received < size:
         raise TryAgain(f"only {received} of {size} bytes came")
     wrong = ""
     if size is not None and received > size:
         wrong = f"{received} bytes came instead of {size}"
-    elif expected and (found := file_hash(part.path, expected.algorithm)) != expected:
+    elif expected and (found := file_hash(part, expected.algorithm)) != expected:
         wrong = (
             f"{expected.algorithm} of the {received} bytes is {found.hexdigest} instead of"
             f" {expected.hexdigest}"
         )
     elif check:
         try:
-            check(part.path)
+            check(part)
         except InputError as failure:
-            wrong = str(failure).removeprefix(str(part.path)).lstrip(": ")
+            wrong = str(failure).removeprefix(str(part)).lstrip(": ")
     if wrong:
-        part.discard()
+        part.unlink(missing_ok=True)
         raise TryAgain(wrong)
-
-
-def _validator(headers: Mapping[str, str]) -> str:
-    """What tells this version of a file from any other, byte for byte; "" if nothing does."""
-    etag = headers.get("ETag", "")
-    if etag.startswith('"'):  # a weak one, W/"…", may stand for other bytes of the same meaning
-        return etag
-    modified = headers.get("Last-Modified", "")
-    try:
-        age = parsedate_to_datetime(headers.get("Date", "")) - parsedate_to_datetime(modified)
-    except (ValueError, TypeError):
-        return ""
-    # A file just written may be written again within the second that its date names.
-    return modified if age >= SETTLED else ""
 
 
 def _span(response: requests.Response) -> tuple[int, int | None]:

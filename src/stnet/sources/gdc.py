@@ -1,13 +1,15 @@
 """The Genomic Data Commons (GDC): its listings, complete or refused, and its files."""
 
+import logging
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stnet.core.hashing import Hash
-from stnet.sources.download import download
 from stnet.sources.http import DEFAULT_PATIENCE, Patience, TryAgain, ask_json, persist
+from stnet.sources.mirror import obtain
+
+logger = logging.getLogger(__name__)
 
 PAGE = 500  # entries an answer
 KEYS = {"files": "file_id", "cases": "case_id"}
@@ -66,9 +68,10 @@ def download_file(
     *,
     md5: str,
     size: int | None,
+    mirror: str | Path | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
-    """Download a file of the GDC, verified by its MD5.
+    """Copy a file of the GDC from a mirror, or download it, verified by its MD5.
 
     Args:
         host: of the GDC's API, with scheme.
@@ -76,19 +79,35 @@ def download_file(
         path: where it goes.
         md5: of the file. "" asks the GDC.
         size: its length in bytes. None asks the GDC.
+        mirror: folder that the GDC's client downloaded files to, or None.
         patience: how often and how long to try.
 
     Raises:
-        InputError: naming the address that does not answer or never gives the right bytes.
-            `path` is as it was then.
+        InputError: naming the address that does not answer or never gives the right bytes, or the
+            mirror that is no folder or has other bytes. `path` is as it was then.
 
     Source: ours; the protocol is the GDC's.
     """
-    if not md5 or size is None:
+    name = _name_in_mirror(mirror, file_id) if mirror is not None else None
+    if not name and (not md5 or size is None):
         stated_md5, stated_size = _ask_fingerprint(host, file_id, patience)
         md5, size = md5 or stated_md5, stated_size if size is None else size
     url = f"{host}/data/{file_id}"
-    download(url, path, expected=Hash("md5", md5), size=size, patience=patience)
+    expected = Hash("md5", md5) if md5 else None
+    obtain(
+        name or file_id, url, path, expected=expected, size=size, mirror=mirror, patience=patience
+    )
+
+
+def _name_in_mirror(mirror: str | Path, file_id: str) -> str | None:
+    """Name of a file in a folder of the GDC's client, `{file_id}/{file_name}`; None without it.
+
+    Source: ours; the layout is that of `gdc-client download`, which adds folders for its logs and
+    `annotations.txt` where there are any.
+    """
+    names = [path.name for path in Path(mirror, file_id).glob("[!.]*") if path.is_file()]
+    names = [n for n in names if n != "annotations.txt" and not n.endswith(".partial")]
+    return f"{file_id}/{names[0]}" if len(names) == 1 else None
 
 
 def _read_pages(url: str, key: str, query: dict, patience: Patience) -> dict[str, dict]:
@@ -104,7 +123,7 @@ def _read_pages(url: str, key: str, query: dict, patience: Patience) -> dict[str
         if not entries:
             total = stated
             if warnings := answer.get("warnings"):
-                print(f"{url}: the server warns: {warnings}", file=sys.stderr)
+                logger.warning(f"{url}: the server warns: {warnings}")
         elif stated != total:
             raise TryAgain(f"{total} entries became {stated} while they were listed")
         elif names[:1] != [last]:

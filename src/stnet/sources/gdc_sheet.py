@@ -1,8 +1,8 @@
 """The slide sheet of a project of the Genomic Data Commons (GDC), written from its listings."""
 
 import csv
+import logging
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +15,8 @@ from stnet.core.errors import InputError
 from stnet.sources.gdc import list_entries
 from stnet.sources.http import DEFAULT_PATIENCE, Patience
 
+logger = logging.getLogger(__name__)
+
 TUMOUR = "Primary Tumor"
 OPEN_TUMOURS = {"access": "open", "cases.samples.sample_type": TUMOUR}
 # Frozen sections; those of paraffin are "Diagnostic Slide" (Methods, "TCGA analysis").
@@ -24,11 +26,17 @@ EXPRESSION = {
     "analysis.workflow_type": "STAR - Counts",
 }
 FILE_FIELDS = [
-    *["file_name", "md5sum", "file_size", "cases.submitter_id"],
-    *["cases.samples.submitter_id", "cases.samples.sample_type"],
+    "file_name",
+    "md5sum",
+    "file_size",
+    "cases.submitter_id",
+    "cases.samples.submitter_id",
+    "cases.samples.sample_type",
 ]
 CASE_FIELDS = [
-    *["submitter_id", "diagnoses.primary_diagnosis", "diagnoses.morphology"],
+    "submitter_id",
+    "diagnoses.primary_diagnosis",
+    "diagnoses.morphology",
     "diagnoses.diagnosis_is_primary_disease",
 ]
 SHOWN = 5  # names in a message
@@ -206,11 +214,11 @@ def _say_patients(
 ) -> None:
     names = {code: name for codes in morphology.values() for code, name in codes.items()}
     patients = {row["patient"]: row["histology"] for row in rows}
-    print(f"{path}: {len(rows)} slides of {len(patients)} patients", file=sys.stderr)
+    logger.info(f"{path}: {len(rows)} slides of {len(patients)} patients")
     counts = Counter(patients.values())
     for codes, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         known = "; ".join(f"{code} {names[code]}" for code in codes.split(";") if code)
-        print(f"{path}: {count} patients: {known or 'no histology'}", file=sys.stderr)
+        logger.info(f"{path}: {count} patients: {known or 'no histology'}")
 
 
 def _say_changes(rows: Sequence[dict[str, str]], path: Path) -> bool:
@@ -218,7 +226,7 @@ def _say_changes(rows: Sequence[dict[str, str]], path: Path) -> bool:
     try:
         old = {row["slide"]: row for row in read_slide_sheet(path)}
     except InputError as error:
-        print(f"{error}; it is replaced", file=sys.stderr)
+        logger.warning(f"{error}; it is replaced")
         return True
     new = {row["slide"]: row for row in rows}
     both = sorted(old.keys() & new.keys())
@@ -234,4 +242,4 @@ def _say_changes(rows: Sequence[dict[str, str]], path: Path) -> bool:
 def _say(path: Path, what: str, names: Sequence[str]) -> None:
     if names:
         shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-        print(f"{path}: {len(names)} {what}: {shown}", file=sys.stderr)
+        logger.info(f"{path}: {len(names)} {what}: {shown}")

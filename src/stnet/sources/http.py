@@ -1,6 +1,6 @@
 """Asking a server until it answers: patience, and answers in JSON."""
 
-import sys
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ import requests
 import urllib3
 
 from stnet.core.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 BUSY = {408, 425, 429}  # with every 5xx, the answers that mean "later" rather than "never"
 
@@ -114,7 +116,7 @@ def persist(
             number, furthest, wait = 1, reached, patience.backoff
         if number < patience.attempts:
             wait = min(wait, patience.longest)
-            print(f"{what}: {reason}; again in {wait:.0f} s", file=sys.stderr)
+            logger.warning(f"{what}: {reason}; again in {wait:.0f} s")
             time.sleep(wait)
     raise InputError(
         f"{what}: {reason} (attempt {number} of {patience.attempts});"

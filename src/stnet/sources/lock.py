@@ -5,15 +5,14 @@ by the first run.
 """
 
 import csv
-import fcntl
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from stnet.core.atomic import atomic_path
+from stnet.core.checkout import find
 from stnet.core.errors import InputError
+from stnet.core.locks import held
 
 HEADER = ["file", "size", "sha256"]
 
@@ -28,9 +27,11 @@ class Fingerprint(NamedTuple):
 def read_lock(path: str | Path) -> dict[str, Fingerprint]:
     """Files of the lock at `path` by name; none if there is no lock yet.
 
+    Where the working directory has none, it is the project's own that is read.
+
     Raises InputError naming the lock if it is not one.
     """
-    path = Path(path)
+    path = Path(find(path))
     if not path.exists():
         return {}
     with open(path, newline="", encoding="utf-8") as file:
@@ -57,7 +58,10 @@ def hold_to_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:
 
     Raises InputError as `check_lock` does, and then leaves the lock as it is.
     """
-    with _alone(Path(path)):
+    folder = Path(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    # Sections are downloaded side by side, and add to the same lock file.
+    with held(folder, wait=True):
         check_lock(path, files)
         locked = read_lock(path)
         if files.keys() <= locked.keys():
@@ -66,16 +70,3 @@ def hold_to_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
             writer.writerow(HEADER)
             writer.writerows([name, *found] for name, found in sorted({**locked, **files}.items()))
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait for others that add to the same lock: sections are downloaded side by side."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)

@@ -24,7 +24,8 @@ def slide_at_hand(
         row: of the slide sheet.
         folder: where slides in flight lie, of this job and none other.
         host: of the Genomic Data Commons, with scheme.
-        mirror: folder with slides under their own names, never deleted from, or None.
+        mirror: folder with slides under their own names, or that the GDC's client downloaded them
+            to, or None. Nothing in it is ever deleted.
 
     Raises:
         InputError: as `download_file`, or if the mirror is no folder or has another file.
@@ -35,6 +36,8 @@ def slide_at_hand(
         if not Path(mirror).is_dir():
             raise InputError(f"mirror {mirror}: no such folder; correct or remove it")
         local = Path(mirror, row["file"])
+        if not local.is_file():
+            local = Path(mirror, row["file_id"], row["file"])
         if local.is_file():
             if row["md5"] and file_hash(local, "md5") != Hash("md5", row["md5"]):
                 raise InputError(

@@ -1,7 +1,7 @@
 """The prediction job of a held-out group."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import anndata as ad
@@ -10,12 +10,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from stnet.config.engine import Engine
 from stnet.core.errors import InputError
 from stnet.expression.factors import are_factors, gene_targets, to_expression
+from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.predictions import write_predictions
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
-from stnet.networks.engine import Engine, start
+from stnet.networks.engine import place, start
 from stnet.networks.prediction import predict
 from stnet.networks.standardisation import Standardisation
 from stnet.training.checkpoints import remove_checkpoints
@@ -35,43 +37,46 @@ def load_model(
 
 
 def predict_held_out(
-    index: str | Path,
-    targets: str | Path,
-    model: str | Path,
-    card: str | Path,
+    inputs: Mapping[str, str | Path],
     output: str | Path,
+    job: HeldOutJob,
     *,
-    experiment: str,
-    held_out: str,
-    held_out_sections: Sequence[str],
     latent: bool,
     engine: Engine,
     device: str,
-    threads: int,
-    code: str,
 ) -> None:
     """Write `predictions.h5ad` of the held-out sections by the model that never saw them.
 
     A network of factors is mapped back to genes (`to_expression`), and `obsm["factors"]` has what
-    it predicted, (spots, factors). With `latent`, `obsm["latent"]` has the inputs of the last
-    layer, float32 (spots, width), averaged over the eight symmetries as predictions are.
+    it predicted, (spots, factors).
 
-    Raises InputError if the held-out sections have no used spot or the model predicts other genes.
+    Args:
+        inputs: `index` of the view, `targets`, and the training job's `model` and `card`.
+        output: predictions by their contract (`write_predictions`).
+        job: whose sections are predicted.
+        latent: whether `obsm["latent"]` has the inputs of the last layer, float32 (spots, width),
+            averaged over the eight symmetries as predictions are.
+        engine: how the device computes.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        InputError: the held-out sections have no used spot, or the model predicts other genes.
     """
-    start(device, threads)
+    start(device, job.threads)
+    targets, model = inputs["targets"], inputs["model"]
     measured = ad.read_h5ad(targets)
-    measured = measured[measured.obs["section"].isin(held_out_sections).to_numpy()].copy()
+    measured = measured[job.is_held_out(measured)].copy()
     if not measured.n_obs:
-        raise InputError(f"{targets}: held-out group {held_out} has no used spot")
-    network, standardise, known = load_model(model, card, device)
+        raise InputError(f"{targets}: held-out group {job.held_out} has no used spot")
+    network, standardise, known = load_model(model, inputs["card"], device)
     genes = gene_targets(measured)
     if [known["outputs"], known["genes"]] != [[*measured.var_names], [*genes.var_names]]:
         raise InputError(f"{model}: predicts other genes than {targets} has; train it again")
-    data = to_device(index, measured, device)
+    data = to_device(inputs["index"], measured, device)
     if latent:
         keep_features(network)
-    forward = engine.place(network.eval(), device)
-    rows, label = torch.arange(measured.n_obs), f"{held_out}: predict"
+    forward = place(network.eval(), engine, device)
+    rows, label = torch.arange(measured.n_obs), f"{job.held_out}: predict"
     found = predict(forward, standardise, data.patches, rows, engine.prediction_batch, label)
     predicted, features = np.split(found.cpu().numpy(), [measured.n_vars], axis=1)
     obsm = {"latent": features} if latent else {}
@@ -79,8 +84,8 @@ def predict_held_out(
         obsm["factors"] = predicted
         predicted = to_expression(predicted, measured)
     provenance = {
-        "experiment": experiment,
-        "held_out": held_out,
+        "experiment": job.experiment,
+        "held_out": job.held_out,
         "epoch": known["epoch"],
         "epoch_rule": known["epoch_rule"],
         "initial_weights": known["initial_weights"],
@@ -90,10 +95,10 @@ def predict_held_out(
         "device": known["device"],
         "threads": known["threads"],
         "training_code": known["code"],
-        "engine": str(vars(engine)),
-        "code": code,
+        "engine": str(engine.model_dump()),
+        "code": job.code,
         "versions": known["versions"],
     }
     write_predictions(output, genes, predicted, provenance, obsm=obsm)
-    # Only now it is sure that the training job is known to be done.
+    # That this job runs confirms the training job's outputs.
     remove_checkpoints(Path(model).parent)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
+from stnet.config.recipe import Recipe
 from stnet.networks.data import Data
 from stnet.networks.engine import start
 from stnet.networks.symmetries import N_SYMMETRIES
-from stnet.training.run import Recipe, Run
+from stnet.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def calibrate(
     # A GPU is fed ahead of what it computes: only many batches show its speed.
     n_batches, n_predicted = (16, 4096) if device == "cuda" else (1, 8)
     generator = torch.Generator().manual_seed(0)
-    shape = (max(recipe.batch_size, recipe.engine["prediction_batch"]), side, side, 3)
+    shape = (max(recipe.batch_size, recipe.engine.prediction_batch), side, side, 3)
     patches = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
     targets = torch.randn(len(patches), n_genes, generator=generator)
     data = Data(patches.to(device), targets.to(device))

@@ -7,8 +7,8 @@ written into every checkpoint.
 
 import hashlib
 import json
+import logging
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stnet.core.atomic import atomic_path
+
+logger = logging.getLogger(__name__)
 
 FOLDER = ".checkpoint"
 # The newest, and the one before in case the newest cannot be read.
@@ -45,19 +47,16 @@ class Checkpoints:
     def newest(self) -> Checkpoint | None:
         """The newest checkpoint that is whole and of this job, or None.
 
-        One that is neither is named on standard error, and the epoch before it is taken.
+        A warning names one that is neither, and the epoch before it is taken.
         """
         for path in sorted(self._root.glob("*")):
             if path != self._folder:
-                print(
-                    f"{path}: checkpoints of another {WHAT}; not used",
-                    file=sys.stderr,
-                )
+                logger.warning(f"{path}: checkpoints of another {WHAT}; not used")
         for path in reversed(self._files()):
             try:
                 return self._read(path)
             except (SafetensorError, OSError, ValueError) as error:
-                print(f"{path}: not used: {error}", file=sys.stderr)
+                logger.warning(f"{path}: not used: {error}")
         return None
 
     def write(self, checkpoint: Checkpoint) -> None:

@@ -1,24 +1,27 @@
 """The training job of a held-out group: inner runs, the choice of the epoch, the final run."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
 import torch
 from safetensors.torch import save
 
+from stnet.config.recipe import Recipe
 from stnet.config.split import inner_folds
 from stnet.core.atomic import atomic_path, write_json
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.factors import gene_targets
+from stnet.expression.held_out_job import HeldOutJob
 from stnet.networks.data import Data, to_device
 from stnet.networks.engine import start
 from stnet.training.checkpoints import Checkpoints
-from stnet.training.run import Recipe
+from stnet.training.run import Run
 from stnet.training.runs import Runs, Spots
 
 DIVERGED = "learning_rate: training diverged, the loss is not finite; lower it"
@@ -26,77 +29,152 @@ HISTORY_COLUMNS = ["run", "epoch", "train_loss", "inner_loss"]
 FINAL = "final"
 
 
+class Inner(NamedTuple):
+    """The inner runs of a job: by which rule patients were split, and the sections of each fold."""
+
+    rule: str
+    folds: list[list[str]]
+
+
+class Choice(NamedTuple):
+    """The epoch that the final run trains up to, and the inner runs' squared error of every one."""
+
+    epoch: int
+    squared_errors: list[float]
+
+
 def fit(
     index: str | Path,
     targets: str | Path,
-    outputs: dict[str, str],
+    outputs: Mapping[str, str],
+    job: HeldOutJob,
     *,
-    held_out: str,
-    held_out_sections: Sequence[str],
     recipe: Recipe,
     view: str,
     device: str,
-    threads: int,
-    code: str,
     tensorboard: Path | None = None,
 ) -> None:
     """Train on all sections but the held-out ones and write the model and how it came about.
 
-    `index` is the view's, `targets` a file of `write_targets` or, for factors in place of genes, of
-    `write_composition`. `outputs` names four files: `model` (safetensors, torchvision's layer
-    names), `card` (JSON: what the model needs to be applied, and its provenance), `history` (TSV, a
-    row a run and epoch; losses are squared errors per spot and gene) and `epoch` (JSON: the chosen
-    epoch, by which rule, from which errors).
-
     A job that was killed goes on after its last epoch (`Checkpoints`), on the CPU with the same
     results bit for bit. The last checkpoint stays: whoever runs the job may be killed before it
-    knows that the outputs are whole, and would have them made again. `tensorboard` is a folder for
-    event files.
+    knows that the outputs are whole, and would have them made again.
+
+    Args:
+        index: of the view.
+        targets: a file of `write_targets` or, for factors in place of genes, of
+            `write_composition`.
+        outputs: four files: `model` (safetensors, torchvision's layer names), `card` (JSON: what
+            the model needs to be applied, and its provenance), `history` (TSV, a row a run and
+            epoch; losses are squared errors per spot and gene) and `epoch` (JSON: the chosen epoch,
+            by which rule, from which errors).
+        job: whose sections are not trained on.
+        recipe: how the network is trained.
+        view: name of the view.
+        device: `cpu` or `cuda`.
+        tensorboard: folder for event files, or None.
+
+    Raises:
+        InputError: nothing to train on, or training that diverges.
     """
-    start(device, threads)
-    data, measured = read_training_data(index, targets, held_out_sections, device)
+    start(device, job.threads)
+    data, measured = read_training_data(index, targets, job, device)
+    inner = _inner(measured, recipe)
+    provenance = _provenance(index, targets, measured, job, recipe, view)
+    checkpoints = _checkpoints(outputs, provenance, device, job.threads)
+    spots = _spots(measured, inner)
+    runs = Runs(data, recipe, job.held_out, spots, checkpoints, tensorboard)
+    choice = _train_inner(runs, spots, recipe)
+    final = runs.train(FINAL, choice.epoch)
+    if not np.isfinite(runs.history[-1]["train_loss"]):
+        raise InputError(DIVERGED)
+    _write_network(outputs["model"], final)
+    _write_history(outputs["history"], runs)
+    _write_epoch(outputs["epoch"], inner, choice, measured.n_obs)
+    card = {
+        **provenance,
+        **_what_it_predicts(measured),
+        **{"mean": final.standardise.mean, "sd": final.standardise.sd},
+        "weights_sha256": file_sha256(outputs["model"]),
+        **{"epoch": choice.epoch, "epoch_rule": inner.rule},
+        "device": str(torch.cuda.get_device_name()) if device == "cuda" else "cpu",
+        "threads": job.threads,
+    }
+    write_json(outputs["card"], card)
+    checkpoints.remove_old()
+
+
+def _inner(measured: ad.AnnData, recipe: Recipe) -> Inner:
     rows = measured.obs[["patient", "section"]].astype(str).drop_duplicates().to_dict("records")
-    rule, folds = inner_folds(rows, recipe.inner_folds)
+    return Inner(*inner_folds(rows, recipe.inner_folds))
+
+
+def _provenance(
+    index: str | Path,
+    targets: str | Path,
+    measured: ad.AnnData,
+    job: HeldOutJob,
+    recipe: Recipe,
+    view: str,
+) -> dict:
+    """What the weights depend on, beside the device."""
     sections = measured.obs["section"].to_numpy(str)
-    provenance = {
-        "held_out": held_out,
+    return {
+        "held_out": job.held_out,
         "training_sections": list(dict.fromkeys(sections.tolist())),
         "view": view,
         "view_sha256": file_sha256(index),
         "targets_sha256": file_sha256(targets),
-        "recipe": vars(recipe),
+        "recipe": recipe.model_dump(),
         "initial_weights": Path(recipe.weights).name if recipe.weights else "random",
         "initial_weights_sha256": file_sha256(recipe.weights) if recipe.weights else "random",
-        "code": code,
+        "code": job.code,
         "versions": versions("numpy", "torch", "torchvision", "anndata"),
     }
-    # On a GPU the threads only feed it: what it computes does not depend on them.
-    kept = {**provenance, "device": device}
-    if device == "cpu":
-        kept |= {"threads": threads, "processor": torch.backends.cpu.get_cpu_capability()}
-    checkpoints = Checkpoints(Path(outputs["model"]).parent, kept)
 
+
+def _checkpoints(
+    outputs: Mapping[str, str], provenance: dict, device: str, threads: int
+) -> Checkpoints:
+    # On a GPU the threads only feed it: what it computes does not depend on them.
+    inputs = {**provenance, "device": device}
+    if device == "cpu":
+        inputs |= {"threads": threads, "processor": torch.backends.cpu.get_cpu_capability()}
+    return Checkpoints(Path(outputs["model"]).parent, inputs)
+
+
+def _spots(measured: ad.AnnData, inner: Inner) -> dict[str, Spots]:
+    """Rows that each run trains on and leaves out: an inner run a fold, then the final one."""
+    sections = measured.obs["section"].to_numpy(str)
     everything = torch.arange(measured.n_obs)
-    inner = {}
-    for number, fold in enumerate(folds):
+    spots = {}
+    for number, fold in enumerate(inner.folds):
         inside = torch.from_numpy(np.isin(sections, fold))
-        inner[f"inner {number}"] = Spots(everything[~inside], everything[inside])
-    spots = {**inner, FINAL: Spots(everything, everything[:0])}
-    runs = Runs(data, recipe, held_out, spots, checkpoints, tensorboard)
+        spots[f"inner {number}"] = Spots(everything[~inside], everything[inside])
+    return {**spots, FINAL: Spots(everything, everything[:0])}
+
+
+def _train_inner(runs: Runs, spots: Mapping[str, Spots], recipe: Recipe) -> Choice:
+    """Train the inner runs, and choose the epoch by them; without any it is the last."""
+    inner = [name for name in spots if name != FINAL]
     for name in inner:
         if runs.epochs_done(name) < recipe.epochs:
             runs.train(name, recipe.epochs)
+    if not inner:
+        return Choice(recipe.epochs, [])
     squared_errors = [runs.squared_errors(epoch) for epoch in range(1, recipe.epochs + 1)]
-    epoch = choose_epoch(squared_errors) if folds else recipe.epochs
-    final = runs.train(FINAL, epoch)
-    if not np.isfinite(runs.history[-1]["train_loss"]):
-        raise InputError(DIVERGED)
+    return Choice(choose_epoch(squared_errors), squared_errors)
 
+
+def _write_network(path: str, final: Run) -> None:
     state = {name: value.cpu().contiguous() for name, value in final.network.state_dict().items()}
-    with atomic_path(outputs["model"]) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_bytes(save(state))
+
+
+def _write_history(path: str, runs: Runs) -> None:
     with (
-        atomic_path(outputs["history"]) as temporary,
+        atomic_path(path) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(
@@ -104,34 +182,29 @@ def fit(
         )
         writer.writeheader()
         writer.writerows(runs.history)
+
+
+def _write_epoch(path: str, inner: Inner, choice: Choice, n_spots: int) -> None:
     chosen = {
-        "epoch": epoch,
-        "rule": rule,
-        "inner_folds": folds,
-        "inner_loss": [error / measured.n_obs for error in squared_errors] if folds else [],
+        "epoch": choice.epoch,
+        "rule": inner.rule,
+        "inner_folds": inner.folds,
+        "inner_loss": [error / n_spots for error in choice.squared_errors],
     }
-    write_json(outputs["epoch"], chosen)
+    write_json(path, chosen)
+
+
+def _what_it_predicts(measured: ad.AnnData) -> dict:
+    """Outputs of the network, the genes they stand for, and their units."""
     genes = gene_targets(measured).var
-    write_json(
-        outputs["card"],
-        {
-            **provenance,
-            "outputs": measured.var_names.tolist(),
-            "genes": genes.index.tolist(),
-            "symbols": genes["symbol"].tolist(),
-            "mean": final.standardise.mean,
-            "sd": final.standardise.sd,
-            "transform": str(measured.uns["targets"]["transform"]),
-            "universe": int(measured.uns["targets"]["universe"]),
-            "gene_list_sha256": str(measured.uns["targets"]["gene_list_sha256"]),
-            "weights_sha256": file_sha256(outputs["model"]),
-            "epoch": epoch,
-            "epoch_rule": rule,
-            "device": str(torch.cuda.get_device_name()) if device == "cuda" else "cpu",
-            "threads": threads,
-        },
-    )
-    checkpoints.remove_old()
+    return {
+        "outputs": measured.var_names.tolist(),
+        "genes": genes.index.tolist(),
+        "symbols": genes["symbol"].tolist(),
+        "transform": str(measured.uns["targets"]["transform"]),
+        "universe": int(measured.uns["targets"]["universe"]),
+        "gene_list_sha256": str(measured.uns["targets"]["gene_list_sha256"]),
+    }
 
 
 def choose_epoch(squared_errors: Sequence[float]) -> int:
@@ -145,11 +218,11 @@ def choose_epoch(squared_errors: Sequence[float]) -> int:
 
 
 def read_training_data(
-    index: str | Path, targets: str | Path, held_out_sections: Sequence[str], device: str
+    index: str | Path, targets: str | Path, job: HeldOutJob, device: str
 ) -> tuple[Data, ad.AnnData]:
     """Training spots on the device, and their targets as AnnData. Raises InputError if none."""
     measured = ad.read_h5ad(targets)
-    measured = measured[~measured.obs["section"].isin(held_out_sections).to_numpy()].copy()
+    measured = measured[~job.is_held_out(measured)].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: nothing is left to train on beside the held-out sections")
     return to_device(index, measured, device), measured

@@ -1,13 +1,15 @@
 """What a training job says of itself while it runs: a line an epoch, and a TensorBoard log."""
 
+import logging
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from stnet.networks.symmetries import N_SYMMETRIES
+
+logger = logging.getLogger(__name__)
 
 # A training step goes through the network forward and, at twice the cost, backward.
 PASSES_PER_TRAINED_SPOT = 3
@@ -37,7 +39,7 @@ class Progress:
             self._draw(row)
 
     def epoch(self, row: dict, label: str, n_trained: int, n_predicted: int) -> None:
-        """Say that an epoch is over: its losses, its speed, and the time that is left at most.
+        """Log the end of an epoch: its losses, its speed, and the time that is left at most.
 
         A prediction under one symmetry counts as an image, as a spot trained on does.
         """
@@ -47,9 +49,8 @@ class Progress:
         left = timedelta(seconds=round(self._left * (now - self._started) / self._past))
         speed = (n_trained + N_SYMMETRIES * n_predicted) / (now - self._last)
         losses = ", ".join(f"{curve} {row[curve]:.6g}" for curve in CURVES if curve in row)
-        print(
-            f"{label}: epoch {row['epoch']}: {losses}; {speed:.1f} images/s, at most {left} left",
-            file=sys.stderr,
+        logger.info(
+            f"{label}: epoch {row['epoch']}: {losses}; {speed:.1f} images/s, at most {left} left"
         )
         self._last = now
         self._draw(row)

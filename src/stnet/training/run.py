@@ -1,42 +1,17 @@
 """One training run: the epochs of one network on one set of spots."""
 
 import zlib
-from dataclasses import dataclass
 
 import torch
 
+from stnet.config.recipe import Recipe
 from stnet.networks.architectures import build_network, check_side, freeze, set_bias
 from stnet.networks.data import Data
-from stnet.networks.engine import Engine
+from stnet.networks.engine import place
 from stnet.networks.prediction import predict, progress_bar
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, augment
 from stnet.networks.weights import load_weights
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained: the keys of an experiment that its weights depend on.
-
-    `weights` is a path or None for random ones, `trained` is `all` or the names of the modules that
-    are trained, `engine` the keys of the device that is used; the rest is as in the configuration's
-    schema.
-    """
-
-    architecture: str
-    architecture_options: dict
-    weights: str | None
-    trained: str | list[str]
-    loss: str
-    learning_rate: float
-    momentum: float
-    weight_decay: float
-    batch_size: int
-    epochs: int
-    inner_folds: int
-    statistics_batches: int
-    seed: int
-    engine: dict
 
 
 class Run:
@@ -58,7 +33,7 @@ class Run:
             load_weights(self.network, recipe.weights)
         set_bias(self.network, data.targets.cpu()[rows].mean(dim=0))
         self.trained = freeze(self.network, recipe.trained)
-        self.forward = Engine(**recipe.engine).place(self.network, data.device)
+        self.forward = place(self.network, recipe.engine, data.device)
         levels = data.levels[self._statistics_rows().numpy()]
         self.standardise = Standardisation.of(levels, data.device)
         self.optimiser = torch.optim.SGD(
@@ -101,7 +76,7 @@ class Run:
     def predict(self, rows: torch.Tensor) -> torch.Tensor:
         """Predictions float32 (rows, genes) of the spots `rows` by the network as it is now."""
         self.network.eval()
-        patches, batch_size = self.data.patches, self.recipe.engine["prediction_batch"]
+        patches, batch_size = self.data.patches, self.recipe.engine.prediction_batch
         label = f"{self.label}: predict"
         return predict(self.forward, self.standardise, patches, rows, batch_size, label)
 

@@ -1,15 +1,18 @@
 """The runs of a training job, one after the other, with a checkpoint after every epoch."""
 
-import sys
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from stnet.config.recipe import Recipe
 from stnet.networks.data import Data
 from stnet.training.checkpoints import Checkpoint, Checkpoints
 from stnet.training.progress import Progress, passes
-from stnet.training.run import Recipe, Run
+from stnet.training.run import Run
+
+logger = logging.getLogger(__name__)
 
 
 class Spots(NamedTuple):
@@ -48,7 +51,7 @@ class Runs:
         self._state = newest.state if newest else {}
         if newest:
             last = self.history[-1]
-            print(f"going on after {last['run']}, epoch {last['epoch']}", file=sys.stderr)
+            logger.info(f"continuing after {last['run']}, epoch {last['epoch']}")
         self._progress = Progress(
             sum(recipe.epochs * each.passes for each in spots.values()),
             sum(spots[row["run"]].passes for row in self.history),

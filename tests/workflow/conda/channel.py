@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import rattler.index
+from environments import CONDA, PYPI, PYTHON, WITHOUT_DEPENDENCIES, exact, locked
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from test_environments import CONDA, PYPI, PYTHON, WITHOUT_DEPENDENCIES, exact, locked
 
 # Not of PyPI, or of no use here: names and versions only.
 EMPTY = {"pip": "25.0"}

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from channel import make_channel
-from loaded import load_rules
-from project import DEMO, copy_project, edit
-from test_environments import (
+from environments import (
     ENVIRONMENTS,
     LIBRARY,
     environment_of,
@@ -19,6 +17,8 @@ from test_environments import (
     script_of,
     third_party,
 )
+from loaded import load_rules
+from project import DEMO, copy_project, edit
 
 from stnet.core.digest import imported_modules
 
@@ -79,10 +79,11 @@ def test_histomicstk_works_without_what_it_requires(conda, tmp_path):
     program = f"""import sys
 sys.path.insert(0, {str(LIBRARY)!r})
 import numpy as np
-from stnet.features.segmentation import Segmentation, segment
+from stnet.config.segmentation import Segmentation
+from stnet.features.segmentation import segment
 patch = np.full((60, 60, 3), 220, dtype=np.uint8)
 patch[20:40, 20:40] = (60, 40, 120)
-settings = Segmentation([0.65, 0.7, 0.29], [0.07, 0.99, 0.11], 90, [3, 4.5], 5, 20)
+settings = Segmentation(foreground=90, radii=[3, 4.5], search_radius=5, smallest=20)
 print(segment(patch, settings).max())
 """
     python = [conda / "envs/called/bin/python", "-I", "-c", program]

@@ -1,6 +1,6 @@
 from stnet.analysis.interpretation.on_nuclei import write_on_nuclei
+from stnet.config.segmentation import Segmentation
 from stnet.core.job import job
-from stnet.features.segmentation import Segmentation
 
 with job(snakemake.log[0]):
     write_on_nuclei(
@@ -8,8 +8,7 @@ with job(snakemake.log[0]):
         snakemake.input.table,
         snakemake.input.targets,
         snakemake.input.index,
-        snakemake.output.patches,
-        snakemake.output.summary,
+        dict(snakemake.output.items()),
         view=snakemake.params.view,
         nuclear_view=snakemake.params.nuclear_view,
         segmentation=Segmentation(**snakemake.params.segmentation),

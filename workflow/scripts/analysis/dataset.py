@@ -6,5 +6,4 @@ with job(snakemake.log[0]):
         snakemake.input.sections,
         snakemake.input.drops,
         dict(snakemake.output.items()),
-        snakemake.params.spot_window,
     )

@@ -5,6 +5,5 @@ with job(snakemake.log[0]):
     write_distances(
         snakemake.input.predictions,
         snakemake.output[0],
-        grids=snakemake.params.grids,
         seed=snakemake.params.seed,
     )

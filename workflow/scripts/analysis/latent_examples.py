@@ -6,5 +6,4 @@ with job(snakemake.log[0]):
         snakemake.input.umap,
         snakemake.output[0],
         radius=snakemake.params.radius,
-        grids=snakemake.params.grids,
     )

@@ -5,7 +5,6 @@ with job(snakemake.log[0]):
     write_subtype(
         snakemake.input.patients,
         snakemake.input.genes,
-        snakemake.output.table,
-        snakemake.output.scores,
+        dict(snakemake.output.items()),
         **snakemake.params.subtypes,
     )

@@ -1,18 +1,21 @@
 from stnet.baselines.forest import predict_forest
 from stnet.core.job import job
+from stnet.expression.held_out_job import HeldOutJob
 
 with job(snakemake.log[0]):
     predict_forest(
         snakemake.input.targets,
         snakemake.input.features,
         snakemake.output[0],
-        experiment=snakemake.wildcards.experiment,
-        held_out=snakemake.wildcards.held_out,
-        held_out_sections=snakemake.params.held_out_sections,
+        HeldOutJob(
+            experiment=snakemake.wildcards.experiment,
+            held_out=snakemake.wildcards.held_out,
+            sections=snakemake.params.held_out_sections,
+            threads=snakemake.threads,
+            code=snakemake.params.digest,
+        ),
         trees=snakemake.params.trees,
         max_features=snakemake.params.max_features,
         min_samples_leaf=snakemake.params.min_samples_leaf,
         seed=snakemake.params.seed,
-        threads=snakemake.threads,
-        code=snakemake.params.digest,
     )

@@ -8,8 +8,7 @@ with job(snakemake.log[0]):
         snakemake.output.sections,
         snakemake.output.genes,
         snakemake.output.summary,
-        stratum=snakemake.wildcards.stratum,
-        grids=snakemake.params.grids,
+        stratum=snakemake.params.stratum,
         smoothing=snakemake.params.smoothing,
         lenient=snakemake.params.lenient,
     )

@@ -6,12 +6,12 @@ with job(snakemake.log[0]):
     encode_section(
         snakemake.input.section,
         snakemake.input.index,
-        snakemake.input.get("weights") or None,
         snakemake.output[0],
-        name=snakemake.wildcards.section,
-        spot_window=snakemake.params.spot_window,
         view=snakemake.params.view,
-        settings=snakemake.params.settings,
+        settings={
+            **snakemake.params.settings,
+            "weights": snakemake.input.get("weights") or None,
+        },
         device=lease_gpu() if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,
         code=snakemake.params.digest,

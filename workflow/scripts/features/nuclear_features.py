@@ -1,6 +1,7 @@
+from stnet.config.segmentation import Segmentation
 from stnet.core.job import job
 from stnet.features.nuclear import write_nuclear_features
-from stnet.features.segmentation import Segmentation
+from stnet.features.patch_statistics import Histograms
 
 with job(snakemake.log[0]):
     write_nuclear_features(
@@ -8,10 +9,8 @@ with job(snakemake.log[0]):
         snakemake.input.index,
         snakemake.output[0],
         view=snakemake.params.view,
-        spot_window=snakemake.params.spot_window,
         segmentation=Segmentation(**snakemake.params.segmentation),
-        ranges=snakemake.params.ranges,
-        bins=snakemake.params.bins,
+        histograms=Histograms(snakemake.params.ranges, snakemake.params.bins),
         threads=snakemake.threads,
         code=snakemake.params.digest,
     )

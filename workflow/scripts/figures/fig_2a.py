@@ -6,8 +6,6 @@ with job(snakemake.log[0]):
         snakemake.input.predictions,
         snakemake.input.genes,
         snakemake.input.patients,
-        snakemake.input.sections,
-        snakemake.input.thumbnails,
         snakemake.output,
         gene=snakemake.params.gene,
         patients=snakemake.params.patients,

@@ -4,8 +4,6 @@ from stnet.figures.spot_prediction_map import draw
 with job(snakemake.log[0]):
     draw(
         snakemake.input.predictions,
-        snakemake.input.section,
-        snakemake.input.thumbnail,
         snakemake.output,
         genes=snakemake.params.genes,
         reliability=snakemake.input.get("reliability"),

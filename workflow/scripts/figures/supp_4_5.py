@@ -9,5 +9,4 @@ with job(snakemake.log[0]):
             "tumour": (snakemake.input.genes[0], snakemake.output[:2]),
             "normal": (snakemake.input.genes[1], snakemake.output[2:]),
         },
-        transform=snakemake.params.transform,
     )

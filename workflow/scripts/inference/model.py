@@ -8,11 +8,9 @@ with job(snakemake.log[0]):
     write_model(
         dict(zip(snakemake.params.members, files, strict=True)),
         snakemake.output[0],
-        experiment=snakemake.wildcards.experiment,
-        model=snakemake.wildcards.model,
+        about={key: snakemake.wildcards[key] for key in ("experiment", "model")},
         index=snakemake.input.index,
         targets=snakemake.input.targets,
-        sections=snakemake.input.sections,
         engine=snakemake.params.engine,
         device=device,
         threads=snakemake.threads,

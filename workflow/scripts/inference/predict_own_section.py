@@ -3,7 +3,6 @@ from stnet.core.job import job
 from stnet.inference.model import Model
 from stnet.inference.sections import predict_section
 from stnet.inference.summary import write_summary
-from stnet.slides.thumbnail import write_thumbnail
 
 with job(snakemake.log[0]):
     device = lease_gpu() if snakemake.resources.gpu else "cpu"
@@ -13,14 +12,12 @@ with job(snakemake.log[0]):
             snakemake.params.model["path"],
             device=device,
             threads=snakemake.threads,
+            code=snakemake.params.digest,
             reliability=snakemake.params.model["reliability"],
         ),
         snakemake.output.predictions,
         snakemake.output.alignment,
         scale=snakemake.params.scale,
-        spot_window=0,
         genes=snakemake.input.genes or None,
-        code=snakemake.params.digest,
     )
-    write_thumbnail(snakemake.input.image, snakemake.output.thumbnail, side=1000)
     write_summary(snakemake.output.predictions, snakemake.output.summary)

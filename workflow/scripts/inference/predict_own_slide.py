@@ -1,8 +1,9 @@
+from stnet.config.tiles import Cut
 from stnet.core.gpu import lease_gpu
 from stnet.core.hashing import file_sha256
 from stnet.core.job import job
 from stnet.inference.model import Model
-from stnet.inference.slides import Cut, predict_slide
+from stnet.inference.slides import predict_slide
 from stnet.inference.summary import write_summary
 
 with job(snakemake.log[0]):
@@ -14,10 +15,10 @@ with job(snakemake.log[0]):
             snakemake.params.model["path"],
             device=device,
             threads=snakemake.threads,
+            code=snakemake.params.digest,
             reliability=snakemake.params.model["reliability"],
         ),
         snakemake.output.predictions,
-        snakemake.output.thumbnail,
         about={
             **dict.fromkeys(("patient", "sample", "slide"), name),
             "sha256": file_sha256(snakemake.input[0]),
@@ -25,8 +26,6 @@ with job(snakemake.log[0]):
         cut=Cut(**snakemake.params.cut),
         default_um_per_px=snakemake.params.um_per_px,
         encoder=None,
-        threads=snakemake.threads,
-        code=snakemake.params.digest,
         refuse=True,
     )
     write_summary(snakemake.output.predictions, snakemake.output.summary)

@@ -7,11 +7,15 @@ with job(snakemake.log[0]):
     device = lease_gpu() if snakemake.resources.gpu else "cpu"
     predict_section(
         snakemake.input.section,
-        Model(snakemake.input.model, device=device, threads=snakemake.threads, reliability=None),
+        Model(
+            snakemake.input.model,
+            device=device,
+            threads=snakemake.threads,
+            code=snakemake.params.digest,
+            reliability=None,
+        ),
         snakemake.output.predictions,
         snakemake.output.alignment,
         scale=snakemake.params.scale,
-        spot_window=snakemake.params.spot_window,
         genes=snakemake.input.genes or None,
-        code=snakemake.params.digest,
     )

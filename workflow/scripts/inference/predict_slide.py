@@ -1,31 +1,35 @@
-from contextlib import ExitStack
-
+from stnet.config.tiles import Cut
 from stnet.core.gpu import lease_gpu
 from stnet.core.job import job
 from stnet.inference.model import Model
-from stnet.inference.slides import Cut, predict_slide
+from stnet.inference.slides import predict_slide
 from stnet.networks.image_encoder import Encoder
-from stnet.simulation.gdc_server import host_of
 from stnet.sources.slide import slide_at_hand
 
-with job(snakemake.log[0]), ExitStack() as stack:
-    host = stack.enter_context(host_of(snakemake.input.gdc, snakemake.config["hosts"]["gdc"]))
-    slide = stack.enter_context(
-        slide_at_hand(
-            snakemake.params.row,
-            snakemake.params.folder,
-            host=host,
-            mirror=snakemake.config["external"][snakemake.wildcards.source].get("mirror"),
-        )
-    )
+configured = snakemake.config["external"][snakemake.wildcards.source].get("mirror")
+
+with (
+    job(snakemake.log[0]),
+    slide_at_hand(
+        snakemake.params.row,
+        snakemake.params.folder,
+        host=snakemake.config["hosts"]["gdc"],
+        mirror=snakemake.input.archive or configured,
+    ) as slide,
+):
     # Only now: no card waits for a download.
     device = lease_gpu() if snakemake.config["device"] == "cuda" else "cpu"
-    model = Model(snakemake.input.model, device=device, threads=snakemake.threads, reliability=None)
+    model = Model(
+        snakemake.input.model,
+        device=device,
+        threads=snakemake.threads,
+        code=snakemake.params.digest,
+        reliability=None,
+    )
     predict_slide(
         slide,
         model,
-        snakemake.output.predictions,
-        snakemake.output.thumbnail,
+        snakemake.output[0],
         about={key: value for key, value in snakemake.params.row.items() if key != "file"},
         cut=Cut(**snakemake.params.cut),
         default_um_per_px=snakemake.params.um_per_px,
@@ -37,7 +41,5 @@ with job(snakemake.log[0]), ExitStack() as stack:
             engine=model.card["engine"][device],
             device=device,
         ),
-        threads=snakemake.threads,
-        code=snakemake.params.digest,
         refuse=False,
     )

@@ -1,17 +1,18 @@
 from stnet.core.job import job
+from stnet.planning.networks import Cohort, Experiment
 from stnet.planning.pending import pending_jobs
 from stnet.planning.plan import Machine, plan
-from stnet.planning.workload import Cohort, Experiment
 from stnet.report.claims import read_claims
 
+params = snakemake.params
 with job(snakemake.log[0]):
     claims = read_claims(snakemake.input.claims).set_index("id")["value"]
     text = plan(
-        {name: Cohort(**keys) for name, keys in snakemake.params.cohorts.items()},
-        {name: Experiment(**keys) for name, keys in snakemake.params.experiments.items()},
-        pending_jobs(snakemake.params.dry_run, snakemake.params.config, ["all"]),
-        Machine(**snakemake.params.machine),
+        {name: Cohort(**keys) for name, keys in params.cohorts.items()},
+        {name: Experiment(**keys) for name, keys in params.experiments.items()},
+        pending_jobs(params.summary, params.config, params.n_outputs),
+        Machine(**params.machine),
         published=int(claims["cohort.spots"]),
-        seconds=snakemake.params.seconds,
+        seconds=params.seconds,
     )
     print(text, end="")

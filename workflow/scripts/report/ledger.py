@@ -10,4 +10,5 @@ with job(snakemake.log[0]):
         main=snakemake.params.main,
         is_paper_cohort=snakemake.params.is_paper_cohort,
         other_data=snakemake.params.other_data,
+        rules=snakemake.params.rules,
     )

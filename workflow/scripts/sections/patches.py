@@ -7,5 +7,4 @@ with job(snakemake.log[0]):
         snakemake.input.image,
         snakemake.output[0],
         view=snakemake.wildcards.view,
-        spot_window=snakemake.params.spot_window,
     )

@@ -2,4 +2,4 @@ from stnet.core.job import job
 from stnet.simulation.cohort import write_metadata
 
 with job(snakemake.log[0]):
-    write_metadata(snakemake.input.sheet, snakemake.output.metadata)
+    write_metadata(snakemake.params.sheet, snakemake.output.metadata)

@@ -6,7 +6,6 @@ with job(snakemake.log[0]):
         snakemake.input.sections,
         snakemake.output[0],
         genes=snakemake.params.genes,
-        kind=snakemake.params.transform,
-        spot_window=snakemake.params.spot_window,
+        transform=snakemake.params.transform,
         held_out_sections=snakemake.params.held_out_sections,
     )

@@ -1,9 +1,10 @@
 from pathlib import Path
 
+from stnet.config.recipe import Recipe
 from stnet.core.gpu import lease_gpu
 from stnet.core.job import job
+from stnet.expression.held_out_job import HeldOutJob
 from stnet.training.fit import fit
-from stnet.training.run import Recipe
 
 with job(snakemake.log[0]):
     device = lease_gpu() if snakemake.resources.gpu else "cpu"
@@ -12,13 +13,16 @@ with job(snakemake.log[0]):
         snakemake.input.index,
         snakemake.input.targets,
         dict(snakemake.output.items()),
-        held_out=snakemake.wildcards.held_out,
-        held_out_sections=snakemake.params.held_out_sections,
+        HeldOutJob(
+            experiment=snakemake.wildcards.experiment,
+            held_out=snakemake.wildcards.held_out,
+            sections=snakemake.params.held_out_sections,
+            threads=snakemake.threads,
+            code=snakemake.params.digest,
+        ),
         recipe=Recipe(weights=snakemake.input.get("weights") or None, **keys),
         view=snakemake.params.view,
         device=device,
-        threads=snakemake.threads,
-        code=snakemake.params.digest,
         # Not a parameter of the rule: asking for a log must not train again.
         tensorboard=(
             Path(snakemake.log[0]).with_suffix("") if snakemake.config["tensorboard"] else None

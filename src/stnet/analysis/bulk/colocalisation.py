@@ -7,7 +7,7 @@ expression, by sequencing depth in measurements and by what one network's output
 predictions, so unmatched genes would be no fair comparison.
 """
 
-import sys
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -21,6 +21,8 @@ from stnet.evaluation.averages import mean
 from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
 from stnet.evaluation.consistency import LARGEST_R
 from stnet.evaluation.correlation import FEWEST_SPOTS
+
+logger = logging.getLogger(__name__)
 
 # So many genes nearest in mean expression stand in for each of a pair.
 CANDIDATES = 10
@@ -158,7 +160,7 @@ def summarise(patients: pd.DataFrame, n_pairs: int, note: str) -> pd.DataFrame:
         bounds = interval(resampled_means(values, patient_draws(len(defined))))
         intervals = dict(zip(names, bounds.T, strict=True))
     if note:
-        print(note, file=sys.stderr)
+        logger.warning(note)
     found = {
         "n_patients": len(defined),
         "n_sections": int(defined["n_sections"].sum()),

@@ -1,6 +1,6 @@
 """The pseudo-bulk of whole slides: mean predictions of samples and patients, beside their bulk."""
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,10 +12,13 @@ from stnet.analysis.bulk.correlation import correlate, count_genes
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.tables import summary_table, write_table
+from stnet.evaluation.averages import weighted_means
 from stnet.expression.gene_matching import align
 from stnet.expression.genes import read_gene_table
+from stnet.inference.flags import WORDS
 
-FAR = ["stain", "latent", "um_per_px"]
+logger = logging.getLogger(__name__)
+
 # Columns of the table of slides that come from their scale and their tiling.
 SCALE = ["um_per_px", "magnification_from"]
 TILING = ["candidates", "skipped", "checked", "refuted"]
@@ -66,14 +69,14 @@ def write_pseudobulk(
     samples = _grouped(means, "sample", means.obs["n_tiles"].to_numpy(float))
     samples.layers["observed"] = _bulk_of(samples.obs_names, measured, alignment["match"])
     patients = _grouped(means, "patient", np.ones(means.n_obs))
-    patients.layers["observed"] = _means(
+    patients.layers["observed"] = weighted_means(
         samples.layers["observed"], _shares(samples.obs["patient"], patients.obs_names)
     )
     found = correlate(patients.X, patients.layers["observed"])
     table = pd.concat([alignment[["gene", "symbol", "match"]], found], axis=1)
     table.insert(table.columns.get_loc("p_bh") + 1, "positive", table["pearson"] > 0)
     counts = {**_count_slides(records), **_count_groups(samples, patients), **count_genes(table)}
-    print(", ".join(f"{name} {value}" for name, value in counts.items() if value), file=sys.stderr)
+    logger.info(", ".join(f"{name} {value}" for name, value in counts.items() if value))
     for name, content in (("samples", samples), ("patients", patients)):
         with atomic_path(outputs[name]) as temporary:
             content.write_h5ad(temporary)
@@ -120,7 +123,7 @@ def _record(row: Mapping[str, str], slide: ad.AnnData) -> dict[str, object]:
         **{name: slide.uns["slide"].get(name, np.nan) for name in SCALE},
         **{name: slide.uns["tiling"][name] for name in TILING},
         "far": ",".join(map(str, slide.uns["flags"])),
-        **{f"far_{name}": slide.uns["training_distance"][name] for name in FAR},
+        **{f"far_{name}": slide.uns["training_distance"][name] for name in WORDS},
         "refused": slide.uns["refused"],
     }
 
@@ -134,8 +137,8 @@ def _grouped(slides: ad.AnnData, key: str, weights: np.ndarray) -> ad.AnnData:
     groups = slides.obs.groupby(key)["n_tiles"]
     obs["n_slides"] = groups.size().reindex(names).to_numpy()
     obs["n_tiles"] = groups.sum().reindex(names).to_numpy()
-    obsm = {name: _means(values, shares) for name, values in slides.obsm.items()}
-    return ad.AnnData(_means(slides.X, shares), obs=obs, var=slides.var, obsm=obsm)
+    obsm = {name: weighted_means(values, shares) for name, values in slides.obsm.items()}
+    return ad.AnnData(weighted_means(slides.X, shares), obs=obs, var=slides.var, obsm=obsm)
 
 
 def _shares(groups: pd.Series, names: Sequence[str]) -> np.ndarray:
@@ -143,17 +146,6 @@ def _shares(groups: pd.Series, names: Sequence[str]) -> np.ndarray:
     return np.equal.outer(np.asarray(names, dtype=object), groups.to_numpy(dtype=object)).astype(
         float
     )
-
-
-def _means(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Means over rows of (rows, columns) weighted by (groups, rows): (groups, columns).
-
-    Missing values are left out; where all are missing so is the mean.
-    """
-    finite = np.isfinite(values)
-    total = shares @ np.where(finite, values, 0.0)
-    weight = shares @ finite
-    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
 
 
 def _bulk_of(samples: pd.Index, bulk: ad.AnnData, match: pd.Series) -> np.ndarray:
@@ -171,7 +163,7 @@ def _count_slides(records: pd.DataFrame) -> dict[str, object]:
         "slides": int((records["n_tiles"] > 0).sum()),
         "slides_refused": int(refused.sum()),
         "slides_without_tiles": int((~refused & (records["n_tiles"] == 0)).sum()),
-        "slides_far": int((records["training_distance"] != "").sum()),
+        "slides_far": int((records["far"] != "").sum()),
         "tiles": int(records["n_tiles"].sum()),
     }
 

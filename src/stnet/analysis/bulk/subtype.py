@@ -1,6 +1,6 @@
 """Telling two histological subtypes of patients apart, from four sets of features."""
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from stnet.analysis.bulk.classifier import Split, classify, split_patients
 from stnet.analysis.bulk.correlation import correlate
 from stnet.core.tables import read_table, write_table
 
+logger = logging.getLogger(__name__)
+
 # Sets of features, and why one may be empty.
 EMPTY = {
     "pseudobulk": "no gene's pseudo-bulk follows bulk significantly",
@@ -22,8 +24,16 @@ EMPTY = {
 }
 NONE, SEVERAL = "neither", "both"
 COLUMNS = [
-    *["features", "n_features", "n_train", "n_test"],
-    *["C", "auroc", "ci_low", "ci_high", "note", "compared"],
+    "features",
+    "n_features",
+    "n_train",
+    "n_test",
+    "C",
+    "auroc",
+    "ci_low",
+    "ci_high",
+    "note",
+    "compared",
 ]
 UNDEFINED = (np.nan,) * 4
 SCORES = ["features", "patient", "class", "score"]
@@ -32,8 +42,7 @@ SCORES = ["features", "patient", "class", "score"]
 def write_subtype(
     patients: str | Path,
     genes: str | Path,
-    table: str | Path,
-    scores: str | Path,
+    outputs: Mapping[str, str | Path],
     *,
     classes: Mapping[str, Sequence[str]],
     test_share: float,
@@ -61,10 +70,10 @@ def write_subtype(
     Args:
         patients: of `write_pseudobulk`.
         genes: its table of genes.
-        table: output, a row a set: features, n_features, n_train, n_test, C, auroc, ci_low,
-            ci_high, note (why an AUROC is undefined), compared (numbers of patients in words).
-        scores: output: features, patient, class, score, the log odds of the first class; a row a
-            set and test patient.
+        outputs: `table`, a row a set: features, n_features, n_train, n_test, C, auroc, ci_low,
+            ci_high, note (why an AUROC is undefined), compared (numbers of patients in words); and
+            `scores`: features, patient, class, score, the log odds of the first class; a row a set
+            and test patient.
         classes: ICD-O-3 morphology codes of the two, by name.
         test_share, folds, regularisation, seed: of `split_patients` and `classify`.
 
@@ -76,7 +85,7 @@ def write_subtype(
     of_class = np.isin(subtype, names)
     complete = _complete(everyone, of_class)
     words = _count(subtype, of_class, complete, names)
-    print(words, file=sys.stderr)
+    logger.info(words)
     compared = everyone[of_class & complete].copy()
     compared.obs["class"] = subtype[of_class & complete]
     positive = (compared.obs["class"] == names[0]).to_numpy()
@@ -96,8 +105,8 @@ def write_subtype(
             scored.append(pd.DataFrame([(name, *each) for each in found], columns=SCORES))
         sizes = (features.shape[1], len(split.train), len(split.test))
         rows.append((name, *sizes, *(told[:4] if told else UNDEFINED), note, words))
-    write_table(pd.DataFrame(rows, columns=COLUMNS), table)
-    write_table(pd.concat(scored[1:] or scored, ignore_index=True), scores)
+    write_table(pd.DataFrame(rows, columns=COLUMNS), outputs["table"])
+    write_table(pd.concat(scored[1:] or scored, ignore_index=True), outputs["scores"])
 
 
 def subtypes(histology: pd.Series, classes: Mapping[str, Sequence[str]]) -> np.ndarray:

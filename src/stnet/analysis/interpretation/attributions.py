@@ -1,25 +1,30 @@
 """The job of Fig. 3: what in a patch lets a network predict that a gene is highly expressed."""
 
-import sys
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
 
 from stnet.analysis.choice import choose_gene
-from stnet.analysis.interpretation.chosen_patches import choose_patches, read_chosen, read_predicted
+from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import Attribution, attribute, averaged
+from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
-from stnet.networks.engine import Engine, start
+from stnet.networks.engine import place, start
 from stnet.networks.prediction import progress_bar
 from stnet.networks.symmetries import N_SYMMETRIES
+from stnet.slides.patches import read_chosen
 from stnet.training.apply import load_model
+
+logger = logging.getLogger(__name__)
 
 
 class HeldOut(NamedTuple):
@@ -31,41 +36,45 @@ class HeldOut(NamedTuple):
 
 
 def write_attributions(
-    index: str | Path,
     groups: Sequence[HeldOut],
-    gene_performance: str | Path,
-    arrays: str | Path,
-    table: str | Path,
+    inputs: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
     *,
-    gene: str | None,
-    patches: int,
-    steps: int,
+    settings: Mapping,
     engine: Engine,
     device: str,
     threads: int,
 ) -> None:
     """Attribute the highest predictions of a gene to the pixels of their patches.
 
-    `groups` are all those that were held out; the network of a patch's group never saw it. `gene`,
-    an id or symbol, may be None or no target: then it is that of the highest median r in
-    `gene_performance`. `patches` is how many `choose_patches` chooses, `steps` is where `attribute`
-    begins. Whatever the engine's precision, this is in float32.
+    Args:
+        groups: all those that were held out; the network of a patch's group never saw it.
+        inputs: `index` of the view and `genes`, the table of gene performance.
+        outputs: `table`, a row a patch: `gene symbol spot patient section label x y predicted
+            at_baseline difference attributed completeness_error steps complete`, predictions in
+            target units; and `arrays` (.npz), in the same order: `patches` uint8
+            (n, side, side, 3), `attributions` float32 (n, side, side), `spots`, `predicted` and
+            `completeness` (n,), `baseline` (n, 3).
+        settings: `gene`, an id or symbol; if it is None or no target, that of the highest median r
+            is taken. `patches`, how many `choose_patches` chooses. `steps`, where `attribute`
+            begins.
+        engine: how the device computes; whatever its precision, this is in float32.
+        device: `cpu` or `cuda`.
+        threads: of the processor.
 
-    `table` has a row a patch: `gene symbol spot patient section label x y predicted at_baseline
-    difference attributed completeness_error steps complete`, predictions in target units. `arrays`
-    (.npz) has in the same order `patches` uint8 (n, side, side, 3), `attributions` float32
-    (n, side, side), `spots`, `predicted` and `completeness` (n,), `baseline` (n, 3).
-
-    Raises InputError if a network does not predict the gene that its predictions have.
+    Raises:
+        InputError: a network does not predict the gene that its predictions have.
     """
     start(device, threads)
     engine = replace(engine, precision="float32", compile=False)
-    shown = choose_gene(read_table(gene_performance), gene)
+    shown = choose_gene(read_table(inputs["genes"]), settings["gene"])
     spots = read_predicted([group.predictions for group in groups], shown["gene"])
-    chosen = choose_patches(spots, patches)
-    done = _attribute(index, groups, shown["gene"], chosen, steps, engine, device)
+    chosen = choose_patches(spots, settings["patches"])
+    done = _attribute(
+        inputs["index"], groups, shown["gene"], chosen, settings["steps"], engine, device
+    )
     _, pixels, baselines, found = zip(*sorted(done, key=lambda each: each[0]), strict=True)
-    with atomic_path(arrays) as temporary:
+    with atomic_path(outputs["arrays"]) as temporary:
         np.savez_compressed(
             temporary,
             patches=np.stack(pixels),
@@ -78,14 +87,13 @@ def write_attributions(
     rows = chosen.drop(columns=["predicted", "group"])
     rows.insert(0, "gene", shown["gene"])
     rows.insert(1, "symbol", shown["symbol"])
-    write_table(rows.join(describe(found)), table)
+    write_table(rows.join(describe(found)), outputs["table"])
     for spot, each in zip(chosen["spot"], found, strict=True):
         if not each.complete:
-            print(
+            logger.warning(
                 f"{spot}: after {each.steps} steps the attributions miss"
                 f" {each.completeness_error:.0%} of the difference they should add up to; the table"
-                " says so",
-                file=sys.stderr,
+                " says so"
             )
 
 
@@ -126,12 +134,13 @@ def _attribute(
             )
             if gene not in known["outputs"]:
                 raise InputError(f"{groups[group].model}: does not predict {gene}; train it again")
-            forward = engine.place(network.eval().requires_grad_(False), device)
+            forward = place(network.eval().requires_grad_(False), engine, device)
             predict = averaged(forward, standardise, known["outputs"].index(gene))
             baseline = torch.tensor(standardise.mean, dtype=torch.float32, device=device)
             # As many patches at once as in training: a point on the path is eight.
             batch_size = max(1, known["recipe"]["batch_size"] // N_SYMMETRIES)
-            patches = read_chosen(index, groups[group].predictions, spots["spot"])
+            sections = ad.read_h5ad(groups[group].predictions).obs["section"]
+            patches = read_chosen(index, sections, spots["spot"])
             for row, patch in zip(spots.index, patches, strict=True):
                 values = torch.from_numpy(patch).to(device).float()
                 found = attribute(predict, values, baseline, steps, batch_size)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from stnet.core.errors import InputError
-from stnet.slides.patches import read_patches
 
 
 def read_predicted(predictions: Sequence[str | Path], gene: str) -> pd.DataFrame:
@@ -44,19 +43,3 @@ def choose_patches(spots: pd.DataFrame, n: int) -> pd.DataFrame:
     ranked = spots.sort_values("predicted", ascending=False, kind="stable")
     turns = ranked.groupby("patient", sort=False).cumcount()
     return ranked.loc[turns.sort_values(kind="stable").index].head(n).reset_index(drop=True)
-
-
-def read_chosen(index: str | Path, measured: str | Path, chosen: Sequence[str]) -> np.ndarray:
-    """Patches of the `chosen` spots, in their order: uint8 (spots, side, side, 3).
-
-    `index` is of a view, `measured` a file of targets or predictions, which has all spots of the
-    sections that it has. Sections are read one at a time.
-    """
-    obs = ad.read_h5ad(measured).obs
-    patches = {}
-    for section in obs.loc[list(chosen), "section"].unique():
-        names = obs.index[obs["section"] == section].tolist()
-        content = read_patches(index, names, [section])
-        # Copies, so that the rest of the section is let go.
-        patches |= {name: content[names.index(name)].copy() for name in chosen if name in names}
-    return np.stack([patches[name] for name in chosen])

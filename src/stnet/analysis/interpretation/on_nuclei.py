@@ -1,14 +1,16 @@
 """Whether attributions fall on nuclei (Fig. 3: "highlighted regions capture enlarged nuclei")."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
-from stnet.analysis.interpretation.chosen_patches import read_chosen
+from stnet.config.segmentation import Segmentation
 from stnet.core.tables import read_table, write_table
-from stnet.features.segmentation import Segmentation, segment
-from stnet.slides.patches import parse_view
+from stnet.features.segmentation import segment
+from stnet.slides.patches import parse_view, read_chosen
 
 
 def write_on_nuclei(
@@ -16,8 +18,7 @@ def write_on_nuclei(
     attributions: str | Path,
     targets: str | Path,
     index: str | Path,
-    patches: str | Path,
-    summary: str | Path,
+    outputs: Mapping[str, str | Path],
     *,
     view: str,
     nuclear_view: str,
@@ -25,13 +26,21 @@ def write_on_nuclei(
 ) -> None:
     """Write how the attributions of patches divide between nuclei and the rest.
 
-    `arrays` and `attributions` are those of `write_attributions`, of patches of `view`; nuclei are
-    segmented in patches of `nuclear_view`, which `index` is of, around the same spots (`targets`
-    has them all). `patches` has a row a patch: `spot patient` and what `divide` returns. `summary`
-    is a table `quantity value`.
+    Args:
+        arrays, attributions: of `write_attributions`, of patches of `view`.
+        targets: which has all spots.
+        index: of `nuclear_view`.
+        outputs: `patches`, a row a patch: `spot patient` and what `divide` returns; and `summary`,
+            a table `quantity value`.
+        view: of the network's patches.
+        nuclear_view: of the patches around the same spots in which nuclei are segmented.
+        segmentation: how nuclei are found.
+
+    Raises:
+        InputError: patches that are not those of the spots.
     """
     chosen, values = read_table(attributions), np.load(arrays)["attributions"]
-    seen = read_chosen(index, targets, chosen["spot"])
+    seen = read_chosen(index, ad.read_h5ad(targets).obs["section"], chosen["spot"])
     window = min(parse_view(each)[0] for each in (view, nuclear_view))
     rows = [
         divide(
@@ -41,8 +50,8 @@ def write_on_nuclei(
         for of_patch, patch in zip(values, seen, strict=True)
     ]
     table = chosen[["spot", "patient"]].join(pd.DataFrame(rows))
-    write_table(table, patches)
-    write_table(summarise(table), summary)
+    write_table(table, outputs["patches"])
+    write_table(summarise(table), outputs["summary"])
 
 
 def centre(values: np.ndarray, view: str, window: int) -> np.ndarray:

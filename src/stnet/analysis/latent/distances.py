@@ -1,6 +1,6 @@
 """How far apart on the tissue are the spots that are nearest in the latent space?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -16,14 +16,12 @@ FORMS = {"ours": "section", "released": "patient"}
 COLUMNS = ["form", "patient", "section", "spot", "neighbour", "distance", "random_distance"]
 
 
-def write_distances(
-    predictions: Sequence[str | Path], output: str | Path, *, grids: Mapping[str, str], seed: int
-) -> None:
+def write_distances(predictions: Sequence[str | Path], output: str | Path, *, seed: int) -> None:
     """Write `neighbour_distances` of the predictions of all held-out groups."""
-    write_table(neighbour_distances(read_latent(predictions), grids, seed), output)
+    write_table(neighbour_distances(read_latent(predictions), seed), output)
 
 
-def neighbour_distances(spots: ad.AnnData, grids: Mapping[str, str], seed: int) -> pd.DataFrame:
+def neighbour_distances(spots: ad.AnnData, seed: int) -> pd.DataFrame:
     """A row a form and spot: its nearest neighbour in the latent space, and how far that is.
 
     `distance` is on the array in spot pitches, so that an adjacent spot is 1 away;
@@ -34,11 +32,10 @@ def neighbour_distances(spots: ad.AnnData, grids: Mapping[str, str], seed: int) 
       `bin/cluster.py`; that its index of the nearest spot is off by one, where this comes after the
       spot itself, is not followed).
 
-    A spot that is alone in its section (patient) has no row. `spots` are those of `read_latent`,
-    `grids` maps sections to grids.
+    A spot that is alone in its section (patient) has no row. `spots` are those of `read_latent`.
     """
     random = np.random.default_rng(seed)
-    at = places(spots.obs, grids)
+    at = places(spots.obs, spots.uns["grid"])
     parts = []
     for form, unit in FORMS.items():
         ids = spots.obs[unit].astype(str).to_numpy()

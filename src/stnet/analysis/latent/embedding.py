@@ -1,16 +1,18 @@
 """The latent space of each patient in two dimensions (Fig. 4)."""
 
-import sys
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from umap import UMAP
+import scanpy as sc
 
 from stnet.analysis.latent.space import read_latent
 from stnet.core.tables import write_table
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ["umap1", "umap2"]
 # UMAP begins with as many eigenvectors and one more, of a matrix as large as there are spots.
@@ -30,34 +32,32 @@ def write_umap(
 
 
 def embed(spots: ad.AnnData, neighbours: int, min_dist: float, seed: int) -> pd.DataFrame:
-    """Table `spot patient section label array_x array_y umap1 umap2`, a row a spot of `spots`.
+    """Table `spot patient section label grid array_row array_col umap1 umap2`, a row a spot.
 
     UMAP (Results, "to visualize the latent space of the spots") is fitted to each patient alone,
-    its sections pooled, on Euclidean distances of the latents; `neighbours` and `min_dist` are
-    UMAP's. On one thread and with a `seed` the same spots give the same picture. The released code
-    (`bin/cluster.py`) takes UMAP's defaults and no seed. A patient of no more spots than
-    `neighbours` has no coordinates, and that is said.
+    its sections pooled, on Euclidean distances of the latents, by scanpy; `spots` are those of
+    `read_latent`, `neighbours` and `min_dist` are UMAP's. With a `seed` the same spots give the
+    same picture. The released code (`bin/cluster.py`) takes UMAP's defaults and no seed. A patient
+    of no more spots than `neighbours` has no coordinates, and a warning is logged.
     """
     coordinates = np.full((spots.n_obs, len(COLUMNS)), np.nan)
     patients = spots.obs["patient"].astype(str).to_numpy()
     for patient in pd.unique(patients):
         rows = patients == patient
         if rows.sum() < max(neighbours + 1, FEWEST_SPOTS):
-            print(
+            logger.warning(
                 f"patient {patient}: {rows.sum()} spots are too few for a UMAP with {neighbours}"
-                " neighbours",
-                file=sys.stderr,
+                " neighbours"
             )
             continue
-        umap = UMAP(
-            n_components=len(COLUMNS),
-            n_neighbors=neighbours,
-            min_dist=min_dist,
-            random_state=seed,
-            n_jobs=1,
-        )
-        coordinates[rows] = umap.fit_transform(spots.obsm["latent"][rows])
-    table = spots.obs[["patient", "section", "label", "array_x", "array_y"]].reset_index(drop=True)
+        latent = ad.AnnData(spots.obsm["latent"][rows])
+        sc.pp.neighbors(latent, n_neighbors=neighbours, use_rep="X", random_state=seed)
+        sc.tl.umap(latent, min_dist=min_dist, n_components=len(COLUMNS), random_state=seed)
+        coordinates[rows] = latent.obsm["X_umap"]
+    table = spots.obs[["patient", "section", "label", "array_row", "array_col"]].reset_index(
+        drop=True
+    )
     table.insert(0, "spot", spots.obs_names)
+    table.insert(4, "grid", table["section"].astype(str).map(spots.uns["grid"]))
     table[COLUMNS] = coordinates
     return table

@@ -1,13 +1,13 @@
 """Patches that are typical of their class in the latent space, and patches that are not."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from stnet.analysis.latent.space import CLASSES, places
+from stnet.analysis.latent.space import places
+from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table, write_table
 
 KINDS = ["representative", "atypical"]
@@ -15,19 +15,24 @@ KINDS = ["representative", "atypical"]
 EXAMPLES = 4
 FEWEST_NEIGHBOURS = 5
 COLUMNS = [
-    *["patient", "label", "kind", "rank", "section", "spot"],
-    *["share", "n_neighbours", "distance_to_other"],
+    "patient",
+    "label",
+    "kind",
+    "rank",
+    "section",
+    "spot",
+    "share",
+    "n_neighbours",
+    "distance_to_other",
 ]
 
 
-def write_examples(
-    umap: str | Path, output: str | Path, *, radius: float, grids: Mapping[str, str]
-) -> None:
+def write_examples(umap: str | Path, output: str | Path, *, radius: float) -> None:
     """Write `find_examples` of the table of `embed`."""
-    write_table(find_examples(read_table(umap), radius, grids), output)
+    write_table(find_examples(read_table(umap), radius), output)
 
 
-def find_examples(spots: pd.DataFrame, radius: float, grids: Mapping[str, str]) -> pd.DataFrame:
+def find_examples(spots: pd.DataFrame, radius: float) -> pd.DataFrame:
     """The representative and atypical spots of each patient with both classes, a row each.
 
     The neighbours of a labelled spot are the patient's other labelled spots within `radius` in the
@@ -39,7 +44,7 @@ def find_examples(spots: pd.DataFrame, radius: float, grids: Mapping[str, str]) 
     share says how atypical.
 
     `distance_to_other` is how far the spot is on its section's array from the nearest spot of the
-    other class, in spot pitches; missing where the section has none. `grids` are those of `places`.
+    other class, in spot pitches; missing where the section has none.
     """
     parts = [pd.DataFrame(columns=COLUMNS)]
     labelled = spots[spots["label"].isin(CLASSES) & spots["umap1"].notna()]
@@ -47,7 +52,7 @@ def find_examples(spots: pd.DataFrame, radius: float, grids: Mapping[str, str]) 
         if of_patient["label"].nunique() < len(CLASSES):
             continue
         around = _with_neighbours(of_patient, radius)
-        around["distance_to_other"] = _distance_to_other(of_patient, grids)
+        around["distance_to_other"] = _distance_to_other(of_patient)
         around = around[around["n_neighbours"] >= FEWEST_NEIGHBOURS]
         for name in CLASSES:
             of_class = around[around["label"] == name]
@@ -74,10 +79,10 @@ def _with_neighbours(spots: pd.DataFrame, radius: float) -> pd.DataFrame:
     return spots.assign(n_neighbours=n_neighbours, share=share)
 
 
-def _distance_to_other(spots: pd.DataFrame, grids: Mapping[str, str]) -> np.ndarray:
+def _distance_to_other(spots: pd.DataFrame) -> np.ndarray:
     """Distance on the array of each spot to the nearest of the other class in its section."""
     at, label, section = (
-        places(spots, grids),
+        places(spots, dict(zip(spots["section"], spots["grid"], strict=True))),
         spots["label"].to_numpy(),
         spots["section"].to_numpy(),
     )

@@ -1,6 +1,6 @@
 """Which of a spot's neighbours on the array tells its expression, by the latent space?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -12,7 +12,7 @@ from stnet.analysis.latent.space import read_latent
 from stnet.core.tables import write_table
 from stnet.evaluation.performance import performance_by
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
-from stnet.expression.targets import invert, transform
+from stnet.expression.targets import invert, normalise
 
 # The fewest neighbours of a spot in each form of the analysis.
 FORMS = {"ours": 2, "released": 1}
@@ -21,20 +21,18 @@ SIDES = ["nearest", "farthest"]
 BATCH_PAIRS = 10_000
 
 
-def write_neighbours(
-    predictions: Sequence[str | Path], output: str | Path, *, grids: Mapping[str, str]
-) -> None:
+def write_neighbours(predictions: Sequence[str | Path], output: str | Path) -> None:
     """Write `neighbour_performance` of the predictions of all held-out groups."""
-    write_table(neighbour_performance(read_latent(predictions), grids), output)
+    write_table(neighbour_performance(read_latent(predictions)), output)
 
 
-def neighbour_performance(spots: ad.AnnData, grids: Mapping[str, str]) -> pd.DataFrame:
+def neighbour_performance(spots: ad.AnnData) -> pd.DataFrame:
     """How well measurements of the nearest and the farthest neighbour predict a spot's own.
 
     Of the spots adjacent to a spot (`ADJACENT`) the one nearest to it in the latent space predicts
     it, and the one farthest ("we used the most similar and most distinct neighbours as
     predictions", Results); r is per gene and patient, sections pooled, as that of a network.
-    `spots` are those of `read_latent`, `grids` maps sections to grids. Two forms:
+    `spots` are those of `read_latent`. Two forms:
 
     - `ours`: the neighbour's y as it is, for spots with at least two neighbours;
     - `released`: the neighbour's counts over the total of the spot that is predicted, for spots
@@ -44,7 +42,7 @@ def neighbour_performance(spots: ad.AnnData, grids: Mapping[str, str]) -> pd.Dat
     Returns a row a form, gene and patient: `form gene patient n_spots nearest farthest
     nearest_partial farthest_partial`; a partial r is given ln total counts.
     """
-    adjacent = neighbourhoods(spots.obs, grids, ADJACENT)
+    adjacent = neighbourhoods(spots.obs, spots.uns["grid"], ADJACENT)
     n_neighbours, *by_side = nearest_and_farthest(spots.obsm["latent"], adjacent)
     parts = []
     for form, fewest in FORMS.items():
@@ -92,9 +90,9 @@ def _performance(
     predicted = measured[neighbours]
     if form == "released":
         totals, units = spots.obs["total_counts"].to_numpy(), spots.uns["targets"]
-        universe, kind = units["universe"], units["transform"]
-        counts = invert(predicted, totals[neighbours], universe, kind)
-        predicted = transform(counts, totals[centres], universe, kind)
+        universe, transform = units["universe"], units["transform"]
+        counts = invert(predicted, totals[neighbours], universe, transform)
+        predicted = normalise(counts, totals[centres], universe, transform)
     # What performance says of smoothed measurements is not used.
     layers = dict.fromkeys(["observed", "smooth"], measured[centres])
     found = ad.AnnData(predicted, obs=spots.obs.iloc[centres], var=spots.var, layers=layers)

@@ -10,7 +10,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from stnet.analysis.latent.space import CLASSES, read_latent
+from stnet.analysis.latent.space import read_latent
+from stnet.config.strata import CLASSES
 from stnet.core.tables import write_table
 
 CLUSTERS = 2

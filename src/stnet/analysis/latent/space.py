@@ -11,10 +11,9 @@ import pandas as pd
 from anndata.io import read_elem
 
 from stnet.core.errors import InputError
-from stnet.evaluation.held_out import STRATA, read_predictions
+from stnet.evaluation.held_out import read_predictions
 
-CLASSES = [stratum for stratum in STRATA if stratum != "all"]
-# How far apart two spots are that differ by 1 in `array_x` or in `array_y`, in spot pitches.
+# How far apart two spots are that differ by 1 in `array_col` or in `array_row`, in spot pitches.
 PITCHES = {"square": (1.0, 1.0), "hexagonal": (0.5, np.sqrt(3) / 2)}
 
 
@@ -47,8 +46,8 @@ def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
 def places(spots: pd.DataFrame, grids: Mapping[str, str]) -> np.ndarray:
     """Where spots lie on their section's array, (spots, 2), in distances between neighbours.
 
-    `spots` has `section`, `array_x` and `array_y`; `grids` maps each section to `square` or
+    `spots` has `section`, `array_col` and `array_row`; `grids` maps each section to `square` or
     `hexagonal`.
     """
     pitch = spots["section"].astype(str).map(lambda section: PITCHES[grids[section]])
-    return spots[["array_x", "array_y"]].to_numpy(dtype=float) * np.array(pitch.tolist())
+    return spots[["array_col", "array_row"]].to_numpy(dtype=float) * np.array(pitch.tolist())

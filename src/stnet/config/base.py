@@ -1,0 +1,92 @@
+"""What all models of the configuration share: known keys only, checked and unchangeable."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WrapValidator, model_validator
+
+from stnet.core.suggest import suggest
+
+
+class KeyFault(ValueError):
+    """What is wrong with one key of a mapping."""
+
+    def __init__(self, key: str, fault: str):
+        super().__init__(fault)
+        self.key = key
+
+
+class Keys(BaseModel):
+    """Keys of one mapping of the configuration.
+
+    The text below a key describes it. It may end with its unit (`Unit: px.`) and with where its
+    default comes from (`Source: paper.`, `released code` or `ours`; ours if nothing is said).
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_all(cls, keys: Any) -> Any:
+        if isinstance(keys, dict):
+            for key in keys:
+                if key not in cls.model_fields:
+                    raise KeyFault(key, f"unknown key{suggest_one(key, cls.model_fields)}")
+        return keys
+
+
+class Row(Keys):
+    """A row of a table. Each kind of row is a subclass of the table's model."""
+
+    by: ClassVar[str] = "kind"
+
+    @classmethod
+    def kinds(cls) -> dict[str | None, type[Self]]:
+        """Models of the kinds by name, in the order of their definition."""
+        if cls.__subclasses__():
+            return {k: m for each in cls.__subclasses__() for k, m in each.kinds().items()}
+        return {cls.model_fields[cls.by].default: cls}
+
+    @classmethod
+    def kind_of(cls, row: dict[str, Any]) -> str | None:
+        """The kind that a row is of, as it says itself."""
+        return row.get(cls.by)
+
+
+def suggest_one(name: str, known) -> str:
+    """End of a message on an unknown name: what was meant, or all that is known."""
+    return suggest(name, known, most=1) or f"; known are {', '.join(known)}"
+
+
+def _as_written(value: Any, check: Any) -> Any:
+    # 60 stays a whole number: it is written into files, and into the parameters of rules.
+    check(value)
+    return value
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError(f"{names} has a name twice; write each once")
+    return names
+
+
+EACH_ONCE = AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})
+AS_WRITTEN = WrapValidator(_as_written)
+Number = Annotated[float, AS_WRITTEN]
+Positive = Annotated[float, Field(gt=0), AS_WRITTEN]
+NotNegative = Annotated[float, Field(ge=0), AS_WRITTEN]
+Share = Annotated[float, Field(ge=0, le=1), AS_WRITTEN]
+BetweenZeroAndOne = Annotated[float, Field(gt=0, lt=1), AS_WRITTEN]
+AtLeastOne = Annotated[int, Field(ge=1)]
+AtLeastTwo = Annotated[int, Field(ge=2)]
+Seed = Annotated[int, Field(ge=0)]
+View = Annotated[str, Field(pattern=r"^[0-9]+x[0-9]+$")]
+Split = Literal["patient", "section"] | AtLeastTwo
+Triple = Annotated[list[Number], Field(min_length=3, max_length=3)]
+Names = Annotated[list[str], Field(min_length=1)]

@@ -1,0 +1,68 @@
+"""The configuration as a whole: its tables, and what is global."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from stnet.config.base import Keys, NotNegative, Row
+from stnet.config.cohorts import Cohort
+from stnet.config.experiments import Experiment
+from stnet.config.external import External
+from stnet.config.features import Features
+from stnet.config.names import CohortId, CohortName, Id
+from stnet.config.predict import Predict
+from stnet.config.targets import Targets
+
+# Rows are checked by the model of their kind, with what they inherit.
+TABLES: dict[str, type[Row]] = {
+    "cohorts": Cohort,
+    "targets": Targets,
+    "features": Features,
+    "experiments": Experiment,
+    "external": External,
+}
+
+
+class Hosts(Keys):
+    """Where downloads come from."""
+
+    mendeley: str = "https://data.mendeley.com"
+    """Mendeley Data."""
+    tenx: str = "https://cf.10xgenomics.com"
+    """10x Genomics."""
+    gdc: str = "https://api.gdc.cancer.gov"
+    """The Genomic Data Commons."""
+    reactome: str = "https://reactome.org"
+    """Reactome."""
+    hgnc: str = (
+        "https://storage.googleapis.com/public-download-files/hgnc/archive/archive/quarterly/tsv"
+        "/hgnc_complete_set_2026-07-07.txt"
+    )
+    """HGNC's complete set."""
+
+
+class Settings(Keys):
+    """The configuration. No key that changes a number is global."""
+
+    report: Annotated[list[CohortName], Field(min_length=1)]
+    """Cohorts whose results `all` makes."""
+    device: Literal["cpu", "cuda"] = "cuda"
+    """Where networks are trained and applied. Nothing falls back on the CPU by itself."""
+    tensorboard: bool = False
+    """Whether training writes TensorBoard logs beside its own."""
+    calibration: NotNegative = 60
+    """For which the plan times networks on this device; 0 leaves the hours out. Unit: s."""
+    hosts: Hosts = Hosts()
+    """Where downloads come from."""
+    cohorts: dict[CohortId, dict[str, Any]]
+    """Sections of tissue with expression."""
+    targets: dict[Id, dict[str, Any]]
+    """What is predicted."""
+    features: dict[Id, dict[str, Any]] = {}
+    """Numbers by which patches are described."""
+    experiments: dict[Id, dict[str, Any]]
+    """Ways of predicting expression."""
+    external: dict[Id, dict[str, Any]] = {}
+    """What trained models are applied to."""
+    predict: Predict = Predict()
+    """Slides and Visium sections of your own, for the target `predict`."""

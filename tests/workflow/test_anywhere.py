@@ -1,0 +1,135 @@
+"""The workflow from another folder, from a checkout that cannot be written to, and as a module."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from loaded import load_workflow
+from project import DEMO, ROOT, copy_project, planned, snakemake
+
+SECTION = "results/demo/sections/BC90001_C1.h5ad"
+METADATA = "resources/demo/metadata.csv"
+CLAIMS = "resources/paper/claims.tsv"
+ODD = """it's {odd} "here\""""
+OUTER = """\
+configfile: "config/config.yaml"
+rule mine:
+    output: config["mine"]
+    shell: "touch {{output}}"
+module stnet:
+    snakefile: {snakefile!r}
+    config: config["stnet"]
+use rule * from stnet{name}
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of the project in a folder of an odd name, which nobody may write to."""
+    folder = copy_project(tmp_path_factory.mktemp("anywhere") / ODD)
+    for path in folder.rglob("*"):
+        path.chmod(path.stat().st_mode & ~0o222)
+    yield folder
+    for path in folder.rglob("*"):
+        path.chmod(path.stat().st_mode | 0o200)
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """An empty folder of an odd name."""
+    folder = tmp_path / f"runs {ODD}"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def outer(tmp_path):
+    """A workflow that uses this one as a module, under the demo's configuration."""
+
+    def write(name=""):
+        demo = (ROOT / "config/demo.yaml").read_text().replace("\n", "\n  ")
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config/config.yaml").write_text(f"mine: mine.txt\nstnet:\n  {demo}\n")
+        text = OUTER.format(snakefile=str(ROOT / "Snakefile"), name=name)
+        (tmp_path / "Snakefile").write_text(text)
+        return tmp_path
+
+    return write
+
+
+def options(checkout):
+    """How Snakemake is told of a checkout elsewhere and its demo."""
+    return ["--snakefile", checkout / "Snakefile", "--configfile", checkout / "config/demo.yaml"]
+
+
+def hashes(folder):
+    """Hash of each file, but of compiled code, which Python may leave beside its source."""
+    return {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_everything_is_planned(checkout, elsewhere):
+    jobs = planned(elsewhere, *options(checkout), "--", "supplement", configuration=[])
+    assert jobs["paper"] == 2
+    assert jobs.keys() >= {"train", "nuclear_features", "predict_slide", "ledger", "supp_12"}
+
+
+def test_jobs_run_elsewhere_and_leave_the_checkout_alone(checkout, elsewhere):
+    before = hashes(checkout)
+    snakemake(elsewhere, *options(checkout), "--", SECTION, METADATA, CLAIMS)
+    assert (elsewhere / SECTION).is_file()
+    assert (elsewhere / METADATA).read_text().count("\nsimulated,") == 9
+    assert (elsewhere / CLAIMS).read_bytes() == (ROOT / CLAIMS).read_bytes()
+    assert hashes(checkout) == before
+
+
+def test_another_working_directory(checkout, elsewhere):
+    snakemake(checkout, *DEMO, "--directory", elsewhere, "--", METADATA)
+    assert (elsewhere / METADATA).is_file()
+    assert not (checkout / "results/demo").exists()
+
+
+def test_files_of_the_working_directory_win(checkout, elsewhere):
+    (elsewhere / "config/cohorts").mkdir(parents=True)
+    sheet = (ROOT / "config/cohorts/demo.tsv").read_text().splitlines()[:4]
+    (elsewhere / "config/cohorts/demo.tsv").write_text("\n".join(sheet) + "\n")
+    (elsewhere / CLAIMS).parent.mkdir(parents=True)
+    (elsewhere / CLAIMS).write_text("mine\n")
+    snakemake(elsewhere, *options(checkout), "--", METADATA, CLAIMS)
+    assert (elsewhere / CLAIMS).read_text() == "mine\n"
+    assert (elsewhere / METADATA).read_text().count("\nsimulated,") == 3
+
+    text = (ROOT / "config/config.yaml").read_text().replace("\ncohorts:", "\ncohort:")
+    (elsewhere / "config/config.yaml").write_text(text)
+    run = snakemake(elsewhere, "-s", checkout / "Snakefile", "-n", "--", METADATA, check=False)
+    assert "cohort" in run.stderr.split("error: configuration: ")[1]
+
+
+def test_a_named_file_with_braces_is_refused(tmp_path):
+    (tmp_path / "mine.yaml").write_text("predict: {slides: ['a{b}.svs']}\n")
+    files = ["--configfile", ROOT / "config/demo.yaml", "mine.yaml"]
+    run = snakemake(tmp_path, "-s", ROOT / "Snakefile", *files, "-n", "--", "predict", check=False)
+    (line,) = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: configuration: predict.slides.1: a{b}.svs has braces")
+
+
+@pytest.mark.parametrize("name", ["", " as stnet_*"])
+def test_jobs_run_as_a_module(outer, name):
+    folder = outer(name)
+    snakemake(folder, "--", "mine.txt", METADATA, CLAIMS)
+    assert (folder / METADATA).read_text().count("\nsimulated,") == 9
+
+
+def test_a_module_s_rules_have_the_digests_that_they_have_alone(outer):
+    rules = load_workflow(outer(" as stnet_*"))
+    digests = {name: rule.params.get("digest") for name, rule in rules.items()}
+    assert digests.pop("mine") is None
+    assert digests.pop("stnet_paper")
+    alone = load_workflow(ROOT, ROOT / "config/demo.yaml")
+    assert digests == {f"stnet_{name}": rule.params.get("digest") for name, rule in alone.items()}
+    without = {name for name, rule in alone.items() if not rule.params.get("digest")}
+    stages = {Path(alone[name].script).parent.name for name in without if alone[name].script}
+    assert stages == {"download", "plan"}

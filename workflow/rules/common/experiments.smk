@@ -1,0 +1,79 @@
+# What the jobs of an experiment and a held-out group read.
+
+# Keys of an experiment that a network's weights depend on, beside its data and initial weights.
+# The engine of every device: what was trained on one is not trained again because another is
+# configured.
+RECIPE = [*Training.model_fields, "engine"]
+
+
+def held_out(experiment):
+    """Held-out groups of an experiment."""
+    return list(groups(experiment))
+
+
+def experiment_of(w):
+    """Keys of the experiment, which must be of the cohort whose folder it is asked for in."""
+    keys = experiment(w.experiment)
+    if keys["cohort"] != w.cohort:
+        refuse(f"experiment {w.experiment} is of cohort {keys['cohort']}, not of {w.cohort}")
+    return keys
+
+
+def held_out_predictions(w):
+    """Predictions of all held-out groups of an experiment."""
+    experiment_of(w)
+    return expand(
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+        cohort=w.cohort,
+        experiment=w.experiment,
+        held_out=held_out(w.experiment),
+    )
+
+
+def held_out_sections(w):
+    """Sections that the job's held-out group holds out; none for `all`."""
+    if w.held_out == ALL:
+        return []
+    return group_sections(groups(w.experiment), w.held_out)
+
+
+def group_sections(groups, held_out):
+    """Sections of a held-out group; an unknown one must not pass for `all`."""
+    if held_out not in groups:
+        refuse(f"no held-out group {held_out}; there are {', '.join(groups)}")
+    return groups[held_out]
+
+
+def targets_file(w):
+    """The targets of an experiment's held-out group."""
+    return targets_of(w, experiment_of(w)["targets"])
+
+
+def targets_of(w, targets):
+    """Targets by name, without the held-out group where they are fitted."""
+    name = w.held_out if configuration.fitted(targets) else ALL
+    return f"results/{w.cohort}/targets/{targets}/{name}.h5ad"
+
+
+def sections_outside_fit(w):
+    """Sections that the choice of genes, or the fit of factors, does not look at."""
+    if w.held_out == ALL:
+        return []
+    if not configuration.fitted(w.targets):
+        refuse(f"targets {w.targets} are chosen on the whole cohort: there is only {ALL}.h5ad")
+    split = configuration.targets(w.targets)["split"]
+    return group_sections(held_out_groups(sections(w.cohort), split), w.held_out)
+
+
+def view_index(w):
+    """Index of an experiment's view."""
+    return f"results/{w.cohort}/views/{experiment_of(w)['view']}/index.tsv"
+
+
+def weights_file(keys):
+    """File of the weights that `architecture` and `weights` name; nothing for random ones."""
+    if keys["weights"] == "random":
+        return []
+    if keys["weights"] == "imagenet":
+        return f"resources/weights/imagenet-{keys['architecture']}.safetensors"
+    return keys["weights"]

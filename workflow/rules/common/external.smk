@@ -1,0 +1,215 @@
+# What models are applied to: external sources of the configuration, their sections and slides.
+
+MAPS = "results/{cohort}/figures/maps/{source}/{experiment}/{model}"
+EXTERNAL_TABLES = "results/{cohort}/tables/{experiment}/{source}/{model}"
+
+# Columns of the slide sheet that a slide's predictions depend on, and that say whose it is.
+SLIDE_KEYS = ["patient", "sample", "slide", "file", "file_id", "md5", "size"]
+PATIENT_KEYS = ["patient", "sample"]
+
+slide_sheet = or_refuse(configuration.slides)
+
+
+def source(w):
+    """Keys of an external source."""
+    return or_refuse(configuration.source)(w.source)
+
+
+def slide_rows(name):
+    """Rows of the slide sheet of a source, which must have been written."""
+    rows = slide_sheet(name)
+    if rows is None:
+        sheet = configuration.source(name)["sheet"]
+        refuse(f"external.{name}: no slide sheet {sheet}; `snakemake {sheet_rule(name)}` writes it")
+    return rows
+
+
+def sheet_rule(name):
+    """The rule that writes the slide sheet of a source."""
+    is_simulated = configuration.source(name)["source"] == "simulated"
+    return "simulate_slide_sheet" if is_simulated else "tcga_sheet"
+
+
+def slide_row(name, slide, keys):
+    """Columns of a slide's row in the slide sheet of a source: those that a job depends on."""
+    for row in slide_rows(name):
+        if row["slide"] == slide:
+            return {key: row[key] for key in keys}
+    refuse(f"no slide {slide} in {configuration.source(name)['sheet']}")
+
+
+def bulk_rows(name):
+    """The first row of each sample that has bulk expression."""
+    rows = {row["sample"]: row for row in reversed(slide_rows(name)) if row["expression"]}
+    return [rows[sample] for sample in sorted(rows)]
+
+
+def expression_of(name, sample):
+    """Where the bulk expression of a sample is, as the slide sheet has it."""
+    row = next(row for row in bulk_rows(name) if row["sample"] == sample)
+    return {key: row[key] for key in ("expression", "expression_md5", "expression_size")}
+
+
+def sheet_source(name):
+    """The first source with the slide sheet of a source: variants share its bulk expression."""
+    sheet = configuration.source(name)["sheet"]
+    same = [
+        n for n in configuration.sources_of("slides") if configuration.source(n)["sheet"] == sheet
+    ]
+    return same[0]
+
+
+def unit_ids(name):
+    """Sections or slides of a source."""
+    keys = configuration.source(name)
+    if keys["kind"] == "sections":
+        return section_ids(keys["cohort"])
+    return [row["slide"] for row in slide_rows(name)]
+
+
+def unit_predictions(w):
+    """Predictions of every section or slide of a source, under a model."""
+    return expand(
+        "results/{cohort}/external/{source}/{experiment}/{model}/{unit}.h5ad",
+        cohort=w.cohort,
+        source=w.source,
+        experiment=w.experiment,
+        model=w.model,
+        unit=unit_ids(w.source),
+    )
+
+
+def members(w):
+    """Held-out groups whose networks a model is of."""
+    experiment_of(w)
+    if w.model == ALL:
+        return [ALL]
+    if w.model == "ensemble":
+        return held_out(w.experiment)
+    group_sections(groups(w.experiment), w.model)
+    return [w.model]
+
+
+def model_targets(w):
+    """The targets that a model's members were trained on."""
+    keys = experiment(w.experiment)
+    if not configuration.fitted(keys["targets"]):
+        return f"results/{w.cohort}/targets/{keys['targets']}/{ALL}.h5ad"
+    if w.model == "ensemble":
+        refuse(f"targets {keys['targets']} differ between held-out groups: they have no ensemble")
+    return f"results/{w.cohort}/targets/{keys['targets']}/{w.model}.h5ad"
+
+
+def member_files(name):
+    """Input function: a file of the training job of each member of a model."""
+    return lambda w: expand(
+        "results/{cohort}/experiments/{experiment}/{member}/{name}",
+        cohort=w.cohort,
+        experiment=w.experiment,
+        member=members(w),
+        name=name,
+    )
+
+
+def listed_sources(name):
+    """Where the slide sheets of sources under `report` are written, and of which project they are.
+
+    `name` is the archive that the sheets are written from: `gdc`, or `simulated`.
+    """
+    shown = [each for cohorts in config["report"] for each in cohort(cohorts)["report"]["slides"]]
+    sources = {each: configuration.source(each) for each in dict.fromkeys(map(sheet_source, shown))}
+    found = [
+        {"source": each, "sheet": keys["sheet"], "project": keys["project"]}
+        for each, keys in sources.items()
+        if keys["source"] == name
+    ]
+    if not found:
+        refuse(f"no cohort under `report` has slides of a source that is {name}: there is no sheet")
+    return found
+
+
+def simulated_archive(w):
+    """The folder that a simulated source's files are taken from; nothing for the real archive."""
+    return f"resources/{w.source}/gdc" if source(w)["source"] == "simulated" else []
+
+
+def of_source(cohort, main, name, file):
+    """A file of the tables of an external source under the model its configuration names."""
+    model = configuration.source(name)["model"]
+    return f"results/{cohort}/tables/{main}/{name}/{model}/{file}"
+
+
+def shown_slides(name):
+    """Sources of slides that a cohort's report shows: those whose sheet has been written."""
+    return [each for each in cohort(name)["report"]["slides"] if slide_sheet(each) is not None]
+
+
+def map_of(cohort, main, name, unit):
+    """The picture of an external source's section or slide."""
+    model = configuration.source(name)["model"]
+    return f"results/{cohort}/figures/maps/{name}/{main}/{model}/{unit}.png"
+
+
+def shown_visium(file):
+    """Input function: a table of the first Visium source that the cohort's report shows."""
+    return lambda w: of_source(w.cohort, shown(w)["main"], shown(w)["visium"][0], file)
+
+
+def shown_alignments(w):
+    """Which genes the first Visium source that the cohort's report shows measures."""
+    name, main = shown(w)["visium"][0], shown(w)["main"]
+    return expand(
+        "results/{cohort}/external/{source}/{experiment}/{model}/{unit}.alignment.tsv",
+        cohort=w.cohort,
+        source=name,
+        experiment=main,
+        model=configuration.source(name)["model"],
+        unit=unit_ids(name),
+    )
+
+
+def colocalisation_tables(w):
+    """Tables of the co-localisation in the cohort, and in the slides that its report shows."""
+    names = ("patients", "pairs", "summary")
+    tables = {"sections": [f"results/{w.cohort}/tables/colocalisation/{n}.tsv" for n in names]}
+    files = ("colocalisation.tsv", "colocalisation_pairs.tsv", "colocalisation_summary.tsv")
+    for name in shown_slides(w.cohort)[:1]:
+        tables["slides"] = [of_source(w.cohort, shown(w)["main"], name, file) for file in files]
+    return tables
+
+
+def external_answers(w):
+    """Tables of the external sources that answer claims: table by name, and source by table."""
+    main, tables, sources = shown(w)["main"], {}, {}
+    for name in shown(w)["visium"][:1]:
+        files = {"visium": "visium.tsv", "visium_genes": "patient_performance.tsv"}
+        tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
+        sources |= dict.fromkeys(files, name)
+    for name in shown_slides(w.cohort)[:1]:
+        files = {"tcga": "summary.tsv", "subtype": "subtype.tsv"}
+        if shown(w)["colocalisation"]:
+            files["colocalisation_tcga"] = "colocalisation_summary.tsv"
+        tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
+        sources |= dict.fromkeys(files, name)
+    return tables, sources
+
+
+def tables_of_other_data(w):
+    """Names of the answering tables that are of other data than the paper's, whatever the cohort.
+
+    The paper's groups of pathways are DAVID's, which no gene sets are.
+    """
+    sources = external_answers(w)[1]
+    other = [t for t, name in sources.items() if not configuration.source(name).get("paper")]
+    return [*other, "pathways"]
+
+
+if workflow.is_main_process:
+    for name in config["report"]:
+        for each in set(cohort(name)["report"]["slides"]) - set(shown_slides(name)):
+            sheet = configuration.source(each)["sheet"]
+            print(
+                f"external.{each}: no slide sheet {sheet} yet, so it is left out;"
+                f" `snakemake {sheet_rule(each)}` writes it, to be reviewed and committed",
+                file=sys.stderr,
+            )

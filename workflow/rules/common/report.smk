@@ -1,0 +1,95 @@
+# What the figures, tables and ledger of a cohort are made from: its configuration, under `report`.
+
+
+def shown(w):
+    """What the cohort's tables and figures show."""
+    if not cohort(w.cohort)["report"]:
+        refuse(f"cohorts.{w.cohort}.report: missing in the configuration; say what to show")
+    return cohort(w.cohort)["report"]
+
+
+def table_of(w, experiment, name):
+    """A table of the performance of an experiment over all spots."""
+    return f"results/{w.cohort}/tables/{experiment}/all/{name}.tsv"
+
+
+def main_table(name):
+    """Input function: a table of the cohort's main experiment."""
+    return lambda w: table_of(w, shown(w)["main"], name)
+
+
+def of_main(name):
+    """Input function: a file of every held-out group of the cohort's main experiment."""
+    return lambda w: expand(
+        "results/{cohort}/experiments/{experiment}/{held_out}/{name}",
+        cohort=w.cohort,
+        experiment=shown(w)["main"],
+        held_out=held_out(shown(w)["main"]),
+        name=name,
+    )
+
+
+def map_genes(w):
+    """Genes of the maps of external sections and slides."""
+    return shown(w).get("map_genes") or list(filter(None, [shown(w)["gene"]]))
+
+
+def compared(w):
+    """What Fig. 2b compares: the main experiment, labels, nuclear features and composition."""
+    parts = ("main", "label", "features", "composition")
+    return [shown(w)[part] for part in parts if shown(w)[part]]
+
+
+def main_targets(w):
+    """Targets of the main experiment, chosen on the whole cohort."""
+    return f"results/{w.cohort}/targets/{experiment(shown(w)['main'])['targets']}/all.h5ad"
+
+
+def answering_tables(w):
+    """Tables that answer claims, under the names by which the library knows them."""
+    main, label = shown(w)["main"], shown(w)["label"]
+    tables = {"dataset": f"results/{w.cohort}/tables/dataset/summary.tsv"}
+    if shown(w)["colocalisation"]:
+        tables["colocalisation_st"] = f"results/{w.cohort}/tables/colocalisation/summary.tsv"
+    if experiment(main)["kind"] == "label":
+        # What the paper says of ST-Net is no matter of a label baseline, shown for want of images.
+        tables["label_summary"] = table_of(w, main, "summary")
+        return tables
+    tables["summary"] = table_of(w, main, "summary")
+    tables["genes"] = table_of(w, main, "gene_performance")
+    tables["patients"] = table_of(w, main, "patient_performance")
+    if label:
+        tables["label_summary"] = table_of(w, label, "summary")
+        tables["against_label"] = table_of(w, main, f"against-{label}")
+    for each in analyses_of(shown(w)):
+        for name, file in each.tables.items():
+            tables[name] = f"results/{w.cohort}/{file.format(main=main)}"
+    return tables | external_answers(w)[0]
+
+
+def ablation_tables(w):
+    """Tables of the ablations that answer claims, likewise."""
+    folder = f"results/{w.cohort}/tables"
+    tables = {}
+    for study, keys in shown(w)["studies"].items():
+        for key in ("weights", "architecture"):
+            if len({experiment(name).get(key) for name in keys["experiments"]}) > 1:
+                tables.setdefault(f"study_{key}", f"{folder}/studies/{study}.tsv")
+    if shown(w)["single_genes"]:
+        tables["single_genes"] = f"{folder}/single_genes_summary.tsv"
+    return tables
+
+
+def ledger_tables(w):
+    """Tables that a ledger looks claims up in: those of `all`, or the ablations' too."""
+    return answering_tables(w) | (ablation_tables(w) if w.ledger == "ledger-supplement" else {})
+
+
+def ledger_rules(w):
+    """The rule that makes each of the ledger's tables."""
+    return {
+        name: each.name
+        for name, path in ledger_tables(w).items()
+        for each in workflow.rules
+        if any(output.match(path) for output in each.output)
+    }
