@@ -14,16 +14,15 @@ from stnet.core.digest import imports
 
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "envs").glob("*.yaml"))}
 LIBRARY = ROOT / "src"
-PYTHONS = ["3.11", "3.12"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+# That of the conda environments.
 PYTHON = "3.12"
-# Packages that are installed without what they require.
-WITHOUT_DEPENDENCIES = (ROOT / "histomicstk.lock").read_text().splitlines()
-
 
 # Where a module's name is not its package's: on conda-forge, and on PyPI.
 CONDA = {
     "PIL": "pillow",
     "matplotlib": "matplotlib-base",
+    "matplotlib_scalebar": "matplotlib-scalebar",
     "openslide": "openslide-python",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
@@ -40,20 +39,21 @@ def specifications(environment: str) -> dict[str, rattler.MatchSpec]:
     return {str(spec.name.normalized): spec for spec in specs}
 
 
-def locked(python: str) -> dict[str, str]:
-    """Versions of requirements.lock that a version of Python on Linux gets."""
-    lines = map(Requirement, (ROOT / "requirements.lock").read_text().splitlines())
+def locked(python: str, lock: str = "requirements.lock") -> dict[str, str]:
+    """Versions of a lock that a version of Python on Linux gets."""
+    lines = map(Requirement, (ROOT / lock).read_text().splitlines())
     machine = {
         "python_version": python,
         "python_full_version": f"{python}.0",
         "sys_platform": "linux",
         "platform_machine": "x86_64",
     }
-    return {
-        canonicalize_name(line.name): next(iter(line.specifier)).version
-        for line in lines
-        if not line.marker or line.marker.evaluate(machine)
-    }
+    return exact([line for line in lines if not line.marker or line.marker.evaluate(machine)])
+
+
+def without_dependencies() -> dict[str, str]:
+    """Versions of the packages that are installed without what they require."""
+    return locked(PYTHON, "histomicstk.lock")
 
 
 def installed_afterwards(environment: str) -> dict[str, str]:
@@ -63,16 +63,18 @@ def installed_afterwards(environment: str) -> dict[str, str]:
         return {}
     command = shlex.split(path.read_text().splitlines()[-1])
     assert command[:5] == ["python", "-m", "pip", "install", "--no-deps"]
-    return exact(command[5:])
+    return exact([*map(Requirement, command[5:])])
 
 
-def exact(lines: list[str]) -> dict[str, str]:
-    """Versions of requirements that each allow a single one."""
+def exact(requirements: list[Requirement]) -> dict[str, str]:
+    """Versions of requirements that each allow a single one, of different packages."""
     found = {}
-    for line in map(Requirement, lines):
-        (specifier,) = line.specifier
+    for requirement in requirements:
+        (specifier,) = requirement.specifier
+        name = canonicalize_name(requirement.name)
         assert specifier.operator == "=="
-        found[canonicalize_name(line.name)] = specifier.version
+        assert name not in found, f"{name} is there twice"
+        found[name] = specifier.version
     return found
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from stnet.core.errors import InputError
 from stnet.expression.predictions import write_predictions
 from stnet.expression.spatial import spatial
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 from stnet.figures import fig_1b, fig_1cd, fig_2a, fig_2b, fig_2d, learning_curve, supp_1a, supp_1b
 from stnet.figures.style import COLUMN_MM, PAGE_MM, save
 

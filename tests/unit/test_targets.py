@@ -7,13 +7,8 @@ import pytest
 from sections import section_file
 
 from stnet.core.errors import InputError
-from stnet.expression.targets import (
-    choose_genes,
-    find_genes,
-    invert,
-    normalise,
-    write_targets,
-)
+from stnet.expression.targets import choose_genes, find_genes, write_targets
+from stnet.expression.transforms import invert, normalise
 
 
 @pytest.fixture

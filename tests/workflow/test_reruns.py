@@ -109,7 +109,7 @@ def test_a_setting_of_the_segmentation_retrains_no_network(change):
 
 
 def test_factors_retrain_their_own_network(change):
-    old, new = "iterations: 200, seed: 0", "iterations: 200, seed: 1"
+    old, new = "{of: top60, factors: 4", "{of: top60, seed: 1, factors: 4"
     jobs = planned(change("config/demo.yaml", old, new))
     assert (jobs["composition"], jobs["train"], jobs["predict_held_out"]) == (3, 3, 3)
     assert not {"model", "attributions", "latent_umap", "fig_2a"} & set(jobs)
