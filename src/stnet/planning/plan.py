@@ -153,7 +153,7 @@ def _patches(
     table = pd.DataFrame.from_dict(rows, "index", columns=columns)
     place = Path(next(iter(cohorts.values())).views).absolute()
     free = shutil.disk_usage(next(each for each in (place, *place.parents) if each.exists())).free
-    total, least = table["to write"].sum(), "at least " * table["to write"].isna().any()
+    total, least = table["to write"].sum(), "at least " if table["to write"].isna().any() else ""
     lines = _lines(table, dict.fromkeys(columns[:3], format_bytes))
     lines.append(f"to write: {least}{format_bytes(total)}; free on this disk: {format_bytes(free)}")
     if total > free:
