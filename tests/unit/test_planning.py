@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from test_targets import section_file
-from test_training import PLAIN
+from networks import PLAIN
+from sections import section_file
 
 from stnet.core.errors import InputError
 from stnet.planning import plan as plan_module

@@ -5,9 +5,9 @@ import gzip
 import anndata as ad
 import pandas as pd
 import pytest
+from demo_tables import MAIN, read
 from project import DEMO, copy_project, copy_run, planned, snakemake
 
-MAIN, LABEL = "densenet-small", "demo-label"
 JOBS = {
     "simulate_cohort": 1,
     "simulate_section": 9,
@@ -34,16 +34,13 @@ JOBS = {
 }
 
 
-def read(folder, name):
-    return pd.read_csv(folder / "results/demo" / name, sep="\t")
-
-
 def test_jobs_are_few(tmp_path):
-    jobs = planned(copy_project(tmp_path / "project"))
+    project = copy_project(tmp_path / "project")
+    jobs = planned(project)
     assert {rule: jobs[rule] for rule in JOBS} == JOBS
     # 61 of them for the slides, and the expression of their samples.
     assert sum(jobs.values()) <= 330
-    more = planned(copy_project(tmp_path / "supplement"), "--", "supplement")
+    more = planned(project, "--", "supplement")
     # Three ablations, on three folds of the patients each.
     assert {rule: more[rule] - jobs[rule] for rule in ("train", "predict_held_out")} == {
         "train": 9,

@@ -5,21 +5,11 @@ import shutil
 import anndata as ad
 import pandas as pd
 import pytest
+from demo_tables import MAIN, ahead, quantities, read
 from project import DEMO, copy_project, edit, planned, snakemake
-from test_demo import MAIN, read
 
 TCGA = f"tables/{MAIN}/demo-tcga/all"
 VISIUM = f"tables/{MAIN}/demo-visium/all"
-
-
-def ahead(found, others):
-    """Chance that one of `found` is above one of `others`, ties half: an AUROC."""
-    pairs = [(f > o) + 0.5 * (f == o) for f in found for o in others]
-    return sum(pairs) / len(pairs)
-
-
-def quantities(demo, name):
-    return read(demo, name).set_index("quantity")["value"]
 
 
 @pytest.mark.parametrize(
