@@ -285,7 +285,7 @@ def test_place_is_that_within_the_section_wherever_it_lies():
     shape = np.array([[0.0, 0], [1, 0], [5, 0]])
     spots = ad.AnnData(obs=obs)
     spots.obsm["spatial"] = np.concatenate([shape, 7 * shape + 30, [[4.0, 4]]])
-    found = coordinates.places(spots)
+    found = coordinates.positions_in_section(spots)
     np.testing.assert_allclose(found[:3], found[3:6], atol=1e-12)
     # In one row, or alone: nothing is divided by.
     np.testing.assert_array_equal(found[:, 1], 0)
