@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from stnet.expression.composition import write_composition
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 
 ROOT = Path(__file__).parents[1]
 GENES, FACTORS, ITERATIONS, PATIENTS = 250, 10, 200, 23

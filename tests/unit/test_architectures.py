@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_training import PLAIN, SMALL, recipe
+from networks import PLAIN, SMALL, recipe
 from torchvision import models
 
 from stnet.core.errors import InputError

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from networks import SMALL
 from safetensors.torch import load_file
 from scipy.optimize import nnls
-from test_targets import section_file
-from test_training import SMALL
+from sections import section_file
 from torchvision import models
 from toy import PATIENTS, make_cohort, predict, train
 
@@ -329,11 +329,9 @@ def test_factors_are_not_applied_to_other_images(cohort, tmp_path):
         write_model(
             {"A": (folder / "model.safetensors", folder / "model.json")},
             tmp_path / "model.safetensors",
-            experiment="composition",
-            model="A",
+            about={"experiment": "composition", "model": "A"},
             index=index,
             targets=targets,
-            sections=[],
             engine={},
             device="cpu",
             threads=1,

@@ -326,7 +326,7 @@ def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp
     assert configuration.source("visium-unscaled")["scale"] == "pixels"
     assert configuration.slides("tcga") is None
     (tmp_path / "tcga.tsv").write_text((ROOT / "config/slides/demo.tsv").read_text())
-    assert len(Configuration(config).slides("tcga")) == 31
+    assert len(Configuration(config).slides("tcga")) == 21
 
 
 def test_the_papers_external_cohorts_are_the_papers_method(config):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_training import PLAIN, SMALL, recipe
+from networks import PLAIN, SMALL, recipe
 
 from stnet.networks.data import Data
 from stnet.networks.engine import start

@@ -3,7 +3,7 @@
 import anndata as ad
 import numpy as np
 import pytest
-from test_targets import section_file
+from sections import section_file
 
 from stnet.core.errors import InputError
 from stnet.expression.spots import read_used_spots

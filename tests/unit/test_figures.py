@@ -2,6 +2,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from drawing import render, texts
 from matplotlib.collections import EllipseCollection, PathCollection
 from matplotlib.figure import Figure
 from matplotlib_scalebar.scalebar import ScaleBar
@@ -10,21 +11,11 @@ from PIL import Image
 from stnet.core.errors import InputError
 from stnet.expression.predictions import write_predictions
 from stnet.expression.spatial import spatial
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 from stnet.figures import fig_1b, fig_1cd, fig_2a, fig_2b, fig_2d, learning_curve, supp_1a, supp_1b
 from stnet.figures.style import COLUMN_MM, PAGE_MM, save
 
 UNIVERSE = 500
-
-
-def render(figure: Figure) -> Figure:
-    """Lay the figure out and draw it, so that what cannot be drawn fails here."""
-    figure.draw_without_rendering()
-    return figure
-
-
-def texts(figure: Figure) -> str:
-    return " | ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
 
 
 def section_table(n_patients: int, n_sections: int) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from openslide import OpenSlide
 from PIL import Image
-from test_targets import section_file
+from sections import section_file
 from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.core.errors import InputError

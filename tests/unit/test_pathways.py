@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from data import GENE_SETS, needs_gene_sets
+from hgnc import TABLE
 from project import ROOT
 from remote import Remote, sha256
 from scipy.stats import fisher_exact
-from test_genes import TABLE
 
 from stnet.analysis.pathways import fisher_p, over_representation, write_pathways
 from stnet.core.errors import InputError

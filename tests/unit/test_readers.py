@@ -143,7 +143,7 @@ def test_a_section_is_what_its_files_say(tmp_path, layout):
     assert (slide["path"], slide["width"], slide["height"]) == (made.row["image"], WIDTH, HEIGHT)
     assert len(slide["sha256"]) == 64
     assert slide["um_per_px"] == pytest.approx(200 / PITCH, rel=5e-3)
-    assert section.uns["grid"] == "square"
+    assert section.uns["grid"] == {"P-1_C1": "square"}
 
     inner = sum(m >= 40 for m in margin)
     assert 0 < inner < len(spots)

@@ -86,7 +86,14 @@ def test_same_bytes_with_any_threads(row, tmp_path):
     )
     threads = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
     subprocess.run(
-        [sys.executable, "-c", script, str(ROOT / "src"), str(ROOT / "tests"), str(tmp_path)],
+        [
+            sys.executable,
+            "-c",
+            script,
+            str(ROOT / "src"),
+            str(Path(__file__).parent),
+            str(tmp_path),
+        ],
         check=True,
         env=os.environ | threads,
     )

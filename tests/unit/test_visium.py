@@ -153,7 +153,7 @@ def test_a_section_is_what_its_files_say(tmp_path, version):
     assert (section.obsm["spatial"] == pixels).all()
     assert section.obs["margin"].min() == ORIGIN
     assert section.obs["label"].isna().all()
-    assert section.uns["grid"] == "hexagonal"
+    assert section.uns["grid"] == {"V-1_A": "hexagonal"}
     assert section.uns["slide"]["um_per_px"] == pytest.approx(100 / PITCH, rel=5e-3)
     others = len(made.spots) - len(spots)
     assert {k: v for k, v in drops.items() if v and k not in ("patient", "section")} == {

@@ -7,9 +7,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from performance import PUBLISHED, as_patients
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from test_evaluation import PUBLISHED, as_patients
 
 from stnet.analysis.choice import top_genes
 from stnet.analysis.spread import spread, spread_of_genes, write_spread

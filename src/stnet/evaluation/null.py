@@ -1,4 +1,4 @@
-"""The null of Fig. 2b: patients with r > 0 when predictions do not belong to their spots."""
+"""The null of Fig. 2b: number of patients with r > 0 if predictions are moved to other spots."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,9 +52,10 @@ def null_curves(spots: ad.AnnData) -> pd.DataFrame:
 
 
 def _shifted_covariance(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Sign-true covariance of `observed` with `predicted` moved on by 0, 1, … places, a row each.
+    """Sum of products of the centred sides, for `predicted` shifted by 0, 1, … places: a row each.
 
-    Spots without any prediction are left out first; a gene still missing a value has zeros.
+    It has the sign of the covariance. Spots without any prediction are left out first. Genes that
+    still miss a value are zero.
     """
     present = np.isfinite(predicted).any(axis=1)
     sides = []
@@ -64,6 +65,6 @@ def _shifted_covariance(predicted: np.ndarray, observed: np.ndarray) -> np.ndarr
         sides.append(np.where(constant, 0.0, side - side.mean(axis=0)))
     if not present.any():
         return np.empty((0, predicted.shape[1]))
-    # By the correlation theorem this is every circular shift at once.
+    # The correlation theorem gives all circular shifts at once.
     spectrum = np.conj(fft.rfft(sides[0], axis=0)) * fft.rfft(sides[1], axis=0)
     return fft.irfft(spectrum, n=int(present.sum()), axis=0)

@@ -15,7 +15,7 @@ from sklearn.decomposition import NMF
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.expression.spatial import keep_pictures
-from stnet.expression.targets import invert
+from stnet.expression.transforms import invert
 
 
 def shares(targets: ad.AnnData) -> np.ndarray:

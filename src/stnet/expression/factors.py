@@ -3,7 +3,7 @@
 import anndata as ad
 import numpy as np
 
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 
 
 def are_factors(targets: ad.AnnData) -> bool:

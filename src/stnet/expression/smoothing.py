@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.core.errors import InputError
-from stnet.expression.targets import invert, normalise
+from stnet.expression.transforms import invert, normalise
 
 # Steps in (array_col, array_row) to a spot and its neighbours. The hexagonal lattice is Visium's,
 # where columns increase by two within a row.

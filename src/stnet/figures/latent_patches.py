@@ -31,7 +31,7 @@ def choose_patients(spots: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
             )
     if wanted:
         return list(wanted)
-    placed = spots[spots["umap1"].notna()]
+    placed = spots[spots["umap1"].notna()].reset_index(drop=True)
     labels = placed["label"].where(placed["label"].isin(CLASSES))
     shares = pd.crosstab(placed["patient"], labels, normalize="index")
     shares = shares.reindex(index=placed["patient"].unique(), columns=CLASSES, fill_value=0.0)

@@ -7,7 +7,7 @@ import anndata as ad
 import numpy as np
 from matplotlib.figure import Figure
 
-from stnet.expression.targets import invert
+from stnet.expression.transforms import invert
 from stnet.figures.style import (
     BLUE,
     EXPRESSION_UNITS,

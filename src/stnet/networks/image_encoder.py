@@ -67,6 +67,6 @@ class Encoder:
             some = patches[start : start + batch]
             if self._side is not None and len(some):
                 some = np.stack([fit_side(patch, self._side) for patch in some])
-            part = self._standardise(torch.from_numpy(some).to(self._device))
+            part = self._standardise(torch.tensor(some, device=self._device))
             found.append(self._forward(part).float())
         return torch.cat(found).cpu().numpy()

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +65,7 @@ def write_attributions(
         InputError: a network does not predict the gene that its predictions have.
     """
     start(device, threads)
-    engine = replace(engine, precision="float32", compile=False)
+    engine = engine.model_copy(update={"precision": "float32", "compile": False})
     shown = choose_gene(read_table(inputs["genes"]), settings["gene"])
     spots = read_predicted([group.predictions for group in groups], shown["gene"])
     chosen = choose_patches(spots, settings["patches"])

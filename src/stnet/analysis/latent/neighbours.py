@@ -12,7 +12,7 @@ from stnet.analysis.latent.space import read_latent
 from stnet.core.tables import write_table
 from stnet.evaluation.performance import performance_by
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
-from stnet.expression.targets import invert, normalise
+from stnet.expression.transforms import invert, normalise
 
 # The fewest neighbours of a spot in each form of the analysis.
 FORMS = {"ours": 2, "released": 1}
