@@ -38,6 +38,7 @@ ROWS = [
 # (files, columns, why): columns whose values may differ.
 VALUES = [
     ("*/latent/umap.tsv", {"umap1", "umap2"}, "Fig. 4 is scanpy's UMAP"),
+    ("*/ledger.tsv", {"how"}, "how a value was obtained is said in plainer words"),
 ]
 # (files, why): files that may differ in all, or be on one side only.
 FILES = [
