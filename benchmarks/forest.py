@@ -5,8 +5,8 @@
 Each size has twice the spots of the one before and runs in its own process. An algorithm quadratic
 in the number of spots would take four times as long. Processor time is summed over threads and
 depends little on the load of the machine. The last row grows all the trees of an experiment. Leaves
-are single spots, as with the paper's settings. One patch in fifty has no nuclei, so its features are
-missing.
+are single spots, as with the paper's settings. One patch in fifty has no nuclei, so its features
+are missing.
 """
 
 import argparse
@@ -28,7 +28,7 @@ N_FEATURES = 141  # the count of nuclei and the statistics of ten measures
 
 
 def simulate(n_spots: int, n_genes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate features, some missing, and expression that depends on them as weakly as real data."""
+    """Simulate features, some missing, and expression that depends on them only weakly."""
     random = np.random.default_rng(0)
     features = random.normal(size=(n_spots, N_FEATURES)).astype(np.float32)
     weights = random.normal(size=(N_FEATURES, n_genes)) / np.sqrt(N_FEATURES)
@@ -69,9 +69,8 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure(*options.measure)))
         return
-    print(
-        "| spots | trees | seconds | processor seconds per tree | ratio to half the spots | memory, MB |"
-    )
+    heads = "processor seconds per tree | ratio to half the spots | memory, MB"
+    print(f"| spots | trees | seconds | {heads} |")
     print("|---|---|---|---|---|---|")
     few, before = options.threads, None
     sizes = [(options.spots >> halvings, few) for halvings in (3, 2, 1, 0)]

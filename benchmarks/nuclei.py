@@ -3,10 +3,10 @@
     PYTHONPATH=src .venv/bin/python benchmarks/nuclei.py
 
 All variants take the same patches of HER2ST with the paper's settings, one after the other and each
-in its own process, and must give the same features. The plain loop calls HistomicsTK's functions for
-segmentation, morphometry and intensity patch by patch, and goes through the triangulation nucleus by
-nucleus. Time is from patches in memory to features, including the start of worker processes. Memory
-is the sum of the peaks of all processes.
+in its own process, and must give the same features. The plain loop calls HistomicsTK's functions
+for segmentation, morphometry and intensity patch by patch, and goes through the triangulation
+nucleus by nucleus. Time is from patches in memory to features, including the start of worker
+processes. Memory is the sum of the peaks of all processes.
 """
 
 import argparse
@@ -45,7 +45,7 @@ SIZES = ["Size.Area", "Size.MajorAxisLength", "Size.MinorAxisLength"]
 
 
 def cut(folder: Path, number: int) -> np.ndarray:
-    """Cut `number` patches, evenly spaced over all spots of the sections of `config/her2st.yaml`."""
+    """Cut `number` patches, evenly spaced over all spots of cohort her2st."""
     cohort = yaml.safe_load((ROOT / "config/her2st.yaml").read_text())["cohorts"]["her2st"]
     keys = {key: cohort[key] for key in ("label_classes", "require_label", "spot_pitch_um")}
     window, patches = cohort["spot_window"], []

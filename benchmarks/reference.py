@@ -1,8 +1,8 @@
 """The usual training loop, as most code for this task has it: the reference for the engine.
 
-For every sample, a region is read with OpenSlide, flipped and rotated with Pillow and converted with
-torchvision, by DataLoader workers, in float32, one batch after the other. The steps are those of the
-method and of the released code. The workflow does not import this module.
+For every sample, a region is read with OpenSlide, flipped and rotated with Pillow and converted
+with torchvision, by DataLoader workers, in float32, one batch after the other. The steps are those
+of the method and of the released code. The workflow does not import this module.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,9 +29,9 @@ TURNS = (
 class Spots(Dataset):
     """Spots of slides; item (spot, symmetry) is a standardised image (3, window, window).
 
-    `slides` and `centres` (x, y) have a path and a pixel for each spot; `targets` is float32 (spots,
-    genes). `mean` and `sd` are per channel, of values in 0 … 255. Symmetry None returns all eight:
-    (8, 3, window, window).
+    `slides` and `centres` (x, y) have a path and a pixel for each spot; `targets` is float32,
+    (spots, genes). `mean` and `sd` are per channel, of values in 0 … 255. Symmetry None returns all
+    eight: (8, 3, window, window).
     """
 
     slides: Sequence[str]

@@ -2,10 +2,10 @@
 
     PYTHONPATH=src .venv/bin/python benchmarks/suite.py [--device cuda]
 
-Both do the same work on the same spots of real sections, alternately and each in its own process, so
-that other load affects both. Trust the ratios; the rates depend on the machine. The plain loop reads
-regions of lossless tiled TIFFs; the time to make these is not counted. It has the same number of
-threads and loading processes, and the default allocator.
+Both do the same work on the same spots of real sections, alternately and each in its own process,
+so that other load affects both. Trust the ratios; the rates depend on the machine. The plain loop
+reads regions of lossless tiled TIFFs; the time to make these is not counted. It has the same number
+of threads and loading processes, and the default allocator.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from stnet.slides.patches import write_index, write_patches
 ROOT = Path(__file__).parents[1]
 ROWS = {
     "extract": "patches cut from the images and written, spots/s",
-    "load": "patches loaded to the device (engine: once per job; plain loop: once per epoch), spots/s",
+    "load": "patches to the device (engine: once per job, plain loop: every epoch), spots/s",
     "train": "training steps, images/s",
     "predict": "prediction under eight symmetries, images/s",
     "fold": "one fold: channel statistics, one epoch, prediction, images/s",

@@ -1,8 +1,8 @@
 """Tiled TIFFs for the benchmarks and tests: conversion of images, and simulated slides.
 
-Re-implementations of the paper read patches with OpenSlide, spot by spot. Images that are no slides,
-such as the JPEGs of the ST cohort, are converted once and without loss to a tiled TIFF, which
-OpenSlide opens as generic-tiff.
+Re-implementations of the paper read patches with OpenSlide, spot by spot. Images that are no
+slides, such as the JPEGs of the ST cohort, are converted once and without loss to a tiled TIFF,
+which OpenSlide opens as generic-tiff.
 """
 
 from collections.abc import Iterator

@@ -93,9 +93,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=20_000, help="of the slide, in pixels")
     parser.add_argument("--tile", type=int, default=512, help="side of a tile, in pixels")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--slide", type=Path, help="your own slide, at ×20; otherwise one is simulated"
-    )
+    parser.add_argument("--slide", type=Path, help="your own, at ×20; otherwise one is simulated")
     parser.add_argument("--measure", choices=HOW, help="run one variant and print JSON")
     options = parser.parse_args()
     if options.measure:

@@ -146,7 +146,7 @@ def test_tcga_page_sets_the_run_beside_the_paper(tmp_path):
     total = rows_of(page, "In total")
     assert ["slides with tiles", "1,550", "7"] in total
     assert ["genes with significantly positive r", "55", ""] in total
-    subtypes = rows_of(page, "Telling subtypes apart: AUROC")
+    subtypes = rows_of(page, "Classification of subtypes: AUROC")
     first = [cell.replace("\u00a0", " ") for cell in subtypes[1]]
     assert first[1:4] == ["0.83 (0.78 to 0.88)", "0.75 (0.6 to 0.9)", "55"]
     assert subtypes[2][1:3] == ["", ""]

@@ -184,7 +184,8 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
         annotate(labels, "no labels")
     for axis, name in ((measured, "measured"), (predicted, "predicted")):
         values = example.spots[name].to_numpy(dtype=float)
-        draw_expression(axis, places, pitch, values, MAP_MM * _height_by_width(example))
+        height_mm = MAP_MM * _height_by_width(example)
+        draw_expression(axis, places, pitch, values, height_mm, what=name)
 
 
 def _height_by_width(example: Example) -> float:

@@ -70,7 +70,13 @@ def colour_note(unit: str) -> str:
 
 
 def draw_expression(
-    axis: Axes, places: np.ndarray, pitch: float, values: np.ndarray, height_mm: float
+    axis: Axes,
+    places: np.ndarray,
+    pitch: float,
+    values: np.ndarray,
+    height_mm: float,
+    *,
+    what: str,
 ) -> None:
     """Draw expression at the spots of a section, with a colour bar.
 
@@ -78,11 +84,12 @@ def draw_expression(
         axis: framed to the section already.
         places: spots in pixels, (n, 2).
         pitch: distance between neighbouring spots, in pixels.
-        values: expression, (n,); NaN is grey, and without any number the map says so.
+        values: expression, (n,); NaN is grey.
         height_mm: of the map in print.
+        what: "measured" or "predicted", to say what is missing if all values are.
     """
     if np.isnan(values).all():
-        annotate(axis, "no values")
+        annotate(axis, f"not {what}")
     else:
         discs = draw_spots(axis, places, pitch, array=values, cmap=COLOURS)
         add_colour_bar(axis, discs, height_mm)

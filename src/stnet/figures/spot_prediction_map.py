@@ -79,7 +79,7 @@ def spot_maps(spots: ad.AnnData) -> Figure:
         for row, (name, values) in enumerate(layers.items()):
             axis = figure.add_subplot(grid[block * len(layers) + row, 1 + column])
             frame(axis, places, pitch)
-            draw_expression(axis, places, pitch, values[:, number], height)
+            draw_expression(axis, places, pitch, values[:, number], height, what=name.lower())
             if row == 0:
                 axis.set_title(gene_title(spots.var.loc[gene]))
             if column == 0:

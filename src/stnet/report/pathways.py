@@ -84,7 +84,8 @@ def _with_counts(
     """Counts and P of a table of pathways, with the columns in `more` after the counts."""
     counts = {
         part.capitalize(): [
-            f"{n} of the {total}" for n, total in zip(table[part], table[f"{part}_total"], strict=True)
+            f"{n} of the {total}"
+            for n, total in zip(table[part], table[f"{part}_total"], strict=True)
         ]
         for part in ("predicted", "rest")
     }
