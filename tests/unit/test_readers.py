@@ -363,7 +363,7 @@ SPOTS_FAULTS = {
         r"spots_BT.csv.gz: no column Y in its header \(, X, row\)",
     ),
     "empty": (altered("spots", lambda s: ""), r"spots_BT.csv.gz: no column X, Y"),
-    "header only": (altered("spots", lambda s: s.split("\n")[0]), r"nothing after its header"),
+    "header only": (altered("spots", lambda s: s.split("\n")[0]), r"no rows after its header"),
     "spot": (altered("spots", in_field(3, 1, "3", ",")), r"line 3: '3' is not a spot written XxY"),
     "twice": (
         altered("spots", in_field(3, 1, "2x3", ",")),

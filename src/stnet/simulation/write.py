@@ -42,6 +42,9 @@ def write_section(
         seed: seed of the cohort.
         all_tumour: draw so much tumour that every spot is labelled tumour.
 
+    Raises:
+        InputError: a file cannot be written.
+
     Source: ours; the format is that of Mendeley Data 29ntw7sh4r, version 5.
     """
     tissue, table = simulate_tissue(seed, patient, section, all_tumour=all_tumour)
