@@ -1,13 +1,13 @@
 # What the plan and the removal of views need: how to ask for pending jobs, and the networks.
 
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+
 
 def of_own_run(w):
-    """No file: refuses a run as a module, whose jobs the other workflow plans with its own."""
-    if workflow.modifier.is_main_snakefile():
-        return []
-    refuse(
-        f"plan and remove_views are no part of a module; use --snakefile {CHECKOUT / 'Snakefile'}"
-    )
+    """No file. Refuses to plan as a module, whose jobs run under another workflow's configuration."""
+    if IS_MODULE:
+        refuse(f"plan and remove_views are not for modules; use --snakefile {CHECKOUT}/Snakefile")
+    return []
 
 
 def network_jobs(name):
@@ -99,15 +99,18 @@ def summary_command(w):
 
 def training_machine(w):
     """What the training rule asks for, as the command line and the profile have it."""
-    asked = workflow.get_rule("train").resources
+    asked = rules.train.rule.resources
     memory, threads = asked["mem_mb"], asked["_cores"]
     threads = 1 if threads.is_evaluable() else threads.value
-    on_cards = config["device"] == "cuda"
-    limit = workflow.global_resources["gpu" if on_cards else "_cores"].value
+    if config["device"] == "cuda":
+        at_once = workflow.global_resources["gpu"].value
+    else:
+        cores = workflow.resource_settings.cores
+        at_once = cores and max(1, cores // threads)
     return {
         "device": config["device"],
         "threads": threads,
         "memory_mb": None if memory.is_evaluable() else memory.value,
-        "at_once": limit if on_cards or limit is None else max(1, limit // threads),
+        "at_once": at_once,
         "code": digest("../scripts/train/train.py"),
     }

@@ -70,13 +70,14 @@ def lookup(dpath, within, **names):
 
     def value(w):
         given = {name: function(w) for name, function in names.items()}
-        found, path = within, "configuration: "
+        found, known = within, []
         for key in dpath.format(**dict(w.items()), **given).split("/"):
             if not found:
-                refuse(f"{path}: missing; fill it in")
+                refuse(f"configuration: {'.'.join(known)}: missing; fill it in")
             if key not in found:
-                refuse(f"{path}: no {key!r}{suggest_one(key, found)}")
-            found, path = found[key], f"{path}.{key}".replace(" .", " ")
+                refuse(f"configuration: {'.'.join(known)}: no {key!r}{suggest_one(key, found)}")
+            found = found[key]
+            known.append(key)
         return found
 
     return value
