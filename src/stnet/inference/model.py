@@ -26,7 +26,7 @@ from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.factors import are_factors
 from stnet.inference.gene_reliability import read_gene_reliability
-from stnet.inference.training_distance import TrainingStatistics, PatchStatistics, stain
+from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, stain
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
 from stnet.networks.engine import Forward, place, start
