@@ -14,14 +14,18 @@ TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-full test-cluster benchmark lint format docs lock
 
-# A shell command that prints "3.14 python3.14" for each Python that runs and can make environments.
-# A name on the path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip
-# is in a package of its own.
+# A shell command that prints "3.14 python3.14" for each Python that runs and will do. A name on the
+# path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
+# package of its own. For 3.14, immutables, which Snakemake requires, has no wheels.
 CANDIDATES = $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 \
 	$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[1-4].*/bin/python3))
+ASK = import ensurepip, os, shutil, sys, sysconfig; \
+	compiler = shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0]); \
+	headers = os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")); \
+	print("%d.%d" % sys.version_info[:2]); \
+	sys.exit(sys.version_info[:2] == (3, 14) and not (compiler and headers))
 RUNNING = for python in $(CANDIDATES); do \
-	version=$$("$$python" -c 'import ensurepip, sys; print("%d.%d" % sys.version_info[:2])' \
-	2>/dev/null </dev/null) && echo "$$version $$python"; done
+	version=$$("$$python" -c '$(ASK)' 2>/dev/null </dev/null) && echo "$$version $$python"; done
 # Of those, the first of each version that will do, newest first.
 USABLE = { $(RUNNING); } | grep '^3\.1[1-4] ' | sort -s -t. -k2,2nr | awk '!seen[$$1]++'
 
@@ -81,8 +85,9 @@ lock:  ## Choose exact versions again (needs uv)
 # HistomicsTK requires has a web server and GDAL in it, and its import needs neither.
 $(INSTALLED): requirements.lock histomicstk.lock
 	@cat $^ | cmp -s - $@ || { python=$$($(USABLE) | head -n 1 | cut -d' ' -f2); \
-	[ "$$python" ] || { echo "Python 3.11 to 3.14 with venv is needed (on Debian or Ubuntu:" \
-	"apt-get install python3-venv), or name one: make PYTHON=python3.13. Found:" \
+	[ "$$python" ] || { echo "Python 3.11 to 3.14 with venv is needed, and for 3.14 a C compiler with" \
+	"Python's headers (on Debian or Ubuntu: apt-get install python3-venv python3-dev gcc);" \
+	"to name one: make PYTHON=python3.13. Found:" \
 	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)" >&2; exit 1; }; \
 	echo "$$python in $(VENV)"; "$$python" -m venv $(VENV) && \
 	$(BIN)/python -m pip install --requirement requirements.lock && \

@@ -52,12 +52,12 @@ def test_shipped_configurations_are_valid():
         config = merged("config.yaml", name)
         configuration = Configuration(config)
         for cohort in config["report"]:
-            main = configuration.cohort(cohort)["report"]["main"]
-            assert configuration.experiment(main)["cohort"] == cohort
+            main = configuration.row("cohorts", cohort)["report"]["main"]
+            assert configuration.row("experiments", main)["cohort"] == cohort
 
 
 def test_the_papers_configuration_is_the_papers_method(config):
-    keys = Configuration(config).experiment("densenet121")
+    keys = Configuration(config).row("experiments", "densenet121")
     assert (keys["architecture"], keys["weights"], keys["view"]) == (
         "densenet121",
         "imagenet",
@@ -84,7 +84,7 @@ def test_genes_are_predicted_alone_by_an_experiment_each(config):
     config["experiments"]["two"]["targets"] = "top250-cp10k"
     config["cohorts"]["stnet"]["report"]["single_genes"] = "two"
     configuration = Configuration(config)
-    assert configuration.cohort("stnet")["report"]["single_genes"] == {
+    assert configuration.row("cohorts", "stnet")["report"]["single_genes"] == {
         "HLA-B": "two-HLA-B",
         "TFF3": "two-TFF3",
     }
@@ -92,15 +92,15 @@ def test_genes_are_predicted_alone_by_an_experiment_each(config):
         "two-HLA-B",
         "two-TFF3",
     ]
-    keys = configuration.experiment("two-TFF3")
+    keys = configuration.row("experiments", "two-TFF3")
     assert (keys["seed"], keys["latent"], keys["targets"]) == (5, False, "two-TFF3")
-    targets = configuration.targets("two-TFF3")
+    targets = configuration.row("targets", "two-TFF3")
     assert (targets["genes"], targets["transform"]) == (["TFF3"], "log_cp10k")
     assert len(configuration.experiments_of("network")) == len(
         [e for e in configuration.resolved["experiments"].values() if e["kind"] == "network"]
     )
     with pytest.raises(InputError, match="no 'two' in experiments"):
-        configuration.experiment("two")
+        configuration.row("experiments", "two")
 
 
 def test_a_new_kind_needs_its_model_alone(config):
@@ -113,7 +113,7 @@ def test_a_new_kind_needs_its_model_alone(config):
         k: int
 
     try:
-        assert Configuration(config).experiment("a")["k"] == 3
+        assert Configuration(config).row("experiments", "a")["k"] == 3
     finally:
         del Neighbours
         gc.collect()
@@ -131,7 +131,7 @@ def test_a_mistake_is_of_the_row_it_stands_in(config):
 def test_experiments_inherit(config):
     config["experiments"]["a"] = {"inherit": "densenet121", "seed": 7}
     config["experiments"]["b"] = {"inherit": "a", "epochs": 3}
-    keys = Configuration(config).experiment("b")
+    keys = Configuration(config).row("experiments", "b")
     assert (keys["seed"], keys["epochs"], keys["view"]) == (7, 3, "224x1")
     assert "inherit" not in keys
 
@@ -171,26 +171,26 @@ REFUSED = [
         ["lable"],
         "report.others.0: no 'lable' in experiments; is it label?",
     ),
-    ("cohorts.stnet.report.label", "densenet121", "densenet121 is no experiment of kind label"),
+    ("cohorts.stnet.report.label", "densenet121", "densenet121 is not an experiment of kind label"),
     ("cohorts.stnet.root", "/scratch", "with a source the files are in resources/stnet"),
     ("cohorts.stnet.label_classes.normal", ["tumor"], "'tumor' is both tumour and normal"),
     ("experiments.densenet121.inner_folds", 1, "inner_folds: one fold leaves nothing to train on"),
     ("cohorts.stnet.report.visium", ["visum"], "visium.0: no 'visum' in external; is it visium?"),
-    ("cohorts.stnet.report.visium", ["tcga"], "tcga is no source of kind sections"),
-    ("cohorts.stnet.report.slides", ["visium"], "visium is no source of kind slides"),
-    ("cohorts.stnet.report.main", "label", "label is no network to apply to visium"),
-    ("cohorts.stnet.report.features", "ridge", "ridge is no experiment of kind forest"),
-    ("cohorts.stnet.report.features", None, "nuclear_gene: needs nuclei"),
-    ("cohorts.stnet.report.composition", "densenet121", "top250, which are no factors"),
+    ("cohorts.stnet.report.visium", ["tcga"], "tcga is not a source of kind sections"),
+    ("cohorts.stnet.report.slides", ["visium"], "visium is not a source of kind slides"),
+    ("cohorts.stnet.report.main", "label", "label is not a network, which visium needs"),
+    ("cohorts.stnet.report.features", "ridge", "ridge is not an experiment of kind forest"),
+    ("cohorts.stnet.report.features", None, "nuclear_gene: needs nuclear features"),
+    ("cohorts.stnet.report.composition", "densenet121", "top250, which are not factors"),
     ("cohorts.stnet.report.main", "composition", "composition does not predict genes"),
     ("cohorts.stnet.report.single_genes", "gnas", "single_genes: no 'gnas' in experiments"),
-    ("cohorts.stnet.report.single_genes", "label", "single_genes: label has no genes; add"),
-    ("cohorts.stnet.report.others", ["alone"], "alone is an experiment for each of its genes"),
+    ("cohorts.stnet.report.single_genes", "label", "single_genes: label has no key genes; add"),
+    ("cohorts.stnet.report.others", ["alone"], "alone has one experiment per gene"),
     ("experiments.alone.genes", [], "experiments.alone.genes: [] should have at least 1"),
     ("experiments.alone.genes", ["A_B"], "alone.genes.0: not an id"),
     ("experiments.alone.epoch", 1, "experiments.alone.epoch: unknown key; is it epochs?"),
     ("experiments.alone.targets", "composition", "composition are factors, not genes"),
-    ("experiments.alone-TFF3", {"inherit": "label"}, "alone-TFF3 is there already; rename"),
+    ("experiments.alone-TFF3", {"inherit": "label"}, "alone-TFF3 already exists; rename"),
     ("cohorts.stnet.report.main", None, "report.main: None should be a valid string"),
     ("cohorts.stnet.report.pathways", {"groups": {"a": ["b"]}}, "pathways.gene_sets: missing"),
     ("cohorts.stnet.report.latent", {"patient": []}, "latent.patient: unknown key; is it patie"),
@@ -202,16 +202,16 @@ REFUSED = [
         "trained: 'head' should be 'all' or be a valid list",
     ),
     ("features.nuclei.radii", [10], "features.nuclei.radii: [10] should have at least 2 items"),
-    ("features.nuclei.radii", [3, 2], "radii: 3 and 2; write the least radius first"),
+    ("features.nuclei.radii", [3, 2], "radii: 3 and 2; write the smaller radius first"),
     ("features.nuclei.ranges.area", [9, 9], "ranges.area: 9 to 9; write the lower limit first"),
     ("features.nuclei.eosin", [1.3, 1.408, 0.572], "eosin: [1.3, 1.408, 0.572] has the colour"),
     (
         "features.nuclei.haematoxylin",
         [0, 0, 0],
-        "two stains of one colour cannot be told apart",
+        "stains of the same colour cannot be separated",
     ),
     ("features.densenet121-imagenet.sd", [0, 1, 1], "sd.0: 0 should be greater than 0"),
-    ("experiments.densenet121.latent", False, "densenet121 keeps no latent space; set its"),
+    ("experiments.densenet121.latent", False, "densenet121 does not save its latent space; set"),
     (
         "cohorts.stnet.report.studies.weights.experiments",
         ["random"],
@@ -222,7 +222,7 @@ REFUSED = [
     ("targets.composition.of", "composition", "composition are factors, not genes"),
     ("targets.composition.of", "top25", "targets.composition.of: no 'top25' in targets"),
     ("targets.composition.genes", 5, "targets.composition.genes: unknown key"),
-    ("targets.top250-training.genes", ["FASN"], "choice: genes that are named are not chosen"),
+    ("targets.top250-training.genes", ["FASN"], "choice: a list of genes is not chosen"),
     ("external.visium.cohort", "visum", "no 'visum' in cohorts; is it visium?"),
     ("external.visium.scale", "pixel", "scale: 'pixel' should be 'pixels' or 'micrometres'; is it"),
     ("external.visium-unscaled.inherit", "visum", "no 'visum' in external; is it visium"),
@@ -261,7 +261,7 @@ def test_the_order_of_keys_means_nothing(config):
     turned = copy.deepcopy(config)
     classes = turned["cohorts"]["stnet"]["label_classes"]
     turned["cohorts"]["stnet"]["label_classes"] = dict(reversed(classes.items()))
-    cohorts = [Configuration(each).cohort("stnet") for each in (config, turned)]
+    cohorts = [Configuration(each).row("cohorts", "stnet") for each in (config, turned)]
     assert repr(cohorts[0]) == repr(cohorts[1])
 
 
@@ -269,7 +269,7 @@ def test_a_report_need_only_name_what_stands_for_st_net(config):
     config["cohorts"]["stnet"]["report"] = {"main": "densenet121"}
     configuration = Configuration(config)
     assert configuration.shown_experiments("stnet", supplement=True) == ["densenet121"]
-    assert configuration.cohort("stnet")["report"]["visium"] == []
+    assert configuration.row("cohorts", "stnet")["report"]["visium"] == []
 
 
 def test_a_latent_space_is_of_patients_held_out_whole(config):
@@ -284,15 +284,15 @@ def test_a_latent_space_is_of_patients_held_out_whole(config):
 def test_ablations_are_taken_out_by_null(config):
     report = config["cohorts"]["stnet"]["report"]
     report["studies"]["weights"] = report["single_genes"] = None
-    shown = Configuration(config).cohort("stnet")["report"]
+    shown = Configuration(config).row("cohorts", "stnet")["report"]
     assert "windows" in shown["studies"]
     assert "weights" not in shown["studies"]
     assert shown["single_genes"] == {}
     report["pathways"]["groups"]["immune"] = None
-    shown = Configuration(config).cohort("stnet")["report"]
+    shown = Configuration(config).row("cohorts", "stnet")["report"]
     assert set(shown["pathways"]["groups"]) == {"cancer", "pharmacogenomic"}
     report["studies"] = None
-    assert Configuration(config).cohort("stnet")["report"]["studies"] == {}
+    assert Configuration(config).row("cohorts", "stnet")["report"]["studies"] == {}
 
 
 def test_files_that_are_named_must_be_there_or_made(config, tmp_path):
@@ -322,15 +322,15 @@ def test_weights_and_genes_of_shown_sources_must_be_there_too(config):
 def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp_path):
     config["external"]["tcga"]["sheet"] = str(tmp_path / "tcga.tsv")
     configuration = Configuration(config)
-    assert configuration.source("visium-unscaled")["cohort"] == "visium"
-    assert configuration.source("visium-unscaled")["scale"] == "pixels"
+    assert configuration.row("external", "visium-unscaled")["cohort"] == "visium"
+    assert configuration.row("external", "visium-unscaled")["scale"] == "pixels"
     assert configuration.slides("tcga") is None
     (tmp_path / "tcga.tsv").write_text((ROOT / "config/slides/demo.tsv").read_text())
-    assert len(Configuration(config).slides("tcga")) == 31
+    assert len(Configuration(config).slides("tcga")) == 21
 
 
 def test_the_papers_external_cohorts_are_the_papers_method(config):
-    keys = Configuration(config).source("tcga")
+    keys = Configuration(config).row("external", "tcga")
     tiles = {"side": 512, "magnification": 20, "background": 220, "most_background": 0.5}
     assert (keys["tiles"], keys["scale"], keys["project"]) == (tiles, "pixels", "TCGA-BRCA")
     subtypes = keys["subtypes"]
@@ -357,7 +357,7 @@ def test_sheet_joins_paths_to_the_root(tmp_path):
 
 
 WRONG_SHEETS = [
-    ([ROW, {**ROW, "patient": "B"}], "line 3: section A_1 again, as on line 2"),
+    ([ROW, {**ROW, "patient": "B"}], "line 3: section A_1 is also on line 2"),
     ([{**ROW, "section": "A/1"}], "line 2: section 'A/1' is not an id"),
     ([{**ROW, "patient": "all"}], "'all' and 'ensemble' are reserved"),
     ([{**ROW, "section": "ensemble"}], "'all' and 'ensemble' are reserved"),
@@ -366,7 +366,7 @@ WRONG_SHEETS = [
     ([{**ROW, "counts": ""}], "counts is empty"),
     ([{**ROW, "pixel_scale": "-1"}], "pixel_scale '-1' is not a positive number"),
     ([{**ROW, "um_per_px": "0,69"}], "um_per_px '0,69' is not a positive number"),
-    ([], "no sections in it"),
+    ([], "lists no sections"),
 ]
 
 

@@ -9,7 +9,7 @@ from stnet.networks.engine import start
 from stnet.networks.standardisation import count_levels
 from stnet.training.run import Run
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no working GPU")
 
 N_SPOTS, N_GENES = 64, 5
 FAST = {"channels_last": True, "precision": "bfloat16", "compile": False, "prediction_batch": 16}

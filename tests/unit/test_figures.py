@@ -198,7 +198,7 @@ def test_fig_2a_says_what_there_is_not():
     rows[1].spots["predicted"] = np.nan
     figure = render(fig_2a.expression_maps(rows, "FASN", "unit"))
     assert texts(figure).count("no labels") == 2
-    for words in ("no image", "r = undefined"):
+    for words in ("no image", "r = undefined", "not predicted"):
         assert words in texts(figure)
     assert "rank 1 of 2" in texts(figure)
     assert len(maps(figure)) == 3

@@ -59,8 +59,8 @@ def test_ensembl_of(table, symbol, ensembl):
     ("text", "message"),
     [
         (TABLE.replace("prev_symbol", "previous"), "no column prev_symbol"),
-        (TABLE.splitlines()[0], "no gene in it"),
-        (TABLE + "HGNC:7\tFASN\t\t\t\t\t\t\n", "line 10: symbol 'FASN' is empty, there twice"),
+        (TABLE.splitlines()[0], "has no genes"),
+        (TABLE + "HGNC:7\tFASN\t\t\t\t\t\t\n", "line 10: symbol 'FASN' is empty or repeated"),
         (TABLE + "HGNC:7\tCUT", "line 10: symbol 'CUT'"),
         ("<html>Not found</html>\n", "no column symbol, ensembl_gene_id"),
     ],

@@ -590,5 +590,5 @@ def test_supp_9_says_what_is_missing():
         render(supp_9.neighbour_curves(neighbour_performance(spots)))
     )
     distances = neighbour_distances(spots, 0)
-    assert "no spot has others" in texts(render(supp_9.distance_curves(distances)))
+    assert "no spot has a neighbour" in texts(render(supp_9.distance_curves(distances)))
     assert isinstance(supp_9.distance_curves(distances), Figure)

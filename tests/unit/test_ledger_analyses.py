@@ -167,11 +167,11 @@ def test_what_cannot_be_answered_says_why(claims, margins, analysed):
     analysed["study_architecture"] = study("architecture", "densenet", {"vgg11": 0.1})
     ledger = ledger_of(claims, margins, analysed)
     for claim, why in {
-        "features.beaten": "no experiment of features is shown",
+        "features.beaten": "the report names no experiment for features",
         "nuclei.aebp1_p": "AEBP1 is no target gene",
-        "pathway.cancer.rest": "no group cancer",
-        "weights.imagenet_better": "no experiment from ImageNet weights",
-        "architecture.densenet_best": "no other architectures against DenseNet-121",
+        "pathway.cancer.rest": "no group of pathways named cancer",
+        "weights.imagenet_better": "no study of ImageNet weights",
+        "architecture.densenet_best": "no study of DenseNet-121 against other architectures",
     }.items():
         assert ledger.loc[claim, "verdict"] == "not evaluated", claim
         assert why in ledger.loc[claim, "how"]

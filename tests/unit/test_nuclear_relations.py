@@ -372,7 +372,7 @@ def test_a_class_without_spots_in_any_patient_still_draws(made, tmp_path):
 def test_features_of_other_spots_are_refused(made, tmp_path):
     folder, measured, _ = made
     measured[5:].write_h5ad(tmp_path / "targets.h5ad")
-    with pytest.raises(InputError, match="make both again"):
+    with pytest.raises(InputError, match="delete it and rerun"):
         write_gene_relations(
             tmp_path / "targets.h5ad",
             folder / "features.h5ad",

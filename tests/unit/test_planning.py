@@ -233,7 +233,10 @@ def test_the_plan_without_a_card_lacks_the_hours_only(networks, monkeypatch):
     jobs = jobs_of(networks[1]["e"], "C")
     cuda = replace(CPU, device="cuda")
     text = plan(*networks, jobs, cuda, published=0, seconds=60)
-    assert "hours are not known: device: cuda is configured and no CUDA device is here" in text
+    assert (
+        "hours are not known: device: cuda is configured, but this machine has no working GPU"
+        in text
+    )
     assert f" {TRAINED} " in text
     text = plan(*networks, jobs, cuda, published=0, seconds=0)
     assert "hours are not known: calibration: 0 is configured" in text

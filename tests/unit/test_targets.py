@@ -106,7 +106,7 @@ def test_wrong_names_of_genes_are_said_in_one_line(wanted, message):
 
 
 def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
-    with pytest.raises(InputError, match="9 genes asked for, the sections have 4"):
+    with pytest.raises(InputError, match="9 is more than the 4 genes of the sections"):
         written(two_sections, tmp_path, genes=9)
     with pytest.raises(InputError, match="no section outside the held-out group has a used spot"):
         written(two_sections, tmp_path, held_out_sections=["S1", "S2"])

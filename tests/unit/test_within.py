@@ -284,8 +284,8 @@ def test_page_within_shows_every_stratum(measured, strata, totals, tmp_path):
     page = (tmp_path / "within.html").read_text()
     assert re.findall(r"<h2>(.*?)</h2>", page) == [
         "By tissue",
-        *[f"{name}: the genes predicted best" for name in ("All spots", "Tumour", "Normal")],
-        "Genes with r &gt; 0 in at least so many patients",
+        *[f"{name}: the best predicted genes" for name in ("All spots", "Tumour", "Normal")],
+        "Genes with r &gt; 0 in at least k patients, for every k",
     ]
     assert "18 of 21" in page
     assert "all genes, median" in page

@@ -3,6 +3,7 @@
 No channel is asked: that the specifications can be solved is not tested here.
 """
 
+import re
 import tomllib
 
 import pytest
@@ -126,6 +127,15 @@ def test_the_pythons_are_those_that_the_project_allows():
     allowed = SpecifierSet(project["requires-python"])
     assert [f"3.{minor}" for minor in range(30) if f"3.{minor}" in allowed] == PYTHONS
     assert PYTHON in PYTHONS
+
+
+def test_hosted_tests_run_under_each_python_with_pinned_actions():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    assert jobs["testing"]["strategy"]["matrix"] == {"python": PYTHONS}
+    used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert not [
+        action for action in used if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)
+    ]
 
 
 @pytest.mark.parametrize("python", PYTHONS)

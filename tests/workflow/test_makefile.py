@@ -195,20 +195,32 @@ def test_the_newest_python_that_runs_is_taken(checkout, python, path):
 def test_a_plain_python3_and_those_of_pyenv_are_found(checkout, python, path):
     shutil.rmtree(checkout / ".venv")
     folder, environment = path
-    python("3.13", folder, "python3")
+    python("3.12", folder, "python3")
     assert make(checkout, "test", **environment).stdout.startswith("python3 in .venv\n")
     shutil.rmtree(checkout / ".venv")
-    inactive = checkout / "pyenv/versions/3.14.2/bin"
+    inactive = checkout / "pyenv/versions/3.13.2/bin"
     inactive.mkdir(parents=True)
-    newer = python("3.14", inactive, "python3")
+    newer = python("3.13", inactive, "python3")
     assert make(checkout, "test", **environment).stdout.startswith(f"{newer} in .venv\n")
+
+
+def test_the_newest_needs_a_compiler(checkout, python, path):
+    """One package has no wheels for 3.14."""
+    shutil.rmtree(checkout / ".venv")
+    folder, environment = path
+    python("3.14", folder)
+    said = make(checkout, "test", **environment)
+    assert said.returncode != 0
+    assert "for 3.14 a C compiler with Python's headers" in said.stderr.splitlines()[0]
+    python("3.12", folder)
+    assert make(checkout, "test", **environment).stdout.startswith("python3.12 in .venv\n")
 
 
 def test_without_any_python_a_line_says_what_to_do(checkout, path):
     shutil.rmtree(checkout / ".venv")
     said = make(checkout, "test", **path[1])
     assert said.returncode != 0
-    assert "apt-get install python3-venv" in said.stderr.splitlines()[0]
+    assert "apt-get install python3-venv python3-dev gcc" in said.stderr.splitlines()[0]
     assert said.stderr.splitlines()[0].endswith("Found: none")
 
 
@@ -220,7 +232,7 @@ def test_all_tests_run_once_and_the_quick_ones_under_each_other_python(checkout,
     said = make(checkout, "test-full", **environment)
     assert said.returncode == 0, said.stderr
     tests = [line for line in calls(checkout) if "pytest" in line]
-    assert tests == ["-m pytest -m not cluster", "-m pytest", "-m pytest"]
+    assert tests == [f"{TEST} -m not cluster", TEST, TEST]
     assert {each.name for each in checkout.glob(".venv*")} == {".venv", ".venv-3.12", ".venv-3.11"}
 
 

@@ -6,16 +6,17 @@ from stnet.core.errors import InputError
 
 
 def normalise(counts: np.ndarray, totals: np.ndarray, universe: int, transform: str) -> np.ndarray:
-    """Normalised log expression y of shape (spots, genes), natural log, float64.
+    """Normalised log expression y (spots, genes), natural log, float64.
 
-    `counts` (spots, genes) are those of some genes, `totals` (spots,) the sums over all genes of
+    `counts` (spots, genes) are counts of some genes, `totals` (spots,) the sums over all genes of
     the universe, `universe` its size G. Values of `transform`:
 
-    - `log_fraction`: ln((1 + c) / (G + sum c)), a pseudo-count on every gene of the universe, then
-      division by the spot's total (Methods, "ST-Net design and training"; the released code).
-    - `log_cp10k`: ln(1 + 10^4 c / sum c), the form of later papers (ours). For the whole counts of
-      a section scanpy computes it (`targets.section_expression`); this is for counts without the
-      other genes, such as averages over neighbours.
+    - `log_fraction`: ln((1 + c) / (G + sum c)), which adds a pseudo-count to every gene of the
+      universe and divides by the spot's total (Methods, "ST-Net design and training"; the released
+      code).
+    - `log_cp10k`: ln(1 + 10^4 c / sum c), the form of later papers (ours). For a section's complete
+      counts, scanpy computes it (`targets.section_expression`). This function is for counts of some
+      genes only, such as averages over neighbours.
     """
     totals = np.asarray(totals, dtype=np.float64)[:, None]
     if transform == "log_fraction":

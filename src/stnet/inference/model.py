@@ -202,7 +202,7 @@ class Model:
 
     def apply(self, patches: np.ndarray) -> ModelOutput:
         """Predict patches uint8 (n, side, side, 3) of any side, averaged over the symmetries."""
-        on_device = torch.from_numpy(patches).to(self.device)
+        on_device = torch.tensor(patches, device=self.device)
         batch = self.batch(patches.shape[1])
         stains = stain(on_device)
         n_genes, rows = len(self.genes), torch.arange(len(patches))
