@@ -12,6 +12,7 @@ sys.path.insert(0, str(CHECKOUT / "src"))
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
+from stnet.config.base import suggest_one
 from stnet.config.configuration import Configuration
 from stnet.config.recipe import Training
 from stnet.core.checkout import find

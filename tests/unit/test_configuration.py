@@ -52,12 +52,12 @@ def test_shipped_configurations_are_valid():
         config = merged("config.yaml", name)
         configuration = Configuration(config)
         for cohort in config["report"]:
-            main = configuration.cohort(cohort)["report"]["main"]
-            assert configuration.experiment(main)["cohort"] == cohort
+            main = configuration.row("cohorts", cohort)["report"]["main"]
+            assert configuration.row("experiments", main)["cohort"] == cohort
 
 
 def test_the_papers_configuration_is_the_papers_method(config):
-    keys = Configuration(config).experiment("densenet121")
+    keys = Configuration(config).row("experiments", "densenet121")
     assert (keys["architecture"], keys["weights"], keys["view"]) == (
         "densenet121",
         "imagenet",
@@ -84,7 +84,7 @@ def test_genes_are_predicted_alone_by_an_experiment_each(config):
     config["experiments"]["two"]["targets"] = "top250-cp10k"
     config["cohorts"]["stnet"]["report"]["single_genes"] = "two"
     configuration = Configuration(config)
-    assert configuration.cohort("stnet")["report"]["single_genes"] == {
+    assert configuration.row("cohorts", "stnet")["report"]["single_genes"] == {
         "HLA-B": "two-HLA-B",
         "TFF3": "two-TFF3",
     }
@@ -92,15 +92,15 @@ def test_genes_are_predicted_alone_by_an_experiment_each(config):
         "two-HLA-B",
         "two-TFF3",
     ]
-    keys = configuration.experiment("two-TFF3")
+    keys = configuration.row("experiments", "two-TFF3")
     assert (keys["seed"], keys["latent"], keys["targets"]) == (5, False, "two-TFF3")
-    targets = configuration.targets("two-TFF3")
+    targets = configuration.row("targets", "two-TFF3")
     assert (targets["genes"], targets["transform"]) == (["TFF3"], "log_cp10k")
     assert len(configuration.experiments_of("network")) == len(
         [e for e in configuration.resolved["experiments"].values() if e["kind"] == "network"]
     )
     with pytest.raises(InputError, match="no 'two' in experiments"):
-        configuration.experiment("two")
+        configuration.row("experiments", "two")
 
 
 def test_a_new_kind_needs_its_model_alone(config):
@@ -113,7 +113,7 @@ def test_a_new_kind_needs_its_model_alone(config):
         k: int
 
     try:
-        assert Configuration(config).experiment("a")["k"] == 3
+        assert Configuration(config).row("experiments", "a")["k"] == 3
     finally:
         del Neighbours
         gc.collect()
@@ -131,7 +131,7 @@ def test_a_mistake_is_of_the_row_it_stands_in(config):
 def test_experiments_inherit(config):
     config["experiments"]["a"] = {"inherit": "densenet121", "seed": 7}
     config["experiments"]["b"] = {"inherit": "a", "epochs": 3}
-    keys = Configuration(config).experiment("b")
+    keys = Configuration(config).row("experiments", "b")
     assert (keys["seed"], keys["epochs"], keys["view"]) == (7, 3, "224x1")
     assert "inherit" not in keys
 
@@ -261,7 +261,7 @@ def test_the_order_of_keys_means_nothing(config):
     turned = copy.deepcopy(config)
     classes = turned["cohorts"]["stnet"]["label_classes"]
     turned["cohorts"]["stnet"]["label_classes"] = dict(reversed(classes.items()))
-    cohorts = [Configuration(each).cohort("stnet") for each in (config, turned)]
+    cohorts = [Configuration(each).row("cohorts", "stnet") for each in (config, turned)]
     assert repr(cohorts[0]) == repr(cohorts[1])
 
 
@@ -269,7 +269,7 @@ def test_a_report_need_only_name_what_stands_for_st_net(config):
     config["cohorts"]["stnet"]["report"] = {"main": "densenet121"}
     configuration = Configuration(config)
     assert configuration.shown_experiments("stnet", supplement=True) == ["densenet121"]
-    assert configuration.cohort("stnet")["report"]["visium"] == []
+    assert configuration.row("cohorts", "stnet")["report"]["visium"] == []
 
 
 def test_a_latent_space_is_of_patients_held_out_whole(config):
@@ -284,15 +284,15 @@ def test_a_latent_space_is_of_patients_held_out_whole(config):
 def test_ablations_are_taken_out_by_null(config):
     report = config["cohorts"]["stnet"]["report"]
     report["studies"]["weights"] = report["single_genes"] = None
-    shown = Configuration(config).cohort("stnet")["report"]
+    shown = Configuration(config).row("cohorts", "stnet")["report"]
     assert "windows" in shown["studies"]
     assert "weights" not in shown["studies"]
     assert shown["single_genes"] == {}
     report["pathways"]["groups"]["immune"] = None
-    shown = Configuration(config).cohort("stnet")["report"]
+    shown = Configuration(config).row("cohorts", "stnet")["report"]
     assert set(shown["pathways"]["groups"]) == {"cancer", "pharmacogenomic"}
     report["studies"] = None
-    assert Configuration(config).cohort("stnet")["report"]["studies"] == {}
+    assert Configuration(config).row("cohorts", "stnet")["report"]["studies"] == {}
 
 
 def test_files_that_are_named_must_be_there_or_made(config, tmp_path):
@@ -322,15 +322,15 @@ def test_weights_and_genes_of_shown_sources_must_be_there_too(config):
 def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp_path):
     config["external"]["tcga"]["sheet"] = str(tmp_path / "tcga.tsv")
     configuration = Configuration(config)
-    assert configuration.source("visium-unscaled")["cohort"] == "visium"
-    assert configuration.source("visium-unscaled")["scale"] == "pixels"
+    assert configuration.row("external", "visium-unscaled")["cohort"] == "visium"
+    assert configuration.row("external", "visium-unscaled")["scale"] == "pixels"
     assert configuration.slides("tcga") is None
     (tmp_path / "tcga.tsv").write_text((ROOT / "config/slides/demo.tsv").read_text())
     assert len(Configuration(config).slides("tcga")) == 21
 
 
 def test_the_papers_external_cohorts_are_the_papers_method(config):
-    keys = Configuration(config).source("tcga")
+    keys = Configuration(config).row("external", "tcga")
     tiles = {"side": 512, "magnification": 20, "background": 220, "most_background": 0.5}
     assert (keys["tiles"], keys["scale"], keys["project"]) == (tiles, "pixels", "TCGA-BRCA")
     subtypes = keys["subtypes"]

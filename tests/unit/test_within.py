@@ -204,7 +204,7 @@ def test_supp_4_5_says_where_there_is_no_class(measured, tmp_path):
     draw(tmp_path / "spread.tsv", tmp_path / "genes.tsv", tables)
     assert (tmp_path / "tumour.png").stat().st_size > (tmp_path / "normal.png").stat().st_size
     figure = spread_within(found, spread_of_genes(measured, found), best().iloc[:0], "normal", "y")
-    assert figure.axes[0].texts[0].get_text() == "no gene is predicted within normal tissue"
+    assert figure.axes[0].texts[0].get_text() == "no gene has an r within normal tissue"
 
 
 # The page

@@ -133,3 +133,19 @@ def test_a_module_s_rules_have_the_digests_that_they_have_alone(outer):
     without = {name for name, rule in alone.items() if not rule.params.get("digest")}
     stages = {Path(alone[name].script).parent.name for name in without if alone[name].script}
     assert stages == {"download", "plan"}
+
+
+@pytest.mark.parametrize("rule", ["plan", "remove_views"])
+def test_a_module_does_not_plan(outer, rule):
+    run = snakemake(outer(" as stnet_*"), "-n", "--", f"stnet_{rule}", check=False)
+    (line,) = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: plan and remove_views are not for modules; use --snakefile ")
+
+
+def test_the_other_workflow_keeps_snakemake_s_lookup(outer):
+    folder = outer(" as stnet_*")
+    with (folder / "Snakefile").open("a") as file:
+        file.write('rule found:\n    params: a=lookup(dpath="mi*", within=config)\n')
+        file.write('    shell: "echo {params.a} > found.txt"\n')
+    snakemake(folder, "--", "found")
+    assert (folder / "found.txt").read_text() == "mine.txt\n"

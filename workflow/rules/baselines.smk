@@ -24,7 +24,7 @@ rule download_timm_weights:
 rule encoder_features:
     input:
         section="results/{cohort}/sections/{section}.h5ad",
-        index=lambda w: f"results/{w.cohort}/views/{features(w.features)['view']}/index.tsv",
+        index=features_view_index,
         weights=encoder_weights,
     output:
         "results/{cohort}/features/{features}/{section}.h5ad",
@@ -33,7 +33,7 @@ rule encoder_features:
     benchmark:
         "results/{cohort}/benchmarks/encoder_features/{features}/{section}.tsv"
     wildcard_constraints:
-        features=encoder_features,
+        features=one_of(configuration.features_of("encoder")),
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -41,23 +41,15 @@ rule encoder_features:
         mem_mb=8000,
         runtime=120,
     params:
-        settings=lambda w: {
-            key: features(w.features)[key]
-            for key in ("library", "architecture", "options", "mean", "sd")
-        },
-        view=lambda w: features(w.features)["view"],
+        settings=some_keys(ENCODER, dpath="features/{features}"),
+        view=lookup(dpath="features/{features}/view", within=config),
     script:
         "../scripts/features/encoder_features.py"
 
 
 rule collect_features:
     input:
-        lambda w: expand(
-            "results/{cohort}/features/{features}/{section}.h5ad",
-            cohort=w.cohort,
-            features=w.features,
-            section=section_ids(w.cohort),
-        ),
+        of_sections("results/{cohort}/features/{features}/{section}.h5ad"),
     output:
         "results/{cohort}/features/{features}.h5ad",
     log:
@@ -83,13 +75,12 @@ rule predict_label:
     benchmark:
         "results/{cohort}/benchmarks/predict_label/{experiment}/{held_out}.tsv"
     wildcard_constraints:
-        experiment=label_experiments,
-        held_out=rf"(?!{ALL}/){GROUP_ID}",
+        experiment=one_of(configuration.experiments_of("label")),
+        held_out=A_GROUP,
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     params:
         held_out_sections=held_out_sections,
     script:
@@ -107,8 +98,8 @@ rule predict_forest:
     benchmark:
         "results/{cohort}/benchmarks/predict_forest/{experiment}/{held_out}.tsv"
     wildcard_constraints:
-        experiment=forest_experiments,
-        held_out=rf"(?!{ALL}/){GROUP_ID}",
+        experiment=one_of(configuration.experiments_of("forest")),
+        held_out=A_GROUP,
     conda:
         "../../envs/core.yaml"
     threads: 4
@@ -117,10 +108,10 @@ rule predict_forest:
         runtime=720,
     params:
         held_out_sections=held_out_sections,
-        trees=setting("trees"),
-        max_features=setting("max_features"),
-        min_samples_leaf=setting("min_samples_leaf"),
-        seed=setting("seed"),
+        trees=lookup(dpath="experiments/{experiment}/trees", within=config),
+        max_features=lookup(dpath="experiments/{experiment}/max_features", within=config),
+        min_samples_leaf=lookup(dpath="experiments/{experiment}/min_samples_leaf", within=config),
+        seed=lookup(dpath="experiments/{experiment}/seed", within=config),
     script:
         "../scripts/baselines/predict_forest.py"
 
@@ -136,8 +127,8 @@ rule predict_ridge:
     benchmark:
         "results/{cohort}/benchmarks/predict_ridge/{experiment}/{held_out}.tsv"
     wildcard_constraints:
-        experiment=ridge_experiments,
-        held_out=rf"(?!{ALL}/){GROUP_ID}",
+        experiment=one_of(configuration.experiments_of("ridge")),
+        held_out=A_GROUP,
     conda:
         "../../envs/core.yaml"
     resources:
@@ -145,10 +136,10 @@ rule predict_ridge:
         runtime=60,
     params:
         held_out_sections=held_out_sections,
-        components=setting("components"),
-        penalties=setting("penalties"),
-        inner_folds=setting("inner_folds"),
-        seed=setting("seed"),
+        components=lookup(dpath="experiments/{experiment}/components", within=config),
+        penalties=lookup(dpath="experiments/{experiment}/penalties", within=config),
+        inner_folds=lookup(dpath="experiments/{experiment}/inner_folds", within=config),
+        seed=lookup(dpath="experiments/{experiment}/seed", within=config),
     script:
         "../scripts/baselines/predict_ridge.py"
 
@@ -163,13 +154,12 @@ rule predict_mean:
     benchmark:
         "results/{cohort}/benchmarks/predict_mean/{experiment}/{held_out}.tsv"
     wildcard_constraints:
-        experiment=mean_experiments,
-        held_out=rf"(?!{ALL}/){GROUP_ID}",
+        experiment=one_of(configuration.experiments_of("mean")),
+        held_out=A_GROUP,
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     params:
         held_out_sections=held_out_sections,
     script:
@@ -186,16 +176,15 @@ rule predict_coordinates:
     benchmark:
         "results/{cohort}/benchmarks/predict_coordinates/{experiment}/{held_out}.tsv"
     wildcard_constraints:
-        experiment=coordinates_experiments,
-        held_out=rf"(?!{ALL}/){GROUP_ID}",
+        experiment=one_of(configuration.experiments_of("coordinates")),
+        held_out=A_GROUP,
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     params:
         held_out_sections=held_out_sections,
-        degree=setting("degree"),
-        penalty=setting("penalty"),
+        degree=lookup(dpath="experiments/{experiment}/degree", within=config),
+        penalty=lookup(dpath="experiments/{experiment}/penalty", within=config),
     script:
         "../scripts/baselines/predict_coordinates.py"

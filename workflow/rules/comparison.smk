@@ -9,7 +9,7 @@ rule comparison:
         genes=tables_of(methods, "gene_performance"),
         patients=tables_of(methods, "patient_performance"),
         against=lambda w: [
-            table_of(w, shown(w)["main"], f"against-{name}") for name in [*methods(w)][1:]
+            table_of(w, main_experiment(w), f"against-{name}") for name in [*methods(w)][1:]
         ],
         claims="resources/paper/claims.tsv",
     output:
@@ -105,7 +105,7 @@ rule study:
     params:
         changed=changed_keys,
         reference=study_reference,
-        title=lambda w: shown(w)["studies"][w.study]["title"],
+        title=lookup(dpath="cohorts/{cohort}/report/studies/{study}/title", within=config),
     script:
         "../scripts/analysis/study.py"
 
@@ -155,14 +155,7 @@ rule single_genes:
     conda:
         "../../envs/core.yaml"
     params:
-        experiments=lambda w: {
-            symbol: {
-                "experiment": name,
-                "split_alone": experiment(name)["split"],
-                "split_together": experiment(shown(w)["main"])["split"],
-            }
-            for symbol, name in shown(w)["single_genes"].items()
-        },
+        experiments=single_gene_experiments,
     script:
         "../scripts/analysis/single_genes.py"
 

@@ -3,7 +3,7 @@
 
 rule composition_variance:
     input:
-        lambda w: f"results/{w.cohort}/targets/{composition_keys(w)['of']}/{ALL}.h5ad",
+        factored_targets,
     output:
         "results/{cohort}/tables/composition/variance.tsv",
     log:
@@ -16,9 +16,9 @@ rule composition_variance:
         mem_mb=2000,
         runtime=120,
     params:
-        factors=lambda w: composition_keys(w)["factors"],
-        iterations=lambda w: composition_keys(w)["iterations"],
-        seed=lambda w: composition_keys(w)["seed"],
+        factors=lookup(dpath="targets/{of}/factors", within=config, of=shown_factors),
+        iterations=lookup(dpath="targets/{of}/iterations", within=config, of=shown_factors),
+        seed=lookup(dpath="targets/{of}/seed", within=config, of=shown_factors),
     script:
         "../scripts/analysis/composition_variance.py"
 

@@ -15,7 +15,7 @@ rule download_listing:
     benchmark:
         "results/{cohort}/benchmarks/download_listing.tsv"
     wildcard_constraints:
-        cohort=mendeley_cohorts,
+        cohort=one_of(configuration.cohorts_from("mendeley")),
     localrule: True
     conda:
         "../../envs/core.yaml"
@@ -24,8 +24,8 @@ rule download_listing:
         runtime=60,
         downloads=1,
     params:
-        dataset=lambda w: cohort(w.cohort)["dataset"],
-        version=lambda w: cohort(w.cohort)["version"],
+        dataset=lookup(dpath="cohorts/{cohort}/dataset", within=config),
+        version=lookup(dpath="cohorts/{cohort}/version", within=config),
         lock="config/cohorts/{cohort}.lock.tsv",
     script:
         "../scripts/download/download_listing.py"
@@ -44,7 +44,7 @@ rule download_section:
     benchmark:
         "results/{cohort}/benchmarks/download_section/{section}.tsv"
     wildcard_constraints:
-        cohort=mendeley_cohorts,
+        cohort=one_of(configuration.cohorts_from("mendeley")),
     localrule: True
     conda:
         "../../envs/core.yaml"
@@ -53,7 +53,7 @@ rule download_section:
         runtime=120,
         downloads=1,
     params:
-        patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
+        patient=of_section("patient"),
         lock="config/cohorts/{cohort}.lock.tsv",
     script:
         "../scripts/download/download_section.py"
@@ -74,7 +74,7 @@ rule download_gene_table:
         runtime=60,
         downloads=1,
     params:
-        table=lambda w: config["hosts"]["hgnc"].rpartition("/")[2],
+        table=config["hosts"]["hgnc"].rpartition("/")[2],
         lock="config/genes.lock.tsv",
     script:
         "../scripts/download/download_gene_table.py"
@@ -92,7 +92,7 @@ rule download_visium:
     benchmark:
         "results/{cohort}/benchmarks/download_visium/{section}.tsv"
     wildcard_constraints:
-        cohort=tenx_cohorts,
+        cohort=one_of(configuration.cohorts_from("tenx")),
     localrule: True
     conda:
         "../../envs/core.yaml"
@@ -117,7 +117,7 @@ rule download_expression:
     benchmark:
         "results/{source}/benchmarks/download_expression/{sample}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
         sample=GROUP_ID,
     localrule: True
     conda:

@@ -51,8 +51,8 @@ rule performance:
         mem_mb=2000,
         runtime=30,
     params:
-        smoothing=lambda w: experiment(w.experiment)["smoothing"],
-        lenient=lambda w: experiment(w.experiment)["kind"] == "label",
+        smoothing=lookup(dpath="experiments/{experiment}/smoothing", within=config),
+        lenient=lambda w: config["experiments"][w.experiment]["kind"] == "label",
         stratum="{stratum}",
     script:
         "../scripts/evaluate/performance.py"

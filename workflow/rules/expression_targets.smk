@@ -1,13 +1,11 @@
 # What is predicted (Methods: "the 250 genes with the highest mean expression").
 
+factors = [name for name, keys in config["targets"].items() if "of" in keys]
+
 
 rule targets:
     input:
-        sections=lambda w: expand(
-            "results/{cohort}/sections/{section}.h5ad",
-            cohort=w.cohort,
-            section=section_ids(w.cohort),
-        ),
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
     output:
         "results/{cohort}/targets/{targets}/{held_out}.h5ad",
     log:
@@ -15,15 +13,15 @@ rule targets:
     benchmark:
         "results/{cohort}/benchmarks/targets/{targets}/{held_out}.tsv"
     wildcard_constraints:
-        targets=gene_targets,
+        targets=one_of([name for name in config["targets"] if name not in factors]),
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=3000,
         runtime=60,
     params:
-        genes=lambda w: configuration.targets(w.targets)["genes"],
-        transform=lambda w: configuration.targets(w.targets)["transform"],
+        genes=lookup(dpath="targets/{targets}/genes", within=config),
+        transform=lookup(dpath="targets/{targets}/transform", within=config),
         held_out_sections=sections_outside_fit,
     script:
         "../scripts/targets/targets.py"
@@ -32,7 +30,7 @@ rule targets:
 # Methods: "We modelled the cell types in each patch using a non-negative matrix factorization model".
 rule composition:
     input:
-        lambda w: targets_of(w, configuration.targets(w.targets)["of"]),
+        lambda w: targets_of(w, config["targets"][w.targets]["of"]),
     output:
         "results/{cohort}/targets/{targets}/{held_out}.h5ad",
     log:
@@ -40,17 +38,17 @@ rule composition:
     benchmark:
         "results/{cohort}/benchmarks/composition/{targets}/{held_out}.tsv"
     wildcard_constraints:
-        targets=composition_targets,
+        targets=one_of(factors),
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        of=lambda w: configuration.targets(w.targets)["of"],
-        factors=lambda w: configuration.targets(w.targets)["factors"],
-        iterations=lambda w: configuration.targets(w.targets)["iterations"],
-        seed=lambda w: configuration.targets(w.targets)["seed"],
+        of=lookup(dpath="targets/{targets}/of", within=config),
+        factors=lookup(dpath="targets/{targets}/factors", within=config),
+        iterations=lookup(dpath="targets/{targets}/iterations", within=config),
+        seed=lookup(dpath="targets/{targets}/seed", within=config),
         held_out_sections=sections_outside_fit,
     script:
         "../scripts/targets/composition.py"

@@ -18,7 +18,7 @@ rule model:
     benchmark:
         "results/{cohort}/benchmarks/model/{experiment}/{model}.tsv"
     wildcard_constraints:
-        experiment=network_experiments,
+        experiment=one_of(configuration.experiments_of("network")),
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -27,7 +27,7 @@ rule model:
         runtime=240,
     params:
         members=members,
-        engine=lambda w: experiment(w.experiment)["engine"],
+        engine=lookup(dpath="experiments/{experiment}/engine", within=config),
     script:
         "../scripts/inference/model.py"
 
@@ -44,22 +44,21 @@ rule model_genes:
     benchmark:
         "results/{cohort}/benchmarks/model_genes/{experiment}/{model}.tsv"
     wildcard_constraints:
-        experiment=network_experiments,
+        experiment=one_of(configuration.experiments_of("network")),
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     script:
         "../scripts/inference/model_genes.py"
 
 
 rule predict_section:
     input:
-        section=lambda w: f"results/{source(w)['cohort']}/sections/{w.unit}.h5ad",
-        image=lambda w: sheet_row(source(w)["cohort"], w.unit)["image"],
+        section=lambda w: f"results/{source_cohort(w)}/sections/{w.unit}.h5ad",
+        image=lambda w: sheet_row(source_cohort(w), w.unit)["image"],
         model=rules.model.output[0],
-        genes=lambda w: cohort(source(w)["cohort"]).get("genes") or [],
+        genes=lambda w: config["cohorts"][source_cohort(w)]["genes"] or [],
     output:
         predictions=f"{EXTERNAL}/{{unit}}.h5ad",
         alignment=f"{EXTERNAL}/{{unit}}.alignment.tsv",
@@ -68,7 +67,7 @@ rule predict_section:
     benchmark:
         "results/{cohort}/benchmarks/predict_section/{source}/{experiment}/{model}/{unit}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("sections")),
+        source=section_sources,
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -76,7 +75,7 @@ rule predict_section:
         mem_mb=8000,
         runtime=120,
     params:
-        scale=lambda w: source(w)["scale"],
+        scale=lookup(dpath="external/{source}/scale", within=config),
     script:
         "../scripts/inference/predict_section.py"
 
@@ -87,7 +86,7 @@ rule predict_section:
 rule predict_slide:
     input:
         model=rules.model.output[0],
-        encoder=lambda w: weights_file(source(w)["encoder"]),
+        encoder=lambda w: weights_file(config["external"][w.source]["encoder"]),
         archive=simulated_archive,
     output:
         f"{EXTERNAL}/{{unit}}.h5ad",
@@ -96,7 +95,7 @@ rule predict_slide:
     benchmark:
         "results/{cohort}/benchmarks/predict_slide/{source}/{experiment}/{model}/{unit}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
     conda:
         "../../envs/torch.yaml"
     # On a card they decode the tiles.
@@ -109,9 +108,9 @@ rule predict_slide:
     params:
         # Not of the script, which downloads too: an edited client must not fetch every slide again.
         row=lambda w: slide_row(w.source, w.unit, SLIDE_KEYS),
-        cut=lambda w: {**source(w)["tiles"], "scale": source(w)["scale"]},
-        um_per_px=lambda w: source(w)["um_per_px"],
-        encoder=lambda w: source(w)["encoder"],
+        cut=tile_cut,
+        um_per_px=lookup(dpath="external/{source}/um_per_px", within=config),
+        encoder=lookup(dpath="external/{source}/encoder", within=config),
         folder="resources/{source}/slides/{experiment}/{model}",
     script:
         "../scripts/inference/predict_slide.py"
@@ -130,7 +129,7 @@ use rule performance as visium_performance with:
     benchmark:
         "results/{cohort}/benchmarks/visium_performance/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("sections")),
+        source=section_sources,
     resources:
         mem_mb=4000,
         runtime=30,
@@ -157,12 +156,11 @@ rule visium_summary:
     benchmark:
         "results/{cohort}/benchmarks/visium_summary/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("sections")),
+        source=section_sources,
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     script:
         "../scripts/analysis/visium_summary.py"
 
@@ -181,7 +179,7 @@ rule bulk:
     benchmark:
         "results/{source}/benchmarks/bulk.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
     conda:
         "../../envs/core.yaml"
     resources:
@@ -197,7 +195,7 @@ rule pseudobulk:
     input:
         slides=unit_predictions,
         bulk=lambda w: f"results/{sheet_source(w.source)}/bulk.h5ad",
-        genes=lambda w: source(w)["genes"],
+        genes=lookup(dpath="external/{source}/genes", within=config),
     output:
         slides=f"{EXTERNAL_TABLES}/slides.tsv",
         samples=f"{EXTERNAL_TABLES}/samples.h5ad",
@@ -220,7 +218,7 @@ rule pseudobulk:
     benchmark:
         "results/{cohort}/benchmarks/pseudobulk/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
     conda:
         "../../envs/core.yaml"
     resources:
@@ -257,14 +255,14 @@ rule subtype:
     benchmark:
         "results/{cohort}/benchmarks/subtype/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        subtypes=lambda w: source(w)["subtypes"],
+        subtypes=lookup(dpath="external/{source}/subtypes", within=config),
     script:
         "../scripts/analysis/subtype.py"
 
@@ -286,7 +284,7 @@ rule colocalisation:
         mem_mb=2000,
         runtime=20,
     params:
-        genes=lambda w: shown(w)["colocalisation"],
+        genes=lookup(dpath="cohorts/{cohort}/report/colocalisation", within=config),
     script:
         "../scripts/analysis/colocalisation.py"
 
@@ -303,13 +301,13 @@ rule colocalisation_slides:
     benchmark:
         "results/{cohort}/benchmarks/colocalisation_slides/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        genes=lambda w: shown(w)["colocalisation"],
+        genes=lookup(dpath="cohorts/{cohort}/report/colocalisation", within=config),
     script:
         "../scripts/analysis/colocalisation_slides.py"

@@ -84,12 +84,11 @@ rule section_map:
     benchmark:
         "results/{cohort}/benchmarks/section_map/{source}/{experiment}/{model}/{unit}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("sections")),
+        source=section_sources,
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     params:
         genes=map_genes,
     script:
@@ -113,12 +112,11 @@ rule slide_map:
     benchmark:
         "results/{cohort}/benchmarks/slide_map/{source}/{experiment}/{model}/{unit}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
     conda:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     params:
         genes=map_genes,
     script:
@@ -143,10 +141,10 @@ rule subtype_roc:
     benchmark:
         "results/{cohort}/benchmarks/subtype_roc/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
     conda:
         "../../envs/core.yaml"
     params:
-        positive=lambda w: next(iter(source(w)["subtypes"]["classes"])),
+        positive=lambda w: next(iter(config["external"][w.source]["subtypes"]["classes"])),
     script:
         "../scripts/figures/subtype_roc.py"

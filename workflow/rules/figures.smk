@@ -3,16 +3,8 @@
 
 rule dataset:
     input:
-        sections=lambda w: expand(
-            "results/{cohort}/sections/{section}.h5ad",
-            cohort=w.cohort,
-            section=section_ids(w.cohort),
-        ),
-        drops=lambda w: expand(
-            "results/{cohort}/sections/{section}.drops.tsv",
-            cohort=w.cohort,
-            section=section_ids(w.cohort),
-        ),
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
+        drops=of_sections("results/{cohort}/sections/{section}.drops.tsv"),
     output:
         sections="results/{cohort}/tables/dataset/sections.tsv",
         spots="results/{cohort}/tables/dataset/spots.tsv.gz",
@@ -99,7 +91,6 @@ rule supp_1a:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     script:
         "../scripts/figures/supp_1a.py"
 
@@ -148,17 +139,16 @@ rule fig_2a:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     params:
-        gene=lambda w: shown(w)["gene"],
-        patients=lambda w: shown(w)["patients"],
+        gene=lookup(dpath="cohorts/{cohort}/report/gene", within=config),
+        patients=lookup(dpath="cohorts/{cohort}/report/patients", within=config),
     script:
         "../scripts/figures/fig_2a.py"
 
 
 rule fig_2b:
     input:
-        genes=lambda w: [table_of(w, name, "gene_performance") for name in compared(w)],
+        genes=tables_of(compared, "gene_performance"),
         null=main_table("null"),
     output:
         report(
@@ -183,7 +173,7 @@ rule fig_2b:
 
 rule fig_2d:
     input:
-        lambda w: table_of(w, shown(w)["main"], f"against-{shown(w)['label']}"),
+        against_main("label"),
     output:
         report(
             "results/{cohort}/figures/fig_2d.png",
@@ -200,7 +190,7 @@ rule fig_2d:
     conda:
         "../../envs/core.yaml"
     params:
-        main=lambda w: shown(w)["main"],
+        main=main_experiment,
         other="tumour/normal labels",
     script:
         "../scripts/figures/fig_2d.py"

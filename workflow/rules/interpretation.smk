@@ -5,7 +5,7 @@ INTERPRETATION = "results/{cohort}/interpretation"
 
 rule attributions:
     input:
-        index=lambda w: f"results/{w.cohort}/views/{main_keys(w)['view']}/index.tsv",
+        index=main_view_index,
         predictions=of_main("predictions.h5ad"),
         models=of_main("model.safetensors"),
         cards=of_main("model.json"),
@@ -29,10 +29,10 @@ rule attributions:
         mem_mb=8000,
         runtime=120,
     params:
-        gene=lambda w: shown(w)["gene"],
-        patches=lambda w: interpretation(w)["patches"],
-        steps=lambda w: interpretation(w)["steps"],
-        engine=lambda w: main_keys(w)["engine"],
+        gene=lookup(dpath="cohorts/{cohort}/report/gene", within=config),
+        patches=lookup(dpath="cohorts/{cohort}/report/interpretation/patches", within=config),
+        steps=lookup(dpath="cohorts/{cohort}/report/interpretation/steps", within=config),
+        engine=lookup(dpath="experiments/{main}/engine", within=config, main=main_experiment),
     script:
         "../scripts/analysis/attributions.py"
 
@@ -42,7 +42,7 @@ rule attributions_on_nuclei:
         arrays=rules.attributions.output.arrays,
         table=rules.attributions.output.table,
         targets=main_targets,
-        index=lambda w: f"results/{w.cohort}/views/{nuclear_keys(w)['view']}/index.tsv",
+        index=nuclear_view_index,
     output:
         patches=f"{INTERPRETATION}/on_nuclei_patches.tsv",
         summary=report(
@@ -61,9 +61,9 @@ rule attributions_on_nuclei:
         mem_mb=2000,
         runtime=20,
     params:
-        view=lambda w: main_keys(w)["view"],
-        nuclear_view=lambda w: nuclear_keys(w)["view"],
-        segmentation=lambda w: {key: nuclear_keys(w)[key] for key in SEGMENTATION},
+        view=lookup(dpath="experiments/{main}/view", within=config, main=main_experiment),
+        nuclear_view=lookup(dpath="features/{nuclei}/view", within=config, nuclei=nuclear_features),
+        segmentation=some_keys(SEGMENTATION, dpath="features/{nuclei}", nuclei=nuclear_features),
     script:
         "../scripts/analysis/attributions_on_nuclei.py"
 
@@ -88,7 +88,7 @@ rule fig_3:
     conda:
         "../../envs/core.yaml"
     params:
-        view=lambda w: main_keys(w)["view"],
-        shown=lambda w: interpretation(w)["shown"],
+        view=lookup(dpath="experiments/{main}/view", within=config, main=main_experiment),
+        shown=lookup(dpath="cohorts/{cohort}/report/interpretation/shown", within=config),
     script:
         "../scripts/figures/fig_3.py"

@@ -1,14 +1,11 @@
 # Nuclei and their features (Results, "compares with an approach that uses standard cellular
 # features": "we used the HistomicsTK library to extract ten commonly used features").
 
-# Keys of nuclear features that the segmentation depends on.
-SEGMENTATION = list(Segmentation.model_fields)
-
 
 rule nuclear_features:
     input:
         section="results/{cohort}/sections/{section}.h5ad",
-        index=lambda w: f"results/{w.cohort}/views/{features(w.features)['view']}/index.tsv",
+        index=features_view_index,
     output:
         "results/{cohort}/features/{features}/{section}.h5ad",
     log:
@@ -16,17 +13,17 @@ rule nuclear_features:
     benchmark:
         "results/{cohort}/benchmarks/nuclear_features/{features}/{section}.tsv"
     wildcard_constraints:
-        features=nuclei_features,
+        features=one_of(configuration.features_of("nuclei")),
     conda:
         "../../envs/nuclei.yaml"
     resources:
         mem_mb=2000,
         runtime=120,
     params:
-        view=lambda w: features(w.features)["view"],
-        segmentation=lambda w: {key: features(w.features)[key] for key in SEGMENTATION},
-        ranges=lambda w: features(w.features)["ranges"],
-        bins=lambda w: features(w.features)["bins"],
+        view=lookup(dpath="features/{features}/view", within=config),
+        segmentation=some_keys(SEGMENTATION, dpath="features/{features}"),
+        ranges=lookup(dpath="features/{features}/ranges", within=config),
+        bins=lookup(dpath="features/{features}/bins", within=config),
     script:
         "../scripts/features/nuclear_features.py"
 
@@ -49,7 +46,7 @@ rule nuclei_overlay:
     benchmark:
         "results/{cohort}/benchmarks/nuclei_overlay/{features}/{section}.tsv"
     wildcard_constraints:
-        features=nuclei_features,
+        features=one_of(configuration.features_of("nuclei")),
     conda:
         "../../envs/nuclei.yaml"
     resources:

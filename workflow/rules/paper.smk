@@ -73,7 +73,7 @@ rule performance_page:
 rule table_1:
     input:
         genes=main_table("gene_performance"),
-        visium=lambda w: (shown_visium("patient_performance.tsv")(w) if shown(w)["visium"] else []),
+        visium=lambda w: shown(w)["visium"] and shown_visium("patient_performance.tsv")(w),
         claims="resources/paper/claims.tsv",
     output:
         tsv=report(
@@ -97,7 +97,7 @@ rule table_1:
     conda:
         "../../envs/core.yaml"
     params:
-        main=lambda w: shown(w)["main"],
+        main=main_experiment,
     script:
         "../scripts/report/table_1.py"
 
@@ -129,8 +129,8 @@ rule ledger:
     conda:
         "../../envs/core.yaml"
     params:
-        main=lambda w: shown(w)["main"],
-        is_paper_cohort=lambda w: cohort(w.cohort).get("paper", False),
+        main=main_experiment,
+        is_paper_cohort=lambda w: config["cohorts"][w.cohort].get("paper", False),
         other_data=tables_of_other_data,
         rules=ledger_rules,
     script:
@@ -140,7 +140,7 @@ rule ledger:
 rule visium_page:
     input:
         summaries=lambda w: [
-            of_source(w.cohort, shown(w)["main"], name, "visium.tsv")
+            of_source(w.cohort, main_experiment(w), name, "visium.tsv")
             for name in shown(w)["visium"]
         ],
         alignments=shown_alignments,
@@ -160,8 +160,8 @@ rule visium_page:
     conda:
         "../../envs/core.yaml"
     params:
-        main=lambda w: shown(w)["main"],
-        names=lambda w: shown(w)["visium"],
+        main=main_experiment,
+        names=lookup(dpath="cohorts/{cohort}/report/visium", within=config),
     script:
         "../scripts/report/visium_page.py"
 
@@ -186,7 +186,7 @@ rule tcga_page:
     benchmark:
         "results/{cohort}/benchmarks/tcga_page/{source}/{experiment}/{model}.tsv"
     wildcard_constraints:
-        source=one_of(configuration.sources_of("slides")),
+        source=slide_sources,
     conda:
         "../../envs/core.yaml"
     script:

@@ -37,7 +37,7 @@ rule simulate_gene_sets:
         mem_mb=500,
         runtime=5,
     params:
-        seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
+        seed=lookup(dpath="cohorts/{cohort}/simulation/seed", within=config),
     script:
         "../scripts/simulate/simulate_gene_sets.py"
 
@@ -45,8 +45,8 @@ rule simulate_gene_sets:
 rule pathways:
     input:
         genes=main_table("gene_performance"),
-        gene_sets=lambda w: pathways(w)["gene_sets"],
-        table=lambda w: cohort(w.cohort).get("genes") or [],
+        gene_sets=lambda w: part(w, "pathways")["gene_sets"],
+        table=gene_table,
     output:
         groups=report(
             "results/{cohort}/tables/pathways.tsv",
@@ -69,8 +69,8 @@ rule pathways:
     conda:
         "../../envs/core.yaml"
     params:
-        groups=lambda w: pathways(w)["groups"],
-        level=lambda w: pathways(w)["level"],
+        groups=lookup(dpath="cohorts/{cohort}/report/pathways/groups", within=config),
+        level=lookup(dpath="cohorts/{cohort}/report/pathways/level", within=config),
     script:
         "../scripts/analysis/pathways.py"
 
@@ -95,7 +95,7 @@ rule pathways_page:
     conda:
         "../../envs/core.yaml"
     params:
-        main=lambda w: shown(w)["main"],
-        level=lambda w: pathways(w)["level"],
+        main=main_experiment,
+        level=lookup(dpath="cohorts/{cohort}/report/pathways/level", within=config),
     script:
         "../scripts/report/pathways_page.py"

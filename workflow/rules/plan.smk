@@ -9,6 +9,7 @@ include: "planned.smk"
 
 rule plan:
     input:
+        of_own_run,
         claims="resources/paper/claims.tsv",
     log:
         "results/logs/plan.log",
@@ -21,9 +22,9 @@ rule plan:
         mem_mb=16000,
         runtime=30,
     params:
-        config=lambda w: WRITTEN,
+        config=WRITTEN,
         summary=summary_command,
-        n_outputs=lambda w: {each.name: len(each.output) for each in workflow.rules},
+        n_outputs=outputs_of_rules,
         cohorts=planned_cohorts,
         experiments=planned_experiments,
         machine=training_machine,
@@ -33,15 +34,17 @@ rule plan:
 
 
 rule remove_views:
+    input:
+        of_own_run,
     log:
         "results/logs/remove_views.log",
     localrule: True
     conda:
         "../../envs/torch.yaml"
     params:
-        config=lambda w: WRITTEN,
+        config=WRITTEN,
         summary=summary_command,
-        n_outputs=lambda w: {each.name: len(each.output) for each in workflow.rules},
+        n_outputs=outputs_of_rules,
         cohorts=planned_cohorts,
         experiments=planned_experiments,
     script:

@@ -1,6 +1,13 @@
 # What the plan and the removal of views need: how to ask for pending jobs, and the networks.
 
-import sys
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+
+
+def of_own_run(w):
+    """No file. Refuses to plan as a module, whose jobs run under another workflow's configuration."""
+    if IS_MODULE:
+        refuse(f"plan and remove_views are not for modules; use --snakefile {CHECKOUT}/Snakefile")
+    return []
 
 
 def network_jobs(name):
@@ -8,14 +15,14 @@ def network_jobs(name):
 
     The network of all patients, for what it was not trained on, predicts none of the spots.
     """
-    keys = experiment(name)
+    keys = config["experiments"][name]
     folder = f"results/{keys['cohort']}/experiments/{name}"
     applied = {
         ALL: {"sections": [], "model": f"{folder}/{ALL}/model.safetensors", "predictions": ""}
     }
-    shown = cohort(keys["cohort"])["report"]
+    shown = config["cohorts"][keys["cohort"]]["report"]
     sources = [*shown["visium"], *shown_slides(keys["cohort"])] if name == shown["main"] else []
-    is_applied = any(configuration.source(source)["model"] == ALL for source in sources)
+    is_applied = any(config["external"][source]["model"] == ALL for source in sources)
     return (applied if is_applied else {}) | {
         group: {
             "sections": list(held_out_sections),
@@ -28,7 +35,7 @@ def network_jobs(name):
 
 def n_outputs(targets):
     """How many values a network on these targets predicts for a spot."""
-    keys = configuration.targets(targets)
+    keys = config["targets"][targets]
     if "of" in keys:
         return keys["factors"]
     return len(keys["genes"]) if isinstance(keys["genes"], list) else keys["genes"]
@@ -37,17 +44,18 @@ def n_outputs(targets):
 def planned_experiments(w):
     """The experiments with a network that `all` makes, as `stnet.planning` takes them."""
     named = [e for name in config["report"] for e in configuration.shown_experiments(name)]
+    rows = {name: config["experiments"][name] for name in named}
     return {
         name: {
-            "cohort": experiment(name)["cohort"],
-            "view": experiment(name)["view"],
-            "outputs": n_outputs(experiment(name)["targets"]),
-            "recipe": {key: experiment(name)[key] for key in RECIPE}
-            | {"engine": experiment(name)["engine"][config["device"]]},
+            "cohort": keys["cohort"],
+            "view": keys["view"],
+            "outputs": n_outputs(keys["targets"]),
+            "recipe": {key: keys[key] for key in RECIPE}
+            | {"engine": keys["engine"][config["device"]]},
             "groups": network_jobs(name),
         }
-        for name in named
-        if experiment(name)["kind"] == "network"
+        for name, keys in rows.items()
+        if keys["kind"] == "network"
     }
 
 
@@ -62,10 +70,15 @@ def planned_cohorts(w):
                 section=section_ids(name),
             ),
             "views": f"results/{name}/views",
-            "paper": cohort(name).get("paper", False),
+            "paper": config["cohorts"][name].get("paper", False),
         }
         for name in config["report"]
     }
+
+
+def outputs_of_rules(w):
+    """How many outputs a job of each rule has."""
+    return {each.name: len(each.output) for each in workflow.rules}
 
 
 def summary_command(w):
@@ -86,15 +99,18 @@ def summary_command(w):
 
 def training_machine(w):
     """What the training rule asks for, as the command line and the profile have it."""
-    asked = workflow.get_rule("train").resources
+    asked = rules.train.rule.resources
     memory, threads = asked["mem_mb"], asked["_cores"]
     threads = 1 if threads.is_evaluable() else threads.value
-    on_cards = config["device"] == "cuda"
-    limit = workflow.global_resources["gpu" if on_cards else "_cores"].value
+    if config["device"] == "cuda":
+        at_once = workflow.global_resources["gpu"].value
+    else:
+        cores = workflow.resource_settings.cores
+        at_once = cores and max(1, cores // threads)
     return {
         "device": config["device"],
         "threads": threads,
         "memory_mb": None if memory.is_evaluable() else memory.value,
-        "at_once": limit if on_cards or limit is None else max(1, limit // threads),
+        "at_once": at_once,
         "code": digest("../scripts/train/train.py"),
     }

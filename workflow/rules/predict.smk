@@ -31,7 +31,7 @@ rule predict_own_slide:
 
 use rule section as own_section with:
     input:
-        spots=lambda w: sorted(map(str, Path(own_row(w)["spots"]).glob("*.[cj]s*"))),
+        spots=lambda w: space_ranger_files(own_row(w)["spots"]),
         counts=lambda w: own_row(w)["counts"],
         image=lambda w: own_row(w)["image"],
         genes=own_genes,

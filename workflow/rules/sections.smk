@@ -3,11 +3,11 @@
 
 rule section:
     input:
-        counts=lambda w: sheet_row(w.cohort, w.section)["counts"],
+        counts=of_section("counts"),
         spots=section_spots,
-        image=lambda w: sheet_row(w.cohort, w.section)["image"] or [],
-        labels=lambda w: sheet_row(w.cohort, w.section)["labels"] or [],
-        genes=lambda w: cohort(w.cohort).get("genes") or [],
+        image=of_section("image"),
+        labels=of_section("labels"),
+        genes=gene_table,
     output:
         section="results/{cohort}/sections/{section}.h5ad",
         drops="results/{cohort}/sections/{section}.drops.tsv",
@@ -19,12 +19,11 @@ rule section:
         "../../envs/core.yaml"
     resources:
         mem_mb=for_image(2000),
-        runtime=10,
     params:
-        row=lambda w: sheet_row(w.cohort, w.section),
-        label_classes=lambda w: cohort(w.cohort)["label_classes"],
-        require_label=lambda w: cohort(w.cohort)["require_label"],
-        spot_window=lambda w: cohort(w.cohort)["spot_window"],
-        spot_pitch_um=lambda w: cohort(w.cohort)["spot_pitch_um"],
+        row=section_row,
+        label_classes=lookup(dpath="cohorts/{cohort}/label_classes", within=config),
+        require_label=lookup(dpath="cohorts/{cohort}/require_label", within=config),
+        spot_window=lookup(dpath="cohorts/{cohort}/spot_window", within=config),
+        spot_pitch_um=lookup(dpath="cohorts/{cohort}/spot_pitch_um", within=config),
     script:
         "../scripts/sections/section.py"

@@ -17,7 +17,7 @@ rule simulate_cohort:
         mem_mb=500,
         runtime=5,
     params:
-        seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
+        seed=lookup(dpath="cohorts/{cohort}/simulation/seed", within=config),
     script:
         "../scripts/simulate/simulate_cohort.py"
 
@@ -38,8 +38,8 @@ rule simulate_metadata:
         mem_mb=500,
         runtime=5,
     params:
-        sheet=lambda w: cohort(w.cohort)["sheet"],
-        sha256=lambda w: file_sha256(find(cohort(w.cohort)["sheet"])),
+        sheet=lookup(dpath="cohorts/{cohort}/sheet", within=config),
+        sha256=lambda w: file_sha256(find(config["cohorts"][w.cohort]["sheet"])),
     script:
         "../scripts/simulate/simulate_metadata.py"
 
@@ -59,13 +59,12 @@ rule simulate_section:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=1000,
         runtime=5,
     params:
-        patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
-        seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
-        all_tumour=lambda w: sheet_row(w.cohort, w.section)["patient"]
-        in cohort(w.cohort)["simulation"]["all_tumour"],
+        patient=of_section("patient"),
+        seed=lookup(dpath="cohorts/{cohort}/simulation/seed", within=config),
+        all_tumour=lambda w: of_section("patient")(w)
+        in config["cohorts"][w.cohort]["simulation"]["all_tumour"],
     script:
         "../scripts/simulate/simulate_section.py"
 
@@ -81,15 +80,14 @@ rule simulate_visium:
     benchmark:
         "results/{cohort}/benchmarks/simulate_visium/{section}.tsv"
     wildcard_constraints:
-        cohort=simulated_visium_cohorts,
+        cohort=one_of(configuration.cohorts_from("simulated-visium")),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=1000,
         runtime=5,
     params:
-        patient=lambda w: sheet_row(w.cohort, w.section)["patient"],
-        seed=lambda w: cohort(w.cohort)["simulation"]["seed"],
+        patient=of_section("patient"),
+        seed=lookup(dpath="cohorts/{cohort}/simulation/seed", within=config),
     script:
         "../scripts/simulate/simulate_visium.py"
 
@@ -102,12 +100,18 @@ rule simulate_gdc:
     benchmark:
         "results/{source}/benchmarks/simulate_gdc.tsv"
     wildcard_constraints:
-        source=simulated_slides,
+        source=one_of(
+            [
+                name
+                for name in configuration.sources_of("slides")
+                if config["external"][name]["source"] == "simulated"
+            ]
+        ),
     conda:
         "../../envs/core.yaml"
     params:
-        simulation=lambda w: source(w)["simulation"],
-        project=lambda w: source(w)["project"],
+        simulation=lookup(dpath="external/{source}/simulation", within=config),
+        project=lookup(dpath="external/{source}/project", within=config),
     script:
         "../scripts/simulate/simulate_gdc.py"
 

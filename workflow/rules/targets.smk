@@ -9,17 +9,17 @@ def results(w):
     files = []
     for name in config["report"]:
         folder = f"results/{name}"
-        shown = cohort(name)["report"]
+        shown = config["cohorts"][name]["report"]
         main, label = shown["main"], shown["label"]
         figures = ["fig_1b", "fig_1c", "fig_1d", "supp_1a", "supp_1b", "fig_2a", "fig_2b"]
-        if experiment(main)["kind"] == "network":
+        if config["experiments"][main]["kind"] == "network":
             figures.append("learning_curve")
         if label:
             figures.append("fig_2d")
             files.append(f"{folder}/tables/{main}/all/against-{label}.tsv")
-        if cohort(name)["source"] == "simulated":
+        if config["cohorts"][name]["source"] == "simulated":
             files.append(f"{folder}/tables/{main}/all/control.tsv")
-            files.append(f"{cohort(name)['root']}/metadata.csv")
+            files.append(f"{config['cohorts'][name]['root']}/metadata.csv")
         tables = ["ledger.tsv", "tables/table_1.tsv", "tables/dataset/dataset.html"]
         files += [f"{folder}/{table}" for table in tables]
         files += [f"{folder}/figures/{figure}.png" for figure in figures]
@@ -34,11 +34,11 @@ def results(w):
 
 def analysis_results(name):
     """What a cohort's report shows of comparisons, tissue, interpretation and latent space."""
-    shown = cohort(name)["report"]
+    shown = config["cohorts"][name]["report"]
     # Labels as the main experiment stand for want of images, and are no subject of analyses.
-    if experiment(shown["main"])["kind"] == "label":
+    if config["experiments"][shown["main"]]["kind"] == "label":
         return []
-    nuclei = shown["features"] and experiment(shown["features"])["features"]
+    nuclei = shown["features"] and config["experiments"][shown["features"]]["features"]
     return expand(
         [file for each in analyses_of(shown) for file in each.shown],
         nuclei=nuclei,
@@ -50,7 +50,7 @@ def ablations(w):
     """What the target `supplement` adds to `all`: the studies of the cohorts under `report`."""
     files = []
     for name in config["report"]:
-        folder, shown = f"results/{name}", cohort(name)["report"]
+        folder, shown = f"results/{name}", config["cohorts"][name]["report"]
         for study in shown["studies"]:
             files.append(f"{folder}/tables/studies/{study}.html")
             files.append(f"{folder}/figures/studies/{study}.png")
@@ -63,7 +63,7 @@ def ablations(w):
 
 def external_results(name):
     """What a cohort's report shows of what its main experiment was not trained on."""
-    folder, shown = f"results/{name}", cohort(name)["report"]
+    folder, shown = f"results/{name}", config["cohorts"][name]["report"]
     main, files = shown["main"], []
     if shown["colocalisation"]:
         files += [f"{folder}/tables/colocalisation/summary.tsv", f"{folder}/figures/supp_3.png"]
@@ -71,7 +71,7 @@ def external_results(name):
         files.append(of_source(name, main, each, "visium.tsv"))
         files += [
             map_of(name, main, each, section)
-            for section in section_ids(configuration.source(each)["cohort"])
+            for section in section_ids(config["external"][each]["cohort"])
         ]
     if shown["visium"]:
         files += [f"{folder}/figures/{figure}.png" for figure in ("fig_2c", "supp_2")]
@@ -79,7 +79,7 @@ def external_results(name):
     for each in shown_slides(name):
         files.append(of_source(name, main, each, "tcga.html"))
         files.append(of_source(name, main, each, "subtype_roc.png"))
-        slides = configuration.source(each)["maps"] or unit_ids(each)[:MAPS_SHOWN]
+        slides = config["external"][each]["maps"] or unit_ids(each)[:MAPS_SHOWN]
         files += [map_of(name, main, each, slide) for slide in slides]
     return files
 

@@ -36,7 +36,7 @@ rule train:
     benchmark:
         "results/{cohort}/benchmarks/train/{experiment}/{held_out}.tsv"
     wildcard_constraints:
-        experiment=network_experiments,
+        experiment=one_of(configuration.experiments_of("network")),
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -44,8 +44,8 @@ rule train:
         mem_mb=16000,
         runtime=1440,
     params:
-        view=lambda w: experiment(w.experiment)["view"],
-        recipe=lambda w: {key: experiment(w.experiment)[key] for key in RECIPE},
+        view=lookup(dpath="experiments/{experiment}/view", within=config),
+        recipe=some_keys(RECIPE, dpath="experiments/{experiment}"),
         held_out_sections=held_out_sections,
     script:
         "../scripts/train/train.py"
@@ -64,8 +64,8 @@ rule predict_held_out:
     benchmark:
         "results/{cohort}/benchmarks/predict_held_out/{experiment}/{held_out}.tsv"
     wildcard_constraints:
-        experiment=network_experiments,
-        held_out=rf"(?!{ALL}/){GROUP_ID}",
+        experiment=one_of(configuration.experiments_of("network")),
+        held_out=A_GROUP,
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -73,8 +73,8 @@ rule predict_held_out:
         mem_mb=8000,
         runtime=120,
     params:
-        latent=lambda w: experiment(w.experiment)["latent"],
-        engine=lambda w: experiment(w.experiment)["engine"],
+        latent=lookup(dpath="experiments/{experiment}/latent", within=config),
+        engine=lookup(dpath="experiments/{experiment}/engine", within=config),
         held_out_sections=held_out_sections,
     script:
         "../scripts/train/predict_held_out.py"

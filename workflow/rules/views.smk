@@ -23,17 +23,8 @@ rule patches:
 
 rule view_index:
     input:
-        sections=lambda w: expand(
-            "results/{cohort}/sections/{section}.h5ad",
-            cohort=w.cohort,
-            section=section_ids(w.cohort),
-        ),
-        patches=lambda w: expand(
-            "results/{cohort}/views/{view}/{section}.npy",
-            cohort=w.cohort,
-            view=w.view,
-            section=section_ids(w.cohort),
-        ),
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
+        patches=of_sections("results/{cohort}/views/{view}/{section}.npy"),
     output:
         "results/{cohort}/views/{view}/index.tsv",
     log:

@@ -35,7 +35,6 @@ rule spread:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     script:
         "../scripts/analysis/spread.py"
 
@@ -97,7 +96,7 @@ rule within_page:
     conda:
         "../../envs/core.yaml"
     params:
-        main=lambda w: shown(w)["main"],
+        main=main_experiment,
         strata=STRATA,
     script:
         "../scripts/report/within_page.py"
@@ -123,9 +122,8 @@ rule nuclear_gene:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
-        runtime=10,
     params:
-        gene=lambda w: shown(w)["nuclear_gene"],
+        gene=lookup(dpath="cohorts/{cohort}/report/nuclear_gene", within=config),
     script:
         "../scripts/analysis/nuclear_gene.py"
 
@@ -147,7 +145,7 @@ rule nuclear_gene_page:
     conda:
         "../../envs/core.yaml"
     params:
-        gene=lambda w: shown(w)["nuclear_gene"],
+        gene=lookup(dpath="cohorts/{cohort}/report/nuclear_gene", within=config),
     script:
         "../scripts/report/nuclear_gene_page.py"
 

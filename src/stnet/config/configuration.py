@@ -49,25 +49,12 @@ class Configuration:
         self._sections: dict[str, list[dict[str, str]]] = {}
         self._slides: dict[str, list[dict[str, str]] | None] = {}
 
-    def cohort(self, name: str) -> dict[str, Any]:
-        """Keys of a cohort."""
-        return self._row("cohorts", name)
-
-    def targets(self, name: str) -> dict[str, Any]:
-        """Keys of a set of targets."""
-        return self._row("targets", name)
-
-    def experiment(self, name: str) -> dict[str, Any]:
-        """Keys of an experiment."""
-        return self._row("experiments", name)
-
-    def features(self, name: str) -> dict[str, Any]:
-        """Keys of a set of features."""
-        return self._row("features", name)
-
-    def source(self, name: str) -> dict[str, Any]:
-        """Keys of a source of external images."""
-        return self._row("external", name)
+    def row(self, table: str, name: str) -> dict[str, Any]:
+        """Keys of a row of a table. Raises InputError, with a suggestion, if it is not there."""
+        rows = self.resolved[table]
+        if name not in rows:
+            raise fault(table, f"no {name!r} in {table}{suggest_one(name, rows)}")
+        return rows[name]
 
     def cohorts_from(self, source: str) -> list[str]:
         """Cohorts with this source, such as `mendeley` or `simulated`."""
@@ -87,7 +74,7 @@ class Configuration:
 
     def fitted(self, targets: str) -> bool:
         """Whether targets are fitted without the held-out group, so that they differ by group."""
-        self.targets(targets)
+        self.row("targets", targets)
         return self._rows["targets"][targets].fitted
 
     def shown_experiments(self, cohort: str, *, supplement: bool = False) -> list[str]:
@@ -95,7 +82,7 @@ class Configuration:
 
         `supplement` adds the ablations and the single genes, which the comparison leaves out.
         """
-        report = self.cohort(cohort)["report"]
+        report = self.row("cohorts", cohort)["report"]
         named = [report[key] for key in ("main", "label", "features", "composition")]
         named += report["others"]
         if supplement:
@@ -106,7 +93,7 @@ class Configuration:
     def sections(self, cohort: str) -> list[dict[str, str]]:
         """Rows of the cohort's section sheet."""
         if cohort not in self._sections:
-            keys = self.cohort(cohort)
+            keys = self.row("cohorts", cohort)
             self._sections[cohort] = read_sheet(
                 keys["sheet"], keys["root"], check_files=keys["source"] is None
             )
@@ -115,13 +102,13 @@ class Configuration:
     def slides(self, source: str) -> list[dict[str, str]] | None:
         """Rows of the slide sheet of a source; None if it has not been written yet."""
         if source not in self._slides:
-            sheet = find(self.source(source)["sheet"])
+            sheet = find(self.row("external", source)["sheet"])
             self._slides[source] = read_slide_sheet(sheet) if Path(sheet).is_file() else None
         return self._slides[source]
 
     def groups(self, experiment: str) -> dict[str, list[str]]:
         """Held-out groups of an experiment's split and the sections of each."""
-        keys = self.experiment(experiment)
+        keys = self.row("experiments", experiment)
         return held_out_groups(self.sections(keys["cohort"]), keys["split"])
 
     def check_files(self, made: Iterable[str]) -> None:
@@ -138,30 +125,26 @@ class Configuration:
 
     def _files(self, cohort: str) -> dict[str, str | None]:
         """Files that a cohort's report needs, by the key that names each."""
-        keys = self.cohort(cohort)
+        keys = self.row("cohorts", cohort)
         report = keys["report"]
         files = {f"cohorts.{cohort}.genes": keys["genes"]}
         for name in self.shown_experiments(cohort, supplement=True):
-            experiment = self.experiment(name)
+            experiment = self.row("experiments", name)
             files[f"experiments.{name}.weights"] = experiment.get("weights")
             if described := experiment.get("features"):
-                files[f"features.{described}.weights"] = self.features(described).get("weights")
+                files[f"features.{described}.weights"] = self.row("features", described).get(
+                    "weights"
+                )
         for name in report["visium"]:
-            of_source = self.source(name)["cohort"]
-            files[f"cohorts.{of_source}.genes"] = self.cohort(of_source)["genes"]
+            of_source = self.row("external", name)["cohort"]
+            files[f"cohorts.{of_source}.genes"] = self.row("cohorts", of_source)["genes"]
         for name in report["slides"]:
-            source = self.source(name)
+            source = self.row("external", name)
             files[f"external.{name}.genes"] = source["genes"]
             files[f"external.{name}.encoder.weights"] = source["encoder"]["weights"]
         for number, path in enumerate((report["pathways"] or {}).get("gene_sets", [])):
             files[f"cohorts.{cohort}.report.pathways.gene_sets.{number}"] = path
         return files
-
-    def _row(self, table: str, name: str) -> dict[str, Any]:
-        rows = self.resolved[table]
-        if name not in rows:
-            raise fault(table, f"no {name!r} in {table}{suggest_one(name, rows)}")
-        return rows[name]
 
     def _of(self, table: str, key: str, value: str) -> list[str]:
         return [name for name, row in self.resolved[table].items() if row[key] == value]

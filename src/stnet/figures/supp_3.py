@@ -97,6 +97,6 @@ def _draw_pairs(axis: Axes, r: pd.Series, chance: float) -> None:
         axis.axvline(value, color=colour, linestyle=style, label=f"{name} {decimals(value)}")
     axis.set_xlim(-1, 1)
     axis.set_xlabel("r of a tumour gene and an immune gene")
-    axis.set_ylabel("Pairs of genes in a section or slide")
+    axis.set_ylabel("Pairs of genes")
     whole_thousands(axis, "y")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)

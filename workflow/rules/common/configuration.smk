@@ -32,7 +32,7 @@ try:
         check_braces(config[key], f"configuration: {key}")
     for name in config["report"]:
         rows = {row["section"]: row for row in configuration.sections(name)}
-        check_braces(rows, configuration.cohort(name)["sheet"])
+        check_braces(rows, config["cohorts"][name]["sheet"])
     simulated = configuration.cohorts_from("simulated")
     made = [f"resources/{name}/{file}" for name in simulated for file in SIMULATED_TABLES]
     configuration.check_files([GENE_TABLE, REACTOME, *made])
@@ -52,11 +52,41 @@ def or_refuse(function):
     return checked
 
 
-cohort = or_refuse(configuration.cohort)
-experiment = or_refuse(configuration.experiment)
-features = or_refuse(configuration.features)
+# Their names may be wildcards of a path that was asked for. Names that the configuration itself
+# gives are checked already, and are looked up in `config`.
+row = or_refuse(configuration.row)
 sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
+slide_sheet = or_refuse(configuration.slides)
+
+
+def lookup(dpath, within, **names):
+    """Input function: what `within` has at a path of keys, as Snakemake's function of this name.
+
+    Snakemake's compares the path with every key of the configuration for each value, which takes
+    twice as long as the rest of a dry run, and its errors do not suggest a key. `names` has names
+    in the path that are no wildcards, each with an input function.
+    """
+
+    def value(w):
+        given = {name: function(w) for name, function in names.items()}
+        found, known = within, []
+        for key in dpath.format(**dict(w.items()), **given).split("/"):
+            if not found:
+                refuse(f"configuration: {'.'.join(known)}: missing; fill it in")
+            if key not in found:
+                refuse(f"configuration: {'.'.join(known)}: no {key!r}{suggest_one(key, found)}")
+            found = found[key]
+            known.append(key)
+        return found
+
+    return value
+
+
+def some_keys(names, **of):
+    """Input function: the named keys of a row, which is looked up in the configuration."""
+    found = lookup(within=config, **of)
+    return lambda w: {name: found(w)[name] for name in names}
 
 
 def one_of(names):
@@ -64,26 +94,6 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-mendeley_cohorts = one_of(configuration.cohorts_from("mendeley"))
-tenx_cohorts = one_of(configuration.cohorts_from("tenx"))
-simulated_visium_cohorts = one_of(configuration.cohorts_from("simulated-visium"))
 simulated_cohorts = one_of(configuration.cohorts_from("simulated"))
-network_experiments = one_of(configuration.experiments_of("network"))
-label_experiments = one_of(configuration.experiments_of("label"))
-forest_experiments = one_of(configuration.experiments_of("forest"))
-ridge_experiments = one_of(configuration.experiments_of("ridge"))
-mean_experiments = one_of(configuration.experiments_of("mean"))
-coordinates_experiments = one_of(configuration.experiments_of("coordinates"))
-nuclei_features = one_of(configuration.features_of("nuclei"))
-encoder_features = one_of(configuration.features_of("encoder"))
-composition_targets = one_of(
-    [name for name in config["targets"] if "of" in config["targets"][name]]
-)
-gene_targets = one_of([name for name in config["targets"] if "of" not in config["targets"][name]])
-simulated_slides = one_of(
-    [
-        name
-        for name in configuration.sources_of("slides")
-        if configuration.source(name)["source"] == "simulated"
-    ]
-)
+section_sources = one_of(configuration.sources_of("sections"))
+slide_sources = one_of(configuration.sources_of("slides"))

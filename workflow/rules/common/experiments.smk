@@ -5,6 +5,15 @@
 # configured.
 RECIPE = [*Training.model_fields, "engine"]
 
+# Keys of features that an encoder's description of a patch depends on, beside weights and view.
+ENCODER = ["library", "architecture", "options", "mean", "sd"]
+
+# Keys of nuclear features that the segmentation depends on.
+SEGMENTATION = list(Segmentation.model_fields)
+
+# Wildcard constraint: a held-out group, and not the model of all.
+A_GROUP = rf"(?!{ALL}/){GROUP_ID}"
+
 
 def held_out(experiment):
     """Held-out groups of an experiment."""
@@ -13,7 +22,7 @@ def held_out(experiment):
 
 def experiment_of(w):
     """Keys of the experiment, which must be of the cohort whose folder it is asked for in."""
-    keys = experiment(w.experiment)
+    keys = row("experiments", w.experiment)
     if keys["cohort"] != w.cohort:
         refuse(f"experiment {w.experiment} is of cohort {keys['cohort']}, not of {w.cohort}")
     return keys
@@ -61,13 +70,31 @@ def sections_outside_fit(w):
         return []
     if not configuration.fitted(w.targets):
         refuse(f"targets {w.targets} are chosen on the whole cohort: there is only {ALL}.h5ad")
-    split = configuration.targets(w.targets)["split"]
+    split = config["targets"][w.targets]["split"]
     return group_sections(held_out_groups(sections(w.cohort), split), w.held_out)
 
 
 def view_index(w):
     """Index of an experiment's view."""
     return f"results/{w.cohort}/views/{experiment_of(w)['view']}/index.tsv"
+
+
+def features_view_index(w):
+    """Index of the view of the patches that features describe."""
+    return f"results/{w.cohort}/views/{row('features', w.features)['view']}/index.tsv"
+
+
+def encoder_weights(w):
+    """File of the encoder's weights; nothing for random ones."""
+    keys = row("features", w.features)
+    if keys["library"] == "timm" and keys["weights"] == "imagenet":
+        return f"resources/weights/timm-{keys['architecture']}.safetensors"
+    return weights_file(keys)
+
+
+def collected_features(w):
+    """Features that an experiment predicts from, of all sections of its cohort."""
+    return f"results/{w.cohort}/features/{experiment_of(w)['features']}.h5ad"
 
 
 def weights_file(keys):

@@ -7,26 +7,30 @@ EXTERNAL_TABLES = "results/{cohort}/tables/{experiment}/{source}/{model}"
 SLIDE_KEYS = ["patient", "sample", "slide", "file", "file_id", "md5", "size"]
 PATIENT_KEYS = ["patient", "sample"]
 
-slide_sheet = or_refuse(configuration.slides)
+
+def source_cohort(w):
+    """The cohort whose sections a source is."""
+    return config["external"][w.source]["cohort"]
 
 
-def source(w):
-    """Keys of an external source."""
-    return or_refuse(configuration.source)(w.source)
+def tile_cut(w):
+    """How slides of a source are cut into tiles, and at which scale."""
+    keys = config["external"][w.source]
+    return {**keys["tiles"], "scale": keys["scale"]}
 
 
 def slide_rows(name):
     """Rows of the slide sheet of a source, which must have been written."""
     rows = slide_sheet(name)
     if rows is None:
-        sheet = configuration.source(name)["sheet"]
+        sheet = config["external"][name]["sheet"]
         refuse(f"external.{name}: no slide sheet {sheet}; `snakemake {sheet_rule(name)}` writes it")
     return rows
 
 
 def sheet_rule(name):
     """The rule that writes the slide sheet of a source."""
-    is_simulated = configuration.source(name)["source"] == "simulated"
+    is_simulated = config["external"][name]["source"] == "simulated"
     return "simulate_slide_sheet" if is_simulated else "tcga_sheet"
 
 
@@ -35,7 +39,7 @@ def slide_row(name, slide, keys):
     for row in slide_rows(name):
         if row["slide"] == slide:
             return {key: row[key] for key in keys}
-    refuse(f"no slide {slide} in {configuration.source(name)['sheet']}")
+    refuse(f"no slide {slide} in {config['external'][name]['sheet']}")
 
 
 def bulk_rows(name):
@@ -52,16 +56,16 @@ def expression_of(name, sample):
 
 def sheet_source(name):
     """The first source with the slide sheet of a source: variants share its bulk expression."""
-    sheet = configuration.source(name)["sheet"]
+    sheet = config["external"][name]["sheet"]
     same = [
-        n for n in configuration.sources_of("slides") if configuration.source(n)["sheet"] == sheet
+        n for n in configuration.sources_of("slides") if config["external"][n]["sheet"] == sheet
     ]
     return same[0]
 
 
 def unit_ids(name):
     """Sections or slides of a source."""
-    keys = configuration.source(name)
+    keys = config["external"][name]
     if keys["kind"] == "sections":
         return section_ids(keys["cohort"])
     return [row["slide"] for row in slide_rows(name)]
@@ -92,7 +96,7 @@ def members(w):
 
 def model_targets(w):
     """The targets that a model's members were trained on."""
-    keys = experiment(w.experiment)
+    keys = experiment_of(w)
     if not configuration.fitted(keys["targets"]):
         return f"results/{w.cohort}/targets/{keys['targets']}/{ALL}.h5ad"
     if w.model == "ensemble":
@@ -116,8 +120,12 @@ def listed_sources(name):
 
     `name` is the archive that the sheets are written from: `gdc`, or `simulated`.
     """
-    shown = [each for cohorts in config["report"] for each in cohort(cohorts)["report"]["slides"]]
-    sources = {each: configuration.source(each) for each in dict.fromkeys(map(sheet_source, shown))}
+    shown = [
+        each
+        for cohorts in config["report"]
+        for each in config["cohorts"][cohorts]["report"]["slides"]
+    ]
+    sources = {each: config["external"][each] for each in dict.fromkeys(map(sheet_source, shown))}
     found = [
         {"source": each, "sheet": keys["sheet"], "project": keys["project"]}
         for each, keys in sources.items()
@@ -130,40 +138,46 @@ def listed_sources(name):
 
 def simulated_archive(w):
     """The folder that a simulated source's files are taken from; nothing for the real archive."""
-    return f"resources/{w.source}/gdc" if source(w)["source"] == "simulated" else []
+    return (
+        f"resources/{w.source}/gdc" if config["external"][w.source]["source"] == "simulated" else []
+    )
 
 
 def of_source(cohort, main, name, file):
     """A file of the tables of an external source under the model its configuration names."""
-    model = configuration.source(name)["model"]
+    model = config["external"][name]["model"]
     return f"results/{cohort}/tables/{main}/{name}/{model}/{file}"
 
 
 def shown_slides(name):
     """Sources of slides that a cohort's report shows: those whose sheet has been written."""
-    return [each for each in cohort(name)["report"]["slides"] if slide_sheet(each) is not None]
+    return [
+        each
+        for each in config["cohorts"][name]["report"]["slides"]
+        if slide_sheet(each) is not None
+    ]
 
 
 def map_of(cohort, main, name, unit):
     """The picture of an external source's section or slide."""
-    model = configuration.source(name)["model"]
+    model = config["external"][name]["model"]
     return f"results/{cohort}/figures/maps/{name}/{main}/{model}/{unit}.png"
 
 
 def shown_visium(file):
     """Input function: a table of the first Visium source that the cohort's report shows."""
-    return lambda w: of_source(w.cohort, shown(w)["main"], shown(w)["visium"][0], file)
+    return lambda w: of_source(w.cohort, main_experiment(w), part(w, "visium")[0], file)
 
 
 def shown_alignments(w):
     """Which genes the first Visium source that the cohort's report shows measures."""
-    name, main = shown(w)["visium"][0], shown(w)["main"]
+    name, main = part(w, "visium")[0], main_experiment(w)
     return expand(
         "results/{cohort}/external/{source}/{experiment}/{model}/{unit}.alignment.tsv",
         cohort=w.cohort,
         source=name,
         experiment=main,
-        model=configuration.source(name)["model"],
+        model=config["external"][name]["model"],
         unit=unit_ids(name),
     )
 
@@ -174,13 +188,13 @@ def colocalisation_tables(w):
     tables = {"sections": [f"results/{w.cohort}/tables/colocalisation/{n}.tsv" for n in names]}
     files = ("colocalisation.tsv", "colocalisation_pairs.tsv", "colocalisation_summary.tsv")
     for name in shown_slides(w.cohort)[:1]:
-        tables["slides"] = [of_source(w.cohort, shown(w)["main"], name, file) for file in files]
+        tables["slides"] = [of_source(w.cohort, main_experiment(w), name, file) for file in files]
     return tables
 
 
 def external_answers(w):
     """Tables of the external sources that answer claims: table by name, and source by table."""
-    main, tables, sources = shown(w)["main"], {}, {}
+    main, tables, sources = main_experiment(w), {}, {}
     for name in shown(w)["visium"][:1]:
         files = {"visium": "visium.tsv", "visium_genes": "patient_performance.tsv"}
         tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
@@ -200,14 +214,14 @@ def tables_of_other_data(w):
     The paper's groups of pathways are DAVID's, which no gene sets are.
     """
     sources = external_answers(w)[1]
-    other = [t for t, name in sources.items() if not configuration.source(name).get("paper")]
+    other = [t for t, name in sources.items() if not config["external"][name].get("paper")]
     return [*other, "pathways"]
 
 
 if workflow.is_main_process:
     for name in config["report"]:
-        for each in set(cohort(name)["report"]["slides"]) - set(shown_slides(name)):
-            sheet = configuration.source(each)["sheet"]
+        for each in set(config["cohorts"][name]["report"]["slides"]) - set(shown_slides(name)):
+            sheet = config["external"][each]["sheet"]
             print(
                 f"external.{each}: no slide sheet {sheet} yet, so it is left out;"
                 f" `snakemake {sheet_rule(each)}` writes it, to be reviewed and committed",

@@ -3,9 +3,21 @@
 
 def shown(w):
     """What the cohort's tables and figures show."""
-    if not cohort(w.cohort)["report"]:
+    if not row("cohorts", w.cohort)["report"]:
         refuse(f"cohorts.{w.cohort}.report: missing in the configuration; say what to show")
-    return cohort(w.cohort)["report"]
+    return config["cohorts"][w.cohort]["report"]
+
+
+def part(w, name):
+    """What a cohort's report says of one of its analyses, which must be there."""
+    if not shown(w)[name]:
+        refuse(f"cohorts.{w.cohort}.report.{name}: missing in the configuration; fill it in")
+    return shown(w)[name]
+
+
+def main_experiment(w):
+    """The cohort's main experiment."""
+    return shown(w)["main"]
 
 
 def table_of(w, experiment, name):
@@ -13,9 +25,19 @@ def table_of(w, experiment, name):
     return f"results/{w.cohort}/tables/{experiment}/all/{name}.tsv"
 
 
+def tables_of(names, table):
+    """Input function: a table of the performance of each of the experiments that `names` gives."""
+    return lambda w: [table_of(w, name, table) for name in names(w)]
+
+
 def main_table(name):
     """Input function: a table of the cohort's main experiment."""
-    return lambda w: table_of(w, shown(w)["main"], name)
+    return lambda w: table_of(w, main_experiment(w), name)
+
+
+def against_main(name):
+    """Input function: the comparison of the main experiment with another part of the report."""
+    return lambda w: table_of(w, main_experiment(w), f"against-{part(w, name)}")
 
 
 def of_main(name):
@@ -23,10 +45,23 @@ def of_main(name):
     return lambda w: expand(
         "results/{cohort}/experiments/{experiment}/{held_out}/{name}",
         cohort=w.cohort,
-        experiment=shown(w)["main"],
-        held_out=held_out(shown(w)["main"]),
+        experiment=main_experiment(w),
+        held_out=held_out(main_experiment(w)),
         name=name,
     )
+
+
+def main_view_index(w):
+    """Index of the main experiment's view."""
+    return f"results/{w.cohort}/views/{main_network(w)['view']}/index.tsv"
+
+
+def main_network(w):
+    """Keys of the cohort's main experiment, of which only a network sees patches."""
+    keys = config["experiments"][main_experiment(w)]
+    if keys["kind"] != "network":
+        refuse(f"cohorts.{w.cohort}.report.main: {main_experiment(w)} is no network")
+    return keys
 
 
 def map_genes(w):
@@ -42,7 +77,7 @@ def compared(w):
 
 def main_targets(w):
     """Targets of the main experiment, chosen on the whole cohort."""
-    return f"results/{w.cohort}/targets/{experiment(shown(w)['main'])['targets']}/all.h5ad"
+    return f"results/{w.cohort}/targets/{config['experiments'][main_experiment(w)]['targets']}/all.h5ad"
 
 
 def answering_tables(w):
@@ -51,7 +86,7 @@ def answering_tables(w):
     tables = {"dataset": f"results/{w.cohort}/tables/dataset/summary.tsv"}
     if shown(w)["colocalisation"]:
         tables["colocalisation_st"] = f"results/{w.cohort}/tables/colocalisation/summary.tsv"
-    if experiment(main)["kind"] == "label":
+    if config["experiments"][main]["kind"] == "label":
         # What the paper says of ST-Net is no matter of a label baseline, shown for want of images.
         tables["label_summary"] = table_of(w, main, "summary")
         return tables
@@ -73,7 +108,7 @@ def ablation_tables(w):
     tables = {}
     for study, keys in shown(w)["studies"].items():
         for key in ("weights", "architecture"):
-            if len({experiment(name).get(key) for name in keys["experiments"]}) > 1:
+            if len({config["experiments"][name].get(key) for name in keys["experiments"]}) > 1:
                 tables.setdefault(f"study_{key}", f"{folder}/studies/{study}.tsv")
     if shown(w)["single_genes"]:
         tables["single_genes"] = f"{folder}/single_genes_summary.tsv"

@@ -6,20 +6,40 @@ SPATIAL_FILES = ["tissue_positions_list.csv", "scalefactors_json.json"]
 
 def sheet_row(cohort, section):
     """Row of the section sheet."""
-    for row in sections(cohort):
-        if row["section"] == section:
-            return row
-    refuse(f"no section {section} in {configuration.cohort(cohort)['sheet']}")
+    for each in sections(cohort):
+        if each["section"] == section:
+            return each
+    refuse(f"no section {section} in {config['cohorts'][cohort]['sheet']}")
+
+
+def section_row(w):
+    """Row of the section sheet of the job's section."""
+    return sheet_row(w.cohort, w.section)
+
+
+def of_section(column):
+    """Input function: what the section sheet says of the job's section, or nothing."""
+    return lambda w: section_row(w)[column] or []
 
 
 def section_ids(cohort):
     """Sections of a cohort, in the sheet's order."""
-    return [row["section"] for row in sections(cohort)]
+    return [each["section"] for each in sections(cohort)]
+
+
+def of_sections(path):
+    """Input function: a file of every section of the job's cohort."""
+    return lambda w: expand(path, **dict(w.items()), section=section_ids(w.cohort))
+
+
+def gene_table(w):
+    """The cohort's table of gene identifiers, or nothing."""
+    return row("cohorts", w.cohort)["genes"] or []
 
 
 def section_image(w):
     """Image of a section, for what cannot do without."""
-    image = sheet_row(w.cohort, w.section)["image"]
+    image = section_row(w)["image"]
     if not image:
         refuse(f"section {w.section} of cohort {w.cohort} has no image, and a network needs one")
     return image
@@ -27,14 +47,19 @@ def section_image(w):
 
 def for_image(least):
     """Memory in MB: `least`, or what a Visium section's image takes, which is decoded as a whole."""
-    return lambda w: 6000 if sheet_row(w.cohort, w.section)["format"] == "visium" else least
+    return lambda w: 6000 if section_row(w)["format"] == "visium" else least
 
 
 def section_spots(w):
     """The spot file of a section; of a Visium section the two files of Space Ranger's folder."""
-    row = sheet_row(w.cohort, w.section)
-    if row["format"] != "visium":
-        return row["spots"]
-    if cohort(w.cohort)["source"]:
-        return [f"{row['spots']}/{name}" for name in SPATIAL_FILES]
-    return sorted(map(str, Path(row["spots"]).glob("*.[cj]s*")))
+    spots = section_row(w)["spots"]
+    if section_row(w)["format"] != "visium":
+        return spots
+    if config["cohorts"][w.cohort]["source"]:
+        return [f"{spots}/{name}" for name in SPATIAL_FILES]
+    return space_ranger_files(spots)
+
+
+def space_ranger_files(folder):
+    """Positions and scale factors in Space Ranger's folder, under whatever names it gives them."""
+    return sorted(map(str, Path(folder).glob("*.[cj]s*")))
