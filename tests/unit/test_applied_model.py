@@ -14,7 +14,7 @@ from stnet.config.engine import Engine
 from stnet.core.errors import InputError
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.model import Model, read_card
-from stnet.inference.training_distance import Spread, flags, stain
+from stnet.inference.training_distance import PatchStatistics, flags, stain
 from stnet.networks.engine import place
 from stnet.networks.prediction import predict
 from stnet.training.apply import load_model
@@ -90,7 +90,7 @@ def test_a_spread_is_that_of_plain_arithmetic():
     values = random.normal(size=(60, 4)) * [1, 2, 3, 0] + 5
     patients = np.repeat(["a", "b", "c"], 20)
     values[patients == "c"] += 1.5
-    spread = Spread.of(values, patients)
+    spread = PatchStatistics.of(values, patients)
     distances = []
     for name in "abc":
         others, own = values[patients != name][:, :3], values[patients == name][:, :3]
@@ -101,7 +101,7 @@ def test_a_spread_is_that_of_plain_arithmetic():
 
 
 def test_two_patients_cannot_say_what_is_far():
-    assert Spread.of(np.eye(4), np.repeat(["a", "b"], 2)).largest is None
+    assert PatchStatistics.of(np.eye(4), np.repeat(["a", "b"], 2)).largest is None
 
 
 def test_stain_is_the_optical_density_of_the_pixels(patches):

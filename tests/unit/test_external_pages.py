@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stnet.inference.flags import WORDS
+from stnet.inference.flags import WARNINGS
 from stnet.report.external import write_tcga_page, write_visium_page
 
 CLAIMS = Path(__file__).parents[2] / "resources/paper/claims.tsv"
@@ -164,8 +164,8 @@ def test_tcga_page_counts_and_names_slides_to_check(tmp_path):
     assert rows_of(page, "Slides to check")[1:] == [
         ["refused: S0.svs: damaged image; download it again", "1", "S0"],
         ["no tile has enough tissue", "1", "S1"],
-        [WORDS["stain"], "1", "S2"],
-        [WORDS["um_per_px"], "7", "S2, S3, S4, S5, S6, …"],
+        [WARNINGS["stain"], "1", "S2"],
+        [WARNINGS["um_per_px"], "7", "S2, S3, S4, S5, S6, …"],
         ["file without a scale: the configured one was used", "1", "S2"],
         ["pre-pass was wrong about a tile: all tiles were read", "1", "S2"],
     ]

@@ -35,7 +35,8 @@ def test_saved_at_its_printed_size_and_the_same_each_time(tmp_path):
     first, second = ([tmp_path / f"{n}.png", tmp_path / f"{n}.pdf"] for n in "ab")
     save(figure, first)
     save(fig_1b.spots_per_section(section_table(2, 2)), second)
-    assert abs(Image.open(first[0]).width - COLUMN_MM / 25.4 * 300) <= 1
+    with Image.open(first[0]) as image:
+        assert abs(image.width - COLUMN_MM / 25.4 * 300) <= 1
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
     assert b"CreationDate" not in first[1].read_bytes()

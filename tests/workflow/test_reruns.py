@@ -144,7 +144,7 @@ def test_what_changes_no_number_reruns_nothing(finished, change):
         '"""One training run: the epochs of one network on one set of spots."""',
         '"""One training run."""\n# A comment.',
     )
-    change("src/stnet/core/atomic.py", '"""Outputs that', '"""Whole outputs that')
+    change("src/stnet/core/atomic.py", '"""Atomic writes:', '"""Atomic writes: other')
     change("config/demo.yaml", "# The demonstration:", "# A demonstration:")
     caption = (finished / "workflow/report/fig_2b.rst").read_text()
     change("workflow/report/fig_2b.rst", caption, caption + "\nMore words.\n")

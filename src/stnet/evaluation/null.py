@@ -19,13 +19,13 @@ def write_null(predictions: Sequence[str | Path], output: str | Path, *, stratum
 
 
 def null_curves(spots: ad.AnnData) -> pd.DataFrame:
-    """Number of consistent patients by rank of the gene under the null, a row a rank.
+    """Number of consistent patients under the null by rank of the gene, a row per rank.
 
     `binomial` has the quantiles of Binomial(patients, 1/2) (released code, bin/generate_figs.py),
-    which takes genes as independent. For `permuted`, with its 95% range `permuted_low` and
-    `permuted_high` over 1,000 permutations, each patient's predictions are shifted along its spots
-    by a random number of places, the same for all genes, so that genes and neighbouring spots
-    depend on each other as they do in truth (ours). `rank` 1 is the most consistent gene.
+    which treats genes as independent. `permuted` is the mean over 1,000 permutations, with its 95%
+    range `permuted_low` to `permuted_high`. A permutation shifts each patient's predictions along
+    its spots by a random number of places, the same for all genes, which keeps the dependence
+    between genes and between neighbouring spots (ours). `rank` 1 is the most consistent gene.
     """
     random = np.random.default_rng(SEED)
     consistent = np.zeros((SAMPLES, spots.n_vars), dtype=int)

@@ -15,8 +15,8 @@ def normalise(counts: np.ndarray, totals: np.ndarray, universe: int, transform: 
       universe and divides by the spot's total (Methods, "ST-Net design and training"; the released
       code).
     - `log_cp10k`: ln(1 + 10^4 c / sum c), the form of later papers (ours). For a section's complete
-      counts, scanpy computes it (`targets.section_expression`). This function is for counts of some
-      genes only, such as averages over neighbours.
+      table of counts, scanpy computes it (`targets.section_expression`). This function is for
+      counts of some genes only, such as averages over neighbours.
     """
     totals = np.asarray(totals, dtype=np.float64)[:, None]
     if transform == "log_fraction":

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 # Pixels may be larger or smaller than those of the training images by this factor.
 SCALE_TOLERANCE = 1.15
 
-WORDS = {
+WARNINGS = {
     "stain": "its stain is farther from the training patients' than that of any of them",
     "latent": "its latent features are farther from the training patients' than those of any",
     "um_per_px": "the network sees it at another scale than its training images",

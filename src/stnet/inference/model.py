@@ -26,7 +26,7 @@ from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.factors import are_factors
 from stnet.inference.gene_reliability import read_gene_reliability
-from stnet.inference.training_distance import Reference, Spread, stain
+from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, stain
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
 from stnet.networks.engine import Forward, place, start
@@ -100,11 +100,11 @@ def write_model(
         found = predict(forward, standardise, data.patches, torch.from_numpy(rows), batch, label)
         latent = found[:, measured.n_vars :].cpu().numpy()
         downsampling = parse_view(known["view"])[1]
-        reference = Reference(
+        reference = TrainingStatistics(
             float(np.mean([scales[section] for section in known["training_sections"]]))
             * downsampling,
-            Spread.of(stain(data.patches[rows]), patients[rows]),
-            Spread.of(latent, patients[rows]),
+            PatchStatistics.of(stain(data.patches[rows]), patients[rows]),
+            PatchStatistics.of(latent, patients[rows]),
         )
         cards[name] = {**known, "reference": reference.to_card()}
     card = {
@@ -138,7 +138,7 @@ class ModelOutput(NamedTuple):
 class _Member(NamedTuple):
     forward: Forward
     standardise: Standardisation
-    reference: Reference
+    reference: TrainingStatistics
 
 
 class Model:
@@ -258,7 +258,7 @@ class Model:
                     yield _Member(
                         place(network.eval(), engine, self.device),
                         Standardisation(card["mean"], card["sd"], self.device),
-                        Reference.from_card(card["reference"]),
+                        TrainingStatistics.from_card(card["reference"]),
                     )
         except (SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -298,7 +298,7 @@ def _names(var: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
-def _relative(spread: Spread, values: np.ndarray) -> np.ndarray:
-    if spread.largest is None:
+def _relative(training: PatchStatistics, values: np.ndarray) -> np.ndarray:
+    if training.largest is None:
         return np.full(len(values), np.nan)
-    return spread.distances(values) / spread.largest
+    return training.distances(values) / training.largest

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stnet.core.tables import write_table
 from stnet.evaluation.correlation import pearson
-from stnet.inference.flags import WORDS
+from stnet.inference.flags import WARNINGS
 
 UNKNOWN = "unknown: the model has fewer than three training patients"
 NOTHING = "unknown: no tile has enough tissue"
@@ -39,7 +39,7 @@ def write_summary(predictions: str | Path, output: str | Path) -> None:
     unknown = UNKNOWN if table.n_obs else NOTHING
     for name, value in of_image["training_distance"].items():
         rows.append((f"far_{name}", unknown if np.isnan(value) else f"{value:.3g}"))
-    rows += [("warning", WORDS[flag]) for flag in of_image["flags"]]
+    rows += [("warning", WARNINGS[flag]) for flag in of_image["flags"]]
     if "observed" in table.layers and table.n_obs > 2:
         observed = np.asarray(table.layers["observed"])
         found = np.isfinite(observed).all(axis=0)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from stnet.inference.flags import WORDS, flags
+from stnet.inference.flags import WARNINGS, flags
 from stnet.networks.standardisation import LEVELS, count_levels
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ FEWEST_PATIENTS = 3
 
 
 @dataclass(frozen=True)
-class Spread:
+class PatchStatistics:
     """Mean and s.d. of a vector over training patches, and the distance of the farthest patient.
 
     `largest` is the largest over patients of the median distance of its patches from those of the
@@ -34,7 +34,7 @@ class Spread:
     largest: float | None
 
     @classmethod
-    def of(cls, values: np.ndarray, patients: np.ndarray) -> "Spread":
+    def of(cls, values: np.ndarray, patients: np.ndarray) -> "PatchStatistics":
         """The statistics of `values` (patches, features) of `patients` (patches,)."""
         names = np.unique(patients)
         largest = None
@@ -47,7 +47,7 @@ class Spread:
         return cls(plain.mean, plain.sd, largest)
 
     @classmethod
-    def _plain(cls, values: np.ndarray) -> "Spread":
+    def _plain(cls, values: np.ndarray) -> "PatchStatistics":
         sd = values.std(axis=0, dtype=np.float64)
         return cls(values.mean(axis=0, dtype=np.float64).tolist(), sd.tolist(), None)
 
@@ -67,17 +67,19 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Reference:
+class TrainingStatistics:
     """Statistics of a network's training patches: micrometres per pixel, stain and latent."""
 
     um_per_px: float
-    stain: Spread
-    latent: Spread
+    stain: PatchStatistics
+    latent: PatchStatistics
 
     @classmethod
-    def from_card(cls, card: Mapping) -> "Reference":
+    def from_card(cls, card: Mapping) -> "TrainingStatistics":
         """The reference that `to_card` wrote."""
-        return cls(card["um_per_px"], Spread(**card["stain"]), Spread(**card["latent"]))
+        return cls(
+            card["um_per_px"], PatchStatistics(**card["stain"]), PatchStatistics(**card["latent"])
+        )
 
     def to_card(self) -> dict:
         """Plain values, for JSON."""
@@ -130,4 +132,4 @@ class TrainingDistance:
         """Log a warning for each flag."""
         values = self.summary()
         for flag in self.flags():
-            logger.warning(f"{name}: {WORDS[flag]} ({values[flag]:.2f} times)")
+            logger.warning(f"{name}: {WARNINGS[flag]} ({values[flag]:.2f} times)")

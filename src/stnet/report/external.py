@@ -7,7 +7,7 @@ import pandas as pd
 
 from stnet.core.tables import gene_names, read_table
 from stnet.figures.subtype_roc import FEATURES
-from stnet.inference.flags import WORDS
+from stnet.inference.flags import WARNINGS
 from stnet.report.claims import read_claims
 from stnet.report.page import page_table, short, write_page
 
@@ -217,7 +217,7 @@ def _problems(slide: tuple) -> list[str]:
         return [f"refused: {slide.refused}"]
     if not slide.n_tiles:
         return ["no tile has enough tissue"]
-    problems = [] if pd.isna(slide.far) else [WORDS[flag] for flag in slide.far.split(",")]
+    problems = [] if pd.isna(slide.far) else [WARNINGS[flag] for flag in slide.far.split(",")]
     if slide.magnification_from == "configured":
         problems.append("file without a scale: the configured one was used")
     if slide.refuted:
