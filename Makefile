@@ -1,14 +1,33 @@
-# All that a reader, a developer or CI runs. Only Python (3.11 or 3.12) is needed beforehand.
+# All that a reader, a developer or CI runs. Only Python (3.11 to 3.14) is needed beforehand: the
+# newest that is found is taken, or the one that PYTHON names. VENV is where packages are installed.
 
-PYTHON ?= python3
+PYTHON ?=
+VENV ?= .venv
 CORES ?= 2
 
-BIN := .venv/bin
-INSTALLED := .venv/requirements.lock
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
+# A worker for each core; tests of a file stay together, for what they share is made once.
+TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-full test-cluster benchmark lint format docs lock
+
+# A shell command that prints "3.14 python3.14" for each Python that runs and will do. A name on the
+# path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
+# package of its own. For 3.14, immutables, which Snakemake requires, has no wheels.
+CANDIDATES = $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 \
+	$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[1-4].*/bin/python3))
+ASK = import ensurepip, os, shutil, sys, sysconfig; \
+	compiler = shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0]); \
+	headers = os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")); \
+	print("%d.%d" % sys.version_info[:2]); \
+	sys.exit(sys.version_info[:2] == (3, 14) and not (compiler and headers))
+RUNNING = for python in $(CANDIDATES); do \
+	version=$$("$$python" -c '$(ASK)' 2>/dev/null </dev/null) && echo "$$version $$python"; done
+# Of those, the first of each version that will do, newest first.
+USABLE = { $(RUNNING); } | grep '^3\.1[1-4] ' | sort -s -t. -k2,2nr | awk '!seen[$$1]++'
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -24,10 +43,16 @@ demo: $(INSTALLED)  ## Run the whole workflow on the embedded cohort, and make i
 	@echo "Figures:"; find results/demo/figures -name '*.png' | sort | sed 's/^/  /'
 
 test: $(INSTALLED)  ## The tests that fit in minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
-test-full: $(INSTALLED)  ## All tests but those that need a cluster
-	$(BIN)/python -m pytest -m "not cluster"
+# An environment for each version is kept: CUDA's libraries come with torch.
+test-full: $(INSTALLED)  ## All tests but a cluster's, and `test` under each other Python found (7 GB each)
+	$(BIN)/python -m pytest $(TESTS) -m "not cluster"
+	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	$(USABLE) | while read -r version python; do \
+	[ "$$version" = "$$here" ] || echo "Python $$version"; \
+	[ "$$version" = "$$here" ] || $(MAKE) test VENV=.venv-$$version PYTHON=$$python </dev/null || \
+	exit 1; done
 
 test-cluster: $(INSTALLED)  ## The workflow under a real Slurm on this machine (root, Debian)
 	@command -v slurmctld slurmd munged >/dev/null || \
@@ -57,12 +82,14 @@ lock:  ## Choose exact versions again (needs uv)
 		pyproject.toml --group pyproject.toml:dev -o requirements.lock
 
 # A copy of the locks marks what was installed, and is written only when that went well. What
-# HistomicsTK requires has a web server and GDAL in it, and its import needs neither; it has no
-# wheels for a Python newer than 3.12.
+# HistomicsTK requires has a web server and GDAL in it, and its import needs neither.
 $(INSTALLED): requirements.lock histomicstk.lock
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else \
-	"Python 3.11 or 3.12 is needed, $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
-	@cat $^ | cmp -s - $@ || { $(PYTHON) -m venv .venv && \
+	@cat $^ | cmp -s - $@ || { python=$$($(USABLE) | head -n 1 | cut -d' ' -f2); \
+	[ "$$python" ] || { echo "Python 3.11 to 3.14 with venv is needed, and for 3.14 a C compiler with" \
+	"Python's headers (on Debian or Ubuntu: apt-get install python3-venv python3-dev gcc);" \
+	"to name one: make PYTHON=python3.13. Found:" \
+	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)" >&2; exit 1; }; \
+	echo "$$python in $(VENV)"; "$$python" -m venv $(VENV) && \
 	$(BIN)/python -m pip install --requirement requirements.lock && \
 	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }
 	@cat $^ > $@

@@ -1,11 +1,12 @@
-"""The forest on a cohort of simulated spots: prints a table of time and peak memory.
+"""Time and peak memory of the random forest on simulated spots: prints a table.
 
     PYTHONPATH=src .venv/bin/python benchmarks/forest.py
 
-Each size is half the next, in a process of its own: what is quadratic in spots would take four
-times as long. Processor time is that of all threads, and little moved by what else the machine
-does; the last row grows all the trees of an experiment. Leaves are single spots, as they are by the
-paper's settings, and a patch in fifty misses what is of nuclei.
+Each size has twice the spots of the one before and runs in its own process. An algorithm quadratic
+in the number of spots would take four times as long. Processor time is summed over threads and
+depends little on the load of the machine. The last row grows all the trees of an experiment. Leaves
+are single spots, as with the paper's settings. One patch in fifty has no nuclei, so its features
+are missing.
 """
 
 import argparse
@@ -21,15 +22,13 @@ import numpy as np
 from stnet.baselines.forest import grow_and_predict
 
 ROOT = Path(__file__).parents[1]
-# Of a patient among 23.
-HELD_OUT = 1 / 23
-MISSING = 1 / 50
-# Features of nuclei beside their count.
-N_FEATURES = 141
+HELD_OUT = 1 / 23  # share of the spots: one patient of 23
+MISSING = 1 / 50  # share of the patches without nuclei
+N_FEATURES = 141  # the count of nuclei and the statistics of ten measures
 
 
 def simulate(n_spots: int, n_genes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features with missing ones, and expression that follows them as loosely as real ones."""
+    """Simulate features, some missing, and expression that depends on them only weakly."""
     random = np.random.default_rng(0)
     features = random.normal(size=(n_spots, N_FEATURES)).astype(np.float32)
     weights = random.normal(size=(N_FEATURES, n_genes)) / np.sqrt(N_FEATURES)
@@ -39,20 +38,20 @@ def simulate(n_spots: int, n_genes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(n_spots: int, n_genes: int, trees: int, threads: int) -> dict[str, float]:
-    """Seconds, processor seconds and peak memory in bytes of one held-out patient's job."""
+    """Measure seconds, processor seconds and peak memory (bytes) of one held-out patient's job."""
     features, expression = simulate(n_spots, n_genes)
     held_out = features[: int(HELD_OUT * n_spots)]
     began, busy = perf_counter(), process_time()
     keys = {"max_features": 1.0, "min_samples_leaf": 1, "seed": 0, "threads": threads}
     grow_and_predict(features, expression, held_out, trees=trees, **keys)
     found = {"seconds": perf_counter() - began, "busy": process_time() - busy}
-    # Not getrusage: that of a child begins with its parent's.
+    # Not getrusage: a child inherits the peak of its parent.
     status = Path("/proc/self/status").read_text()
     return found | {"memory": int(status.partition("VmHWM:")[2].split()[0]) * 1024}
 
 
 def measure_apart(*sizes: int) -> dict[str, float]:
-    """The same in a process of its own."""
+    """Run `measure` in its own process."""
     command = [sys.executable, __file__, "--measure", *map(str, sizes)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     return json.loads(run(command, env=environment, stdout=PIPE, check=True).stdout)
@@ -65,12 +64,13 @@ def main() -> None:
     parser.add_argument("--genes", type=int, default=250)
     parser.add_argument("--trees", type=int, default=100, help="of the last row")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--measure", type=int, nargs=4, help="one size alone, as JSON")
+    parser.add_argument("--measure", type=int, nargs=4, help="measure one size and print JSON")
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure(*options.measure)))
         return
-    print("| spots | trees | seconds | processor seconds a tree | of half the spots | memory, MB |")
+    heads = "processor seconds per tree | ratio to half the spots | memory, MB"
+    print(f"| spots | trees | seconds | {heads} |")
     print("|---|---|---|---|---|---|")
     few, before = options.threads, None
     sizes = [(options.spots >> halvings, few) for halvings in (3, 2, 1, 0)]

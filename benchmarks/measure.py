@@ -1,7 +1,8 @@
-"""One measurement, in a process of its own: the allocator's settings and peak memory are its own.
+"""One measurement in its own process, with its own allocator settings and peak memory.
 
 measure.py WHAT HOW FOLDER DEVICE THREADS prints JSON; `suite.py` prepares the folder and calls it.
-Rates are of images, each of the eight symmetries being one, or of spots where nothing is computed.
+Rates are in images per second, where each of the eight symmetries is one image. Where nothing is
+computed they are in spots per second.
 """
 
 import json
@@ -33,18 +34,17 @@ ROOT = Path(__file__).parents[1]
 CONFIG = Configuration(yaml.safe_load((ROOT / "config/config.yaml").read_text())).resolved
 EXPERIMENT = CONFIG["experiments"]["densenet121"]
 BATCH, N_GENES = EXPERIMENT["batch_size"], CONFIG["targets"][EXPERIMENT["targets"]]["genes"]
-# Spots trained on and predicted, and those of a fold: a card is a hundred times as fast.
+# Spots to train on, to predict, and of a fold; a GPU is about a hundred times as fast.
 SIZES = {
     "cpu": {"train": 2 * BATCH, "predict": BATCH, "fold": (5 * BATCH, 24)},
     "cuda": {"train": 100 * BATCH, "predict": 40 * BATCH, "fold": (60 * BATCH, 10 * BATCH)},
 }
-# Steps before the clock starts: memory is taken, algorithms are chosen.
-WARM_UP = 3
+WARM_UP = 3  # steps before the clock starts, to allocate memory and choose algorithms
 REPEATS = 3
 
 
 class Bench:
-    """The sections that suite.py left in `folder`, as the engine and the plain loop read them."""
+    """The sections that suite.py wrote to `folder`, as the engine and the plain loop read them."""
 
     def __init__(self, folder: Path, device: str, threads: int):
         self.folder, self.device, self.threads = folder, device, threads
@@ -80,11 +80,11 @@ class Bench:
         return network, torch.optim.SGD(network.parameters(), **keys)
 
     def rows(self, number: int) -> torch.Tensor:
-        """So many spots, from the first again where there are not as many."""
+        """`number` spots in order; starts again from the first if there are fewer."""
         return torch.arange(number) % len(self.names)
 
     def loader(self, spots: Spots, number: int, *, whole: bool) -> torch.utils.data.DataLoader:
-        """Batches of so many spots, under one symmetry each or under all."""
+        """Batches of `number` spots, under one symmetry each, or under all eight if `whole`."""
         rows = self.rows(number).tolist()
         items = [(row, None if whole else row % N_SYMMETRIES) for row in rows]
         return loader(spots, items, BATCH, self.threads)
@@ -163,7 +163,7 @@ def predict_reference(bench: Bench) -> float:
 
 
 def fold_fast(bench: Bench) -> float:
-    """From files to predictions: statistics, an epoch, the fold's prediction."""
+    """One fold from files to predictions: channel statistics, one epoch, prediction."""
     trained, left_out = SIZES[bench.device]["fold"]
     started = perf_counter()
     run = bench.run(bench.data(), bench.rows(trained))
@@ -199,7 +199,7 @@ def predict_bound(bench: Bench) -> float:
 
 
 def _convolutions(bench: Bench, batch: int, *, backward: bool) -> float:
-    """Images a second if the network were its convolutions, one by one, and nothing else."""
+    """Images per second if the network were only its convolutions, run one after the other."""
     engine = Engine(**EXPERIMENT["engine"][bench.device])
     network, _ = bench.network()
     forward = place(network, engine, bench.device)
@@ -226,10 +226,10 @@ def _convolutions(bench: Bench, batch: int, *, backward: bool) -> float:
 
 
 def peak_bound(bench: Bench) -> float:
-    """Floating-point operations a second in the engine's precision, of the best that was found.
+    """Peak floating-point operations per second of the device in the engine's precision.
 
-    That is a large matrix product or a large convolution: on a processor the two are not of one
-    library.
+    The better of a large matrix product and a large convolution, which use different libraries on
+    a CPU.
     """
     short = EXPERIMENT["engine"][bench.device]["precision"] == "bfloat16"
     keys = {"device": bench.device, "dtype": torch.bfloat16 if short else torch.float32}
@@ -245,7 +245,7 @@ def peak_bound(bench: Bench) -> float:
 
 
 def operations(bench: Bench) -> float:
-    """Floating-point operations of an image's way through the network, forward only."""
+    """Floating-point operations of one image through the network, forward only."""
     network, _ = bench.network()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, 3, bench.window, bench.window, device=bench.device))

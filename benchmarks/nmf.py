@@ -1,10 +1,10 @@
-"""The composition of simulated cohorts of growing size: prints a table.
+"""Time and peak memory of the factorisation on simulated cohorts of growing size: prints a table.
 
     PYTHONPATH=src .venv/bin/python benchmarks/nmf.py
 
-Each size is factorised from its targets' file to the file of factors, as the rule does it, in turn
-and in processes of its own. Twice as many spots should take twice as long, not four times: the
-ratios within a round are to be believed, the seconds are this machine's.
+Each size is factorised from a targets file to a file of factors, as in the workflow, one after the
+other and in its own process. Twice as many spots should take twice as long, not four times. Trust
+the ratios within a round; the seconds depend on the machine.
 """
 
 import argparse
@@ -22,16 +22,16 @@ import numpy as np
 import pandas as pd
 
 from stnet.expression.composition import write_composition
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 
 ROOT = Path(__file__).parents[1]
 GENES, FACTORS, ITERATIONS, PATIENTS = 250, 10, 200, 23
-# As in the paper's cohort: all genes, a spot's counts, and the part of them that the targets are.
+# As in the paper's cohort: number of all genes, counts per spot, and the targets' share of them.
 UNIVERSE, COUNTS, PART = 26_949, 7_000, 0.3
 
 
 def write_simulated(path: Path, n_spots: int) -> None:
-    """Write targets of spots that mix ten cell types, with the noise of counting."""
+    """Write targets of spots that mix ten cell types, with counting noise."""
     random = np.random.default_rng(0)
     profiles = random.gamma(0.3, size=(FACTORS, GENES))
     shares = random.gamma(0.5, size=(n_spots, FACTORS)) @ profiles
@@ -50,7 +50,7 @@ def write_simulated(path: Path, n_spots: int) -> None:
 
 
 def measure(path: Path, threads: int) -> dict:
-    """Seconds and peak memory of one size, in a process of its own."""
+    """Run `factorise` in its own process."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     environment = os.environ | dict.fromkeys(names, str(threads))
     command = [sys.executable, __file__, "--measure", str(path)]
@@ -59,12 +59,12 @@ def measure(path: Path, threads: int) -> dict:
 
 
 def factorise(path: Path) -> dict:
-    """Factorise one file; what it took."""
+    """Factorise one file and measure seconds and peak memory (bytes)."""
     keys = {"of": "simulated", "factors": FACTORS, "iterations": ITERATIONS, "seed": 0}
     started = perf_counter()
     write_composition(path, path.with_suffix(".factors.h5ad"), held_out_sections=["P0"], **keys)
     seconds = perf_counter() - started
-    # Not getrusage: that of a child begins with its parent's.
+    # Not getrusage: a child inherits the peak of its parent.
     status = Path("/proc/self/status").read_text()
     memory = int(status.partition("VmHWM:")[2].split()[0]) * 1024
     return {"seconds": seconds, "memory": memory}
@@ -74,7 +74,7 @@ def table(files: dict[int, Path], threads: int, rounds: int) -> list[str]:
     """Rows of the table: medians, and ratios to the size before within a round."""
     done = [{size: measure(path, threads) for size, path in files.items()} for _ in range(rounds)]
     rows = [
-        "| spots | seconds | times the row above (least–greatest) | peak memory, MB |",
+        "| spots | seconds | ratio to the row above (min–max) | peak memory, MB |",
         "|---|---|---|---|",
     ]
     before = None
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--spots", type=int, nargs="+", default=sizes)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--measure", type=Path, help="one file of targets alone, as JSON")
+    parser.add_argument("--measure", type=Path, help="factorise one targets file and print JSON")
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(factorise(options.measure)))

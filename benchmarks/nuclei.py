@@ -1,12 +1,12 @@
-"""Nuclear features of real patches, against HistomicsTK's documented way: prints a table.
+"""Speed of the nuclear features against HistomicsTK's documented use: prints a table.
 
     PYTHONPATH=src .venv/bin/python benchmarks/nuclei.py
 
-All take the same patches of HER2ST by the paper's settings, in turn and in processes of their own,
-and must give the same features. The plain loop goes patch by patch through HistomicsTK's functions
-for segmentation, morphometry and intensity, and nucleus by nucleus through the triangulation. The
-clock runs from patches in memory to features, with the start of further processes. Memory is the
-sum of the processes' peaks.
+All variants take the same patches of HER2ST with the paper's settings, one after the other and each
+in its own process, and must give the same features. The plain loop calls HistomicsTK's functions
+for segmentation, morphometry and intensity patch by patch, and goes through the triangulation
+nucleus by nucleus. Time is from patches in memory to features, including the start of worker
+processes. Memory is the sum of the peaks of all processes.
 """
 
 import argparse
@@ -45,7 +45,7 @@ SIZES = ["Size.Area", "Size.MajorAxisLength", "Size.MinorAxisLength"]
 
 
 def cut(folder: Path, number: int) -> np.ndarray:
-    """So many patches, evenly from all spots of the four sections of `config/her2st.yaml`."""
+    """Cut `number` patches, evenly spaced over all spots of cohort her2st."""
     cohort = yaml.safe_load((ROOT / "config/her2st.yaml").read_text())["cohorts"]["her2st"]
     keys = {key: cohort[key] for key in ("label_classes", "require_label", "spot_pitch_um")}
     window, patches = cohort["spot_window"], []
@@ -59,12 +59,12 @@ def cut(folder: Path, number: int) -> np.ndarray:
 
 
 def plain(patches: np.ndarray) -> np.ndarray:
-    """Features of `patches`, as `nuclear_features` gives them."""
+    """Compute what `nuclear_features` returns, with a plain loop."""
     return np.stack([summarise_plain(measure_plain(patch)) for patch in patches])
 
 
 def measure_plain(patch: np.ndarray) -> np.ndarray:
-    """The ten measures of each nucleus of a patch, by HistomicsTK's functions."""
+    """Measure the nuclei of a patch with HistomicsTK's functions: (nuclei, 10)."""
     labels = segment(patch, SEGMENTATION)
     nuclei = regionprops(labels)
     if not nuclei:
@@ -81,7 +81,7 @@ def measure_plain(patch: np.ndarray) -> np.ndarray:
 
 
 def distances_plain(centroids: np.ndarray, row: int) -> list[float]:
-    """Least, mean and greatest distance of a nucleus to its neighbours."""
+    """Minimum, mean and maximum distance of a nucleus to its neighbours."""
     try:
         starts, neighbours = Delaunay(centroids).vertex_neighbor_vertices
         beside = neighbours[starts[row] : starts[row + 1]]
@@ -94,7 +94,7 @@ def distances_plain(centroids: np.ndarray, row: int) -> list[float]:
 
 
 def summarise_plain(measures: np.ndarray) -> np.ndarray:
-    """The features of a patch from its nuclei's measures."""
+    """Features of a patch from the measures of its nuclei."""
     row = [len(measures)]
     for name, column in zip(MEASURES, measures.T, strict=True):
         values = column[~np.isnan(column)]
@@ -109,13 +109,13 @@ def summarise_plain(measures: np.ndarray) -> np.ndarray:
 
 
 def here(patches: np.ndarray, threads: int) -> np.ndarray:
-    """As `plain`, by `stnet.features`."""
+    """Compute the same with `stnet.features`."""
     histograms = Histograms(KEYS["ranges"], KEYS["bins"])
     return nuclear_features(patches, SEGMENTATION, histograms, threads)
 
 
 def peak_memory() -> int:
-    """Bytes of this process and of its children at their peaks."""
+    """Sum of the peak memory of this process and its children, in bytes."""
     children = Path("/proc/self/task").glob("*/children")
     ids = ["self", *(each for path in children for each in path.read_text().split())]
     texts = [Path(f"/proc/{each}/status").read_text() for each in ids]
@@ -123,24 +123,24 @@ def peak_memory() -> int:
 
 
 def measure(path: Path, how: str) -> tuple[dict, np.ndarray]:
-    """Seconds and peak memory of one way, in a process of its own, and its features."""
+    """Run one variant in its own process: seconds, peak memory, and its features."""
     command = [sys.executable, "-W", "ignore", __file__, "--measure", how, "--patches", str(path)]
-    # Each process computes on one core.
+    # One core per process.
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     done = run(command, env=environment, stdout=PIPE, check=True)
     return json.loads(done.stdout), np.load(path.with_name(f"{how}.npy"))
 
 
 def table(path: Path, number: int, rounds: int) -> list[str]:
-    """Rows of the table: medians, and the ratios within a round with their extremes."""
+    """Rows of the table: medians, and ratios within a round with their range."""
     done = []
     for _ in range(rounds):
         each = {how: measure(path, how) for how in HOW}
         for how, (_, values) in each.items():
             np.testing.assert_allclose(values, each["plain"][1], rtol=1e-6, atol=1e-6, err_msg=how)
-        done.append({how: said for how, (said, _) in each.items()})
+        done.append({how: numbers for how, (numbers, _) in each.items()})
     rows = [
-        "| | s | patches/s | ratio within a round (least–greatest) | peak memory, MB |",
+        "| | s | patches/s | ratio within a round (min–max) | peak memory, MB |",
         "|---|---|---|---|---|",
     ]
     for how, title in HOW.items():
@@ -157,10 +157,10 @@ def table(path: Path, number: int, rounds: int) -> list[str]:
 def main() -> None:
     """Cut the patches, measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--number", type=int, default=500, help="of patches")
+    parser.add_argument("--number", type=int, default=500, help="number of patches")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--patches", type=Path, help="a .npy file, with --measure")
-    parser.add_argument("--measure", choices=HOW, help="one way alone, as JSON")
+    parser.add_argument("--measure", choices=HOW, help="run one variant and print JSON")
     options = parser.parse_args()
     if options.measure:
         patches, how = np.load(options.patches), options.measure

@@ -1,8 +1,8 @@
-"""The usual loop, which the engine must equal and beat: what most code for this task does.
+"""The usual training loop, as most code for this task has it: the reference for the engine.
 
-Sample by sample, a region is read with OpenSlide, turned with Pillow and made a tensor with
-torchvision; DataLoader workers, float32, one batch after the other (the method's steps and the
-released code's shape of them). Nothing here is imported by the workflow.
+For every sample, a region is read with OpenSlide, flipped and rotated with Pillow and converted
+with torchvision, by DataLoader workers, in float32, one batch after the other. The steps are those
+of the method and of the released code. The workflow does not import this module.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,10 +27,11 @@ TURNS = (
 
 @dataclass
 class Spots(Dataset):
-    """Spots of slides: item (spot, symmetry) is a standardised image (3, window, window).
+    """Spots of slides; item (spot, symmetry) is a standardised image (3, window, window).
 
-    `slides` and `centres` (x, y) are a path and a pixel a spot, `targets` float32 (spots, genes);
-    `mean` and `sd` are per channel of values in 0 … 255. Symmetry None is all eight: (8, 3, …).
+    `slides` and `centres` (x, y) have a path and a pixel for each spot; `targets` is float32,
+    (spots, genes). `mean` and `sd` are per channel, of values in 0 … 255. Symmetry None returns all
+    eight: (8, 3, window, window).
     """
 
     slides: Sequence[str]
@@ -43,7 +44,7 @@ class Spots(Dataset):
     opened: dict[str, OpenSlide] = field(default_factory=dict)
 
     def __getitem__(self, item: tuple[int, int | None]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The image, or the eight, and the targets of a spot."""
+        """Return one image of a spot, or all eight, and its targets."""
         spot, symmetry = item
         picture = self.read(spot)
         if symmetry is None:
@@ -52,7 +53,7 @@ class Spots(Dataset):
         return self.tensor(picture, symmetry), self.targets[spot]
 
     def read(self, spot: int) -> Image.Image:
-        """The region around a spot."""
+        """Read the region around a spot."""
         path = self.slides[spot]
         if path not in self.opened:
             self.opened[path] = OpenSlide(path)
@@ -60,7 +61,7 @@ class Spots(Dataset):
         return read_patch_plain(self.opened[path], x, y, self.window)
 
     def tensor(self, picture: Image.Image, symmetry: int) -> torch.Tensor:
-        """A picture turned and standardised."""
+        """Apply a symmetry and standardise."""
         for bit, turn in TURNS:
             if symmetry & bit:
                 picture = picture.transpose(turn)
@@ -69,7 +70,7 @@ class Spots(Dataset):
 
 
 def build(architecture: str, options: dict, n_outputs: int) -> nn.Module:
-    """A DenseNet of torchvision with its last layer replaced."""
+    """Build a DenseNet of torchvision with a new last layer."""
     model = (
         models.DenseNet if architecture == "densenet" else models.get_model_builder(architecture)
     )
@@ -81,14 +82,14 @@ def build(architecture: str, options: dict, n_outputs: int) -> nn.Module:
 def loader(
     spots: Spots, items: Sequence[tuple[int, int | None]], batch_size: int, workers: int
 ) -> DataLoader:
-    """Batches of `items`, in their order."""
+    """Batches of `items` in the given order."""
     return DataLoader(spots, batch_size, sampler=items, num_workers=workers)
 
 
 def train_epoch(
     network: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterable, device: str
 ) -> float:
-    """Train on every batch once; the squared error summed over spots, averaged over genes."""
+    """Train one epoch; return the squared error, summed over spots and averaged over genes."""
     network.train()
     total = 0.0
     for images, targets in batches:
@@ -103,7 +104,7 @@ def train_epoch(
 
 @torch.no_grad()
 def predict(network: nn.Module, batches: Iterable, device: str) -> torch.Tensor:
-    """Predictions (spots, genes) of batches (spots, 8, 3, window, window), averaged over the 8."""
+    """Predict batches (spots, 8, 3, window, window), averaged over the 8: (spots, genes)."""
     network.eval()
     parts = []
     for images, _ in batches:

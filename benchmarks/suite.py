@@ -1,11 +1,11 @@
-"""The engine against the plain loop on this machine: prints a table, and leaves it as a file.
+"""Speed of the engine against a plain loop on this machine: prints a table and writes it to a file.
 
     PYTHONPATH=src .venv/bin/python benchmarks/suite.py [--device cuda]
 
-Both do the same work on the same spots of real sections, in turn and in processes of their own, so
-that what else the machine does falls on both: the ratios are to be believed, the rates are this
-machine's. The plain loop reads regions of lossless tiled TIFFs, whose making is not timed. It has
-as many threads and loading processes, and the allocator as it comes.
+Both do the same work on the same spots of real sections, alternately and each in its own process,
+so that other load affects both. Trust the ratios; the rates depend on the machine. The plain loop
+reads regions of lossless tiled TIFFs; the time to make these is not counted. It has the same number
+of threads and loading processes, and the default allocator.
 """
 
 import argparse
@@ -31,18 +31,18 @@ from stnet.slides.patches import write_index, write_patches
 ROOT = Path(__file__).parents[1]
 ROWS = {
     "extract": "patches cut from the images and written, spots/s",
-    "load": "patches brought to the device (here once a job, there once an epoch), spots/s",
+    "load": "patches to the device (engine: once per job, plain loop: every epoch), spots/s",
     "train": "training steps, images/s",
     "predict": "prediction under eight symmetries, images/s",
-    "fold": "one fold: statistics, an epoch, its prediction, images/s",
+    "fold": "one fold: channel statistics, one epoch, prediction, images/s",
 }
 BOUNDS = ("train", "predict", "peak")
-# Of a training step: forward, and twice that backward.
+# Forward passes that a step is worth: the backward pass costs two.
 PASSES = {"train": 3, "predict": 1}
 
 
 def prepare(config: Path, cohort_name: str, folder: Path) -> int:
-    """Sections, views and TIFFs of a cohort's sections in `folder`; the number of spots."""
+    """Write sections, views and TIFFs of a cohort to `folder`; return the number of spots."""
     cohort = yaml.safe_load(config.read_text())["cohorts"][cohort_name]
     window = cohort["spot_window"]
     made, files, patches = [], [], []
@@ -79,7 +79,18 @@ def prepare(config: Path, cohort_name: str, folder: Path) -> int:
 
 
 def measure(what: str, how: str, folder: Path, device: str, threads: int) -> dict:
-    """Rate and peak memory of one measurement."""
+    """Run one measurement of `measure.py` in its own process.
+
+    Args:
+        what: a key of `ROWS` or `BOUNDS`, or "operations".
+        how: "fast", "reference" or "bound".
+        folder: written by `prepare`.
+        device: "cpu" or "cuda".
+        threads: number of threads.
+
+    Returns:
+        `rate` and peak `memory` in bytes.
+    """
     command = [sys.executable, str(ROOT / "benchmarks/measure.py"), what, how, str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
@@ -89,12 +100,12 @@ def measure(what: str, how: str, folder: Path, device: str, threads: int) -> dic
 
 
 def table(folder: Path, device: str, threads: int, rounds: int) -> list[str]:
-    """Rows of the table: medians of rates, and of ratios within a round, with the extremes."""
+    """Rows of the table: medians of rates, and ratios within a round with their range."""
     bounds = {what: measure(what, "bound", folder, device, threads)["rate"] for what in BOUNDS}
     operations = measure("operations", "", folder, device, threads)["rate"]
     rows = [
-        "| | plain loop | here | ratio within a round (least–greatest) | memory, GB"
-        " | of the rate of its convolutions alone | of the peak measured here |",
+        "| | plain loop | engine | ratio within a round (min–max) | memory, GB"
+        " | share of the rate of the convolutions alone | share of the measured peak |",
         "|---|---|---|---|---|---|---|",
     ]
     for what, title in ROWS.items():
@@ -124,7 +135,7 @@ def _rounded(rate: float) -> str:
 
 
 def processor() -> str:
-    """The processor's name."""
+    """Name of the processor."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,8 +1,8 @@
-"""Images as slides are, in tiles: the reference of the benchmarks, and slides to test with.
+"""Tiled TIFFs for the benchmarks and tests: conversion of images, and simulated slides.
 
-Re-implementations of the paper read their patches with OpenSlide, spot by spot: images that are no
-slides, as the JPEGs of the ST cohort, are converted once to a tiled TIFF, without loss, which
-OpenSlide opens as generic-tiff.
+Re-implementations of the paper read patches with OpenSlide, spot by spot. Images that are no
+slides, such as the JPEGs of the ST cohort, are converted once and without loss to a tiled TIFF,
+which OpenSlide opens as generic-tiff.
 """
 
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ import tifffile
 from openslide import OpenSlide
 from PIL import Image
 
-# Pillow refuses large pictures as decompression bombs; whole sections are larger than its limit.
+# Sections are larger than the limit at which Pillow suspects a decompression bomb.
 Image.MAX_IMAGE_PIXELS = None
 
 TILE = 256  # px, the usual side
-# Grey levels of a scanner's glass and of stained tissue, and of the grain of both.
+# Colours of a scanner's glass and of stained tissue, and the s.d. of their noise.
 GLASS, GLASS_GRAIN = (243, 242, 244), 2.0
 TISSUE, TISSUE_GRAIN = (190, 130, 175), 25.0
 LEVELS = (1, 4, 16)
 
 
 def to_tiled_tiff(image: str | Path, output: str | Path) -> None:
-    """Write an image that Pillow reads as an RGB TIFF in tiles of 256 x 256 px, without loss.
+    """Convert an image that Pillow can read to an RGB TIFF in tiles of 256 x 256 px, without loss.
 
-    Deflated, as converters to this format do by default.
+    Compressed by deflate, the default of common converters.
     """
     with Image.open(image) as opened:
         pixels = np.asarray(opened.convert("RGB"))
@@ -35,16 +35,16 @@ def to_tiled_tiff(image: str | Path, output: str | Path) -> None:
 
 
 def read_patch_plain(slide: OpenSlide, x: int, y: int, window: int) -> Image.Image:
-    """The window x window px around pixel (x, y) at full resolution as RGB, black off the image."""
+    """Read window x window px around pixel (x, y) at full resolution; black outside the image."""
     corner = (x - window // 2, y - window // 2)
     return slide.read_region(corner, 0, (window, window)).convert("RGB")
 
 
 def write_tissue_slide(path: str | Path, side: int) -> None:
-    """Write a slide `side` px wide and high, a disc of tissue on a quarter of it, in a pyramid.
+    """Write a pyramidal slide, `side` px wide and high, with a disc of tissue on a quarter of it.
 
-    Levels are box means of the first, `LEVELS` times smaller; all is made and written in bands of
-    a tile's height, so that the slide is never whole in memory.
+    Each level is the box mean of the first, reduced by a factor in `LEVELS`. The slide is made and
+    written in bands of a tile's height and never held whole in memory.
     """
     with tifffile.TiffWriter(path, bigtiff=True) as tiff:
         for factor in LEVELS:
@@ -74,7 +74,7 @@ def _tiles(side: int, factor: int) -> Iterator[np.ndarray]:
 
 
 def _band(side: int, top: int, rows: int, factor: int) -> np.ndarray:
-    """Rows of a level, the means of those of full resolution; these always come out the same."""
+    """Make rows of a level as means of the full resolution, which is the same for every level."""
     length = side // factor
     band = np.empty((rows, length, 3), dtype=np.uint8)
     x = np.arange(length * factor) - side / 2
@@ -82,7 +82,7 @@ def _band(side: int, top: int, rows: int, factor: int) -> np.ndarray:
     for row in range(rows):
         y = np.arange((top + row) * factor, (top + row + 1) * factor)
         inside = x**2 + (y[:, None] - side / 2) ** 2 < side**2 / (4 * np.pi)
-        # A row's grain is a stretch of one long noise, from a place of its own.
+        # The noise of a row is a part of one long noise, from a start of its own.
         starts = [np.random.default_rng(each).integers(side) for each in y.tolist()]
         noise = np.stack([grain[start : start + len(x)] for start in starts])
         tissue = TISSUE + TISSUE_GRAIN * noise

@@ -1,11 +1,11 @@
-"""Whole slides cut into tiles, against reading every window: prints a table.
+"""Speed of the tiling of whole slides against reading every window: prints a table.
 
     PYTHONPATH=src .venv/bin/python benchmarks/tiling.py
 
-Both decide the tiles of the same simulated slide, in turn and in processes of their own, and must
-keep the same ones. The plain loop reads every window at full resolution through OpenSlide and takes
-the rule as it is said: the mean of red, green and blue. A quarter of the slide is tissue, with
-grain as the glass; a slide with more tissue gains less.
+Both choose the tiles of the same simulated slide, one after the other and each in its own process,
+and must keep the same tiles. The plain loop reads every window at full resolution through OpenSlide
+and applies the rule literally: the mean of red, green and blue. A quarter of the slide is tissue;
+tissue and glass have noise. The gain is smaller on slides with more tissue.
 """
 
 import argparse
@@ -32,7 +32,7 @@ HOW = {"plain": "plain loop", "1": "here, 1 thread", "2": "here, 2 threads"}
 
 
 def plain(path: str, side: int) -> tuple[list[list[int]], int]:
-    """Corners of the tiles kept of a slide at ×20, and how many windows there were."""
+    """Corners of the tiles kept from a slide at ×20, and the number of windows."""
     kept, windows = [], 0
     with OpenSlide(path) as slide:
         width, height = slide.dimensions
@@ -47,7 +47,7 @@ def plain(path: str, side: int) -> tuple[list[list[int]], int]:
 
 
 def here(path: str, side: int, threads: int) -> tuple[list[list[int]], int]:
-    """As `plain`, by `stnet.slides.tiling`."""
+    """Compute the same with `stnet.slides.tiling`."""
     record = TilingRecord()
     with open_image(path) as image:
         scale = resolve_scale(image, magnification=20, default_um_per_px=0.5)
@@ -57,7 +57,7 @@ def here(path: str, side: int, threads: int) -> tuple[list[list[int]], int]:
 
 
 def measure(path: Path, side: int, how: str) -> dict:
-    """Tiles kept, windows a second and peak memory of one way, in a process of its own."""
+    """Run one variant in its own process: tiles kept, windows per second, peak memory."""
     command = [sys.executable, __file__, "--measure", how, "--slide", str(path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = run([*command, "--tile", str(side)], env=environment, stdout=PIPE, check=True)
@@ -65,15 +65,15 @@ def measure(path: Path, side: int, how: str) -> dict:
 
 
 def table(path: Path, side: int, rounds: int) -> list[str]:
-    """Rows of the table: medians of rates, and of ratios within a round, with the extremes."""
+    """Rows of the table: medians of rates, and ratios within a round with their range."""
     done = [{how: measure(path, side, how) for how in HOW} for _ in range(rounds)]
     kept = done[0]["plain"]["kept"]
     if any(each["kept"] != kept for row in done for each in row.values()):
-        raise SystemExit("not the same tiles were kept")
+        raise SystemExit("the variants kept different tiles")
     rows = [
         f"{len(kept)} of {done[0]['plain']['windows']} tiles kept.",
         "",
-        "| | tiles decided/s | ratio within a round (least–greatest) | peak memory, MB |",
+        "| | tiles decided/s | ratio within a round (min–max) | peak memory, MB |",
         "|---|---|---|---|",
     ]
     for how, title in HOW.items():
@@ -93,8 +93,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=20_000, help="of the slide, in pixels")
     parser.add_argument("--tile", type=int, default=512, help="side of a tile, in pixels")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--slide", type=Path, help="of your own, at ×20; else one is simulated")
-    parser.add_argument("--measure", choices=HOW, help="one way alone, as JSON")
+    parser.add_argument("--slide", type=Path, help="your own, at ×20; otherwise one is simulated")
+    parser.add_argument("--measure", choices=HOW, help="run one variant and print JSON")
     options = parser.parse_args()
     if options.measure:
         arguments = (str(options.slide), options.tile)
@@ -102,7 +102,7 @@ def main() -> None:
         how = options.measure
         kept, windows = plain(*arguments) if how == "plain" else here(*arguments, int(how))
         rate = windows / (perf_counter() - started)
-        # Not getrusage: that of a child begins with its parent's.
+        # Not getrusage: a child inherits the peak of its parent.
         status = Path("/proc/self/status").read_text()
         memory = int(status.partition("VmHWM:")[2].split()[0]) * 1024
         print(json.dumps({"kept": kept, "windows": windows, "rate": rate, "memory": memory}))

@@ -22,6 +22,11 @@ from safetensors import safe_open
 
 # Columns of tables and of `obs` that have another name now.
 RENAMED = {"array_x": "array_col", "array_y": "array_row"}
+# Folders that have another name now: a gene alone is a row of its experiment.
+FOLDERS = {
+    "/demo-alone/": "/demo-alone-TUMOUR7/",
+    "/targets/alone/": "/targets/demo-alone-TUMOUR7/",
+}
 # (files, columns, why): columns that only one side has.
 COLUMNS = [
     ("*/tables/dataset/s*.tsv*", {"pct_mt", "median_pct_mt"}, "quality metrics by scanpy are new"),
@@ -38,6 +43,8 @@ ROWS = [
 # (files, columns, why): columns whose values may differ.
 VALUES = [
     ("*/latent/umap.tsv", {"umap1", "umap2"}, "Fig. 4 is scanpy's UMAP"),
+    ("*/single_genes.tsv", {"experiment"}, "the experiment of a gene alone has its name"),
+    ("*/ledger.tsv", {"how"}, "how a value was obtained is said in plainer words"),
 ]
 # (files, why): files that may differ in all, or be on one side only.
 FILES = [
@@ -57,26 +64,32 @@ def compare(before: Path, after: Path, only: str = "*") -> tuple[list[str], list
     differences: list[str] = []
     excepted: dict[str, str] = {}
     compared = 0
-    names = {
-        str(path.relative_to(folder))
-        for folder in (before, after)
-        for path in folder.rglob("*")
-        if path.is_file() and _reader(path.name) and not _hidden(path.relative_to(folder))
-    }
-    for name in sorted(name for name in names if fnmatch(name, only)):
+    one, other = _files(before), _files(after)
+    for name in sorted(name for name in one | other if fnmatch(name, only)):
         why = next((why for files, why in FILES if fnmatch(f"/{name}", files)), None)
         if why:
             excepted[name] = why
             continue
-        if not (before / name).is_file() or not (after / name).is_file():
-            side = "after" if (after / name).is_file() else "before"
-            differences.append(f"{name}: only {side}")
+        if name not in one or name not in other:
+            differences.append(f"{name}: only {'before' if name in one else 'after'}")
             continue
         compared += 1
         reader = _reader(name)
-        found = reader(name, before / name, after / name, excepted)
+        found = reader(name, one[name], other[name], excepted)
         differences += [f"{name}: {difference}" for difference in found]
     return differences, [f"{name}: {why}" for name, why in excepted.items()], compared
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Files that can be compared, by the name that they have now."""
+    found = {}
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder))
+        if path.is_file() and _reader(name) and not _hidden(path.relative_to(folder)):
+            for old, new in FOLDERS.items():
+                name = name.replace(old, new)
+            found[name] = path
+    return found
 
 
 def _hidden(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """The rules as Snakemake itself reads them."""
 
-import re
 from functools import cache
 from pathlib import Path
 
@@ -33,9 +32,3 @@ def load_workflow(folder: Path, *configurations: Path) -> dict[str, Rule]:
         workflow.include(loader.snakefile, overwrite_default_target=True, print_compilation=False)
         workflow.check()
         return {rule.name: rule for rule in workflow.rules}
-
-
-def rule_text(rule: Rule) -> str:
-    """The lines of a rule in its file."""
-    start = rf"^(?:rule {rule.name}|use rule \w+ as {rule.name} with):\n"
-    return re.search(rf"{start}(?:[ \t].*\n|\n)*", Path(rule.snakefile).read_text(), re.M).group()

@@ -9,9 +9,9 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
+from networks import PLAIN, recipe
 from PIL import Image
-from test_targets import section_file
-from test_training import PLAIN, recipe
+from sections import section_file
 
 from stnet.config.engine import Engine
 from stnet.expression.held_out_job import HeldOutJob

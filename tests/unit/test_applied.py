@@ -9,10 +9,10 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from models import load_model_file, write_toy_model
 from openslide import OpenSlide
 from PIL import Image
 from scipy import sparse
-from test_applied_model import load, toy, write
 
 from stnet.cohorts.section import write_section
 from stnet.config.tiles import Cut
@@ -29,8 +29,6 @@ from stnet.slides.windows import fit_side, input_window, windows
 from stnet.sources import slide as fetch
 from stnet.sources.slide import slide_at_hand
 
-__all__ = ["toy"]  # the fixture
-
 CMU = Path(__file__).parents[3] / "shared/data/wsi/cmu-1-small-region.svs"
 ABOUT = {"patient": "P", "sample": "P-01A", "slide": "P-01A-TS1"}
 CUT = Cut(side=64, magnification=20, background=220, most_background=0.5, scale="pixels")
@@ -38,7 +36,7 @@ CUT = Cut(side=64, magnification=20, background=220, most_background=0.5, scale=
 
 @pytest.fixture(scope="module")
 def model(toy, tmp_path_factory):
-    return load(write(toy, tmp_path_factory.mktemp("model"), ["all"]))
+    return load_model_file(write_toy_model(toy, tmp_path_factory.mktemp("model"), ["all"]))
 
 
 @pytest.fixture(params=["png", "tif", "jpg"])
@@ -167,7 +165,7 @@ def test_windows_of_micrometres_need_only_the_resolution_of_training(model, slid
     coarse = Cut(side=64, magnification=40, scale="micrometres")
     tiles = predicted(model, slide[0], tmp_path, coarse, um_per_px=0.5)
     assert set(tiles.obs["size"]) == {32}
-    with pytest.raises(InputError, match="less than the x40"):
+    with pytest.raises(InputError, match="below the working magnification x40"):
         predicted(
             model, slide[0], tmp_path, Cut(side=64, magnification=40, scale="pixels"), um_per_px=0.5
         )

@@ -4,64 +4,20 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from models import load_model_file, write_toy_model
+from networks import PLAIN
 from safetensors.torch import save
-from test_training import PLAIN
-from toy import make_cohort, train
 
 from stnet.config.engine import Engine
 from stnet.core.errors import InputError
-from stnet.core.tables import write_table
-from stnet.inference.gene_reliability import read_gene_reliability, write_gene_reliability
-from stnet.inference.model import Model, read_card, write_model
-from stnet.inference.training_distance import Spread, flags, stain
+from stnet.inference.gene_reliability import read_gene_reliability
+from stnet.inference.model import Model, read_card
+from stnet.inference.training_distance import PatchStatistics, flags, stain
 from stnet.networks.engine import place
 from stnet.networks.prediction import predict
 from stnet.training.apply import load_model
-
-ENGINE = {"cpu": PLAIN, "cuda": PLAIN}
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    """A cohort, and the outputs of two training jobs: of all patients, and without A."""
-    folder = tmp_path_factory.mktemp("toy")
-    cohort = make_cohort(folder)
-    trained = {
-        "all": train(cohort, folder / "all", held_out=(), inner_folds=0),
-        "A": train(cohort, folder / "A", held_out=("A1",), inner_folds=0),
-    }
-    genes = ad.read_h5ad(cohort[1]).var_names
-    performance = pd.DataFrame({"gene": genes[:-1], "consistent": [True, False] * 2})
-    performance = performance.assign(n_consistent=4, n_patients=5, median_pearson=0.3)
-    write_table(performance, folder / "genes.tsv")
-    return folder, cohort, trained
-
-
-def write(toy, folder, names, **changes):
-    """The file of a model of the networks `names`."""
-    source, (index, targets), trained = toy
-    keys = {
-        "about": {"experiment": "toy", "model": "ensemble" if len(names) > 1 else names[0]},
-        "index": index,
-        "targets": targets,
-        "engine": ENGINE,
-        "device": "cpu",
-        "threads": 1,
-        **changes,
-    }
-    members = {name: (trained[name]["model"], trained[name]["card"]) for name in names}
-    write_model(members, folder / "model.safetensors", **keys)
-    write_gene_reliability(targets, source / "genes.tsv", folder / "model.genes.tsv")
-    return folder / "model.safetensors"
-
-
-def load(path):
-    return Model(
-        path, device="cpu", threads=1, code="0", reliability=path.with_suffix(".genes.tsv")
-    )
 
 
 def plain_prediction(outputs, patches):
@@ -78,7 +34,7 @@ def patches():
 
 
 def test_a_model_predicts_what_its_network_does(toy, tmp_path, patches):
-    model = load(write(toy, tmp_path, ["all"]))
+    model = load_model_file(write_toy_model(toy, tmp_path, ["all"]))
     found = model.apply(patches)
     expected = plain_prediction(toy[2]["all"], patches)
     np.testing.assert_allclose(found.predicted, expected, rtol=1e-5, atol=1e-6)
@@ -87,7 +43,7 @@ def test_a_model_predicts_what_its_network_does(toy, tmp_path, patches):
 
 
 def test_an_ensemble_is_the_mean_and_spread_of_its_members(toy, tmp_path, patches):
-    model = load(write(toy, tmp_path, ["all", "A"]))
+    model = load_model_file(write_toy_model(toy, tmp_path, ["all", "A"]))
     found = model.apply(patches)
     each = np.stack([plain_prediction(toy[2][name], patches) for name in ("all", "A")])
     np.testing.assert_allclose(found.predicted, each.mean(axis=0), rtol=1e-5, atol=1e-6)
@@ -97,7 +53,7 @@ def test_an_ensemble_is_the_mean_and_spread_of_its_members(toy, tmp_path, patche
 
 
 def test_the_card_says_how_to_feed_it_and_which_genes_to_trust(toy, tmp_path):
-    model = load(write(toy, tmp_path, ["A"]))
+    model = load_model_file(write_toy_model(toy, tmp_path, ["A"]))
     assert (model.side, model.um_per_px, model.transform) == (32, 0.5, "log_fraction")
     # A gene without performance, as the last one here, is not trusted.
     assert model.genes["consistent"].tolist() == [True, False, True, False, False]
@@ -108,19 +64,19 @@ def test_the_last_checkpoint_of_its_network_goes(toy, tmp_path):
     trained = toy[2]["all"]
     checkpoints = Path(trained["model"]).parent / ".checkpoint"
     (checkpoints / "key").mkdir(parents=True, exist_ok=True)
-    write(toy, tmp_path, ["all"])
+    write_toy_model(toy, tmp_path, ["all"])
     assert not checkpoints.exists()
 
 
 def test_larger_tiles_are_taken_too_in_smaller_batches(toy, tmp_path):
-    model = load(write(toy, tmp_path, ["A"]))
+    model = load_model_file(write_toy_model(toy, tmp_path, ["A"]))
     assert model.batch(32) == PLAIN["prediction_batch"]
     assert model.batch(64) == max(1, PLAIN["prediction_batch"] // 4)
     assert model.apply(np.zeros((2, 64, 64, 3), dtype=np.uint8)).predicted.shape == (2, 5)
 
 
 def test_images_unlike_the_training_images_are_far(toy, tmp_path):
-    model = load(write(toy, tmp_path, ["all"]))
+    model = load_model_file(write_toy_model(toy, tmp_path, ["all"]))
     alike = np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     assert np.median(model.apply(alike).stain) < 1.2
     unlike = np.full((20, 32, 32, 3), (20, 200, 20), dtype=np.uint8)
@@ -134,7 +90,7 @@ def test_a_spread_is_that_of_plain_arithmetic():
     values = random.normal(size=(60, 4)) * [1, 2, 3, 0] + 5
     patients = np.repeat(["a", "b", "c"], 20)
     values[patients == "c"] += 1.5
-    spread = Spread.of(values, patients)
+    spread = PatchStatistics.of(values, patients)
     distances = []
     for name in "abc":
         others, own = values[patients != name][:, :3], values[patients == name][:, :3]
@@ -145,7 +101,7 @@ def test_a_spread_is_that_of_plain_arithmetic():
 
 
 def test_two_patients_cannot_say_what_is_far():
-    assert Spread.of(np.eye(4), np.repeat(["a", "b"], 2)).largest is None
+    assert PatchStatistics.of(np.eye(4), np.repeat(["a", "b"], 2)).largest is None
 
 
 def test_stain_is_the_optical_density_of_the_pixels(patches):
@@ -169,15 +125,17 @@ def test_what_is_flagged(far, flagged):
 
 
 def test_predictions_do_not_depend_on_the_marks(toy, tmp_path, patches):
-    path = write(toy, tmp_path, ["A"])
-    unmarked = Model(path, device="cpu", threads=1, reliability=None)
+    path = write_toy_model(toy, tmp_path, ["A"])
+    unmarked = Model(path, device="cpu", threads=1, code="0", reliability=None)
     assert "consistent" not in unmarked.genes
-    np.testing.assert_array_equal(unmarked.apply(patches).predicted, load(path).apply(patches)[0])
+    np.testing.assert_array_equal(
+        unmarked.apply(patches).predicted, load_model_file(path).apply(patches)[0]
+    )
 
 
 def test_a_model_is_the_same_bytes_again(toy, tmp_path):
-    first = write(toy, tmp_path, ["A"]).read_bytes()
-    assert write(toy, tmp_path, ["A"]).read_bytes() == first
+    first = write_toy_model(toy, tmp_path, ["A"]).read_bytes()
+    assert write_toy_model(toy, tmp_path, ["A"]).read_bytes() == first
 
 
 @pytest.mark.parametrize(
@@ -198,10 +156,10 @@ def test_what_is_no_model_is_refused(tmp_path, content, message):
 
 
 def test_a_model_that_was_cut_short_is_refused(toy, tmp_path):
-    path = write(toy, tmp_path, ["A"])
+    path = write_toy_model(toy, tmp_path, ["A"])
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="not a model"):
-        load(path)
+        load_model_file(path)
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "no such file"), ("a\n1\n", "no column")])
@@ -218,4 +176,4 @@ def test_members_of_other_genes_are_refused(toy, tmp_path):
     fewer = ad.read_h5ad(targets)[:, :3].copy()
     fewer.write_h5ad(tmp_path / "targets.h5ad")
     with pytest.raises(InputError, match="predicts other genes"):
-        write(toy, tmp_path, ["A"], targets=tmp_path / "targets.h5ad")
+        write_toy_model(toy, tmp_path, ["A"], targets=tmp_path / "targets.h5ad")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_training import PLAIN, SMALL, recipe
+from networks import PLAIN, SMALL, recipe
 from torchvision import models
 
 from stnet.core.errors import InputError
@@ -213,9 +213,9 @@ def test_all_named_is_the_same_as_all():
     ("name", "message"),
     [
         ("features.denseblok4", "is it features.denseblock4"),
-        ("features.relu0", "'features.relu0' is no module with weights"),
-        ("", "'' is no module with weights"),
-        ("layer4", "'layer4' is no module"),
+        ("features.relu0", "'features.relu0' is not a module with weights"),
+        ("", "'' is not a module with weights"),
+        ("layer4", "'layer4' is not a module"),
     ],
 )
 def test_unknown_modules_are_refused(name, message):

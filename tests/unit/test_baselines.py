@@ -60,7 +60,10 @@ class Cohort:
             obs=self.obs,
             var=var,
             obsm={"spatial": self.positions},
-            uns={"targets": {"transform": "log_fraction", "universe": 90}},
+            uns={
+                "targets": {"transform": "log_fraction", "universe": 90},
+                "grid": dict.fromkeys(SECTIONS, "square"),
+            },
         ).write_h5ad(self.targets)
         self.write_features(self.collected, slice(None))
 
@@ -282,7 +285,7 @@ def test_place_is_that_within_the_section_wherever_it_lies():
     shape = np.array([[0.0, 0], [1, 0], [5, 0]])
     spots = ad.AnnData(obs=obs)
     spots.obsm["spatial"] = np.concatenate([shape, 7 * shape + 30, [[4.0, 4]]])
-    found = coordinates.places(spots)
+    found = coordinates.positions_in_section(spots)
     np.testing.assert_allclose(found[:3], found[3:6], atol=1e-12)
     # In one row, or alone: nothing is divided by.
     np.testing.assert_array_equal(found[:, 1], 0)
@@ -298,8 +301,7 @@ def test_the_mean_has_an_error_and_no_correlation_and_its_tables_can_be_made(coh
         expected = np.broadcast_to(others.mean(axis=0, dtype=float), found.shape)
         np.testing.assert_allclose(found.X, expected, rtol=1e-6)
     tables = [tmp_path / f"{name}.tsv" for name in ("patients", "sections", "genes", "summary")]
-    grids = dict.fromkeys(SECTIONS, "square")
-    evaluate(paths, *tables, stratum="all", grids=grids, smoothing="values", lenient=False)
+    evaluate(paths, *tables, stratum="all", smoothing="values", lenient=False)
     patients, _, genes, summary = map(read_table, tables)
     assert patients[["pearson", "pearson_smooth", "spearman", "partial"]].isna().all(axis=None)
     assert (patients["auroc"] == 0.5).all()

@@ -41,7 +41,7 @@ def whole(cohort, tmp_path_factory):
 def processes():
     """Processes that have the library imported, forked from one that never used it."""
     context = multiprocessing.get_context("forkserver")
-    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/support")])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", paths)
         context.set_forkserver_preload(["toy"])
@@ -193,7 +193,7 @@ def test_a_full_disk_and_a_read_only_one(cohort, whole, tmp_path):
         pytest.skip("no file system can be mounted here")
     answer = subprocess.run(
         [*command, *map(str, cohort), tmp_path],
-        cwd=ROOT / "tests",
+        cwd=ROOT / "tests/support",
         env=environment,
         capture_output=True,
         text=True,

@@ -216,7 +216,7 @@ def test_slides_give_what_sections_of_the_same_values_give(tmp_path):
         for name, values in sections.items()
     ]
     empty = np.empty((0, len(SYMBOLS)))
-    refused = write_tiles(tmp_path, row("F", "F-a", "F1"), empty, genes, refused="cut short")
+    refused = write_tiles(tmp_path, row("F", "F-a", "F1"), empty, genes, refused="truncated")
     (tmp_path / "measured").mkdir()
     expected = measured(tmp_path / "measured", sections)
     found = tables(write_predicted, tmp_path, [refused, *slides])

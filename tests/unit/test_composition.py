@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from networks import SMALL
 from safetensors.torch import load_file
 from scipy.optimize import nnls
-from test_targets import section_file
-from test_training import SMALL
+from sections import section_file
 from torchvision import models
 from toy import PATIENTS, make_cohort, predict, train
 
@@ -161,16 +161,16 @@ def test_a_factor_that_no_training_spot_has_stays_zero(base, tmp_path):
 
 
 def test_what_cannot_be_factorised_is_said_in_one_line(base, tmp_path):
-    with pytest.raises(InputError, match=r"factors: 13 factors asked for, of 45 training spots"):
+    with pytest.raises(InputError, match=r"factors: 13 factors are more than the 45 training"):
         written(base[0], tmp_path, factors=13)
-    with pytest.raises(InputError, match="no spot is left outside the held-out group"):
+    with pytest.raises(InputError, match="no spots outside the held-out group"):
         written(base[0], tmp_path, held_out=["A1", "B1", "C1", "D1"])
     for total in (0, np.nan):
         targets = ad.read_h5ad(base[0])
         targets.obs["total_counts"] = targets.obs["total_counts"].astype(float)
         targets.obs.loc["C1:2x2", "total_counts"] = total
         targets.write_h5ad(tmp_path / "empty.h5ad")
-        with pytest.raises(InputError, match="spot C1:2x2: no total count above zero"):
+        with pytest.raises(InputError, match="spot C1:2x2: total count is zero"):
             written(tmp_path / "empty.h5ad", tmp_path)
     assert not (tmp_path / "composition.h5ad").exists()
 
@@ -329,11 +329,9 @@ def test_factors_are_not_applied_to_other_images(cohort, tmp_path):
         write_model(
             {"A": (folder / "model.safetensors", folder / "model.json")},
             tmp_path / "model.safetensors",
-            experiment="composition",
-            model="A",
+            about={"experiment": "composition", "model": "A"},
             index=index,
             targets=targets,
-            sections=[],
             engine={},
             device="cpu",
             threads=1,

@@ -171,26 +171,26 @@ REFUSED = [
         ["lable"],
         "report.others.0: no 'lable' in experiments; is it label?",
     ),
-    ("cohorts.stnet.report.label", "densenet121", "densenet121 is no experiment of kind label"),
+    ("cohorts.stnet.report.label", "densenet121", "densenet121 is not an experiment of kind label"),
     ("cohorts.stnet.root", "/scratch", "with a source the files are in resources/stnet"),
     ("cohorts.stnet.label_classes.normal", ["tumor"], "'tumor' is both tumour and normal"),
     ("experiments.densenet121.inner_folds", 1, "inner_folds: one fold leaves nothing to train on"),
     ("cohorts.stnet.report.visium", ["visum"], "visium.0: no 'visum' in external; is it visium?"),
-    ("cohorts.stnet.report.visium", ["tcga"], "tcga is no source of kind sections"),
-    ("cohorts.stnet.report.slides", ["visium"], "visium is no source of kind slides"),
-    ("cohorts.stnet.report.main", "label", "label is no network to apply to visium"),
-    ("cohorts.stnet.report.features", "ridge", "ridge is no experiment of kind forest"),
-    ("cohorts.stnet.report.features", None, "nuclear_gene: needs nuclei"),
-    ("cohorts.stnet.report.composition", "densenet121", "top250, which are no factors"),
+    ("cohorts.stnet.report.visium", ["tcga"], "tcga is not a source of kind sections"),
+    ("cohorts.stnet.report.slides", ["visium"], "visium is not a source of kind slides"),
+    ("cohorts.stnet.report.main", "label", "label is not a network, which visium needs"),
+    ("cohorts.stnet.report.features", "ridge", "ridge is not an experiment of kind forest"),
+    ("cohorts.stnet.report.features", None, "nuclear_gene: needs nuclear features"),
+    ("cohorts.stnet.report.composition", "densenet121", "top250, which are not factors"),
     ("cohorts.stnet.report.main", "composition", "composition does not predict genes"),
     ("cohorts.stnet.report.single_genes", "gnas", "single_genes: no 'gnas' in experiments"),
-    ("cohorts.stnet.report.single_genes", "label", "single_genes: label has no genes; add"),
-    ("cohorts.stnet.report.others", ["alone"], "alone is an experiment for each of its genes"),
+    ("cohorts.stnet.report.single_genes", "label", "single_genes: label has no key genes; add"),
+    ("cohorts.stnet.report.others", ["alone"], "alone has one experiment per gene"),
     ("experiments.alone.genes", [], "experiments.alone.genes: [] should have at least 1"),
     ("experiments.alone.genes", ["A_B"], "alone.genes.0: not an id"),
     ("experiments.alone.epoch", 1, "experiments.alone.epoch: unknown key; is it epochs?"),
     ("experiments.alone.targets", "composition", "composition are factors, not genes"),
-    ("experiments.alone-TFF3", {"inherit": "label"}, "alone-TFF3 is there already; rename"),
+    ("experiments.alone-TFF3", {"inherit": "label"}, "alone-TFF3 already exists; rename"),
     ("cohorts.stnet.report.main", None, "report.main: None should be a valid string"),
     ("cohorts.stnet.report.pathways", {"groups": {"a": ["b"]}}, "pathways.gene_sets: missing"),
     ("cohorts.stnet.report.latent", {"patient": []}, "latent.patient: unknown key; is it patie"),
@@ -202,16 +202,16 @@ REFUSED = [
         "trained: 'head' should be 'all' or be a valid list",
     ),
     ("features.nuclei.radii", [10], "features.nuclei.radii: [10] should have at least 2 items"),
-    ("features.nuclei.radii", [3, 2], "radii: 3 and 2; write the least radius first"),
+    ("features.nuclei.radii", [3, 2], "radii: 3 and 2; write the smaller radius first"),
     ("features.nuclei.ranges.area", [9, 9], "ranges.area: 9 to 9; write the lower limit first"),
     ("features.nuclei.eosin", [1.3, 1.408, 0.572], "eosin: [1.3, 1.408, 0.572] has the colour"),
     (
         "features.nuclei.haematoxylin",
         [0, 0, 0],
-        "two stains of one colour cannot be told apart",
+        "stains of the same colour cannot be separated",
     ),
     ("features.densenet121-imagenet.sd", [0, 1, 1], "sd.0: 0 should be greater than 0"),
-    ("experiments.densenet121.latent", False, "densenet121 keeps no latent space; set its"),
+    ("experiments.densenet121.latent", False, "densenet121 does not save its latent space; set"),
     (
         "cohorts.stnet.report.studies.weights.experiments",
         ["random"],
@@ -222,7 +222,7 @@ REFUSED = [
     ("targets.composition.of", "composition", "composition are factors, not genes"),
     ("targets.composition.of", "top25", "targets.composition.of: no 'top25' in targets"),
     ("targets.composition.genes", 5, "targets.composition.genes: unknown key"),
-    ("targets.top250-training.genes", ["FASN"], "choice: genes that are named are not chosen"),
+    ("targets.top250-training.genes", ["FASN"], "choice: a list of genes is not chosen"),
     ("external.visium.cohort", "visum", "no 'visum' in cohorts; is it visium?"),
     ("external.visium.scale", "pixel", "scale: 'pixel' should be 'pixels' or 'micrometres'; is it"),
     ("external.visium-unscaled.inherit", "visum", "no 'visum' in external; is it visium"),
@@ -326,7 +326,7 @@ def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp
     assert configuration.row("external", "visium-unscaled")["scale"] == "pixels"
     assert configuration.slides("tcga") is None
     (tmp_path / "tcga.tsv").write_text((ROOT / "config/slides/demo.tsv").read_text())
-    assert len(Configuration(config).slides("tcga")) == 31
+    assert len(Configuration(config).slides("tcga")) == 21
 
 
 def test_the_papers_external_cohorts_are_the_papers_method(config):
@@ -357,7 +357,7 @@ def test_sheet_joins_paths_to_the_root(tmp_path):
 
 
 WRONG_SHEETS = [
-    ([ROW, {**ROW, "patient": "B"}], "line 3: section A_1 again, as on line 2"),
+    ([ROW, {**ROW, "patient": "B"}], "line 3: section A_1 is also on line 2"),
     ([{**ROW, "section": "A/1"}], "line 2: section 'A/1' is not an id"),
     ([{**ROW, "patient": "all"}], "'all' and 'ensemble' are reserved"),
     ([{**ROW, "section": "ensemble"}], "'all' and 'ensemble' are reserved"),
@@ -366,7 +366,7 @@ WRONG_SHEETS = [
     ([{**ROW, "counts": ""}], "counts is empty"),
     ([{**ROW, "pixel_scale": "-1"}], "pixel_scale '-1' is not a positive number"),
     ([{**ROW, "um_per_px": "0,69"}], "um_per_px '0,69' is not a positive number"),
-    ([], "no sections in it"),
+    ([], "lists no sections"),
 ]
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from test_training import PLAIN, SMALL, recipe
+from networks import PLAIN, SMALL, recipe
 
 from stnet.networks.data import Data
 from stnet.networks.engine import start
 from stnet.networks.standardisation import count_levels
 from stnet.training.run import Run
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no working GPU")
 
 N_SPOTS, N_GENES = 64, 5
 FAST = {"channels_last": True, "precision": "bfloat16", "compile": False, "prediction_batch": 16}

@@ -289,7 +289,7 @@ def test_progress_is_shown(remote, target, capfd, caplog):
     fetch(remote, target)
     shown = capfd.readouterr().err
     assert "image.jpg: 100%" in shown
-    assert "; again in 0 s" in caplog.text
+    assert "; retrying in 0 s" in caplog.text
 
 
 def test_lock_adds_new_files_and_refuses_rubbish(tmp_path):

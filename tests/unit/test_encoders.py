@@ -7,7 +7,7 @@ import timm
 import torch
 from data import REAL
 from safetensors.torch import load_file, save_file
-from test_targets import section_file
+from sections import section_file
 from torch.nn import functional
 from torchvision import models
 

@@ -7,6 +7,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from performance import PUBLISHED, as_patients, write_held_out
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
@@ -22,9 +23,6 @@ from stnet.evaluation.held_out import read_predictions
 from stnet.evaluation.null import null_curves
 from stnet.evaluation.performance import evaluate
 from stnet.evaluation.performance_summary import summarise
-from stnet.expression.predictions import write_predictions
-
-PUBLISHED = Path(__file__).parents[2] / "resources/paper/per_gene.tsv"
 
 
 @pytest.fixture(scope="module")
@@ -180,19 +178,6 @@ def test_normal_only_18_of_21_is_not_rejected():
     assert adjusted(19, 21) < 0.05
     # The paper's 0.06: two single-class patients counted as successes of 23.
     assert round(adjusted(20, 23), 2) == 0.06
-
-
-def as_patients(k: pd.Series, n: int, n_undefined: int = 0) -> pd.DataFrame:
-    """A table of patients: gene g has r > 0 in k[g] of n, and n_undefined more have no r."""
-    random = np.random.default_rng(0)
-    rows = []
-    for gene, n_positive in k.items():
-        sizes = random.uniform(0.2, 0.6, n)
-        r = np.where(random.permutation(n) < n_positive, sizes, -sizes)
-        for patient, value in enumerate([*r, *[np.nan] * n_undefined]):
-            rows.append((gene, f"P{patient:02}", 100, *[value] * 4, 0.3, value, 0.2))
-    columns = ["gene", "patient", "n_spots", *["pearson", "pearson_smooth", "spearman", "auroc"]]
-    return pd.DataFrame(rows, columns=[*columns, "rmse", "partial", "depth"])
 
 
 def test_published_results_through_the_tables(published):
@@ -403,16 +388,6 @@ def predictions_of(patient: str, genes: list[str] = GENES, seed: int = 0) -> ad.
     )
 
 
-def write(folder: Path, *groups: ad.AnnData) -> list[Path]:
-    paths = []
-    for number, group in enumerate(groups):
-        measured = group.copy()
-        measured.X = group.layers["observed"]
-        paths.append(folder / f"{number}.h5ad")
-        write_predictions(paths[-1], measured, group.X, {"experiment": "toy"})
-    return paths
-
-
 def evaluated(folder: Path, paths: list[Path], **options) -> dict[str, pd.DataFrame]:
     names = ["patients", "sections", "genes", "summary"]
     options = {"stratum": "all", "smoothing": "values", "lenient": False, **options}
@@ -422,7 +397,7 @@ def evaluated(folder: Path, paths: list[Path], **options) -> dict[str, pd.DataFr
 
 def test_evaluate_pools_a_patients_sections(tmp_path):
     groups = [predictions_of(patient) for patient in "ABC"]
-    found = evaluated(tmp_path, write(tmp_path, *groups))
+    found = evaluated(tmp_path, write_held_out(tmp_path, *groups))
     patients = found["patients"].set_index(["gene", "patient"])
     sections = found["sections"].set_index(["gene", "section"])
     assert patients.index.tolist() == [(gene, patient) for patient in "ABC" for gene in GENES]
@@ -468,7 +443,7 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
 
 def test_strata_take_their_labels_and_leave_patients_without_any_out(tmp_path):
     groups = [predictions_of(patient) for patient in "ABC"]
-    found = evaluated(tmp_path, write(tmp_path, *groups), stratum="normal")
+    found = evaluated(tmp_path, write_held_out(tmp_path, *groups), stratum="normal")
     assert found["patients"]["patient"].unique().tolist() == ["A", "B"]
     assert (found["genes"]["n_patients"] == 2).all()
     of_patient = groups[1][(groups[1].obs["label"] == "normal").to_numpy()]
@@ -481,7 +456,7 @@ def test_strata_take_their_labels_and_leave_patients_without_any_out(tmp_path):
 def test_smoothing_does_not_depend_on_the_stratum(tmp_path):
     """In patient C all spots are tumour, so smoothing over the stratum would show in A only."""
     group = predictions_of("A")
-    paths = write(tmp_path, group)
+    paths = write_held_out(tmp_path, group)
     is_tumour = (group.obs["label"] == "tumour").to_numpy()
     smooth = np.zeros(group.shape)
     for row, spot in enumerate(group.obs.itertuples()):
@@ -500,7 +475,7 @@ def test_smoothing_does_not_depend_on_the_stratum(tmp_path):
 
 
 def test_a_stratum_without_spots_gives_whole_tables_and_says_so(tmp_path, caplog):
-    found = evaluated(tmp_path, write(tmp_path, predictions_of("C")), stratum="normal")
+    found = evaluated(tmp_path, write_held_out(tmp_path, predictions_of("C")), stratum="normal")
     assert "no spot is labelled normal" in caplog.text
     assert found["patients"].empty
     assert (found["genes"]["n_patients"] == 0).all()
@@ -511,7 +486,7 @@ def test_a_stratum_without_spots_gives_whole_tables_and_says_so(tmp_path, caplog
 
 
 def test_one_patient_has_no_interval(tmp_path):
-    found = evaluated(tmp_path, write(tmp_path, predictions_of("A")))
+    found = evaluated(tmp_path, write_held_out(tmp_path, predictions_of("A")))
     assert found["summary"][["ci_low", "ci_high", "unit"]].isna().all(axis=None)
     intervals = ["wilson_low", "wilson_high", "median_pearson_low", "median_pearson_high"]
     assert found["genes"][[*intervals, "t", "p_t"]].isna().all(axis=None)
@@ -527,7 +502,7 @@ def by_label(group: ad.AnnData) -> ad.AnnData:
 
 
 def test_label_baseline_is_evaluated_on_labelled_spots_and_leniently(tmp_path):
-    paths = write(tmp_path, *(by_label(predictions_of(patient)) for patient in "ABC"))
+    paths = write_held_out(tmp_path, *(by_label(predictions_of(patient)) for patient in "ABC"))
     strict = evaluated(tmp_path, paths)
     n_spots = strict["patients"].groupby("patient")["n_spots"].first()
     assert n_spots.to_dict() == {"A": 40, "B": 20, "C": 30}
@@ -544,14 +519,14 @@ def test_label_baseline_is_evaluated_on_labelled_spots_and_leniently(tmp_path):
 def test_a_constant_prediction_over_two_classes_is_not_excused(tmp_path):
     group = predictions_of("B")
     group.X[:] = -10.0
-    found = evaluated(tmp_path, write(tmp_path, predictions_of("A"), group), lenient=True)
+    found = evaluated(tmp_path, write_held_out(tmp_path, predictions_of("A"), group), lenient=True)
     of_first = found["patients"].query("patient == 'A'")["pearson"] > 0
     assert found["genes"]["n_consistent"].tolist() == of_first.astype(int).tolist()
 
 
 def test_genes_chosen_within_the_fold_count_the_patients_they_were_targets_in(tmp_path):
     fewer = predictions_of("B", GENES[:2])
-    found = evaluated(tmp_path, write(tmp_path, fewer, predictions_of("A")))
+    found = evaluated(tmp_path, write_held_out(tmp_path, fewer, predictions_of("A")))
     genes = found["genes"].set_index("gene")
     assert genes["n_patients"].tolist() == [2, 2, 1, 1]
     assert genes["median_pearson_low"].notna().tolist() == [True, True, False, False]
@@ -562,15 +537,15 @@ def test_genes_chosen_within_the_fold_count_the_patients_they_were_targets_in(tm
 def test_groups_that_do_not_fit_together_are_refused(tmp_path):
     group = predictions_of("A")
     with pytest.raises(InputError, match=r"spot A\S+ is held out in two groups"):
-        read_predictions(write(tmp_path, group, group))
+        read_predictions(write_held_out(tmp_path, group, group))
     other = predictions_of("B")
     other.uns["targets"] = {"transform": "log_cp10k", "universe": 100}
     with pytest.raises(InputError, match=r"1\.h5ad: targets are log_cp10k over 100 genes"):
-        read_predictions(write(tmp_path, group, other))
+        read_predictions(write_held_out(tmp_path, group, other))
 
 
 def test_unknown_words_are_refused(tmp_path):
-    paths = write(tmp_path, predictions_of("A"))
+    paths = write_held_out(tmp_path, predictions_of("A"))
     with pytest.raises(InputError, match="stratum: 'stroma' is not one of all, tumour, normal"):
         evaluated(tmp_path, paths, stratum="stroma")
     with pytest.raises(InputError, match="smoothing: 'y' is not values or counts"):
@@ -633,13 +608,13 @@ def test_control_tells_planted_from_unplanted_genes():
 
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):
     groups = [predictions_of(patient, [f"G{n}" for n in range(40)]) for patient in "ABC"]
-    independent = null_curves(read_predictions(write(tmp_path, *groups)))
+    independent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
     assert independent["rank"].tolist() == list(range(1, 41))
     assert np.abs(independent["permuted"] - independent["binomial"]).mean() < 0.25
     for group in groups:
         group.X[:] = group.X[:, :1]
         group.layers["observed"][:] = group.layers["observed"][:, :1]
-    dependent = null_curves(read_predictions(write(tmp_path, *groups)))
+    dependent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
     # All genes are one gene: every curve is flat, at any of 0 to 3 patients.
     assert (dependent["permuted_low"] == 0).all()
     assert (dependent["permuted_high"] == 3).all()
@@ -647,7 +622,9 @@ def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_pa
 
 
 def test_null_shifts_along_the_array_however_the_rows_are_ordered(tmp_path):
-    spots = read_predictions(write(tmp_path, *(predictions_of(patient) for patient in "AB")))
+    spots = read_predictions(
+        write_held_out(tmp_path, *(predictions_of(patient) for patient in "AB"))
+    )
     shuffled = np.random.default_rng(5).permutation(60)
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
     pd.testing.assert_frame_equal(null_curves(reordered), null_curves(spots))

@@ -150,7 +150,7 @@ def test_maps_show_the_consistent_genes_of_the_greatest_spread():
 def test_maps_show_the_genes_asked_for_and_name_those_they_do_not_know(caplog):
     wanted = ["XBP1", "e3", "NOPE", "FASN", "e0"]
     assert prediction_map.choose_genes(slide_tiles(), wanted, "S1.h5ad") == ["e4", "e3", "e0"]
-    assert caplog.messages == ["S1.h5ad: NOPE is no gene of the model and is left out"]
+    assert caplog.messages == ["S1.h5ad: the model does not predict NOPE; it is left out"]
     left = prediction_map.choose_genes(slide_tiles(), ["NOPE"], "S1.h5ad")
     assert left == prediction_map.choose_genes(slide_tiles(), [], "S1.h5ad")
 
@@ -228,7 +228,7 @@ def assert_apart(figure: Figure) -> None:
 def test_a_slide_without_tiles_says_why(tmp_path):
     tiles = slide_tiles()[:0].copy()
     tiles.uns["slide"] = {"slide": "S1"}
-    for reason, words in [("S1.svs: damaged image; fetch it again", "damaged"), ("", "tissue")]:
+    for reason, words in [("S1.svs: damaged image; download it again", "damaged"), ("", "tissue")]:
         tiles.uns["refused"] = reason
         tiles.write_h5ad(tmp_path / "S1.h5ad")
         slide_map.draw(tmp_path / "S1.h5ad", [tmp_path / "m.png"], genes=[])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stnet.inference.flags import WORDS
+from stnet.inference.flags import WARNINGS
 from stnet.report.external import write_tcga_page, write_visium_page
 
 CLAIMS = Path(__file__).parents[2] / "resources/paper/claims.tsv"
@@ -69,27 +69,27 @@ def test_visium_page_sets_the_run_beside_the_paper_and_its_variants(tmp_path):
         ["Section", "genes measured", "mean r"],
         ["V.1", "230", "-0.2"],
     ]
-    assert rows_of(page, "How the genes were found") == [
+    assert rows_of(page, "How genes were matched") == [
         ["", "V.1", "V.2"],
-        ["found by Ensembl id", "1", "1"],
-        ["found by symbol", "0", "1"],
-        ["found by alias", "1", "0"],
-        ["not found", "2", "2"],
+        ["by Ensembl id", "1", "1"],
+        ["by symbol", "0", "1"],
+        ["by alias", "1", "0"],
+        ["no match", "2", "2"],
     ]
-    assert rows_of(page, "Genes that were not found, and why")[1:] == [
+    assert rows_of(page, "Genes without a match, and why")[1:] == [
         ["not measured", "V.1, V.2", "1", "GNAS"],
         ["not measured", "V.1", "1", "e2"],
         ["2 genes of symbol XBP1: e7, e8", "V.2", "1", "XBP1"],
     ]
 
 
-def test_visium_page_where_every_gene_was_found(tmp_path):
+def test_visium_page_where_every_gene_was_matched(tmp_path):
     found = alignment(match="x", by="ensembl", reason="")
     paths = [write(tmp_path, "V.1.alignment.tsv", found)]
     summary = {"visium": write(tmp_path, "visium.tsv", visium_summary(0))}
     write_visium_page(summary, paths, CLAIMS, tmp_path / "page.html", experiment="densenet121")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert len(rows_of(page, "Genes that were not found, and why")) == 1
+    assert len(rows_of(page, "Genes without a match, and why")) == 1
 
 
 def slide_table() -> pd.DataFrame:
@@ -101,7 +101,7 @@ def slide_table() -> pd.DataFrame:
             "magnification_from": ["", "mpp", "configured", *["mpp"] * 6],
             "refuted": [0, 0, 2, *[0] * 6],
             "far": ["", "", "stain,um_per_px", *["um_per_px"] * 6],
-            "refused": ["S0.svs: damaged image; fetch it again", *[""] * 8],
+            "refused": ["S0.svs: damaged image; download it again", *[""] * 8],
         }
     )
 
@@ -146,7 +146,7 @@ def test_tcga_page_sets_the_run_beside_the_paper(tmp_path):
     total = rows_of(page, "In total")
     assert ["slides with tiles", "1,550", "7"] in total
     assert ["genes with significantly positive r", "55", ""] in total
-    subtypes = rows_of(page, "Telling subtypes apart: AUROC")
+    subtypes = rows_of(page, "Classification of subtypes: AUROC")
     first = [cell.replace("\u00a0", " ") for cell in subtypes[1]]
     assert first[1:4] == ["0.83 (0.78 to 0.88)", "0.75 (0.6 to 0.9)", "55"]
     assert subtypes[2][1:3] == ["", ""]
@@ -158,20 +158,20 @@ def test_tcga_page_sets_the_run_beside_the_paper(tmp_path):
     assert by_r[1] == ["GNAS", "30", "0.5", "0.001", "0.002", "✓", ""]
 
 
-def test_tcga_page_counts_and_names_unusual_slides(tmp_path):
+def test_tcga_page_counts_and_names_slides_to_check(tmp_path):
     page = tcga_page(tmp_path, slide_table(), note="2 patients have tiles: r needs 3")
     assert "<p>2 patients have tiles: r needs 3.</p>" in page
-    assert rows_of(page, "Slides with something unusual")[1:] == [
-        ["refused: S0.svs: damaged image; fetch it again", "1", "S0"],
+    assert rows_of(page, "Slides to check")[1:] == [
+        ["refused: S0.svs: damaged image; download it again", "1", "S0"],
         ["no tile has enough tissue", "1", "S1"],
-        [WORDS["stain"], "1", "S2"],
-        [WORDS["um_per_px"], "7", "S2, S3, S4, S5, S6, …"],
-        ["says no scale: that of the configuration", "1", "S2"],
-        ["tiles passed over as background that were not", "1", "S2"],
+        [WARNINGS["stain"], "1", "S2"],
+        [WARNINGS["um_per_px"], "7", "S2, S3, S4, S5, S6, …"],
+        ["file without a scale: the configured one was used", "1", "S2"],
+        ["pre-pass was wrong about a tile: all tiles were read", "1", "S2"],
     ]
 
 
-def test_tcga_page_without_unusual_slides(tmp_path):
+def test_tcga_page_without_slides_to_check(tmp_path):
     usual = slide_table()[2:].assign(far="", refuted=0, magnification_from="mpp")
     page = tcga_page(tmp_path, usual, note="")
-    assert len(rows_of(page, "Slides with something unusual")) == 1
+    assert len(rows_of(page, "Slides to check")) == 1

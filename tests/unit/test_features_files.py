@@ -3,7 +3,7 @@
 import anndata as ad
 import numpy as np
 import pytest
-from test_targets import section_file
+from sections import section_file
 
 from stnet.core.errors import InputError
 from stnet.expression.spots import read_used_spots
@@ -49,7 +49,7 @@ def test_the_file_says_whose_and_what_the_features_are(files):
     [
         (NAMES[:2], r"S2\.h5ad: its spots are not those"),
         ([NAMES[1], NAMES[0], NAMES[2]], r"S1\.h5ad: its spots are not those"),
-        ([*NAMES, "S3:0x0"], r"S2\.h5ad: the last of 3 rows for 4 spots"),
+        ([*NAMES, "S3:0x0"], r"S2\.h5ad: the files have 3 rows for 4 spots"),
     ],
 )
 def test_other_spots_are_refused(files, names, said):

@@ -2,6 +2,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from drawing import render, texts
 from matplotlib.collections import EllipseCollection, PathCollection
 from matplotlib.figure import Figure
 from matplotlib_scalebar.scalebar import ScaleBar
@@ -10,21 +11,11 @@ from PIL import Image
 from stnet.core.errors import InputError
 from stnet.expression.predictions import write_predictions
 from stnet.expression.spatial import spatial
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 from stnet.figures import fig_1b, fig_1cd, fig_2a, fig_2b, fig_2d, learning_curve, supp_1a, supp_1b
 from stnet.figures.style import COLUMN_MM, PAGE_MM, save
 
 UNIVERSE = 500
-
-
-def render(figure: Figure) -> Figure:
-    """Lay the figure out and draw it, so that what cannot be drawn fails here."""
-    figure.draw_without_rendering()
-    return figure
-
-
-def texts(figure: Figure) -> str:
-    return " | ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
 
 
 def section_table(n_patients: int, n_sections: int) -> pd.DataFrame:
@@ -44,7 +35,8 @@ def test_saved_at_its_printed_size_and_the_same_each_time(tmp_path):
     first, second = ([tmp_path / f"{n}.png", tmp_path / f"{n}.pdf"] for n in "ab")
     save(figure, first)
     save(fig_1b.spots_per_section(section_table(2, 2)), second)
-    assert abs(Image.open(first[0]).width - COLUMN_MM / 25.4 * 300) <= 1
+    with Image.open(first[0]) as image:
+        assert abs(image.width - COLUMN_MM / 25.4 * 300) <= 1
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
     assert b"CreationDate" not in first[1].read_bytes()
@@ -207,7 +199,7 @@ def test_fig_2a_says_what_there_is_not():
     rows[1].spots["predicted"] = np.nan
     figure = render(fig_2a.expression_maps(rows, "FASN", "unit"))
     assert texts(figure).count("no labels") == 2
-    for words in ("no image", "r = undefined"):
+    for words in ("no image", "r = undefined", "not predicted"):
         assert words in texts(figure)
     assert "rank 1 of 2" in texts(figure)
     assert len(maps(figure)) == 3

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from networks import recipe
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_training import recipe
 from toy import PATIENTS, make_cohort, predict, train
 
 from stnet.core.errors import InputError

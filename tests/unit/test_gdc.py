@@ -104,9 +104,9 @@ def test_listing_that_changed_once_is_read_again(ten, change, caplog):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (shorter, "10 entries became 9 while they were listed"),
-        (longer, "10 entries became 11 while they were listed"),
-        (shifted, "id3 moved to another page while the entries were listed"),
+        (shorter, "10 entries became 9 during the listing"),
+        (longer, "10 entries became 11 during the listing"),
+        (shifted, "id3 moved to another page during the listing"),
     ],
 )
 def test_listing_that_always_changes_is_refused(ten, change, reason):
@@ -126,13 +126,13 @@ class Short(list):
 
 def test_listing_that_stays_short_is_refused(ten):
     ten.edits = [Short] * 99
-    with pytest.raises(InputError, match="files: only 4 of 10 entries came"):
+    with pytest.raises(InputError, match="files: received only 4 of 10 entries"):
         ids(ten)
 
 
 def test_entry_that_is_there_twice_is_refused(ten):
     ten.edits = [repeated] * 99
-    with pytest.raises(InputError, match="files: an entry is there twice"):
+    with pytest.raises(InputError, match=r"files: the .* entries after .* have a repeated one"):
         ids(ten)
 
 
@@ -300,7 +300,7 @@ def test_sheet_has_the_open_frozen_slides_of_tumours(project, tmp_path, caplog):
     assert last["histology"] == "8520/3"
     assert [last[f"expression{of}"] for of in ("", "_md5", "_size")] == ["", "", ""]
     said = caplog.text
-    assert "1 samples with several STAR tables, the first taken: TCGA-A1-0001-01A\n" in said
+    assert "1 samples with several STAR tables (the first is taken): TCGA-A1-0001-01A\n" in said
     assert "1 samples without a STAR table: TCGA-A2-0002-01A\n" in said
     assert "3 slides of 2 patients\n" in said
     assert "1 patients: 8520/3 Lobular carcinoma, NOS\n" in said
@@ -332,11 +332,11 @@ def test_files_of_several_samples_and_odd_names(project, tmp_path, caplog):
     assert rows["TCGA-A2-0002-01A-01-TS1.cc"]["expression"] == ""
     said = caplog.text
     for message in (
-        "1 slides of several samples, each given to one of them: pooled.svs",
-        "1 slides left out, of no primary tumour or of several patients: two.svs",
-        "1 slides left out, whose names are no ids: ../escape.svs",
-        "1 slides left out, of a name that is there already: pooled.svs",
-        "1 STAR tables left out, of no primary tumour or of several patients: g6",
+        "1 slides of several samples (each assigned to one): pooled.svs",
+        "1 slides left out (no primary tumour, or several patients): two.svs",
+        "1 slides left out (name is not an id): ../escape.svs",
+        "1 slides left out (repeated name): pooled.svs",
+        "1 STAR tables left out (no primary tumour, or several patients): g6",
         "1 patients: no histology",
     ):
         assert f"slides.tsv: {message}\n" in said
@@ -361,8 +361,8 @@ def test_changes_of_a_sheet_are_said(project, tmp_path, caplog):
     for message in (
         "1 slides added: TCGA-A1-0001-01A-01-BS9.bb",
         "1 slides removed: TCGA-A1-0001-01A-01-BS1.bb",
-        "1 slides of another hash: TCGA-A1-0001-01A-01-TS1.aa",
-        "1 slides of another patient, histology or expression: TCGA-A2-0002-01A-01-TS1.cc",
+        "1 slides with a new hash: TCGA-A1-0001-01A-01-TS1.aa",
+        "1 slides with a new patient, histology or expression: TCGA-A2-0002-01A-01-TS1.cc",
     ):
         assert f"{path}: {message}\n" in said
 

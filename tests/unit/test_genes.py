@@ -1,4 +1,5 @@
 import pytest
+from hgnc import TABLE
 from remote import Remote, sha256
 
 from stnet.core.errors import InputError
@@ -8,18 +9,6 @@ from stnet.sources.http import Patience
 from stnet.sources.lock import Fingerprint, read_lock
 
 QUICK = Patience(attempts=2, backoff=0.001, timeout=(5, 5))
-# As HGNC writes it: several names are quoted and separated by bars.
-TABLE = (
-    "hgnc_id\tsymbol\tname\tstatus\talias_symbol\tprev_symbol\tentrez_id\tensembl_gene_id\n"
-    'HGNC:3594\tFASN\tfatty acid synthase\tApproved\t"FAS|SDR27X1"\t\t2194\tENSG00000169710\n'
-    'HGNC:11920\tFAS\t"Fas, ""the"" gene"\tApproved\tCD95\t"APT1|TNFRSF6"\t3\tENSG00000026103\n'
-    "HGNC:1\tLYPLA1\tlysophospholipase 1\tApproved\tAPT1\t\t10434\tENSG00000120992\n"
-    "HGNC:2\tONE\t\tApproved\tTWICE\tOLD\t1\tENSG00000000001\n"
-    "HGNC:3\tTWO\t\tApproved\tTWICE\tOLD\t2\tENSG00000000002\n"
-    "HGNC:4\tNOID\t\tApproved\tLOST\t\t3\t\n"
-    "HGNC:5\tREAD1\t\tApproved\t\t\t4\tENSG00000000003\n"
-    "HGNC:6\tREAD2\t\tApproved\t\t\t5\tENSG00000000003\n"
-)
 NAME = "hgnc_complete_set_2020-01-01.txt"
 
 
@@ -70,8 +59,8 @@ def test_ensembl_of(table, symbol, ensembl):
     ("text", "message"),
     [
         (TABLE.replace("prev_symbol", "previous"), "no column prev_symbol"),
-        (TABLE.splitlines()[0], "no gene in it"),
-        (TABLE + "HGNC:7\tFASN\t\t\t\t\t\t\n", "line 10: symbol 'FASN' is empty, there twice"),
+        (TABLE.splitlines()[0], "has no genes"),
+        (TABLE + "HGNC:7\tFASN\t\t\t\t\t\t\n", "line 10: symbol 'FASN' is empty or repeated"),
         (TABLE + "HGNC:7\tCUT", "line 10: symbol 'CUT'"),
         ("<html>Not found</html>\n", "no column symbol, ensembl_gene_id"),
     ],

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 import toy
-from test_training import PLAIN
+from networks import PLAIN
 from torch import nn
 
 from stnet.analysis.interpretation import gradients

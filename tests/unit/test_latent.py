@@ -4,11 +4,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from drawing import render, texts
 from matplotlib.figure import Figure
 from PIL import Image
+from sections import section_file
 from sklearn.metrics import adjusted_rand_score
-from test_figures import render, texts
-from test_targets import section_file
 
 from stnet.analysis.latent.distances import neighbour_distances
 from stnet.analysis.latent.embedding import embed
@@ -20,7 +20,7 @@ from stnet.analysis.latent.summary import summarise
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 from stnet.figures import fig_4, supp_8, supp_9
 from stnet.figures.latent_patches import choose_patients, read_example_patches
 from stnet.slides.patches import write_index, write_patches
@@ -393,7 +393,7 @@ def test_umap_is_of_each_patient_and_the_same_each_time(embedded):
 
 def test_a_patient_of_too_few_spots_has_no_coordinates(caplog):
     spots = make_spots(side=3)
-    kept = (spots.obs["patient"] == "A").to_numpy()
+    kept = (spots.obs["patient"] == "A").to_numpy(copy=True)
     kept[np.flatnonzero(~kept)[:10]] = True
     table = embed(spots[kept], neighbours=10, min_dist=0.1, seed=0).set_index("patient")
     assert table.loc["A", ["umap1", "umap2"]].notna().all(axis=None)
@@ -590,5 +590,5 @@ def test_supp_9_says_what_is_missing():
         render(supp_9.neighbour_curves(neighbour_performance(spots)))
     )
     distances = neighbour_distances(spots, 0)
-    assert "no spot has others" in texts(render(supp_9.distance_curves(distances)))
+    assert "no spot has a neighbour" in texts(render(supp_9.distance_curves(distances)))
     assert isinstance(supp_9.distance_curves(distances), Figure)

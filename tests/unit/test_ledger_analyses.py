@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_ledger import claims, margins, published, published_external, summary_table  # noqa: F401
+from paper_tables import published, published_external, summary_table
 
 from stnet.report.analyses import ANALYSES, SUPPLEMENT
 from stnet.report.ledger import make_ledger
@@ -30,7 +30,7 @@ def study(column: str, reference: str, others: dict[str, float]) -> pd.DataFrame
 
 
 @pytest.fixture
-def analysed(claims) -> dict[str, pd.DataFrame]:  # noqa: F811
+def analysed(claims) -> dict[str, pd.DataFrame]:
     """Tables of the analyses as they would be had the run given what the paper did."""
     paper = claims.set_index("id")["value"]
 
@@ -116,12 +116,12 @@ def analysed(claims) -> dict[str, pd.DataFrame]:  # noqa: F811
     }
 
 
-def ledger_of(claims, margins, tables, other=()):  # noqa: F811
+def ledger_of(claims, margins, tables, other=()):
     rules = {name: f"rule of {name}" for name in tables}
     return make_ledger(claims, margins, tables, True, other, rules).set_index("id")
 
 
-def test_every_claim_of_the_paper_has_an_answer(claims, margins, analysed):  # noqa: F811
+def test_every_claim_of_the_paper_has_an_answer(claims, margins, analysed):
     tables = published(claims) | published_external(claims) | analysed
     ledger = ledger_of(claims, margins, tables)
     assert set(ledger["verdict"]) == {"agrees"}
@@ -130,7 +130,7 @@ def test_every_claim_of_the_paper_has_an_answer(claims, margins, analysed):  # n
     assert {f"rule of {name}" for name in TABLES} <= set(ledger["rule"])
 
 
-def test_values_and_intervals_are_those_of_the_tables(claims, margins, analysed):  # noqa: F811
+def test_values_and_intervals_are_those_of_the_tables(claims, margins, analysed):
     ledger = ledger_of(claims, margins, analysed)
     found = ledger["reproduced"]
     assert found["features.consistent_genes"] == "79"
@@ -145,7 +145,7 @@ def test_values_and_intervals_are_those_of_the_tables(claims, margins, analysed)
     assert bounds.tolist() == ["0.05", "0.04", "0.06", "patients"]
 
 
-def test_effects_of_the_other_sign_differ(claims, margins, analysed):  # noqa: F811
+def test_effects_of_the_other_sign_differ(claims, margins, analysed):
     analysed["nuclear_gene"].loc[2, "direction"] = "positive"
     analysed["nuclei"].loc[1, "direction"] = "positive"
     analysed["study_weights"] = study("weights", "imagenet", {"random": 0.005})
@@ -158,7 +158,7 @@ def test_effects_of_the_other_sign_differ(claims, margins, analysed):  # noqa: F
         assert verdicts[claim] == "differs", claim
 
 
-def test_what_cannot_be_answered_says_why(claims, margins, analysed):  # noqa: F811
+def test_what_cannot_be_answered_says_why(claims, margins, analysed):
     analysed["comparison"] = analysed["comparison"].query("role != 'features'")
     analysed["nuclear_gene"].loc[1, "p"] = np.nan
     analysed["nuclear_gene"]["note"] = "AEBP1 is no target gene"
@@ -167,17 +167,17 @@ def test_what_cannot_be_answered_says_why(claims, margins, analysed):  # noqa: F
     analysed["study_architecture"] = study("architecture", "densenet", {"vgg11": 0.1})
     ledger = ledger_of(claims, margins, analysed)
     for claim, why in {
-        "features.beaten": "no experiment of features is shown",
+        "features.beaten": "the report names no experiment for features",
         "nuclei.aebp1_p": "AEBP1 is no target gene",
-        "pathway.cancer.rest": "no group cancer",
-        "weights.imagenet_better": "no experiment from ImageNet weights",
-        "architecture.densenet_best": "no other architectures against DenseNet-121",
+        "pathway.cancer.rest": "no group of pathways named cancer",
+        "weights.imagenet_better": "no study of ImageNet weights",
+        "architecture.densenet_best": "no study of DenseNet-121 against other architectures",
     }.items():
         assert ledger.loc[claim, "verdict"] == "not evaluated", claim
         assert why in ledger.loc[claim, "how"]
 
 
-def test_gene_sets_that_are_not_the_papers_are_not_judged(claims, margins, analysed):  # noqa: F811
+def test_gene_sets_that_are_not_the_papers_are_not_judged(claims, margins, analysed):
     ledger = ledger_of(claims, margins, analysed, ["pathways"])
     assert ledger.loc["pathway.cancer.predicted", "verdict"] == "other cohort"
     assert ledger.loc["features.beaten", "verdict"] == "agrees"

@@ -6,11 +6,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from performance import write_held_out
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
-from test_evaluation import write
 
 from stnet.analysis.nuclear_relations import (
     correlations,
@@ -229,7 +229,7 @@ def top(made):
     write_table(performance, folder / "genes.tsv")
     names = ["measured", "predicted", "genes", "patients"]
     outputs = {name: folder / f"top_{name}.tsv" for name in names}
-    inputs = folder / "targets.h5ad", write(folder, *groups), folder / "genes.tsv"
+    inputs = folder / "targets.h5ad", write_held_out(folder, *groups), folder / "genes.tsv"
     write_top_relations(*inputs, folder / "features.h5ad", outputs)
     return outputs, {name: read_table(path) for name, path in outputs.items()}
 
@@ -372,7 +372,7 @@ def test_a_class_without_spots_in_any_patient_still_draws(made, tmp_path):
 def test_features_of_other_spots_are_refused(made, tmp_path):
     folder, measured, _ = made
     measured[5:].write_h5ad(tmp_path / "targets.h5ad")
-    with pytest.raises(InputError, match="make both again"):
+    with pytest.raises(InputError, match="delete it and rerun"):
         write_gene_relations(
             tmp_path / "targets.h5ad",
             folder / "features.h5ad",

@@ -12,9 +12,9 @@ from project import ROOT
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from sections import section_file
 from skimage.draw import disk, ellipse
 from skimage.measure import regionprops_table
-from test_targets import section_file
 
 from stnet.config.segmentation import Segmentation
 from stnet.features.measures import MEASURES, measure, neighbour_distances, neighbours
@@ -216,7 +216,7 @@ def test_holes_are_filled_small_objects_dropped_and_cut_nuclei_kept():
 def test_a_patch_of_one_colour_has_no_nuclei(grey):
     patch = np.full((64, 64, 3), grey, dtype=np.uint8)
     assert not segment(patch, SMALL).any()
-    row = nuclear_features(patch[None], SMALL, RANGES, 10, 1)[0]
+    row = nuclear_features(patch[None], SMALL, Histograms(RANGES, 10), 1)[0]
     assert row[0] == 0
     assert np.isnan(row[1:]).all()
 

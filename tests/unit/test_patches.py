@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from openslide import OpenSlide
 from PIL import Image
-from test_targets import section_file
+from sections import section_file
 from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.core.errors import InputError
@@ -104,14 +104,14 @@ def test_patches_and_targets_of_different_versions_never_meet(section, picture, 
     index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
     with pytest.raises(InputError, match="not those of the targets"):
         read_patches(index, NAMES[::-1], ["S1"])
-    with pytest.raises(InputError, match="section S2 is not in it"):
+    with pytest.raises(InputError, match="has no section S2"):
         read_patches(index, NAMES, ["S2"])
     with pytest.raises(InputError, match="2 rows for 3 spots"):
         read_patches(index, [*NAMES, "S2:0x0"], ["S1"])
     patches = np.load(index.parent / "S1.npy")
     patches[0, 0, 0, 0] ^= 1
     np.save(index.parent / "S1.npy", patches)
-    with pytest.raises(InputError, match=r"S1\.npy.*not the file its index names"):
+    with pytest.raises(InputError, match=r"S1\.npy.*differs from its index"):
         read_patches(index, NAMES, ["S1"])
 
 
@@ -135,7 +135,7 @@ def test_files_that_are_not_those_indexed_are_named(section, picture, tmp_path, 
     if content in (1, -1):
         content = (whole + b"\0")[: len(whole) + content]
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"S1\.npy: not the file its index names"):
+    with pytest.raises(InputError, match=r"S1\.npy: differs from its index"):
         read_patches(index, NAMES, ["S1"])
 
 
@@ -204,6 +204,6 @@ def test_removed_patches_are_made_again_as_they_were(section, picture, tmp_path)
     assert path.stat().st_mtime == index.stat().st_mtime == 1000
     path.unlink()
     Image.fromarray(255 - picture[1]).save(picture[0])
-    with pytest.raises(InputError, match=r"S1\.npy: made again from .*image\.png, it is not"):
+    with pytest.raises(InputError, match=r"S1\.npy: recreated from .*image\.png, it differs"):
         read_patches(index, NAMES, ["S1"])
     assert [each.name for each in index.parent.iterdir()] == ["index.tsv"]

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from data import GENE_SETS, needs_gene_sets
+from hgnc import TABLE
 from project import ROOT
 from remote import Remote, sha256
 from scipy.stats import fisher_exact
-from test_genes import TABLE
 
 from stnet.analysis.pathways import fisher_p, over_representation, write_pathways
 from stnet.core.errors import InputError
@@ -73,10 +73,10 @@ def test_gene_sets_are_read_however_they_are_packed(tmp_path, content):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (GMT.encode() + b"Empty\tR-1\t\n", "line 4: no gene set of name, description and genes"),
+        (GMT.encode() + b"Empty\tR-1\t\n", "line 4: not a gene set \\(name, description and genes"),
         (GMT.encode() + b"\n<html>\n", "line 5: no gene set"),
-        (GMT.encode() + b"Apoptosis\t\tBAX\n", "line 4: Apoptosis is there twice"),
-        (b"\n", "no gene set in it"),
+        (GMT.encode() + b"Apoptosis\t\tBAX\n", "line 4: Apoptosis is repeated"),
+        (b"\n", "has no gene sets"),
         (b"\xff\xfeA\t", "not a whole GMT file"),
         (gzip.compress(GMT.encode())[:-9], "not a whole GMT file"),
         (ARCHIVE[:-9], "not a whole GMT file"),

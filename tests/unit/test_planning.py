@@ -5,18 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
+import pandas as pd
 import pytest
 import torch
-from test_targets import section_file
-from test_training import PLAIN
+from networks import PLAIN
+from sections import section_file
 
 from stnet.core.errors import InputError
 from stnet.planning import plan as plan_module
-from stnet.planning.networks import Cohort, Experiment, count_spots, saved_epochs, training
-from stnet.planning.pending import Job, pending_jobs
+from stnet.planning.pending import (
+    Cohort,
+    Experiment,
+    jobs_of_views,
+    pending_jobs,
+    remove_views,
+)
 from stnet.planning.plan import Machine, plan, time_networks
-from stnet.planning.views import needing_views, remove_views
+from stnet.planning.work import count_spots, saved_epochs, training_work
 from stnet.training.calibrate import Rates
 from stnet.training.checkpoints import Checkpoint, Checkpoints
 
@@ -67,14 +72,16 @@ def index_of(counts, view="20x2"):
 
 def jobs_of(experiment, *groups):
     names = [experiment.groups[name] for name in groups]
-    return [
-        *(Job("train", [group["model"], group["model"] + ".tsv"]) for group in names),
-        *(Job("predict_held_out", [group["predictions"]]) for group in names),
-    ]
+    return {
+        **{group["model"]: "train" for group in names},
+        **{group["predictions"]: "predict_held_out" for group in names},
+    }
 
 
 def left(sections, saved=0, **changes):
-    found = training(ROWS, SPOTS, {"sections": sections}, {**RECIPE, **changes}, saved)
+    table = pd.DataFrame(ROWS).assign(spots=SPOTS.values())
+    table = table[~table["section"].isin(sections)]
+    found = training_work(table, {**RECIPE, **changes}, saved)
     return [found[name] for name in ("runs", "spot_epochs", "predictions", "in_memory")]
 
 
@@ -108,26 +115,32 @@ def test_only_checkpoints_of_the_same_job_count(tmp_path):
 
 
 def test_every_number_of_spots_has_a_source(networks):
+    def counted(cohort, pending=()):
+        table, source = count_spots(cohort, pending, 31)
+        assert table["section"].tolist() == list(SPOTS)
+        return table["spots"].tolist(), source
+
     [cohort] = networks[0].values()
     paper = replace(cohort, paper=True)
-    counts, source = count_spots(cohort, [], 31)
-    assert np.isnan(list(counts.values())).all()
+    spots, source = counted(cohort)
+    assert pd.isna(spots).all()
     assert "--until section" in source
-    counts, source = count_spots(paper, [], 31)
-    assert list(counts.values()) == [8, 8, 8, 7]
+    spots, source = counted(paper)
+    assert spots == [8, 8, 8, 7]
     assert "the paper" in source
     Path("results/c/sections").mkdir(parents=True)
     for name, path in zip(SPOTS, cohort.section_files, strict=True):
-        # A spot more, too near the edge to be used.
+        # One more spot, too near the edge to be used.
         used = [True] * SPOTS[name] + [False]
         section_file(path, name, [[1]] * (SPOTS[name] + 1), ["G"], used=used)
-    assert count_spots(paper, [], 31) == (SPOTS, "its section files")
+    assert counted(paper) == ([10, 5, 7, 3], "its section files")
+    assert counted(paper, cohort.section_files[:1])[1] == "its section files, to be made again"
     index = str(index_of({**SPOTS, "A1": 11}))
-    assert count_spots(paper, [], 31) == ({**SPOTS, "A1": 11}, index)
-    assert count_spots(paper, [index], 31)[1] == f"{index}, to be made again"
-    # An index from before a section was added is none.
+    assert counted(paper) == ([11, 5, 7, 3], index)
+    assert counted(paper, [index])[1] == f"{index}, to be made again"
+    # An index from before a section was added does not count.
     index_of({"A1": 10})
-    assert count_spots(paper, [], 31) == (SPOTS, "its section files")
+    assert counted(paper) == ([10, 5, 7, 3], "its section files")
 
 
 SUMMARY = """\
@@ -144,11 +157,11 @@ p\tMon\tpredict\t-\tupdated input files\tupdate pending
 def test_a_summary_is_read():
     command = ["python3", "-c", f"print({SUMMARY!r})"]
     n_outputs = {"train": 2, "predict": 1, "performance": 1}
-    assert pending_jobs(command, {}, n_outputs) == [
-        Job("train", ["x/model", "x/card"]),
-        Job("train", ["z/model", "z/card"]),
-        Job("predict", ["p"]),
-    ]
+    assert pending_jobs(command, {}, n_outputs) == {
+        "x/model": "train",
+        "z/model": "train",
+        "p": "predict",
+    }
 
 
 def test_a_failed_summary_is_one_line():
@@ -183,15 +196,18 @@ def test_the_plan_of_a_pending_group(networks, timed):
     # 25 patches of 10 x 10 pixels in three colours, none of them there.
     assert re.search(r"^results/c/views/20x2 +0\.00 MB +0\.01 MB +0\.01 MB +2$", text, re.M)
     assert "c: 25 in 4 sections: results/c/views/20x2/index.tsv" in text
-    assert "e: patches 0.01 MB, the network in training 2.00 GB in memory" in text
+    [memory] = re.findall(r"^e +(\d.*)", text, re.M)
+    assert memory.split() == ["100.0", "400.0", "0.01", "MB", "2.00", "GB"]
+    line = f"at most {hours:.2f} hours of 1 thread, the longest held-out group {hours:.2f}"
+    assert line in " ".join(text.split())
     assert "WARNING" not in text
     assert max(map(len, text.splitlines())) <= 100
 
 
 def test_the_plan_of_nothing(networks, timed):
     index_of(SPOTS)
-    text = plan(*networks, [], CPU, published=0, seconds=60)
-    assert text.startswith("Nothing is to do.\n")
+    text = plan(*networks, {}, CPU, published=0, seconds=60)
+    assert text.startswith("Nothing to do.\n")
     [row] = re.findall(r"^c +e +(.*)", text, re.M)
     assert row.split() == ["3", "3", "3", "0", "0", "0", "0", "0.00"]
     assert not timed
@@ -203,8 +219,9 @@ def test_the_plan_without_sections_says_what_is_not_known(networks, timed):
     text = plan(*networks, jobs, CPU, published=0, seconds=60)
     [row] = re.findall(r"^c +e +(.*)", text, re.M)
     assert row.split() == ["3", "0", "0", "9", "0", "?", "?", "?"]
-    assert "100.0 images/s in training" in text
-    assert "c: not known until its sections are made" in text
+    assert re.search(r"^e +100\.0 +400\.0 +\? +2\.00 GB$", text, re.M)
+    assert "at most ? hours" in " ".join(text.split())
+    assert "c: ? in 4 sections: not known until its sections are made" in text
     paper = {"c": replace(networks[0]["c"], paper=True)}
     assert "c: 30 in 4 sections" in plan(paper, networks[1], jobs, CPU, published=30, seconds=60)
 
@@ -216,7 +233,10 @@ def test_the_plan_without_a_card_lacks_the_hours_only(networks, monkeypatch):
     jobs = jobs_of(networks[1]["e"], "C")
     cuda = replace(CPU, device="cuda")
     text = plan(*networks, jobs, cuda, published=0, seconds=60)
-    assert "hours are not known: device: cuda is configured and no CUDA device is here" in text
+    assert (
+        "hours are not known: device: cuda is configured, but this machine has no working GPU"
+        in text
+    )
     assert f" {TRAINED} " in text
     text = plan(*networks, jobs, cuda, published=0, seconds=0)
     assert "hours are not known: calibration: 0 is configured" in text
@@ -239,7 +259,7 @@ def test_networks_of_one_kind_are_timed_once(networks, timed):
     rates, reason = time_networks(
         {"one": experiment, "two": slower, "wide": wider}, CPU, seconds=60
     )
-    assert rates.keys() == {"one", "two", "wide"}
+    assert set(rates.index) == {"one", "two", "wide"}
     assert timed == [(10, 5, 30), (20, 5, 30)]
     assert not reason
 
@@ -254,33 +274,30 @@ def views():
 
 
 def test_views_that_nothing_needs_are_removed_but_for_their_index(networks, views):
-    lines = remove_views([views], {})
+    lines = remove_views(*networks, {})
     assert lines == [
         f"removed  {views}/20x2: 4 patch files, 0.00 MB",
         f"removed  {views}/40x2: 4 patch files, 0.00 MB",
         "0.00 MB freed",
     ]
     assert [path.name for path in views.rglob("*") if path.is_file()] == ["index.tsv"] * 2
-    assert remove_views([views], {}) == ["no view has patches"]
+    assert remove_views(*networks, {}) == ["no view has patches"]
 
 
 @pytest.mark.parametrize(
-    "job",
+    ("rule", "output"),
     [
-        Job("train", ["results/c/experiments/e/A/model.safetensors", "x"]),
-        Job("predict_held_out", ["results/c/experiments/e/B/predictions.h5ad"]),
-        Job("patches", ["results/c/views/20x2/A1.npy"]),
-        Job("view_index", ["results/c/views/20x2/index.tsv"]),
+        ("train", "results/c/experiments/e/A/model.safetensors"),
+        ("predict_held_out", "results/c/experiments/e/B/predictions.h5ad"),
+        ("patches", "results/c/views/20x2/A1.npy"),
+        ("view_index", "results/c/views/20x2/index.tsv"),
     ],
-    ids=lambda job: job.rule,
 )
-def test_a_view_that_a_pending_job_needs_is_kept(networks, views, job):
-    cohorts, experiments = networks
-    pending = [Job("section", ["results/c/sections/A1.h5ad"]), job]
-    needing = needing_views(cohorts, experiments.values(), pending)
-    assert needing == {views / "20x2": [job]}
-    kept, removed, _ = remove_views([views], needing)
-    assert kept == f"kept     {views}/20x2: needed by {job.rule} of {job.outputs[0]}"
+def test_a_view_that_a_pending_job_needs_is_kept(networks, views, rule, output):
+    pending = {"results/c/sections/A1.h5ad": "section", output: rule}
+    assert jobs_of_views(*networks, pending) == {views / "20x2": [output]}
+    kept, removed, _ = remove_views(*networks, pending)
+    assert kept == f"kept     {views}/20x2: needed by {rule} of {output}"
     assert removed.startswith(f"removed  {views}/40x2")
     assert len(list(views.glob("20x2/*.npy"))) == 4
 
@@ -292,5 +309,5 @@ def test_calibration_times_a_real_network(networks):
     )
     rates, reason = time_networks({"e": experiment}, CPU, seconds=0.2)
     assert not reason
-    assert min(rates["e"].prediction, rates["e"].training) > 1
-    assert rates["e"].memory > 10**7
+    assert rates.loc["e", ["prediction", "training"]].min() > 1
+    assert rates.loc["e", "memory"] > 10**7

@@ -28,7 +28,7 @@ ROWS = [
     row("P4", "P4-a", "s8"),
     *[row(f"P{n}", f"P{n}-a", f"s{n}") for n in range(10, 18)],
 ]
-REFUSED = {"s5": "s5.svs: cut short", "s8": "s8.svs: no image"}
+REFUSED = {"s5": "s5.svs: truncated", "s8": "s8.svs: no image"}
 EMPTY = {"s6"}
 NO_BULK = {"P2-b", "P3-a", "P4-a"}
 
@@ -192,7 +192,7 @@ def test_the_gene_table_is_pearson_over_patients_with_bulk(found):
 def test_slides_left_out_are_counted_and_named(found, tiles):
     slides = found["slides"].set_index("slide")
     assert slides.index.tolist() == [each["slide"] for each in ROWS]
-    assert slides.loc["s5", "refused"] == "s5.svs: cut short"
+    assert slides.loc["s5", "refused"] == "s5.svs: truncated"
     assert np.isnan(slides.loc["s5", "um_per_px"])
     assert slides.loc["s4", "far"] == "stain,latent"
     assert slides.loc["s4", ["candidates", "skipped", "checked", "refuted"]].tolist() == [

@@ -143,7 +143,7 @@ def test_a_section_is_what_its_files_say(tmp_path, layout):
     assert (slide["path"], slide["width"], slide["height"]) == (made.row["image"], WIDTH, HEIGHT)
     assert len(slide["sha256"]) == 64
     assert slide["um_per_px"] == pytest.approx(200 / PITCH, rel=5e-3)
-    assert section.uns["grid"] == "square"
+    assert section.uns["grid"] == {"P-1_C1": "square"}
 
     inner = sum(m >= 40 for m in margin)
     assert 0 < inner < len(spots)
@@ -203,7 +203,7 @@ def test_rows_of_the_st_cohort_s_labels(tmp_path, caplog):
     assert dict(section.obs["annotation"]) == {"2x3": "tumor", "3x3": "tumor"}
     assert drops["no_label"] == 46
     assert (
-        "2 spots labelled, 1 rows at non-integer positions rounded, 2 rows without a word,"
+        "2 spots labelled, 1 rows at non-integer positions rounded, 2 rows without an annotation,"
         " 1 changed by a later row" in caplog.text
     )
 
@@ -218,8 +218,11 @@ def test_her2st_labels_go_to_the_nearest_spot_within_half_a_unit(tmp_path, caplo
     assert dict(section.obs["annotation"]) == {"2x3": "near one", "3x3": "reaches"}
     assert section.obs["label"].isna().all()
     log = caplog.text
-    assert "at most 0.49 grid units away; 2 had no spot within 0.5, 1 a nearer rival" in log
-    assert "annotations of no class in label_classes: near one (1), reaches (1)" in log
+    assert (
+        "at most 0.49 grid units away; 2 rows have no spot within 0.5, 1 rows lost to a nearer row"
+        in log
+    )
+    assert "annotations without a class in label_classes: near one (1), reaches (1)" in log
 
 
 def test_pixel_scale_and_um_per_px_of_the_sheet(tmp_path):
@@ -325,7 +328,7 @@ def small_image(made: Section) -> None:
 
 
 COUNTS_FAULTS = {
-    "truncated": (cut_short, r"BC_stdata.tsv.gz: truncated or damaged gzip .*fetch it again"),
+    "truncated": (cut_short, r"BC_stdata.tsv.gz: truncated or damaged gzip .*download it again"),
     "negative": (
         altered("counts", in_field(4, 3, "-2")),
         r"BC_stdata.tsv.gz line 4, column ENSG00000000005.2: '-2' is not a count",
@@ -342,11 +345,11 @@ COUNTS_FAULTS = {
     "two gaps": (altered("counts", in_line(6, lambda s: s.replace("\t", "\t\t"))), r"line 6: 8 co"),
     "spot twice": (
         altered("counts", lambda s: s + s.split("\n")[2]),
-        r"line 52: spot \d+x\d+ again, as on line 3; keep one",
+        r"line 52: spot \d+x\d+ is also on line 3; keep one",
     ),
     "gene twice": (altered("counts", in_field(1, 3, GENES[0])), r"gene 'ENSG\d+' has two columns"),
     "no spot": (altered("counts", in_field(3, 1, GENES[0])), r"line 3: 'ENSG\d+' is not a spot"),
-    "no spots": (altered("counts", lambda s: s.split("\n")[0]), r"BC_stdata.tsv.gz: no spot in it"),
+    "no spots": (altered("counts", lambda s: s.split("\n")[0]), r"BC_stdata.tsv.gz: has no spots"),
     "not a table": (altered("counts", lambda s: "error"), r"no genes in its first line"),
     "an image": (
         lambda made: Path(made.row["counts"]).write_bytes(Path(made.row["image"]).read_bytes()),
@@ -360,22 +363,22 @@ SPOTS_FAULTS = {
         r"spots_BT.csv.gz: no column Y in its header \(, X, row\)",
     ),
     "empty": (altered("spots", lambda s: ""), r"spots_BT.csv.gz: no column X, Y"),
-    "header only": (altered("spots", lambda s: s.split("\n")[0]), r"nothing after its header"),
+    "header only": (altered("spots", lambda s: s.split("\n")[0]), r"no rows after its header"),
     "spot": (altered("spots", in_field(3, 1, "3", ",")), r"line 3: '3' is not a spot written XxY"),
     "twice": (
         altered("spots", in_field(3, 1, "2x3", ",")),
-        r"line 3: spot 2x3 again, as on line 2",
+        r"line 3: spot 2x3 is also on line 2",
     ),
     "ragged": (altered("spots", in_line(4, lambda s: s + ",1")), r"line 4: 4 fields where the"),
     "word": (altered("spots", in_field(4, 3, "?", ",")), r"line 4, column Y: '\?' is not a number"),
     "infinite": (altered("spots", in_field(4, 3, "inf", ",")), r"line 4, column Y: 'inf' is not"),
     "line of pixels": (
         altered("spots", lambda s: re.sub(r"(?m)^(\d+x\d+),.*?,", r"\1,50,", s)),
-        r"spots_BT.csv.gz: its spots lie on one line.*um_per_px",
+        r"spots_BT.csv.gz: all spots lie on one line.*um_per_px",
     ),
     "line": (
         altered("spots", lambda s: "\n".join(s.split("\n")[:7])),
-        r"spots_BT.csv.gz: its spots lie on one line.*um_per_px",
+        r"spots_BT.csv.gz: all spots lie on one line.*um_per_px",
     ),
 }
 OTHER_FAULTS = {
@@ -422,7 +425,7 @@ def test_a_window_larger_than_the_image_leaves_no_usable_spot(tmp_path):
 def test_positions_off_the_grid_are_refused(tmp_path):
     made = Section(tmp_path, "her2st")
     made.spots["x"] = made.spots["x"] + 0.1
-    assert "line 2, column x: 2.1 is no array position" in made.files().refused()
+    assert "line 2, column x: 2.1 is not an array position" in made.files().refused()
 
 
 def test_an_error_leaves_earlier_files_as_they_were(tmp_path):

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from networks import PLAIN, SMALL, recipe
 from PIL import Image
 from reference import Spots, build, loader, predict, train_epoch
-from test_targets import section_file
-from test_training import PLAIN, SMALL, recipe
+from sections import section_file
 from tiled import to_tiled_tiff
 from torchvision.transforms import functional
 

@@ -93,7 +93,7 @@ def test_same_bytes_in_any_order_and_with_any_threads(files, folder):
     again = folder / "again"
     threads = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
     subprocess.run(
-        [sys.executable, "-c", script, str(ROOT / "src"), str(ROOT / "tests"), str(again)],
+        [sys.executable, "-c", script, str(ROOT / "src"), str(Path(__file__).parent), str(again)],
         check=True,
         env=os.environ | threads,
         cwd=folder,

@@ -63,8 +63,8 @@ def test_columns_that_may_be_empty(tmp_path):
         ({"file": "../b.svs"}, "file '../b.svs' is not an id"),
         ({"file_id": ""}, "file_id '' is not an id"),
         ({"file": "other.svs"}, "slide is not the name of file other.svs without its suffix"),
-        ({"file_id": "0000-TS1.AAAA"}, "file_id 0000-TS1.AAAA again, as on line 2"),
-        ({"slide": ROWS[0]["slide"], "file": ROWS[0]["file"]}, "TS1.AAAA again, as on line 2"),
+        ({"file_id": "0000-TS1.AAAA"}, "file_id 0000-TS1.AAAA is also on line 2"),
+        ({"slide": ROWS[0]["slide"], "file": ROWS[0]["file"]}, "TS1.AAAA is also on line 2"),
         ({"md5": "0123"}, "md5 '0123' is not 32 lower-case hexadecimal digits"),
         ({"md5": "0123456789ABCDEF" * 2}, "md5 '0123456789ABCDEF"),
         ({"size": "1e9"}, "size '1e9' is not a number of bytes"),
@@ -89,7 +89,7 @@ def test_unsound_row_is_named(tmp_path, change, message):
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "slides.tsv"
     assert "no such sheet of slides" in refusal(path)
-    assert "no slides in it" in refusal(write(path, []))
+    assert "lists no slides" in refusal(write(path, []))
     left = [name for name in COLUMNS if name not in ("md5", "histology")]
     assert "no column md5, histology" in refusal(write(path, ROWS, left))
     path.write_bytes(b"\xff\xfe\x00\x01")

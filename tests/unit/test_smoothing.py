@@ -6,7 +6,7 @@ import pytest
 
 from stnet.core.errors import InputError
 from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 
 
 def scattered_spots(seed: int, hexagonal: bool = False) -> pd.DataFrame:

@@ -4,48 +4,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
-from scipy import sparse
+from sections import section_file
 
 from stnet.core.errors import InputError
-from stnet.expression.spatial import spatial
-from stnet.expression.targets import (
-    choose_genes,
-    find_genes,
-    invert,
-    normalise,
-    write_targets,
-)
-
-
-def section_file(path, name, counts, genes, used=None, patient="P1", um_per_px=0.5):
-    """A section of the contract from a dense count matrix."""
-    n = len(counts)
-    obs = pd.DataFrame(
-        {
-            "patient": patient,
-            "section": name,
-            "in_tissue": 1,
-            "array_col": range(n),
-            "array_row": range(n),
-            "label": pd.array(["tumour"] * n, dtype="string"),
-            "total_counts": np.sum(counts, axis=1),
-            "used": np.full(n, True) if used is None else used,
-        },
-        index=[f"{i}x{i}" for i in range(n)],
-    )
-    var = pd.DataFrame({"symbol": [g.lower() for g in genes], "ensembl": ""}, index=genes)
-    section = ad.AnnData(sparse.csr_matrix(np.array(counts, dtype=np.int32)), obs=obs, var=var)
-    section.obsm["spatial"] = np.column_stack([np.arange(n) * 10.0, np.arange(n) * 20.0])
-    picture = Image.new("RGB", (4, 3), "pink")
-    metadata = {"um_per_px": um_per_px}
-    section.uns = {
-        "slide": metadata,
-        "grid": {name: "square"},
-        "spatial": {name: spatial(picture, width=40, spot_diameter=5, metadata=metadata)},
-    }
-    section.write_h5ad(path)
-    return path
+from stnet.expression.targets import choose_genes, find_genes, write_targets
+from stnet.expression.transforms import invert, normalise
 
 
 @pytest.fixture
@@ -143,7 +106,7 @@ def test_wrong_names_of_genes_are_said_in_one_line(wanted, message):
 
 
 def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
-    with pytest.raises(InputError, match="9 genes asked for, the sections have 4"):
+    with pytest.raises(InputError, match="9 is more than the 4 genes of the sections"):
         written(two_sections, tmp_path, genes=9)
     with pytest.raises(InputError, match="no section outside the held-out group has a used spot"):
         written(two_sections, tmp_path, held_out_sections=["S1", "S2"])

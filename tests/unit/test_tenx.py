@@ -172,11 +172,11 @@ def test_links_are_not_followed(tmp_path, kind):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (SPATIAL[: len(SPATIAL) // 2], "not a whole tar.gz archive"),
-        (SPATIAL[:-1], "not a whole tar.gz archive"),
-        (SPATIAL[:-8] + bytes(8), "not a whole tar.gz archive"),
-        (gzip.compress(b"no tar" * 999), "not a whole tar.gz archive"),
-        (b"", "not a whole tar.gz archive"),
+        (SPATIAL[: len(SPATIAL) // 2], "not a complete tar.gz archive"),
+        (SPATIAL[:-1], "not a complete tar.gz archive"),
+        (SPATIAL[:-8] + bytes(8), "not a complete tar.gz archive"),
+        (gzip.compress(b"no tar" * 999), "not a complete tar.gz archive"),
+        (b"", "not a complete tar.gz archive"),
         (archive(("tissue_positions.csv", b"x")), "no scalefactors file in the archive"),
         (
             archive(("tissue_positions.csv", b"x"), ("a/tissue_positions_list.csv", b"y")),

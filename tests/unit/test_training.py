@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from networks import SMALL, recipe
 from torch import nn
 from torchvision import models
 from torchvision.transforms import functional as pictures
 
-from stnet.config.recipe import Recipe
 from stnet.config.split import held_out_groups, inner_folds
 from stnet.core.errors import InputError
 from stnet.networks.architectures import build_network, head_name, set_bias
@@ -17,29 +17,6 @@ from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry, augment
 from stnet.networks.weights import load_weights
 from stnet.training.fit import choose_epoch
 from stnet.training.run import Run, batch_loss
-
-PLAIN = {"channels_last": False, "precision": "float32", "compile": False, "prediction_batch": 4}
-SMALL = {"growth_rate": 4, "block_config": (1, 1, 1, 1), "num_init_features": 8}
-
-
-def recipe(**changes):
-    keys = {
-        "architecture": "densenet",
-        "architecture_options": SMALL,
-        "weights": None,
-        "trained": "all",
-        "loss": "sum",
-        "learning_rate": 1e-3,
-        "momentum": 0.9,
-        "weight_decay": 0.0,
-        "batch_size": 4,
-        "epochs": 2,
-        "inner_folds": 0,
-        "statistics_batches": 0,
-        "seed": 3,
-        "engine": PLAIN,
-    }
-    return Recipe(**{**keys, **changes})
 
 
 @pytest.fixture(scope="module")

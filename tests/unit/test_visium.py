@@ -153,7 +153,7 @@ def test_a_section_is_what_its_files_say(tmp_path, version):
     assert (section.obsm["spatial"] == pixels).all()
     assert section.obs["margin"].min() == ORIGIN
     assert section.obs["label"].isna().all()
-    assert section.uns["grid"] == "hexagonal"
+    assert section.uns["grid"] == {"V-1_A": "hexagonal"}
     assert section.uns["slide"]["um_per_px"] == pytest.approx(100 / PITCH, rel=5e-3)
     others = len(made.spots) - len(spots)
     assert {k: v for k, v in drops.items() if v and k not in ("patient", "section")} == {
@@ -203,7 +203,7 @@ def test_features_that_are_no_genes_are_left_out(tmp_path, caplog):
     expected = made.counts.loc[section.obs_names, kept]
     assert (section.X.toarray() == expected.to_numpy()).all()
     assert list(section.obs["total_counts"]) == list(expected.sum(axis=1))
-    assert "section V-1_A: 2 features that are no genes left out" in caplog.text
+    assert "section V-1_A: 2 features left out that are not genes" in caplog.text
 
 
 def test_a_raw_matrix_has_the_spots_out_of_the_tissue_too(tmp_path):
@@ -316,11 +316,11 @@ def scales(text: str):
 
 FAULTS = {
     "no matrix": (lambda m: Path(m.row["counts"]).unlink(), r"matrix.h5: no such file"),
-    "truncated": (cut_short, r"matrix.h5: damaged, or not a matrix .*fetch it again"),
+    "truncated": (cut_short, r"matrix.h5: damaged, or not a matrix .*download it again"),
     "text": (lambda m: Path(m.row["counts"]).write_text("<html>"), r"matrix.h5: damaged"),
-    "older": (older_layout, r"matrix.h5: the layout of Cell Ranger 2, .*\(GRCh38\)"),
-    "part": (altered(indptr=None), r"matrix.h5: no matrix/indptr in it"),
-    "shape": (altered(shape=[5, 9]), r"matrix.h5: damaged.*its shape is not that of its feat"),
+    "older": (older_layout, r"matrix.h5: has the layout of Cell Ranger 2, .*\(GRCh38\)"),
+    "part": (altered(indptr=None), r"matrix.h5: has no matrix/indptr"),
+    "shape": (altered(shape=[5, 9]), r"matrix.h5: damaged.*its shape does not match its feat"),
     "short": (altered(data=[1, 2]), r"matrix.h5: damaged"),
     "index": (altered(indices=lambda i: [*i[:-1], 6]), r"matrix.h5: damaged"),
     "order": (altered(indptr=lambda i: [*i[:2], i[3], i[2], *i[4:]]), r"matrix.h5: damaged"),
@@ -331,10 +331,10 @@ FAULTS = {
     "numbers": (altered(barcodes=[1, 2]), r"matrix.h5: damaged"),
     "no genes": (
         lambda m: [features("feature_type", row, "Antibody Capture")(m) for row in range(6)],
-        r"matrix.h5: no feature of type Gene Expression",
+        r"matrix.h5: has no feature of type Gene Expression",
     ),
     "genomes": (features("genome", 4, "mm10"), r"genes of several genomes \(GRCh38, mm10\)"),
-    "gene twice": (features("id", 4, "ENSG07"), r"matrix.h5: gene 'ENSG07' twice"),
+    "gene twice": (features("id", 4, "ENSG07"), r"matrix.h5: gene 'ENSG07' is repeated"),
     "other barcodes": (
         other_barcodes,
         r"\d+ of its \d+ barcodes are not under tissue in .*spati",
@@ -344,9 +344,12 @@ FAULTS = {
         lambda m: shutil.rmtree(m.row["spots"]),
         r"spatial: no such folder; .*spots must",
     ),
-    "no positions": (lambda m: m.positions.unlink(), r"spatial: no tissue_positions.csv or tiss"),
-    "hd": (high_definition, r"spatial: positions as .parquet are of Visium HD"),
-    "empty": (lambda m: m.positions.write_text(""), r"tissue_positions.csv: nothing in it"),
+    "no positions": (
+        lambda m: m.positions.unlink(),
+        r"spatial: has no tissue_positions.csv or tiss",
+    ),
+    "hd": (high_definition, r"spatial: .parquet positions are from Visium HD"),
+    "empty": (lambda m: m.positions.write_text(""), r"tissue_positions.csv: no rows"),
     "header only": (
         lambda m: m.positions.write_text(m.table().split("\n")[0]),
         r"after its header",
@@ -354,10 +357,13 @@ FAULTS = {
     "column": (line(1, "array_row", "row"), r"positions.csv: no column array_row in its header"),
     "cut line": (line(5, ",", ""), r"positions.csv line 5: 5 fields where the table has 6"),
     "word": (line(5, ",0,", ",no,"), r"positions.csv line 5, column \w+: 'no' is not a number"),
-    "barcode twice": (twice, r"positions.csv line 3: spot [ACGT]+-1 again, as on line 2"),
-    "no json": (scales("{"), r"scalefactors_json.json: no width of a spot .*fetch it"),
-    "no width": (scales('{"spot_diameter_fullres": 0}'), r"it is 0.0"),
-    "a list": (scales("[1]"), r"scalefactors_json.json: no width"),
+    "barcode twice": (twice, r"positions.csv line 3: spot [ACGT]+-1 is also on line 2"),
+    "no json": (
+        scales("{"),
+        r"scalefactors_json.json: spot_diameter_fullres is invalid .*download the file",
+    ),
+    "no width": (scales('{"spot_diameter_fullres": 0}'), r"value 0.0"),
+    "a list": (scales("[1]"), r"scalefactors_json.json: spot_diameter_fullres is invalid"),
 }
 
 
@@ -376,7 +382,7 @@ def test_values_that_are_no_counts_are_refused(tmp_path, value):
     data = data.astype(np.float64 if isinstance(value, float) else np.int64)
     data[5] = value
     made.matrix(data=data)
-    assert "matrix.h5: values that are no counts" in made.refused()
+    assert "matrix.h5: has values that are not counts" in made.refused()
 
 
 def test_a_barcode_with_two_columns_is_refused(tmp_path):
@@ -384,7 +390,7 @@ def test_a_barcode_with_two_columns_is_refused(tmp_path):
     names = list(made.counts.index)
     made.counts.index = [names[1], *names[1:]]
     made.matrix()
-    assert f"barcode {names[1]} twice" in made.refused()
+    assert f"barcode {names[1]} is repeated" in made.refused()
 
 
 @pytest.mark.parametrize(
@@ -398,16 +404,16 @@ def test_a_spot_of_another_width_is_warned_of(tmp_path, caplog, width, said):
     log = caplog.text
     assert ("WARNING" in log) == bool(said)
     if said:
-        assert f"a spot of scalefactors_json.json is {width} µm wide" in log
+        assert f"the spot diameter in scalefactors_json.json is {width} µm by" in log
 
 
 def test_a_pitch_or_scale_that_is_not_visium_s_is_refused(tmp_path):
     made = Visium(tmp_path).files()
     error = made.refused(spot_pitch_um=200)
-    assert "a spot of scalefactors_json.json is 130 µm wide" in error
+    assert "the spot diameter in scalefactors_json.json is 130 µm" in error
     assert "spot_pitch_um (100 for Visium)" in error
     made.row["um_per_px"] = "1"
-    assert "is 26 µm wide" in made.refused()
+    assert "is 26 µm by" in made.refused()
 
 
 def test_a_shrunken_image_has_shrunken_spots(tmp_path, caplog):
@@ -451,8 +457,8 @@ def test_the_sheet_names_the_spatial_folder(tmp_path):
     assert f"line 2 (V-1_A): no spots folder {file}" in Sheet(made).refused(spots=file)
     folder = str(tmp_path)
     assert f"no counts file {folder};" in Sheet(made).refused(counts=folder)
-    assert "grid 'square' is not hexagonal, as it is for" in Sheet(made).refused(grid="square")
-    assert "labels 'l.csv' is not empty" in Sheet(made).refused(labels="l.csv")
+    assert "grid 'square' must be hexagonal for" in Sheet(made).refused(grid="square")
+    assert "labels 'l.csv' must be empty" in Sheet(made).refused(labels="l.csv")
 
 
 def exchange(made: Visium) -> None:

@@ -7,9 +7,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from performance import PUBLISHED, as_patients
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from test_evaluation import PUBLISHED, as_patients
 
 from stnet.analysis.choice import top_genes
 from stnet.analysis.spread import spread, spread_of_genes, write_spread
@@ -204,7 +204,7 @@ def test_supp_4_5_says_where_there_is_no_class(measured, tmp_path):
     draw(tmp_path / "spread.tsv", tmp_path / "genes.tsv", tables)
     assert (tmp_path / "tumour.png").stat().st_size > (tmp_path / "normal.png").stat().st_size
     figure = spread_within(found, spread_of_genes(measured, found), best().iloc[:0], "normal", "y")
-    assert figure.axes[0].texts[0].get_text() == "no gene is predicted within normal tissue"
+    assert figure.axes[0].texts[0].get_text() == "no gene has an r within normal tissue"
 
 
 # The page
@@ -284,8 +284,8 @@ def test_page_within_shows_every_stratum(measured, strata, totals, tmp_path):
     page = (tmp_path / "within.html").read_text()
     assert re.findall(r"<h2>(.*?)</h2>", page) == [
         "By tissue",
-        *[f"{name}: the genes predicted best" for name in ("All spots", "Tumour", "Normal")],
-        "Genes with r &gt; 0 in at least so many patients",
+        *[f"{name}: the best predicted genes" for name in ("All spots", "Tumour", "Normal")],
+        "Genes with r &gt; 0 in at least k patients, for every k",
     ]
     assert "18 of 21" in page
     assert "all genes, median" in page

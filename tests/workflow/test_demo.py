@@ -5,9 +5,9 @@ import gzip
 import anndata as ad
 import pandas as pd
 import pytest
+from demo_tables import MAIN, read
 from project import DEMO, copy_project, copy_run, planned, snakemake
 
-MAIN, LABEL = "densenet-small", "demo-label"
 JOBS = {
     "simulate_cohort": 1,
     "simulate_section": 9,
@@ -17,8 +17,8 @@ JOBS = {
     "patches": 18,
     "view_index": 2,
     "targets": 1,
-    "train": 17,
-    "predict_held_out": 16,
+    "train": 12,
+    "predict_held_out": 11,
     "predict_label": 8,
     "nuclear_features": 9,
     "encoder_features": 9,
@@ -26,28 +26,25 @@ JOBS = {
     "predict_ridge": 8,
     "predict_coordinates": 8,
     "predict_mean": 8,
-    "composition": 8,
+    "composition": 3,
     "model": 2,
     "predict_section": 6,
-    "predict_slide": 31,
-    "download_expression": 29,
+    "predict_slide": 21,
+    "download_expression": 19,
 }
 
 
-def read(folder, name):
-    return pd.read_csv(folder / "results/demo" / name, sep="\t")
-
-
 def test_jobs_are_few(tmp_path):
-    jobs = planned(copy_project(tmp_path / "project"))
+    project = copy_project(tmp_path / "project")
+    jobs = planned(project)
     assert {rule: jobs[rule] for rule in JOBS} == JOBS
-    # 61 of them for the slides, and the expression of their samples.
-    assert sum(jobs.values()) <= 330
-    more = planned(copy_project(tmp_path / "supplement"), "--", "supplement")
-    # Three ablations, on three folds of the patients each.
+    # 41 of them for the slides, and the expression of their samples.
+    assert sum(jobs.values()) <= 300
+    more = planned(project, "--", "supplement")
+    # Three ablations, on two folds of the patients each.
     assert {rule: more[rule] - jobs[rule] for rule in ("train", "predict_held_out")} == {
-        "train": 9,
-        "predict_held_out": 9,
+        "train": 6,
+        "predict_held_out": 6,
     }
     assert more["study"] == more["single_genes"] == 1
 

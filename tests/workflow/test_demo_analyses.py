@@ -4,8 +4,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from test_demo import LABEL, MAIN, read
-from test_external import ahead, quantities
+from demo_tables import LABEL, MAIN, ahead, quantities, read
 
 from stnet.analysis.latent.purity import two_means
 from stnet.simulation.fields import simulate_tissue

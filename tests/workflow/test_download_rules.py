@@ -2,9 +2,9 @@
 
 import pytest
 import yaml
+from hgnc import TABLE
 from project import copy_project, edit, snakemake
 from remote import Remote, two_patients
-from test_genes import TABLE
 
 SECTION = "resources/tiny/BC100_C1"
 FILES = {

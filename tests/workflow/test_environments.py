@@ -3,140 +3,87 @@
 No channel is asked: that the specifications can be solved is not tested here.
 """
 
-import shlex
-import sys
+import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import rattler
 import yaml
-from loaded import load_rules, rule_text
+from environments import (
+    CONDA,
+    ENVIRONMENTS,
+    LIBRARY,
+    PYPI,
+    PYTHON,
+    PYTHONS,
+    environment_of,
+    installed_afterwards,
+    locked,
+    script_of,
+    specifications,
+    third_party,
+    without_dependencies,
+)
+from loaded import load_rules
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from project import ROOT
 
-from stnet.core.digest import imported_modules, imports
-
-ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "envs").glob("*.yaml"))}
-LIBRARY = ROOT / "src"
-PYTHONS = ["3.11", "3.12"]
-PYTHON = "3.12"
-# Packages that are installed without what they require.
-WITHOUT_DEPENDENCIES = (ROOT / "histomicstk.lock").read_text().splitlines()
-
-# Where a module's name is not its package's: on conda-forge, and on PyPI.
-CONDA = {
-    "PIL": "pillow",
-    "matplotlib": "matplotlib-base",
-    "openslide": "openslide-python",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "torch": "pytorch",
-    "umap": "umap-learn",
-    "yaml": "pyyaml",
-}
-PYPI = CONDA | {"matplotlib": "matplotlib", "torch": "torch"}
+from stnet.core.digest import imported_modules
 
 
-def specifications(environment: str) -> dict[str, rattler.MatchSpec]:
-    entries = yaml.safe_load(ENVIRONMENTS[environment].read_text())["dependencies"]
-    specs = [rattler.MatchSpec(entry, strict=True) for entry in entries]
-    return {str(spec.name.normalized): spec for spec in specs}
+def common(resource):
+    """Whether every profile has the resource for the rules that do not say it."""
+    profiles = [yaml.safe_load(path.read_text()) for path in (ROOT / "profiles").glob("*/*.yaml")]
+    return all(resource in profile["default-resources"] for profile in profiles)
 
 
-def locked(python: str) -> dict[str, str]:
-    """Versions of requirements.lock that a version of Python on Linux gets."""
-    lines = map(Requirement, (ROOT / "requirements.lock").read_text().splitlines())
-    machine = {
-        "python_version": python,
-        "python_full_version": f"{python}.0",
-        "sys_platform": "linux",
-        "platform_machine": "x86_64",
-    }
-    return {
-        canonicalize_name(line.name): next(iter(line.specifier)).version
-        for line in lines
-        if not line.marker or line.marker.evaluate(machine)
-    }
-
-
-def installed_afterwards(environment: str) -> dict[str, str]:
-    """Versions of what an environment's script installs by pip, without what that requires."""
-    path = ROOT / f"envs/{environment}.post-deploy.sh"
-    if not path.exists():
-        return {}
-    command = shlex.split(path.read_text().splitlines()[-1])
-    assert command[:5] == ["python", "-m", "pip", "install", "--no-deps"]
-    return exact(command[5:])
-
-
-def exact(lines: list[str]) -> dict[str, str]:
-    """Versions of requirements that each allow a single one."""
-    found = {}
-    for line in map(Requirement, lines):
-        (specifier,) = line.specifier
-        assert specifier.operator == "=="
-        found[canonicalize_name(line.name)] = specifier.version
-    return found
-
-
-def third_party(*files: Path) -> set[str]:
-    """Top-level modules that files import from neither Python nor this repository."""
-    found = {
-        statement.module.split(".")[0]
-        for file in files
-        for statement in imports(file)
-        if not statement.level
-    }
-    return found - sys.stdlib_module_names - {"stnet"}
-
-
-def script_of(rule) -> Path:
-    return (Path(rule.snakefile).parent / rule.script).resolve()
-
-
-def environment_of(rule) -> Path:
-    return (Path(rule.snakefile).parent / str(rule.conda_env)).resolve()
-
-
-@pytest.fixture(params=sorted(load_rules()))
-def rule(request):
-    return load_rules()[request.param]
-
-
-def test_a_rule_says_what_it_needs(rule):
+def lacks(rule):
+    """What a rule does not say."""
     missing = {
         "a script": not rule.script,
         "a conda environment": not rule.conda_env,
         "a log": not rule.log,
         # Of a rule without an output it would be one, and the rule would run once only.
         "a benchmark": bool(rule.output) != bool(rule.benchmark),
-        "threads": "\n    threads:" not in rule_text(rule),
-        "mem_mb": "mem_mb" not in rule.resources,
-        "runtime": "runtime" not in rule.resources,
+        **{name: name not in rule.resources and not common(name) for name in ("mem_mb", "runtime")},
     }
-    assert not [what for what, is_missing in missing.items() if is_missing]
+    return [what for what, is_missing in missing.items() if is_missing]
 
 
-def test_a_rule_has_one_of_the_environments(rule):
-    assert environment_of(rule) in ENVIRONMENTS.values()
+def test_rules_say_what_they_need():
+    assert len(load_rules()) > 50
+    assert {name: lacks(rule) for name, rule in load_rules().items() if lacks(rule)} == {}
 
 
-def test_the_environment_has_what_the_script_imports(rule):
+def test_rules_have_one_of_the_environments():
+    others = {name: environment_of(rule) for name, rule in load_rules().items()}
+    assert {n: path for n, path in others.items() if path not in ENVIRONMENTS.values()} == {}
+
+
+def packages_of(rule):
+    """Conda's names of the packages that a rule's script imports, itself or by the library."""
     script = script_of(rule)
     modules = third_party(script, *imported_modules(script, LIBRARY).values())
-    packages = {CONDA.get(module, module) for module in modules}
-    environment = environment_of(rule).stem
-    assert packages <= {*specifications(environment), *installed_afterwards(environment)}
+    return {CONDA.get(module, module) for module in modules}
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "workflow/scripts").glob("*.py")), ids=lambda path: path.stem
-)
-def test_a_script_belongs_to_a_rule(path):
-    assert path in {script_of(rule) for rule in load_rules().values()}
+def test_the_environments_have_what_the_scripts_import():
+    there = {name: {*specifications(name), *installed_afterwards(name)} for name in ENVIRONMENTS}
+    missing = {
+        name: sorted(packages_of(rule) - there[environment_of(rule).stem])
+        for name, rule in load_rules().items()
+    }
+    assert {name: packages for name, packages in missing.items() if packages} == {}
+
+
+def test_scripts_belong_to_rules():
+    scripts = set((ROOT / "workflow/scripts").rglob("*.py"))
+    # Its rule exists only in runs from another folder.
+    scripts.remove(ROOT / "workflow/scripts/report/paper.py")
+    assert len(scripts) > 50
+    assert scripts == {script_of(rule) for rule in load_rules().values()}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -167,7 +114,12 @@ def test_an_environment_agrees_with_the_lock(environment):
 def test_what_is_installed_afterwards_is_that_of_the_lock():
     scripts = {path.name.split(".")[0] for path in (ROOT / "envs").glob("*.post-deploy.sh")}
     assert scripts == {"nuclei"}
-    assert installed_afterwards("nuclei") == exact(WITHOUT_DEPENDENCIES)
+    assert installed_afterwards("nuclei") == without_dependencies()
+
+
+def test_every_python_gets_the_same_packages_without_what_they_require():
+    names = {python: locked(python, "histomicstk.lock").keys() for python in PYTHONS}
+    assert names == dict.fromkeys(PYTHONS, without_dependencies().keys())
 
 
 def test_the_pythons_are_those_that_the_project_allows():
@@ -175,6 +127,15 @@ def test_the_pythons_are_those_that_the_project_allows():
     allowed = SpecifierSet(project["requires-python"])
     assert [f"3.{minor}" for minor in range(30) if f"3.{minor}" in allowed] == PYTHONS
     assert PYTHON in PYTHONS
+
+
+def test_hosted_tests_run_under_each_python_with_pinned_actions():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    assert jobs["testing"]["strategy"]["matrix"] == {"python": PYTHONS}
+    used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert not [
+        action for action in used if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)
+    ]
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -191,6 +152,6 @@ def test_the_lock_has_what_pyproject_asks_for(python):
 def test_pyproject_asks_for_what_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = {canonicalize_name(Requirement(d).name) for d in project["project"]["dependencies"]}
-    asked |= exact(WITHOUT_DEPENDENCIES).keys()
-    files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")]
+    asked |= without_dependencies().keys()
+    files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").rglob("*.py")]
     assert {PYPI.get(module, module) for module in third_party(*files)} <= asked

@@ -1,8 +1,9 @@
-"""`make` asks for a Python that will do, installs once, and makes no report that is not stale."""
+"""`make` finds a Python that will do, installs once, and makes a report only where it is stale."""
 
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +23,21 @@ esac
 """
 
 LOCKS = ["requirements.lock", "histomicstk.lock"]
+# What the Makefile and the stand-ins call.
+TOOLS = [
+    "awk",
+    "cat",
+    "chmod",
+    "cmp",
+    "cut",
+    "grep",
+    "head",
+    "make",
+    "mkdir",
+    "paste",
+    "sh",
+    "sort",
+]
 
 
 @pytest.fixture
@@ -39,10 +55,11 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     outside = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    outside = {key: value for key, value in outside.items() if key not in ("PYTHON", "VENV")}
     return subprocess.run(
-        ["make", *arguments], cwd=folder, env=outside, capture_output=True, text=True
+        ["make", *arguments], cwd=folder, env=outside | environment, capture_output=True, text=True
     )
 
 
@@ -54,6 +71,7 @@ def calls(folder: Path) -> list[str]:
     return lines
 
 
+TEST = "-m pytest -n 2 --dist loadfile --no-loadscope-reorder"
 RUN = "--configfile config/demo.yaml --cores 2 -- supplement"
 REPORT = "--configfile config/demo.yaml --report results/demo/report.html -- supplement"
 
@@ -96,17 +114,30 @@ def test_cores_can_be_given(checkout):
 
 @pytest.fixture
 def python(tmp_path):
-    """Stands for Python of a version: the environments it makes note what they are asked."""
+    """Stands for Python of a version: the environments it makes note what they are asked.
 
-    def stand_in(version: str) -> str:
-        path = tmp_path / f"python{version}"
-        pip = f'echo "$@" >> {tmp_path}/calls'
-        major, minor = version.split(".")
+    Called with a version, it writes `python` of that version to `folder` and returns its path.
+    """
+
+    def stand_in(version: str, folder: Path = tmp_path, name: str | None = None) -> str:
+        path = folder / (name or f"python{version}")
+        numbers = version.replace(".", ", ")
+        ask = f'exec {sys.executable} -c "import sys; sys.version_info = ({numbers}, 0); $2"'
+        inner = f"""case "$1" in
+-c) {ask} ;;
+*) echo "$@" >> {tmp_path}/calls ;;
+esac
+"""
         path.write_text(
             f"""#!/bin/sh
 case "$1 $2" in
-"-m venv") mkdir -p $3/bin; printf '#!/bin/sh\\n{pip}\\n' > $3/bin/python; chmod +x $3/bin/python;;
-*) exec python3 -c "import sys; sys.version_info = ({major}, {minor}, 0); $2" ;;
+"-m venv")
+mkdir -p $3/bin
+cat > $3/bin/python <<'END'
+#!/bin/sh
+{inner}END
+chmod +x $3/bin/python ;;
+*) {ask} ;;
 esac
 """
         )
@@ -116,16 +147,104 @@ esac
     return stand_in
 
 
-@pytest.mark.parametrize("version", ["3.9", "3.13"])
+@pytest.mark.parametrize("version", ["3.9", "3.15"])
 def test_another_python_is_refused_in_one_line(checkout, python, version):
     shutil.rmtree(checkout / ".venv")
     said = make(checkout, "demo", f"PYTHON={python(version)}")
     assert said.returncode != 0
     first, *rest = said.stderr.splitlines()
-    assert first.startswith("Python 3.11 or 3.12 is needed")
+    assert first.startswith("Python 3.11 to 3.14 with venv is needed")
     assert f"is {version}" in first
     assert all(line.startswith("make: ***") for line in rest)
     assert not (checkout / ".venv").exists()
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Return a folder for programs, and the variables that let `make` find no other Python."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in TOOLS:
+        (programs / name).symlink_to(shutil.which(name))
+    return programs, {"PATH": str(programs), "PYENV_ROOT": str(tmp_path / "pyenv")}
+
+
+def without_ensurepip(python: str) -> None:
+    """Take from a stand-in what Debian has in a package of its own."""
+    text = Path(python).read_text()
+    Path(python).write_text(
+        text.replace("import sys;", "import sys; sys.modules['ensurepip'] = None;")
+    )
+
+
+def test_the_newest_python_that_runs_is_taken(checkout, python, path):
+    shutil.rmtree(checkout / ".venv")
+    folder, environment = path
+    for version in ("3.11", "3.12"):
+        python(version, folder)
+    # pyenv has a program for each version, active or not; Debian has one that makes no environment.
+    (folder / "python3.14").write_text("#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
+    (folder / "python3.14").chmod(0o755)
+    without_ensurepip(python("3.13", folder))
+    python("3.12", folder, "python3")
+    said = make(checkout, "test", **environment)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("python3.12 in .venv\n")
+
+
+def test_a_plain_python3_and_those_of_pyenv_are_found(checkout, python, path):
+    shutil.rmtree(checkout / ".venv")
+    folder, environment = path
+    python("3.12", folder, "python3")
+    assert make(checkout, "test", **environment).stdout.startswith("python3 in .venv\n")
+    shutil.rmtree(checkout / ".venv")
+    inactive = checkout / "pyenv/versions/3.13.2/bin"
+    inactive.mkdir(parents=True)
+    newer = python("3.13", inactive, "python3")
+    assert make(checkout, "test", **environment).stdout.startswith(f"{newer} in .venv\n")
+
+
+def test_the_newest_needs_a_compiler(checkout, python, path):
+    """One package has no wheels for 3.14."""
+    shutil.rmtree(checkout / ".venv")
+    folder, environment = path
+    python("3.14", folder)
+    said = make(checkout, "test", **environment)
+    assert said.returncode != 0
+    assert "for 3.14 a C compiler with Python's headers" in said.stderr.splitlines()[0]
+    python("3.12", folder)
+    assert make(checkout, "test", **environment).stdout.startswith("python3.12 in .venv\n")
+
+
+def test_without_any_python_a_line_says_what_to_do(checkout, path):
+    shutil.rmtree(checkout / ".venv")
+    said = make(checkout, "test", **path[1])
+    assert said.returncode != 0
+    assert "apt-get install python3-venv python3-dev gcc" in said.stderr.splitlines()[0]
+    assert said.stderr.splitlines()[0].endswith("Found: none")
+
+
+def test_all_tests_run_once_and_the_quick_ones_under_each_other_python(checkout, python, path):
+    shutil.rmtree(checkout / ".venv")
+    folder, environment = path
+    for version in ("3.10", "3.11", "3.12", "3.13"):
+        python(version, folder)
+    said = make(checkout, "test-full", **environment)
+    assert said.returncode == 0, said.stderr
+    tests = [line for line in calls(checkout) if "pytest" in line]
+    assert tests == [f"{TEST} -m not cluster", TEST, TEST]
+    assert {each.name for each in checkout.glob(".venv*")} == {".venv", ".venv-3.12", ".venv-3.11"}
+
+
+def test_a_failure_under_another_python_fails(checkout, python, path):
+    shutil.rmtree(checkout / ".venv")
+    folder, environment = path
+    for version in ("3.12", "3.13"):
+        python(version, folder)
+    assert make(checkout, "test-full", **environment).returncode == 0
+    broken = checkout / ".venv-3.12/bin/python"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    assert make(checkout, "test-full", **environment).returncode != 0
 
 
 @pytest.mark.parametrize("changed", LOCKS)
@@ -137,14 +256,14 @@ def test_installs_the_locks_once_and_again_when_one_changed(checkout, python, ch
         "-m pip install --no-deps --requirement histomicstk.lock",
     ]
     make(checkout, *arguments)
-    assert calls(checkout) == [*install, "-m pytest"]
+    assert calls(checkout) == [*install, TEST]
     make(checkout, *arguments)
-    assert calls(checkout) == ["-m pytest"]
+    assert calls(checkout) == [TEST]
     (checkout / changed).touch()
     make(checkout, *arguments)
-    assert calls(checkout) == ["-m pytest"]
+    assert calls(checkout) == [TEST]
     time.sleep(0.01)
     with open(checkout / changed, "a") as lock:
         lock.write("another==1.0\n")
     make(checkout, *arguments)
-    assert calls(checkout) == [*install, "-m pytest"]
+    assert calls(checkout) == [*install, TEST]

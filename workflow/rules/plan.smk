@@ -40,7 +40,7 @@ rule remove_views:
         "results/logs/remove_views.log",
     localrule: True
     conda:
-        "../../envs/core.yaml"
+        "../../envs/torch.yaml"
     params:
         config=WRITTEN,
         summary=summary_command,

@@ -1,4 +1,4 @@
-"""Which genes a cohort's tables and figures show."""
+"""The genes that a cohort's tables and figures show."""
 
 import logging
 
@@ -8,12 +8,15 @@ from stnet.core.tables import gene_name
 
 logger = logging.getLogger(__name__)
 
-# So many genes are the top ones: Table 1, and Results, "the top five genes".
+# Number of top genes: Table 1, and Results, "the top five genes".
 TOP = 5
 
 
 def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
-    """Row of the gene performance with the `wanted` symbol or id, else of the highest median r."""
+    """Row of the gene table with the `wanted` symbol or id, or else with the highest median r.
+
+    Logs a warning if the `wanted` gene is no target.
+    """
     named = genes[(genes["symbol"] == wanted) | (genes["gene"] == wanted)]
     if len(named):
         return named.iloc[0]
@@ -25,9 +28,9 @@ def choose_gene(genes: pd.DataFrame, wanted: str | None) -> pd.Series:
 
 
 def top_genes(genes: pd.DataFrame) -> pd.DataFrame:
-    """The five rows of the gene table of the highest median r, highest first.
+    """The five rows of the gene table with the highest median r, highest first.
 
-    Fewer where fewer genes have one. Source: Table 1; Results, "the top five genes for which ST-Net
+    Fewer if fewer genes have an r. Source: Table 1; Results, "the top five genes for which ST-Net
     captured the highest variation in intra-tumour expression".
     """
     ordered = genes.sort_values("median_pearson", ascending=False, kind="stable")

@@ -1,4 +1,4 @@
-"""How much of expression a composition of so many factors explains (Supp. Fig. 7c)."""
+"""Variance of expression explained by a composition, by number of factors (Supp. Fig. 7c)."""
 
 from pathlib import Path
 
@@ -11,16 +11,22 @@ from stnet.config.split import inner_folds
 from stnet.core.tables import write_table
 from stnet.expression.composition import factorise, shares
 
-# Of patients that the factors are tried on without having been fitted to them.
+# Folds of patients in which the fit to other patients is evaluated.
 FOLDS = 4
 
 
 def write_explained(
     targets: str | Path, output: str | Path, *, factors: int, iterations: int, seed: int
 ) -> None:
-    """Write `explained` of a file of `write_targets`, from one factor to twice as many as asked.
+    """Write `explained` of a file of `write_targets`, from one factor to 2 x `factors`.
 
-    `configured` marks the row of as many as asked.
+    `configured` marks the row with `factors` factors.
+
+    Args:
+        targets: a file of `write_targets`.
+        output: TSV.
+        factors: configured number of factors.
+        iterations, seed: of the factorisation.
     """
     measured = ad.read_h5ad(targets)
     sections = measured.obs[["patient", "section"]].astype(str)
@@ -33,16 +39,22 @@ def write_explained(
 def explained(
     shares: np.ndarray, spots: pd.DataFrame, most: int, *, iterations: int, seed: int
 ) -> pd.DataFrame:
-    """Table `factors explained explained_left_out folds`, a row each from one factor to `most`.
+    """Share of the variance that factors explain, by their number. No image is involved.
 
-    `shares` is (spots, genes) of `stnet.expression.composition.shares`, `spots` has the patient and
-    section of each. Both numbers are parts of the variance of the shares, the squared distances
-    from the mean over all spots: `explained` by factors fitted to all spots; `explained_left_out`
-    by factors fitted to all `folds` but the spot's own, which has only its composition fitted
-    (folds as the inner ones, patients[f::4]). Missing where there is nothing to split, or a fold
-    leaves fewer spots than factors. Nothing here is predicted from an image.
+    The paper does not define the variance explained. `explained_left_out` is ours.
 
-    The paper does not say how it takes the variance explained; the second is ours.
+    Args:
+        shares: (spots, genes), of `stnet.expression.composition.shares`.
+        spots: `patient section` of each spot.
+        most: largest number of factors.
+        iterations, seed: of the factorisation.
+
+    Returns:
+        Table `factors explained explained_left_out folds`, a row per number of factors from 1 to
+        `most`. Variance is the squared distance from the mean over all spots. `explained`: factors
+        are fitted to all spots. `explained_left_out`: factors are fitted to the other folds
+        (patients[f::4], like the inner folds), and only the composition is fitted to the spot
+        itself; missing if there is nothing to split, or fewer spots than factors remain.
     """
     rows = spots.drop_duplicates().to_dict("records")
     _, folds = inner_folds(rows, FOLDS)

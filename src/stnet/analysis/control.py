@@ -1,4 +1,4 @@
-"""The simulated cohort as control: are the planted genes found, and the others not?"""
+"""Positive control on the simulated cohort: are the planted genes predicted, and no others?"""
 
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from stnet.evaluation.correlation import auroc
 
 
 def write_control(gene_table: str | Path, truth_table: str | Path, output: str | Path) -> None:
-    """Write `control` of an experiment's gene table and the simulation's table of truth."""
+    """Write `control` of an experiment's gene table and the simulation's truth table."""
     write_table(control(read_table(gene_table), read_table(truth_table)), output)
 
 
 def control(genes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """Table `quantity value`: how median r over patients tells planted genes from the others.
+    """Table `quantity value`: how well the median r separates planted genes from the others.
 
     `truth` has `gene` and `planted` (0 or 1, or a boolean), and may have genes that are no target.
-    `auroc` is the probability that a planted gene has the higher median r, a gene without one (a
-    constant prediction) at 0; then number, mean, median and consistent genes of either kind.
-    Raises InputError where a target gene is not in `truth` or one of the kinds is missing.
-    Source: ours.
+    `auroc` is the probability that a planted gene has a higher median r than another gene. A gene
+    without r (a constant prediction) counts as 0. Then follow, for planted and unplanted genes,
+    their number, mean and median r, and number of consistent genes. Raises InputError if a target
+    gene is not in `truth`, or if no target gene is planted or all are. Source: ours.
     """
     planted = truth.set_index("gene")["planted"].reindex(genes["gene"])
     if planted.isna().any():

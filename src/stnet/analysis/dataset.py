@@ -1,4 +1,4 @@
-"""What a cohort consists of: its sections, spots and genes, and what became of every spot."""
+"""Tables that describe a cohort: its sections, spots and genes, and the spots that were dropped."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import scanpy as sc
 from stnet.core.tables import read_table, write_table
 from stnet.expression.spots import read_used_spots
 
-# Of human genes; those of other species are not known here.
+# Prefix of human mitochondrial genes.
 MITOCHONDRIAL = "MT-"
 SLIDE = ("width", "height", "um_per_px")
 
@@ -22,17 +22,15 @@ def describe_dataset(
     drops: Sequence[str | Path],
     outputs: Mapping[str, str | Path],
 ) -> None:
-    """Write the tables that say what a cohort is (Results, first paragraph; Fig. 1b-d).
+    """Write the tables that describe a cohort (Results, first paragraph; Fig. 1b-d).
 
     `sections` are the cohort's `.h5ad` files and `drops` their tables of dropped spots, both in
     the sheet's order. `outputs` maps the names of four tables to their paths:
 
-    - `sections`, a row a section: the drops, median counts, genes and mitochondrial share (%) of
-      the used spots, width and height of the image in pixels and its scale in micrometres per
-      pixel;
-    - `spots`, a row a used spot: total counts, number of genes with a count, and the percentage of
-      the counts that is mitochondrial (`quality`);
-    - `genes`, a row a gene of the universe: mean count over the used spots;
+    - `sections`, a row per section: dropped spots; median counts, genes and mitochondrial share (%)
+      of the used spots; width and height of the image in pixels, and micrometres per pixel;
+    - `spots`, a row per used spot: `quality`;
+    - `genes`, a row per gene of the universe: mean count over the used spots;
     - `summary`: `quantity value`, the cohort as the paper describes it, then the sums of the drops.
 
     Sections are read one at a time, so memory is that of one section and of the gene names.
@@ -69,10 +67,10 @@ def describe_dataset(
 
 
 def summarise(sections: pd.DataFrame, spots: pd.DataFrame, n_genes: int) -> pd.DataFrame:
-    """The `quantity value` table of a cohort from its tables of sections and spots.
+    """Table `quantity value` of a cohort, from its tables of sections and spots.
 
-    Only sections and patients with a used spot count as such. Rows `drops.*` are the sums over
-    all sections of the columns of the tables of dropped spots.
+    Sections and patients without used spots are not counted. Rows `drops.*` are sums over all
+    sections.
     """
     used = sections[sections["used"] > 0]
     facts = {
@@ -96,12 +94,11 @@ def summarise(sections: pd.DataFrame, spots: pd.DataFrame, n_genes: int) -> pd.D
 def quality(section: ad.AnnData) -> pd.DataFrame:
     """Quality metrics of a section's spots: `section patient total_counts n_genes pct_mt`.
 
-    By `scanpy.pp.calculate_qc_metrics`, of whose names the last two are short. `pct_mt` is the
-    percentage of a spot's counts that are of genes whose symbol begins with `MT-`; missing where
-    the section has none, as in cohorts whose distributors left them out.
+    Computed by `scanpy.pp.calculate_qc_metrics`. `n_genes` is its `n_genes_by_counts`. `pct_mt` is
+    the percentage of counts in genes whose symbol starts with `MT-`; missing if the section has no
+    such gene, as in cohorts that were distributed without them.
 
-    They are made here, once a cohort, and not by the section's job, which would pay 4 s for scanpy
-    in each section.
+    This is done once per cohort and not in each section's job, because importing scanpy takes 4 s.
     """
     section.var["mt"] = section.var["symbol"].astype(str).str.startswith(MITOCHONDRIAL)
     metrics, _ = sc.pp.calculate_qc_metrics(section, qc_vars=["mt"], percent_top=None, log1p=False)

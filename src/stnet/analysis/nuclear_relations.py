@@ -1,7 +1,7 @@
-"""Expression against the nuclei of the patches: size, shape, colour, distances and number.
+"""Correlation of expression with the nuclei of patches: number, size, shape, colour, distances.
 
-Correlations are within a patient, over its spots, and tests are over patients: spots of a patient
-resemble one another, so that with spots as units any relation would be significant.
+Correlations are over the spots of a patient, and tests are over patients. Spots of a patient
+resemble one another, so with spots as units any correlation would be significant.
 """
 
 import logging
@@ -36,13 +36,18 @@ def write_gene_relations(
     *,
     gene: str,
 ) -> None:
-    """Write how a gene's measured expression goes with the size and number of the nuclei.
+    """Correlate a gene's measured expression with the size and number of nuclei.
 
-    `targets` and `features` have all spots of the cohort, the one their expression, the other the
-    features of their nuclei; `gene` is a symbol or id. The tables are `relations` and
-    `correlations` over all spots and within tumour and normal tissue. Where the gene is no target,
-    a `note` is all there is, and it is said. Source: Results, "higher AEBP1 expression correlated
-    with a smaller nucleus size and lower nuclei density".
+    Source: Results, "higher AEBP1 expression correlated with a smaller nucleus size and lower
+    nuclei density".
+
+    Args:
+        targets: a file of `write_targets` with all spots of the cohort.
+        features: nuclear features of the same spots.
+        relation_table: output, `relations` over all spots and within tumour and normal tissue. If
+            the gene is no target it has only a `note`, which is also logged.
+        patient_table: output, the `correlations`.
+        gene: symbol or id.
     """
     measured = ad.read_h5ad(targets)
     nuclei = read_nuclei(features, measured.obs_names.tolist())[[COUNT, SIZE]]
@@ -71,15 +76,19 @@ def write_top_relations(
     features: str | Path,
     outputs: Mapping[str, str | Path],
 ) -> None:
-    """Write how measured and predicted expression of the top genes go with the nuclei.
+    """Correlate measured and predicted expression of the top five genes with nuclear features.
 
-    `predictions` are those of all held-out groups of the experiment of `gene_table`, from which the
-    top five genes are taken; `targets` and `features` as in `write_gene_relations`. `outputs` are
-    paths by name: `measured` (Supp. Table 2) and `predicted` (Supp. Table 3) have the `relations`
-    of each gene and feature, with Benjamini-Hochberg's p over both; `genes` has those of the mean r
-    over the genes with each feature, and `patients` the `correlations`, in both with a column
-    `expression` that says which. The paper does not say which expression each of its tables is of:
-    ours.
+    The paper does not say which of its tables is of measured expression; the assignment is ours.
+
+    Args:
+        targets: a file of `write_targets` with all spots of the cohort.
+        predictions: of all held-out groups of an experiment.
+        gene_table: the gene table of the experiment, for the top genes.
+        features: nuclear features of the spots of `targets`.
+        outputs: paths by name. `measured` (Supp. Table 2) and `predicted` (Supp. Table 3):
+            `relations` per gene and feature, with Benjamini-Hochberg over all of them. `genes`:
+            `relations` of the mean r over the genes, per feature. `patients`: `correlations`. The
+            last two have a column `expression`, `measured` or `predicted`.
     """
     names = ad.read_h5ad(targets, backed="r").obs_names.tolist()
     spots = read_predictions(predictions)[:, top_genes(read_table(gene_table))["gene"]]
@@ -98,9 +107,10 @@ def write_top_relations(
 
 
 def read_nuclei(features: str | Path, spots: Sequence[str]) -> pd.DataFrame:
-    """Number of nuclei and the means of their features, a row a spot, missing without nuclei.
+    """Number of nuclei and means of their features, a row per spot.
 
-    `features` is a cohort's file of them, `spots` are the names of all its spots, in order.
+    Means are missing without nuclei. `features` is the cohort's file of nuclear features. `spots`
+    are the names of all its spots, in order.
     """
     values, names = read_features([features], spots)
     nuclei = pd.DataFrame(values, index=pd.Index(spots), columns=names)
@@ -108,12 +118,12 @@ def read_nuclei(features: str | Path, spots: Sequence[str]) -> pd.DataFrame:
 
 
 def correlations(spots: ad.AnnData, values: np.ndarray, nuclei: pd.DataFrame) -> pd.DataFrame:
-    """A row for each gene, patient and feature: `gene symbol patient feature n_spots r partial`.
+    """A row per gene, patient and feature: `gene symbol patient feature n_spots r partial`.
 
-    `values` (spots, genes) are of the rows and genes of `spots`, `nuclei` has a row a spot. `r` is
-    Pearson's over the patient's spots in which both are defined, its sections pooled, and missing
-    with fewer than four; `partial` is r given the logarithm of the spot's total counts, which
-    more nuclei raise.
+    `values` (spots, genes) has the rows and genes of `spots`; `nuclei` has a row per spot. `r` is
+    Pearson's r over the patient's spots in which both are defined, sections pooled; missing with
+    fewer than four. `partial` is r given the ln of the spot's total counts, because more nuclei
+    give more counts.
     """
     patients = spots.obs["patient"].astype(str).to_numpy()
     ln_total = np.log(spots.obs["total_counts"].to_numpy(dtype=float))
@@ -134,14 +144,14 @@ def correlations(spots: ad.AnnData, values: np.ndarray, nuclei: pd.DataFrame) ->
 
 
 def relations(of_patients: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """`correlations` over patients, a row for each of `keys`.
+    """Aggregate `correlations` over patients, a row per combination of `keys`.
 
-    `n_patients` have an r; `mean_r` is their mean with its 95% bootstrap interval over patients;
-    `t` and the two-sided `p` are of a one-sample t-test of Fisher's z, and `direction` is the sign
-    of t in words; `mean_partial` and `p_partial` are the same of `partial`. Source: the paper names
-    no test; ours, with patients as units.
+    `n_patients`: patients with an r. `mean_r`: their mean, with a 95% bootstrap interval over
+    patients. `t` and two-sided `p`: one-sample t-test of Fisher's z. `direction`: sign of t in
+    words. `mean_partial` and `p_partial`: the same for `partial`. Source: ours, with patients as
+    units; the paper names no test.
     """
-    # Rows that share the first key together.
+    # Keep rows with the same first key together.
     order = np.argsort(pd.factorize(of_patients[keys[0]])[0], kind="stable")
     of_patients = of_patients.iloc[order]
     group = of_patients.groupby(keys, sort=False, dropna=False).ngroup()

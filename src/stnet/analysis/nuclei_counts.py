@@ -16,12 +16,12 @@ from stnet.evaluation.correlation import auroc
 def write_counts(
     targets: str | Path, features: str | Path, outputs: Mapping[str, str | Path]
 ) -> None:
-    """Write how the number of nuclei tells tumour from normal patches.
+    """Write how well the number of nuclei separates tumour from normal patches.
 
-    `targets` and `features` have all spots of the cohort, the one their labels, the other the
-    features of their nuclei. `outputs` are paths by name: `patients` (`counts_by_patient`),
-    `distribution`, with the number of `spots` by `label` and `nuclei`, and `summary` (`summarise`).
-    Source: Results, "The nuclei count was a particularly informative signal" (Supp. Fig. 6).
+    `targets` has the labels of all spots of the cohort, `features` their nuclear features.
+    `outputs` are paths by name: `patients` (`counts_by_patient`), `distribution` (number of `spots`
+    by `label` and `nuclei`) and `summary` (`summarise`). Source: Results, "The nuclei count was a
+    particularly informative signal" (Supp. Fig. 6).
     """
     obs = ad.read_h5ad(targets, backed="r").obs
     spots = pd.DataFrame(
@@ -39,10 +39,10 @@ def write_counts(
 
 
 def counts_by_patient(spots: pd.DataFrame) -> pd.DataFrame:
-    """A row a patient: number of spots and median number of nuclei of either class, and `auroc`.
+    """A row per patient: spots and median number of nuclei per class, and `auroc`.
 
-    `spots` has a row a labelled spot (`patient label nuclei`). `auroc` is that of the number of
-    nuclei for tumour against normal spots, missing where the patient has one class only.
+    `spots` has a row per labelled spot (`patient label nuclei`). `auroc` is that of the number of
+    nuclei for tumour against normal spots; missing if the patient has only one class.
     """
     rows = []
     for patient, of_patient in spots.groupby("patient", sort=False):
@@ -63,8 +63,9 @@ def counts_by_patient(spots: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(spots: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """One row: `n_patients` with both classes, the mean of their AUROC with its 95% bootstrap
-    interval over patients, and the AUROC of all spots pooled.
+    """One row: number of patients with both classes, mean AUROC and pooled AUROC.
+
+    The mean AUROC has a 95% bootstrap interval over patients. The pooled AUROC is over all spots.
     """
     of_patients = patients[["auroc"]].to_numpy(dtype=float)
     low, high = mean_interval(of_patients)

@@ -1,7 +1,7 @@
-"""Are the consistently predicted genes those of certain pathways?
+"""Over-representation of pathways among the consistently predicted genes.
 
-The paper asks DAVID, whose groups (disease classes of the Genetic Association Database) are not to
-be had as gene sets. Here a group is the union of the gene sets whose names match its patterns.
+The paper uses DAVID. Its groups (disease classes of the Genetic Association Database) are not
+available as gene sets. Here a group is the union of the gene sets whose names match its patterns.
 """
 
 import logging
@@ -22,7 +22,7 @@ from stnet.expression.genes import GeneTable, read_gene_table
 
 logger = logging.getLogger(__name__)
 
-# Of a smaller set even all genes predicted would say nothing.
+# A smaller set is not significant even if all its genes are predicted.
 FEWEST_GENES = 3
 
 
@@ -38,8 +38,16 @@ def write_pathways(
 ) -> None:
     """Write `of_groups` and `of_sets` for the genes of an experiment.
 
-    `gene_sets` are GMT files, `gene_table` is HGNC's complete set, by which older symbols are
-    understood, or None; `level` is of the adjusted p at which a set counts as enriched.
+    Args:
+        gene_performance: the gene table of the experiment.
+        gene_sets: GMT files.
+        gene_table: HGNC's complete set, for older symbols, or None.
+        groups_output, sets_output: outputs, TSV.
+        groups: patterns of gene set names by group.
+        level: adjusted p up to which a set counts as enriched.
+
+    Raises:
+        InputError: a group without any gene set.
     """
     genes = read_table(gene_performance)
     table = gene_table and read_gene_table(gene_table)
@@ -50,9 +58,9 @@ def write_pathways(
 
 
 def approved_names(genes: pd.DataFrame, table: GeneTable | None) -> pd.Series:
-    """Today's symbol of each gene of `genes` (`gene`, `symbol`), by its id or its symbol; or "".
+    """Current symbol of each gene of `genes` (`gene`, `symbol`), by its id or its symbol; or "".
 
-    A gene that has no symbol, as one whose reads may be of several genes, is in no gene set.
+    A gene without a symbol, such as one with ambiguous reads, is in no gene set.
     """
     return pd.Series(
         [
@@ -71,14 +79,24 @@ def of_groups(
     table: GeneTable | None,
     level: float,
 ) -> pd.DataFrame:
-    """A row a group of pathways: `group`, what `over_representation` says of it, and `gene_sets`,
-    the names of those it is the union of, joined by "; ".
+    """Over-representation per group of gene sets.
 
-    `genes` has `consistent`, `names` the symbols of `approved_names`, `sets` the gene sets of each
-    file. `groups` maps a group to patterns, each with `*`, `?` and `[…]` as in the names of files:
-    a gene set is of the group if its name or its description matches one, whatever the case; a
-    pattern that none matches is said. Adjusted p are over the groups. Raises InputError where a
-    group has no gene set.
+    Args:
+        genes: gene table with `consistent`.
+        names: of `approved_names`.
+        sets: gene sets by file.
+        groups: patterns by group, with `*`, `?` and `[…]` as for file names. A gene set belongs to
+            a group if its name or description matches one of them, ignoring case. A pattern without
+            a match is logged as a warning.
+        table: HGNC's complete set, or None.
+        level: adjusted p up to which a group counts as enriched.
+
+    Returns:
+        A row per group: `group`, the columns of `over_representation` (p adjusted over the groups)
+        and `gene_sets`, the names of its gene sets joined by "; ".
+
+    Raises:
+        InputError: a group without any gene set.
     """
     everything = [each for some in sets.values() for each in some]
     chosen = {group: _matching(everything, patterns) for group, patterns in groups.items()}
@@ -91,7 +109,7 @@ def of_groups(
             )
         for pattern in groups[group]:
             if not _matching(matched, [pattern]):
-                # Names change between releases, and the group would shrink without a word.
+                # Names change between releases; without a warning the group would just shrink.
                 line = f"report.pathways.groups.{group}: no gene set is called {pattern}"
                 logger.warning(line)
     members = [frozenset().union(*(each.genes for each in matched)) for matched in chosen.values()]
@@ -108,8 +126,14 @@ def of_sets(
     table: GeneTable | None,
     level: float,
 ) -> pd.DataFrame:
-    """A row a gene set with at least three of the genes: `file`, `gene_set`, `description`, and
-    what `over_representation` says of it, lowest p first. Adjusted p are over these sets.
+    """Over-representation per gene set that has at least three of the genes.
+
+    Args:
+        genes, names, sets, table, level: as in `of_groups`.
+
+    Returns:
+        A row per gene set, lowest p first: `file`, `gene_set`, `description` and the columns of
+        `over_representation`, p adjusted over these sets.
     """
     known = set(names)
     rows = [
@@ -126,17 +150,19 @@ def of_sets(
 def over_representation(
     genes: pd.DataFrame, names: pd.Series, sets: Sequence[frozenset[str]], level: float
 ) -> pd.DataFrame:
-    """Whether predicted genes (`consistent` in `genes`) are in a set more often than the rest.
+    """Test whether predicted genes (`consistent` in `genes`) are in a set more often than the rest.
 
-    A row a set: `genes`, in the set, of those with a name; `predicted` and `rest`, in the set, of
-    `predicted_total` and `rest_total` with a name; `odds_ratio` of the sample, NaN where no gene
-    is predicted outside the set or of the rest inside it; `p` by Fisher's exact test, one-sided;
-    `ease`, DAVID's score, which is the same p with one predicted gene of the set removed; both
-    adjusted by Benjamini and Hochberg over the sets (`p_bh`, `ease_bh`); `enriched`, whether
-    `p_bh` is at most `level`; `predicted_genes`, joined by commas.
+    Only genes with a name count. A row per set:
 
-    Source: the paper's numbers are DAVID's; EASE is of Hosack et al., Genome Biol. 4, R70 (2003).
-    Fisher's p as it is and the adjustments are ours.
+    - `genes`: genes in the set; `predicted` and `rest`: predicted and other genes in the set;
+      `predicted_total` and `rest_total`: predicted and other genes overall;
+    - `odds_ratio`: of the sample, NaN if its denominator is 0;
+    - `p`: Fisher's exact test, one-sided; `ease`: DAVID's score, the same p with one predicted gene
+      of the set removed; `p_bh`, `ease_bh`: adjusted by Benjamini-Hochberg over the sets;
+    - `enriched`: whether `p_bh` is at most `level`; `predicted_genes`: joined by commas.
+
+    Source: the paper's numbers are DAVID's. EASE: Hosack et al., Genome Biol. 4, R70 (2003). Plain
+    Fisher's p and the adjustments are ours.
     """
     named = names != ""
     predicted, rest = genes["consistent"] & named, ~genes["consistent"] & named
@@ -167,12 +193,11 @@ def over_representation(
 
 
 def fisher_p(hits: np.ndarray, misses: np.ndarray, n_predicted: int, n_rest: int) -> np.ndarray:
-    """One-sided p of Fisher's exact test: P(at least so many hits, given hits and misses together).
+    """One-sided p of Fisher's exact test, P(X >= hits), with hits + misses fixed.
 
-    `hits` are the predicted genes in a set, of `n_predicted`, `misses` the others in it, of
-    `n_rest`. It is 1 without a hit, and with fewer (as EASE removes one).
+    `hits` are the predicted genes in a set, out of `n_predicted`; `misses` the other genes in it,
+    out of `n_rest`. p is 1 without hits. EASE, which removes a hit, can give -1.
     """
-    # Without a hit any list of genes has as many.
     drawn = np.maximum(hits, 0)
     total = max(n_predicted, 0) + n_rest
     p = hypergeom.sf(drawn - 1, total, drawn + misses, max(n_predicted, 0))
@@ -197,5 +222,5 @@ def _today_all(symbols: frozenset[str], table: GeneTable | None) -> frozenset[st
 
 
 def _today(symbol: str, table: GeneTable | None) -> str:
-    """What a symbol's gene is called today; the symbol where the table cannot tell."""
+    """The current symbol of a symbol's gene; the symbol itself if the table does not have it."""
     return (table.approved(symbol) if table else "") or symbol

@@ -1,4 +1,4 @@
-"""Genes that a network of their own predicts, against the same genes predicted together."""
+"""Compare networks that predict a single gene with the network that predicts all genes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +21,13 @@ def write_single_genes(
     *,
     experiments: Mapping[str, Mapping[str, object]],
 ) -> None:
-    """Write `single_genes`, and `summarise` of them.
+    """Write `single_genes` and its `summarise`.
 
-    `genes` and `patients` are the performance of the experiment that predicts them together,
-    `alone` that of patients by the symbol of the one gene predicted. `experiments` has what the
-    table says of each gene's experiment: its name, and what either experiment held out together.
+    Args:
+        genes, patients: gene and patient table of the experiment that predicts all genes.
+        alone: patient tables of the single-gene experiments, by symbol.
+        output, summary: outputs, TSV.
+        experiments: more columns by symbol: name of the experiment, and the splits.
     """
     tables = {symbol: read_table(path) for symbol, path in alone.items()}
     together = read_table(patients)
@@ -38,13 +40,12 @@ def write_single_genes(
 def single_genes(
     genes: pd.DataFrame, together: pd.DataFrame, alone: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """A row a gene: its median r over patients predicted together and alone, and the difference.
+    """A row per gene: its median r predicted together and alone, and the difference.
 
-    Medians are over the `n_patients` in whom both r are defined; `difference` is that together less
-    that alone, with a 95% interval over these patients. `genes` gives the symbols of the genes
-    predicted together. Raises InputError for a gene that is not among them, or whose own experiment
-    predicts another or more, or no patient of theirs. Source: Supplementary Fig. 12; the interval
-    is ours.
+    Medians are over the `n_patients` in which both r are defined. `difference` is together minus
+    alone, with a 95% interval over these patients. `genes` gives the symbols of the genes predicted
+    together. Raises InputError if a gene is not among them, or if its experiment predicts other
+    genes or has no patient in common. Source: Supplementary Fig. 12; the interval is ours.
     """
     symbols = genes.set_index("gene")["symbol"]
     rows = []
@@ -83,7 +84,7 @@ def single_genes(
 def summarise(together: pd.DataFrame, alone: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Table `quantity value ci_low ci_high unit`: the mean over genes of the difference.
 
-    `mean_difference` is the mean over genes of the median r together less that alone.
+    `mean_difference` is the mean over genes of the median r together minus alone.
     """
     own = pd.concat(alone.values(), ignore_index=True)
     unit = "patients" if together["patient"].nunique() > 1 else ""

@@ -1,4 +1,4 @@
-"""How much measured expression varies within tumour and within normal tissue alone."""
+"""Variation of measured expression within tumour and within normal tissue."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from stnet.core.tables import write_table
 from stnet.evaluation.averages import median
 from stnet.evaluation.held_out import of_stratum
 
-# Columns of the table of spread, and the quantile of expression that each has.
+# Quantiles of expression, by column of the table of `spread`.
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -25,12 +25,11 @@ def write_spread(targets: str | Path, spread_table: str | Path, gene_table: str 
 
 
 def spread(measured: ad.AnnData) -> pd.DataFrame:
-    """A row for each gene, stratum and patient: `n_spots mean sd q05 … q95` of its expression.
+    """A row per gene, stratum and patient: `n_spots mean sd q05 … q95` of expression.
 
-    `measured` is (spots, genes) in target units, which every row names as `transform`. In the rows
-    of patient `all` the spots of all patients are together. A patient without a spot of the stratum
-    has no row, and the s.d. of a single spot is missing. The spread has in it what counting and
-    sequencing depth add. Source:
+    `measured` is (spots, genes) in target units; column `transform` names them. Patient `all` has
+    the spots of all patients. A patient without spots of the stratum has no row. The s.d. of a
+    single spot is missing. The variation includes counting noise and sequencing depth. Source:
     Results, "Substantial expression variation was observed within just the tumour or just the
     normal tissue"; the statistics are ours.
     """
@@ -60,12 +59,12 @@ def spread(measured: ad.AnnData) -> pd.DataFrame:
 
 
 def spread_of_genes(measured: ad.AnnData, found: pd.DataFrame) -> pd.DataFrame:
-    """A row a gene: `n_patients within_class`, and the medians over patients of its s.d.
+    """A row per gene: `n_patients within_class`, and the median s.d. over patients.
 
-    `within_class` is the share of a gene's variance among the labelled spots of a patient that the
-    two classes leave, 1 − (sum of squares between classes) / (total sum of squares), the sums over
-    the `n_patients` patients with both classes. `sd_all`, `sd_tumour` and `sd_normal` are from the
-    table of `spread`. Source: ours.
+    `within_class` is the share of the variance among labelled spots of a patient that the classes
+    do not explain: 1 − (sum of squares between classes) / (total sum of squares), with sums over
+    the `n_patients` patients with both classes. `sd_all`, `sd_tumour` and `sd_normal` are medians
+    of the table `found` of `spread`. Source: ours.
     """
     labels = measured.obs["label"].astype(object).to_numpy()
     patients = measured.obs["patient"].astype(str).to_numpy()

@@ -1,4 +1,4 @@
-"""Experiments that differ in few keys side by side: what a modelling decision changes."""
+"""Compare experiments that differ in a few configuration keys with a reference."""
 
 from collections.abc import Mapping
 
@@ -23,15 +23,15 @@ def study(
     changed: Mapping[str, Mapping[str, object]],
     reference: str,
 ) -> pd.DataFrame:
-    """A row an experiment: its performance, and how far it is from that of the `reference`.
+    """A row per experiment: its performance, and the difference from the `reference`.
 
-    `changed` has the keys in which the experiments differ, and their values; each is a column.
-    `reference` marks the row of the reference. Each of `METRICS` is a column with the ends of its
-    interval, `…_low` and `…_high`; `…_difference`, with ends too, is the experiment's less the
-    reference's over the genes and patients that both were evaluated on, of which there are
-    `n_shared`. `note` says where these are not all, and where the two held out or were evaluated
-    on something else. Raises InputError for an experiment without a gene and patient in common.
-    Source: Supplementary Tables 1, 4 and 5, whose metrics are not in the text; these are ours.
+    `changed` has the keys in which the experiments differ, by experiment; each is a column. Column
+    `reference` marks the reference. Each of `METRICS` is a column with its interval, `…_low` and
+    `…_high`. `…_difference`, also with an interval, is the experiment minus the reference over the
+    genes and patients in both; `n_shared` is the number of these patients. `note` says if they are
+    not all, or if the splits or spots differ. Raises InputError if an experiment has no gene and
+    patient in common with the reference. Source: Supplementary Tables 1, 4 and 5; their metrics are
+    not in the text, so these are ours.
     """
     rows = []
     for name, summary in summaries.items():
@@ -69,7 +69,7 @@ def _scope(
     of_reference: pd.DataFrame,
     reference: str,
 ) -> list[str]:
-    """What two experiments were not both evaluated on, in words."""
+    """Notes on genes, patients and spots that only one of two experiments was evaluated on."""
     notes = []
     for column, quantity, what in (
         ("patient", "n_patients", "patients"),

@@ -1,4 +1,4 @@
-"""How well models do on Visium sections, in the few numbers that the paper gives of them."""
+"""Performance on Visium sections, in the numbers that the paper gives."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,24 +16,24 @@ def write_visium_summary(
     section_table: str | Path,
     output: str | Path,
 ) -> None:
-    """Write `quantity value` of the predictions of Visium sections, and `….{section}` of each.
+    """Write `quantity value` of Visium sections together, and as `….{section}` of each section.
 
-    - `genes`: those of the model that are measured;
-    - `positive_genes`, `mean_r`: of a gene's Pearson r over the spots of all sections of a patient
-      (the median, of several patients; the paper has one), how many are above zero, and the mean
-      over genes;
-    - `mean_auroc`: the mean over genes of a gene's AUROC, taken over patients first;
-    - `median_counts`: over the spots, of their total counts.
+    - `genes`: genes of the model that are measured;
+    - `positive_genes`: genes with r > 0, and `mean_r`: mean over genes of r. r is Pearson's over
+      the spots of all sections of a patient; with several patients it is the median over them (the
+      paper has one patient);
+    - `mean_auroc`: mean over genes of the mean AUROC over patients;
+    - `median_counts`: median total counts of the spots.
 
     There are no intervals: the paper's sections are of one patient, and spots are not independent.
-    Those over several patients are in the summary of `evaluate`.
+    The summary of `evaluate` has intervals over patients.
 
     Args:
-        predictions: files of the sections' predictions, of which only the spots' table is read.
+        predictions: predictions of the sections; only `obs` is read.
         patient_table, section_table: of `stnet.evaluation.performance.evaluate` on them.
         output: TSV.
 
-    Source: Results, "External validation"; the released code has nothing of it.
+    Source: Results, "External validation"; not in the released code.
     """
     spots = pd.concat([_spots(path) for path in predictions], ignore_index=True)
     found = {
@@ -55,7 +55,7 @@ def _spots(path: str | Path) -> pd.DataFrame:
 
 
 def _of_genes(performance: pd.DataFrame, ending: str) -> dict[str, object]:
-    """Quantities over the genes of a table of performance, their names with an ending."""
+    """Quantities over the genes of a performance table; names get `ending`."""
     genes = performance.groupby("gene", sort=False)
     r = genes["pearson"].median()
     return {

@@ -1,4 +1,4 @@
-"""What a spot's place in its section says of its expression, its image unseen."""
+"""Baseline: predict expression from a spot's position in its section, without the image."""
 
 from pathlib import Path
 
@@ -20,20 +20,30 @@ def predict_coordinates(
     degree: int,
     penalty: float,
 ) -> None:
-    """Predict held-out spots by their place in their section and write `predictions.h5ad`.
+    """Predict held-out spots from their position and write `predictions.h5ad`.
 
-    A polynomial of `degree` in `places`, fitted to the training spots by ridge regression with
-    `penalty` on its squared coefficients. Patients' sections lie on their arrays as they come, so
-    all that can carry over is what they share: depth that falls off towards the edge of the tissue
-    or of the array. r above this floor is more than that. Source: ours.
+    A polynomial in the positions (`positions_in_section`), fitted to the training spots by ridge
+    regression. Sections lie on their arrays in arbitrary orientation, so only what all sections
+    share can transfer, such as sequencing depth that falls off towards the edge. A network with a
+    higher r predicts more than that. Source: ours.
+
+    Args:
+        targets: a file of `write_targets`.
+        predictions: output.
+        job: its sections are held out.
+        degree: of the polynomial.
+        penalty: on the squared coefficients.
+
+    Raises:
+        InputError: no spot to predict or to train on.
     """
     spots = read_spots(targets, job)
     estimator = make_pipeline(PolynomialFeatures(degree, include_bias=False), Ridge(alpha=penalty))
-    estimator.fit(places(spots.training), spots.expression)
+    estimator.fit(positions_in_section(spots.training), spots.expression)
     write_held_out(
         predictions,
         spots,
-        estimator.predict(places(spots.held_out)),
+        estimator.predict(positions_in_section(spots.held_out)),
         job,
         packages=["scikit-learn"],
         degree=degree,
@@ -41,16 +51,16 @@ def predict_coordinates(
     )
 
 
-def places(spots: ad.AnnData) -> np.ndarray:
-    """Positions (spots, 2) about the centre of their section's spots, over their s.d. there.
+def positions_in_section(spots: ad.AnnData) -> np.ndarray:
+    """Positions (spots, 2), standardised to mean 0 and s.d. 1 within each section.
 
-    A section is looked at alone, so that those of a held-out patient depend on no other.
+    Each section is treated alone, so held-out patients depend on no other section.
     """
     positions = np.array(spots.obsm["spatial"], dtype=np.float64)
     sections = spots.obs["section"].to_numpy(str)
     for section in np.unique(sections):
         own = positions[sections == section]
         sd = own.std(axis=0)
-        # Spots in one row or column have no spread across it.
+        # Spots in a single row or column have s.d. 0 across it.
         positions[sections == section] = (own - own.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
     return positions

@@ -1,4 +1,4 @@
-"""What every baseline does around its one estimator: what it may see, and what it leaves."""
+"""Input and output of every baseline: training and held-out spots, and predictions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from stnet.features.files import read_features
 
 
 class Spots(NamedTuple):
-    """Targets of the training and of the held-out spots of a held-out group."""
+    """Targets of the training spots and of the held-out spots of a job."""
 
     training: ad.AnnData
     held_out: ad.AnnData
@@ -24,22 +24,23 @@ class Spots(NamedTuple):
 
     @property
     def expression(self) -> np.ndarray:
-        """What the training spots measure, float64 (training spots, genes)."""
+        """Targets of the training spots, float64 (training spots, genes)."""
         return np.asarray(self.training.X, dtype=np.float64)
 
     def features(self, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         """Features of the training and of the held-out spots, float32 (spots, features) each.
 
-        `path` is of `collect_features`. Raises InputError if it has other spots than the targets.
+        `path` is a file of `collect_features`. Raises InputError if its spots are not those of the
+        targets.
         """
         values, _ = read_features([path], self.names)
         return values[~self.is_held_out], values[self.is_held_out]
 
 
 def read_spots(targets: str | Path, job: HeldOutJob) -> Spots:
-    """Read targets, the held-out spots of `job` apart from those to train on.
+    """Read targets and split them into the training spots and the held-out spots of `job`.
 
-    Raises InputError where one of the two has none.
+    Raises InputError if either part is empty.
     """
     measured = ad.read_h5ad(targets)
     is_held_out = job.is_held_out(measured)
@@ -60,10 +61,15 @@ def write_held_out(
     packages: Sequence[str] = (),
     **about: object,
 ) -> None:
-    """Write `predictions.h5ad` of the held-out spots, `predicted` (held-out spots, genes).
+    """Write `predictions.h5ad` of the held-out spots.
 
-    The provenance has the names and the code of `job`, the versions of `packages`, how many spots
-    it was trained on and what else `about` says.
+    Args:
+        predictions: output.
+        spots: of the job (`read_spots`).
+        predicted: (held-out spots, genes).
+        job: its names and code go into the provenance.
+        packages: whose versions go into the provenance, besides anndata and numpy.
+        **about: more entries of the provenance.
     """
     provenance = {
         "experiment": job.experiment,

@@ -1,4 +1,4 @@
-"""A random forest on features of patches: the paper's comparison with nuclear features."""
+"""Baseline: a random forest on features of patches, as the paper compares nuclear features."""
 
 from pathlib import Path
 
@@ -20,20 +20,20 @@ def predict_forest(
     min_samples_leaf: int,
     seed: int,
 ) -> None:
-    """Predict held-out spots by a forest on their features and write `predictions.h5ad`.
+    """Predict held-out spots with a random forest on their features; write `predictions.h5ad`.
 
-    Source: Results, "We used a random forest over these features"; 100 trees and scikit-learn's
-    other defaults are the released code's.
+    Source: Results, "We used a random forest over these features"; the released code
+    uses 100 trees and scikit-learn's defaults otherwise.
 
     Args:
         targets: a file of `write_targets`.
         features: a file of `collect_features`.
         predictions: output.
-        job: whose sections are held out; its threads grow trees at once.
+        job: its sections are held out; each of its threads grows a tree at a time.
         trees, max_features, min_samples_leaf, seed: as in `grow_and_predict`.
 
     Raises:
-        InputError: no spot to predict or to train on, or features of other spots.
+        InputError: no spot to predict or to train on, or the features are of other spots.
     """
     spots = read_spots(targets, job)
     training, predicted_from = spots.features(features)
@@ -63,30 +63,33 @@ def grow_and_predict(
     seed: int,
     threads: int,
 ) -> np.ndarray:
-    """Predictions (held-out spots, genes) of scikit-learn's forest of the same seed.
+    """The predictions of one scikit-learn forest with this seed, in little memory.
+
+    Most leaves of a tree hold one spot, and each leaf has a value per gene: with 30,000 spots and
+    250 genes a tree takes 76 MB. So only `threads` trees are kept at a time, and the predictions of
+    finished trees are summed.
 
     Args:
-        features: (training spots, features); where one is missing, each split sends the spot to the
-            side that suits the training spots that miss it (scikit-learn's own rule).
-        expression: (training spots, genes), all of which a tree predicts together.
+        features: (training spots, features). Missing values are allowed: each split sends them to
+            the side that fits the training spots better (scikit-learn's rule).
+        expression: (training spots, genes); a tree predicts all genes.
         predicted_from: (held-out spots, features).
-        trees: how many.
-        max_features: share of the features that each split is sought among, above 0 to 1.
-        min_samples_leaf: fewest spots of a leaf.
+        trees: number of trees.
+        max_features: share of the features that each split considers, in (0, 1].
+        min_samples_leaf: smallest number of spots in a leaf.
         seed: of bootstrap and splits.
         threads: trees that grow at once; the result does not depend on it.
 
-    A tree has most spots in a leaf of their own, and a leaf has a value a gene: of 30,000 spots and
-    250 genes 76 MB. So only the trees that are growing are kept, and of the others the sum of what
-    they predict.
+    Returns:
+        Predictions, float64 (held-out spots, genes).
     """
-    # Drawn from tree by tree, as by one forest that grows them all.
+    # Shared by all parts, so that each tree gets the seed it would get in one large forest.
     stream = np.random.RandomState(seed)
     total = np.zeros((len(predicted_from), expression.shape[1]))
     for begin in range(0, trees, threads):
         forest = RandomForestRegressor(
             n_estimators=min(threads, trees - begin),
-            # A whole number would be a number of features.
+            # scikit-learn reads an int as a number of features.
             max_features=float(max_features),
             min_samples_leaf=min_samples_leaf,
             random_state=stream,

@@ -1,4 +1,4 @@
-"""The tumour/normal label baseline."""
+"""Baseline: predict expression from the tumour/normal label alone."""
 
 import logging
 from pathlib import Path
@@ -20,14 +20,13 @@ def predict_label(
     *,
     cohort: str,
 ) -> None:
-    """Predict every held-out spot by its label alone and write `predictions.h5ad`.
+    """Predict every held-out spot from its label alone and write `predictions.h5ad`.
 
-    The prediction is the mean y of the training spots of the spot's class ("the mean expression
+    The prediction is the mean y of the training spots with the same label ("the mean expression
     across tumours in the other patients", Results; the released code's `stnet/cmd/run_spatial.py`
-    pools the spots of the training patients too). Training spots are those of all sections but
-    the job's. Spots without a label are not predicted (NaN), nor are those of a class that no
-    training spot has, of which a warning is printed. Raises InputError where no training spot has
-    a label, naming the `cohort`.
+    also pools the spots of the training patients). Spots without a label are not predicted (NaN).
+    Neither are spots with a label that no training spot has; that is logged as a warning. Raises
+    InputError if no training spot has a label; the message names the `cohort`.
     """
     spots = read_spots(targets, job)
     labels, held_out_labels = (

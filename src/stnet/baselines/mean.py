@@ -1,4 +1,4 @@
-"""The floor of every comparison: each gene's mean."""
+"""Baseline: predict each gene's mean, the floor of every comparison."""
 
 from pathlib import Path
 
@@ -15,9 +15,8 @@ def predict_mean(
 ) -> None:
     """Predict every held-out spot by the training spots' mean y and write `predictions.h5ad`.
 
-    What never varies follows nothing: its r is undefined in every gene, it is consistent in none
-    and its AUROC is a half. Its RMSE is the one number it has: whoever has a higher one predicts
-    worse than without looking. Source: ours.
+    A constant prediction has no r in any gene, no consistent gene, and an AUROC of 0.5. Only its
+    RMSE is informative: a method with a higher RMSE is worse than the mean. Source: ours.
     """
     spots = read_spots(targets, job)
     predicted = np.broadcast_to(spots.expression.mean(axis=0), spots.held_out.shape)

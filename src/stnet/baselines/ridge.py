@@ -1,4 +1,4 @@
-"""Ridge regression on the features of a frozen encoder."""
+"""Baseline: ridge regression on the features of a frozen encoder."""
 
 import logging
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Choice(NamedTuple):
-    """The penalty that was chosen, by which rule, and the squared error that each would have."""
+    """The chosen penalty, the rule, and the squared error over the inner folds of each penalty."""
 
     penalty: float
     rule: str
@@ -40,10 +40,10 @@ def predict_ridge(
 ) -> None:
     """Predict held-out spots by ridge regression on their features and write `predictions.h5ad`.
 
-    Features are standardised, projected on `components` principal components (fewer where spots or
-    features are) and regressed on with an intercept, each step fitted to the training spots alone.
-    Source: ours, by the protocol of HEST's benchmark, which has 256 components, no intercept and
-    a penalty of 100 / (components x genes).
+    Features are standardised and projected on `components` principal components (fewer if there are
+    fewer spots or features). The regression has an intercept. Every step is fitted to the training
+    spots alone. Source: ours, after HEST's benchmark, which uses 256 components, no intercept and a
+    penalty of 100 / (components x genes).
 
     Args:
         targets: a file of `write_targets`.
@@ -51,26 +51,26 @@ def predict_ridge(
         predictions: output.
         job: whose sections are held out.
         components: of the PCA.
-        penalties: of which the one with the least squared error over the inner folds is taken.
-        inner_folds: of the training patients.
+        penalties: candidates; the one with the smallest squared error over the inner folds is used.
+        inner_folds: number of inner folds of the training patients.
         seed: of the PCA's solver.
 
     Raises:
-        InputError: missing features, or several penalties that cannot be chosen among.
+        InputError: missing features, or several penalties and nothing to split for the choice.
     """
     spots = read_spots(targets, job)
     training, predicted_from = spots.features(features)
     if np.isnan(training).any() or np.isnan(predicted_from).any():
         raise InputError(
-            f"{features}: features are missing, as of patches without nuclei, and a ridge"
-            f" regression needs all; make experiment {job.experiment} of kind forest"
+            f"{features}: features are missing (patches without nuclei, for instance), and ridge"
+            f" regression needs all of them; use kind forest for experiment {job.experiment}"
         )
     settings = {"components": components, "seed": seed}
     choice = choose_penalty(training, spots, penalties, inner_folds, **settings)
     if len(penalties) > 1 and choice.penalty in (min(penalties), max(penalties)):
         logger.warning(
-            f"{job.held_out}: the penalty {choice.penalty:g} was chosen, the first or last of"
-            f" penalties; add some beyond it to experiment {job.experiment}"
+            f"{job.held_out}: the penalty {choice.penalty:g} was chosen, the first or last of the"
+            f" range; add penalties beyond it to experiment {job.experiment}"
         )
     projection = project(training, **settings)
     estimator = Ridge(choice.penalty).fit(projection.transform(training), spots.expression)
@@ -102,11 +102,20 @@ def choose_penalty(
     components: int,
     seed: int,
 ) -> Choice:
-    """Choose among `penalties` by folds of the training patients; a single one is taken as it is.
+    """Choose the penalty with the smallest squared error over inner folds of the patients.
 
-    Of each fold the errors are of a fit, projection included, to the others (`core.split`), and are
-    summed over spots and genes of all folds; of equals the first. `features` are those of the
-    training spots. Raises InputError where there is nothing to split.
+    Each fold is predicted by a fit, projection included, to the other folds. Errors are summed over
+    spots and genes of all folds; ties go to the first. A single penalty is used as it is.
+
+    Args:
+        features: of the training spots, (training spots, features).
+        spots: of the job.
+        penalties: candidates.
+        inner_folds: number of folds (`stnet.config.split.inner_folds`).
+        components, seed: of the PCA.
+
+    Raises:
+        InputError: several penalties, and nothing to split.
     """
     if len(penalties) == 1:
         return Choice(penalties[0], "configured", {})
@@ -115,7 +124,7 @@ def choose_penalty(
     if not folds:
         raise InputError(
             "experiments.*.penalties: one training section cannot be split to choose among"
-            f" {len(penalties)}; leave one penalty"
+            f" {len(penalties)}; give one penalty"
         )
     expression, sections = spots.expression, obs["section"].to_numpy(str)
     errors = dict.fromkeys(penalties, 0.0)

@@ -1,4 +1,4 @@
-"""What every distribution format is read into, before spots are matched and dropped."""
+"""A section as read from any format, before spots are matched and dropped."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ from stnet.cohorts.text_tables import CountTable
 class DistributedSection:
     """A section's files as read.
 
-    `positions`: as `stnet.cohorts.text_tables.position_table`, pixels as distributed (unscaled).
-    `counts`: rows are any spots of the array, with or without a position.
-    `annotations`: the pathologist's word by spot name; empty where there are none.
-    `remark`: what the log should say of the reading, such as how annotations met spots.
-    `spot_diameter`: of a spot in pixels as distributed, where the distribution says; else None.
+    `positions`: a table of `stnet.cohorts.text_tables.position_table`, pixels as distributed.
+    `counts`: rows are spots of the array, with or without a position.
+    `annotations`: the pathologist's annotation by spot name; empty if there are none.
+    `remark`: a message for the log, such as how annotations were matched to spots.
+    `spot_diameter`: diameter of a spot in pixels as distributed, or None if not given.
     """
 
     positions: pd.DataFrame

@@ -1,4 +1,4 @@
-"""HER2ST (Andersson et al. 2021, Zenodo 4751624): counts of gene symbols, labels off the grid."""
+"""HER2ST (Andersson et al. 2021, Zenodo 4751624): counts by gene symbol, labels off the grid."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.text_tables import numbers, read_columns, read_counts, read_positions
 
-# In grid units. Spots lie a unit apart, so that nothing nearer than half of one lies between two.
+# In grid units. Spots are one unit apart, so at most one spot is nearer than half a unit.
 LABEL_REACH = 0.5
 
 
@@ -23,11 +23,11 @@ def read(row: dict[str, str]) -> DistributedSection:
 
 
 def match_annotations(path: str, positions: pd.DataFrame) -> tuple[dict[str, str], str]:
-    """The pathologist's word by spot name, and a remark for the log.
+    """The pathologist's annotation by spot name, and a remark for the log.
 
-    Each row's non-integer x, y goes to the nearest spot of `positions`, if that is less than half
-    a grid unit away (which leaves no ties between spots); of two rows on one spot the nearer
-    holds, of two as near the earlier (ours). Empty words are no labels. Raises InputError as
+    Each row has non-integer x, y and is assigned to the nearest spot of `positions` if that is less
+    than half a grid unit away. If two rows are assigned to one spot, the nearer one is used, and of
+    equally near ones the first (ours). Empty annotations are ignored. Raises InputError as
     `numbers` and `read_columns`.
     """
     table = read_columns(path, "\t", ["x", "y", "label"])
@@ -35,11 +35,11 @@ def match_annotations(path: str, positions: pd.DataFrame) -> tuple[dict[str, str
     distances, nearest = cKDTree(positions[["array_col", "array_row"]]).query(places)
     order = np.argsort(distances, kind="stable")
     annotations: dict[str, str] = {}
-    far = second = 0
+    distant = second = 0
     for row in order:
         spot, word = positions.index[nearest[row]], table["label"].iloc[row]
         if distances[row] >= LABEL_REACH:
-            far += 1
+            distant += 1
         elif spot in annotations:
             second += 1
         elif word:
@@ -47,7 +47,7 @@ def match_annotations(path: str, positions: pd.DataFrame) -> tuple[dict[str, str
     reached = distances[distances < LABEL_REACH]
     remark = (
         f"{len(annotations)} of {len(table)} label rows matched to their nearest spot, at most"
-        f" {reached.max(initial=0):.2f} grid units away; {far} had no spot within {LABEL_REACH},"
-        f" {second} a nearer rival"
+        f" {reached.max(initial=0):.2f} grid units away; {distant} rows have no spot within"
+        f" {LABEL_REACH}, {second} rows lost to a nearer row"
     )
     return annotations, remark

@@ -1,4 +1,4 @@
-"""Whether spots lie on the image as their flags say, or their x and y were exchanged."""
+"""Check that spots flagged as under tissue lie on tissue in the image."""
 
 import logging
 
@@ -9,17 +9,18 @@ from stnet.slides.image import open_image
 
 logger = logging.getLogger(__name__)
 
-# Longer side, in pixels, of the picture that is looked at: a Visium spot is then some ten wide.
+# Longer side in pixels of the reduced image; a Visium spot is then about ten pixels wide.
 SIDE = 2000
-# Mean of red, green and blue above which a pixel is glass (Methods, "TCGA analysis": "220"), where
-# glass is brighter than that. It is grey on some microscopes: then what is within a margin of the
-# brightest twentieth of the picture is glass (ours).
+# A pixel is glass if its mean of red, green and blue is above this (Methods, "TCGA analysis":
+# "220"). On some microscopes glass is grey. The limit is then the 95th percentile of the brightness
+# minus a margin (ours).
 BACKGROUND = 220.0
 BRIGHTEST, MARGIN = 95, 15
-# What share more of the spots in the tissue must lie on it exchanged than as given, and what share
-# less of them than of the others, to be called misplaced (ours).
+# Spots are misplaced if exchanging x and y increases the share of flagged spots on tissue by more
+# than the first, or if that share is lower than the share of other spots by more than the second
+# (ours).
 BETTER, WORSE = 0.05, 0.25
-# Fewer spots in or out of the tissue say nothing.
+# Fewer spots inside or outside the tissue are not conclusive.
 FEWEST = 20
 
 
@@ -30,24 +31,29 @@ def check_misplaced(
     in_tissue: np.ndarray,
     diameter: float,
 ) -> None:
-    """Raise InputError if the spots' flags fit the image clearly worse than they should (ours).
+    """Raise InputError if the spots flagged as under tissue do not lie on tissue in the image.
 
-    A spot is on tissue if the mean colour of its disc is no glass. Where the flagged spots are all
-    the tissue there is, more of them lie on it in the right place than in any other, however much
-    of it is as pale as glass; where the tissue fills the image, or is symmetric, as many do, and
-    nothing is said. Two faults are:
+    A spot is on tissue if the mean colour of its disc is not glass. Flagged spots should lie on
+    tissue more often in the right place than in any other, even if some tissue is as pale as glass.
+    If the tissue fills the image or is symmetric, misplaced spots cannot be detected. There are two
+    faults:
 
-    - x and y exchanged: the array is mirrored on the image, which Space Ranger's seldom are, and
-      with x and y exchanged clearly more of the flagged spots are on tissue, and no more of the
+    - x and y are exchanged: the array is mirrored on the image, which is rare for Space Ranger, and
+      exchanging x and y puts clearly more of the flagged spots on tissue, and no more of the
       others.
-    - Spots out of the tissue are clearly more often on tissue than those in it.
+    - Spots outside the tissue are clearly more often on tissue than the flagged ones.
 
     Args:
-        row: of the section sheet, with an image.
+        row: row of the section sheet, with an image.
         array: array column and row of each spot, (spots, 2).
-        pixels: its x and y in the image, (spots, 2).
-        in_tissue: its flag, (spots,).
-        diameter: of a spot, in pixels.
+        pixels: x and y of each spot in the image, (spots, 2).
+        in_tissue: flag of each spot, (spots,).
+        diameter: diameter of a spot in pixels.
+
+    Raises:
+        InputError: one of the two faults.
+
+    Source: ours.
     """
     if in_tissue.sum() < FEWEST:
         return
@@ -68,24 +74,24 @@ def check_misplaced(
     if mirrored and inside_exchanged > inside + BETTER and outside_exchanged <= outside:
         raise InputError(
             f"{found} lie on tissue in {row['image']}, and {inside_exchanged:.0%} with x and y"
-            " exchanged: pixel row and column are in each other's place; correct the positions"
+            " exchanged: pixel row and column are swapped; correct the positions"
         )
     if inside < outside - WORSE:
         raise InputError(
             f"{found} lie on tissue in {row['image']}, and {outside:.0%} of the others: the spots"
-            " are off the tissue; name the image that they were placed on or correct the positions"
+            " are off the tissue; name the image they belong to or correct the positions"
         )
     if mirrored:
         logger.warning(
-            f"{found} lie on tissue; the array is mirrored on the image, as it is when pixel row"
-            " and column are in each other's place: look at the section's map"
+            f"{found} lie on tissue; the array is mirrored on the image, which happens when pixel"
+            " row and column are swapped: look at the section's map"
         )
 
 
 def _on_tissue(
     brightness: np.ndarray, glass: float, places: np.ndarray, radius: float
 ) -> np.ndarray:
-    """Which discs around the `places` (x, y) of a picture are no glass; what is off it is glass."""
+    """Whether the disc around each of `places` (x, y) is tissue; outside the picture it is not."""
     steps = np.arange(-int(radius), int(radius) + 1)
     disc = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     disc = disc[(disc**2).sum(axis=1) <= radius**2]
@@ -97,13 +103,13 @@ def _on_tissue(
 
 
 def _shares(on_tissue: np.ndarray, in_tissue: np.ndarray) -> tuple[float, float]:
-    """Share of spots on tissue, of those flagged so and of the others (0 if these are few)."""
+    """Share of flagged spots on tissue, and of the other spots (0 if there are few of these)."""
     others = on_tissue[~in_tissue]
     return on_tissue[in_tissue].mean(), others.mean() if len(others) >= FEWEST else 0.0
 
 
 def _mirrored(array: np.ndarray, pixels: np.ndarray) -> bool:
-    """Whether columns and rows turn into x and y the other way round."""
+    """Whether the map from array to image includes a reflection."""
     array, pixels = (places - places.mean(axis=0) for places in (array, pixels))
     affine, *_ = np.linalg.lstsq(array, pixels, rcond=None)
     return np.linalg.det(affine) < 0

@@ -1,4 +1,4 @@
-"""One section: its files matched spot by spot, what is dropped and why, and the AnnData written."""
+"""Match the files of a section by spot, drop spots, and write the section as AnnData."""
 
 import logging
 import re
@@ -26,14 +26,14 @@ READERS = {
     **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
     "visium": visium.read,
 }
-# In the order in which a position is attributed to the first that applies.
+# A dropped position counts for the first reason that applies.
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
-# A scan may crop a spot or two. More off the image, and the positions are of another one (ours).
+# A scan may crop a few spots. If more are off the image, positions and image do not match (ours).
 MOST_OFF_IMAGE = 0.05
 # Width of a spot by grid: ST's (Results, "spots with a diameter of 100 µm") and Visium's.
 SPOT_UM = {"square": 100.0, "hexagonal": visium.SPOT_UM}
 ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
-# `__ambiguous[A+B]` and its like: reads that fit several genes, counted under a name of their own.
+# Names such as `__ambiguous[A+B]`: reads that fit several genes.
 NO_GENE = re.compile(r"__.*|.*[+\[\]].*")
 
 
@@ -50,33 +50,33 @@ def write_section(
 ) -> None:
     """Turn a section's distributed files into `output` (h5ad) and `drops_output` (TSV).
 
-    `output` keeps every spot that is selected, has counts, lies in the image and, with
-    `require_label`, was annotated (Methods; the released code). Pixel positions are multiplied by
+    `output` has every spot that is selected, has counts, lies in the image and, with
+    `require_label`, is annotated (Methods; the released code). Pixel positions are multiplied by
     the sheet's `pixel_scale`, then rounded to the nearest integer, half to even (released code).
-    Its fields are named as scanpy and squidpy expect them: `obs` has `in_tissue` (1: what is not
-    under tissue is not kept), `array_row` and `array_col` (of Visium Space Ranger's, of ST the y
-    and the x of the spot's name), `obsm["spatial"]` x and y in full-resolution pixels, and
-    `uns["spatial"][section]` the whole image reduced. `uns["grid"]` has the array by section.
+    Fields have the names of scanpy and squidpy. `obs` has `in_tissue` (always 1, because other
+    spots are dropped), `array_row` and `array_col` (Space Ranger's for Visium; y and x of the
+    spot's name for ST). `obsm["spatial"]` is x and y in full-resolution pixels.
+    `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid.
 
     Args:
-        row: the section's row of the sheet, its file columns joined to the root.
+        row: the section's row of the sheet, with file columns joined to the root.
         output: h5ad.
-        drops_output: TSV of a row, how many spots were dropped and why.
-        label_classes: maps a class (`tumour`, `normal`) to the words of the annotation that mean
-            it; other words (HER2ST's `undetermined`) stay in `annotation`, without a class.
-        require_label: whether spots without an annotation are dropped.
-        spot_window: side in pixels of the window that must lie inside the image for a spot to be
-            used. This is decided here, as `obs["used"]`, and read by all later stages; `margin`,
-            the distance to the nearest edge, is only a measure.
-        spot_pitch_um: µm between neighbouring spots; gives the scale of the image where the sheet
-            does not.
+        drops_output: TSV with one row, the number of spots dropped for each reason.
+        label_classes: annotations of each class (`tumour`, `normal`). Other annotations (HER2ST's
+            `undetermined`) stay in `annotation`, without a class.
+        require_label: whether to drop spots without an annotation.
+        spot_window: a spot is used if a window of this side in pixels lies inside the image. This
+            is decided here, as `obs["used"]`, and read by all later stages. `margin`, the distance
+            to the nearest edge, is only informative.
+        spot_pitch_um: µm between neighbouring spots; gives the scale of the image if the sheet does
+            not.
         genes: table of gene identifiers, or None.
 
     Raises:
-        InputError: neither file is written. An unreadable or inconsistent file, no annotation
-            where one is required, more than 5 % of the selected spots off the image, no usable
-            spot, spots that give no scale where the sheet gives none; of a Visium section also
-            spots of another size than the scale gives them and spots that lie off the tissue.
+        InputError: neither file is written. A file is unreadable or inconsistent, required
+            annotations are missing, more than 5% of the selected spots are off the image, no spot
+            is usable, or there is no scale in the sheet and none from the spots. For Visium, also
+            if the size of spots contradicts the scale, or spots lie off the tissue.
     """
     name = row["section"]
     if require_label and not row["labels"]:
@@ -90,7 +90,7 @@ def write_section(
     slide = _slide(row, positions, pixels, spot_pitch_um)
     margin = _margins(pixels, slide)
     selected = positions["selected"].to_numpy()
-    _refuse_other_image(row, slide, pixels[selected], margin[selected])
+    _check_on_image(row, slide, pixels[selected], margin[selected])
     if row["format"] == "visium":
         _check_visium(row, parts, pixels, slide["um_per_px"])
 
@@ -111,7 +111,7 @@ def write_section(
         "near_edge": int((kept & ~used).sum()),
         "used": int(used.sum()),
     }
-    _refuse_without_spots(row, drops)
+    _check_has_spots(row, drops)
 
     section = _anndata(row, parts, kept, label_classes)
     section.obs["total_counts"] = total[kept]
@@ -134,7 +134,7 @@ def write_section(
 def _slide(
     row: dict[str, str], positions: pd.DataFrame, pixels: np.ndarray, spot_pitch_um: float
 ) -> dict:
-    """`uns["slide"]`; without an image its path and sha256 are empty, its sides 0."""
+    """`uns["slide"]`; without an image, path and sha256 are empty, width and height 0."""
     slide = {"path": row["image"], "sha256": "", "width": 0, "height": 0}
     if row["image"]:
         with open_image(row["image"]) as image:
@@ -149,16 +149,16 @@ def _slide(
 
 
 def _margins(pixels: np.ndarray, slide: dict) -> np.ndarray:
-    """Pixels to the nearest image edge, negative off the image, infinite without one."""
+    """Pixels to the nearest edge of the image; negative off the image, infinite without one."""
     if not slide["path"]:
         return np.full(len(pixels), np.inf)
     sides = np.array([slide["width"], slide["height"]])
-    # A spot on the far edge, x = width, is off the image, whose last pixel is width - 1.
+    # A spot at x = width is off the image, because the last pixel is width - 1.
     inside = np.minimum(pixels, sides - pixels).min(axis=1)
     return np.where((pixels < sides).all(axis=1), inside, np.minimum(inside, -1))
 
 
-def _refuse_other_image(
+def _check_on_image(
     row: dict[str, str], slide: dict, pixels: np.ndarray, margin: np.ndarray
 ) -> None:
     off_image = int((margin < 0).sum())
@@ -169,8 +169,8 @@ def _refuse_other_image(
             f"{row['image']}: {off_image} of {len(pixels)} spots of section {row['section']} lie"
             f" off this image of {slide['width']} x {slide['height']} px (they reach x"
             f" {right:.0f}, y {bottom:.0f}"
-            f"{', and all fit with x and y exchanged' if exchanged else ''}); name the image the"
-            " spots were placed on, or set pixel_scale"
+            f"{', and all fit with x and y exchanged' if exchanged else ''}); name the image that"
+            " the spots belong to, or set pixel_scale"
         )
 
 
@@ -187,14 +187,14 @@ def _check_visium(
 
 
 def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: float) -> float:
-    """Of a spot in full-resolution pixels: as distributed, else as the array's makers say."""
+    """Diameter of a spot in full-resolution pixels: as distributed, else that of its platform."""
     if parts.spot_diameter:
         return parts.spot_diameter * float(row["pixel_scale"] or 1)
     return SPOT_UM[row["grid"]] / um_per_px
 
 
 def _spatial(slide: dict, spot_diameter: float) -> dict:
-    """`uns["spatial"]` of the section; without an image it has no picture."""
+    """The section's entry in `uns["spatial"]`, with a picture if there is an image."""
     picture = None
     if slide["path"]:
         with open_image(slide["path"]) as image:
@@ -203,12 +203,12 @@ def _spatial(slide: dict, spot_diameter: float) -> dict:
     return spatial(picture, width=slide["width"], spot_diameter=spot_diameter, metadata=metadata)
 
 
-def _refuse_without_spots(row: dict[str, str], drops: dict) -> None:
+def _check_has_spots(row: dict[str, str], drops: dict) -> None:
     if not drops["used"]:
         causes = ", ".join(f"{drops[cause]} {cause}" for cause in [*REASONS, "near_edge"])
         raise InputError(
             f"section {row['section']}: no usable spot: of {drops['positions']} positions in"
-            f" {row['spots']} {causes}; check that counts, spots and image are of one section"
+            f" {row['spots']} {causes}; check that counts, spots and image belong together"
         )
 
 
@@ -218,7 +218,7 @@ def _anndata(
     kept: np.ndarray,
     label_classes: dict[str, list[str]],
 ) -> ad.AnnData:
-    """Counts of the kept spots, in the order of the spot file, and what is known of the spots."""
+    """Counts and obs of the kept spots, in the order of the spot file."""
     positions = parts.positions[kept]
     rows = pd.Index(parts.counts.spots).get_indexer(positions.index)
     annotation = positions.index.to_series().map(parts.annotations)
@@ -240,9 +240,9 @@ def _anndata(
 
 
 def _gene_names(counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
-    """`var`: the distribution's ids, with symbol and Ensembl id, empty where unknown.
+    """`var`: distributed ids with symbol and Ensembl id, empty if unknown.
 
-    What the distribution calls a gene beside its id is its symbol if the table does not know it.
+    If the table does not know a gene, its distributed name is used as the symbol.
     """
     symbols, ensembl = [], []
     for gene, name in zip(counts.genes, counts.symbols or counts.genes, strict=True):
@@ -268,4 +268,4 @@ def _log(name: str, drops: dict, remark: str, obs: pd.DataFrame) -> None:
     unclassed = obs["annotation"][obs["label"].isna()].value_counts()
     words = ", ".join(f"{word} ({count})" for word, count in unclassed.items() if count)
     if words:
-        logger.warning(f"section {name}: annotations of no class in label_classes: {words}")
+        logger.warning(f"section {name}: annotations without a class in label_classes: {words}")

@@ -1,7 +1,7 @@
-"""The ST cohort (Mendeley Data 29ntw7sh4r): its version 5 and its earlier layout.
+"""The ST cohort (Mendeley Data 29ntw7sh4r): version 5 and the earlier layout.
 
-Both hold the same content. Counts are spots x Ensembl ids of all array spots; spots are those under
-tissue; annotations are `tumor` or `non`.
+Both have the same content. Counts are spots x Ensembl ids for all spots of the array. The spot file
+has the spots under tissue. Annotations are `tumor` or `non`.
 """
 
 import pandas as pd
@@ -22,18 +22,19 @@ from stnet.core.errors import InputError
 def read_v5(row: dict[str, str]) -> DistributedSection:
     """Read a section of version 5: `*_stdata.tsv.gz`, `spots_*.csv.gz`, `*_Coords.tsv.gz`.
 
-    `row` is the section's row of the sheet. The spot file is comma-separated, its first column
-    `XxY`, X and Y the pixel column and row. Raises InputError as the readers of
+    `row` is the section's row of the sheet. The spot file is comma-separated: the first column is
+    `XxY`, columns X and Y are pixel positions. Raises InputError as the readers of
     `stnet.cohorts.text_tables`.
     """
     path = row["spots"]
     table = read_columns(path, ",", ["X", "Y"])
-    # The first column has no name; after it, X and Y are pixels and `x`, `y` are ours.
+    # The first column has no name. X and Y are pixels; we add `x` and `y` of the array.
     spots = table.iloc[:, 0]
-    strange = [line for line, spot in spots.items() if not SPOT_NAME.fullmatch(spot)]
-    if strange:
+    malformed = [line for line, spot in spots.items() if not SPOT_NAME.fullmatch(spot)]
+    if malformed:
+        line = malformed[0]
         raise InputError(
-            f"{path} line {strange[0]}: {spots[strange[0]]!r} is not a spot written XxY; correct it"
+            f"{path} line {line}: {spots[line]!r} is not a spot written XxY; correct it"
         )
     table[["x", "y"]] = spots.str.split("x", expand=True)
     columns = {"array_col": "x", "array_row": "y", "pixel_x": "X", "pixel_y": "Y"}
@@ -55,12 +56,13 @@ def _section(row: dict[str, str], positions: pd.DataFrame) -> DistributedSection
 
 
 def read_annotations(path: str) -> tuple[dict[str, str], str]:
-    """The pathologist's word by spot name, and a remark for the log.
+    """The pathologist's annotation by spot name, and a remark for the log.
 
-    Fields are taken by position (name, x, y, label id, word), since version 5 has four header names
-    over five columns and CR line endings. Non-integer x and y are rounded to the nearest spot, and
-    of two rows on one spot the later holds, as in the released code. A row without a word is no
-    label. Raises InputError naming the line whose x or y is no number, or as `open_text`.
+    Fields are read by position (name, x, y, label id, annotation), because version 5 has four
+    header names for five columns, and CR line endings. Non-integer x and y are rounded to the
+    nearest spot, and the last row of a spot counts, as in the released code. Rows without an
+    annotation are ignored. Raises InputError naming a line whose x or y is not a number, or as
+    `open_text`.
     """
     annotations: dict[str, str] = {}
     empty = moved = changed = 0
@@ -72,8 +74,8 @@ def read_annotations(path: str) -> tuple[dict[str, str], str]:
             if order == 0:  # the header
                 continue
             raise InputError(
-                f"{path} line {line}: fields 2 and 3 are not a spot's x and y; name, x, y, label"
-                " id and label are needed"
+                f"{path} line {line}: fields 2 and 3 are not a spot's x and y; write name, x, y,"
+                " label id and label"
             ) from error
         word = fields[4] if len(fields) > 4 else ""
         moved += not (x.is_integer() and y.is_integer())
@@ -84,6 +86,6 @@ def read_annotations(path: str) -> tuple[dict[str, str], str]:
         annotations[spot] = word
     remark = (
         f"{len(annotations)} spots labelled, {moved} rows at non-integer positions rounded,"
-        f" {empty} rows without a word, {changed} changed by a later row"
+        f" {empty} rows without an annotation, {changed} changed by a later row"
     )
     return annotations, remark

@@ -12,25 +12,24 @@ COLUMNS = ["gene_id", "gene_name", "fpkm_unstranded"]
 
 
 def read_star(path: str | Path) -> pd.DataFrame:
-    """FPKM of a sample's genes.
+    """Read the FPKM of a sample's genes.
 
-    The rows `N_unmapped`, `N_multimapping`, … are counts of reads, not genes. Genes of the
-    pseudoautosomal regions are there twice, on chromosome X and, as `…_PAR_Y`, on Y; without
-    version the two ids are one. The copies on Y are left out: the GDC aligns to GRCh38.d1.vd1,
-    where these regions of Y are masked, so that all reads of such a gene are counted on X and the
-    row of Y is zero in every sample.
+    The rows `N_unmapped`, `N_multimapping`, … are counts of reads and are dropped. Genes of the
+    pseudoautosomal regions have two rows, one for chromosome X and one, `…_PAR_Y`, for Y. The rows
+    for Y are dropped: the GDC aligns to GRCh38.d1.vd1, where these regions of Y are masked, so all
+    reads are counted on X and the rows for Y are zero.
 
     Args:
-        path: TSV, its header after lines that begin with `#`; of its columns `gene_id`,
-            `gene_name` and `fpkm_unstranded` are used.
+        path: TSV with a header after lines that begin with `#`; it needs the columns `gene_id`,
+            `gene_name` and `fpkm_unstranded`.
 
     Returns:
         Table indexed by Ensembl id without version, in the file's order, with `gene_name` and
         `fpkm_unstranded` (float64, not negative).
 
     Raises:
-        InputError: naming the file and its missing column, damaged row, value that is no number,
-            or gene that is there twice.
+        InputError: names the file and the missing column, damaged row, invalid value or repeated
+            gene.
 
     Source: ours; the format is the GDC's.
     """
@@ -50,17 +49,17 @@ def read_star(path: str | Path) -> pd.DataFrame:
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise InputError(
-            f"{path}: no column {', '.join(missing)}; it should be of the GDC's workflow STAR -"
+            f"{path}: no column {', '.join(missing)}; use a table of the GDC's workflow STAR -"
             " Counts"
         )
     ids = table["gene_id"].astype(str)
     table = table[~ids.str.startswith("N_") & ~ids.str.endswith("_PAR_Y")]
     if table.empty:
-        raise InputError(f"{path}: no gene in it; download it again")
+        raise InputError(f"{path}: has no genes; download it again")
     genes = pd.Index(table["gene_id"].str.partition(".")[0], name="gene_id")
     if genes.has_duplicates:
-        twice = genes[genes.duplicated()][0]
-        raise InputError(f"{path}: gene {twice} is there twice; download it again")
+        repeated = genes[genes.duplicated()][0]
+        raise InputError(f"{path}: gene {repeated} is repeated; download it again")
     return pd.DataFrame(
         {
             "gene_name": table["gene_name"].to_numpy(),
@@ -71,11 +70,11 @@ def read_star(path: str | Path) -> pd.DataFrame:
 
 
 def _check_end(path: Path) -> None:
-    """A table cut off within its last column looks whole but for its last line's end."""
+    """Raise InputError if the last line has no end: a truncated table may otherwise look valid."""
     with open(path, "rb") as file:
         file.seek(max(path.stat().st_size - 1, 0))
         if file.read() != b"\n":
-            raise InputError(f"{path}: cut off, its last line has no end; download it again")
+            raise InputError(f"{path}: truncated, its last line has no end; download it again")
 
 
 def _numbers(texts: np.ndarray, genes: pd.Index, path: Path) -> np.ndarray:
@@ -87,6 +86,6 @@ def _numbers(texts: np.ndarray, genes: pd.Index, path: Path) -> np.ndarray:
     if wrong.size:
         raise InputError(
             f"{path}: fpkm_unstranded of gene {genes[wrong[0]]} is {texts[wrong[0]]!r}, not a"
-            " number from 0 on; download it again"
+            " non-negative number; download it again"
         )
     return values

@@ -1,4 +1,4 @@
-"""Reading the tables of a distribution: compressed or plain text, columns, spots and counts."""
+"""Read distributed text tables, plain or gzip: columns, spot positions and counts."""
 
 import csv
 import gzip
@@ -23,10 +23,10 @@ LARGEST_COUNT = np.iinfo(np.int32).max
 
 @dataclass(frozen=True)
 class CountTable:
-    """Raw counts as distributed: `matrix` (spots, genes) int32, names unique in both directions.
+    """Raw counts as distributed: `matrix` (spots, genes) int32 with unique spots and genes.
 
-    `symbols` is what the genes are called beside their ids, not always uniquely; empty where the
-    distribution has one name a gene.
+    `symbols` are distributed names of the genes besides their ids, not always unique; empty if each
+    gene has one name only.
     """
 
     spots: list[str]
@@ -37,28 +37,30 @@ class CountTable:
 
 @contextmanager
 def open_text(path: str | Path) -> Iterator[TextIO]:
-    """Open a text file, gzip or plain (by its first bytes), whatever its line endings.
+    """Open a text file, gzip or plain, with any line endings.
 
-    Raises InputError, also while the file is read: no such file, damaged or truncated gzip, no
+    Raises InputError, also while the file is read, if it is missing, damaged, truncated or not
     text.
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; correct the section sheet or fetch the file")
-    # Not by the suffix: browsers unpack .gz files on the way and keep the name.
+        raise InputError(f"{path}: no such file; correct the section sheet or download the file")
+    # The suffix is not reliable: browsers may unpack .gz files and keep the name.
     with open(path, "rb") as file:
         opener = gzip.open if file.read(2) == GZIP_MAGIC else open
     try:
         with opener(path, "rt", encoding="utf-8-sig") as text:
             yield text
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: truncated or damaged gzip ({error}); fetch it again") from error
+        raise InputError(
+            f"{path}: truncated or damaged gzip ({error}); download it again"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a text table ({error}); fetch it again") from error
+        raise InputError(f"{path}: not a text table ({error}); download it again") from error
 
 
 def read_rows(path: str | Path, delimiter: str) -> list[tuple[int, list[str]]]:
-    """Line number and stripped fields of every line that is not blank. Raises as `open_text`."""
+    """Line number and stripped fields of every non-blank line. Raises as `open_text`."""
     with open_text(path) as text:
         reader = csv.reader(text, delimiter=delimiter)
         rows = [(reader.line_num, [field.strip() for field in fields]) for fields in reader]
@@ -68,11 +70,11 @@ def read_rows(path: str | Path, delimiter: str) -> list[tuple[int, list[str]]]:
 def read_columns(
     path: str | Path, delimiter: str, needed: list[str], *, headed: bool = True
 ) -> pd.DataFrame:
-    """A table as text, indexed by line number.
+    """Read a table as text, indexed by line number.
 
-    Its columns are those of its header, or, if it is not `headed`, `needed`. Raises InputError as
-    `open_text`, and naming a column of `needed` that is missing, a line with too few or too many
-    fields, or a table without lines.
+    Columns are named by the header, or by `needed` if the table is not `headed`. Raises InputError
+    as `open_text`, and for a missing column of `needed`, a line with too few or too many fields,
+    or a table without rows.
     """
     rows = read_rows(path, delimiter)
     if not headed:
@@ -86,13 +88,13 @@ def read_columns(
         )
     if len(rows) == 1:
         raise InputError(
-            f"{path}: nothing {'after its header' if headed else 'in it'}; fetch it again"
+            f"{path}: no rows{' after its header' if headed else ''}; download it again"
         )
     for line, fields in rows[1:]:
         if len(fields) != len(header):
             raise InputError(
                 f"{path} line {line}: {len(fields)} fields where the table has {len(header)};"
-                " correct the line or fetch the file again"
+                " correct the line or download the file again"
             )
     return pd.DataFrame(
         [fields for _, fields in rows[1:]],
@@ -103,7 +105,7 @@ def read_columns(
 
 
 def numbers(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
-    """The column as float64. Raises InputError naming the line of what is no finite number."""
+    """A column as float64. Raises InputError naming the first line without a finite number."""
     values = pd.to_numeric(table[column], errors="coerce").astype(float)
     bad = table.index[~np.isfinite(values)]
     if len(bad):
@@ -122,11 +124,10 @@ def spot_name(x: float, y: float) -> str:
 def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     """Spot positions indexed by `XxY`, in the order of `table`, the text of the file `path`.
 
-    `columns` names the table's columns of `array_col`, `array_row` (the array's column and row,
-    whole numbers), `pixel_x`, `pixel_y` (the image's, float) and, if it is not called so,
-    `selected`, which is false where its column holds 0: a spot outside the tissue. Raises
-    InputError naming the line of a number that is none, a position off the grid or a spot that
-    appears twice.
+    `columns` maps each output column to a column of the table: `array_col`, `array_row` (integers),
+    `pixel_x`, `pixel_y` (float) and, if the table names it otherwise, `selected`. A spot is outside
+    the tissue if its value of `selected` is 0. Raises InputError naming the line of an invalid
+    number, a non-integer array position or a repeated spot.
     """
     if "selected" in table:
         columns = {"selected": "selected", **columns}
@@ -138,7 +139,7 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
         if len(broken):
             raise InputError(
                 f"{path} line {broken[0]}, column {columns[name]}: {positions[name][broken[0]]} is"
-                " no array position; it must be a whole number"
+                " not an array position; write a whole number"
             )
         positions[name] = positions[name].astype(int)
     positions["selected"] = positions["selected"] != 0 if "selected" in positions else True
@@ -150,27 +151,27 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
 
 
 def read_positions(path: str | Path) -> pd.DataFrame:
-    """Positions of the ST Spot Detector's files: tab-separated x, y, pixel_x, pixel_y, selected.
+    """Read positions from the ST Spot Detector: tab-separated x, y, pixel_x, pixel_y, selected.
 
-    The earlier layout of the ST cohort (`.spots.txt`, without `selected`) and HER2ST
-    (`_selection.tsv`) have them. Returns and raises as `position_table`.
+    Used by the earlier layout of the ST cohort (`.spots.txt`, without `selected`) and by HER2ST
+    (`_selection.tsv`). Returns and raises as `position_table`.
     """
     columns = {"array_col": "x", "array_row": "y", "pixel_x": "pixel_x", "pixel_y": "pixel_y"}
     return position_table(path, read_columns(path, "\t", list(columns.values())), columns)
 
 
 def read_counts(path: str | Path) -> CountTable:
-    """A tab-separated table of counts, a row a spot (first field `XxY`), a column a gene.
+    """Read a tab-separated table of counts: rows are spots (first field `XxY`), columns are genes.
 
-    Raises InputError as `open_text`, and naming the line and the gene of a value that is not a
-    whole number of at least 0, a line with too few or too many fields, a line that is no spot, a
-    spot or gene that appears twice, a table without spots or genes.
+    Raises InputError as `open_text`, and for a value that is not a non-negative integer (naming
+    line and gene), a line with too few or too many fields, a malformed spot, a repeated spot or
+    gene, and a table without spots or genes.
     """
     spots, lines, rows = [], [], []
     with open_text(path) as text:
         genes = [name.strip() for name in next(text, "").split("\t")[1:]]
         if not genes:
-            raise InputError(f"{path}: no genes in its first line; a tab-separated table is needed")
+            raise InputError(f"{path}: no genes in its first line; use a tab-separated table")
         repeated = pd.Index(genes).duplicated()
         if repeated.any():
             raise InputError(
@@ -192,7 +193,7 @@ def read_counts(path: str | Path) -> CountTable:
             present = np.flatnonzero(counts)
             rows.append((present.astype(np.int32), counts[present].astype(np.int32)))
     if not spots:
-        raise InputError(f"{path}: no spot in it; fetch it again")
+        raise InputError(f"{path}: has no spots; download it again")
     check_repeated(path, spots, lines)
     indptr = np.concatenate([[0], np.cumsum([len(present) for present, _ in rows])])
     indices, data = (np.concatenate(part) for part in zip(*rows, strict=True))
@@ -201,7 +202,7 @@ def read_counts(path: str | Path) -> CountTable:
 
 
 def _row_of_counts(values: str, genes: list[str], where: str) -> np.ndarray:
-    # Text to array in one call: six times faster than pandas on tables of 15,000 columns.
+    # On tables of 15,000 columns this is six times faster than pandas.
     try:
         counts = np.fromstring(values, dtype=np.int64, sep="\t")
     except ValueError:
@@ -213,11 +214,11 @@ def _row_of_counts(values: str, genes: list[str], where: str) -> np.ndarray:
 
 
 def _checked_row(fields: list[str], genes: list[str], where: str) -> np.ndarray:
-    """Whole numbers written with decimals (`3.0`), or an error that names what is wrong."""
+    """Parse counts that may be written with decimals (`3.0`), or raise InputError."""
     if len(fields) != len(genes):
         raise InputError(
-            f"{where}: {len(fields)} counts for {len(genes)} genes; correct the line or fetch the"
-            " file again"
+            f"{where}: {len(fields)} counts for {len(genes)} genes; correct the line or download"
+            " the file again"
         )
     counts = []
     for gene, field in zip(genes, fields, strict=True):
@@ -227,19 +228,19 @@ def _checked_row(fields: list[str], genes: list[str], where: str) -> np.ndarray:
             count = np.nan
         if not (0 <= count <= LARGEST_COUNT and count.is_integer()):
             raise InputError(
-                f"{where}, column {gene}: {field!r} is not a count; raw counts are needed, whole"
-                " numbers of at least 0"
+                f"{where}, column {gene}: {field!r} is not a count; use raw counts (non-negative"
+                " integers)"
             )
         counts.append(int(count))
     return np.array(counts, dtype=np.int64)
 
 
 def check_repeated(path: str | Path, spots: Sequence[str], lines: Sequence[int]) -> None:
-    """Raise InputError naming the line of a spot that appears twice in the file `path`."""
+    """Raise InputError naming the line of a repeated spot in the file `path`."""
     first: dict[str, int] = {}
     for spot, line in zip(spots, lines, strict=True):
         if spot in first:
             raise InputError(
-                f"{path} line {line}: spot {spot} again, as on line {first[spot]}; keep one"
+                f"{path} line {line}: spot {spot} is also on line {first[spot]}; keep one"
             )
         first[spot] = line

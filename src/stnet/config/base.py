@@ -1,4 +1,4 @@
-"""What all models of the configuration share: known keys only, checked and unchangeable."""
+"""Base classes and types of the configuration models: immutable, strict, known keys only."""
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -8,7 +8,7 @@ from stnet.core.suggest import suggest
 
 
 class KeyFault(ValueError):
-    """What is wrong with one key of a mapping."""
+    """An invalid key of a mapping."""
 
     def __init__(self, key: str, fault: str):
         super().__init__(fault)
@@ -18,8 +18,8 @@ class KeyFault(ValueError):
 class Keys(BaseModel):
     """Keys of one mapping of the configuration.
 
-    The text below a key describes it. It may end with its unit (`Unit: px.`) and with where its
-    default comes from (`Source: paper.`, `released code` or `ours`; ours if nothing is said).
+    The docstring below a key describes it. It may end with the unit (`Unit: px.`) and the source of
+    the default (`Source: paper.`, `released code` or `ours`; without one it is ours).
     """
 
     model_config = ConfigDict(
@@ -42,30 +42,30 @@ class Keys(BaseModel):
 
 
 class Row(Keys):
-    """A row of a table. Each kind of row is a subclass of the table's model."""
+    """A row of a table. Each kind of row has its own subclass of the table's model."""
 
     by: ClassVar[str] = "kind"
 
     @classmethod
     def kinds(cls) -> dict[str | None, type[Self]]:
-        """Models of the kinds by name, in the order of their definition."""
+        """Models of the kinds by name, in order of definition."""
         if cls.__subclasses__():
             return {k: m for each in cls.__subclasses__() for k, m in each.kinds().items()}
         return {cls.model_fields[cls.by].default: cls}
 
     @classmethod
     def kind_of(cls, row: dict[str, Any]) -> str | None:
-        """The kind that a row is of, as it says itself."""
+        """The kind that a row states."""
         return row.get(cls.by)
 
 
 def suggest_one(name: str, known) -> str:
-    """End of a message on an unknown name: what was meant, or all that is known."""
+    """End of a message about an unknown name: the closest known name, or all known names."""
     return suggest(name, known, most=1) or f"; known are {', '.join(known)}"
 
 
 def _as_written(value: Any, check: Any) -> Any:
-    # 60 stays a whole number: it is written into files, and into the parameters of rules.
+    # Keep 60 an integer: files and rule parameters contain the value as the user wrote it.
     check(value)
     return value
 

@@ -1,4 +1,4 @@
-"""What rows of the configuration say of one another: whether they fit."""
+"""Checks between rows of the configuration that refer to each other."""
 
 from collections.abc import Collection
 
@@ -12,10 +12,10 @@ Rows = dict[str, Row]
 def check_rows(
     rows: dict[str, Rows], shown: Collection[str], alone: dict[str, dict[str, str]]
 ) -> None:
-    """Refuse, naming the key, a row that names another which does not fit.
+    """Raise InputError, naming the key, if a row refers to a row that does not fit.
 
-    `rows` are those of every table, `shown` the cohorts that are shown, `alone` the experiments
-    with one gene each by the row that stands for them.
+    `rows` has the rows of every table, `shown` the reported cohorts, and `alone` the single-gene
+    experiments of each row with `genes`.
     """
     for name, keys in rows["targets"].items():
         if of := getattr(keys, "of", None):
@@ -24,15 +24,17 @@ def check_rows(
         _check_experiment(f"experiments.{name}.targets", keys, rows["targets"][keys.targets])
     for name in shown:
         if rows["cohorts"][name].report is None:
-            raise fault(f"cohorts.{name}.report", "missing; say what to show")
+            raise fault(f"cohorts.{name}.report", "missing; add a report to the cohort")
         _check_report(name, rows["cohorts"][name].report, rows, alone)
 
 
 def _check_factors(key: str, keys: Row, name: str, of: Row) -> None:
     if hasattr(of, "of"):
-        raise fault(f"{key}.of", f"{name} are factors, not genes; name targets of genes")
+        raise fault(f"{key}.of", f"{name} are factors, not genes; name targets with genes")
     if of.fitted and of.split != keys.split:
-        raise fault(f"{key}.split", f"genes of {name} are chosen for split {of.split}; write that")
+        raise fault(
+            f"{key}.split", f"the genes of {name} are chosen for split {of.split}; use that split"
+        )
 
 
 def _check_experiment(key: str, keys: Row, targets: Row) -> None:
@@ -51,18 +53,16 @@ def _check_report(
     key, experiments = f"cohorts.{cohort}.report", rows["experiments"]
     for name, of_key in _named(report, alone):
         if name in alone:
-            raise fault(
-                f"{key}.{of_key}", f"{name} is an experiment for each of its genes; name one"
-            )
+            raise fault(f"{key}.{of_key}", f"{name} has one experiment per gene; name one of them")
         if experiments[name].cohort != cohort:
             of_cohort = experiments[name].cohort
-            raise fault(f"{key}.{of_key}", f"experiment {name} is of cohort {of_cohort}")
+            raise fault(f"{key}.{of_key}", f"experiment {name} belongs to cohort {of_cohort}")
     if report.single_genes and report.single_genes not in alone:
-        raise fault(f"{key}.single_genes", f"{report.single_genes} has no genes; add them to it")
+        raise fault(f"{key}.single_genes", f"{report.single_genes} has no key genes; add it")
     for part, kind in (("label", "label"), ("features", "forest"), ("composition", "network")):
         name = getattr(report, part)
         if name and experiments[name].kind != kind:
-            raise fault(f"{key}.{part}", f"{name} is no experiment of kind {kind}")
+            raise fault(f"{key}.{part}", f"{name} is not an experiment of kind {kind}")
     main = experiments[report.main]
     if hasattr(rows["targets"][main.targets], "of"):
         raise fault(f"{key}.main", f"{report.main} does not predict genes")
@@ -71,22 +71,22 @@ def _check_report(
         if not hasattr(rows["targets"][targets], "of"):
             raise fault(
                 f"{key}.composition",
-                f"{report.composition} predicts {targets}, which are no factors",
+                f"{report.composition} predicts {targets}, which are not factors",
             )
     if report.features:
         features = experiments[report.features].features
         if rows["features"][features].kind != "nuclei":
             raise fault(
                 f"{key}.features",
-                f"{report.features} is on {features}, which are no features of nuclei",
+                f"{report.features} uses {features}, which are not nuclear features",
             )
     elif report.nuclear_gene:
-        raise fault(f"{key}.nuclear_gene", "needs nuclei; name features too")
+        raise fault(f"{key}.nuclear_gene", "needs nuclear features; set features too")
     _check_network(key, report, main)
     for part, kind in (("visium", "sections"), ("slides", "slides")):
         for name in getattr(report, part):
             if rows["external"][name].kind != kind:
-                raise fault(f"{key}.{part}", f"{name} is no source of kind {kind}")
+                raise fault(f"{key}.{part}", f"{name} is not a source of kind {kind}")
 
 
 def _check_network(key: str, report: Report, main: Row) -> None:
@@ -95,24 +95,24 @@ def _check_network(key: str, report: Report, main: Row) -> None:
     if of_networks and main.kind != "network":
         raise fault(
             key,
-            f"{report.main} is no network to apply to {of_networks[0]}; leave visium, slides,"
-            " interpretation and latent out",
+            f"{report.main} is not a network, which {of_networks[0]} needs; remove visium, slides,"
+            " interpretation and latent",
         )
     if report.latent and not main.latent:
         raise fault(
             f"{key}.latent",
-            f"experiment {report.main} keeps no latent space; set its latent to true",
+            f"experiment {report.main} does not save its latent space; set its latent to true",
         )
     if report.latent and main.split == "section":
         raise fault(
             f"{key}.latent",
-            f"{report.main} holds out sections, so a patient's come from the latent spaces of"
-            " several networks; hold out patients, or leave latent out",
+            f"{report.main} holds out sections, so a patient's spots lie in the latent spaces of"
+            " several networks; hold out patients, or remove latent",
         )
 
 
 def _named(report: Report, alone: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
-    """Experiments that a report names, and by which of its keys."""
+    """Experiments that a report names, each with the key that names it."""
     parts = ("main", "label", "features", "composition")
     named = [(getattr(report, part), part) for part in parts if getattr(report, part)]
     named += [(name, "others") for name in report.others]

@@ -1,4 +1,4 @@
-"""Cohorts: sections of tissue, and where they come from. A source is a subclass of `Cohort`."""
+"""Cohorts: tissue sections and their source. Each source is a subclass of `Cohort`."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from stnet.config.report_section import Report
 
 
 class LabelClasses(Keys):
-    """The cohort's words for tumour and normal spots."""
+    """The cohort's labels for tumour and normal spots."""
 
     tumour: list[str]
     """Labels that mean tumour."""
@@ -18,57 +18,57 @@ class LabelClasses(Keys):
 
 
 class Cohort(Row):
-    """Sections of tissue with expression."""
+    """Tissue sections with measured expression."""
 
     by = "source"
 
     sheet: str
-    """The section sheet, a TSV with a row a section."""
+    """The section sheet, a TSV with one row per section."""
     genes: str | None = None
-    """Gene table (HGNC's complete set) that gives symbols to Ensembl ids."""
+    """Gene table (HGNC's complete set) that gives the symbols of Ensembl ids."""
     paper: bool = False
-    """Whether this is the paper's own cohort, so that its numbers may be judged by the paper's."""
+    """Whether this is the paper's own cohort, whose results are compared with the paper's."""
     require_label: bool
-    """Whether a spot without a pathologist's label is dropped. Source: released code (which drops
-    it)."""
+    """Whether to drop spots without a pathologist's label. Source: released code (which drops
+    them)."""
     label_classes: LabelClasses
-    """The cohort's words for tumour and normal spots."""
+    """The cohort's labels for tumour and normal spots."""
     spot_window: Annotated[int, Field(ge=2, multiple_of=2)]
-    """Side of the window that must lie inside the image for a spot to be used, whatever the view.
+    """A spot is used if a window of this side around it lies inside the image, for every view.
     Unit: px. Source: released code (224)."""
     spot_pitch_um: Positive
-    """Distance between neighbouring spots; gives the scale of an image where the section sheet does
+    """Distance between neighbouring spots. It gives the image's scale if the section sheet does
     not. Unit: µm. Source: paper (200)."""
     report: Report | None = None
-    """What is shown of the cohort."""
+    """What the report shows of the cohort."""
 
     @field_validator("label_classes")
     @classmethod
     def _one_class_each(cls, classes: LabelClasses) -> LabelClasses:
         both = sorted(set(classes.tumour) & set(classes.normal))
         if both:
-            raise ValueError(f"{both[0]!r} is both tumour and normal; write it once")
+            raise ValueError(f"{both[0]!r} is both tumour and normal; remove one of them")
         return classes
 
 
 class Files(Cohort):
-    """Files that are there already."""
+    """Existing files."""
 
     source: None = None
-    """Nobody makes the files."""
+    """The files exist already."""
     root: str
-    """Folder that the sheet's paths are in."""
+    """Folder to which the sheet's paths are relative."""
 
 
 class Made(Cohort):
-    """Files that a rule makes, in resources/ and the cohort's name."""
+    """Files that a rule downloads or simulates, in resources/COHORT."""
 
     root: str = ""
-    """Leave it out: the files are in resources/ and the cohort's name."""
+    """Leave it out: the files are in resources/COHORT."""
 
 
 class Mendeley(Made):
-    """A dataset of Mendeley Data."""
+    """A dataset on Mendeley Data."""
 
     source: Literal["mendeley"] = "mendeley"
     """Mendeley Data."""
@@ -77,7 +77,7 @@ class Mendeley(Made):
     version: int
     """Version of the Mendeley dataset."""
     mirror: str | None = None
-    """Folder with the distributed files under their own names, used before the network."""
+    """Folder with files that were downloaded before, under their original names."""
 
 
 class TenX(Made):
@@ -86,16 +86,16 @@ class TenX(Made):
     source: Literal["tenx"] = "tenx"
     """10x Genomics."""
     mirror: str | None = None
-    """Folder with the distributed files under their own names, used before the network."""
+    """Folder with files that were downloaded before, under their original names."""
 
 
 class Simulation(Keys):
-    """What is simulated."""
+    """Parameters of the simulation."""
 
     seed: Seed
-    """Of images and counts."""
+    """Seed of images and counts."""
     all_tumour: list[str]
-    """Patients whose every spot is tumour."""
+    """Patients whose spots are all tumour."""
 
 
 class Simulated(Made):
@@ -104,7 +104,7 @@ class Simulated(Made):
     source: Literal["simulated"] = "simulated"
     """A simulation."""
     simulation: Simulation
-    """What is simulated."""
+    """Parameters of the simulation."""
 
 
 class SimulatedVisium(Made):
@@ -113,4 +113,4 @@ class SimulatedVisium(Made):
     source: Literal["simulated-visium"] = "simulated-visium"
     """A simulation of Visium."""
     simulation: Simulation
-    """What is simulated."""
+    """Parameters of the simulation."""

@@ -1,4 +1,4 @@
-"""The configuration: validated, what rows inherit resolved, defaults filled."""
+"""The configuration: validated, with inheritance resolved and defaults filled in."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,17 +21,17 @@ WEIGHTS = ["imagenet", "random"]
 
 
 class Configuration:
-    """What the rules ask of the configuration. Sheets are read when a cohort is first asked for.
+    """The configuration as the rules read it. A sheet is read on its first use.
 
-    `resolved` is the configuration as plain mappings: rows with what they inherit, a row for each
-    experiment that predicts a gene alone, every default filled in. Of a report, `single_genes` maps
-    each gene to its experiment.
+    `resolved` is the configuration as plain mappings: inherited keys are resolved, every default is
+    filled in, and each single-gene experiment has a row. In a report, `single_genes` maps each gene
+    to its experiment.
     """
 
     def __init__(self, config: dict[str, Any]):
-        """Validate `config`, as Snakemake merged it.
+        """Validate `config` as Snakemake merged it.
 
-        Raises InputError naming the key, what is wrong with it and what would be right.
+        Raises InputError with the key, the fault and a remedy.
         """
         config = _sorted(config)
         names = {t: config[t] if isinstance(config.get(t), dict) else {} for t in TABLES}
@@ -57,7 +57,7 @@ class Configuration:
         return rows[name]
 
     def cohorts_from(self, source: str) -> list[str]:
-        """Cohorts whose files a rule makes: downloaded or simulated."""
+        """Cohorts with this source, such as `mendeley` or `simulated`."""
         return self._of("cohorts", "source", source)
 
     def experiments_of(self, kind: str) -> list[str]:
@@ -65,7 +65,7 @@ class Configuration:
         return self._of("experiments", "kind", kind)
 
     def features_of(self, kind: str) -> list[str]:
-        """Descriptions of patches of a kind: `nuclei` or `encoder`."""
+        """Features of a kind: `nuclei` or `encoder`."""
         return self._of("features", "kind", kind)
 
     def sources_of(self, kind: str) -> list[str]:
@@ -73,14 +73,14 @@ class Configuration:
         return self._of("external", "kind", kind)
 
     def fitted(self, targets: str) -> bool:
-        """Whether targets differ between held-out groups: nothing of a group enters its own."""
+        """Whether targets are fitted without the held-out group, so that they differ by group."""
         self.row("targets", targets)
         return self._rows["targets"][targets].fitted
 
     def shown_experiments(self, cohort: str, *, supplement: bool = False) -> list[str]:
-        """Experiments of a cohort's report, its main first, each once; the ablations too if asked.
+        """Experiments of a cohort's report, the main one first, each once.
 
-        All but the last are in its tables of comparison.
+        `supplement` adds the ablations and the single genes, which the comparison leaves out.
         """
         report = self.row("cohorts", cohort)["report"]
         named = [report[key] for key in ("main", "label", "features", "composition")]
@@ -100,7 +100,7 @@ class Configuration:
         return self._sections[cohort]
 
     def slides(self, source: str) -> list[dict[str, str]] | None:
-        """Rows of the slide sheet of a source; None where it has not been written yet."""
+        """Rows of the slide sheet of a source; None if it has not been written yet."""
         if source not in self._slides:
             sheet = find(self.row("external", source)["sheet"])
             self._slides[source] = read_slide_sheet(sheet) if Path(sheet).is_file() else None
@@ -112,9 +112,10 @@ class Configuration:
         return held_out_groups(self.sections(keys["cohort"]), keys["split"])
 
     def check_files(self, made: Iterable[str]) -> None:
-        """Refuse files that what is shown names, and that are neither there nor among the `made`.
+        """Raise InputError for a file that a report needs and that neither exists nor is `made`.
 
-        Snakemake takes a job whose input is missing as done where its outputs are there.
+        Snakemake does not do this: with an input missing, it treats a job as done if its outputs
+        exist.
         """
         for cohort in self.resolved["report"]:
             for key, path in self._files(cohort).items():
@@ -123,7 +124,7 @@ class Configuration:
                     raise fault(key, f"no file {path}; correct the path")
 
     def _files(self, cohort: str) -> dict[str, str | None]:
-        """Files that a cohort's report needs, by the keys that name them."""
+        """Files that a cohort's report needs, by the key that names each."""
         keys = self.row("cohorts", cohort)
         report = keys["report"]
         files = {f"cohorts.{cohort}.genes": keys["genes"]}
@@ -150,13 +151,13 @@ class Configuration:
 
 
 def _resolve(table: str, model: type[Row], written: dict[str, dict[str, Any]]) -> Rows:
-    """Rows of a table with what they inherit, each checked by the model of its kind."""
+    """Rows of a table with their inherited keys, each validated by the model of its kind."""
     rows = written[table]
-    lines = {name: _line(table, rows, name) for name in rows}
+    lineages = {name: _lineage(table, rows, name) for name in rows}
     found = {}
-    # Those inherited from first: a mistake is of the row it stands in, not of its heirs.
-    for name in sorted(rows, key=lambda name: len(lines[name])):
-        keys = {key: value for each in reversed(lines[name]) for key, value in rows[each].items()}
+    # Parents first, so that an error names the row that contains it.
+    for name in sorted(rows, key=lambda name: len(lineages[name])):
+        keys = {k: value for each in reversed(lineages[name]) for k, value in rows[each].items()}
         keys.pop("inherit", None)
         where, kinds, kind = f"{table}.{name}", model.kinds(), model.kind_of(keys)
         if kind not in kinds:
@@ -166,28 +167,28 @@ def _resolve(table: str, model: type[Row], written: dict[str, dict[str, Any]]) -
         if isinstance(found[name], Made):
             root = f"resources/{name}"
             if found[name].root not in ("", root):
-                raise fault(f"{where}.root", f"with a source the files are in {root}; leave it out")
+                raise fault(f"{where}.root", f"with a source the files are in {root}; remove root")
             found[name] = found[name].model_copy(update={"root": root})
     return found
 
 
-def _line(table: str, rows: dict[str, dict[str, Any]], name: str) -> list[str]:
-    """A row and those it inherits from, nearest first."""
-    line = [name]
-    while (parent := rows[line[-1]].get("inherit")) is not None:
-        key = f"{table}.{line[-1]}.inherit"
+def _lineage(table: str, rows: dict[str, dict[str, Any]], name: str) -> list[str]:
+    """A row and the rows it inherits from, nearest first."""
+    lineage = [name]
+    while (parent := rows[lineage[-1]].get("inherit")) is not None:
+        key = f"{table}.{lineage[-1]}.inherit"
         if parent not in rows:
             raise fault(key, f"no {parent!r} in {table}{suggest_one(str(parent), rows)}")
-        if parent in line:
-            raise fault(key, f"inherits from itself through {', '.join(line)}")
-        line.append(parent)
-    return line
+        if parent in lineage:
+            raise fault(key, f"inherits from itself through {', '.join(lineage)}")
+        lineage.append(parent)
+    return lineage
 
 
 def _expand_genes(rows: dict[str, Rows]) -> dict[str, dict[str, str]]:
-    """Replace each experiment that names `genes` by one for each of them, on targets of its own.
+    """Replace each experiment with `genes` by one experiment per gene, each with its own targets.
 
-    Returns these experiments' names by gene, for each row that was replaced.
+    Returns, for each replaced row, the name of each gene's experiment.
     """
     targets, experiments = rows["targets"], rows["experiments"]
     alone = {}
@@ -200,7 +201,7 @@ def _expand_genes(rows: dict[str, Rows]) -> dict[str, dict[str, str]]:
         alone[row] = {gene: f"{row}-{gene}" for gene in sorted(keys.genes)}
         for gene, name in alone[row].items():
             if name in experiments or name in targets:
-                raise fault(f"{where}.genes", f"{name} is there already; rename one of them")
+                raise fault(f"{where}.genes", f"{name} already exists; rename one of them")
             targets[name] = of.model_copy(update={"genes": [gene], "choice": "cohort"})
             experiments[name] = keys.model_copy(update={"targets": name, "genes": None})
     return alone
@@ -214,8 +215,8 @@ def _valid(model: type[Keys], keys: dict[str, Any], context: dict, where: str) -
 
 
 def _sorted(value: Any) -> Any:
-    # The order of keys means nothing, and must not rerun anything where a mapping is a parameter;
-    # an id of digits is a number to YAML.
+    # The order of keys has no meaning, so it must not change a rule parameter and rerun jobs.
+    # YAML reads an id of digits as a number.
     if isinstance(value, dict):
         return {str(key): _sorted(value[key]) for key in sorted(value, key=str)}
     return value

@@ -1,4 +1,4 @@
-"""Experiments: how expression is predicted. A kind of experiment is a subclass of `Experiment`."""
+"""Experiments: ways of predicting expression. Each kind is a subclass of `Experiment`."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -27,22 +27,22 @@ class Experiment(Row):
     predicts_factors: ClassVar[bool] = False
 
     cohort: CohortName
-    """The cohort that is predicted."""
+    """The cohort to predict."""
     targets: TargetsName
-    """What is predicted."""
+    """The targets to predict."""
     split: Split = "patient"
-    """What is held out together: a patient, a section, or a fold of k of the patients. Source:
+    """What is held out together: a patient, a section, or one of k folds of the patients. Source:
     paper."""
     smoothing: Literal["values", "counts"] = "values"
-    """What is averaged over a spot's neighbourhood: expression values, or counts before the
+    """What smoothing averages over a spot's neighbourhood: expression values, or counts before the
     transformation. Source: ours (counts in the released code's bin/variance_bootstrap.py)."""
     genes: Annotated[list[Id], Field(min_length=1)] | None = Field(default=None, exclude=True)
-    """Genes of which each is predicted alone: the row EXPERIMENT stands for the experiments
-    EXPERIMENT-GENE, with the transform of its targets. Source: paper."""
+    """Genes to predict one at a time: the row EXPERIMENT becomes one experiment EXPERIMENT-GENE per
+    gene, with the transform of its targets. Source: paper."""
 
 
 class Network(Experiment, Training):
-    """A network that is trained for each held-out group."""
+    """A network trained for each held-out group."""
 
     predicts_factors = True
 
@@ -55,9 +55,10 @@ class Network(Experiment, Training):
     """Initial weights of all layers but the last: imagenet, random, or the path of a safetensors
     file or a state dict. Source: paper."""
     latent: bool = True
-    """Whether predictions keep the last layer's inputs, 4 kB a spot for DenseNet-121."""
+    """Whether to save the last layer's inputs with the predictions: 4 kB per spot for
+    DenseNet-121."""
     engine: Engines = Engines()
-    """How the arithmetic is done."""
+    """Numerical settings by device."""
 
 
 class Label(Experiment):
@@ -75,14 +76,14 @@ class Forest(Experiment):
     features: FeaturesName
     """The features of the patches."""
     trees: AtLeastOne = 100
-    """Trees of the forest. Source: released code."""
+    """Number of trees. Source: released code."""
     max_features: Annotated[float, Field(gt=0, le=1), AS_WRITTEN] = 1.0
-    """Share of the features that each split is sought among. Source: released code (scikit-learn's
+    """Share of the features considered at each split. Source: released code (scikit-learn's
     default)."""
     min_samples_leaf: AtLeastOne = 1
-    """Fewest spots in a leaf. Source: released code (scikit-learn's default)."""
+    """Minimum number of spots in a leaf. Source: released code (scikit-learn's default)."""
     seed: Seed = 0
-    """Of the bootstrap and the splits."""
+    """Seed of the bootstrap and the splits."""
 
 
 class Ridge(Experiment):
@@ -93,13 +94,13 @@ class Ridge(Experiment):
     features: FeaturesName
     """The features of the patches."""
     components: AtLeastOne = 256
-    """Principal components of the features that are kept."""
-    penalties: Penalties = [*[100, 1000, 10000, 100000, 1000000]]
-    """Penalties of the ridge regression to choose from."""
+    """Number of principal components of the features to keep."""
+    penalties: Penalties = [100, 1000, 10000, 100000, 1000000]
+    """Candidate penalties of the ridge regression."""
     inner_folds: AtLeastTwo = 4
-    """Folds of the training patients by which the penalty is chosen, where there are several."""
+    """Folds of the training patients that choose the penalty, if there are several candidates."""
     seed: Seed = 0
-    """Of the solver of the principal components."""
+    """Seed of the solver of the principal components."""
 
 
 class Mean(Experiment):
@@ -110,11 +111,11 @@ class Mean(Experiment):
 
 
 class Coordinates(Experiment):
-    """Ridge regression on a polynomial in a spot's place in its section."""
+    """Ridge regression on a polynomial in a spot's position in its section."""
 
     kind: Literal["coordinates"] = "coordinates"
-    """The place in the section."""
+    """Position in the section."""
     degree: AtLeastOne = 3
     """Degree of the polynomial."""
     penalty: NotNegative = 1
-    """Penalty of its ridge regression."""
+    """Penalty of the ridge regression."""

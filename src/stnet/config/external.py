@@ -1,4 +1,4 @@
-"""External sources: what trained models are applied to, and how."""
+"""External sources: images to which trained models are applied."""
 
 from typing import Annotated, Any, Literal
 
@@ -20,41 +20,41 @@ from stnet.config.tiles import Scale, Tiles
 
 
 class External(Row):
-    """Images that trained models are applied to."""
+    """Images to which trained models are applied."""
 
     model: ModelId = "all"
-    """The network trained on all patients (all), the mean of those of the held-out groups
-    (ensemble), or one of these by its id."""
+    """The network trained on all patients (all), the mean of the networks of the held-out groups
+    (ensemble), or one of these networks by the id of its group."""
     paper: bool = False
     """Whether these are the paper's own data."""
 
 
 class Sections(External):
-    """The sections of a cohort, compared with what they measure."""
+    """The sections of a cohort, compared with their measured expression."""
 
     kind: Literal["sections"] = "sections"
     """Sections of a cohort."""
     cohort: CohortName
-    """The cohort whose sections are predicted, and compared with what they measure."""
+    """The cohort to predict and to compare with its measured expression."""
     scale: Scale = "micrometres"
-    """Whether the network is fed pixels as they are, or windows of as many micrometres as it was
-    trained on."""
+    """pixels feeds the network the image's pixels unchanged; micrometres resizes windows that are
+    as wide as the training patches."""
 
 
 class SimulatedArchive(Keys):
     """A simulated Genomic Data Commons."""
 
     seed: Seed
-    """Of its slides and expression."""
+    """Seed of slides and expression."""
     patients: AtLeastOne
-    """Their number."""
+    """Number of patients."""
 
 
 class ImageEncoder(Keys):
-    """The network whose features stand for the image alone."""
+    """A network that was not trained on expression; its features are the image-only baseline."""
 
     architecture: str = "densenet121"
-    """As of experiments. Source: paper."""
+    """Name of the architecture, as for experiments. Source: paper."""
     architecture_options: dict[str, Any] = {}
     """Arguments of the architecture's constructor."""
     weights: str = "imagenet"
@@ -62,57 +62,61 @@ class ImageEncoder(Keys):
 
 
 class Subtypes(Keys):
-    """Two histological subtypes, told apart by a logistic regression."""
+    """Two histological subtypes, classified by logistic regression."""
 
     classes: Annotated[dict[str, Names], Field(min_length=2, max_length=2)] = {
         "IDC": ["8500/3"],
         "ILC": ["8520/3"],
     }
-    """Two subtypes and the ICD-O-3 morphology codes of each; the score is the first one's. Source:
-    paper."""
+    """Two subtypes and the ICD-O-3 morphology codes of each; the first is the positive class.
+    Source: paper."""
     test_share: BetweenZeroAndOne = 0.3
-    """Share of the patients that is tested on. Source: paper."""
+    """Share of the patients in the test set. Source: paper."""
     folds: AtLeastTwo = 5
-    """Folds by which the regularisation is chosen. Source: paper."""
+    """Folds that choose the regularisation. Source: paper."""
     regularisation: Annotated[list[Positive], Field(min_length=1)] = [0.001, 0.01, 0.1, 1, 10, 100]
-    """Values of C of the logistic regression to choose from."""
+    """Candidate values of C of the logistic regression."""
     seed: Seed = 0
-    """Of the choice of patients to test on."""
+    """Seed of the choice of test patients."""
 
 
 class Slides(External):
-    """Whole slides of the Genomic Data Commons."""
+    """Whole slides from the Genomic Data Commons."""
 
     kind: Literal["slides"] = "slides"
     """Whole slides."""
     sheet: str
-    """The slide sheet, a TSV with a row a slide; the target tcga_sheet writes it."""
+    """The slide sheet, a TSV with one row per slide; the target tcga_sheet writes it."""
     source: Literal["gdc", "simulated"] = "gdc"
     """The Genomic Data Commons, or a simulated one."""
     project: str
     """Id of the project at the Genomic Data Commons."""
     simulation: SimulatedArchive | None = None
-    """Of a simulated Genomic Data Commons."""
+    """Parameters of the simulated Genomic Data Commons."""
     mirror: str | None = None
-    """Folder with slides under their own names, used before the network and never deleted from."""
+    """Folder with slides that were downloaded before, under their original names. Nothing in it is
+    deleted."""
     scale: Scale = "pixels"
-    """Whether the network is fed pixels as they are, or windows of as many micrometres as it was
-    trained on. Source: paper."""
+    """pixels feeds the network the slide's pixels unchanged; micrometres resizes windows that are
+    as wide as the training patches. Source: paper."""
     tiles: Tiles = Tiles()
-    """How a whole slide is cut."""
+    """How to cut a whole slide into tiles."""
     um_per_px: Positive | None = None
-    """Of slides that say neither that nor their objective; null refuses them. Unit: µm per px."""
+    """Scale of slides that state neither their scale nor their objective; null refuses such slides.
+    Unit: µm per px."""
     genes: str = "resources/genes/hgnc.tsv"
-    """Gene table by which symbols and aliases are matched."""
+    """Gene table for matching symbols and aliases."""
     encoder: ImageEncoder = ImageEncoder()
-    """Network whose features stand for the image alone."""
+    """Network of the image-only baseline."""
     subtypes: Subtypes = Subtypes()
-    """What the subtypes are, and how they are told apart."""
+    """The subtypes and their classifier."""
     maps: list[str] = []
-    """Slides whose predictions are drawn; none is the first two of the sheet."""
+    """Slides to draw predictions of; an empty list means the first two of the sheet."""
 
     @model_validator(mode="after")
     def _say_what_is_simulated(self) -> "Slides":
         if self.source == "simulated" and self.simulation is None:
-            raise KeyFault("simulation", "missing; add its seed and patients, or another source")
+            raise KeyFault(
+                "simulation", "missing; add it with seed and patients, or choose another source"
+            )
         return self

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in one line with its key and what to do."""
+"""Faults of a configuration as one line with the key and the remedy."""
 
 import re
 from collections.abc import Iterable
@@ -12,22 +12,22 @@ from stnet.core.suggest import suggest
 
 
 def fault(key: str, what: str) -> InputError:
-    """The error that names a key by its dotted path."""
+    """An error about the key with this dotted path."""
     return InputError(f"configuration: {key}: {what}")
 
 
 def first_fault(error: ValidationError, data: Any, where: str) -> InputError:
-    """The first thing that is wrong with `data`, a mapping whose own path is `where`."""
+    """The first fault of `data`, a mapping at the dotted path `where`."""
     found = [(_path(each, data), each) for each in error.errors()]
     first = found[0][0]
-    # Of the alternatives of one key, the one that fits best is wrong farthest inside.
+    # If a key allows several types, the best match is the one that fails deepest.
     path = max((path for path, _ in found if path[: len(first)] == first), key=len)
     key = ".".join(filter(None, [where, *path]))
     return fault(key, _what([each for at, each in found if at == path]))
 
 
 def _path(error: dict[str, Any], data: Any) -> tuple[str, ...]:
-    """Keys from `data` to what is wrong; pydantic's own marks of alternatives are left out."""
+    """Keys from `data` down to the fault, without the names that pydantic gives to alternatives."""
     path = []
     for part in error["loc"]:
         if isinstance(data, dict | list) and (isinstance(part, int) or part in data):
@@ -48,16 +48,16 @@ def _what(errors: list[dict[str, Any]]) -> str:
             return str(error["ctx"]["error"])
     value = errors[0]["input"]
     should = [re.sub(r"^.*? should ", "", error["msg"]) for error in errors]
-    said = f"{value!r} should {' or '.join(dict.fromkeys(should))}".replace("\n", " ")
+    message = f"{value!r} should {' or '.join(dict.fromkeys(should))}".replace("\n", " ")
     if isinstance(value, str):
         if errors[0]["type"] in ("float_type", "int_type"):
-            return f"{said}; write it without quotes, a power of ten as 1.0e-6"
-        return said + suggest(value, _expected(errors), most=1)
-    return said
+            return f"{message}; write it without quotes, a power of ten as 1.0e-6"
+        return message + suggest(value, _expected(errors), most=1)
+    return message
 
 
 def _expected(errors: Iterable[dict[str, Any]]) -> list[str]:
-    """Words that would have been right."""
+    """Allowed words."""
     return [
         word
         for error in errors

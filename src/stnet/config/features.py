@@ -1,4 +1,4 @@
-"""Features: numbers by which patches are described."""
+"""Features: numbers that describe patches."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,14 +11,15 @@ Range = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
 class Features(Row):
-    """Numbers by which patches are described."""
+    """Numbers that describe patches."""
 
     view: View = "224x1"
-    """Source window x downsampling in pixels; lengths are in pixels of its patches."""
+    """Source window x downsampling in pixels; lengths are in pixels of the patches."""
 
 
 class Ranges(Keys):
-    """Limits of the histogram of each measure of nuclei, in the patch's pixels or from 0 to 255."""
+    """Limits of the histogram of each nuclear measure. Lengths are in pixels of the patch, colours
+    from 0 to 255."""
 
     area: Range = [80, 2580]
     """Area of a nucleus. Unit: px²."""
@@ -29,17 +30,17 @@ class Ranges(Keys):
     axis_ratio: Range = [1, 5]
     """Ratio of the axes."""
     red: Range = [20, 120]
-    """Mean of red."""
+    """Mean red value."""
     green: Range = [20, 120]
-    """Mean of green."""
+    """Mean green value."""
     blue: Range = [60, 160]
-    """Mean of blue."""
+    """Mean blue value."""
     nearest: Range = [10, 80]
-    """Distance of the nearest nucleus. Unit: px."""
+    """Distance to the nearest nucleus. Unit: px."""
     mean_distance: Range = [30, 130]
-    """Mean distance of its neighbours. Unit: px."""
+    """Mean distance to the neighbouring nuclei. Unit: px."""
     farthest: Range = [40, 220]
-    """Distance of the farthest of them. Unit: px."""
+    """Distance to the farthest neighbouring nucleus. Unit: px."""
 
     @field_validator("*")
     @classmethod
@@ -50,14 +51,14 @@ class Ranges(Keys):
 
 
 class NuclearFeatures(Features, Segmentation):
-    """Histograms of what is measured of the nuclei of a patch."""
+    """Histograms of measures of the nuclei in a patch."""
 
     kind: Literal["nuclei"] = "nuclei"
     """Nuclei. Source: paper."""
     bins: AtLeastOne = 10
-    """Bins of the histogram of each measure. Source: paper."""
+    """Number of bins of each histogram. Source: paper."""
     ranges: Ranges = Ranges()
-    """Limits of each histogram, about the 1st to the 99th percentile; values outside count in its
+    """Limits of each histogram, about the 1st to the 99th percentile; values outside go into the
     first or last bin."""
 
 
@@ -67,14 +68,15 @@ class EncoderFeatures(Features):
     kind: Literal["encoder"] = "encoder"
     """A frozen network."""
     library: Literal["torchvision", "timm"] = "torchvision"
-    """Whose architecture it is."""
+    """Library of the architecture."""
     architecture: str = "densenet121"
-    """Its name there; it is used up to its last layer."""
+    """Name of the architecture in the library; its last layer is left out."""
     options: dict[str, Any] = {}
-    """Arguments of its constructor."""
+    """Arguments of the architecture's constructor."""
     weights: str = "imagenet"
     """imagenet, random, or the path of a safetensors file or a state dict."""
     mean: Triple | None = None
-    """Mean that its images were standardised by, of values from 0 to 1; null is its own."""
+    """Mean of each channel that standardises the images, for values from 0 to 1; null uses the
+    encoder's own."""
     sd: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
-    """Standard deviation, likewise."""
+    """Standard deviation of each channel, likewise."""

@@ -9,12 +9,12 @@ from stnet.config.base import suggest_one
 from stnet.config.section_sheet import GROUP_ID
 
 ID = "[A-Za-z0-9][A-Za-z0-9.-]*"
-# Folders of ours in results/ and resources/, beside those of the cohorts.
+# Names of our own folders in results/ and resources/, where each cohort has one too.
 RESERVED = ["all", "ensemble", "predict", "logs", "paper", "genes", "weights"]
 
 
 def check_id(name: str) -> str:
-    """Return `name`; ValueError if it is no id."""
+    """Return `name`; raise ValueError if it is not an id."""
     if not re.fullmatch(ID, name):
         raise ValueError("not an id of letters, digits, '.' and '-'; rename it")
     return name
@@ -27,7 +27,7 @@ def _check_cohort_id(name: str) -> str:
 
 
 def _row_of(table: str) -> AfterValidator:
-    # The names of all rows are the context of validation; a job that makes a model has none.
+    # The context of validation has the names of all rows. A job that builds a model has no context.
     def check(name: str, info: ValidationInfo) -> str:
         if info.context is not None and name not in info.context[table]:
             raise ValueError(f"no {name!r} in {table}{suggest_one(name, info.context[table])}")

@@ -10,26 +10,28 @@ class OwnVisium(Keys):
     folder: str
     """Space Ranger's folder."""
     image: str
-    """The full-resolution image that it was run on."""
+    """The full-resolution image that Space Ranger was run on."""
 
 
 class Predict(Keys):
-    """Slides and Visium sections of your own, and the model that is applied to them."""
+    """Slides and Visium sections of your own, and the model to apply to them."""
 
     model: str | None = None
-    """The .safetensors of a trained model; its .genes.tsv lies beside it."""
+    """The .safetensors of a trained model, with its .genes.tsv in the same folder."""
     slides: list[str] = []
     """Files of whole slides."""
     visium: list[OwnVisium] = []
     """Visium sections."""
     genes: list[str] = []
-    """Genes to draw, by symbol or id; none is the four consistent ones that vary most."""
+    """Genes to draw, by symbol or id; an empty list means the four consistently predicted genes
+    that vary most."""
     scale: Scale = "micrometres"
-    """Whether the network is fed pixels as they are, or windows of as many micrometres as it was
-    trained on."""
+    """pixels feeds the network the image's pixels unchanged; micrometres resizes windows that are
+    as wide as the training patches."""
     um_per_px: Positive | None = None
-    """Of slides that say neither that nor their objective; null refuses them. Unit: µm per px."""
+    """Scale of slides that state neither their scale nor their objective; null refuses such slides.
+    Unit: µm per px."""
     spot_pitch_um: Positive = 100
     """Distance between neighbouring spots of Visium sections. Unit: µm."""
     tiles: Tiles = Tiles()
-    """How a whole slide is cut."""
+    """How to cut a whole slide into tiles."""

@@ -1,4 +1,4 @@
-"""What the weights of a network depend on, beside its data."""
+"""Everything besides the data that determines a network's weights."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,35 +9,35 @@ from stnet.config.engine import Engine
 
 
 class Training(Keys):
-    """How a network is trained."""
+    """Settings of the training of a network."""
 
     architecture: str = "densenet121"
     """A classifier of torchvision by name, or densenet with its own options. Source: paper."""
     architecture_options: dict[str, Any] = {}
     """Arguments of the architecture's constructor."""
     trained: Literal["all"] | list[str] = "all"
-    """All layers, or the modules that are trained beside the last layer, which always is. Source:
+    """Modules to train: all, or a list of names. The last layer is always trained. Source:
     paper."""
     loss: Literal["sum", "mean"] = "sum"
-    """Squared error averaged over genes, and over the batch summed or averaged; mean needs the
-    learning rate times the batch size. Source: released code."""
+    """Squared error, averaged over genes, then summed or averaged over the batch. For the same
+    steps, mean needs the learning rate times the batch size. Source: released code."""
     learning_rate: Positive = 1e-6
-    """Of stochastic gradient descent. Source: paper."""
+    """Learning rate of stochastic gradient descent. Source: paper."""
     momentum: Annotated[float, Field(ge=0, lt=1), AS_WRITTEN] = 0.9
-    """Of stochastic gradient descent. Source: paper."""
+    """Momentum of stochastic gradient descent. Source: paper."""
     weight_decay: NotNegative = 0
-    """Of stochastic gradient descent. Source: released code."""
+    """Weight decay of stochastic gradient descent. Source: released code."""
     batch_size: AtLeastTwo = 32
-    """Spots of a training step. Source: paper."""
+    """Spots per training step. Source: paper."""
     epochs: AtLeastOne = 50
-    """Most epochs, or their number where there are no inner folds. Source: paper."""
+    """Maximum number of epochs; without inner folds, the number of epochs. Source: paper."""
     inner_folds: Annotated[int, Field(ge=0, json_schema_extra={"not": {"const": 1}})] = 4
-    """Folds by which the number of epochs is chosen; 0 takes epochs as it is. Source: paper."""
+    """Folds that choose the number of epochs; 0 trains for `epochs`. Source: paper."""
     statistics_batches: Annotated[int, Field(ge=0)] = 0
-    """Batches by which patches are standardised; 0 is all of them. Source: ours (12 in the
-    released code)."""
+    """Batches from which the mean and standard deviation of the patches are computed; 0 uses all.
+    Source: ours (12 in the released code)."""
     seed: Seed = 0
-    """Of the order of spots, the augmentation and random weights."""
+    """Seed of the order of spots, the augmentation and random weights."""
 
     @field_validator("inner_folds")
     @classmethod
@@ -48,9 +48,9 @@ class Training(Keys):
 
 
 class Recipe(Training):
-    """How a network is trained in one job: from which weights, and on which device."""
+    """Settings of one training job, with its initial weights and the engine of its device."""
 
     weights: str | None
-    """Path of the initial weights; none is random ones."""
+    """Path of the initial weights; null for random weights."""
     engine: Engine
-    """The engine of the device that is used."""
+    """The engine of the device in use."""

@@ -1,6 +1,6 @@
-"""The pages and the schema that are generated from the models of the configuration.
+"""Generate the JSON schema and documentation pages from the configuration models.
 
-`python -m stnet.config.reference` writes them again, in the folder of the repository.
+Run `python -m stnet.config.reference` in the root of the repository.
 """
 
 import json
@@ -27,7 +27,7 @@ METHODS_HEADINGS = "| Key | Default | Source | What it decides |\n|---|---|---|-
 
 
 class Key(NamedTuple):
-    """A key: its dotted path with `*` for ids, what it takes, and what is said of it."""
+    """A key: its dotted path with `*` for ids, its type and default, and its description."""
 
     path: str
     type: str
@@ -37,17 +37,17 @@ class Key(NamedTuple):
     description: str
 
     def cells(self, *names: str) -> str:
-        """A row of a table with these of its parts."""
+        """A table row with the path and the named fields."""
         return f"| `{self.path}` | {' | '.join(getattr(self, name) for name in names)} |\n"
 
 
 def keys() -> list[Key]:
-    """Every key of the configuration; one that several kinds of row share is there once a kind."""
+    """Every key of the configuration. A key that several kinds of row share is repeated."""
     return [key for _, _, found in sections() for key in found]
 
 
 def sections() -> Iterator[tuple[str, str, list[Key]]]:
-    """Heading, text and keys: what is global, then every table and each kind of its rows."""
+    """Heading, text and keys of each section: the global keys, then every table and its kinds."""
     top = [key for key in _keys(Settings, "") if key.path.split(".")[0] not in TABLES]
     yield "Global keys", _text(Settings), top
     for table, model in TABLES.items():
@@ -59,7 +59,7 @@ def sections() -> Iterator[tuple[str, str, list[Key]]]:
 
 
 def schema() -> str:
-    """The JSON schema of a configuration file, which may say only what differs from another."""
+    """The JSON schema of a configuration file. No key is required, as files can be combined."""
     whole = Settings.model_json_schema()
     for table, model in TABLES.items():
         kinds = model.kinds().values()
@@ -67,14 +67,14 @@ def schema() -> str:
             row = kind.model_json_schema()
             row["properties"]["inherit"] = {
                 "type": "string",
-                "description": "Row of which it takes the other keys.",
+                "description": "Row that the other keys are taken from.",
             }
             whole["$defs"] |= row.pop("$defs", {}) | {kind.__name__: row}
         refs = [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds]
         rows = whole["properties"][table]
         rows |= {"patternProperties": {f"^{ID}$": {"anyOf": refs}}, "additionalProperties": False}
     whole = _partial(whole)
-    # A line for each model and key.
+    # One line per model and key.
     parts = {name: _lines(whole.pop(name)) for name in ("$defs", "properties")}
     rest = {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
     return _lines(rest)[:-2] + "".join(f',\n"{n}": {part}' for n, part in parts.items()) + "\n}\n"
@@ -89,8 +89,8 @@ def reference() -> str:
     """The reference page."""
     page = [
         f"{BEGIN}\n\n# Configuration\n\n",
-        "`*` stands for the id of a row. A key without a default must be there. A row takes what it"
-        "\ndoes not say from the row of its table that it names by `inherit`.\n",
+        "`*` stands for the id of a row. A key without a default is required. With `inherit: ROW`,"
+        "\na row takes the keys it does not set from another row of the same table.\n",
     ]
     for heading, text, found in sections():
         page.append(f"\n## {heading}\n" + (f"\n{text}\n" if text else ""))
@@ -101,7 +101,7 @@ def reference() -> str:
 
 
 def methods(page: str) -> str:
-    """The page of methods with its table of the keys whose values are the paper's or its code's."""
+    """The methods page with its table of keys whose defaults come from the paper or its code."""
     rows = [
         key.cells("default", "source", "description")
         for key in dict.fromkeys(keys())
@@ -113,7 +113,7 @@ def methods(page: str) -> str:
 
 
 def write(root: Path) -> None:
-    """Write all of them below `root`."""
+    """Write the schema and both pages below `root`."""
     (root / SCHEMA).write_text(schema(), encoding="utf-8")
     (root / REFERENCE).write_text(reference(), encoding="utf-8")
     page = root / METHODS
@@ -130,13 +130,13 @@ def _keys(model: type[BaseModel], prefix: str) -> Iterator[Key]:
             if type(None) not in typing.get_args(field.annotation):
                 continue
         unit, source, description = _parts(field.description or "")
-        said = "" if field.is_required() else f"`{_yaml(field.default)}`"
-        kind = "mapping" if inside else _type(described["properties"].get(name, {}), described)
-        yield Key(f"{prefix}{name}", kind, said, unit, source, description)
+        default = "" if field.is_required() else f"`{_yaml(field.default)}`"
+        type_ = "mapping" if inside else _type(described["properties"].get(name, {}), described)
+        yield Key(f"{prefix}{name}", type_, default, unit, source, description)
 
 
 def _inside(annotation: Any) -> type[Keys] | None:
-    """The model of the mapping, or of those in a list or mapping, that a key takes."""
+    """The model of a key's value, or of the items if the value is a list or mapping of models."""
     if isinstance(annotation, type) and issubclass(annotation, Keys):
         return annotation
     inner = (_inside(each) for each in typing.get_args(annotation))
@@ -152,7 +152,7 @@ def _container(annotation: Any) -> type | None:
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    """Unit, source and description of a key's text."""
+    """Unit, source and description from a key's docstring."""
     text = " ".join(text.split())
     text, _, source = text.partition(" Source: ")
     text, _, unit = text.partition(" Unit: ")
@@ -160,7 +160,7 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def _type(schema: dict[str, Any], whole: dict[str, Any]) -> str:
-    """What a key takes, in words."""
+    """The type of a key in words."""
     if "anyOf" in schema:
         return " or ".join(_type(each, whole) for each in schema["anyOf"])
     for key in ("const", "enum"):
@@ -168,17 +168,17 @@ def _type(schema: dict[str, Any], whole: dict[str, Any]) -> str:
             values = schema[key] if key == "enum" else [schema[key]]
             return ", ".join(f"`{_yaml(value)}`" for value in values)
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    said = [f"{sign} {schema[key]:g}" for key, sign in limits.items() if key in schema]
-    said += [f"multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
+    bounds = [f"{sign} {schema[key]:g}" for key, sign in limits.items() if key in schema]
+    bounds += [f"multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
     match schema.get("type"):
         case "array":
             return f"list of {_type(schema['items'], whole)}"
         case "object":
             return "mapping"
         case "integer":
-            return f"whole number {', '.join(said)}".rstrip()
+            return f"whole number {', '.join(bounds)}".rstrip()
         case "number":
-            return f"number {', '.join(said)}".rstrip()
+            return f"number {', '.join(bounds)}".rstrip()
         case "boolean":
             return "`true`, `false`"
         case "null":
@@ -192,7 +192,7 @@ def _yaml(value: Any) -> str:
     plain = TypeAdapter(Any).dump_python(value)
     if isinstance(value, str):
         return value
-    # 1e-06 is text to YAML 1.1.
+    # YAML 1.1 reads 1e-06 as text.
     return re.sub(r"\b(\d+)e-0?(\d)", r"\1.0e-\2", json.dumps(plain, ensure_ascii=False))
 
 
@@ -201,7 +201,7 @@ def _text(model: type[BaseModel]) -> str:
 
 
 def _partial(schema: Any) -> Any:
-    """The schema without what must be there, and without titles that only repeat names."""
+    """The schema without required keys, and without titles that only repeat names."""
     if isinstance(schema, dict):
         return {
             key: _partial(value)

@@ -1,4 +1,4 @@
-"""What is shown of a cohort."""
+"""What the report shows of a cohort."""
 
 from typing import Annotated, Any
 
@@ -19,107 +19,109 @@ from stnet.config.names import ExperimentName, Id, SourceName
 
 
 def _without_nulls(table: Any) -> Any:
-    """A configuration laid over another can take out what that has only by null."""
+    """Drop null entries: a configuration that overrides another uses null to remove entries."""
     if isinstance(table, dict):
         return {name: value for name, value in table.items() if value is not None}
     return {} if table is None else table
 
 
 class Pathways(Keys):
-    """Gene sets among which the consistently predicted genes are sought."""
+    """Enrichment of gene sets among the consistently predicted genes."""
 
     gene_sets: Names
     """GMT files."""
     groups: Annotated[dict[str, Names | None], Field(min_length=1), BeforeValidator(_without_nulls)]
-    """Patterns (with * and ?) of the names of the sets that each group unites; null takes a group
-    out. Source: ours (the paper's groups are DAVID's)."""
+    """Patterns (with * and ?) of the names of the sets in each group; null removes a group.
+    Source: ours (the paper's groups are DAVID's)."""
     level: BetweenZeroAndOne = 0.05
-    """Largest adjusted P that the page calls enriched."""
+    """A group is called enriched up to this adjusted P value."""
 
 
 class Interpretation(Keys):
     """Integrated gradients of the highest-predicted patches."""
 
     patches: AtLeastOne = 12
-    """Patches that are attributed, at most one a held-out patient until all have one."""
+    """Number of patches to attribute, at most one per held-out patient until each has one."""
     shown: AtLeastOne = 3
-    """The first of them, which are drawn. Source: paper."""
+    """Number of these patches to draw. Source: paper."""
     steps: AtLeastTwo = 64
-    """Steps from the baseline to the patch, to begin with."""
+    """Initial number of steps from the baseline to the patch."""
 
 
 class Latent(Keys):
     """The latent space of the main network."""
 
     patients: list[str] = []
-    """Patients of Fig. 4 and Supp. Fig. 8; none is the three with the most balanced labels."""
+    """Patients of Fig. 4 and Supp. Fig. 8; an empty list means the three with the most balanced
+    labels."""
     neighbours: AtLeastTwo = 15
-    """Neighbours of UMAP. Source: released code (UMAP's default)."""
+    """Number of neighbours in UMAP. Source: released code (UMAP's default)."""
     min_dist: NotNegative = 0.1
-    """Least distance of UMAP. Source: released code (UMAP's default)."""
+    """Minimum distance in UMAP. Source: released code (UMAP's default)."""
     radius: Positive = 1.5
-    """Within which, in UMAP, the labels around a spot make it representative or atypical. Source:
-    released code."""
+    """Radius in UMAP of the neighbourhood whose labels make a spot representative or atypical.
+    Source: released code."""
     seed: Seed = 0
-    """Of UMAP, k-means and random spots. Source: ours (the released code has none)."""
+    """Seed of UMAP, k-means and random spots. Source: ours (the released code has none)."""
 
 
 class Study(Keys):
-    """Experiments that stand side by side."""
+    """Experiments that are compared side by side."""
 
     title: str
     """What is varied."""
     experiments: Annotated[list[ExperimentName], Field(min_length=2), *EACH_ONCE]
-    """The experiments."""
+    """The experiments to compare."""
 
 
 class Colocalisation(Keys):
     """Genes whose spatial correlation is compared with chance."""
 
     tumour: Names
-    """Genes of tumour."""
+    """Genes expressed by tumour cells."""
     immune: Names
-    """Genes of immune cells."""
+    """Genes expressed by immune cells."""
 
 
 class Report(Keys):
-    """What is shown of a cohort: tables, figures and the ledger."""
+    """Tables, figures and ledger of a cohort."""
 
     main: ExperimentName
     """Experiment that stands for ST-Net in tables and figures."""
     label: ExperimentName | None = None
     """Experiment of the tumour/normal label baseline."""
     features: ExperimentName | None = None
-    """Experiment of kind forest on nuclear features, which are those of every analysis of nuclei;
-    null shows nothing of nuclei."""
+    """Experiment of kind forest on nuclear features. Every analysis of nuclei uses these features;
+    null leaves nuclei out."""
     composition: ExperimentName | None = None
     """Network that predicts the composition of cell types."""
     gene: str | None = None
-    """Gene of Fig. 2a; null is the one with the highest median r."""
+    """Gene of Fig. 2a; null means the gene with the highest median r."""
     patients: list[str] = []
-    """Patients of Fig. 2a; none is the two in the middle of the ranking."""
+    """Patients of Fig. 2a; an empty list means the two in the middle of the ranking."""
     others: list[ExperimentName] = []
-    """Further experiments to evaluate; every comparison has them."""
+    """Further experiments to evaluate and to include in every comparison."""
     nuclear_gene: str | None = None
-    """Gene whose expression is held against size and density of nuclei."""
+    """Gene whose expression is compared with size and density of nuclei."""
     pathways: Pathways | None = None
-    """Gene sets among which the consistent genes are sought; null leaves them out."""
+    """Enrichment of gene sets among the consistently predicted genes; null leaves it out."""
     interpretation: Interpretation | None = None
     """Integrated gradients of the highest-predicted patches; null leaves them out."""
     latent: Latent | None = None
     """The latent space of the main network; null leaves it out."""
     visium: list[SourceName] = []
-    """External sources of kind sections to apply the main experiment to; the first is shown in
-    Table 1."""
+    """External sources of kind sections to which the main experiment is applied; Table 1 shows the
+    first."""
     slides: list[SourceName] = []
-    """External sources of kind slides to apply it to; one without a sheet is left out."""
+    """External sources of kind slides to which the main experiment is applied; a source without a
+    sheet is left out."""
     map_genes: list[str] = []
-    """Genes of the maps of external sections and slides; without them that of Fig. 2a."""
+    """Genes of the maps of external sections and slides; an empty list means the gene of
+    Fig. 2a."""
     colocalisation: Colocalisation | None = None
     """Genes whose spatial correlation is compared with chance; null leaves it out."""
     studies: Annotated[dict[Id, Study | None] | None, BeforeValidator(_without_nulls)] = {}
-    """Ablations, by the name of what is varied; the target supplement makes them. null takes one,
-    or all, out."""
+    """Ablations by name; the target supplement makes them. null removes one, or all."""
     single_genes: ExperimentName | None = None
-    """Experiment with `genes`, each of which is compared with its prediction among all. Source:
-    paper."""
+    """Experiment with `genes`. The prediction of each gene alone is compared with its prediction
+    together with all genes. Source: paper."""

@@ -1,4 +1,4 @@
-"""The section sheet: a cohort is a TSV with a row a section."""
+"""The section sheet: a TSV with one row per section defines a cohort."""
 
 import re
 from pathlib import Path
@@ -14,18 +14,18 @@ COLUMNS = [
 FILE_COLUMNS = ["image", "counts", "spots", "labels"]
 FORMATS = ["st-v5", "st-original", "her2st", "visium"]
 GRIDS = ["square", "hexagonal"]
-# What models are called that are not of a single held-out group.
+# Ids of models that are not of a single held-out group.
 RESERVED = ["all", "ensemble"]
-# Ids are parts of file names; sections and held-out groups may have an underscore.
+# Ids are parts of file names. Unlike ids of rows, these may have an underscore.
 GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
 def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list[dict[str, str]]:
     """Rows of the section sheet at `path` as dictionaries of its columns, all text.
 
-    File columns are joined to `root`; empty ones stay "". The `spots` of a section of format
-    `visium` is a folder, Space Ranger's `spatial`. With `check_files` every file named must exist
-    (off where a rule makes them). Raises InputError naming the sheet, the row and what to do.
+    File columns are joined to `root`; empty ones stay "". For format `visium`, `spots` is a folder,
+    Space Ranger's `spatial`. With `check_files` every named file must exist; leave it off if a rule
+    makes the files. Raises InputError naming the sheet, the row and what to do.
     """
     seen: dict[str, int] = {}
     sections = []
@@ -34,7 +34,9 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
         _check_row(row, where)
         if row["section"] in seen:
             first = seen[row["section"]]
-            raise InputError(f"{where}: section {row['section']} again, as on line {first}")
+            raise InputError(
+                f"{where}: section {row['section']} is also on line {first}; remove one"
+            )
         seen[row["section"]] = line
         for name in FILE_COLUMNS:
             if row[name]:
@@ -74,8 +76,8 @@ def _check_row(row: dict[str, str], where: str) -> None:
         for name, value in (("grid", "hexagonal"), ("labels", "")):
             if row[name] != value:
                 raise InputError(
-                    f"{where} ({row['section']}): {name} {row[name]!r} is not {value or 'empty'},"
-                    " as it is for format visium"
+                    f"{where} ({row['section']}): {name} {row[name]!r} must be {value or 'empty'}"
+                    " for format visium"
                 )
     for name in ("um_per_px", "pixel_scale"):
         try:

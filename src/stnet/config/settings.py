@@ -1,4 +1,4 @@
-"""The configuration as a whole: its tables, and what is global."""
+"""The whole configuration: its tables and global keys."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from stnet.config.names import CohortId, CohortName, Id
 from stnet.config.predict import Predict
 from stnet.config.targets import Targets
 
-# Rows are checked by the model of their kind, with what they inherit.
+# The model of its kind checks a row together with its inherited keys.
 TABLES: dict[str, type[Row]] = {
     "cohorts": Cohort,
     "targets": Targets,
@@ -45,24 +45,26 @@ class Settings(Keys):
     """The configuration. No key that changes a number is global."""
 
     report: Annotated[list[CohortName], Field(min_length=1)]
-    """Cohorts whose results `all` makes."""
+    """Cohorts to report; the target `all` makes their results."""
     device: Literal["cpu", "cuda"] = "cuda"
-    """Where networks are trained and applied. Nothing falls back on the CPU by itself."""
+    """Device on which networks are trained and applied. There is no automatic fallback to the
+    CPU."""
     tensorboard: bool = False
-    """Whether training writes TensorBoard logs beside its own."""
+    """Whether training also writes TensorBoard logs."""
     calibration: NotNegative = 60
-    """For which the plan times networks on this device; 0 leaves the hours out. Unit: s."""
+    """Time that the plan spends on timing networks on this device; 0 leaves the hours out.
+    Unit: s."""
     hosts: Hosts = Hosts()
     """Where downloads come from."""
     cohorts: dict[CohortId, dict[str, Any]]
-    """Sections of tissue with expression."""
+    """Tissue sections with measured expression."""
     targets: dict[Id, dict[str, Any]]
-    """What is predicted."""
+    """Values to predict."""
     features: dict[Id, dict[str, Any]] = {}
-    """Numbers by which patches are described."""
+    """Numbers that describe patches."""
     experiments: dict[Id, dict[str, Any]]
     """Ways of predicting expression."""
     external: dict[Id, dict[str, Any]] = {}
-    """What trained models are applied to."""
+    """Images to which trained models are applied."""
     predict: Predict = Predict()
     """Slides and Visium sections of your own, for the target `predict`."""

@@ -1,4 +1,4 @@
-"""The slide sheet: an external cohort of whole slides is a TSV with a row a slide."""
+"""The slide sheet: a TSV with one row per whole slide of an external cohort."""
 
 import re
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ COLUMNS = [
     *["patient", "sample", "slide", "file", "file_id", "md5", "size"],
     *["histology", "expression", "expression_md5", "expression_size"],
 ]
-# Where one is the same, the other must be.
-SETTLES = [("sample", "patient"), ("sample", "expression"), ("patient", "histology")]
+# (a, b): rows with the same a must have the same b.
+DETERMINES = [("sample", "patient"), ("sample", "expression"), ("patient", "histology")]
 
 
 def read_slide_sheet(path: str | Path) -> list[dict[str, str]]:
     """Rows of the slide sheet at `path` as dictionaries of `COLUMNS`, all text.
 
-    `slide` is `file` without its suffix; `file_id` and `expression` are the GDC's ids of the slide
-    and of its sample's STAR table; `md5` and `size` (bytes) with and without `expression_` are of
-    those two. The last six columns may be empty, and so may `md5` and `size`.
+    `slide` is `file` without its suffix. `file_id` and `expression` are the GDC's ids of the slide
+    and of its sample's STAR table. `md5` and `size` (bytes) belong to the slide, `expression_md5`
+    and `expression_size` to the table. The columns from `md5` on may be empty.
 
     Raises InputError naming the sheet, the row and what to do.
     """
@@ -31,11 +31,11 @@ def read_slide_sheet(path: str | Path) -> list[dict[str, str]]:
 
 
 def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
-    """Raise InputError naming the first of the rows of a slide sheet that is not a sound one.
+    """Raise InputError naming the first invalid row of a slide sheet.
 
-    Unsound are ids of other characters, hashes and sizes that are none, a slide or file that is
-    there twice, and rows that contradict one another: a sample of two patients or with two tables
-    of expression, a patient with two histologies.
+    Refused are ids with other characters, malformed hashes and sizes, repeated slides or files, and
+    rows that contradict each other: a sample with two patients or two expression tables, or a
+    patient with two histologies.
     """
     lines: dict[tuple[str, str], int] = {}
     for line, row in enumerate(rows, start=2):
@@ -44,8 +44,8 @@ def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
         for name in ("slide", "file_id"):
             first = lines.setdefault((name, row[name]), line)
             if first != line:
-                raise InputError(f"{here}: {name} {row[name]} again, as on line {first}")
-        for key, name in SETTLES:
+                raise InputError(f"{here}: {name} {row[name]} is also on line {first}; remove one")
+        for key, name in DETERMINES:
             first = lines.setdefault((f"{name} of {key}", row[key]), line)
             other = rows[first - 2][name]
             if row[name] != other:

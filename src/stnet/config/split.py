@@ -1,15 +1,15 @@
-"""Held-out groups and inner folds: which sections are predicted by a model that never saw them."""
+"""Held-out groups and inner folds of a cohort's sections."""
 
 from collections.abc import Sequence
 
-ALL = "all"  # the reserved held-out id: nothing is held out, for external use
+ALL = "all"  # reserved held-out id: nothing is held out, for use on external images
 
 
 def held_out_groups(rows: Sequence[dict[str, str]], split: str | int) -> dict[str, list[str]]:
-    """Map each held-out group to its sections (rows are those of a section sheet).
+    """Map each held-out group to its sections. `rows` are rows of a section sheet.
 
-    `patient` is the paper's split (Methods, "leave-one-out cross validation" over patients);
-    `section` holds out single sections; a number k makes k folds of the patients sorted by id,
+    `patient` is the paper's split (Methods, "leave-one-out cross validation" over patients).
+    `section` holds out single sections. A number k makes k folds of the patients sorted by id,
     fold f = patients[f::k], named f0 …. Groups are sorted by id.
     """
     if split == "section":
@@ -25,11 +25,11 @@ def held_out_groups(rows: Sequence[dict[str, str]], split: str | int) -> dict[st
 
 
 def inner_folds(rows: Sequence[dict[str, str]], n_folds: int) -> tuple[str, list[list[str]]]:
-    """Inner folds over the training sections, and the rule by which they were made.
+    """Inner folds over the training sections, after a description of how they were made.
 
     Methods, "an internal four-fold cross validation on the 22 patients"; the released code sorts
-    the patients by id and takes fold f = patients[f::4]. Ours where that cannot be: with fewer
-    patients than folds, as many folds as patients; with one patient, its sections; with one
+    the patients by id and takes fold f = patients[f::4]. Ours for small cohorts: with fewer
+    patients than folds, one fold per patient; with one patient, folds of its sections; with one
     section, or `n_folds` 0, no folds.
     """
     patients = sections_by_patient(rows)
@@ -55,5 +55,5 @@ def sections_by_patient(rows: Sequence[dict[str, str]]) -> dict[str, list[str]]:
 
 
 def sorted_by(rows: Sequence[dict[str, str]], column: str) -> list[dict[str, str]]:
-    """Rows sorted by a column; those of the same value keep their order."""
+    """Rows sorted by a column; equal rows keep their order."""
     return sorted(rows, key=lambda row: row[column])

@@ -1,5 +1,5 @@
-"""The classes of tissue that spots are labelled with, and the strata that are evaluated."""
+"""The tissue classes of labelled spots, and the strata of the evaluation."""
 
 CLASSES = ["tumour", "normal"]
-# `all` has unlabelled spots too.
+# `all` includes unlabelled spots.
 STRATA = ["all", *CLASSES]

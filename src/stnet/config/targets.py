@@ -1,4 +1,4 @@
-"""Targets: what is predicted."""
+"""Targets: the values to predict."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,21 +9,22 @@ from stnet.config.names import TargetsName
 
 
 class Targets(Row):
-    """Values that are predicted for a spot. Rows with `of` are factors, others genes."""
+    """Values to predict for a spot. Rows with `of` are factors, others are genes."""
 
     by = "of"
 
     split: Split = "patient"
-    """Split of the experiments that use them, where they differ between held-out groups."""
+    """Split of the experiments that use these targets, if the targets differ between held-out
+    groups."""
 
     @classmethod
     def kinds(cls) -> dict[str, type["Targets"]]:
-        """Genes, and factors of them."""
+        """Genes and factors."""
         return {"genes": GeneTargets, "factors": Factors}
 
     @classmethod
     def kind_of(cls, row: dict[str, Any]) -> str:
-        """Factors have `of`."""
+        """`factors` if the row has `of`, else `genes`."""
         return "factors" if "of" in row else "genes"
 
 
@@ -31,18 +32,18 @@ class GeneTargets(Targets):
     """Expression of genes."""
 
     genes: AtLeastOne | Annotated[Names, *EACH_ONCE] = 250
-    """How many genes of the highest mean count are predicted, or which, by symbol or id. Source:
+    """Number of genes with the highest mean count, or a list of genes by symbol or id. Source:
     paper."""
     transform: Literal["log_fraction", "log_cp10k"] = "log_fraction"
-    """ln((1 + c) / (G + sum c)), or ln(1 + 10^4 c / sum c), which removes depth better. Source:
-    released code."""
+    """log_fraction is ln((1 + c) / (G + sum c)); log_cp10k is ln(1 + 10^4 c / sum c), which removes
+    depth better. Source: released code."""
     choice: Literal["cohort", "training"] = "cohort"
     """Whether genes are chosen on the whole cohort, or without the held-out group. Source: released
     code."""
 
     @property
     def fitted(self) -> bool:
-        """Whether they differ between held-out groups."""
+        """Whether the targets differ between held-out groups."""
         return self.choice == "training"
 
     @model_validator(mode="after")
@@ -50,7 +51,7 @@ class GeneTargets(Targets):
         if self.fitted and isinstance(self.genes, list):
             raise KeyFault(
                 "choice",
-                "genes that are named are not chosen on the training part; write cohort",
+                "a list of genes is not chosen on the training part; write cohort",
             )
         return self
 
@@ -59,15 +60,15 @@ class Factors(Targets):
     """Composition of cell types, by non-negative matrix factorisation of the training spots."""
 
     of: TargetsName
-    """The targets whose genes are factorised."""
+    """The targets with the genes to factorise."""
     factors: AtLeastOne = 10
-    """Their number. Source: paper."""
+    """Number of factors. Source: paper."""
     iterations: AtLeastOne = 200
-    """Iterations of the factorisation, all of which are done. Source: paper."""
+    """Iterations of the factorisation, without early stopping. Source: paper."""
     seed: Seed = 0
-    """Of the SVD that the factorisation starts from."""
+    """Seed of the SVD that initialises the factorisation."""
 
     @property
     def fitted(self) -> bool:
-        """Always: nothing of a held-out group enters its own."""
+        """Always true: factors are fitted without the held-out group."""
         return True

@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all."""
+"""Atomic writes: an output appears whole or not at all."""
 
 import errno
 import glob
@@ -19,26 +19,26 @@ FORBIDDEN = {errno.EACCES, errno.EPERM}
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path of the same name on the same disk, renamed to `path` at the end.
+    """Yield a temporary path on the same disk; rename it to `path` at the end.
 
-    The temporary file keeps the name, since writers choose compression and format by it, and lies
-    in a hidden folder beside `path`. On an exception it is removed and `path` is left as it was;
-    what a killed process left there is removed by the next that writes `path`.
+    The temporary file is in a hidden folder beside `path`. It has the same name, because writers
+    choose compression and format by the name. On an exception it is removed and `path` stays as it
+    was. Leftovers of a killed process are removed by the next process that writes `path`.
 
-    Raises InputError if the disk is full, as far as the writer says so, or must not be written to.
+    Raises InputError if the disk is full or read-only, or if writing is not permitted.
     """
     path = Path(path)
     prefix = f".{path.name}."
     with _named(path, {*FULL, *FORBIDDEN}):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # As many letters as mkdtemp adds.
-        for left in path.parent.glob(f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}"):
-            with suppress(OSError), held(left, wait=False):
-                shutil.rmtree(left)
+        # mkdtemp adds eight characters.
+        for leftover in path.parent.glob(f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}"):
+            with suppress(OSError), held(leftover, wait=False):
+                shutil.rmtree(leftover)
         folder = Path(mkdtemp(prefix=prefix, dir=path.parent))
     temporary = folder / path.name
     try:
-        # Where there are no locks nobody gets this one, and nobody removes the folder.
+        # Without file locks, no other process can lock the folder either, so none removes it.
         with _named(path, FULL), ExitStack() as lock:
             with suppress(OSError):
                 lock.enter_context(held(folder, wait=False))
@@ -52,7 +52,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def _named(path: Path, errors: set[int]) -> Iterator[None]:
-    """Name `path` in errors that few writers name it in, and in one line."""
+    """Turn an OSError with one of these `errno` values into a one-line error that names `path`."""
     try:
         yield
     except OSError as error:

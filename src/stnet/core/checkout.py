@@ -1,4 +1,4 @@
-"""Files that come with the project: a run in another folder finds them in the project's own."""
+"""Find the project's own files from a run in another folder."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ CHECKOUT = Path(__file__).absolute().parents[3]
 
 
 def find(path: str | os.PathLike[str]) -> str:
-    """Return where a file is that a run reads: in its working directory, or else in the project's.
+    """Find an input file in the working directory, or else in the project's folder.
 
-    A file of the working directory wins. What is in neither is returned as it is, for the reader
-    to name it in an error.
+    The working directory has precedence. If the file is in neither, `path` is returned unchanged,
+    and whoever reads it reports the missing file.
 
     Source: ours.
     """

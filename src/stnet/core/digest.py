@@ -1,4 +1,4 @@
-"""What a job's code is, as one hash: Snakemake sees a script, but not what the script imports."""
+"""One hash of all code of a job: Snakemake tracks a script, but not what the script imports."""
 
 import ast
 import hashlib
@@ -19,35 +19,35 @@ class Import(NamedTuple):
 def code_digest(script: Path, library: Path) -> str:
     """Hash the code that `script` runs: itself and what it imports, transitively, from `library`.
 
-    It changes with any statement of those modules and with any other file in the packages they
-    belong to; comments, docstrings and formatting leave it as it is. The interpreter's own
-    spelling enters it (`ast.unparse`), so a new minor version of Python may change it.
+    It changes with any statement of these modules, and with any other file in their packages. It
+    ignores comments, docstrings and formatting. The code is hashed as `ast.unparse` writes it, so a
+    new minor version of Python may change the hash.
 
     Args:
         script: a Python file outside the library.
-        library: the folder that is on the import path, with one or more packages in it.
+        library: a folder on the import path, with one or more packages in it.
 
     Returns:
         16 hexadecimal digits.
 
     Raises:
-        FileNotFoundError: a library module that is imported does not exist.
+        FileNotFoundError: an imported library module does not exist.
         SyntaxError: a module cannot be parsed.
 
     Source: ours.
     """
     digest = hashlib.sha256()
     for name, content in _contents(script, library):
-        # Framed by its length, so that no two lists of contents are the same bytes.
+        # The length separates the contents, so that different lists never give the same bytes.
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
 
 
 def imported_modules(script: Path, library: Path) -> dict[str, Path]:
-    """Find the modules in `library` that running `script` may import, sorted by dotted name.
+    """Find the modules in `library` that `script` may import, sorted by dotted name.
 
-    Imports are followed wherever they stand: inside functions, relative, and through the
-    `__init__.py` of every package on the way. Arguments and errors are those of `code_digest`.
+    All imports are followed, also relative ones, those inside functions, and those in the
+    `__init__.py` of a parent package. Arguments and errors are those of `code_digest`.
 
     Source: ours.
     """
@@ -72,7 +72,7 @@ def imports(path: Path) -> tuple[Import, ...]:
 
 
 def _contents(script: Path, library: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of all that the digest covers, in a fixed order."""
+    """Yield name and content of everything that the digest covers, in a fixed order."""
     modules = imported_modules(script, library)
     for name, path in [(script.name, script), *modules.items()]:
         yield name, _parse(path.read_bytes(), str(path))[0].encode()
@@ -82,7 +82,7 @@ def _contents(script: Path, library: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _targets(importer: Path, package: str, library: Path) -> Iterator[str]:
-    """Yield the dotted names in `library`, packages on the way first, that `importer` imports."""
+    """Yield the dotted names in `library` that `importer` imports, parent packages first."""
     for statement in imports(importer):
         module = statement.module
         if statement.level:
@@ -116,12 +116,12 @@ def _file(name: str, library: Path) -> Path:
     return module
 
 
-# What editors and merges leave beside a file is not read by any code.
+# Leftovers of editors, merges and the interpreter, which no code reads as data.
 LEFTOVERS = {".py", ".pyc", ".bak", ".orig", ".rej", ".swp"}
 
 
 def _data_files(package: Path) -> Iterator[Path]:
-    """Yield the files beside a package's modules, not those of packages inside it."""
+    """Yield a package's files other than modules, without those of subpackages."""
     for path in package.iterdir():
         if path.name.startswith("."):
             continue
@@ -133,7 +133,7 @@ def _data_files(package: Path) -> Iterator[Path]:
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    """Whether it is a docstring, of a module, class or function, or below an attribute."""
+    """Whether a statement is a docstring of a module, class, function or attribute."""
     match statement:
         case ast.Expr(ast.Constant(str())):
             return True
@@ -142,7 +142,7 @@ def _is_text(statement: ast.stmt) -> bool:
 
 @cache
 def _parse(source: bytes, path: str) -> tuple[str, tuple[Import, ...]]:
-    """Return a module's code without its docstrings, and its imports; once per content."""
+    """Return a module's code without docstrings, and its imports. Cached by content."""
     tree = ast.parse(source, filename=path)
     found = []
     for node in ast.walk(tree):

@@ -1,9 +1,9 @@
-"""The one error that is the user's to mend."""
+"""Errors that the user can fix."""
 
 
 class InputError(Exception):
-    """Bad input. The message is one line naming the file, row or key, and what to do about it."""
+    """Bad input. The message is one line that names the file, row or key, and what to do."""
 
 
 class SystemFailure(InputError):
-    """What the system could not do now, as read a file from a disk that went away: try again."""
+    """A failure of the system that may pass, such as a lost disk or connection. Try again."""

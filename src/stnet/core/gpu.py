@@ -12,24 +12,25 @@ from stnet.core.locks import held
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks for a free GPU.
+# Seconds between two attempts to lock a free GPU.
 PATIENCE = 0.5
-# The locks of GPUs, held for as long as the process lives.
+# The locks on GPUs, held until the process ends.
 _leased = ExitStack()
-# Where Slurm, PBS, LSF and Grid Engine write a job's id.
+# Variables with a job's id in Slurm, PBS, LSF and Grid Engine.
 CLUSTER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 
 
 def lease_gpu() -> str:
     """Reserve a free GPU of this machine for this process; wait until there is one.
 
-    Call it before CUDA is first used. Of the GPUs in CUDA_VISIBLE_DEVICES, or of all if it is not
-    set, the first that no other job of this user holds becomes the only visible one. On a cluster
-    two jobs may see different GPUs under the same number, so there the lock has the job's id too.
-    Snakemake does not count jobs that download a slide first, so all GPUs may be in use: wait.
+    Call it before the first use of CUDA. The candidates are the GPUs in CUDA_VISIBLE_DEVICES, or
+    all if it is not set. The first one that no other job of this user holds becomes the only
+    visible GPU. On a cluster, two jobs may see different GPUs under the same number, so the name of
+    the lock contains the job's id. Snakemake does not count jobs that first download a slide, so
+    all GPUs may be in use.
 
     Returns:
-        "cuda", the device as torch names it; whether it works is for torch to say.
+        "cuda", torch's name of the device. It is not tested here.
 
     Source: ours.
     """

@@ -1,26 +1,26 @@
-"""Hashes by which files and lists are known again."""
+"""Hashes that identify files and ordered lists."""
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-# In bytes: what is hashed right after it was read should still be in the processor's cache.
+# Bytes read at once: few enough to be hashed while still in the processor's cache.
 CHUNK = 1 << 20
 
 
 class Hash(NamedTuple):
-    """A hash as lower-case hexadecimal digits, and the algorithm that gives it."""
+    """A hash as lower-case hexadecimal digits, and its algorithm."""
 
     algorithm: Literal["sha256", "md5"]
     hexdigest: str
 
 
 def file_hash(path: str | Path, algorithm: Literal["sha256", "md5"]) -> Hash:
-    """Hash of a file by an algorithm of the caller's choice: others publish what they publish."""
+    """Hash a file with the algorithm that its source publishes."""
 
     def new():
-        # MD5 guards against accidents here, and is refused for security where FIPS is in force.
+        # MD5 only detects accidental damage here. FIPS systems refuse it for security.
         return hashlib.new(algorithm, usedforsecurity=False)
 
     with open(path, "rb") as file:
@@ -33,9 +33,9 @@ def file_sha256(path: str | Path) -> str:
 
 
 def read_sha256(path: str | Path, begin: int, content: memoryview) -> str:
-    """SHA-256 of a file whose bytes from `begin` on are left in `content`, as many as it holds.
+    """SHA-256 of a file; its bytes from `begin` on are copied into `content` until that is full.
 
-    A file to be both verified and used is read once, and its memory passes the processor once.
+    A file that is both verified and used is thus read only once.
     """
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -49,5 +49,5 @@ def read_sha256(path: str | Path, begin: int, content: memoryview) -> str:
 
 
 def names_sha256(names: Sequence[str]) -> str:
-    """SHA-256 of an ordered list of names (of genes, of spots)."""
+    """SHA-256 of an ordered list of names of genes or spots."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()

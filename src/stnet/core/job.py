@@ -1,4 +1,4 @@
-"""What every job does around its one library call."""
+"""Logging and error handling around the library call of every job."""
 
 import logging
 import signal
@@ -21,9 +21,9 @@ class Tee:
         self.terminal, self.log = terminal, log
 
     def write(self, text: str) -> int:
-        """Write `text` to both, the log line by line so that it can be followed."""
+        """Write `text` to both."""
         written = self.terminal.write(text)
-        # On a full disk what is said of it must come through.
+        # If the disk is full, the message that says so must still reach the terminal.
         with suppress(OSError):
             self.log.write(text)
         return written
@@ -35,17 +35,17 @@ class Tee:
             self.log.flush()
 
     def isatty(self) -> bool:
-        """Whether the terminal is one: progress bars ask."""
+        """Whether the terminal is interactive; progress bars depend on it."""
         return self.terminal.isatty()
 
 
 @contextmanager
 def job(log: str) -> Iterator[None]:
-    """Log to the terminal and to the file `log`; end bad input with one line and no traceback.
+    """Log to the terminal and to the file `log`; report bad input in one line without a traceback.
 
-    Messages of the library, with time and level, go to standard error, and so do warnings of
-    Python; the file gets all that the job prints. SIGTERM, which a cluster sends when the time is
-    up, ends the job as an exit does, so that temporary files are removed.
+    Log messages, with time and level, and Python's warnings go to standard error. The file gets
+    everything that the job prints. A cluster sends SIGTERM when a job's time is up; the job then
+    exits normally, so that temporary files are removed.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     Path(log).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def job(log: str) -> Iterator[None]:
 
 @contextmanager
 def _logging() -> Iterator[None]:
-    """Write log messages to standard error: the library's from INFO on, others from WARNING on."""
+    """Send log messages to standard error: the library's from INFO up, others from WARNING up."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", TIME))
     root, library = logging.getLogger(), logging.getLogger("stnet")

@@ -1,4 +1,4 @@
-"""Locks between processes, which the kernel frees however their holder ends."""
+"""Locks between processes; the kernel releases a lock when its process ends, also by a crash."""
 
 import fcntl
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 
 @contextmanager
 def held(path: str | Path, *, wait: bool) -> Iterator[None]:
-    """Hold an exclusive lock on a folder, or on a file, which is created if it is missing.
+    """Hold an exclusive lock on a folder or a file. A missing file is created.
 
-    With `wait`, wait until others let go of it; a file system without locks is used without one.
-    Otherwise raise BlockingIOError where another process holds it, OSError where there are no
-    locks.
+    With `wait`, wait until the lock is free; on a file system without locks, continue without one.
+    Without `wait`, raise BlockingIOError if another process holds the lock, and OSError if the file
+    system has no locks.
     """
     # Some shared file systems lock only files that are open for writing.
     flags = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR | os.O_CREAT

@@ -1,4 +1,4 @@
-"""What was perhaps meant by a name that is not known."""
+"""Suggestions for misspelt names."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ CLOSEST = 3
 
 
 def suggest(name: str, known: Iterable[str], most: int = CLOSEST) -> str:
-    """At most so many of the known names closest to `name`, whatever their case; or "".
+    """End of an error message that suggests up to `most` known names close to `name`, or "".
 
-    It is the end of a message.
+    Case is ignored.
     """
     folded = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=most)

@@ -1,12 +1,12 @@
-"""Averages that leave missing values out, and are missing themselves where all values are."""
+"""Averages over the values that are not missing; NaN if all are missing."""
 
 import numpy as np
 
 
 def median(values: np.ndarray, axis: int) -> np.ndarray:
-    """Median over an axis, which must not be empty."""
+    """Median over a non-empty axis."""
     ordered = np.sort(values, axis=axis)
-    # Sorting puts NaN last, so the middle of the others is at half their number.
+    # Sorting puts NaN last, so the median is the middle of the first n.
     n = np.isfinite(ordered).sum(axis=axis, keepdims=True)
     middle = np.concatenate([np.maximum(n - 1, 0) // 2, n // 2], axis=axis)
     middle = np.minimum(middle, ordered.shape[axis] - 1)
@@ -20,7 +20,7 @@ def mean(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def weighted_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Means over rows of (rows, columns), weighted by (groups, rows): (groups, columns)."""
+    """Means of `values` (rows, columns) weighted by (groups, rows): (groups, columns)."""
     finite = np.isfinite(values)
     return _share(weights @ np.where(finite, values, 0.0), weights @ finite)
 

@@ -10,14 +10,14 @@ from stnet.evaluation.averages import median, weighted_means
 SAMPLES = 1000
 PERCENTILES = (2.5, 97.5)
 SEED = 0
-# Values held at once while resampling medians.
+# Values in memory at once while resampling medians.
 BATCH_VALUES = 4_000_000
 
 
 def patient_draws(n_patients: int) -> np.ndarray:
     """Indices of the patients in each resample, (samples, patients), drawn with replacement.
 
-    The same for every statistic of as many patients.
+    The draws depend on the number of patients only, so all statistics share them.
     """
     return np.random.default_rng(SEED).integers(n_patients, size=(SAMPLES, n_patients))
 
@@ -25,7 +25,7 @@ def patient_draws(n_patients: int) -> np.ndarray:
 def resampled_medians(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Median over patients of (patients, genes) in every resample: (samples, genes).
 
-    Missing values are left out; a gene without any value in a resample is NaN there.
+    Missing values are left out. A gene without a value in a resample is NaN.
     """
     medians = np.empty((len(draws), values.shape[1]))
     batch = max(1, BATCH_VALUES // max(1, values.size))
@@ -42,9 +42,9 @@ def resampled_means(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 def interval(resampled: np.ndarray) -> np.ndarray:
-    """Percentile interval over the first axis: (2, …), resamples without a value left out.
+    """95% percentile interval over the first axis: (2, …).
 
-    NaN where no resample has a value.
+    Resamples without a value are left out; NaN if there is none.
     """
     bounds = np.full((2, *resampled.shape[1:]), np.nan)
     some = np.isfinite(resampled).any(axis=0)
@@ -55,10 +55,10 @@ def interval(resampled: np.ndarray) -> np.ndarray:
 def with_interval(
     estimate: Callable[[np.ndarray], np.ndarray], n_patients: int
 ) -> tuple[float, float, float]:
-    """An estimate over `n_patients` with the ends of its interval.
+    """An estimate over `n_patients` and its interval: (value, low, high).
 
-    `estimate` takes drawn patients, (samples, patients) to (samples,). One patient has no interval,
-    and without any there is no estimate: NaN.
+    `estimate` maps drawn patients (samples, patients) to (samples,). The interval is NaN for one
+    patient, and everything is NaN without patients.
     """
     if not n_patients:
         return np.nan, np.nan, np.nan

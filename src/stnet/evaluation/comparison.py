@@ -1,4 +1,4 @@
-"""One way of predicting against another, gene by gene."""
+"""Compare two experiments per gene."""
 
 from pathlib import Path
 
@@ -16,7 +16,10 @@ def write_comparison(
     other_patient_table: str | Path,
     output: str | Path,
 ) -> None:
-    """Write `compare` of two experiments' tables of patients; the gene table gives the symbols."""
+    """Write `compare` of two experiments' patient tables; the gene table gives the symbols.
+
+    Raises InputError if they have no gene in common.
+    """
     genes = read_table(gene_table)
     symbols = genes.set_index("gene")["symbol"]
     table = compare(read_table(patient_table), read_table(other_patient_table), symbols)
@@ -29,14 +32,13 @@ def write_comparison(
 
 
 def compare(patients: pd.DataFrame, other: pd.DataFrame, symbols: pd.Series) -> pd.DataFrame:
-    """Median r over patients of the genes in both tables of patients, a row a gene.
+    """Median r over patients of the genes in both patient tables, a row per gene.
 
-    `median_pearson` and `median_pearson_other` are each over all patients in which that
-    experiment's r is defined, as in Fig. 2d; `median_pearson_shared` is the first experiment's over
-    the patients in which the other's r is defined, so without those of a single label class where
-    the other is the label baseline. `ahead` and `ahead_shared` say whether the first, so taken, is
-    the higher (both medians defined and not tied); their sums are the numbers of genes ahead.
-    `symbols` maps genes to symbols.
+    `median_pearson` and `median_pearson_other` are over all patients in which that experiment's r
+    is defined, as in Fig. 2d. `median_pearson_shared` is the first experiment's over the patients
+    in which the other's r is defined; against the label baseline this leaves out patients with a
+    single label class. `ahead` and `ahead_shared` are whether the first experiment's median is
+    higher (not where a median is undefined or the two are tied). `symbols` maps genes to symbols.
     """
     names = [gene for gene in symbols.index if gene in set(other["gene"])]
     shared = patients.merge(other, on=["gene", "patient"], how="left", suffixes=("", "_other"))

@@ -1,4 +1,4 @@
-"""Is a gene predicted in more patients than chance would have it?"""
+"""Tests of whether a gene is predicted in more patients than expected by chance."""
 
 import warnings
 from typing import NamedTuple
@@ -10,19 +10,19 @@ from statsmodels.stats.proportion import proportion_confint
 
 # The level the released code (bin/generate_figs.py) gives to Holm for the main result.
 HOLM_LEVEL = 0.1
-# The level at which Holm must be able to reject for the binomial test to be of use, and that of
-# Benjamini-Hochberg (ours).
+# The binomial test is used only if Holm can reject at this level (ours).
 REACHABLE_LEVEL = 0.05
+# The level of Benjamini-Hochberg (ours).
 BH_LEVEL = 0.05
 # Keeps Fisher's z of a perfect correlation finite.
 LARGEST_R = 1 - 1e-9
 
 
 class Rule(NamedTuple):
-    """Which test says that a gene is consistent.
+    """The test that decides whether a gene is consistent.
 
-    `name` is `holm` or `t`; the gene's `column` of adjusted p in the gene table must be at most
-    `level`; `reason` says it all in words.
+    `name` is `holm` or `t`. A gene is consistent if its adjusted p in `column` of the gene table is
+    at most `level`. `reason` explains the choice in words.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Rule(NamedTuple):
 
 
 def binomial_p(n_consistent: np.ndarray, n_patients: np.ndarray) -> np.ndarray:
-    """P(Binomial(n_patients, 1/2) >= n_consistent), one value a gene.
+    """P(Binomial(n_patients, 1/2) >= n_consistent), one value per gene.
 
     Source: Statistical analysis; `pvalue` in the released code's bin/generate_figs.py.
     """
@@ -47,21 +47,22 @@ def holm(p: np.ndarray) -> np.ndarray:
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Benjamini-Hochberg adjusted p over genes (false discovery rate). Source: ours.
 
-    The paper calls its Holm-adjusted p an FDR, which Holm does not control; this one does.
+    The paper calls its Holm-adjusted p an FDR. Holm controls the family-wise error; this controls
+    the FDR.
     """
     return _adjusted(p, "fdr_bh")
 
 
 def fisher_t(r: np.ndarray, *, two_sided: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """One-sample t of Fisher's z over patients: t and p, one value a gene.
+    """One-sample t-test of Fisher's z over patients: t and p, one value per gene.
 
-    `r` is (patients, genes); undefined r are left out, and a gene with fewer than two is NaN. Of a
-    prediction one-sided, for r > 0, because it stands in for the binomial count of patients with
-    r > 0: a gene predicted with the wrong sign is not predicted. Source: ours.
+    `r` is (patients, genes). Undefined r are left out; a gene with fewer than two r is NaN. For
+    predictions the test is one-sided (r > 0), because it replaces the binomial count of patients
+    with r > 0: a gene predicted with the wrong sign is not predicted. Source: ours.
     """
     z = np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))
     with warnings.catch_warnings():
-        # Of genes with one patient, or with the same z in all.
+        # Genes with one patient, or with the same z in all, give warnings.
         warnings.simplefilter("ignore", RuntimeWarning)
         return stats.ttest_1samp(
             z, 0, nan_policy="omit", alternative="two-sided" if two_sided else "greater"
@@ -69,10 +70,10 @@ def fisher_t(r: np.ndarray, *, two_sided: bool = False) -> tuple[np.ndarray, np.
 
 
 def wilson(n_consistent: np.ndarray, n_patients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's 95% interval of the share of consistent patients, as counts of `n_patients`.
+    """Wilson's 95% interval of the share of consistent patients, times `n_patients`.
 
-    NaN with fewer than two patients: the unit is the patient. Source: ours; a bootstrap over
-    patients would draw duplicates, which bias such a count.
+    NaN with fewer than two patients, which are the unit. Source: ours. A bootstrap over patients
+    draws duplicates, which bias such a count.
     """
     n = np.asarray(n_patients, dtype=float)
     low, high = proportion_confint(n_consistent, np.maximum(n, 1), alpha=0.05, method="wilson")
@@ -80,10 +81,10 @@ def wilson(n_consistent: np.ndarray, n_patients: np.ndarray) -> tuple[np.ndarray
 
 
 def choose_rule(n_patients: int, n_genes: int) -> Rule:
-    """Holm on the binomial count where it can reject at 0.05, else Benjamini-Hochberg on the t.
+    """Holm on the binomial count if it can reject at 0.05, else Benjamini-Hochberg on the t-test.
 
-    The most a gene can reach is r > 0 in all patients, with an adjusted p of n_genes / 2^n. For
-    250 genes that takes 13 patients. Source: the paper's test, with ours where it has no power.
+    The smallest adjusted p, with r > 0 in all n patients, is n_genes / 2^n: with 250 genes at least
+    13 patients are needed. Source: the paper's test; ours where that has no power.
     """
     smallest = min(1.0, n_genes * 0.5**n_patients)
     reach = (
@@ -101,7 +102,7 @@ def choose_rule(n_patients: int, n_genes: int) -> Rule:
 
 
 def _adjusted(p: np.ndarray, method: str) -> np.ndarray:
-    """Adjust p; an undefined one stays undefined but is a hypothesis like the others."""
+    """Adjust p. An undefined p stays undefined, but counts as a hypothesis."""
     p = np.asarray(p, dtype=float)
     if not p.size:
         return p

@@ -1,9 +1,9 @@
-"""How well a prediction follows a measurement, per gene.
+"""Agreement of predicted and measured expression, per gene.
 
-Every function takes `predicted` and `observed` as (genes, spots) arrays without missing values,
-since working along contiguous memory is several times faster, and returns one float64 a gene, NaN
-where the statistic is undefined. `statistics` applies them all to (spots, genes) arrays, in which
-values may be missing.
+Every function takes `predicted` and `observed` as (genes, spots) arrays without missing values and
+returns one float64 per gene, NaN where the statistic is undefined. Genes are the first axis because
+contiguous memory is several times faster. `statistics` applies all of them to (spots, genes) arrays
+with missing values.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import rankdata
 
-# With fewer spots a quarter of them holds none, and partial r has no degree of freedom left.
+# With fewer spots a quarter of them is empty, and partial r has no degree of freedom.
 FEWEST_SPOTS = 4
-# Share of a variable's variance below which what ln total counts leaves of it is rounding of
-# float32 predictions.
+# A residual variance below this share of the variance is rounding of float32 predictions.
 UNEXPLAINED = 1e-9
 STATISTICS = ["pearson", "pearson_smooth", "spearman", "auroc", "rmse", "partial", "depth"]
 
@@ -30,14 +29,13 @@ def spearman(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 
 def quarter_auroc(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """AUROC of the prediction for spots of high against spots of low measured expression.
+    """AUROC of the prediction for spots with high against spots with low measured expression.
 
     High and low are the top and the bottom quarter (Statistical analysis, "in the top 25% of
-    spots"). The released code computes no AUROC, so the rest is ours: high is at or above the
-    upper quartile, low at or below the lower one (linear interpolation), so that tied spots stay
-    together and a class may be larger than a quarter; where the two quartiles are equal the
-    classes are not defined and neither is the AUROC. Tied predictions count a half, so a constant
-    prediction has 0.5.
+    spots"). The released code computes no AUROC, so the rest is ours. High is at or above the upper
+    quartile, low at or below the lower one (linear interpolation). Tied spots stay together, so a
+    class can be larger than a quarter. If the quartiles are equal, the AUROC is undefined. Tied
+    predictions count one half, so a constant prediction has 0.5.
     """
     low_quartile, high_quartile = np.quantile(observed, [0.25, 0.75], axis=1, keepdims=True)
     high = observed >= high_quartile
@@ -46,12 +44,12 @@ def quarter_auroc(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 
 def auroc(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Probability that a positive scores above a negative, ties counting a half.
+    """Probability that a positive scores above a negative; ties count one half.
 
-    All three are (…, n), `positive` and `negative` boolean and disjoint; elements in neither are
-    left out. NaN where one of them is empty. Equals scikit-learn's `roc_auc_score`.
+    All three are (…, n). `positive` and `negative` are boolean and disjoint; elements in neither
+    are left out. NaN if one of them is empty. Equal to scikit-learn's `roc_auc_score`.
     """
-    # What is left out ranks above everything, so the ranks of the others are as if alone.
+    # Elements that are left out rank last, so they do not change the ranks of the others.
     ranks = rankdata(np.where(positive | negative, scores, np.inf), axis=-1)
     n_positive = positive.sum(axis=-1).astype(float)
     pairs = n_positive * negative.sum(axis=-1)
@@ -65,10 +63,10 @@ def rmse(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 
 def partial(predicted: np.ndarray, observed: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Pearson's r of what a straight line in `given` (spots,) leaves of both sides.
+    """Partial correlation: Pearson's r of the residuals of both after regression on `given`.
 
-    With `given` the ln of the spots' total counts it is the part of r that sequencing depth does
-    not explain. NaN where `given` explains one side entirely. Source: ours.
+    `given` is (spots,). With the ln of the spots' total counts it is the correlation that is not
+    explained by sequencing depth. NaN where `given` explains one side entirely. Source: ours.
     """
     given = _centred(given[None, :])
     norm = np.square(given).sum()
@@ -86,13 +84,13 @@ def partial(predicted: np.ndarray, observed: np.ndarray, given: np.ndarray) -> n
 def statistics(
     predicted: np.ndarray, observed: np.ndarray, smooth: np.ndarray, ln_total: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Every statistic of one patient or section, each with one value a gene.
+    """All statistics of one patient or section, one value per gene each.
 
     `predicted`, `observed` and `smooth` (the smoothed measurement) are (spots, genes) in target
-    units, `ln_total` (spots,) the natural log of the spots' total counts. A spot where prediction
-    or measurement is missing is left out for that gene; `n_spots` counts the others. Correlations
-    and AUROC of fewer than four spots are NaN. `partial` is r given `ln_total`, `depth` the r of
-    the measurement with it.
+    units. `ln_total` (spots,) is the natural log of the spots' total counts. Spots with a missing
+    prediction or measurement are left out per gene; `n_spots` counts the others. Correlations and
+    AUROC are NaN with fewer than four spots. `partial` is r given `ln_total`; `depth` is r of the
+    measurement with `ln_total`.
     """
     n_genes = observed.shape[1]
     found = {name: np.full(n_genes, np.nan) for name in STATISTICS}
@@ -114,7 +112,7 @@ def statistics(
 
 
 def _complete_blocks(finite: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the spots and genes of each set of genes that miss the same spots, no spot missing."""
+    """Blocks without missing values: for genes that miss the same spots, the other spots."""
     patterns, pattern = np.unique(np.packbits(finite, axis=0), axis=1, return_inverse=True)
     for index in range(patterns.shape[1]):
         genes = np.flatnonzero(pattern.ravel() == index)

@@ -1,4 +1,4 @@
-"""From the statistics of each patient to those of each gene."""
+"""Aggregate statistics per gene and patient to statistics per gene."""
 
 from collections.abc import Collection
 
@@ -17,7 +17,7 @@ from stnet.evaluation.consistency import (
     wilson,
 )
 
-# Medians over patients in the gene table, and the column of the patient table each is of.
+# Medians over patients in the gene table, and their columns in the patient table.
 MEDIANS = {
     "median_pearson": "pearson",
     "median_pearson_smooth": "pearson_smooth",
@@ -55,13 +55,14 @@ COLUMNS = [
 def gene_performance(
     patients: pd.DataFrame, symbols: pd.Series, excused: Collection[str] = ()
 ) -> pd.DataFrame:
-    """A row a gene from the table of patients; `symbols` names the genes, in the rows' order.
+    """The gene table, a row per gene, from the patient table.
 
-    A patient counts in `n_patients` where the gene has a prediction in at least one of its spots.
-    An undefined r counts as not consistent, and medians and means leave it out; patients in
-    `excused` without an r in any gene count as consistent in every gene. `rmse` is over all spots.
-    The intervals are 95% with the patient as unit, of medians by bootstrap and of the number of
-    consistent patients by Wilson; they need two patients.
+    `symbols` maps genes to symbols and gives the order of the rows. A patient counts in
+    `n_patients` if at least one of its spots has a prediction of the gene. An undefined r counts as
+    not consistent and is left out of medians and means. Patients in `excused` without an r in any
+    gene count as consistent in every gene. `rmse` is over all spots. The 95% intervals have the
+    patient as unit: by bootstrap for medians, by Wilson for the number of consistent patients. They
+    need two patients.
     """
     patients = patients[patients["n_spots"] > 0]
     names = symbols.index.astype(str).tolist()

@@ -1,4 +1,4 @@
-"""The held-out spots of an experiment, put together from its held-out groups."""
+"""Read the held-out predictions of an experiment, over all its held-out groups."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +16,10 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     """Read the `predictions.h5ad` of all held-out groups as one.
 
     X is the prediction and `layers["observed"]` the measurement, both (spots, genes) in target
-    units; `uns["targets"]` has their transform and universe, `uns["grid"]` the grid of each
-    section, `uns["initial_weights"]` the name of what a network was trained from ("" for other
-    kinds). A gene that is no target of a group is missing there in both, as it can be when genes
-    are chosen on the training part. Raises InputError where groups share a spot or
-    their targets differ in transform or universe.
+    units. `uns["targets"]` has their transform and universe, `uns["grid"]` the grid by section, and
+    `uns["initial_weights"]` the name of the initial weights of a network ("" for other kinds).
+    If genes are chosen on the training part, a group can lack a gene; both values are then missing.
+    Raises InputError if groups share a spot, or if their targets differ in transform or universe.
     """
     groups = [ad.read_h5ad(path) for path in paths]
     units = [
@@ -50,10 +49,10 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
 
 
 def smooth_observed(spots: ad.AnnData, smoothing: str) -> np.ndarray:
-    """The smoothed measurement of `read_predictions`, (spots, genes) in target units.
+    """The spatially smoothed measurement, (spots, genes) in target units.
 
-    `smoothing` says what is averaged: `values` (y) or `counts`. All spots of a section count as
-    neighbours, so this comes before a stratum is taken.
+    `spots` are those of `read_predictions`. `smoothing` is what is averaged: `values` (y) or
+    `counts`. Spots of all labels are neighbours, so smooth before taking a stratum.
     """
     neighbours = neighbourhoods(spots.obs, spots.uns["grid"])
     observed = spots.layers["observed"]

@@ -1,4 +1,4 @@
-"""Ways of predicting side by side: how each performs, and how far one of them is ahead."""
+"""Compare several experiments: the performance of each, and the lead of the first."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from stnet.evaluation.paired import mean_gain
 
-# Of an experiment's summary: numbers of genes, and estimates with an interval.
+# Quantities of an experiment's summary: counts, and estimates with an interval.
 COUNTS = [
     "n_patients",
     "n_patients_with_r",
@@ -27,20 +27,21 @@ def compare_methods(
     patients: Mapping[str, pd.DataFrame],
     against: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """A row an experiment: its summary, and what the first of them has ahead of it.
+    """A row per experiment: its summary, and the lead of the first experiment over it.
 
-    The tables are those of the performance, by experiment; `against` has the comparison (`compare`)
-    of the first with every other. Columns, beside those of the summary:
+    The tables are the performance tables by experiment. `against` has the comparison (`compare`)
+    of the first experiment with every other. Columns besides those of the summary:
 
-    - `transform`: of the targets, which is the unit of the RMSE;
-    - `threshold`: the fewest patients of the first experiment's consistent genes, the paper's fixed
-      "20 or more of the 23"; `genes_at_threshold`: genes with r > 0 in at least so many;
-    - `genes_ahead` of the `genes_compared` (both medians of r defined) in which the first has the
-      higher one, each over all its patients (Fig. 2d); `genes_ahead_shared`: over the patients in
-      which the other's r is defined;
+    - `transform`: of the targets, the unit of the RMSE;
+    - `threshold`: the smallest number of patients among the first experiment's consistent genes,
+      the paper's "20 or more of the 23"; `genes_at_threshold`: genes with r > 0 in at least that
+      many patients;
+    - `genes_compared`: genes with both medians of r; `genes_ahead`: those where the first
+      experiment's median is higher, each over all its patients (Fig. 2d); `genes_ahead_shared`: the
+      same over the patients in which the other's r is defined;
     - `mean_r_gain` with its interval: `mean_gain` of the first over the other.
 
-    What has no value, such as r of a constant prediction, is missing.
+    Undefined values, such as r of a constant prediction, are missing.
     """
     first = next(iter(summaries))
     threshold = _values(summaries[first], "value")["fewest_consistent_patients"]
@@ -68,14 +69,14 @@ def compare_methods(
     ]
     columns += [column for name in ESTIMATES for column in (name, *_ends(name))]
     table = pd.DataFrame(rows).reindex(columns=columns)
-    # A missing number must not make the others fractions.
+    # Int64 keeps whole numbers whole beside missing ones.
     return table.astype(dict.fromkeys(counts, "Int64"))
 
 
 def summary_row(
     summary: pd.DataFrame, counts: Sequence[str], estimates: Sequence[str]
 ) -> dict[str, float | str]:
-    """Of a summary, `counts`, `estimates` with their `…_low` and `…_high`, and the rule used."""
+    """`counts`, `estimates` with `…_low` and `…_high`, and the consistency rule of a summary."""
     value = _values(summary, "value")
     row: dict[str, float | str] = {"consistency_rule": value["consistency_rule"]}
     row |= {name: float(value[name]) for name in counts}

@@ -1,4 +1,4 @@
-"""The null of Fig. 2b: patients with r > 0 when predictions do not belong to their spots."""
+"""The null of Fig. 2b: number of patients with r > 0 if predictions are moved to other spots."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +19,13 @@ def write_null(predictions: Sequence[str | Path], output: str | Path, *, stratum
 
 
 def null_curves(spots: ad.AnnData) -> pd.DataFrame:
-    """Number of consistent patients by rank of the gene under the null, a row a rank.
+    """Number of consistent patients under the null by rank of the gene, a row per rank.
 
     `binomial` has the quantiles of Binomial(patients, 1/2) (released code, bin/generate_figs.py),
-    which takes genes as independent. For `permuted`, with its 95% range `permuted_low` and
-    `permuted_high` over 1,000 permutations, each patient's predictions are shifted along its spots
-    by a random number of places, the same for all genes, so that genes and neighbouring spots
-    depend on each other as they do in truth (ours). `rank` 1 is the most consistent gene.
+    which treats genes as independent. `permuted` is the mean over 1,000 permutations, with its 95%
+    range `permuted_low` to `permuted_high`. A permutation shifts each patient's predictions along
+    its spots by a random number of places, the same for all genes, which keeps the dependence
+    between genes and between neighbouring spots (ours). `rank` 1 is the most consistent gene.
     """
     random = np.random.default_rng(SEED)
     consistent = np.zeros((SAMPLES, spots.n_vars), dtype=int)
@@ -52,9 +52,10 @@ def null_curves(spots: ad.AnnData) -> pd.DataFrame:
 
 
 def _shifted_covariance(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Sign-true covariance of `observed` with `predicted` moved on by 0, 1, … places, a row each.
+    """Sum of products of the centred sides, for `predicted` shifted by 0, 1, … places: a row each.
 
-    Spots without any prediction are left out first; a gene still missing a value has zeros.
+    It has the sign of the covariance. Spots without any prediction are left out first. Genes that
+    still miss a value are zero.
     """
     present = np.isfinite(predicted).any(axis=1)
     sides = []
@@ -64,6 +65,6 @@ def _shifted_covariance(predicted: np.ndarray, observed: np.ndarray) -> np.ndarr
         sides.append(np.where(constant, 0.0, side - side.mean(axis=0)))
     if not present.any():
         return np.empty((0, predicted.shape[1]))
-    # By the correlation theorem this is every circular shift at once.
+    # The correlation theorem gives all circular shifts at once.
     spectrum = np.conj(fft.rfft(sides[0], axis=0)) * fft.rfft(sides[1], axis=0)
     return fft.irfft(spectrum, n=int(present.sum()), axis=0)

@@ -1,4 +1,4 @@
-"""Two experiments over the same genes and patients, so that what one has ahead is not chance."""
+"""Paired comparison of two experiments over the same genes and patients."""
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ KEYS = ["gene", "patient"]
 
 
 def paired(patients: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of two tables of patients that are in both, in the same order.
+    """The rows that are in both patient tables, in the same order.
 
-    A row is a gene in a patient; one without spots is not there. A statistic that is undefined in
-    one, as r is for a prediction that is constant in a patient, is missing in both.
+    A row is a gene in a patient; rows without spots do not count. A statistic that is undefined in
+    one table (r of a constant prediction, for instance) is missing in both.
     """
     one, two = (table[table["n_spots"] > 0].set_index(KEYS) for table in (patients, other))
     shared = one.index.intersection(two.index, sort=False)
@@ -27,10 +27,10 @@ def paired(patients: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, p
 def differences(
     patients: pd.DataFrame, other: pd.DataFrame, quantities: list[str]
 ) -> dict[str, tuple[float, float, float]]:
-    """Each quantity of `estimates`, the first's less the other's, with a 95% interval.
+    """Difference of each quantity of `estimates` with a 95% interval: (difference, low, high).
 
-    Both are over the genes and patients in both tables, and each resample draws the same patients
-    of both: (difference, low, high). Source: ours; the paper gives no interval of a difference.
+    The first table minus the other, over the genes and patients in both. Each resample draws the
+    same patients in both. Source: ours; the paper gives no interval of a difference.
     """
     tables = paired(patients, other)
     names, n_patients = _genes(tables[0]), tables[0]["patient"].nunique()
@@ -44,12 +44,12 @@ def differences(
 
 
 def mean_gain(patients: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, float]:
-    """Mean over genes of the median r over patients, the first's less the other's.
+    """Difference in median r over patients, averaged over genes: (gain, low, high).
 
-    Both over the same patients, those in whom both r are defined, with the 95% interval of the
-    difference over patients: (gain, low, high). Genes without r are left out. Source: "a mean
-    correlation improvement" (Comparison with tumour/normal predictions …), read as the mean of what
-    Supp. Fig. 7b draws.
+    The first table minus the other, both over the patients in which both r are defined. The 95%
+    interval is over patients. Genes without r are left out. Source: "a mean correlation
+    improvement" (Comparison with tumour/normal predictions …), read as the mean of the values in
+    Supp. Fig. 7b.
     """
     tables = paired(patients, other)
     one, two = (by_patient(table, "pearson", _genes(table)) for table in tables)

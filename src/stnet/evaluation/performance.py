@@ -1,4 +1,4 @@
-"""The tables of performance of an experiment: per patient, section and gene, and their summary."""
+"""Performance tables of an experiment: per patient, per section, per gene, and a summary."""
 
 import logging
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from stnet.evaluation.performance_summary import summarise
 
 logger = logging.getLogger(__name__)
 
-# A summary's interval and unit where there are none.
+# Interval and unit of a summary row that has none.
 BLANK = (np.nan, np.nan, "")
 
 
@@ -36,26 +36,25 @@ def evaluate(
     smoothing: str,
     lenient: bool,
 ) -> None:
-    """Write the four tables of an experiment's held-out predictions, over the spots of a stratum.
+    """Write the performance tables of an experiment's held-out predictions.
 
-    The consistency count uses r over all of a
-    patient's spots, its sections pooled, as the released code does; the Methods say "for each gene
-    and slide", which is the section table. A stratum without spots gives tables without
-    patients, and a warning is logged.
+    Consistency is counted with r over all spots of a patient, sections pooled, as in the released
+    code. The Methods say "for each gene and slide", which is the section table. A stratum without
+    spots gives tables without patients and a warning.
 
     Args:
         predictions: the files of all held-out groups.
         patient_table, section_table, gene_table: outputs, TSV.
-        summary_table: output, TSV; beside the estimates it has the transform of the targets and
-            what a network was trained from.
-        stratum: `all`, `tumour` or `normal`.
+        summary_table: output, TSV; besides the estimates it has the transform of the targets and
+            the initial weights of a network.
+        stratum: `all`, `tumour` or `normal`; only its spots are evaluated.
         smoothing: how the measurement is smoothed (`smooth_observed`).
-        lenient: whether a patient of a single label class counts as consistent in every gene, as
-            the paper evaluates its label baseline; within a label stratum every patient is one, so
-            there it has no effect.
+        lenient: whether patients with a single label class count as consistent in every gene, as
+            the paper evaluates its label baseline. It applies to stratum `all` only, because within
+            the others every patient has a single class.
 
     Raises:
-        InputError: predictions that do not belong together (`read_predictions`).
+        InputError: predictions of different experiments (`read_predictions`).
     """
     everything = read_predictions(predictions)
     everything.layers["smooth"] = smooth_observed(everything, smoothing)
@@ -80,10 +79,10 @@ def evaluate(
 
 
 def performance_by(spots: ad.AnnData, unit: str) -> pd.DataFrame:
-    """Statistics of every gene in every patient or section (`unit`), a row each.
+    """Statistics per gene and patient or section (`unit`), a row each.
 
-    Columns: gene, the unit, n_spots and those of `statistics`. Genes that are no target of any of
-    the unit's spots have no row.
+    Columns: gene, the unit, n_spots and those of `statistics`. A gene without a measurement in any
+    spot of the unit has no row.
     """
     ids = spots.obs[unit].astype(str).to_numpy()
     ln_total = np.log(spots.obs["total_counts"].to_numpy(dtype=float))

@@ -1,4 +1,4 @@
-"""An experiment in a few numbers."""
+"""Summary of an experiment's performance."""
 
 from collections.abc import Callable
 
@@ -17,14 +17,16 @@ MEANS = {"mean_pearson": "pearson", "mean_auroc": "auroc"}
 def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFrame) -> pd.DataFrame:
     """Table `quantity value ci_low ci_high unit` from the tables of genes, patients and sections.
 
-    A `median_…` is over genes, of the median over patients; a `mean_…` over genes, of the mean over
-    patients; `median_pearson_section` over genes, of the median over sections; `rmse` over all
-    spots and genes. `n_patients_with_r` of the patients have an r in some gene: one with less than
-    four spots of a class counts in its stratum as a patient, consistent in no gene. `fdr` is the
-    largest adjusted p among the consistent genes, by the rule used. `consistency_rule` is `holm`,
-    `t` or `none`, and `consistency_reason` says it in words. The intervals are 95% bootstrap
-    intervals over the `unit`; one patient has none, and numbers of genes have none, since
-    resampled duplicates of patients would bias them.
+    - `median_…`: median over genes of the median over patients; `mean_…`: mean over genes of the
+      mean over patients; `median_pearson_section`: median over genes of the median over sections;
+      `rmse`: over all spots and genes;
+    - `n_patients_with_r`: patients with an r in at least one gene. A patient with fewer than four
+      spots in the stratum counts in `n_patients`, but is consistent in no gene;
+    - `fdr`: the largest adjusted p among the consistent genes; `consistency_rule`: `holm`, `t` or
+      `none`; `consistency_reason`: the rule in words.
+
+    Intervals are 95% bootstrap intervals over the `unit`. One patient gives none. Numbers of genes
+    have none, because duplicate patients in resamples would bias them.
     """
     patients = patients[patients["n_spots"] > 0]
     sections = sections[sections["n_spots"] > 0]
@@ -45,7 +47,7 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
     for name, estimate in estimates(patients, names).items():
         rows.append((name, *with_interval(estimate, n_patients), unit))
     table = pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "unit"])
-    # The column has words in it too, so numbers are not formatted with the others.
+    # The column also holds words, so numbers are formatted here.
     table["value"] = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in table["value"]]
     return table.replace({"value": {"nan": ""}})
 
@@ -53,9 +55,9 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
 def estimates(
     patients: pd.DataFrame, names: list[str]
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Quantities of the table of patients as functions of the drawn patients.
+    """Quantities of the patient table as functions of drawn patients.
 
-    They take (samples, patients), indices of the patients in order of appearance, to (samples,).
+    Each maps (samples, patients), indices of patients in order of appearance, to (samples,).
     """
     n_spots = by_patient(patients, "n_spots", names)
     squared_error = np.nansum(n_spots * np.square(by_patient(patients, "rmse", names)), axis=1)

@@ -1,4 +1,4 @@
-"""How many genes are predicted in at least so many patients, whatever a test says of the number."""
+"""Number of genes with r > 0 in at least k patients, for every k."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +16,12 @@ def write_thresholds(gene_tables: Mapping[str, str | Path], output: str | Path) 
 
 
 def thresholds(genes: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row for each stratum and number of patients: `stratum n_patients at_least genes fdr …`.
+    """A row per stratum and number of patients: `stratum n_patients at_least genes fdr …`.
 
-    `genes` has the gene tables by stratum, that of `all` among them. `genes` of the table counts
-    those with r > 0 in `at_least` patients, and `fdr` is the largest Holm-adjusted p among them.
-    `fdr_excused` is the same if the patients without a spot of the stratum counted as consistent in
-    every gene: the paper's 0.06 of normal tissue is that, while its text leaves those patients out.
+    The argument has the gene tables by stratum, including `all`. Column `genes` counts the genes
+    with r > 0 in at least `at_least` patients; `fdr` is the largest Holm-adjusted p among them.
+    `fdr_excused` is the same if patients without a spot of the stratum count as consistent in every
+    gene. The paper's 0.06 for normal tissue is that, although its text leaves those patients out.
     Source: Results, "ST-Net detects intra-tumour variation".
     """
     everyone = genes["all"].set_index("gene")["n_patients"]

@@ -1,11 +1,11 @@
-"""The normalisation of later papers, by scanpy. Only targets that ask for it import scanpy."""
+"""The normalisation of later papers, by scanpy. Only targets that use it import scanpy."""
 
 import anndata as ad
 import numpy as np
 import scanpy as sc
 from scipy import sparse
 
-# Counts that every spot is scaled to.
+# Total count that every spot is scaled to.
 TARGET_SUM = 1e4
 
 

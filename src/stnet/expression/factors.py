@@ -1,21 +1,21 @@
-"""Targets that are factors of a composition: which genes they stand for, and the way back."""
+"""Targets that are factors of a composition, and their conversion to expression of genes."""
 
 import anndata as ad
 import numpy as np
 
-from stnet.expression.targets import normalise
+from stnet.expression.transforms import normalise
 
 
 def are_factors(targets: ad.AnnData) -> bool:
-    """Whether targets are factors of `write_composition` and not genes of `write_targets`."""
+    """Whether targets are factors (`write_composition`) instead of genes (`write_targets`)."""
     return "to_genes" in targets.varm
 
 
 def gene_targets(targets: ad.AnnData) -> ad.AnnData:
-    """The genes' targets, (spots, genes), of the same spots: `targets` itself if it has genes.
+    """The gene targets (spots, genes) of the same spots.
 
-    Of factors those that the factors were made from, with all that `write_composition` says of
-    itself in `uns["targets"]`.
+    For genes this is `targets` itself. For factors these are the targets that were factorised, with
+    `uns["targets"]` as `write_composition` wrote it.
     """
     if not are_factors(targets):
         return targets
@@ -29,13 +29,13 @@ def gene_targets(targets: ad.AnnData) -> ad.AnnData:
 
 
 def to_expression(factors: np.ndarray, targets: ad.AnnData) -> np.ndarray:
-    """Expression (spots, genes) in target units, float64, of predicted `factors` (spots, factors).
+    """Expression float64 (spots, genes) in target units from predicted `factors` (spots, factors).
 
-    Methods: "The non-negative matrix factorization model was then used to map the cell composition
-    to the expected gene expressions". Ours: factors that are predicted below zero are zero, as they
-    are in every spot that was measured, so that every reconstructed share of the counts has a
-    logarithm; y is that of a spot which has the shares of `targets` (a file of `write_composition`)
-    and, as its depth is not to be known, the training spots' mean total.
+    `targets` is a file of `write_composition`. Methods: "The non-negative matrix factorization
+    model was then used to map the cell composition to the expected gene expressions". Ours:
+    negative predictions are set to zero, because measured factors are non-negative and shares need
+    a logarithm. The depth of the spot is unknown, so y is computed with the mean total of the
+    training spots.
     """
     about = targets.uns["targets"]
     total = float(about["mean_total"])

@@ -1,4 +1,4 @@
-"""Finding a model's genes in another cohort: by Ensembl id, then by symbol, then by older names."""
+"""Match a model's genes to another cohort's by Ensembl id, then symbol, then older names."""
 
 from collections.abc import Iterable
 
@@ -7,28 +7,28 @@ import pandas as pd
 from stnet.expression.genes import GeneTable
 
 COLUMNS = ["gene", "symbol", "match", "by", "reason"]
-# What two genes share that are matched by each.
+# Name of each means of matching, for messages.
 SHARED = {"ensembl": "Ensembl id", "symbol": "symbol", "alias": "approved symbol"}
 
 
 def align(model: pd.DataFrame, own: pd.DataFrame, table: GeneTable | None) -> pd.DataFrame:
-    """Find each of a model's genes among those that a cohort measures.
+    """Match each of a model's genes to a gene that a cohort measures.
 
-    A gene is found by its Ensembl id without version, or else by its symbol, or else by what the
-    table says that symbol is called today, on either side: a symbol may be an alias or a previous
-    one. A symbol whose gene has by its Ensembl id another approved symbol is not compared as it
-    stands. Only matches that are unique both ways count: a gene is lost where the cohort has
-    several of its id or name, or where another gene of the model claims the same one by the same
-    means, or has it already by a better one.
+    A gene is matched by its Ensembl id without version, or else by its symbol, or else by its
+    approved symbol: the table maps aliases and previous symbols of either side to approved ones. A
+    symbol is not used for matching if the table gives another approved symbol for the gene's
+    Ensembl id. Matches must be unique both ways. A gene is lost if the cohort has several genes
+    with its id or name, if another gene of the model matches the same gene by the same means, or if
+    that gene is already matched by a better means.
 
     Args:
-        model: `symbol` and `ensembl` ("" where unknown) of the model's genes, indexed by id.
-        own: the same of the genes measured.
-        table: symbols, aliases and previous symbols; None to do without.
+        model: `symbol` and `ensembl` ("" if unknown) of the model's genes, indexed by id.
+        own: the same for the measured genes.
+        table: symbols, aliases and previous symbols; None to match without them.
 
     Returns:
-        A row a gene of the model, in order: gene, symbol; match, the id of the gene found or "";
-        by, one of `ensembl`, `symbol`, `alias` or ""; reason, in words why there is no match.
+        One row per gene of the model, in order: gene, symbol; match, the id of the matched gene or
+        ""; by, one of `ensembl`, `symbol`, `alias` or ""; reason, why there is no match.
 
     Source: ours; the paper aligns by name without saying how.
     """
@@ -36,7 +36,7 @@ def align(model: pd.DataFrame, own: pd.DataFrame, table: GeneTable | None) -> pd
     steps["symbol"] = (_symbols(model, table), _symbols(own, table))
     if table:
         steps["alias"] = (_approved(model, table), _approved(own, table))
-    # Match, means and reason by gene of the model; and by gene of the cohort, who has it.
+    # (match, by, reason) of each gene of the model; gene of the model by matched gene.
     found: dict[str, tuple[str, str, str]] = {}
     taken: dict[str, str] = {}
     for by, (wanted, offered) in steps.items():
@@ -60,23 +60,23 @@ def _match(
     found: dict[str, tuple[str, str, str]],
     taken: dict[str, str],
 ) -> None:
-    """One means of matching: enter into `found` and `taken` what it decides.
+    """Match genes by one means, and add the results to `found` and `taken`.
 
-    `wanted` has the id or name of the model's genes that are still to be found, `offered` the
-    cohort's genes by theirs.
+    `wanted` has the id or name of each gene of the model that is not matched yet; `offered` has the
+    cohort's genes by id or name.
     """
     claims: dict[str, list[str]] = {}
     for gene, name in wanted.items():
         candidates = offered.get(name, [])
         if len(candidates) > 1:
             listed = ", ".join(candidates)
-            reason = f"{len(candidates)} genes of {SHARED[by]} {name}: {listed}"
+            reason = f"{len(candidates)} genes have {SHARED[by]} {name}: {listed}"
             found[gene] = ("", "", reason)
         elif candidates:
             claims.setdefault(candidates[0], []).append(gene)
     for match, genes in claims.items():
         if match in taken:
-            reason = f"{match}, of its {SHARED[by]}, is the match of {taken[match]}"
+            reason = f"{match}, with the same {SHARED[by]}, is the match of {taken[match]}"
         elif len(genes) > 1:
             reason = f"{len(genes)} genes of the model have {match}'s {SHARED[by]}: " + ", ".join(
                 genes
@@ -91,21 +91,21 @@ def _match(
 def _why_lost(
     symbol: str, accession: str, table: GeneTable | None, unsure: dict[str, list[str]]
 ) -> str:
-    """Reason for a gene that nothing in the cohort was found for."""
+    """Reason why a gene has no match in the cohort."""
     if not (symbol or accession):
-        return "its name is of no single gene"
+        return "its name is not that of a single gene"
     approved = table.symbol_of(accession) if table else ""
     meanings = {approved} if approved else table.meanings(symbol) if table else set()
     if len(meanings) > 1:
         return f"{symbol} may be any of {', '.join(sorted(meanings))}"
     candidates = [gene for meaning in meanings for gene in unsure.get(meaning, [])]
     if candidates:
-        return f"the name of {', '.join(candidates)} may be its or another gene's"
+        return f"{', '.join(candidates)} may be this or another gene"
     return "not measured"
 
 
 def _unsure(own: pd.DataFrame, table: GeneTable) -> dict[str, list[str]]:
-    """Genes of the cohort whose symbol was several genes', by each of these."""
+    """Genes of the cohort with an ambiguous symbol, by each of its possible approved symbols."""
     found: dict[str, list[str]] = {}
     for gene, symbol, accession in zip(own.index, own["symbol"], own["ensembl"], strict=True):
         meanings = table.meanings(symbol)
@@ -116,7 +116,7 @@ def _unsure(own: pd.DataFrame, table: GeneTable) -> dict[str, list[str]]:
 
 
 def _grouped(names: Iterable[str], genes: Iterable[str]) -> dict[str, list[str]]:
-    """Genes by name, those without one left out."""
+    """Genes by name, without those that have no name."""
     grouped: dict[str, list[str]] = {}
     for name, gene in zip(names, genes, strict=True):
         if name:
@@ -129,7 +129,7 @@ def _accessions(genes: pd.DataFrame) -> list[str]:
 
 
 def _symbols(genes: pd.DataFrame, table: GeneTable | None) -> list[str]:
-    """Symbols as they stand, but those that the gene's Ensembl id says are not its own."""
+    """Symbols as written; "" if the table gives another symbol for the gene's Ensembl id."""
     if table is None:
         return genes["symbol"].to_list()
     return [
@@ -139,7 +139,7 @@ def _symbols(genes: pd.DataFrame, table: GeneTable | None) -> list[str]:
 
 
 def _approved(genes: pd.DataFrame, table: GeneTable) -> list[str]:
-    """Today's symbols, by the Ensembl id where the table knows it."""
+    """Approved symbols, by Ensembl id if the table knows it, else by symbol."""
     return [
         table.symbol_of(accession) or table.approved(symbol)
         for symbol, accession in zip(genes["symbol"], genes["ensembl"], strict=True)

@@ -1,4 +1,4 @@
-"""Gene sets, such as pathways, from files in the GMT format."""
+"""Read gene sets, such as pathways, from GMT files."""
 
 import gzip
 import io
@@ -13,7 +13,7 @@ GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 
 class GeneSet(NamedTuple):
-    """A set of genes by symbol; what is name and what description differs between databases."""
+    """A set of gene symbols. Databases differ in what they use as name and as description."""
 
     name: str
     description: str
@@ -21,16 +21,16 @@ class GeneSet(NamedTuple):
 
 
 def read_gene_sets(path: str | Path) -> list[GeneSet]:
-    """Gene sets of a GMT file: a line a set, of name, description and genes, separated by tabs.
+    """Read a GMT file: one line per set with name, description and genes, separated by tabs.
 
-    The file may be packed by gzip, or be the only one in a zip archive (as Reactome distributes
-    it), whatever its name. Raises InputError naming the file and the line: without a gene, or of a
-    name that an earlier line has.
+    The file may be compressed by gzip, or be the only file in a zip archive, as Reactome
+    distributes it; its name does not matter. Raises InputError naming the file and the line if a
+    set has no genes or its name is repeated.
     """
     try:
         text = unpacked(path).decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a whole GMT file ({error}); get it again") from error
+        raise InputError(f"{path}: not a complete GMT file ({error}); download it again") from error
     sets: dict[str, GeneSet] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -39,21 +39,21 @@ def read_gene_sets(path: str | Path) -> list[GeneSet]:
         genes = frozenset(filter(None, more[1:]))
         if not name or not genes:
             raise InputError(
-                f"{path} line {number}: no gene set of name, description and genes, separated by"
-                " tabs; is it a GMT file?"
+                f"{path} line {number}: not a gene set (name, description and genes, separated by"
+                " tabs); is it a GMT file?"
             )
         if name in sets:
-            raise InputError(f"{path} line {number}: {name} is there twice; rename or remove one")
+            raise InputError(f"{path} line {number}: {name} is repeated; rename or remove one")
         sets[name] = GeneSet(name, more[0], genes)
     if not sets:
-        raise InputError(f"{path}: no gene set in it; get it again")
+        raise InputError(f"{path}: has no gene sets; download it again")
     return list(sets.values())
 
 
 def unpacked(path: str | Path) -> bytes:
-    """Bytes of a file, or of what is packed in it by gzip or alone in a zip archive.
+    """Content of a file, decompressed if it is a gzip file or a zip archive of one file.
 
-    Raises OSError, EOFError, zlib.error or BadZipFile where it is damaged.
+    Raises OSError, EOFError, zlib.error or BadZipFile if it is damaged.
     """
     content = Path(path).read_bytes()
     if content.startswith(GZIP):

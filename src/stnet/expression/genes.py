@@ -1,4 +1,4 @@
-"""Gene identifiers: symbols of Ensembl ids and Ensembl ids of symbols, old symbols included."""
+"""Convert between Ensembl ids and gene symbols, including old symbols."""
 
 import csv
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ class GeneTable:
         """Index a nomenclature.
 
         Args:
-            ensembl: Ensembl id of each approved symbol, "" where it has none.
-            previous: approved symbols of the genes that were once called so, by that name.
-            alias: the same for aliases.
+            ensembl: Ensembl id of each approved symbol, "" if it has none.
+            previous: approved symbols by previous symbol.
+            alias: approved symbols by alias.
         """
         self._ensembl, self._previous, self._alias = ensembl, previous, alias
         symbols: dict[str, set[str]] = {}
@@ -39,29 +39,29 @@ class GeneTable:
     def meanings(self, symbol: str) -> set[str]:
         """Approved symbols of the genes that a symbol may stand for.
 
-        A symbol is looked up among the approved ones, then among the previous ones, then among the
-        aliases: names are reused, and the approved meaning wins. One that has several meanings in
-        the first of these lists that knows it is ambiguous.
+        A symbol is looked up among approved symbols, then previous symbols, then aliases. Names are
+        reused, so the first list that has the symbol decides. Several entries there make it
+        ambiguous.
         """
         if symbol in self._ensembl:
             return {symbol}
         return self._previous.get(symbol) or self._alias.get(symbol) or set()
 
     def approved(self, symbol: str) -> str:
-        """What a symbol's gene is called today (`meanings`); "" if it is unknown or ambiguous."""
+        """Approved symbol of a symbol's gene; "" if it is unknown or ambiguous (`meanings`)."""
         return _only(self.meanings(symbol))
 
     def ensembl_of(self, symbol: str) -> str:
-        """Ensembl id of a symbol's gene; "" if `approved` knows none or it has no Ensembl id."""
+        """Ensembl id of a symbol's gene; "" without an approved symbol or an Ensembl id."""
         return self._ensembl.get(self.approved(symbol), "")
 
 
 def read_gene_table(path: str | Path) -> GeneTable:
-    """Read HGNC's complete set, a TSV with a row an approved gene.
+    """Read HGNC's complete set, a TSV with one row per approved gene.
 
-    Of its columns `symbol`, `ensembl_gene_id`, `prev_symbol` and `alias_symbol` are used; the last
-    two hold several names separated by `|`. Raises InputError naming the file, and the column or
-    symbol that is missing or there twice.
+    It needs the columns `symbol`, `ensembl_gene_id`, `prev_symbol` and `alias_symbol`; the last two
+    have several names separated by `|`. Raises InputError naming the file and the missing column,
+    or the missing or repeated symbol.
     """
     ensembl: dict[str, str] = {}
     names: dict[str, dict[str, set[str]]] = {"prev_symbol": {}, "alias_symbol": {}}
@@ -76,15 +76,15 @@ def read_gene_table(path: str | Path) -> GeneTable:
             symbol = row["symbol"] or ""
             if not symbol or symbol in ensembl or row["alias_symbol"] is None:
                 raise InputError(
-                    f"{path} line {reader.line_num}: symbol {symbol!r} is empty, there twice, or"
-                    " its row is cut off; get the table again"
+                    f"{path} line {reader.line_num}: symbol {symbol!r} is empty or repeated, or its"
+                    " row is truncated; download the table again"
                 )
             ensembl[symbol] = row["ensembl_gene_id"] or ""
             for column, by_name in names.items():
                 for name in filter(None, (row[column] or "").split("|")):
                     by_name.setdefault(name, set()).add(symbol)
     if not ensembl:
-        raise InputError(f"{path}: no gene in it; get the table again")
+        raise InputError(f"{path}: has no genes; download the table again")
     return GeneTable(ensembl, names["prev_symbol"], names["alias_symbol"])
 
 

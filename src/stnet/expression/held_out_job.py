@@ -1,4 +1,4 @@
-"""What a job of a held-out group is told, whichever way it predicts."""
+"""The arguments that all jobs of a held-out group share."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy as np
 class HeldOutJob:
     """A job: an experiment and one of its held-out groups.
 
-    `sections` are those the group holds out, none for the group `all`. `threads` are of the
-    processor, and `code` is the digest of the job's code; it goes into the provenance.
+    `sections` are the held-out sections, empty for the group `all`. `threads` is the number of CPU
+    threads. `code` is the digest of the job's code, for the provenance.
     """
 
     experiment: str
@@ -22,5 +22,5 @@ class HeldOutJob:
     code: str
 
     def is_held_out(self, measured: ad.AnnData) -> np.ndarray:
-        """Which spots of `measured` are held out: boolean (spots,)."""
+        """Whether each spot of `measured` is held out: boolean (spots,)."""
         return measured.obs["section"].isin(list(self.sections)).to_numpy()

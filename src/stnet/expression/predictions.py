@@ -1,4 +1,4 @@
-"""The one file that every way of predicting writes."""
+"""The predictions file, which every kind of experiment writes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,12 +20,21 @@ def write_predictions(
 ) -> None:
     """Write `predictions.h5ad` of a held-out group or an external section.
 
-    `measured` is its part of the targets (spots, genes); `predicted` has its shape and units, and
-    so has `sd`, the s.d. over an ensemble's members. X becomes the prediction (float32),
-    `layers["observed"]` the measurement and `layers["sd"]` the s.d.; obs, var and obsm are those
-    of the targets, with what `obsm` adds, (spots, n) each; `uns["provenance"]` adds to `provenance`
-    what the targets say of themselves (transform, universe, hash of the gene list), `uns["slide"]`
-    is theirs, if any, and so are `uns["spatial"]` and `uns["grid"]` of the sections predicted.
+    X is the prediction (float32), `layers["observed"]` the measurement and `layers["sd"]` the s.d.
+    of an ensemble. obs, var and obsm are copied from `measured`, as are `uns["slide"]`, if any, and
+    `uns["spatial"]` and `uns["grid"]` of the predicted sections.
+
+    Args:
+        path: output.
+        measured: targets (spots, genes) of the predicted spots.
+        predicted: predictions, with the shape and units of `measured`.
+        provenance: entries of `uns["provenance"]`, which also gets the `uns["targets"]` of
+            `measured` (transform, universe, hash of the gene list).
+        sd: s.d. over the members of an ensemble, likewise, or None.
+        obsm: further arrays (spots, n) for obsm.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     layers = {"observed": measured.X} if sd is None else {"observed": measured.X, "sd": sd}
     predictions = ad.AnnData(

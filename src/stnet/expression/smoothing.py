@@ -1,4 +1,4 @@
-"""The smoothed measurement: each spot averaged with its neighbours on the array."""
+"""Smoothing: average each spot with its neighbours on the array."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,17 +7,17 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.core.errors import InputError
-from stnet.expression.targets import invert, normalise
+from stnet.expression.transforms import invert, normalise
 
-# Steps in (array_col, array_row) to a spot and its neighbours. The hexagonal lattice is that of
-# Visium, whose columns count by two within a row.
+# Steps in (array_col, array_row) to a spot and its neighbours. The hexagonal lattice is Visium's,
+# where columns increase by two within a row.
 NEIGHBOURHOODS = {
     "square": [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)],
     "hexagonal": [(0, 0), (-2, 0), (2, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)],
 }
 LONGEST_STEP = 2
-# Of these, the steps to the spots at distance 1: "the four adjacent spots" (Results, on the latent
-# space), on the hexagonal lattice all six (ours).
+# Steps to the adjacent spots only: "the four adjacent spots" (Results, on the latent space); all
+# six on the hexagonal lattice (ours).
 ADJACENT = {
     "square": [(-1, 0), (0, -1), (0, 1), (1, 0)],
     "hexagonal": [step for step in NEIGHBOURHOODS["hexagonal"] if step != (0, 0)],
@@ -29,19 +29,19 @@ def neighbourhoods(
     grids: Mapping[str, str],
     steps: Mapping[str, Sequence[tuple[int, int]]] = NEIGHBOURHOODS,
 ) -> sparse.csr_array:
-    """Which spots are averaged for each spot: a 0/1 matrix (spots, spots), itself included.
+    """Neighbourhood of each spot as a 0/1 matrix (spots, spots).
 
-    `spots` has `section`, `array_col` and `array_row`; `grids` maps each section to `square` (the
-    three-by-three set, Methods) or `hexagonal` (the six neighbours and the spot, ours), for which
-    `steps` has the steps to another kind of neighbour, as `ADJACENT`. Only spots of the same
-    section that are among `spots` count. Raises InputError where a section's grid is unknown or two
-    spots of a section share a position.
+    `spots` has `section`, `array_col` and `array_row`. `grids` maps each section to `square` (a
+    three-by-three neighbourhood, Methods) or `hexagonal` (the spot and its six neighbours, ours).
+    `steps` may select another neighbourhood, such as `ADJACENT`. Neighbours are spots of the same
+    section in `spots`. Raises InputError if a section's grid is unknown or two spots of a section
+    share a position.
     """
     section, names = pd.factorize(spots["section"].astype(str))
     grid = np.array([_grid(name, grids) for name in names])[section]
     x = spots["array_col"].to_numpy(dtype=np.int64)
     y = spots["array_row"].to_numpy(dtype=np.int64)
-    # The gap after every row and column keeps a step off the array's edge from meeting a spot.
+    # Padding of rows and columns, so that a step beyond the edge of the array never hits a spot.
     x, y = x - x.min(), y - y.min()
     width, height = x.max() + 1 + LONGEST_STEP, y.max() + 1 + LONGEST_STEP
     position = (section * width + x) * height + y
@@ -68,11 +68,11 @@ def neighbourhoods(
 
 
 def smooth(values: np.ndarray, neighbours: sparse.csr_array) -> np.ndarray:
-    """Mean over each spot's neighbourhood: (spots, genes) in, float64 of the same shape out.
+    """Mean of `values` (spots, genes) over each spot's neighbourhood: float64 of the same shape.
 
-    `neighbours` is the matrix of `neighbourhoods`. A gene missing in the neighbourhood is missing.
-    Source: Methods, "taking the average expression of all of the adjacent neighbour spots", read
-    as the mean of y.
+    `neighbours` is the matrix from `neighbourhoods`. A NaN in the neighbourhood gives NaN. Source:
+    Methods, "taking the average expression of all of the adjacent neighbour spots", read as the
+    mean of y.
     """
     total = neighbours @ np.asarray(values, dtype=np.float64)
     return total / neighbours.sum(axis=1)[:, None]
@@ -85,12 +85,25 @@ def smooth_counts(
     universe: int,
     transform: str,
 ) -> np.ndarray:
-    """Expression of the mean counts of each spot's neighbourhood, shape and units as `smooth`.
+    """Expression of the mean counts over each spot's neighbourhood.
 
-    The other reading of the Methods ("simulates the effect of predicting over a larger region that
-    is more deeply sequenced"), and that of the released code's `bin/variance_bootstrap.py`: counts,
-    recovered from `values` (spots, genes), and `totals` (spots,) are averaged, then transformed.
-    `universe` and `transform` are those of `normalise`.
+    Counts are recovered from `values`, averaged, and transformed again.
+
+    Args:
+        values: normalised expression (spots, genes).
+        totals: total counts (spots,).
+        neighbours: matrix from `neighbourhoods`.
+        universe: number of genes, as in `normalise`.
+        transform: as in `normalise`.
+
+    Returns:
+        float64 (spots, genes), in the units of `values`.
+
+    Raises:
+        InputError: unknown transform.
+
+    Source: the other reading of the Methods ("simulates the effect of predicting over a larger
+    region that is more deeply sequenced"), as in the released code's `bin/variance_bootstrap.py`.
     """
     totals = np.asarray(totals, dtype=np.float64)
     counts = invert(np.asarray(values, dtype=np.float64), totals, universe, transform)

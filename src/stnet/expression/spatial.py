@@ -1,6 +1,6 @@
-"""`uns["spatial"]` and `uns["grid"]`: a section's picture, scale and array, by its id.
+"""`uns["spatial"]` and `uns["grid"]`: picture, scale and grid of each section by its id.
 
-The first is laid out as scanpy and squidpy expect it, so that `scanpy.pl.spatial` and
+`uns["spatial"]` has the layout of scanpy and squidpy, so that `scanpy.pl.spatial` and
 `squidpy.pl.spatial_scatter` draw any of our files over its image.
 """
 
@@ -9,20 +9,21 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from PIL import Image
 
-# Longer side of the picture in pixels. scanpy's `hires` is what figures are drawn over.
+# Longer side of the picture in pixels. It is stored as scanpy's `hires` and is the background of
+# figures.
 THUMBNAIL = 600
 
 
 def spatial(
     picture: Image.Image | None, *, width: int, spot_diameter: float, metadata: Mapping
 ) -> dict:
-    """What `uns["spatial"]` holds of one section or slide.
+    """The entry of one section or slide in `uns["spatial"]`.
 
     Args:
-        picture: the whole image reduced, RGB; None where there is no image.
-        width: of the full-resolution image, in pixels.
-        spot_diameter: of a spot or tile, in full-resolution pixels.
-        metadata: what else is known of the image, such as `um_per_px`.
+        picture: the whole image at low resolution, RGB; None if there is no image.
+        width: width of the full-resolution image in pixels.
+        spot_diameter: diameter of a spot, or side of a tile, in full-resolution pixels.
+        metadata: further properties of the image, such as `um_per_px`.
     """
     factors = {"spot_diameter_fullres": float(spot_diameter)}
     images = {}
@@ -33,7 +34,7 @@ def spatial(
 
 
 def picture_of(of_section: Mapping) -> tuple[Image.Image | None, float]:
-    """The picture of a section's `spatial`, if any, and how many pixels of the image one spans."""
+    """Picture of a section's `spatial` entry and image pixels per picture pixel; or None, NaN."""
     image = of_section["images"].get("hires")
     if image is None:
         return None, float("nan")
@@ -41,7 +42,7 @@ def picture_of(of_section: Mapping) -> tuple[Image.Image | None, float]:
 
 
 def of_sections(uns: Mapping, sections: Collection[str]) -> dict[str, dict]:
-    """`spatial` and `grid` of `sections`, out of a file's `uns` that may hold more of them."""
+    """`spatial` and `grid` entries of `sections` from a file's `uns`."""
     return {
         part: {name: uns[part][name] for name in sections}
         for part in ("spatial", "grid")
@@ -50,9 +51,9 @@ def of_sections(uns: Mapping, sections: Collection[str]) -> dict[str, dict]:
 
 
 def keep_pictures(uns: Mapping, sections: Collection[str]) -> None:
-    """Drop the pictures of all but `sections` from a file's `uns`; their scale stays.
+    """Remove the pictures of all sections except `sections` from a file's `uns`.
 
-    A cohort's pictures in a file for each held-out group would be most of the disk that it takes.
+    All pictures of a cohort in the file of every held-out group would be most of its size.
     """
     for name, of_section in uns["spatial"].items():
         if name not in sections:

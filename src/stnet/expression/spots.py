@@ -1,4 +1,4 @@
-"""Which of a section's spots are used, and what they are called in a cohort."""
+"""The used spots of a section, and their names in a cohort."""
 
 from pathlib import Path
 
@@ -8,18 +8,18 @@ import numpy as np
 
 
 def read_used_spots(path: str | Path) -> ad.AnnData:
-    """The spots that the section's file says are used (`obs["used"]`), in the file's order.
+    """The used spots of a section's file (`obs["used"]`), in the file's order.
 
-    These are the rows of every view, of the targets and of the features.
+    They are the rows of views, targets and features.
     """
     section = ad.read_h5ad(path)
     return section[section.obs["used"].to_numpy(dtype=bool)]
 
 
 def read_used_centres(path: str | Path) -> np.ndarray:
-    """Centres (x, y) of those spots in whole pixels of the image, (spots, 2), without their counts.
+    """Centres (x, y) of the used spots in whole pixels of the image, integers (spots, 2).
 
-    Counts are most of a section's file, and patches need none.
+    Counts, which are most of a section's file, are not read.
     """
     with h5py.File(path) as file:
         used = file["obs/used"][:].astype(bool)
@@ -27,7 +27,7 @@ def read_used_centres(path: str | Path) -> np.ndarray:
 
 
 def spot_names(section: ad.AnnData) -> list[str]:
-    """Names of spots that are unique over a cohort: `section:XxY`, of Visium `section:barcode`."""
+    """Names of spots that are unique in a cohort: `section:XxY`, for Visium `section:barcode`."""
     return [
         f"{s}:{spot}" for s, spot in zip(section.obs["section"], section.obs_names, strict=True)
     ]

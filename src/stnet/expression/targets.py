@@ -1,4 +1,4 @@
-"""What is predicted: the choice of genes, and counts turned into normalised log expression."""
+"""Targets: the choice of genes, and normalised log expression from counts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,36 +14,7 @@ from stnet.core.hashing import names_sha256
 from stnet.core.suggest import suggest
 from stnet.expression.spatial import keep_pictures, of_sections
 from stnet.expression.spots import read_used_spots, spot_names
-
-
-def normalise(counts: np.ndarray, totals: np.ndarray, universe: int, transform: str) -> np.ndarray:
-    """Normalised log expression y of shape (spots, genes), natural log, float64.
-
-    `counts` (spots, genes) are those of some genes, `totals` (spots,) the sums over all genes of
-    the universe, `universe` its size G. Values of `transform`:
-
-    - `log_fraction`: ln((1 + c) / (G + sum c)), a pseudo-count on every gene of the universe, then
-      division by the spot's total (Methods, "ST-Net design and training"; the released code).
-    - `log_cp10k`: ln(1 + 10^4 c / sum c), the form of later papers (ours). Of a section's whole
-      table of counts, scanpy computes it (`section_expression`); this is for counts whose other
-      genes are not at hand, such as averages over neighbours.
-    """
-    totals = np.asarray(totals, dtype=np.float64)[:, None]
-    if transform == "log_fraction":
-        return np.log((1.0 + counts) / (universe + totals))
-    if transform == "log_cp10k":
-        return np.log1p(1e4 * counts / totals)
-    raise InputError(f"targets.*.transform: {transform!r} is not log_fraction or log_cp10k")
-
-
-def invert(values: np.ndarray, totals: np.ndarray, universe: int, transform: str) -> np.ndarray:
-    """Counts (spots, genes) from expression: the inverse of `normalise` with the same arguments."""
-    totals = np.asarray(totals, dtype=np.float64)[:, None]
-    if transform == "log_fraction":
-        return np.exp(values) * (universe + totals) - 1.0
-    if transform == "log_cp10k":
-        return np.expm1(values) * totals / 1e4
-    raise InputError(f"targets.*.transform: {transform!r} is not log_fraction or log_cp10k")
+from stnet.expression.transforms import normalise
 
 
 def section_expression(
@@ -51,17 +22,17 @@ def section_expression(
 ) -> np.ndarray:
     """Normalised log expression of `genes` in a section's spots: float64 (spots, genes).
 
-    `section` has raw counts, `genes` are its ids; one it does not have counts zero there. Source
-    and transforms are those of `normalise`.
+    `section` has raw counts; `genes` are ids, and a gene that the section lacks has count zero.
+    Source and transforms are those of `normalise`.
     """
     columns = section.var_names.get_indexer(genes)
     present = columns >= 0
     values = np.zeros((section.n_obs, len(genes)))
     if transform == "log_cp10k":
-        # Other targets' jobs do not pay for scanpy.
+        # Imported here, so that other jobs do not pay for scanpy.
         from stnet.expression.cp10k import log_cp10k
 
-        # The table of counts has every gene, so that its rows sum to the totals.
+        # The section has every gene, so its rows sum to the totals.
         values[:, present] = log_cp10k(section.X)[:, columns[present]].toarray()
         return values
     values[:, present] = sparse.csr_matrix(section.X)[:, columns[present]].toarray()
@@ -69,23 +40,24 @@ def section_expression(
 
 
 def choose_genes(sums: pd.Series, n_genes: int) -> list[str]:
-    """The `n_genes` genes of the highest summed (so also mean) count, in that order.
+    """The `n_genes` genes with the highest summed, and thus mean, count, in decreasing order.
 
-    Ties go to the id that sorts first. Source: Methods, "the 250 genes with the highest mean
-    expression"; the released code takes the mean of raw counts over all spots of all patients.
+    Ties are broken by id. Source: Methods, "the 250 genes with the highest mean expression"; the
+    released code takes the mean of raw counts over all spots of all patients.
     """
     if n_genes > len(sums):
         raise InputError(
-            f"targets.*.genes: {n_genes} genes asked for, the sections have {len(sums)}"
+            f"targets.*.genes: {n_genes} is more than the {len(sums)} genes of the sections; use"
+            " fewer"
         )
     return sums.sort_index().sort_values(ascending=False, kind="stable").index[:n_genes].tolist()
 
 
 def find_genes(wanted: Sequence[str], symbols: Mapping[str, str]) -> list[str]:
-    """Ids of the genes named in `wanted`, by id or by symbol, in that order.
+    """Ids of the genes in `wanted`, which has ids or symbols, in the same order.
 
-    `symbols` has the symbol of each id. Raises InputError for a name that is no gene's or several
-    genes', and for a gene that is named twice.
+    `symbols` maps each id to its symbol. Raises InputError for an unknown or ambiguous name, and
+    for a gene that is named twice.
     """
     ids: dict[str, list[str]] = {}
     for gene, symbol in symbols.items():
@@ -102,7 +74,7 @@ def find_genes(wanted: Sequence[str], symbols: Mapping[str, str]) -> list[str]:
                 f"targets.*.genes: {name} is the symbol of {', '.join(genes)}; name one by its id"
             )
         if genes[0] in found:
-            raise InputError(f"targets.*.genes: {name} is named twice; leave one out")
+            raise InputError(f"targets.*.genes: {name} is named twice; remove one")
         found += genes
     return found
 
@@ -117,25 +89,25 @@ def write_targets(
 ) -> None:
     """Write the targets of all used spots of a cohort, sections in the given order.
 
-    X is float32 (spots, genes), obs the sections' with `section:XxY` names, var has the symbol,
-    Ensembl id and mean raw count over the spots the choice looked at. `uns["spatial"]` and
-    `uns["grid"]` are the sections', the pictures only of `held_out_sections` if there are any:
-    no others are predicted from this file. Sections are read once and all held in memory, 8
-    bytes for each count above zero.
+    X is float32 (spots, genes). obs is that of the sections, with names `section:XxY`. var has the
+    symbol, the Ensembl id and the mean raw count over the spots used for the choice.
+    `uns["spatial"]` and `uns["grid"]` come from the sections. With held-out sections only their
+    pictures are kept, because only they are predicted from this file. All sections are held in
+    memory, at 8 bytes per non-zero count.
 
     Args:
         sections: section files.
         output: h5ad.
-        genes: how many are chosen, or which, by symbol or id (the paper's genes trained one at a
-            time).
-        transform: of the counts, as in `normalise`. The universe is the union over all sections of
-            the genes in their distributed tables, whichever spots are used (those of the ST cohort
-            leave out genes without a count); a gene absent from a section counts zero there.
-        held_out_sections: whose spots the choice of genes does not look at: none for the paper's
-            choice, the held-out patient's for the fold-local one (ours, free of leakage).
+        genes: number of genes to choose, or a list of genes by symbol or id (the paper trains some
+            genes one at a time).
+        transform: as in `normalise`. The universe is the union of the genes in all sections'
+            distributed tables, regardless of which spots are used (the ST cohort's tables leave out
+            genes without counts). A gene absent from a section has count zero there.
+        held_out_sections: sections that do not count for the choice of genes: none for the paper's
+            choice, the held-out patient's for a choice without leakage (ours).
 
     Raises:
-        InputError: no used spot outside the held-out sections, or genes that are not to be found.
+        InputError: no used spot outside the held-out sections, or unknown genes.
     """
     cohort = [read_used_spots(path).copy() for path in sections]
     universe = _universe(cohort)
@@ -159,7 +131,7 @@ def write_targets(
 
 
 def _universe(cohort: Sequence[ad.AnnData]) -> pd.DataFrame:
-    """`symbol` and `ensembl` of every gene of the sections; of several the last section's."""
+    """`symbol` and `ensembl` of every gene of the sections; the last section has precedence."""
     names: dict[str, tuple[str, str]] = {}
     for section in cohort:
         known = zip(section.var["symbol"], section.var["ensembl"], strict=True)
@@ -174,20 +146,20 @@ def _choose(
     held_out_sections: Sequence[str],
     output: str | Path,
 ) -> tuple[list[str], list[float]]:
-    """The chosen genes, and their mean raw counts over the spots that the choice looks at."""
-    looked_at = [
+    """The chosen genes, and their mean raw counts over the spots used for the choice."""
+    training = [
         section
         for section in cohort
         if section.n_obs and section.obs["section"].iloc[0] not in held_out_sections
     ]
-    n_spots = sum(section.n_obs for section in looked_at)
+    n_spots = sum(section.n_obs for section in training)
     if not n_spots:
         raise InputError(
-            f"{output}: no section outside the held-out group has a used spot, whose window lies"
-            " inside the image; lower the cohort's spot_window"
+            f"{output}: no section outside the held-out group has a used spot (its window must lie"
+            " inside the image); lower the cohort's spot_window"
         )
     sums: dict[str, float] = {}
-    for section in looked_at:
+    for section in training:
         counted = np.asarray(section.X.sum(axis=0), dtype=np.float64).ravel()
         for gene, total in zip(section.var_names, counted, strict=True):
             sums[gene] = sums.get(gene, 0.0) + total

@@ -1,4 +1,4 @@
-"""The features of a cohort in one file."""
+"""Collect the features of a cohort in one file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +12,14 @@ from stnet.core.errors import InputError
 def collect_features(sections: Sequence[str | Path], output: str | Path) -> None:
     """Write the features of all sections, in the given order, as one file of the same form.
 
-    A job for each held-out group that named every section's file would make Snakemake look at
-    patients times sections of them. `uns["features"]` is the first section's. Raises InputError
-    where sections have different features.
+    If the job of every held-out group listed every section's file, Snakemake would have to check
+    patients x sections files. `uns["features"]` is that of the first section. Raises InputError if
+    sections have different features.
     """
     parts = [ad.read_h5ad(path) for path in sections]
     for path, part in zip(sections, parts, strict=True):
         if part.var_names.tolist() != parts[0].var_names.tolist():
-            raise InputError(f"{path}: not the features of {sections[0]}; make both again")
+            raise InputError(f"{path}: not the features of {sections[0]}; delete both and rerun")
     features = ad.concat([part for part in parts if part.n_obs], merge="same", uns_merge="first")
     with atomic_path(output) as temporary:
         features.write_h5ad(temporary)

@@ -1,4 +1,4 @@
-"""Features of a section's patches by a frozen encoder, computed once for all baselines."""
+"""Features of a section's patches from a frozen encoder, computed once for all baselines."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from stnet.networks.engine import start
 from stnet.networks.image_encoder import Encoder
 from stnet.slides.patches import read_patches
 
-# Patches at once, and how they are computed: once a view, so that speed is no reason for less than
-# the precision that all devices share.
+# Patches per batch, and numerical settings. Features are computed once per view, so they can afford
+# float32, which all devices support.
 BATCH = 64
 ENGINE = {
     "channels_last": True,
@@ -34,21 +34,22 @@ def encode_section(
 ) -> None:
     """Write the features of a section's used spots.
 
-    Source: ours; a frozen encoder is what later benchmarks (HEST) measure trained networks by.
-
     Args:
         section: section file.
-        index: of the view.
-        output: as `write_features` writes it.
-        view: of the patches.
-        settings: `library`, `architecture`, `options`, `mean`, `sd` and `weights`, a file or None
-            for random ones, as `Encoder` takes them.
+        index: index of the view.
+        output: a file of `write_features`.
+        view: view of the patches.
+        settings: arguments of `Encoder`: `library`, `architecture`, `options`, `mean`, `sd` and
+            `weights`, a file or None for random weights.
         device: `cpu` or `cuda`.
-        threads: of the processor.
-        code: digest, for the provenance.
+        threads: CPU threads.
+        code: code digest, for the provenance.
 
     Raises:
-        InputError: patches of another side than the encoder takes, or not the section's.
+        InputError: the encoder does not accept the patches' side, or the patches do not belong to
+            the section.
+
+    Source: ours; later benchmarks (HEST) compare trained networks with frozen encoders.
     """
     start(device, threads)
     spots = read_used_spots(section)

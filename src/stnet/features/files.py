@@ -1,4 +1,4 @@
-"""Features of patches as a file a section: what every way of making features writes."""
+"""The features file of a section, which every kind of features writes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +21,18 @@ def write_features(
 ) -> None:
     """Write the features of a section's patches.
 
-    `spots` are the section's used spots (`read_used_spots`), `values` (spots, features) theirs in
-    the same order, NaN where undefined, `names` (features,) what they are called. X becomes the
-    values (float32), obs the spots' with `section:XxY` names, as in the targets;
-    `obsm["spatial"]` is theirs and `uns["features"]` is `provenance`: kind, settings, code digest,
-    package versions.
+    X is `values` as float32; obs is that of the spots with names `section:XxY`, as in the targets;
+    `obsm["spatial"]` is copied from the spots; `uns["features"]` is `provenance`.
+
+    Args:
+        path: output.
+        spots: the section's used spots (`read_used_spots`).
+        values: features (spots, features) in the same order, NaN where undefined.
+        names: names of the features.
+        provenance: kind, settings, code digest and package versions.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     obs = spots.obs.copy()
     obs.index = spot_names(spots)
@@ -43,22 +50,25 @@ def write_features(
 def read_features(
     paths: Sequence[str | Path], names: Sequence[str]
 ) -> tuple[np.ndarray, list[str]]:
-    """Features of the spots `names`, all those of the sections of `paths`, in order.
+    """Read the features of the spots `names`: all spots of the files, in order.
 
     Returns float32 (spots, features), NaN where undefined, and the features' names. Raises
-    InputError if a file has other spots than `names`, or other features than the first.
+    InputError if the spots are not `names`, or files have different features.
     """
     parts, features, start = [], [], 0
     for path in paths:
         section = ad.read_h5ad(path)
         stop = start + section.n_obs
         if section.obs_names.tolist() != list(names[start:stop]):
-            raise InputError(f"{path}: its spots are not those of the targets; make both again")
+            raise InputError(f"{path}: its spots are not those of the targets; delete it and rerun")
         if parts and section.var_names.tolist() != features:
-            raise InputError(f"{path}: not the features of {paths[0]}; make both again")
+            raise InputError(f"{path}: not the features of {paths[0]}; delete both and rerun")
         features = section.var_names.tolist()
         parts.append(np.asarray(section.X))
         start = stop
     if start != len(names):
-        raise InputError(f"{paths[-1]}: the last of {start} rows for {len(names)} spots")
+        raise InputError(
+            f"{paths[-1]}: the files have {start} rows for {len(names)} spots; delete them and"
+            " rerun"
+        )
     return np.concatenate(parts), features

@@ -1,4 +1,4 @@
-"""What is measured of each nucleus: size, colour, and the distances to its neighbours."""
+"""Measures of each nucleus: size, colour, and distances to its neighbours."""
 
 import numpy as np
 from scipy.spatial import Delaunay, QhullError
@@ -13,14 +13,14 @@ MEASURES = [*SIZES, *COLOURS, *DISTANCES]
 def measure(patch: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Measures of the nuclei of a patch, float64 (nuclei, 10), columns as in `MEASURES`.
 
-    `patch` is uint8 (h, w, 3), `labels` (h, w) is 1 to n in each of its nuclei and 0 elsewhere.
-    Area in pixels; major and minor axis of the ellipse with the nucleus' second moments, in pixels,
-    and their ratio (undefined, NaN, of a line); mean red, green and blue, 0 to 255; the least, mean
-    and greatest distance of its centroid to those of `neighbours`, in pixels (NaN without any).
+    `patch` is uint8 (h, w, 3); `labels` (h, w) is 1 to n in the n nuclei and 0 elsewhere. Measures
+    are the area in px²; major and minor axis in px of the ellipse with the same second moments, and
+    their ratio (NaN for a line); mean red, green and blue, 0 to 255; minimum, mean and maximum
+    distance in px from the centroid to those of its `neighbours` (NaN without neighbours).
 
     Source: Results, "ten commonly used features for each nucleus". The axes are those of
-    scikit-image's regionprops, which HistomicsTK's features are made of; taken for all nuclei at
-    once, which is faster by far.
+    scikit-image's regionprops, on which HistomicsTK's features are based. Computing them for all
+    nuclei at once is much faster.
     """
     y, x = np.nonzero(labels)
     of = labels[y, x] - 1
@@ -31,7 +31,7 @@ def measure(patch: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     centroids = np.column_stack([means(y), means(x)])
     dy, dx = y - centroids[of, 0], x - centroids[of, 1]
-    # The greater and the less of the two eigenvalues of the covariance of a nucleus' pixels.
+    # Eigenvalues half ± apart of the covariance of a nucleus' pixels.
     half = (means(dy * dy) + means(dx * dx)) / 2
     apart = np.hypot((means(dy * dy) - means(dx * dx)) / 2, means(dy * dx))
     major, minor = 4 * np.sqrt(half + apart), 4 * np.sqrt(np.clip(half - apart, 0, None))
@@ -41,9 +41,9 @@ def measure(patch: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def neighbour_distances(points: np.ndarray) -> np.ndarray:
-    """Least, mean and greatest distance of each of `points` (n, 2) to its neighbours, (n, 3).
+    """Minimum, mean and maximum distance from each of `points` (n, 2) to its neighbours, (n, 3).
 
-    NaN of a point without neighbours. Source: Results, "the maximum, mean and minimum distance to
+    NaN for a point without neighbours. Source: Results, "the maximum, mean and minimum distance to
     adjacent nuclei in the Delaunay triangulation".
     """
     first, second = neighbours(points).T
@@ -58,10 +58,10 @@ def neighbour_distances(points: np.ndarray) -> np.ndarray:
 
 
 def neighbours(points: np.ndarray) -> np.ndarray:
-    """Edges (edges, 2) of the Delaunay triangulation of `points` (n, 2), each two of its rows.
+    """Edges (edges, 2) of the Delaunay triangulation of `points` (n, 2), as pairs of rows.
 
-    Where there is no triangulation, of fewer than three points or of points on a line, every two
-    are neighbours (ours).
+    If there is no triangulation (fewer than three points, or points on a line), all pairs are
+    neighbours (ours).
     """
     try:
         triangles = Delaunay(points).simplices if len(points) > 2 else None

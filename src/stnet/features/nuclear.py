@@ -22,20 +22,20 @@ def write_nuclear_features(
     threads: int,
     code: str,
 ) -> None:
-    """Write the nuclear features of a section's used spots, rows as in every view.
+    """Write the nuclear features of a section's used spots.
 
     Args:
         section: section file.
-        index: of `view`.
-        output: as `write_features` writes it; the settings and `code` go into its provenance.
-        view: of the patches.
-        segmentation: how nuclei are found.
-        histograms: how they are summed up (`summarise`).
-        threads: processes; the features do not depend on them.
-        code: digest.
+        index: index of the view.
+        output: a file of `write_features`.
+        view: view of the patches.
+        segmentation: settings of the segmentation of nuclei.
+        histograms: settings of the histograms (`summarise`).
+        threads: number of processes; the features do not depend on it.
+        code: code digest, for the provenance.
 
     Raises:
-        InputError: the patches are not the section's.
+        InputError: the patches do not belong to the section.
     """
     spots = read_used_spots(section)
     sections = spots.obs["section"].astype(str).unique().tolist()

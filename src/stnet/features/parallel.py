@@ -1,4 +1,4 @@
-"""Nuclear features of patches, by several processes."""
+"""Nuclear features of patches, computed by several processes."""
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -8,7 +8,7 @@ from stnet.features.measures import measure
 from stnet.features.patch_statistics import Histograms, summarise, summary_names
 from stnet.features.segmentation import segment
 
-# Patches that a process takes at once: each takes some hundredths of a second.
+# Patches per task of a process; a patch takes a few hundredths of a second.
 CHUNK = 16
 
 
@@ -18,7 +18,10 @@ def nuclear_features(
     histograms: Histograms,
     threads: int,
 ) -> np.ndarray:
-    """Features (patches, features) of `patches` uint8 (patches, side, side, 3), by processes."""
+    """Features (patches, features) of `patches` uint8 (patches, side, side, 3).
+
+    `threads` is the number of processes.
+    """
     chunks = (patches[start : start + CHUNK] for start in range(0, len(patches), CHUNK))
     done = Parallel(n_jobs=threads)(
         delayed(_of_chunk)(chunk, segmentation, histograms) for chunk in chunks

@@ -1,4 +1,4 @@
-"""The nuclei of a patch as numbers of the patch."""
+"""Summarise the nuclei of a patch as features of the patch."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ MOMENTS = ["mean", "sd", "skewness", "kurtosis"]
 
 
 class Histograms(NamedTuple):
-    """Ranges (low, high) of the measures, by name, and the number of equal bins of each."""
+    """Range (low, high) of each measure by name, and number of equal bins."""
 
     ranges: Mapping[str, Sequence[float]]
     bins: int
@@ -28,19 +28,20 @@ def summary_names(bins: int) -> list[str]:
 def summarise(measures: np.ndarray, histograms: Histograms) -> np.ndarray:
     """Features of a patch from `measures` (nuclei, 10) of its nuclei, as in `summary_names`.
 
-    The number of nuclei; then of each measure the mean, s.d. (over n), skewness, excess kurtosis
-    and a histogram: the shares of the nuclei in the equal parts of its range, values outside
-    counted in the end bins. Undefined measures are left out, and what is undefined is NaN:
-    all but the number where there are no nuclei, skewness and kurtosis where all are equal.
+    The first feature is the number of nuclei. For each measure follow mean, s.d. (over n),
+    skewness, excess kurtosis and a histogram. The histogram has the share of nuclei in each of the
+    equal bins of the range; values outside go into the first or last bin. Undefined measures are
+    left out. Undefined features are NaN: all but the number without nuclei, skewness and kurtosis
+    of equal values.
 
     Source: Results, "the mean, standard deviation, skewness and kurtosis were computed along with a
-    ten-bin histogram" and "the nuclei count". The limits of the histograms are not said; ours are
-    fixed beforehand, so that a patch's features depend on that patch alone and nothing of held-out
-    patients reaches those that are trained on.
+    ten-bin histogram" and "the nuclei count". The paper does not give the limits of the histograms.
+    Ours are fixed in advance, so that a patch's features depend on that patch alone and nothing
+    leaks from held-out patients.
     """
     ranges, bins = histograms
     with warnings.catch_warnings():
-        # Of nothing, or of equal values, all of these warn and are NaN.
+        # These functions warn and return NaN for empty or equal values.
         warnings.simplefilter("ignore", RuntimeWarning)
         moments = [
             np.nanmean(measures, axis=0),

@@ -13,17 +13,16 @@ from stnet.config.segmentation import Segmentation
 
 
 def segment(patch: np.ndarray, settings: Segmentation) -> np.ndarray:
-    """Nuclei of a patch uint8 (h, w, 3): int32 (h, w), 1 to n in each of n nuclei, 0 elsewhere.
+    """Segment the nuclei of a patch uint8 (h, w, 3): int32 (h, w), 1 to n in n nuclei, 0 elsewhere.
 
-    The stains are told apart by colour deconvolution, holes of the foreground are filled, and its
-    pixels are shared out among the local maxima of a multi-scale difference of Gaussians. Nuclei
-    that the patch's border cuts are kept, with the part that is seen. An object need not be in one
-    piece: pixels beyond a gap may belong to the same maximum.
+    Colour deconvolution separates the stains. Holes of the foreground are filled. Each foreground
+    pixel is assigned to a local maximum of a multi-scale difference of Gaussians. Nuclei cut by the
+    patch's border are kept. An object may have several pieces, because pixels beyond a gap may
+    belong to the same maximum.
 
-    Source: the steps and their order are those of HistomicsTK's documented example of nuclear
-    segmentation, and so are the released code's settings. The example takes radius · √2 as the
-    s.d. of a Gaussian, where `cdog` asks for radius / √2 of a blob: `radii` of 10 to 15 seek blobs
-    with twice these radii.
+    Source: HistomicsTK's documented example of nuclear segmentation, whose steps and settings the
+    released code uses. The example sets the s.d. of the Gaussian to radius · √2, although the s.d.
+    of a blob for `cdog` is radius / √2. So `radii` of 10 to 15 find blobs of twice these radii.
     """
     stains = np.column_stack([settings.haematoxylin, settings.eosin])
     haematoxylin = color_deconvolution(patch, stains).Stains[:, :, 0]
@@ -34,7 +33,7 @@ def segment(patch: np.ndarray, settings: Segmentation) -> np.ndarray:
     least, largest = np.sqrt(2) * np.asarray(settings.radii)
     response, _ = cdog(haematoxylin, foreground, sigma_min=least, sigma_max=largest)
     with warnings.catch_warnings():
-        # It asks scikit-image for a property by the name that it had.
+        # HistomicsTK uses a deprecated property name of scikit-image.
         warnings.simplefilter("ignore", FutureWarning)
         labels, seeds, _ = max_clustering(response, foreground, settings.search_radius)
     if seeds is None:

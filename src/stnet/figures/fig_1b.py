@@ -1,4 +1,4 @@
-"""Fig. 1b: spots in each section, sections grouped by patient."""
+"""Fig. 1b: number of spots in each section, sections grouped by patient."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,17 +9,20 @@ from matplotlib.figure import Figure
 from stnet.core.tables import read_table
 from stnet.figures.style import BLUE, COLUMN_MM, PAGE_MM, SKY, new_figure, save, styled
 
-GAP = 0.7  # between patients, in bars
+GAP = 0.7  # between patients, in widths of a bar
 
 
 def draw(sections: str | Path, figures: Iterable[str | Path]) -> None:
-    """Draw the dataset's `sections.tsv` into files."""
+    """Draw Fig. 1b from the dataset's `sections.tsv`."""
     save(spots_per_section(read_table(sections)), figures)
 
 
 @styled
 def spots_per_section(sections: pd.DataFrame) -> Figure:
-    """Bars of `used` spots, a row of `sections` (`patient section used`) each, in their order."""
+    """One bar per section: its number of used spots, in the order of the table.
+
+    `sections` has the columns `patient`, `section` and `used`.
+    """
     patients = list(dict.fromkeys(sections["patient"]))
     figure = new_figure(PAGE_MM if len(sections) > 15 else COLUMN_MM, 60)
     axis = figure.add_subplot()
@@ -33,8 +36,8 @@ def spots_per_section(sections: pd.DataFrame) -> Figure:
     many = sum(map(len, map(str, patients))) > len(patients) * 2 + 20
     axis.set_xticks(centres, patients, rotation=90 if many else 0)
     axis.tick_params(axis="x", length=0)
-    # A lone bar would otherwise fill the page.
+    # Otherwise a single bar would fill the page.
     axis.set_xlim(-1, max(start - GAP, 4))
-    axis.set_xlabel("Patient (a bar is a section)")
+    axis.set_xlabel("Patient (one bar per section)")
     axis.set_ylabel("Spots")
     return figure

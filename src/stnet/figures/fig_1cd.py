@@ -1,4 +1,4 @@
-"""Fig. 1c, d: genes with non-zero counts, and total counts, in each spot."""
+"""Fig. 1c, d: distribution over spots of the genes with non-zero counts and of total counts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,15 +12,15 @@ from stnet.figures.style import BLUE, COLUMN_MM, new_figure, save, styled, whole
 
 
 def draw(spots: str | Path, fig_1c: Iterable[str | Path], fig_1d: Iterable[str | Path]) -> None:
-    """Draw the dataset's `spots.tsv.gz` into the files of both figures."""
+    """Draw Fig. 1c and Fig. 1d from the dataset's `spots.tsv.gz`."""
     table = read_table(spots)
-    save(distribution(table["n_genes"], "Genes with non-zero counts in a spot"), fig_1c)
-    save(distribution(table["total_counts"], "Total counts in a spot"), fig_1d)
+    save(distribution(table["n_genes"], "Genes with non-zero counts per spot"), fig_1c)
+    save(distribution(table["total_counts"], "Total counts per spot"), fig_1d)
 
 
 @styled
 def distribution(values: pd.Series, quantity: str) -> Figure:
-    """Histogram of a number a spot, with its median."""
+    """Histogram of one number per spot, with the median marked."""
     figure = new_figure(COLUMN_MM, 55)
     axis = figure.add_subplot()
     axis.hist(values, bins=np.linspace(0, values.max(), 51), color=BLUE)

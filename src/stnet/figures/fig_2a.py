@@ -16,29 +16,38 @@ from stnet.analysis.choice import choose_gene
 from stnet.core.errors import InputError
 from stnet.core.tables import gene_name, read_table
 from stnet.expression.spatial import picture_of
-from stnet.figures.prediction_map import COLOURS, MISSING, add_colour_bar, annotate
+from stnet.figures.prediction_map import colour_note, draw_expression
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import (
     EXPRESSION_UNITS,
     LABEL_COLOURS,
+    LIGHT_GREY,
     PAGE_MM,
+    annotate,
     new_figure,
     save,
     styled,
 )
 
-# Printed width of a map, and what its colour bar needs below it.
+# Printed width of a map, and height of its colour bar.
 MAP_MM, BAR_MM = 40, 13
 
 
 @dataclass(frozen=True)
 class Example:
-    """A patient's section as Fig. 2a shows it.
+    """One patient's section, as a row of Fig. 2a.
 
-    `spots` has a row a spot: `x y` (full-resolution pixels), `label` ("tumour", "normal" or
-    missing), `measured` and `predicted`. `image` is the whole section reduced, a pixel of which
-    spans `downsample` of the full resolution; `um_per_px` is of the latter. `rank` of `n_ranked` is
-    the patient's place by `r`, which is over all its sections.
+    Attributes:
+        patient: id of the patient.
+        section: id of the section drawn.
+        r: Pearson's correlation of the gene in the patient, over the spots of all its sections.
+        rank: the patient's place by `r`, 1 for the highest.
+        n_ranked: number of patients with an r.
+        spots: one row per spot: `x`, `y` (full-resolution pixels), `label` ("tumour", "normal" or
+            missing), `measured` and `predicted`.
+        image: the whole section, reduced; None without an image.
+        downsample: full-resolution pixels per pixel of `image`.
+        um_per_px: micrometres per full-resolution pixel.
     """
 
     patient: str
@@ -61,10 +70,18 @@ def draw(
     gene: str | None,
     patients: Sequence[str],
 ) -> None:
-    """Draw the chosen or the middle-ranked patients into files.
+    """Draw Fig. 2a.
 
-    `predictions` are those of all held-out groups. Raises InputError for a configured patient
-    without predictions.
+    Args:
+        predictions: files of all held-out groups.
+        gene_performance: table, to choose the gene.
+        patient_performance: table, to rank the patients.
+        figures: files to write.
+        gene: symbol or id; None takes the gene of the highest median r.
+        patients: ids to show; empty takes the two in the middle of the ranking.
+
+    Raises:
+        InputError: a patient to show has no predictions.
     """
     chosen = choose_gene(read_table(gene_performance), gene)
     ranking = rank_patients(read_table(patient_performance), chosen["gene"])
@@ -92,16 +109,19 @@ def draw(
 
 
 def rank_patients(performance: pd.DataFrame, gene: str) -> pd.DataFrame:
-    """The patient performance of a gene by patient, highest r first, patients without r last."""
+    """The rows of a gene in the patient performance, by patient.
+
+    The highest r comes first; patients without an r come last.
+    """
     of_gene = performance[performance["gene"] == gene].set_index("patient")
     return of_gene.sort_values("pearson", ascending=False, kind="stable")
 
 
 def choose_patients(ranking: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
-    """The `wanted` patients, else the two in the middle of the ranking (the only one of one).
+    """The `wanted` patients, or else the two in the middle of the ranking.
 
-    Of 23 these are the 11th and 12th, as in the caption of Fig. 2a. Patients without r are taken
-    only where nobody has one.
+    Among 23 patients these are the 11th and 12th, as in the paper's caption of Fig. 2a. Patients
+    without an r are taken only if no patient has one. Raises InputError for an unknown patient.
     """
     for patient in wanted:
         if patient not in ranking.index:
@@ -116,18 +136,21 @@ def choose_patients(ranking: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
 
 
 def choose_section(spots: pd.DataFrame) -> str:
-    """The section of a patient with the most labelled spots; of these the one with most spots."""
+    """The section of a patient with the most labelled spots, then with the most spots."""
     sizes = spots.groupby("section", sort=False)["label"].agg(["count", "size"])
     return sizes.sort_values(["count", "size"], ascending=False, kind="stable").index[0]
 
 
 @styled
 def expression_maps(examples: Sequence[Example], gene: str, unit: str) -> Figure:
-    """A row an example: image, labels, measured and predicted expression of `gene` in `unit`."""
+    """One row per example: image, labels, measured and predicted expression of `gene`.
+
+    `unit` is the unit of expression, for the note on the colours.
+    """
     heights = [MAP_MM * _height_by_width(example) + BAR_MM for example in examples]
     figure = new_figure(PAGE_MM, 12 + sum(heights))
     rows = figure.subplots(len(examples), 4, squeeze=False, gridspec_kw={"height_ratios": heights})
-    figure.supxlabel(f"Colour: {unit}, from the 2nd to the 98th percentile of each map", fontsize=7)
+    figure.supxlabel(colour_note(unit), fontsize=7)
     titles = ["Image", "Pathologist's labels", f"{gene}, measured", f"{gene}, predicted"]
     for axis, title in zip(rows[0], titles, strict=True):
         axis.set_title(title)
@@ -155,17 +178,14 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
         draw_scale_bar(picture, example.um_per_px)
     known = example.spots["label"].isin(list(LABEL_COLOURS)).to_numpy()
     if known.any():
-        colours = example.spots["label"].map(LABEL_COLOURS).where(known, MISSING)
+        colours = example.spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
         draw_spots(labels, places, pitch, facecolors=list(colours))
     else:
         annotate(labels, "no labels")
     for axis, name in ((measured, "measured"), (predicted, "predicted")):
         values = example.spots[name].to_numpy(dtype=float)
-        if np.isnan(values).all():
-            annotate(axis, "none")
-            continue
-        spots = draw_spots(axis, places, pitch, array=values, cmap=COLOURS)
-        add_colour_bar(axis, spots, MAP_MM * _height_by_width(example))
+        height_mm = MAP_MM * _height_by_width(example)
+        draw_expression(axis, places, pitch, values, height_mm, what=name)
 
 
 def _height_by_width(example: Example) -> float:
@@ -178,7 +198,7 @@ def _add_label_legend(axis: Axes, labels: pd.Series) -> None:
     if not present:
         return
     if not labels.isin(list(LABEL_COLOURS)).all():
-        present["none"] = MISSING
+        present["none"] = LIGHT_GREY
     handles = [
         Line2D([], [], marker="o", linestyle="", color=colour, label=name)
         for name, colour in present.items()
@@ -196,7 +216,7 @@ def _add_label_legend(axis: Axes, labels: pd.Series) -> None:
 def _read_spots(
     predictions: Sequence[str | Path], gene: str, patients: Sequence[str]
 ) -> tuple[pd.DataFrame, dict[str, dict], str]:
-    """Spots of the patients, `uns["spatial"]` of their sections, and the unit of expression."""
+    """Read the patients' spots, `uns["spatial"]` of their sections and the unit of expression."""
     parts, spatial, units = [], {}, set()
     for path in predictions:
         table = ad.read_h5ad(path)

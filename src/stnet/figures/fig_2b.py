@@ -1,4 +1,4 @@
-"""Fig. 2b: the number of patients in whom each gene is predicted with a positive correlation."""
+"""Fig. 2b: number of patients with a positive correlation, for every gene."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,9 +18,10 @@ from stnet.figures.style import (
     new_figure,
     save,
     styled,
+    whole_numbers,
 )
 
-# In print the lines tell the curves apart too.
+# Line styles differ too, for print in black and white.
 CURVES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (VERMILLION, ":")]
 TRUTHS = {"n_consistent": "Measured", "n_consistent_smooth": "Measured, smoothed"}
 
@@ -28,9 +29,10 @@ TRUTHS = {"n_consistent": "Measured", "n_consistent_smooth": "Measured, smoothed
 def draw(
     gene_performance: Mapping[str, str | Path], null: str | Path, figures: Iterable[str | Path]
 ) -> None:
-    """Draw the gene performance of experiments, by the name to show for each, into files.
+    """Draw Fig. 2b.
 
-    `null` is the table of null curves of the first experiment.
+    `gene_performance` has tables by the experiments' names in the legend. `null` is the table of
+    null curves of the first experiment.
     """
     tables = {name: read_table(path) for name, path in gene_performance.items()}
     save(consistent_patients(tables, read_table(null)), figures)
@@ -38,11 +40,12 @@ def draw(
 
 @styled
 def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFrame) -> Figure:
-    """Curves of the gene performance of experiments by name, genes sorted, for both truths.
+    """One curve per experiment, genes sorted by their number of patients.
 
-    The text of the paper says smoothed measurements, the caption does not: so one panel each. The
-    null curves are those of `stnet.evaluation.null`; the permutations are of the measurements as
-    they are, so the second panel has only the binomial one.
+    The left panel uses the measurements as they are, the right panel smoothed measurements: the
+    paper's text says smoothed, its caption does not. `null` is the table of
+    `stnet.evaluation.null`. Its permutations use the measurements as they are, so the right panel
+    has only the binomial curve.
     """
     figure = new_figure(PAGE_MM, 75)
     panels = figure.subplots(1, 2, sharey=True)
@@ -65,7 +68,7 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
     panels[0].set_xlim(0, len(main))
     panels[1].set_xlim(0, len(main))
     panels[0].set_ylim(0, n_patients * 1.04)
-    panels[0].yaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(panels[0], "y")
     panels[0].set_ylabel(f"Patients with r > 0 (of {n_patients})")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2)

@@ -1,4 +1,4 @@
-"""Fig. 2d, Supp. Fig. 7a, b: median r of the network against that of another way, by gene."""
+"""Fig. 2d, Supp. Fig. 7a, b: median r of the network against that of another method, by gene."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ from stnet.core.tables import gene_names, read_table
 from stnet.figures.style import BLACK, BLUE, COLUMN_MM, new_figure, save, styled
 
 NAMED = 5
-# Where a name may stand: points away from its point, and which side of it is fixed there; a line
-# leads to those further off.
+# Where a gene's name may be written: offset from its point, in printer's points, and alignment. The
+# far places get a line to their point.
 NEAR = [
     *[((4, 0), "left"), ((4, -4), "left"), ((4, 4), "left")],
     *[((-4, 0), "right"), ((0, 7), "center"), ((0, -7), "center")],
@@ -31,18 +31,19 @@ LINE = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
 
 
 def draw(comparison: str | Path, figures: Iterable[str | Path], *, main: str, other: str) -> None:
-    """Draw the table `against-{other}.tsv` of the experiment `main` into files.
+    """Draw the comparison `against-….tsv` of experiment `main` with another method.
 
-    `other` is the other way of predicting in words.
+    `other` describes the other method, for the axis label.
     """
     save(against(read_table(comparison), main, other), figures)
 
 
 @styled
 def against(comparison: pd.DataFrame, main: str, other: str) -> Figure:
-    """A point a gene of `comparison` (`gene symbol median_pearson median_pearson_other ahead`).
+    """Scatter plot with one point per gene, and the names of the five with the highest median r.
 
-    The five genes of highest median r are named. A gene without a median in either has no point.
+    `comparison` has the columns `gene`, `symbol`, `median_pearson`, `median_pearson_other` and
+    `ahead`. A gene with either median missing has no point.
     """
     points = comparison.dropna(subset=["median_pearson", "median_pearson_other"])
     points = points.sort_values("median_pearson", ascending=False, kind="stable")
@@ -53,27 +54,27 @@ def against(comparison: pd.DataFrame, main: str, other: str) -> Figure:
     axis.axline((0, 0), slope=1, color=BLACK, linestyle="--", linewidth=0.8)
     names = gene_names(points)
     both = np.concatenate([others, network, [0]])
-    # Without any point there would be no range.
+    # Without points the range would be zero.
     margin = 0.1 * np.ptp(both) or 0.1
     limits = both.min() - margin, both.max() + margin
     axis.set(xlim=limits, ylim=limits)
     axis.set_title(f"{main} ahead in {comparison['ahead'].sum()} of {len(comparison)} genes")
     axis.set_xlabel(f"Median r, {other}")
     axis.set_ylabel(f"Median r, {main}")
-    # The size of a name in data units is known only once the figure is laid out.
+    # The size of a text in data units is known only after the layout.
     figure.draw_without_rendering()
-    everything = axis.transData.transform(np.column_stack([others, network]))
-    _name_points(axis, list(zip(names, others, network, strict=True))[:NAMED], everything)
+    on_canvas = axis.transData.transform(np.column_stack([others, network]))
+    _name_points(axis, list(zip(names, others, network, strict=True))[:NAMED], on_canvas)
     return figure
 
 
 def _name_points(
-    axis: Axes, points: Sequence[tuple[str, float, float]], everything: np.ndarray
+    axis: Axes, points: Sequence[tuple[str, float, float]], on_canvas: np.ndarray
 ) -> None:
-    """Write names beside points (name, x, y), where they do not cover one another.
+    """Write names beside points (name, x, y) so that they do not overlap.
 
-    `everything` are the places (points, 2) of all points on the canvas: where another is nearer to
-    a name than its own, the name stands further off, with a line to its own.
+    `on_canvas` has the canvas coordinates of all points, (points, 2). If another point is nearer
+    to the name than its own, the name is moved further away and a line is drawn to its point.
     """
     taken = [Bbox.from_bounds(*(axis.transData.transform(p[1:]) - 3), 6, 6) for p in points]
     for name, *point in points:
@@ -81,21 +82,21 @@ def _name_points(
             text = _write(axis, name, point, place)
             box = text.get_window_extent()
             covers = any(box.overlaps(other) for other in taken)
-            if not covers and (place in FAR or _is_nearest(axis, point, box, everything)):
+            if not covers and (place in FAR or _is_nearest(axis, point, box, on_canvas)):
                 break
             text.remove()
         else:
             axis.add_artist(text)
         taken.append(box)
         if place in FAR:
-            # Not earlier: the line is part of the extent of what it belongs to.
+            # After measuring the name, because the line would be part of its extent.
             _write(axis, "", point, place, arrowprops=LINE)
 
 
-def _is_nearest(axis: Axes, point: Sequence[float], box: Bbox, everything: np.ndarray) -> bool:
-    """Whether no other point is as near to the box of a name as its own."""
-    distances = np.hypot(*(everything - np.clip(everything, box.min, box.max)).T)
-    own = np.hypot(*(everything - axis.transData.transform(point)).T) < 1
+def _is_nearest(axis: Axes, point: Sequence[float], box: Bbox, on_canvas: np.ndarray) -> bool:
+    """Whether a name's own point is the nearest one to the box of its text."""
+    distances = np.hypot(*(on_canvas - np.clip(on_canvas, box.min, box.max)).T)
+    own = np.hypot(*(on_canvas - axis.transData.transform(point)).T) < 1
     return distances[~own].min(initial=np.inf) > distances[own].min()
 
 
@@ -115,7 +116,7 @@ def _write(
         va="center",
         fontstyle="italic",
         path_effects=[withStroke(linewidth=1.5, foreground="white")],
-        # Making room for a name would move the others.
+        # Otherwise the layout would make room for it and move the others.
         in_layout=False,
         **more,
     )

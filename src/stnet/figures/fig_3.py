@@ -1,4 +1,4 @@
-"""Fig. 3: patches, and the regions by which a network predicts a gene to be highly expressed."""
+"""Fig. 3: patches, and the regions that make the network predict high expression of a gene."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,14 +14,13 @@ from scipy.ndimage import gaussian_filter
 
 from stnet.core.tables import gene_names, read_table
 from stnet.figures.spot_map import draw_scale_bar
-from stnet.figures.style import COLUMN_MM, new_figure, save, styled
+from stnet.figures.style import COLUMN_MM, hide_axes, new_figure, save, styled
 from stnet.slides.patches import parse_view
 
 ROW_MM, BAR_MM = 37, 28
-# Of a patch: s.d. of the smoothing as a share of its side, and the percentile drawn fully red.
+# S.d. of the smoothing as a share of a patch's side, and the percentile drawn in full red.
 SMOOTHING, FULL = 0.01, 99
-# Letters of a line over a panel.
-TITLE = 24
+TITLE = 24  # characters in a line of a panel's title
 RED = LinearSegmentedColormap.from_list("attribution", [(0.85, 0, 0, 0), (0.85, 0, 0, 1)])
 
 
@@ -34,9 +33,15 @@ def draw(
     view: str,
     shown: int,
 ) -> None:
-    """Draw the first `shown` patches of `write_attributions`' two files into files.
+    """Draw Fig. 3.
 
-    `sections` is the dataset's table, for the sections' scale; the patches are of `view`.
+    Args:
+        arrays: patches and attributions, as written by `write_attributions`.
+        attributions: table of the same function, with one row per patch.
+        sections: table of the dataset, for the scale of the sections.
+        figures: files to write.
+        view: of the patches, for their scale.
+        shown: number of patches to draw, from the first.
     """
     table, found = read_table(attributions)[:shown], np.load(arrays)
     scales = read_table(sections).set_index("section")["um_per_px"]
@@ -48,16 +53,17 @@ def draw(
 def attributed_patches(
     patches: np.ndarray, attributions: np.ndarray, table: pd.DataFrame
 ) -> Figure:
-    """A row for each row of `table`: the patch, and what in it speaks for high expression.
+    """One row per row of `table`: the patch, and its positive attributions in red.
 
-    `patches` uint8 (n, side, side, 3) and `attributions` (n, side, side) begin with those of the
-    table, in its order; its `um_per_px` is that of a patch's pixels, NaN where unknown.
+    `patches`, uint8 (n, side, side, 3), and `attributions`, (n, side, side), are in the order of
+    the table and may be longer. `um_per_px` in the table is the scale of a patch's pixels, NaN if
+    unknown.
     """
     figure = new_figure(COLUMN_MM, ROW_MM * len(table) + BAR_MM)
     panels = figure.subplots(len(table), 2, squeeze=False)
     name = gene_names(table)[0]
     panels[0][0].set_title("Patch")
-    panels[0][1].set_title("\n".join(["Regions that speak", *wrap(f"for high {name}", TITLE)]))
+    panels[0][1].set_title("\n".join(wrap(f"Regions that raise the prediction of {name}", TITLE)))
     for axes, row in zip(panels, table.itertuples(), strict=True):
         _draw_patch(axes, row, patches[row.Index], attributions[row.Index])
     scale = ScalarMappable(Normalize(0, 1), RED)
@@ -70,17 +76,16 @@ def attributed_patches(
 def _draw_patch(axes: Axes, row: object, patch: np.ndarray, values: np.ndarray) -> None:
     picture, attributed = axes
     picture.imshow(patch)
-    # Without its own colours, and pale, so that red is attribution and nothing else.
+    # The patch is pale and grey, so that anything red is attribution.
     grey = 128 + patch.mean(axis=2) / 2
     attributed.imshow(grey, cmap="gray", vmin=0, vmax=255)
     smooth = gaussian_filter(values.clip(min=0), SMOOTHING * len(values))
     attributed.imshow(smooth, cmap=RED, vmin=0, vmax=np.percentile(smooth, FULL))
     for axis in axes:
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
+        hide_axes(axis)
     if row.um_per_px > 0:
         draw_scale_bar(picture, row.um_per_px)
-    # Of a network that has learnt little the two are the same to many digits.
+    # The difference is written, because a barely trained network predicts nearly the same for both.
     raised = row.predicted - row.at_baseline
     side = "above" if raised >= 0 else "below"
     ends = f"predicted {row.predicted:.2f},\n{abs(raised):.2g} {side} baseline".replace("-", "−")

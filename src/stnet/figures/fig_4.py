@@ -1,4 +1,4 @@
-"""Fig. 4: the latent space of three patients, with typical and atypical patches of either class."""
+"""Fig. 4: latent space of three patients, with examples of patches of each class."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,15 +14,23 @@ from stnet.analysis.latent.examples import KINDS
 from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
-from stnet.figures.prediction_map import MISSING, annotate
-from stnet.figures.style import BLACK, LABEL_COLOURS, PAGE_MM, new_figure, save, styled
+from stnet.figures.style import (
+    BLACK,
+    LABEL_COLOURS,
+    LIGHT_GREY,
+    PAGE_MM,
+    leave_empty,
+    new_figure,
+    save,
+    styled,
+)
 
 HEIGHT_MM = 138
-# In the order of the caption of Fig. 4.
+# In the order of the paper's caption of Fig. 4.
 MARKS = dict(
     zip([(name, kind) for name in CLASSES for kind in KINDS], ["i", "ii", "iii", "iv"], strict=True)
 )
-# Where each stands beside its point, in points: marks of the same place do not cover one another.
+# Offset of each mark from its spot, in printer's points: marks of one spot do not overlap.
 OFFSETS = {"i": (0, 8), "ii": (0, -8), "iii": (9, 0), "iv": (-9, 0)}
 
 
@@ -34,9 +42,17 @@ def draw(
     *,
     patients: Sequence[str],
 ) -> None:
-    """Draw the latent space of the chosen patients (`choose_patients`) into files.
+    """Draw Fig. 4.
 
-    `umap` and `examples` are the tables of `embed` and `find_examples`, `index` that of a view.
+    Args:
+        umap: table of `embed`.
+        examples: table of `find_examples`.
+        index: index of the view that the patches are read from.
+        figures: files to write.
+        patients: ids to show; if empty, `choose_patients` chooses.
+
+    Raises:
+        InputError: a patient to show is not in the table.
     """
     spots, found = read_table(umap), read_table(examples)
     shown = choose_patients(spots, patients)
@@ -51,9 +67,10 @@ def latent_space(
     patches: Mapping[str, np.ndarray],
     patients: Sequence[str],
 ) -> Figure:
-    """A column a patient: its spots in the plane of UMAP by label, and below it its examples.
+    """One column per patient: its spots in the UMAP plane by label, and below them the examples.
 
-    `examples` has at most one row a patient, label and kind, and `patches` those of its spots.
+    `examples` has at most one row per patient, label and kind. `patches` has the patches of these
+    spots by name.
     """
     figure = new_figure(PAGE_MM, HEIGHT_MM)
     columns = np.ravel(figure.subfigures(1, len(patients)))
@@ -76,8 +93,7 @@ def _draw_patient(
     plane = axes.pop("umap")
     plane.set_title(f"Patient {patient}")
     if spots["umap1"].isna().all():
-        plane.set_axis_off()
-        annotate(plane, "too few spots")
+        leave_empty(plane, "too few spots")
     else:
         _draw_plane(plane, spots)
     for axis in axes.values():
@@ -98,8 +114,8 @@ def _draw_patient(
 
 def _draw_plane(axis: Axes, spots: pd.DataFrame) -> None:
     known = spots["label"].isin(CLASSES)
-    colours = spots["label"].map(LABEL_COLOURS).where(known, MISSING)
-    # In a random order, so that no class lies on top.
+    colours = spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
+    # In random order, so that neither class covers the other.
     order = np.random.default_rng(0).permutation(len(spots))
     axis.scatter(
         *spots[["umap1", "umap2"]].to_numpy()[order].T,
@@ -112,7 +128,7 @@ def _draw_plane(axis: Axes, spots: pd.DataFrame) -> None:
     axis.set_aspect("equal", adjustable="datalim")
     handles = [
         Line2D([], [], marker="o", markersize=3, linestyle="", color=colour, label=name)
-        for name, colour in {**LABEL_COLOURS, "no label": MISSING}.items()
+        for name, colour in {**LABEL_COLOURS, "no label": LIGHT_GREY}.items()
         if (colours == colour).any()
     ]
     axis.legend(

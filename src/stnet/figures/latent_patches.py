@@ -1,4 +1,4 @@
-"""What the figures of the latent space share: which patients, and patches of their spots."""
+"""What the figures of the latent space share: choice of patients, and patches of their spots."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +16,12 @@ SHOWN = 3
 
 
 def choose_patients(spots: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
-    """The `wanted` patients, else the three whose labels are the most balanced.
+    """The `wanted` patients, or else the three with the most balanced labels.
 
-    `spots` is the table of `embed`. Chosen are patients that have coordinates and both classes, by
-    the smallest share of the larger class, in the table's order; where none has both, the first
-    three that have coordinates. Raises InputError for a wanted patient that is not in the table.
+    `spots` is the table of `embed`. Only patients with UMAP coordinates and both classes are
+    considered; the smaller the share of the larger class, the more balanced. If no patient has
+    both classes, the first three with coordinates are taken. The order is that of the table.
+    Raises InputError for a wanted patient that is not in the table.
     """
     known = spots["patient"].unique()
     for patient in wanted:
@@ -31,7 +32,7 @@ def choose_patients(spots: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
             )
     if wanted:
         return list(wanted)
-    placed = spots[spots["umap1"].notna()]
+    placed = spots[spots["umap1"].notna()].reset_index(drop=True)
     labels = placed["label"].where(placed["label"].isin(CLASSES))
     shares = pd.crosstab(placed["patient"], labels, normalize="index")
     shares = shares.reindex(index=placed["patient"].unique(), columns=CLASSES, fill_value=0.0)
@@ -43,9 +44,10 @@ def choose_patients(spots: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
 def read_example_patches(
     index: str | Path, spots: pd.DataFrame, examples: pd.DataFrame
 ) -> dict[str, np.ndarray]:
-    """Patches of the spots of `find_examples` by spot, uint8 (side, side, 3), from a view's index.
+    """Read the patches of the spots in `examples`: uint8 (side, side, 3), by spot.
 
-    `spots` is the table of `embed`, with all spots of the sections in the view's order.
+    `index` is the index of a view. `spots` is the table of `embed`: all spots of the sections, in
+    the order of the view. `examples` is the table of `find_examples`.
     """
     names = examples["spot"].tolist()
     found = read_chosen(index, spots.set_index("spot")["section"], names)
@@ -53,12 +55,12 @@ def read_example_patches(
 
 
 def alike(example: tuple) -> str:
-    """How many of the neighbours of a row of `find_examples` have its label, in words."""
+    """Text with the number of neighbours of an example that have its label."""
     return f"{round(example.share * example.n_neighbours)}/{example.n_neighbours} alike"
 
 
 def draw_patch(axis: Axes, patch: np.ndarray, label: str, note: str) -> None:
-    """A patch (side, side, 3) framed in the colour of its spot's label, with a note below."""
+    """Draw a patch (side, side, 3), framed in the colour of its label, with a note below."""
     axis.imshow(patch)
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set(visible=True, color=LABEL_COLOURS[label], linewidth=1.5)

@@ -1,4 +1,4 @@
-"""How the networks learned: loss by epoch, and the epoch that the inner folds chose."""
+"""Learning curves of the networks: loss by epoch, and the epoch chosen by the inner folds."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,25 +9,34 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLACK, BLUE, COLUMN_MM, ORANGE, new_figure, save, styled
+from stnet.figures.style import (
+    BLACK,
+    BLUE,
+    COLUMN_MM,
+    ORANGE,
+    new_figure,
+    save,
+    styled,
+    whole_numbers,
+)
 
-# The small dots show a run of a single epoch.
+# With small dots, so that a run of a single epoch is visible.
 LINE = {"linewidth": 0.7, "alpha": 0.7, "marker": ".", "markersize": 1.5}
 
 
 def draw(
     histories: Sequence[str | Path], epochs: Sequence[str | Path], figures: Iterable[str | Path]
 ) -> None:
-    """Draw the `history.tsv` and `epoch.json` of all held-out groups into files."""
+    """Draw the learning curves from `history.tsv` and `epoch.json` of all held-out groups."""
     choices = [json.loads(Path(path).read_text(encoding="utf-8")) for path in epochs]
     save(learning_curves([read_table(path) for path in histories], choices), figures)
 
 
 @styled
 def learning_curves(histories: Sequence[pd.DataFrame], choices: Sequence[dict]) -> Figure:
-    """Two lines a held-out group: the loss of its final run, and the error in its inner folds.
+    """Two lines per held-out group: loss of the final run, and error in the inner folds.
 
-    Both are squared errors per spot and gene; a dot marks the chosen epoch. Groups without inner
+    Both are squared errors per spot and gene. A dot marks the chosen epoch. Groups without inner
     folds have only the first line.
     """
     figure = new_figure(COLUMN_MM, 60)
@@ -41,12 +50,12 @@ def learning_curves(histories: Sequence[pd.DataFrame], choices: Sequence[dict]) 
             axis.plot(choice["epoch"], inner[choice["epoch"] - 1], "o", color=BLACK, markersize=2)
     handles = [Line2D([], [], color=BLUE, label="final run, training loss")]
     if any(choice["inner_loss"] for choice in choices):
-        name = "left-out inner folds, error (dot: chosen epoch)"
+        name = "inner folds, error on the fold left out (dot: chosen epoch)"
         handles.append(
             Line2D([], [], color=ORANGE, marker="o", mfc=BLACK, mec=BLACK, markersize=2, label=name)
         )
     axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     axis.set_xlabel("Epoch")
     axis.set_ylabel("Squared error per spot and gene")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(axis, "x")
     return figure

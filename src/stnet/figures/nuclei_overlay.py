@@ -1,4 +1,4 @@
-"""Outlines of segmented nuclei over patches of a section, to judge the segmentation by eye."""
+"""Outlines of segmented nuclei over patches of a section, to check the segmentation by eye."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,17 +18,17 @@ from stnet.slides.patches import parse_view, read_patches
 
 COLUMNS, ROWS = 4, 3
 TITLE_MM = 5
-# Bright on stained tissue; pieces of one object have the same.
+# Bright on stained tissue. All pieces of one object have the same colour.
 OUTLINES = ["#00FF00", "#FFFF00", "#00FFFF", "#FFFFFF"]
 
 
 def draw(
     features: str | Path, index: str | Path, section: str | Path, figures: Iterable[str | Path]
 ) -> None:
-    """Draw some patches of a section with the outlines of their nuclei into files.
+    """Draw some patches of a section with the outlines of their nuclei.
 
-    `features` are the section's nuclear features, whose settings are used again, `index` that of
-    their view, `section` the section's file, for its scale.
+    `features` are the section's nuclear features; their settings are used again. `index` is the
+    index of their view. `section` is the section's file, for its scale.
     """
     table = ad.read_h5ad(features)
     made = table.uns["features"]
@@ -45,9 +45,9 @@ def draw(
 
 
 def choose_patches(counts: np.ndarray) -> np.ndarray:
-    """Rows of the patches to show: spread evenly over all, ordered by their number of nuclei.
+    """Rows of the patches to show, evenly spaced in the order of their number of nuclei.
 
-    The first has the fewest, the last the most; ties go by row.
+    The first has the fewest nuclei, the last the most. Ties are in the order of the rows.
     """
     order = np.argsort(counts, kind="stable")
     shown = min(len(order), COLUMNS * ROWS)
@@ -58,9 +58,10 @@ def choose_patches(counts: np.ndarray) -> np.ndarray:
 def overlays(
     patches: np.ndarray, labels: list[np.ndarray], classes: pd.Series, title: str
 ) -> Figure:
-    """A page of `patches` (n, side, side, 3) with the outlines of the nuclei in `labels`.
+    """A page of `patches`, (n, side, side, 3), with the outlines of their nuclei.
 
-    `labels` are those of `segment`; `classes` (n,) are the spots' labels, missing where unlabelled.
+    `labels` are label images of `segment`. `classes`, (n,), are the labels of the spots, missing
+    if unlabelled.
     """
     side = PAGE_MM / COLUMNS
     n_rows = max(1, -(-len(patches) // COLUMNS))
@@ -70,7 +71,7 @@ def overlays(
     for axis in panels:
         axis.set_axis_off()
     for axis, patch, each, name in zip(panels, patches, labels, classes, strict=False):
-        # As it was segmented; smoothed, it takes twice the bytes too.
+        # Pixels as they were segmented. Interpolation would also double the size of the file.
         axis.imshow(patch, interpolation="nearest")
         drawn = [(OUTLINES[number % len(OUTLINES)], line) for number, line in outlines(each)]
         colours, lines = zip(*drawn, strict=True) if drawn else ((), ())
@@ -80,8 +81,11 @@ def overlays(
 
 
 def outlines(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Nuclei of `segment`: number and closed outline (points, 2; x, y) of each piece and hole."""
+    """Yield the number of a nucleus and a closed outline, (points, 2) as x and y.
+
+    `labels` is a label image of `segment`. Every piece and every hole has an outline of its own.
+    """
     for number, place in enumerate(find_objects(labels), start=1):
-        # With a border, so that those at the patch's edge close.
+        # Padded, so that outlines at the edge of the patch are closed.
         for line in find_contours(np.pad(labels[place] == number, 1).astype(float), 0.5):
             yield number, line[:, ::-1] + (place[1].start - 1, place[0].start - 1)

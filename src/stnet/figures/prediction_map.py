@@ -1,4 +1,4 @@
-"""What maps of predictions share: which genes are shown, their names, their colours."""
+"""What maps of expression share: choice of genes, titles, colours and colour bars."""
 
 import logging
 import math
@@ -12,18 +12,23 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
-from stnet.figures.style import EXPRESSION_MAP, EXPRESSION_UNITS, GREY
+from stnet.core.printed import decimals
+from stnet.figures.spot_map import draw_spots
+from stnet.figures.style import EXPRESSION_MAP, LIGHT_GREY, annotate
 from stnet.inference.gene_reliability import read_gene_reliability
 
 logger = logging.getLogger(__name__)
 
 SHOWN = 4
-MISSING = "#d9d9d9"
-COLOURS = colormaps[EXPRESSION_MAP].with_extremes(bad=MISSING)
+COLOURS = colormaps[EXPRESSION_MAP].with_extremes(bad=LIGHT_GREY)
 
 
 def read_with_reliability(predictions: str | Path, reliability: str | Path | None) -> ad.AnnData:
-    """Predictions whose `var` says which genes are consistent: by `reliability`, else as it is."""
+    """Read predictions with `var["consistent"]`, whether a gene was consistent in training.
+
+    The column comes from the table of gene reliability, or is in the predictions already where
+    `reliability` is None.
+    """
     table = ad.read_h5ad(predictions)
     if reliability is not None:
         table.var["consistent"] = (
@@ -33,11 +38,11 @@ def read_with_reliability(predictions: str | Path, reliability: str | Path | Non
 
 
 def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> list[str]:
-    """Ids of the genes to show of predictions (rows, genes), by `wanted` ids or symbols.
+    """Choose the genes to draw and return their ids.
 
-    A name that is no gene of the model is left out, and a warning names `source`. Where none
-    is left or wanted: the four of the greatest spread (s.d.) of the prediction, consistent ones
-    before the others.
+    `wanted` has ids or symbols. A name that the model does not predict is left out with a warning,
+    which names `source`, the file. If nothing is wanted, or nothing is left, the four genes with
+    the largest standard deviation of the prediction are taken, consistent genes first.
     """
     chosen = []
     for name in dict.fromkeys(wanted):
@@ -45,7 +50,7 @@ def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> li
         if len(fitting):
             chosen.append(fitting[0])
         else:
-            logger.warning(f"{source}: {name} is no gene of the model and is left out")
+            logger.warning(f"{source}: the model does not predict {name}; it is left out")
     if chosen:
         return list(dict.fromkeys(chosen))
     order = table.var[["consistent"]].assign(spread=np.std(table.X, axis=0, dtype=float))
@@ -54,35 +59,55 @@ def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> li
 
 
 def gene_title(gene: pd.Series) -> str:
-    """Symbol of a row of the predictions' `var`, else its id; says if it was not consistent."""
+    """Title of a gene's map, from its row of `var`: symbol or id, and whether to distrust it."""
     name = gene["symbol"] or gene.name
     return name if gene["consistent"] else f"{name}\n(not consistent\nin training)"
 
 
-def colour_note(table: ad.AnnData) -> str:
-    """What the colours of the maps of predictions are, in their unit."""
-    unit = EXPRESSION_UNITS[table.uns["provenance"]["transform"]]
+def colour_note(unit: str) -> str:
+    """Describe the colour scale of maps of expression in `unit`."""
     return f"Colour: {unit}, from the 2nd to the 98th percentile of each map"
 
 
+def draw_expression(
+    axis: Axes,
+    places: np.ndarray,
+    pitch: float,
+    values: np.ndarray,
+    height_mm: float,
+    *,
+    what: str,
+) -> None:
+    """Draw expression at the spots of a section, with a colour bar.
+
+    Args:
+        axis: framed to the section already.
+        places: spots in pixels, (n, 2).
+        pitch: distance between neighbouring spots, in pixels.
+        values: expression, (n,); NaN is grey.
+        height_mm: of the map in print.
+        what: "measured" or "predicted", to say what is missing if all values are.
+    """
+    if np.isnan(values).all():
+        annotate(axis, f"not {what}")
+    else:
+        discs = draw_spots(axis, places, pitch, array=values, cmap=COLOURS)
+        add_colour_bar(axis, discs, height_mm)
+
+
 def add_colour_bar(axis: Axes, drawn: ScalarMappable, height_mm: float) -> None:
-    """Colour bar below a map of a printed height, with its ends: the 2nd and the 98th percentile
-    of the map's values, some of which may be missing.
+    """Add a colour bar below a map that is `height_mm` high in print.
+
+    The colours span the 2nd to the 98th percentile of the map's values, without missing ones; both
+    numbers are written at the ends of the bar.
     """
     low, high = np.percentile(np.ma.masked_invalid(drawn.get_array()).compressed(), [2, 98])
     drawn.set_clim(low, high)
     place = axis.inset_axes((0.1, -4 / height_mm, 0.8, 2 / height_mm))
     bar = axis.figure.colorbar(drawn, cax=place, orientation="horizontal", ticks=[])
     bar.outline.set_visible(False)
-    # As many digits as tell the ends apart: predictions of an early network hardly differ.
+    # Enough digits for the two ends to differ: predictions of an early network hardly vary.
     digits = max(1, 1 - math.floor(math.log10(high - low))) if high > low else 2
     for x, value, side in ((0, low, "left"), (1, high, "right")):
-        text = f"{value:.{digits}f}".replace("-", "−")
+        text = decimals(value, digits)
         place.text(x, -0.4, text, transform=place.transAxes, ha=side, va="top", fontsize=7)
-
-
-def annotate(axis: Axes, text: str) -> None:
-    """Write in the middle of a map why it is empty."""
-    axis.text(
-        *(0.5, 0.5, text), transform=axis.transAxes, ha="center", va="center", color=GREY, wrap=True
-    )

@@ -1,4 +1,4 @@
-"""Map of a slide: its picture, and the predicted expression of genes in its tiles."""
+"""Map of a slide: its image, and the predicted expression of genes in its tiles."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,21 +15,27 @@ from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
     COLOURS,
     add_colour_bar,
-    annotate,
     choose_genes,
     colour_note,
     gene_title,
     read_with_reliability,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar
-from stnet.figures.style import PAGE_MM, new_figure, save, styled
+from stnet.figures.style import (
+    EXPRESSION_UNITS,
+    PAGE_MM,
+    hide_axes,
+    leave_empty,
+    new_figure,
+    save,
+    styled,
+)
 
 COLUMNS = 3
-# Between maps, printed; the tallest map; what a title and a colour bar need.
+# Printed: gap between maps, height of the tallest map, height of a title and a colour bar.
 GAP_MM, TALLEST_MM, BESIDE_MM = 4, 85, 20
-# What is left of the picture's colours below the tiles.
-FADED = 0.35
-# Corners of a tile from its left top one, in sides.
+FADED = 0.35  # opacity of the image below the tiles
+# Corners of a tile relative to its upper left one, in sides.
 SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
 
 
@@ -40,11 +46,11 @@ def draw(
     genes: Sequence[str],
     reliability: str | Path | None = None,
 ) -> None:
-    """Draw the predictions of a slide's tiles into files.
+    """Draw the map of a slide from its predictions.
 
-    `genes` are symbols or ids; if empty, `choose_genes` chooses. `reliability` is the
-    model's table of gene reliability, for predictions that do not have it. Without tiles the figure
-    says why.
+    `genes` are symbols or ids; if empty, `choose_genes` chooses. `reliability` is the model's table
+    of gene reliability, for predictions that do not contain it. If the slide has no tiles, the
+    figure says why.
     """
     tiles = read_with_reliability(slide, reliability)
     name = tiles.uns["slide"]["slide"]
@@ -59,10 +65,11 @@ def draw(
 
 @styled
 def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
-    """The slide's `picture`, then a map a gene of `tiles` (tiles, genes) over the faded picture.
+    """The image of a slide, then one map per gene over the faded image.
 
-    `tiles` is a slide's file: `obs` has `x y size` (level-0 pixels), `uns["slide"]` the slide's
-    id, sides and scale. What has no tile is left to the picture.
+    `tiles`, (tiles, genes), are the predictions of a slide. `obs` has `x`, `y` and `size` in
+    level-0 pixels, `uns["slide"]` the id, size and scale of the slide. `picture` is the reduced
+    image.
     """
     slide = tiles.uns["slide"]
     n_panels = tiles.n_vars + 1
@@ -75,7 +82,8 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     um = tiles.obs["size"].iloc[0] * slide["um_per_px"]
     about = f"tiles: {tiles.n_obs:,}, each {um:,.0f} µm wide"
     figure.suptitle(f"Slide {slide['slide']} ({about})", fontsize=8)
-    figure.supxlabel(colour_note(tiles), fontsize=7)
+    unit = EXPRESSION_UNITS[tiles.uns["provenance"]["transform"]]
+    figure.supxlabel(colour_note(unit), fontsize=7)
     _draw_picture(panels[0], picture, slide)
     panels[0].set_title("Image")
     draw_scale_bar(panels[0], slide["um_per_px"])
@@ -86,7 +94,7 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
         _draw_picture(axis, faded, slide)
         axis.set_title(gene_title(tiles.var.loc[gene]))
         values = np.asarray(tiles[:, gene].X).ravel()
-        # Edges smoothed one by one would show as a grid.
+        # Antialiased edges of the tiles would show as a grid.
         shown = PolyCollection(squares, array=values, cmap=COLOURS, antialiaseds=False)
         add_colour_bar(axis, axis.add_collection(shown, autolim=False), height)
     for axis in panels[n_panels:]:
@@ -96,20 +104,19 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
 
 @styled
 def without_tiles(picture: Image.Image | None, name: str, reason: str) -> Figure:
-    """The slide's `picture`, if it could be read, and why nothing was predicted."""
+    """The image of a slide, if it could be read, and why nothing was predicted."""
     figure = new_figure(PAGE_MM, 70)
     figure.suptitle(f"Slide {name}: no tiles", fontsize=8)
     left, right = figure.subplots(1, 2)
-    for axis in (left, right):
-        axis.set_axis_off()
+    left.set_axis_off()
     if picture is not None:
         left.imshow(picture)
-    annotate(right, reason)
+    leave_empty(right, reason)
     return figure
 
 
 def _draw_picture(axis: Axes, picture: Image.Image, slide: Mapping) -> None:
     width, height = slide["width"], slide["height"]
     draw_image(axis, picture, width / picture.width)
-    axis.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
+    axis.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    hide_axes(axis)

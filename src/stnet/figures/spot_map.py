@@ -1,4 +1,4 @@
-"""Maps of a section: its image, and values at its spots."""
+"""Parts of a map of a section: image, discs at the spots, scale bar."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,10 +7,13 @@ from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from stnet.figures.style import hide_axes
+
 
 def spot_pitch(places: np.ndarray) -> float:
-    """Distance between neighbouring spots at `places` (n, 2), in the same unit: the median over
-    spots of the distance to the nearest other; 1 for a lone spot.
+    """Distance between neighbouring spots at `places`, (n, 2), in the same unit.
+
+    It is the median over spots of the distance to the nearest other spot, and 1 for a single spot.
     """
     if len(places) < 2:
         return 1.0
@@ -18,17 +21,20 @@ def spot_pitch(places: np.ndarray) -> float:
 
 
 def frame(axis: Axes, places: np.ndarray, pitch: float) -> None:
-    """Show the part of a section that has spots, in image coordinates (y down), without axes."""
+    """Set the limits of an axis to the part of a section that has spots, y pointing down."""
     (left, top), (right, bottom) = (
         places.min(axis=0) - 1.5 * pitch,
         places.max(axis=0) + 1.5 * pitch,
     )
-    axis.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
+    axis.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    hide_axes(axis)
 
 
 def draw_spots(axis: Axes, places: np.ndarray, pitch: float, **colours) -> EllipseCollection:
-    """Discs at `places` (n, 2), nearly touching; `colours` are those of a matplotlib collection."""
+    """Draw nearly touching discs at `places`, (n, 2).
+
+    `colours` are arguments of a matplotlib collection, such as `facecolors`, or `array` and `cmap`.
+    """
     diameters = np.full(len(places), 0.9 * pitch)
     return axis.add_collection(
         EllipseCollection(
@@ -43,12 +49,12 @@ def draw_spots(axis: Axes, places: np.ndarray, pitch: float, **colours) -> Ellip
 
 
 def draw_image(axis: Axes, image: Image.Image, scale: float) -> None:
-    """Draw a reduced image whose pixels are `scale` full-resolution pixels wide."""
+    """Draw a reduced image in full-resolution pixels; one of its pixels spans `scale` of them."""
     axis.imshow(image, extent=(0, image.width * scale, image.height * scale, 0))
 
 
 def draw_scale_bar(axis: Axes, um_per_px: float) -> None:
-    """Bar of a round length, up to 0.3 of the axis, in its lower left corner."""
+    """Add a scale bar at the lower left, of a round length up to 0.3 of the axis."""
     axis.add_artist(
         ScaleBar(
             um_per_px,

@@ -1,4 +1,4 @@
-"""Supp. Fig. 11 and every other study: the performance of experiments that differ in few keys."""
+"""Supp. Fig. 11 and the other studies: performance of experiments that differ in a few keys."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,11 +14,10 @@ from stnet.core.tables import read_table
 from stnet.evaluation.paired import gene_medians
 from stnet.figures.style import BLACK, BLUE, GREY, PAGE_MM, VERMILLION, new_figure, save, styled
 
-# Of an experiment, and of a line of its name.
+# Height of an experiment's row, and of a line of its label.
 ROW_MM, LINE_MM = 10, 3.2
-# Letters in a line of the keys that an experiment changes.
-LABEL = 40
-SEED = 0
+LABEL = 40  # characters in a line of a label
+SEED = 0  # of the vertical scatter
 
 
 def draw(
@@ -27,7 +26,7 @@ def draw(
     patient_performance: Mapping[str, str | Path],
     figures: Iterable[str | Path],
 ) -> None:
-    """Draw the table of a study, and its experiments' performance by their names, into files."""
+    """Draw a study from its table and from the performance tables, by experiment."""
     genes, patients = (
         {name: read_table(path) for name, path in paths.items()}
         for paths in (gene_performance, patient_performance)
@@ -39,10 +38,12 @@ def draw(
 def experiments(
     study: pd.DataFrame, genes: Mapping[str, pd.DataFrame], patients: Mapping[str, pd.DataFrame]
 ) -> Figure:
-    """A row an experiment of `stnet.analysis.study`: median r of its genes, and what it changes.
+    """One row per experiment of a study.
 
-    Left the distribution of the gene performance's median r; right each gene's difference to the
-    reference, over the patients of both, with that of the median over genes and its interval.
+    Left: distribution over genes of the median r over patients. Right: each gene's difference to
+    the reference over the patients of both, and the difference of the medians over genes with its
+    interval. `study` is the table of `stnet.analysis.study`; `genes` and `patients` are the
+    performance tables by experiment.
     """
     reference = study.loc[study["reference"], "experiment"].iloc[0]
     labels = [_label(row) for row in study.to_dict("records")]
@@ -74,20 +75,20 @@ def experiments(
     left.set_yticks(range(len(study)), labels)
     left.set_ylim(len(study) - 0.5, -0.5)
     left.axvline(0, color=GREY, linestyle="--", linewidth=0.8)
-    left.set_xlabel("Median r over patients, a gene")
-    right.set_xlabel(f"Difference to {reference}")
+    left.set_xlabel("Median r over patients, distribution over genes")
+    right.set_xlabel(f"Difference in median r to {reference}")
     return figure
 
 
 def draw_points(axis: Axes, values: Sequence[float], row: float) -> None:
-    """Faint points around a row, spread across it at random so that they can be told apart."""
+    """Draw faint points in a row, with random vertical scatter so that they do not overlap."""
     spread = np.random.default_rng(SEED).uniform(-0.25, 0.25, len(values))
     axis.scatter(values, row + spread, s=4, color=BLUE, alpha=0.35, linewidths=0)
 
 
 def draw_differences(axis: Axes, differences: np.ndarray) -> None:
-    """Differences with their intervals, (rows, 3), row 0 first; missing ones are left out."""
-    # Numbers of many digits would run into one another.
+    """Draw differences with their intervals, (rows, 3), row 0 first; missing ones are left out."""
+    # Few ticks, so that long numbers do not overlap.
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.axvline(0, color=GREY, linestyle="--", linewidth=0.8)
     for row, (value, low, high) in enumerate(differences):
@@ -96,7 +97,7 @@ def draw_differences(axis: Axes, differences: np.ndarray) -> None:
 
 
 def _label(row: Mapping[str, object]) -> str:
-    """Name of an experiment, and below it the keys that the study changes with their values."""
+    """Name of an experiment, and below it the keys that the study varies, with their values."""
     keys = [*row][1 : [*row].index("reference")]
     changed = [f"{key.replace('_', ' ')}: {row[key]}" for key in keys if pd.notna(row[key])]
     return "\n".join([row["experiment"], *(fill(words, LABEL) for words in changed)])

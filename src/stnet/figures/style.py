@@ -1,4 +1,4 @@
-"""What all figures share: sizes that print, colours that everyone can tell apart, saving."""
+"""What all figures share: printed sizes, colour-blind-safe colours, text on axes, saving."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 from stnet.core.atomic import atomic_path
 
-# Widths of one and two columns of the journal.
+# Width of one column and of a page of the journal.
 COLUMN_MM, PAGE_MM = 89, 183
 
-# Okabe and Ito's palette, told apart by colour-blind readers.
+# Okabe and Ito's palette, safe for colour-blind readers.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#808080"
+LIGHT_GREY = "#d9d9d9"  # no value, or background
 EXPRESSION_MAP = "viridis"
 LABEL_COLOURS = {"tumour": VERMILLION, "normal": SKY}
 
@@ -41,13 +42,14 @@ STYLE = {
     "pdf.fonttype": 42,
 }
 
-# Decorator of the functions that draw: they draw in the project's style, and what draws elsewhere
-# in the same process keeps its own. Artists look some of it up when they are saved.
+# Decorator of the functions that draw. It sets the project's style for that function only, so that
+# other code in the same process keeps its own. `save` has it too: artists look up some settings
+# only when they are saved.
 styled = matplotlib.rc_context(STYLE)
 
 
 def new_figure(width_mm: float, height_mm: float) -> Figure:
-    """Empty figure of a printed size, laid out so that nothing overlaps."""
+    """Make an empty figure of a printed size, laid out so that nothing overlaps."""
     return Figure(figsize=(width_mm / 25.4, height_mm / 25.4), layout="constrained")
 
 
@@ -56,17 +58,41 @@ def whole_thousands(axis: Axes, which: str) -> None:
     getattr(axis, f"{which}axis").set_major_formatter("{x:,.0f}")
 
 
+def whole_numbers(axis: Axes, which: str) -> None:
+    """Put the ticks of the `x` or `y` axis at whole numbers only."""
+    getattr(axis, f"{which}axis").get_major_locator().set_params(integer=True)
+
+
+def hide_axes(axis: Axes) -> None:
+    """Remove ticks and frame, and keep titles and axis labels."""
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+
+
+def annotate(axis: Axes, text: str) -> None:
+    """Write in the middle of an axis why it is empty."""
+    axis.text(
+        *(0.5, 0.5, text), transform=axis.transAxes, ha="center", va="center", color=GREY, wrap=True
+    )
+
+
+def leave_empty(axis: Axes, text: str = "") -> None:
+    """Switch an axis off and write in its place why there is nothing to draw."""
+    axis.set_axis_off()
+    annotate(axis, text)
+
+
 @styled
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
-    """Write the figure at its printed size, byte-identical for the same data.
+    """Write a figure at its printed size, byte-identical for the same data.
 
-    By the paths' endings as PNG (300 dpi), PDF or, for patches of every section, JPEG: a report of
-    them all has to open.
+    The suffix of each path sets the format: PNG (300 dpi), PDF or JPEG (200 dpi). The pages with
+    patches of every section are JPEG, to keep the report small enough to open.
     """
     keys = {
         ".png": {"dpi": 300, "metadata": {"Software": None}},
         ".pdf": {"dpi": 300, "metadata": {"CreationDate": None}},
-        # Thin coloured lines stay so without subsampling.
+        # Without chroma subsampling, so that thin lines keep their colours.
         ".jpg": {"dpi": 200, "pil_kwargs": {"quality": 80, "subsampling": 0}},
     }
     for path in map(Path, paths):

@@ -1,4 +1,4 @@
-"""How well features of patients tell histological subtypes apart: a ROC curve each."""
+"""ROC curves of the classification of histological subtypes, by set of features."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,9 +21,8 @@ from stnet.figures.style import (
     styled,
 )
 
-# Letters in a line of the legend.
-LEGEND = 55
-# Names, colours and lines of the sets of features; in print the lines tell them apart too.
+LEGEND = 55  # characters in a line of the legend
+# Name, colour and line of each set of features; lines differ for print in black and white.
 FEATURES = {
     "pseudobulk": ("pseudo-bulk, significant genes", BLUE, "-"),
     "pseudobulk_split_first": ("pseudo-bulk, split first", VERMILLION, ":"),
@@ -35,19 +34,20 @@ FEATURES = {
 def draw(
     scores: str | Path, subtype: str | Path, figures: Iterable[str | Path], *, positive: str
 ) -> None:
-    """Draw the test patients' scores, and the table of AUROC, into files.
+    """Draw the ROC curves from the scores of the test patients and the table of AUROC.
 
-    `positive` is the class that high scores mean.
+    `positive` is the class that high scores stand for.
     """
     save(curves(read_table(scores), read_table(subtype), positive), figures)
 
 
 @styled
 def curves(scores: pd.DataFrame, subtype: pd.DataFrame, positive: str) -> Figure:
-    """Curves of `scores` (`features patient class score`), with the AUROC of `subtype`.
+    """One curve per set of features, with its AUROC in the legend.
 
-    `subtype` has `auroc ci_low ci_high note` by `features`; where the AUROC is missing there is no
-    curve, and the legend has the note.
+    `scores` has the columns `features`, `patient`, `class` and `score`; `subtype` has `features`,
+    `auroc`, `ci_low`, `ci_high` and `note`. If an AUROC is missing there is no curve; the legend
+    has the note instead. `positive` is the class that high scores stand for.
     """
     figure = new_figure(COLUMN_MM, 100)
     axis = figure.add_subplot(aspect="equal")
@@ -72,6 +72,6 @@ def curves(scores: pd.DataFrame, subtype: pd.DataFrame, positive: str) -> Figure
 
 
 def roc(positive: np.ndarray, negative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False and true positive rates at every threshold, from the scores of two classes."""
+    """False and true positive rates at every threshold, from the scores of the two classes."""
     thresholds = np.unique([*positive, *negative, np.inf])[::-1, None]
     return (negative >= thresholds).mean(axis=1), (positive >= thresholds).mean(axis=1)

@@ -1,4 +1,4 @@
-"""Supp. Fig. 12: genes that a network of their own predicts, against all predicted together."""
+"""Supp. Fig. 12: genes predicted by a network of their own and by the network for all genes."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from stnet.figures.study import draw_differences
 from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save, styled
 
 ROW_MM = 9
-# Colours, markers, and places within a gene's row.
+# Colour, marker and vertical offset within a gene's row.
 SIDES = {"together": (BLUE, "o", -0.18), "alone": (ORANGE, "s", 0.18)}
 
 
@@ -24,9 +24,10 @@ def draw(
     alone: Mapping[str, str | Path],
     figures: Iterable[str | Path],
 ) -> None:
-    """Draw the table of single genes into files.
+    """Draw Supp. Fig. 12 from the table of single genes.
 
-    `patient_performance` is that of the genes together, `alone` by gene's symbol that of each.
+    `patient_performance` is that of the network for all genes. `alone` has that of each gene's own
+    network, by symbol.
     """
     tables = {symbol: read_table(path) for symbol, path in alone.items()}
     save(
@@ -39,9 +40,10 @@ def draw(
 def together_and_alone(
     genes: pd.DataFrame, together: pd.DataFrame, alone: Mapping[str, pd.DataFrame]
 ) -> Figure:
-    """A row a gene of `stnet.analysis.single_genes`: r of every patient, and their medians.
+    """One row per gene: left r of each patient and the median, right the difference of medians.
 
-    Right the difference of the medians with its interval.
+    `genes` is the table of `stnet.analysis.single_genes`. `together` and `alone` (by symbol) are
+    tables of patient performance.
     """
     figure = new_figure(PAGE_MM, 25 + ROW_MM * len(genes))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -70,8 +72,8 @@ def together_and_alone(
     draw_differences(right, genes[columns].to_numpy(dtype=float))
     left.set_yticks(range(len(genes)), genes["symbol"], fontstyle="italic")
     left.set_ylim(len(genes) - 0.5, -0.5)
-    left.set_xlabel("r of a patient; large: median over patients")
-    right.set_xlabel("Median r together less alone")
+    left.set_xlabel("r of each patient; large: median over patients")
+    right.set_xlabel("Difference in median r, together minus alone")
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="", label=f"predicted {side}")
         for side, (colour, marker, _) in SIDES.items()

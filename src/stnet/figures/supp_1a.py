@@ -1,4 +1,4 @@
-"""Supp. Fig. 1a: counts of the target genes before and after normalisation and logarithm."""
+"""Supp. Fig. 1a: counts of the target genes, before and after normalisation and logarithm."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ import anndata as ad
 import numpy as np
 from matplotlib.figure import Figure
 
-from stnet.expression.targets import invert
+from stnet.expression.transforms import invert
 from stnet.figures.style import (
     BLUE,
     EXPRESSION_UNITS,
@@ -22,16 +22,16 @@ BINS = 60
 
 
 def draw(targets: str | Path, figures: Iterable[str | Path]) -> None:
-    """Draw a targets file into files; the counts are computed back from the targets."""
+    """Draw Supp. Fig. 1a from a targets file; counts are computed back from the targets."""
     table = ad.read_h5ad(targets)
-    kind, universe = table.uns["targets"]["transform"], int(table.uns["targets"]["universe"])
-    counts = np.rint(invert(table.X, table.obs["total_counts"].to_numpy(), universe, kind))
-    save(before_and_after(counts, table.X, EXPRESSION_UNITS[kind]), figures)
+    transform, universe = table.uns["targets"]["transform"], int(table.uns["targets"]["universe"])
+    counts = np.rint(invert(table.X, table.obs["total_counts"].to_numpy(), universe, transform))
+    save(before_and_after(counts, table.X, EXPRESSION_UNITS[transform]), figures)
 
 
 @styled
 def before_and_after(counts: np.ndarray, values: np.ndarray, unit: str) -> Figure:
-    """Histograms of counts and of `values` in `unit`, both (spots, genes), pooled over both."""
+    """Histograms of counts and of `values` in `unit`, both (spots, genes), all entries pooled."""
     figure = new_figure(PAGE_MM, 60)
     before, after = figure.subplots(1, 2)
     before.hist(counts.ravel(), bins=BINS, color=BLUE)

@@ -1,4 +1,4 @@
-"""Supp. Fig. 1b: mean expression of all genes, the predicted ones marked."""
+"""Supp. Fig. 1b: mean expression of all genes, target genes marked."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +21,7 @@ from stnet.figures.style import (
 
 
 def draw(genes: str | Path, targets: str | Path, figures: Iterable[str | Path]) -> None:
-    """Draw the dataset's `genes.tsv.gz`, with the genes of a targets file marked, into files."""
+    """Draw Supp. Fig. 1b from the dataset's `genes.tsv.gz` and the genes of a targets file."""
     table = read_table(genes)
     chosen = ad.read_h5ad(targets, backed="r").var_names
     save(mean_expression(table["mean_count"], table["gene"].isin(chosen)), figures)
@@ -29,7 +29,7 @@ def draw(genes: str | Path, targets: str | Path, figures: Iterable[str | Path]) 
 
 @styled
 def mean_expression(mean_count: pd.Series, is_target: pd.Series) -> Figure:
-    """Mean counts per spot by rank, on logarithmic axes; genes never counted have no place."""
+    """Mean counts per spot by rank, on logarithmic axes, without genes that were never counted."""
     counted = (mean_count > 0).to_numpy()
     order = np.argsort(-mean_count.to_numpy()[counted], kind="stable")
     means = mean_count.to_numpy()[counted][order]

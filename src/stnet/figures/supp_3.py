@@ -1,4 +1,4 @@
-"""Supp. Fig. 3: correlations of tumour and immune genes in sections and slides, against chance."""
+"""Supp. Fig. 3: co-localisation of tumour and immune genes in sections and in slides."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,14 +8,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stnet.core.printed import decimals
 from stnet.core.tables import read_table
-from stnet.figures.prediction_map import annotate
 from stnet.figures.style import (
     BLACK,
     BLUE,
     GREY,
     ORANGE,
     PAGE_MM,
+    leave_empty,
     new_figure,
     save,
     styled,
@@ -24,15 +25,14 @@ from stnet.figures.style import (
 
 ROW_MM = 65
 BINS = np.linspace(-1, 1, 41)
-# So many lines are drawn in full colour; more are made paler.
-LINES = 15
+LINES = 15  # more patients than these are drawn paler
 
 
 def draw(tables: Mapping[str, Sequence[str | Path]], figures: Iterable[str | Path]) -> None:
-    """Draw the co-localisation in each of some data into files.
+    """Draw Supp. Fig. 3.
 
-    `tables` has, by the data's name to show, the paths of the patients' table, that of the pairs
-    and the summary.
+    `tables` has, by the title of a row, three paths: the table of patients, the table of pairs and
+    the summary.
     """
     save(
         colocalisation({name: [*map(read_table, paths)] for name, paths in tables.items()}), figures
@@ -41,10 +41,11 @@ def draw(tables: Mapping[str, Sequence[str | Path]], figures: Iterable[str | Pat
 
 @styled
 def colocalisation(tables: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
-    """A row for each of some data: its patients against chance, and the correlations themselves.
+    """One row per data set: patients against chance, and the distribution of the correlations.
 
-    The tables are of patients (`observed_z chance_z`, means over pairs of Fisher's z), of pairs
-    (`r` of a tumour and an immune gene in a section or slide) and the summary (`quantity value`).
+    `tables` has, by title, a table of patients (`observed_z` and `chance_z`, mean Fisher's z over
+    the pairs), a table of pairs (`r` of a tumour and an immune gene in a section or slide) and the
+    summary (`quantity value`).
     """
     figure = new_figure(PAGE_MM, ROW_MM * len(tables))
     ratios = {"width_ratios": [2, 3]}
@@ -58,7 +59,7 @@ def colocalisation(tables: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
 
 
 def in_words(summary: pd.DataFrame) -> str:
-    """Direction and P of the test over patients."""
+    """Text with the direction and the P of the test over patients."""
     value = summary.set_index("quantity")["value"]
     p = float(value["p"])
     if np.isnan(p):
@@ -69,8 +70,7 @@ def in_words(summary: pd.DataFrame) -> str:
 
 def _draw_patients(axis: Axes, patients: pd.DataFrame) -> None:
     if patients.empty:
-        axis.set_axis_off()
-        annotate(axis, "no patient has such pairs")
+        leave_empty(axis, "no patient has such pairs")
         return
     below = (patients["observed_z"] < patients["chance_z"]).to_numpy()
     ends = patients[["chance_z", "observed_z"]].to_numpy().T
@@ -81,7 +81,7 @@ def _draw_patients(axis: Axes, patients: pd.DataFrame) -> None:
     axis.plot(ends.mean(axis=1), color=BLACK, linewidth=2, marker="o", label="mean")
     axis.set_xticks([0, 1], ["Chance", "Observed"])
     axis.set_xlim(-0.3, 1.3)
-    axis.set_ylabel("Mean Fisher's z of the pairs")
+    axis.set_ylabel("Mean Fisher's z over the pairs")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1))
 
 
@@ -94,10 +94,9 @@ def _draw_pairs(axis: Axes, r: pd.Series, chance: float) -> None:
         (r.mean(), BLACK, "-", "mean"),
         (chance, GREY, "--", "mean by chance"),
     ):
-        label = f"{name} {value:z.2f}".replace("-", "−")
-        axis.axvline(value, color=colour, linestyle=style, label=label)
+        axis.axvline(value, color=colour, linestyle=style, label=f"{name} {decimals(value)}")
     axis.set_xlim(-1, 1)
-    axis.set_xlabel("r of a tumour and an immune gene in a section or slide")
+    axis.set_xlabel("r of a tumour gene and an immune gene")
     axis.set_ylabel("Pairs of genes")
     whole_thousands(axis, "y")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)

@@ -11,21 +11,21 @@ from matplotlib.patches import Patch
 from stnet.analysis.choice import top_genes
 from stnet.analysis.spread import QUANTILES
 from stnet.config.split import ALL
+from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
-from stnet.figures.prediction_map import annotate
 from stnet.figures.style import (
     BLACK,
     EXPRESSION_UNITS,
     LABEL_COLOURS,
+    LIGHT_GREY,
     PAGE_MM,
+    leave_empty,
     new_figure,
     save,
     styled,
 )
 
 ROW_MM = 36
-# Behind the boxes: the same patient's spots of both classes.
-BEHIND = "#d9d9d9"
 TOGETHER = "all patients"
 
 
@@ -34,9 +34,10 @@ def draw(
     spread_of_genes: str | Path,
     strata: Mapping[str, tuple[str | Path, Iterable[str | Path]]],
 ) -> None:
-    """Draw the spread of the five genes predicted best within each stratum into files.
+    """Draw Supp. Figs 4 and 5: spread of the five best predicted genes within each stratum.
 
-    `strata` has the gene table of a stratum and the files of its figure.
+    `spread` and `spread_of_genes` are the tables of `stnet.analysis.spread`. `strata` has, by
+    stratum, its gene performance and the files of its figure.
     """
     tables = read_table(spread), read_table(spread_of_genes)
     unit = EXPRESSION_UNITS[tables[0]["transform"].iloc[0]]
@@ -48,36 +49,38 @@ def draw(
 def spread_within(
     spread: pd.DataFrame, of_genes: pd.DataFrame, performance: pd.DataFrame, stratum: str, unit: str
 ) -> Figure:
-    """A row a gene, a box a patient with spots of the stratum, and one of all of them together.
+    """One row per gene, with a box for each patient with such spots and one for all patients.
 
-    `spread` and `of_genes` are the tables of `stnet.analysis.spread`. Boxes span the quartiles
-    and whiskers the 5th to the 95th percentile; grey bars span the latter over the spots of all
-    strata. Patients are in order of their ids.
+    Boxes span the quartiles, whiskers the 5th to the 95th percentile of the stratum's spots. Grey
+    bars span the 5th to the 95th percentile of all spots. Patients are in the order of their ids.
+
+    Args:
+        spread: table of `stnet.analysis.spread.spread`, one row per gene, patient and stratum.
+        of_genes: table of `spread_of_genes`, one row per gene.
+        performance: gene performance within the stratum, to choose the genes.
+        stratum: "tumour" or "normal".
+        unit: of expression.
     """
     top = top_genes(performance)
     figure = new_figure(PAGE_MM, 16 + ROW_MM * max(len(top), 1))
     if top.empty:
-        axis = figure.add_subplot()
-        axis.set_axis_off()
-        annotate(axis, f"no gene is predicted within {stratum} tissue")
+        leave_empty(figure.add_subplot(), f"no gene has an r within {stratum} tissue")
         return figure
     shares = of_genes.set_index("gene")["within_class"]
     panels = figure.subplots(len(top), 1, sharex=True, squeeze=False)[:, 0]
     for axis, gene in zip(panels, top.itertuples(), strict=True):
         of_gene = spread[spread["gene"] == gene.gene]
         _draw_boxes(axis, of_gene, stratum)
-        name = gene_name(gene)
-        r = f"{gene.median_pearson:z.2f}".replace("-", "−")
-        title = f"{name}: median r within {stratum} {r}"
+        title = f"{gene_name(gene)}: median r within {stratum} {decimals(gene.median_pearson)}"
         share = shares[gene.gene]
         if pd.notna(share):
-            title += f"; {share:.0%} of a patient's variance lies within the classes"
+            title += f"; {share:.0%} of the variance is within classes"
         axis.set_title(title, loc="left")
     panels[-1].tick_params(axis="x", rotation=90)
     figure.supylabel(f"Measured expression, {unit}", fontsize=7)
     handles = [
         Patch(facecolor=LABEL_COLOURS[stratum], edgecolor=BLACK, label=f"{stratum} spots"),
-        Patch(color=BEHIND, label="all spots, 5th to 95th percentile"),
+        Patch(color=LIGHT_GREY, label="all spots, 5th to 95th percentile"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
@@ -86,14 +89,14 @@ def spread_within(
 def _draw_boxes(axis: Axes, of_gene: pd.DataFrame, stratum: str) -> None:
     wide = of_gene.pivot(index="patient", columns="stratum")
     within = wide.xs(stratum, axis=1, level="stratum").dropna(subset="n_spots")
-    # The box of all patients together stands last and apart.
+    # The box of all patients is the last, set apart.
     names = [*sorted(set(within.index) - {ALL}), ALL]
     within, behind = within.loc[names], wide.xs("all", axis=1, level="stratum").loc[names]
     places = [*range(len(names) - 1), len(names) - 0.5]
     low, high = behind["q05"], behind["q95"]
-    # Else a bar holds its end to the edge of the panel, where nobody sees that it ends.
+    # Otherwise the panel ends where the bars end, and their ends are invisible.
     axis.use_sticky_edges = False
-    axis.bar(places, high - low, bottom=low, width=0.8, color=BEHIND, zorder=0)
+    axis.bar(places, high - low, bottom=low, width=0.8, color=LIGHT_GREY, zorder=0)
     whiskers = zip(("whislo", "q1", "med", "q3", "whishi"), QUANTILES, strict=True)
     renamed = within.rename(columns={column: part for part, column in whiskers})
     axis.bxp(
@@ -101,7 +104,7 @@ def _draw_boxes(axis: Axes, of_gene: pd.DataFrame, stratum: str) -> None:
         positions=places,
         widths=0.5,
         showfliers=False,
-        # Panels share their axis, on which each would set its ticks anew.
+        # The panels share an axis; each call would set its ticks again.
         manage_ticks=False,
         patch_artist=True,
         boxprops={"facecolor": LABEL_COLOURS[stratum], "linewidth": 0.6},
@@ -109,6 +112,6 @@ def _draw_boxes(axis: Axes, of_gene: pd.DataFrame, stratum: str) -> None:
         whiskerprops={"linewidth": 0.6},
         capprops={"linewidth": 0.6},
     )
-    axis.axvline(len(names) - 1.25, color=BEHIND, linewidth=0.6)
+    axis.axvline(len(names) - 1.25, color=LIGHT_GREY, linewidth=0.6)
     axis.set_xlim(-0.7, len(names) + 0.2)
     axis.set_xticks(places, [*names[:-1], TOGETHER])

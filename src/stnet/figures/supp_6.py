@@ -1,4 +1,4 @@
-"""Supp. Fig. 6: the number of nuclei in patches of tumour and of normal tissue."""
+"""Supp. Fig. 6: number of nuclei in patches of tumour and of normal tissue."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,11 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.prediction_map import annotate
-from stnet.figures.style import BLACK, BLUE, GREY, LABEL_COLOURS, PAGE_MM, new_figure, save, styled
+from stnet.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    LABEL_COLOURS,
+    PAGE_MM,
+    leave_empty,
+    new_figure,
+    save,
+    styled,
+    whole_numbers,
+)
 
-# So many bins at most: counts are whole numbers, and each bin has as many of them.
-BINS = 40
+BINS = 40  # at most; each bin spans the same number of whole numbers
 PATIENT_MM = 3
 
 
@@ -23,7 +32,7 @@ def draw(
     summary: str | Path,
     figures: Iterable[str | Path],
 ) -> None:
-    """Draw the tables of `stnet.analysis.nuclei_counts` into files."""
+    """Draw Supp. Fig. 6 from the tables of `stnet.analysis.nuclei_counts`."""
     save(nuclei_counts(*map(read_table, (distribution, patients, summary))), figures)
 
 
@@ -31,18 +40,17 @@ def draw(
 def nuclei_counts(
     distribution: pd.DataFrame, patients: pd.DataFrame, summary: pd.DataFrame
 ) -> Figure:
-    """Distribution over all spots by class; medians of each patient's classes; its AUROC.
+    """Three panels: distribution over spots by class, medians by patient, AUROC by patient.
 
-    `distribution` has the number of `spots` by `label` and `nuclei`, `patients` and `summary` are
-    those of `stnet.analysis.nuclei_counts`.
+    The tables are those of `stnet.analysis.nuclei_counts`. `distribution` has the number of `spots`
+    by `label` and `nuclei`.
     """
     both = patients.dropna(subset="auroc").sort_values("auroc", kind="stable")
     figure = new_figure(PAGE_MM, max(70, 30 + PATIENT_MM * len(both)))
     panels = figure.subplots(1, 3, gridspec_kw={"width_ratios": [5, 3, 3]})
     if distribution.empty:
-        for axis in panels:
-            axis.set_axis_off()
-        annotate(panels[1], "no spot has a label")
+        for axis, text in zip(panels, ("", "no spot has a label", ""), strict=True):
+            leave_empty(axis, text)
         return figure
     _draw_distribution(panels[0], distribution)
     _draw_medians(panels[1], both)
@@ -64,16 +72,15 @@ def _draw_distribution(axis: Axes, distribution: pd.DataFrame) -> None:
             alpha=0.6,
             label=f"{label} ({of_label['spots'].sum():,} spots)",
         )
-    axis.set_xlabel("Nuclei in a patch")
-    axis.set_ylabel("Share of the class's patches")
+    axis.set_xlabel("Nuclei per patch")
+    axis.set_ylabel("Share of the patches of the class")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
 
 def _draw_medians(axis: Axes, patients: pd.DataFrame) -> None:
     axis.set_title("Medians by patient")
     if patients.empty:
-        axis.set_axis_off()
-        annotate(axis, "no patient has both classes")
+        leave_empty(axis, "no patient has both classes")
         return
     ends = patients[["median_normal", "median_tumour"]].to_numpy().T
     axis.plot(ends, color=GREY, alpha=0.6, linewidth=0.8)
@@ -81,8 +88,8 @@ def _draw_medians(axis: Axes, patients: pd.DataFrame) -> None:
         axis.scatter([place] * len(patients), ends[place], s=10, color=LABEL_COLOURS[label])
     axis.set_xticks([0, 1], ["Normal", "Tumour"])
     axis.set_xlim(-0.4, 1.4)
-    axis.set_ylabel("Nuclei in a patch")
-    axis.yaxis.get_major_locator().set_params(integer=True)
+    axis.set_ylabel("Nuclei per patch")
+    whole_numbers(axis, "y")
 
 
 def _draw_auroc(axis: Axes, patients: pd.DataFrame, summary: pd.Series) -> None:

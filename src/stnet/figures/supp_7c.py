@@ -1,4 +1,4 @@
-"""Supp. Fig. 7c: variance explained by the composition, against its number of factors."""
+"""Supp. Fig. 7c: variance explained by the cell-type composition, by number of factors."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,13 +7,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLUE, COLUMN_MM, GREY, ORANGE, new_figure, save, styled
+from stnet.figures.style import (
+    BLUE,
+    COLUMN_MM,
+    GREY,
+    ORANGE,
+    new_figure,
+    save,
+    styled,
+    whole_numbers,
+)
 
 LINE = {"marker": "o", "markersize": 2.5}
 
 
 def draw(variance: str | Path, figures: Iterable[str | Path]) -> None:
-    """Draw the table of `stnet.analysis.composition` into files."""
+    """Draw Supp. Fig. 7c from the table of `stnet.analysis.composition`."""
     save(variance_explained(read_table(variance)), figures)
 
 
@@ -21,8 +30,8 @@ def draw(variance: str | Path, figures: Iterable[str | Path]) -> None:
 def variance_explained(variance: pd.DataFrame) -> Figure:
     """Two lines over the number of factors: in the spots fitted, and in patients left out.
 
-    `variance` has a row a number of factors; without left-out patients there is only the first
-    line. The dashed line marks the `configured` row, the factors that the network predicts.
+    `variance` has one row per number of factors. If no patients were left out, there is only the
+    first line. The dashed line marks the `configured` row: the factors that the network predicts.
     """
     figure = new_figure(COLUMN_MM, 60)
     axis = figure.add_subplot()
@@ -38,6 +47,6 @@ def variance_explained(variance: pd.DataFrame) -> Figure:
     axis.set_ylabel("Variance explained")
     axis.set_ylim(min(0.0, axis.get_ylim()[0]), 1.0)
     axis.yaxis.set_major_formatter("{x:.0%}")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(axis, "x")
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     return figure

@@ -12,8 +12,7 @@ from stnet.analysis.latent.examples import EXAMPLES, KINDS
 from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
-from stnet.figures.prediction_map import annotate
-from stnet.figures.style import PAGE_MM, new_figure, save, styled
+from stnet.figures.style import PAGE_MM, annotate, new_figure, save, styled
 
 ROW_MM = 28
 
@@ -26,7 +25,18 @@ def draw(
     *,
     patients: Sequence[str],
 ) -> None:
-    """Draw all examples of the patients of Fig. 4 into files, from the same files as it."""
+    """Draw Supp. Fig. 8: all examples of the patients of Fig. 4.
+
+    Args:
+        umap: table of `embed`.
+        examples: table of `find_examples`.
+        index: index of the view that the patches are read from.
+        figures: files to write.
+        patients: ids to show; if empty, `choose_patients` chooses.
+
+    Raises:
+        InputError: a patient to show is not in the table.
+    """
     spots, found = read_table(umap), read_table(examples)
     shown = choose_patients(spots, patients)
     found = found[found["patient"].isin(shown)]
@@ -37,9 +47,9 @@ def draw(
 def gallery(
     examples: pd.DataFrame, patches: Mapping[str, np.ndarray], patients: Sequence[str]
 ) -> Figure:
-    """Two rows a patient, tumour and normal: representative patches left, atypical ones right.
+    """Two rows per patient, tumour and normal: representative patches left, atypical ones right.
 
-    `examples` are rows of `find_examples`, `patches` those of their spots.
+    `examples` is the table of `find_examples`. `patches` has the patches of its spots by name.
     """
     figure = new_figure(PAGE_MM, len(patients) * (8 + ROW_MM * len(CLASSES)))
     blocks = np.ravel(figure.subfigures(len(patients), 1))
@@ -58,7 +68,7 @@ def gallery(
 
 
 def _empty_axes(block: SubFigure, patient: str) -> dict[tuple[str, str, int], Axes]:
-    """Axes of a patient by label, kind and rank, without frames."""
+    """Make the axes of a patient, without frames, by label, kind and rank."""
     ranks = range(1, EXAMPLES + 1)
     axes = {}
     for half, kind in zip(block.subfigures(1, len(KINDS), wspace=0.03), KINDS, strict=True):
@@ -72,5 +82,6 @@ def _empty_axes(block: SubFigure, patient: str) -> dict[tuple[str, str, int], Ax
 
 
 def _note(example: tuple) -> str:
-    far = "none here" if np.isnan(example.distance_to_other) else f"{example.distance_to_other:.1f}"
-    return f"{alike(example)}\nother class: {far}"
+    distance = example.distance_to_other
+    away = "none here" if np.isnan(distance) else f"{distance:.1f} away"
+    return f"{alike(example)}\nother class: {away}"

@@ -1,4 +1,4 @@
-"""Supp. Fig. 9: neighbours in the latent space, what they predict and how far away they are."""
+"""Supp. Fig. 9: neighbours in the latent space: how well they predict, how far away they are."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,15 +10,14 @@ from matplotlib.figure import Figure
 from stnet.analysis.latent.neighbours import SIDES
 from stnet.core.tables import by_patient, read_table
 from stnet.evaluation.averages import median
-from stnet.figures.prediction_map import annotate
-from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save, styled
+from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, annotate, new_figure, save, styled
 
 HEIGHT_MM = 65
 COLOURS = dict(zip(SIDES, (BLUE, ORANGE), strict=True))
 NAMES = dict(zip(SIDES, ("most similar neighbour", "most distinct neighbour"), strict=True))
 PREDICTIONS = {
-    "ours": "Neighbour's expression",
-    "released": "Neighbour's counts over the spot's total\n(released code)",
+    "ours": "Neighbour's own normalised expression",
+    "released": "Neighbour's counts, normalised by the spot's total\n(released code)",
 }
 AMONG = {
     "ours": "Spots of the same section",
@@ -27,18 +26,21 @@ AMONG = {
 
 
 def draw_neighbours(neighbours: str | Path, figures: Iterable[str | Path]) -> None:
-    """Draw the table of `neighbour_performance` into files (Supp. Fig. 9a)."""
+    """Draw Supp. Fig. 9a from the table of `neighbour_performance`."""
     save(neighbour_curves(read_table(neighbours)), figures)
 
 
 def draw_distances(distances: str | Path, figures: Iterable[str | Path]) -> None:
-    """Draw the table of `neighbour_distances` into files (Supp. Fig. 9b)."""
+    """Draw Supp. Fig. 9b from the table of `neighbour_distances`."""
     save(distance_curves(read_table(distances)), figures)
 
 
 @styled
 def neighbour_curves(performance: pd.DataFrame) -> Figure:
-    """A panel a form: median r over patients by gene, each curve sorted, as the released code."""
+    """One panel per form: median r over patients of each gene, each curve sorted on its own.
+
+    Sorted as in the released code.
+    """
     figure = new_figure(PAGE_MM, HEIGHT_MM)
     panels = figure.subplots(1, len(PREDICTIONS), sharey=True)
     for axis, (form, title) in zip(panels, PREDICTIONS.items(), strict=True):
@@ -55,14 +57,17 @@ def neighbour_curves(performance: pd.DataFrame) -> Figure:
             axis.plot(np.arange(len(defined)) + 1, defined, color=COLOURS[side], label=NAMES[side])
         ahead = (medians["nearest"] > medians["farthest"]).sum()
         axis.axhline(0, color=GREY, linewidth=0.6)
-        axis.legend(title=f"similar ahead in {ahead} of {len(genes)} genes", loc="upper left")
+        axis.legend(title=f"most similar better in {ahead} of {len(genes)} genes", loc="upper left")
     panels[0].set_ylabel("Median r over patients")
     return figure
 
 
 @styled
 def distance_curves(distances: pd.DataFrame) -> Figure:
-    """A panel a form: share of spots whose neighbour is at most so far away, and random spots."""
+    """One panel per form: cumulative distribution of the distance to the nearest latent neighbour.
+
+    The distance to a random spot is drawn beside it.
+    """
     figure = new_figure(PAGE_MM, HEIGHT_MM)
     panels = figure.subplots(1, len(AMONG), sharey=True)
     for axis, (form, title) in zip(panels, AMONG.items(), strict=True):
@@ -70,7 +75,7 @@ def distance_curves(distances: pd.DataFrame) -> Figure:
         axis.set_title(title)
         axis.set_xlabel("Distance on the array (spot pitches)")
         if of_form.empty:
-            annotate(axis, "no spot has others")
+            annotate(axis, "no spot has a neighbour")
             continue
         for column, colour, name in (
             ("distance", BLUE, "nearest in latent space"),
@@ -82,5 +87,5 @@ def distance_curves(distances: pd.DataFrame) -> Figure:
         axis.text(1, 1.02, "adjacent", ha="center", color=GREY)
         axis.set_xlim(left=0)
         axis.legend(loc="lower right")
-    panels[0].set_ylabel("Share of spots")
+    panels[0].set_ylabel("Cumulative share of spots")
     return figure

@@ -1,11 +1,11 @@
-"""What is unusual about an image, beside those a model was trained on."""
+"""Warnings about images that are unlike a model's training images."""
 
 from collections.abc import Mapping
 
-# An image's pixels may be so many times smaller or larger than the training images'.
+# Pixels may be larger or smaller than those of the training images by this factor.
 SCALE_TOLERANCE = 1.15
 
-WORDS = {
+WARNINGS = {
     "stain": "its stain is farther from the training patients' than that of any of them",
     "latent": "its latent features are farther from the training patients' than those of any",
     "um_per_px": "the network sees it at another scale than its training images",
@@ -13,10 +13,10 @@ WORDS = {
 
 
 def flags(distance: Mapping[str, float]) -> list[str]:
-    """Which values of `TrainingDistance.summary` are farther from training than they should be.
+    """Names of the values of `TrainingDistance.summary` that are too far from training.
 
-    `stain` and `latent` are relative to the farthest training patient; `um_per_px` relative to
-    training, either way. What is unknown (NaN) is not flagged.
+    `stain` and `latent` must not exceed the farthest training patient; `um_per_px` must be within
+    `SCALE_TOLERANCE` of training. Unknown values (NaN) are not flagged.
     """
     named = [name for name in ("stain", "latent") if distance[name] > 1]
     ratio = distance["um_per_px"]

@@ -1,4 +1,4 @@
-"""Which genes of a model to trust: how well each was predicted in held-out patients."""
+"""Reliability of a model's genes: how well each was predicted in held-out patients."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ COLUMNS = ["consistent", "n_consistent", "n_patients", "median_pearson"]
 def write_gene_reliability(
     targets: str | Path, gene_performance: str | Path, output: str | Path
 ) -> None:
-    """Write a model's genes, a row each, with the columns of the gene performance to trust them by.
+    """Write a model's genes, a row each, with `COLUMNS` of the gene performance.
 
     `targets` is a file of `stnet.expression.targets.write_targets` with the model's genes. A gene
     that was not evaluated is not consistent.

@@ -1,10 +1,10 @@
-"""A trained model as it is handed on: all that its application to other images needs, in two files.
+"""A trained model in two files that are enough to apply it to other images.
 
-`{model}.safetensors` has the weights of its members, a network each, their layers' names under the
-member's, and in its metadata the card: how to feed them, what their genes are, and what their
-training images were like. Model `all` has one member, trained on all patients; `ensemble` has those
-of the held-out groups, each of which never saw its own. `{model}.genes.tsv` beside it says which
-genes to trust (`stnet.inference.gene_reliability`); predictions do not depend on it.
+`{model}.safetensors` has the weights of the model's members, one network each, as `member/layer`.
+Its metadata has the model card: input format, genes, and statistics of the training images. Model
+`all` has one member, trained on all patients. `ensemble` has the networks of all held-out groups.
+`{model}.genes.tsv` beside it has the reliability of the genes (`stnet.inference.gene_reliability`);
+predictions do not depend on it.
 """
 
 import json
@@ -26,7 +26,7 @@ from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.factors import are_factors
 from stnet.inference.gene_reliability import read_gene_reliability
-from stnet.inference.training_distance import Reference, Spread, stain
+from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, stain
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
 from stnet.networks.engine import Forward, place, start
@@ -36,9 +36,9 @@ from stnet.slides.patches import parse_view
 from stnet.training.apply import load_model
 from stnet.training.checkpoints import remove_checkpoints
 
-# So many spots a patient say what its patches are like.
+# Spots per patient from which the statistics of training patches are computed.
 REFERENCE_SPOTS = 200
-# Where the card is in the file's metadata.
+# Key of the model card in the file's metadata.
 CARD = "card"
 
 
@@ -56,15 +56,15 @@ def write_model(
     """Write a model.
 
     Args:
-        members: network and card of the training job of each held-out group, by its name.
+        members: weights and model card of each member's training job, by held-out group.
         output: safetensors.
         about: names of the `experiment` and of the `model`: `all`, `ensemble` or a held-out group.
-        index: of the view the members were trained on.
-        targets: a file of `write_targets` with the members' genes, and the scale of the cohort's
-            images.
-        engine: keys of `Engine` by device, `cpu` and `cuda`.
+        index: index of the view that the members were trained on.
+        targets: a file of `write_targets` with the members' genes; it also has the scale of the
+            cohort's images.
+        engine: settings of `Engine` by device, `cpu` and `cuda`.
         device: `cpu` or `cuda`.
-        threads: of the processor.
+        threads: CPU threads.
 
     Raises:
         InputError: members predict different genes, or factors.
@@ -100,11 +100,11 @@ def write_model(
         found = predict(forward, standardise, data.patches, torch.from_numpy(rows), batch, label)
         latent = found[:, measured.n_vars :].cpu().numpy()
         downsampling = parse_view(known["view"])[1]
-        reference = Reference(
+        reference = TrainingStatistics(
             float(np.mean([scales[section] for section in known["training_sections"]]))
             * downsampling,
-            Spread.of(stain(data.patches[rows]), patients[rows]),
-            Spread.of(latent, patients[rows]),
+            PatchStatistics.of(stain(data.patches[rows]), patients[rows]),
+            PatchStatistics.of(latent, patients[rows]),
         )
         cards[name] = {**known, "reference": reference.to_card()}
     card = {
@@ -116,17 +116,17 @@ def write_model(
     content = save(state, {CARD: json.dumps(card, sort_keys=True)})
     with atomic_path(output) as temporary:
         temporary.write_bytes(content)
-    # As predictions do for held-out patients: only now the job of all patients is known to be done.
+    # The training jobs' outputs are now confirmed.
     for network_file, _ in members.values():
         remove_checkpoints(Path(network_file).parent)
 
 
 class ModelOutput(NamedTuple):
-    """What a model makes of n patches.
+    """Output of a model for n patches.
 
-    `predicted` (n, genes) in target units, float32; `sd` the same over an ensemble's members, None
-    of a single network; `stain` and `latent` (n,) the distance from the training patches, relative
-    to that of the farthest training patient, NaN where that is unknown.
+    `predicted` is (n, genes) in target units, float32. `sd` is the s.d. over the members of an
+    ensemble, None for a single network. `stain` and `latent` (n,) are the distances from the
+    training patches, relative to the farthest training patient; NaN if unknown.
     """
 
     predicted: np.ndarray
@@ -138,11 +138,11 @@ class ModelOutput(NamedTuple):
 class _Member(NamedTuple):
     forward: Forward
     standardise: Standardisation
-    reference: Reference
+    reference: TrainingStatistics
 
 
 class Model:
-    """A model of `write_model`, ready on a device; `genes` has a row a gene."""
+    """A model of `write_model`, loaded on a device; `genes` has a row per gene."""
 
     def __init__(
         self,
@@ -158,12 +158,12 @@ class Model:
         Args:
             path: safetensors.
             device: `cpu` or `cuda`.
-            threads: of the processor.
-            code: digest of the job's code, for the provenance of what it predicts.
-            reliability: table of the reliability of its genes, or None.
+            threads: CPU threads.
+            code: digest of the job's code, for the provenance of predictions.
+            reliability: table of `write_gene_reliability`, or None.
 
         Raises:
-            InputError: a file is missing, damaged or no model.
+            InputError: a file is missing, damaged or not a model.
         """
         path = Path(path)
         self.card = read_card(path)
@@ -188,21 +188,21 @@ class Model:
 
     @property
     def um_per_px(self) -> float:
-        """Micrometres that a pixel of the training patches shows, the mean over sections."""
+        """Micrometres per pixel of the training patches, the mean over sections."""
         return float(np.mean([member.reference.um_per_px for member in self._members]))
 
     @property
     def is_ensemble(self) -> bool:
-        """Whether several networks' predictions are averaged."""
+        """Whether the predictions of several networks are averaged."""
         return len(self._members) > 1
 
     def batch(self, side: int) -> int:
-        """Patches of a side to predict at once, for the memory that training patches take."""
+        """Batch size for patches of a side, such that memory is that of training patches."""
         return max(1, self._batch * self.side**2 // side**2)
 
     def apply(self, patches: np.ndarray) -> ModelOutput:
-        """Predict patches uint8 (n, side, side, 3) of any side, under the eight symmetries each."""
-        on_device = torch.from_numpy(patches).to(self.device)
+        """Predict patches uint8 (n, side, side, 3) of any side, averaged over the symmetries."""
+        on_device = torch.tensor(patches, device=self.device)
         batch = self.batch(patches.shape[1])
         stains = stain(on_device)
         n_genes, rows = len(self.genes), torch.arange(len(patches))
@@ -217,7 +217,7 @@ class Model:
         return ModelOutput(mean, sd, np.mean(far_stain, axis=0), np.mean(far_latent, axis=0))
 
     def provenance(self) -> dict:
-        """What predictions by this model say of their origin."""
+        """Provenance of predictions by this model."""
         members = self.card["members"]
         one = next(iter(members.values()))
         weights = sorted({member["initial_weights"] for member in members.values()})
@@ -258,7 +258,7 @@ class Model:
                     yield _Member(
                         place(network.eval(), engine, self.device),
                         Standardisation(card["mean"], card["sd"], self.device),
-                        Reference.from_card(card["reference"]),
+                        TrainingStatistics.from_card(card["reference"]),
                     )
         except (SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -266,7 +266,7 @@ class Model:
 
 
 def read_card(path: str | Path) -> dict:
-    """The card of a model. Raises InputError if the file is missing or none."""
+    """The model card. Raises InputError if the file is missing or not a model."""
     try:
         with safe_open(path, framework="pt") as file:
             card = json.loads((file.metadata() or {}).get(CARD, "{}"))
@@ -283,7 +283,7 @@ def read_card(path: str | Path) -> dict:
 
 
 def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Rows of `among` (boolean), evenly spread over the spots of each patient."""
+    """Rows of `among` (boolean), evenly spaced over the spots of each patient."""
     parts = []
     for patient in pd.unique(patients[among]):
         rows = np.flatnonzero(among & (patients == patient))
@@ -298,7 +298,7 @@ def _names(var: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
-def _relative(spread: Spread, values: np.ndarray) -> np.ndarray:
-    if spread.largest is None:
+def _relative(training: PatchStatistics, values: np.ndarray) -> np.ndarray:
+    if training.largest is None:
         return np.full(len(values), np.nan)
-    return spread.distances(values) / spread.largest
+    return training.distances(values) / training.largest

@@ -1,4 +1,4 @@
-"""A trained model applied to a section that was measured too, as 10x Visium's are."""
+"""Apply a trained model to a section with measured expression, such as 10x Visium."""
 
 import logging
 from pathlib import Path
@@ -31,21 +31,21 @@ def predict_section(
     scale: str,
     genes: str | Path | None,
 ) -> None:
-    """Predict a section spot by spot, and lay its measurement of the model's genes beside it.
+    """Predict every used spot of a section and write it beside the measurement.
 
     Args:
         section: a file of `stnet.cohorts.section.write_section`.
-        model: what predicts; nothing of it is changed ("without any modification or tuning").
-        output: predictions by their contract; a gene that the section does not measure is missing
-            in `layers["observed"]`. The measurement is normalised as the training targets are,
-            with as many pseudo-counts as the section has genes (Methods, "normalized as per our
-            original breast cancer ST-Net data").
-        alignment: output, which gene was found by what, or why not.
+        model: used as it is ("without any modification or tuning").
+        output: predictions file; genes that the section does not measure are missing in
+            `layers["observed"]`. The measurement is normalised like the training targets, with as
+            many pseudo-counts as the section has genes (Methods, "normalized as per our original
+            breast cancer ST-Net data").
+        alignment: output, a row per gene of the model and how it was matched.
         scale: `micrometres` or `pixels` (`input_window`).
         genes: gene table for symbols and aliases, or None.
 
     Raises:
-        InputError: no image, none of the model's genes measured.
+        InputError: no image, or none of the model's genes is measured.
     """
     spots = read_used_spots(section).copy()
     slide = spots.uns["slide"]
@@ -87,7 +87,7 @@ def predict_section(
 
 
 def _measured(spots: ad.AnnData, model: Model, table: pd.DataFrame) -> ad.AnnData:
-    """The section's expression of the model's genes in target units, missing where not measured."""
+    """Measured expression of the model's genes in target units, missing if not measured."""
     found = (table["match"] != "").to_numpy()
     values = np.full((spots.n_obs, len(table)), np.nan)
     values[:, found] = section_expression(

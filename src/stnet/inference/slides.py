@@ -1,4 +1,4 @@
-"""A trained model applied to a whole slide, tile by tile, none of which touches the disk."""
+"""Apply a trained model to a whole slide, tile by tile; tiles are never written to disk."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -40,19 +40,20 @@ def predict_slide(
 
     Args:
         image: the slide.
-        model: what predicts.
-        output: h5ad, a row a kept tile; `uns["spatial"]` has a picture of the slide, as that of a
-            section has, with the tile's side as the diameter of a spot.
-        about: `patient`, `sample` and `slide`, ids, and what else is known of the file.
-        cut: how it is cut into tiles.
-        default_um_per_px: of a slide that says neither that nor its objective; None refuses it.
-        encoder: whose features are averaged over the tiles, or None.
-        refuse: whether a slide that cannot be read is an error. Else it is written without tiles
-            and with the reason in `uns["refused"]`, so that one of many stops nothing.
+        model: the model to apply.
+        output: h5ad, a row per kept tile; `uns["spatial"]` has a thumbnail, as for a section, with
+            the side of a tile as spot diameter.
+        about: ids `patient`, `sample` and `slide`, and other facts about the file.
+        cut: how the slide is cut into tiles.
+        default_um_per_px: scale of a slide that states neither scale nor objective; None makes such
+            a slide unreadable.
+        encoder: its features are averaged over the tiles; or None.
+        refuse: whether an unreadable slide is an error. Otherwise the output has no tiles and the
+            reason in `uns["refused"]`, so that one bad slide does not stop the others.
 
     Raises:
-        InputError: a tile's side that the model's downsampling does not divide; with `refuse` also
-            a slide that cannot be read, naming it and what is wrong.
+        InputError: the model's downsampling does not divide the side of a tile; with `refuse` also
+            an unreadable slide.
     """
     if cut.scale == "pixels" and cut.side % model.downsampling:
         raise InputError(
@@ -98,7 +99,7 @@ def predict_slide(
 
 
 class _Slide:
-    """What is gathered of a slide while its tiles go by: tiles themselves are not kept."""
+    """Results of a slide, collected batch by batch; the tiles themselves are not kept."""
 
     def __init__(self, model: Model, encoder: Encoder | None, cut: Cut):
         self._model, self._encoder, self._cut = model, encoder, cut
@@ -112,9 +113,9 @@ class _Slide:
         self.distance = TrainingDistance(model.um_per_px, float("nan"))
 
     def read(self, image: SlideImage, default_um_per_px: float | None) -> None:
-        """Cut, predict and count; raises InputError as the slide does."""
+        """Cut tiles and predict them. Raises InputError if the slide is unreadable."""
         cut, model = self._cut, self._model
-        # Windows of micrometres need only the resolution of the training images.
+        # Tiles given in micrometres need only the resolution of the training images.
         trained_at = UM_PER_PX_AT_1 / model.um_per_px
         scale = resolve_scale(
             image,
@@ -146,7 +147,7 @@ class _Slide:
                 self._features = features + (0 if self._features is None else self._features)
 
     def tiling(self) -> dict[str, object]:
-        """How the slide was cut, and how many tiles that gave."""
+        """How the slide was cut, and the numbers of tiles."""
         return {**self._cut.model_dump(), "side": self._side, **asdict(self._record)}
 
     @property
@@ -155,7 +156,7 @@ class _Slide:
         return float(self._places[0][2]) if self._places else float("nan")
 
     def as_anndata(self, about: Mapping[str, str]) -> ad.AnnData:
-        """The tiles' predictions by their contract."""
+        """The predictions file of the tiles."""
         n, genes = len(self._places), self._model.genes
         obs = pd.DataFrame(self._places, columns=["x", "y", "size", "tissue"])
         obs.index = [f"{about['slide']}:{tile.x}x{tile.y}" for tile in obs.itertuples()]
@@ -183,7 +184,7 @@ class _Slide:
 
 
 def _sides(cut: Cut, model: Model, scale: Scale) -> tuple[int, int]:
-    """Side of a tile at the working magnification, and the side it is fed at, in pixels."""
+    """Side of a tile at the working magnification and at the network's input, in pixels."""
     if cut.scale == "pixels":
         return cut.side, cut.side // model.downsampling
     window_um = model.side * model.um_per_px

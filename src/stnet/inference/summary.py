@@ -1,4 +1,4 @@
-"""One slide or section of somebody's own in a few lines: what was predicted, and what to mind."""
+"""Summary of the predictions of a user's own slide or section."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from stnet.core.tables import write_table
 from stnet.evaluation.correlation import pearson
-from stnet.inference.flags import WORDS
+from stnet.inference.flags import WARNINGS
 
 UNKNOWN = "unknown: the model has fewer than three training patients"
 NOTHING = "unknown: no tile has enough tissue"
@@ -17,9 +17,9 @@ NOTHING = "unknown: no tile has enough tissue"
 def write_summary(predictions: str | Path, output: str | Path) -> None:
     """Write a table `quantity value` of the predictions of a slide or section.
 
-    `far_…` are relative: of stain and latent features to the farthest training patient, of the
-    scale to training; `warning` says of each that is far what that means. `r…` of a measured
-    section are over its spots.
+    `far_stain` and `far_latent` are relative to the farthest training patient, `far_um_per_px` to
+    the training images. There is a row `warning` for each that is too far. For a measured section,
+    `mean_r…` is over its spots.
     """
     table = ad.read_h5ad(predictions)
     consistent = table.var["consistent"].to_numpy(dtype=bool)
@@ -39,7 +39,7 @@ def write_summary(predictions: str | Path, output: str | Path) -> None:
     unknown = UNKNOWN if table.n_obs else NOTHING
     for name, value in of_image["training_distance"].items():
         rows.append((f"far_{name}", unknown if np.isnan(value) else f"{value:.3g}"))
-    rows += [("warning", WORDS[flag]) for flag in of_image["flags"]]
+    rows += [("warning", WARNINGS[flag]) for flag in of_image["flags"]]
     if "observed" in table.layers and table.n_obs > 2:
         observed = np.asarray(table.layers["observed"])
         found = np.isfinite(observed).all(axis=0)

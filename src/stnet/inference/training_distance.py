@@ -1,8 +1,8 @@
-"""How far images are from those a model was trained on: their stain, latent features and scale.
+"""Distance of images from a model's training images, in stain, latent features and scale.
 
-A measure is a vector a patch. Of the training patches its mean and s.d. are kept, and how far each
-training patient lies from all the others: a section or slide that is farther than every one of
-them is unlike anything the model was trained on. Source: ours.
+Stain and latent features are vectors per patch. Distances are measured in s.d. from the mean of the
+training patches. Each training patient's distance from all others gives the scale: a section or
+slide that is farther than every training patient is out of distribution. Source: ours.
 """
 
 import logging
@@ -12,21 +12,21 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from stnet.inference.flags import WORDS, flags
+from stnet.inference.flags import WARNINGS, flags
 from stnet.networks.standardisation import LEVELS, count_levels
 
 logger = logging.getLogger(__name__)
 
-# Fewer training patients cannot say how far apart patients are.
+# Fewer training patients give no distance between patients.
 FEWEST_PATIENTS = 3
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean and s.d. of a measure over training patches, and the largest distance of a patient.
+class PatchStatistics:
+    """Mean and s.d. of a vector over training patches, and the distance of the farthest patient.
 
-    `largest` is the largest of the patients' median distances, each from the patches of the
-    others; None with fewer than three patients.
+    `largest` is the largest over patients of the median distance of its patches from those of the
+    other patients; None with fewer than three patients.
     """
 
     mean: list[float]
@@ -34,8 +34,8 @@ class Spread:
     largest: float | None
 
     @classmethod
-    def of(cls, values: np.ndarray, patients: np.ndarray) -> "Spread":
-        """The spread of `values` (patches, measures) of `patients` (patches,)."""
+    def of(cls, values: np.ndarray, patients: np.ndarray) -> "PatchStatistics":
+        """The statistics of `values` (patches, features) of `patients` (patches,)."""
         names = np.unique(patients)
         largest = None
         if len(names) >= FEWEST_PATIENTS:
@@ -47,15 +47,14 @@ class Spread:
         return cls(plain.mean, plain.sd, largest)
 
     @classmethod
-    def _plain(cls, values: np.ndarray) -> "Spread":
+    def _plain(cls, values: np.ndarray) -> "PatchStatistics":
         sd = values.std(axis=0, dtype=np.float64)
-        # What never varies in training, as a dead feature, says nothing of other images.
         return cls(values.mean(axis=0, dtype=np.float64).tolist(), sd.tolist(), None)
 
     def distances(self, values: np.ndarray) -> np.ndarray:
-        """Root mean square over measures of what lies between patch and mean, in s.d.: (patches,).
+        """Root mean square over features of the difference from the mean, in s.d.: (patches,).
 
-        Measures without spread in training are left out.
+        Features that are constant in training, such as dead ones, are left out.
         """
         sd = np.array(self.sd)
         varies = sd > 0
@@ -68,17 +67,19 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """What a model's training images were like: `um_per_px` of its inputs, stain and latent."""
+class TrainingStatistics:
+    """Statistics of a network's training patches: micrometres per pixel, stain and latent."""
 
     um_per_px: float
-    stain: Spread
-    latent: Spread
+    stain: PatchStatistics
+    latent: PatchStatistics
 
     @classmethod
-    def from_card(cls, card: Mapping) -> "Reference":
+    def from_card(cls, card: Mapping) -> "TrainingStatistics":
         """The reference that `to_card` wrote."""
-        return cls(card["um_per_px"], Spread(**card["stain"]), Spread(**card["latent"]))
+        return cls(
+            card["um_per_px"], PatchStatistics(**card["stain"]), PatchStatistics(**card["latent"])
+        )
 
     def to_card(self) -> dict:
         """Plain values, for JSON."""
@@ -86,10 +87,10 @@ class Reference:
 
 
 def stain(patches: torch.Tensor) -> np.ndarray:
-    """Mean and s.d. of the optical density of each patch's channels: float64 (n, 6).
+    """Mean and s.d. of the optical density of each channel of each patch: float64 (n, 6).
 
-    Patches are uint8 (n, side, side, 3); the density is -log10((value + 1) / 256), in which dyes
-    add up (Beer and Lambert).
+    Patches are uint8 (n, side, side, 3). The density is -log10((value + 1) / 256); densities of
+    dyes add up (Beer-Lambert law).
     """
     counts = count_levels(patches).astype(np.float64)
     shares = counts / counts.sum(axis=2, keepdims=True)
@@ -100,16 +101,16 @@ def stain(patches: torch.Tensor) -> np.ndarray:
 
 
 class TrainingDistance:
-    """Distances of the patches of one image from training, collected as they are predicted."""
+    """Distances of the patches of one image from training, collected batch by batch."""
 
     def __init__(self, trained_um_per_px: float, um_per_px: float):
-        """Start with the scale of the training patches and of those that the network gets."""
+        """Start with the scale of the training patches and that of this image's patches."""
         self._ratio = um_per_px / trained_um_per_px
         self._stain: list[np.ndarray] = []
         self._latent: list[np.ndarray] = []
 
     def add(self, stain: np.ndarray, latent: np.ndarray) -> None:
-        """Add the relative distances (patches,) of a batch."""
+        """Add the relative distances of a batch, (patches,) each."""
         self._stain.append(stain)
         self._latent.append(latent)
 
@@ -124,11 +125,11 @@ class TrainingDistance:
         return {**medians, "um_per_px": self._ratio}
 
     def flags(self) -> list[str]:
-        """What is farther than in training: any of `stain`, `latent`, `um_per_px`."""
+        """Names of the distances that are too far: `stain`, `latent`, `um_per_px`."""
         return flags(self.summary())
 
     def report(self, name: str) -> None:
         """Log a warning for each flag."""
         values = self.summary()
         for flag in self.flags():
-            logger.warning(f"{name}: {WORDS[flag]} ({values[flag]:.2f} times)")
+            logger.warning(f"{name}: {WARNINGS[flag]} ({values[flag]:.2f} times)")

@@ -9,19 +9,18 @@ from torchvision import models
 from stnet.core.errors import InputError
 from stnet.core.suggest import suggest
 
-# Options of the two architectures with auxiliary classifiers. These are for telling a thousand
-# classes apart, so they are left out. The input is brought to the scale of the ImageNet weights,
-# which torchvision took over from elsewhere: it expects mean 0 and s.d. 1, as patches have by their
-# own standardisation no less than by ImageNet's. Initialisation is that of the other architectures.
+# Options of the two architectures with auxiliary classifiers, which only serve ImageNet's classes
+# and are left out. `transform_input` rescales standardised input (mean 0, s.d. 1) to the range that
+# these weights were trained with elsewhere. Initialisation is the same as for other architectures.
 INCEPTION = {"aux_logits": False, "transform_input": True, "init_weights": False}
 DEFAULTS = {"inception_v3": INCEPTION, "googlenet": INCEPTION}
 
 
 class Head(nn.Linear):
-    """A last layer that computes in float32 under autocast too.
+    """A last layer that computes in float32, also under autocast.
 
-    A log expression of -9 keeps two decimals in bfloat16, and predictions of a gene may differ
-    in the fourth. With `keeps_features` set, the features it is given follow its outputs.
+    In bfloat16, a log expression of -9 has two decimals, but predictions of a gene may differ in
+    the fourth. With `keeps_features`, the input features are appended to the outputs.
     """
 
     keeps_features = False
@@ -35,14 +34,14 @@ class Head(nn.Linear):
 
 
 def build_network(architecture: str, options: dict, n_outputs: int) -> nn.Module:
-    """A torchvision classifier with `n_outputs` outputs in place of its classes.
+    """A torchvision classifier with `n_outputs` outputs instead of its classes.
 
-    `architecture` is a name of torchvision's (the paper's is `densenet121`: "120 convolutional
-    layers, followed by a fully connected layer"), or `densenet`, the same class with its
-    constructor's arguments in `options`. The last layer's weights and bias are zero (released
-    code; the bias becomes the training mean by `set_bias`). Inception v3 and GoogLeNet are built
-    by `DEFAULTS` where `options` do not say otherwise, without their auxiliary classifiers. Raises
-    InputError for an unknown name or option.
+    `architecture` is a torchvision name (the paper's is `densenet121`: "120 convolutional layers,
+    followed by a fully connected layer"), or `densenet` for the DenseNet class with `options` as
+    constructor arguments. The last layer's weights and bias are zero (released code); `set_bias`
+    sets the bias to the training mean. Inception v3 and GoogLeNet use `DEFAULTS` unless `options`
+    override them, and have no auxiliary classifiers. Raises InputError for an unknown name or
+    option.
     """
     try:
         if architecture == "densenet":
@@ -54,8 +53,8 @@ def build_network(architecture: str, options: dict, n_outputs: int) -> nn.Module
         raise InputError(f"architecture {architecture} with {options}: {error}") from error
     if options.get("aux_logits"):
         raise InputError(
-            f"architecture_options: aux_logits: auxiliary classifiers of {architecture} are for"
-            " ImageNet's classes; leave the option out"
+            f"architecture_options: aux_logits: auxiliary classifiers of {architecture} only serve"
+            " ImageNet's classes; remove the option"
         )
     try:
         name = head_name(network)
@@ -80,14 +79,14 @@ def set_bias(network: nn.Module, means: torch.Tensor) -> None:
 
 
 def keep_features(network: nn.Module) -> None:
-    """Let the network return its last layer's inputs (the latent space) after its outputs."""
+    """Make the network return its last layer's inputs (the latent space) after its outputs."""
     network.get_submodule(head_name(network)).keeps_features = True
 
 
 def check_side(network: nn.Module, architecture: str, side: int) -> None:
-    """Raise InputError where a network, on any device, takes no patches of `side` pixels.
+    """Raise InputError if a network does not accept patches of `side` pixels.
 
-    It is tried: what pooling and strides leave of a patch is known to no attribute.
+    This runs the network on one patch, because no attribute states the accepted sizes.
     """
     try:
         with torch.inference_mode():
@@ -95,18 +94,18 @@ def check_side(network: nn.Module, architecture: str, side: int) -> None:
             network.eval()(torch.zeros(1, 3, side, side, device=device))
     except (RuntimeError, AssertionError) as error:
         raise InputError(
-            f"view: {architecture} takes no patches of {side} x {side} pixels"
+            f"view: {architecture} does not accept patches of {side} x {side} pixels"
             f" ({str(error).splitlines()[0]}); choose another view or architecture"
         ) from error
 
 
 def freeze(network: nn.Module, trained: str | Sequence[str]) -> list[nn.Module]:
-    """Freeze all parameters but those of the modules that are trained, and return these modules.
+    """Freeze all parameters outside the trained modules, and return the trained modules.
 
-    `trained` is `all` or names of torchvision's, such as `features.denseblock4`; the last layer is
-    always trained. In training mode only the returned modules may be set: batch norm of the others
-    goes on with its running averages. Raises InputError for a name that is no module's, or that of
-    a module without parameters.
+    `trained` is `all` or a list of torchvision's module names, such as `features.denseblock4`; the
+    last layer is always trained. Set only the returned modules to training mode, so that batch norm
+    in the frozen ones keeps using its running averages. Raises InputError for an unknown module or
+    one without parameters.
 
     Source: ours; the paper trains all layers (released code).
     """
@@ -119,7 +118,9 @@ def freeze(network: nn.Module, trained: str | Sequence[str]) -> list[nn.Module]:
     ]
     for name in trained:
         if name not in known:
-            raise InputError(f"trained: {name!r} is no module with weights{suggest(name, known)}")
+            raise InputError(
+                f"trained: {name!r} is not a module with weights{suggest(name, known)}"
+            )
     network.requires_grad_(False)
     modules = [network.get_submodule(name) for name in (*trained, head_name(network))]
     return [module.requires_grad_(True) for module in modules]

@@ -1,4 +1,4 @@
-"""Patches and targets of spots, on the device that computes."""
+"""Patches and targets of spots on a device."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,13 +20,13 @@ class Data:
     targets: torch.Tensor
 
     def __post_init__(self):
-        """Refuse patches and targets of different spots."""
+        """Raise ValueError if the numbers of patches and targets differ."""
         if len(self.patches) != len(self.targets):
             raise ValueError(f"{len(self.patches)} patches for {len(self.targets)} targets")
 
     @cached_property
     def levels(self) -> np.ndarray:
-        """`count_levels` of the patches, counted once for all runs on them."""
+        """`count_levels` of the patches, computed once for all runs."""
         return count_levels(self.patches)
 
     @property
@@ -36,7 +36,7 @@ class Data:
 
 
 def to_device(index: str | Path, measured: ad.AnnData, device: str) -> Data:
-    """Patches and targets of the spots of `measured`, whole sections, on `cpu` or `cuda`."""
+    """Patches and targets of the spots of `measured` (whole sections) on `cpu` or `cuda`."""
     sections = list(dict.fromkeys(measured.obs["section"].astype(str)))
     patches = read_patches(index, measured.obs_names.tolist(), sections)
     values = torch.from_numpy(np.asarray(measured.X, dtype=np.float32))

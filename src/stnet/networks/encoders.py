@@ -1,4 +1,4 @@
-"""Frozen encoders: networks of torchvision or timm up to their last layer, by their own rules."""
+"""Frozen encoders: networks of torchvision or timm without the last layer."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,16 +12,16 @@ from stnet.core.errors import InputError
 from stnet.networks.architectures import build_network, head_name
 from stnet.networks.weights import load_weights
 
-# What torchvision's networks were trained with, of values from 0 to 1.
+# Constants that torchvision's networks were trained with, for values from 0 to 1.
 IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Encoding(NamedTuple):
-    """A network without its last layer, and how its images have to be.
+    """A network without its last layer, and the input it needs.
 
-    `network` gives (n, features) of patches (n, 3, side, side); `mean` and `sd` are those of a
-    channel that it was trained with, of values from 0 to 1; `side` is the only one that it takes,
-    in pixels, or None.
+    `network` maps patches (n, 3, side, side) to (n, features). `mean` and `sd` are the constants of
+    each channel that it was trained with, for values from 0 to 1. `side` is the required side in
+    pixels, or None if it accepts any.
     """
 
     network: nn.Module
@@ -35,10 +35,10 @@ def build_encoder(
 ) -> Encoding:
     """An encoder of `torchvision` or `timm`.
 
-    `architecture` is a name of the library's (or `densenet`, see `build_network`), `options` are
-    arguments of its constructor, `weights` is a file as `load_weights` takes it, or None for random
-    ones, which are the same every time. Raises InputError for an unknown library, name or option,
-    and for weights that do not fit.
+    `architecture` is a name in the library (or `densenet`, see `build_network`), `options` are
+    arguments of its constructor. `weights` is a file for `load_weights`, or None for random weights
+    with a fixed seed. Raises InputError for an unknown library, name or option, and for weights
+    that do not fit.
     """
     if library not in ("torchvision", "timm"):
         raise InputError(f"features.*.library: {library!r} is not torchvision or timm")
@@ -54,7 +54,7 @@ def build_encoder(
     network.set_submodule(name, nn.Identity())
     network.eval()
     if library == "torchvision":
-        # Only its vision transformers have a side of their own.
+        # Only torchvision's vision transformers require a certain side.
         return Encoding(network, IMAGENET_MEAN, IMAGENET_SD, getattr(network, "image_size", None))
     own = network.pretrained_cfg
     is_fixed = own.get("fixed_input_size", False) and not options.get("dynamic_img_size", False)
@@ -65,11 +65,11 @@ def build_encoder(
 def download_timm(architecture: str, output: str | Path) -> None:
     """Write timm's pretrained weights of an architecture as safetensors.
 
-    `architecture` may name one of several by its tag, as in `vit_base_patch16_224.dino`. timm
+    `architecture` may have a tag that selects the weights, as in `vit_base_patch16_224.dino`. timm
     downloads them from the Hugging Face Hub. Raises InputError if there are none or the download
     fails.
     """
-    # Nested, as nobody should pay for what is of no use with torchvision.
+    # Imported here, so that jobs that use torchvision do not pay for it.
     import timm
 
     try:
@@ -88,7 +88,7 @@ def _build_timm(architecture: str, options: dict) -> nn.Module:
     import timm
 
     try:
-        # With a last layer of one output: that is the one layer a file need not have.
+        # One output: `load_weights` does not need the last layer in the file.
         network = timm.create_model(architecture, **{**options, "num_classes": 1})
         known = network.get_classifier() is network.get_submodule(head_name(network))
     except (RuntimeError, ValueError, TypeError) as error:

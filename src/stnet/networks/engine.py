@@ -1,4 +1,4 @@
-"""How the arithmetic of a network is done on a device, without changing what is computed."""
+"""Numerical settings of a network on a device. They change speed and rounding only."""
 
 import ctypes
 import os
@@ -21,25 +21,28 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
 def place(network: nn.Module, engine: Engine, device: str) -> Forward:
-    """Move `network` to the device, in the engine's layout, and return what computes its outputs.
+    """Move `network` to the device, in the engine's memory layout, and return its forward function.
 
-    The returned function takes float32 patches (n, 3, side, side) and gives float32 (n, outputs);
-    the network itself is changed in place and keeps its parameters' names. Raises InputError where
-    the CPU has no compiler.
+    The returned function maps float32 patches (n, 3, side, side) to float32 (n, outputs). The
+    network is changed in place and keeps the names of its parameters. Raises InputError if the
+    engine needs a C++ compiler and there is none.
     """
     layout = torch.channels_last if engine.channels_last else torch.contiguous_format
     network.to(device, memory_format=layout)
     short = "tf32" if engine.precision == "tf32" else "ieee"
     torch.backends.cudnn.conv.fp32_precision = short
-    # The last layer's product.
+    # The matrix product of the last layer.
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     compute = network
     if engine.compile:
         compiler = os.environ.get("CXX", "g++")
         if device == "cpu" and shutil.which(compiler) is None:
-            raise InputError(f"engine.cpu.compile: no C++ compiler {compiler} is on the path")
-        # Nothing is left of other networks, and each size of batch has its own code: what an
-        # epoch computes must not depend on what this process compiled before.
+            raise InputError(
+                f"engine.cpu.compile: no C++ compiler {compiler} on the path; install it or set"
+                " compile: false"
+            )
+        # Results must not depend on what this process compiled before, so the cache is cleared and
+        # each batch size gets its own code.
         torch.compiler.reset()
         compute = torch.compile(network, dynamic=False)
 
@@ -51,26 +54,26 @@ def place(network: nn.Module, engine: Engine, device: str) -> Forward:
 
 
 def start(device: str, threads: int) -> None:
-    """Prepare this process for training or prediction on `cpu` or `cuda`, once and first of all.
+    """Prepare this process for training or prediction on `cpu` or `cuda`. Call it once, first.
 
-    Raises InputError where `cuda` is asked for and no GPU works.
+    Raises InputError if `device` is `cuda` and no GPU works.
     """
     torch.set_num_threads(threads)
     keep_freed_memory()
     if device == "cuda":
         if not torch.cuda.is_available():
             raise InputError(
-                "device: cuda is configured and no CUDA device is here; set device: cpu"
+                "device: cuda is configured, but this machine has no working GPU; set device: cpu"
             )
-        # Patches have one size: the fastest algorithms found for the first batch serve all.
+        # All patches have the same size, so the fastest algorithms need to be found only once.
         torch.backends.cudnn.benchmark = True
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed instead of giving it back to the kernel (Linux; else nothing).
+    """Make glibc keep freed memory instead of returning it to the kernel; else do nothing.
 
-    Activations are larger than what glibc takes from its own heap, so every one is mapped anew and
-    zeroed page by page: a third of the time of a training step on the CPU.
+    By default glibc maps memory for each large activation anew, and the kernel zeroes its pages.
+    That is a third of the time of a training step on the CPU.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""The image alone: features by a network that never saw expression."""
+"""Image features from a network that was not trained on expression."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,17 +13,19 @@ from stnet.networks.engine import place
 from stnet.networks.standardisation import Standardisation
 from stnet.slides.windows import fit_side
 
-# Patches are bytes, the constants of encoders are of values from 0 to 1.
+# Patches are bytes; the constants of encoders are for values from 0 to 1.
 WHITE = 255
 
 
 class Encoder:
-    """An encoder on a device (Methods, "fine-tuning the final layer of a Densenet-121 model with
-    pre-trained ImageNet weights" of TCGA; as a baseline ours).
+    """An encoder on a device.
 
-    `library`, `architecture`, `options` and `weights` are those of `build_encoder`, `engine` the
-    keys of `Engine` on the device; `mean` and `sd`, of values from 0 to 1, are in place of the
+    `library`, `architecture`, `options` and `weights` are those of `build_encoder`; `engine` has
+    the keys of the device's `Engine`. `mean` and `sd`, for values from 0 to 1, replace the
     encoder's own constants.
+
+    Source: Methods, "fine-tuning the final layer of a Densenet-121 model with pre-trained ImageNet
+    weights", for TCGA; its use as a baseline is ours.
     """
 
     def __init__(
@@ -49,22 +51,22 @@ class Encoder:
         self._device = device
 
     def check_side(self, side: int) -> None:
-        """Raise InputError where the encoder takes no patches of `side` pixels."""
+        """Raise InputError if the encoder does not accept patches of `side` pixels."""
         check_side(self._network, self._architecture, self._side or side)
 
     @torch.inference_mode()
     def features(self, patches: np.ndarray, batch: int) -> np.ndarray:
         """Features float32 (n, features) of patches uint8 (n, side, side, 3), `batch` at a time.
 
-        Patches are as they are, under no symmetry; where the encoder takes a side of its own only,
-        they are brought to it (`fit_side`).
+        There is no averaging over symmetries. If the encoder requires a certain side, patches are
+        resized to it (`fit_side`).
         """
         found = []
-        # At least one, if an empty one, batch: it has as many features as the others.
+        # Without patches, one empty batch gives an array with the right number of features.
         for start in range(0, max(1, len(patches)), batch):
             some = patches[start : start + batch]
             if self._side is not None and len(some):
                 some = np.stack([fit_side(patch, self._side) for patch in some])
-            part = self._standardise(torch.from_numpy(some).to(self._device))
+            part = self._standardise(torch.tensor(some, device=self._device))
             found.append(self._forward(part).float())
         return torch.cat(found).cpu().numpy()

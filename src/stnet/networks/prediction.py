@@ -1,4 +1,4 @@
-"""Predictions of patches, averaged over their symmetries."""
+"""Predictions for patches, averaged over the eight symmetries."""
 
 import sys
 
@@ -21,9 +21,21 @@ def predict(
 ) -> torch.Tensor:
     """Predictions float32 (rows, genes): the mean over the eight symmetries of each patch.
 
-    Methods: "During the test time, we averaged the eight symmetries". `forward` is of a network
-    that was set to evaluation, on the device of the patches, uint8 (spots, side, side, 3), of
-    which those of `rows` are predicted.
+    Args:
+        forward: forward function of a network in evaluation mode, on the device of the patches.
+        standardise: standardisation of the training patches.
+        patches: uint8 (spots, side, side, 3).
+        rows: integers, the rows of `patches` to predict.
+        batch_size: patches per batch.
+        label: text of the progress bar.
+
+    Returns:
+        Predictions in the order of `rows`, on the device of the patches.
+
+    Raises:
+        RuntimeError: from torch, such as when a batch does not fit in memory.
+
+    Source: Methods, "During the test time, we averaged the eight symmetries".
     """
     parts = []
     with progress_bar(len(rows), label) as progress:
@@ -42,9 +54,9 @@ def over_symmetries(
 
 
 def progress_bar(n_spots: int, label: str) -> tqdm:
-    """Progress over spots: on a terminal a bar, elsewhere (a log) a line a minute."""
+    """Progress over spots: a bar on a terminal, one line per minute in a log."""
     on_terminal = sys.stderr.isatty()
-    # Past what copies standard error into a log, which would keep every state of the bar.
+    # Bypass the copy of standard error in the log, which would contain every state of the bar.
     stream = sys.__stderr__ if on_terminal else sys.stderr
     interval = 2 if on_terminal else 60
     keys = {"mininterval": interval, "delay": interval, "leave": False, "file": stream}

@@ -1,20 +1,18 @@
-"""Standardising patches by the mean and s.d. of the training patches."""
+"""Standardise patches by the mean and s.d. of the training patches."""
 
 import numpy as np
 import torch
 
 CHANNELS, LEVELS = 3, 256
-
-
-# Patches counted at once: their indices take eight bytes a value.
+# Patches counted at once. Few, because their indices take eight bytes per value.
 COUNTED = 64
 
 
 def count_levels(patches: torch.Tensor) -> np.ndarray:
-    """How often each value occurs in each channel of each patch: int32 (n, 3, 256).
+    """Number of pixels with each value in each channel of each patch: int32 (n, 3, 256).
 
-    Patches are uint8 (n, side, side, 3) on any device. Counted once, the constants of any set of
-    patches follow.
+    Patches are uint8 (n, side, side, 3) on any device. The counts give the constants of any subset
+    of the patches.
     """
     if patches.device.type == "cpu":
         return np.stack([_count(patch) for patch in patches.numpy()])
@@ -32,30 +30,30 @@ def _count(patch: np.ndarray) -> np.ndarray:
 
 
 class Standardisation:
-    """Turns uint8 patches into float32 of mean 0 and s.d. 1 per channel over the training patches.
+    """Turn uint8 patches into float32 with mean 0 and s.d. 1 per channel over the training patches.
 
-    Not ImageNet's constants (released code). `mean` and `sd` are per channel, of values in 0 … 255;
-    patches are on `device`.
+    `mean` and `sd` are per channel, for values from 0 to 255; patches are on `device`. Source:
+    released code, which does not use ImageNet's constants.
     """
 
     def __init__(self, mean: list[float], sd: list[float], device: str):
         self.mean, self.sd = list(mean), list(sd)
-        # Made once: to bring them to a GPU for every batch is to wait for the GPU every time.
+        # Copied to the device once: copying them for every batch would stall the GPU.
         self._mean = torch.tensor(self.mean, device=device)
         self._sd = torch.tensor(self.sd, device=device)
 
     @classmethod
     def of(cls, counts: np.ndarray, device: str) -> "Standardisation":
-        """Constants of the patches that `counts` (n, 3, 256) are of, exact whatever their order."""
+        """Constants of patches from their counts (n, 3, 256), exact and independent of order."""
         levels = np.arange(LEVELS)
         mean, sd = [], []
         for count in counts.sum(axis=0, dtype=np.int64):
             centre = (count * levels).sum() / count.sum()
             mean.append(float(centre))
             sd.append(float(np.sqrt((count * (levels - centre) ** 2).sum() / count.sum())))
-        # A channel of one value only, as in a blank image, has nothing to scale.
+        # A channel with a single value, as in a blank image, is not scaled.
         return cls(mean, [value or 1.0 for value in sd], device)
 
     def __call__(self, patches: torch.Tensor) -> torch.Tensor:
-        """Standardised float32 (n, 3, side, side) of uint8 (n, side, side, 3), memory as it was."""
+        """Standardise uint8 (n, side, side, 3) to float32 (n, 3, side, side), channels last."""
         return ((patches.float() - self._mean) / self._sd).permute(0, 3, 1, 2)

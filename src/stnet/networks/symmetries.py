@@ -1,8 +1,8 @@
 """The eight symmetries of the square, for augmentation and for averaging predictions.
 
-Symmetry 0 … 7 is three independent choices, those of the released code: bit 0 flips horizontally,
-bit 1 vertically, bit 2 then turns by 90 degrees. Patches are (n, side, side, channels), of bytes:
-turning them before they are standardised moves a quarter of the memory.
+A symmetry 0 … 7 combines the three independent choices of the released code: bit 0 flips
+horizontally, bit 1 flips vertically, bit 2 then rotates by 90 degrees. Patches are bytes
+(n, side, side, channels); transforming them before standardisation moves a quarter of the memory.
 """
 
 import torch
@@ -16,7 +16,7 @@ TURNS = (
 
 
 def apply_symmetry(patches: torch.Tensor, symmetry: int) -> torch.Tensor:
-    """All patches under one symmetry, 0 being the identity."""
+    """Apply one symmetry to all patches; 0 is the identity."""
     for bit, turn in TURNS:
         if symmetry & bit:
             patches = turn(patches)
@@ -24,10 +24,10 @@ def apply_symmetry(patches: torch.Tensor, symmetry: int) -> torch.Tensor:
 
 
 def augment(patches: torch.Tensor, symmetries: torch.Tensor) -> torch.Tensor:
-    """Each patch under its own symmetry, `symmetries` being integers (n,).
+    """Apply to each patch its own symmetry; `symmetries` are integers (n,).
 
-    Methods: "randomly rotating the image by 0, 90, 180 or 270° and taking the mirror image 50% of
-    the time": symmetries drawn uniformly have the same distribution.
+    Source: Methods, "randomly rotating the image by 0, 90, 180 or 270° and taking the mirror image
+    50% of the time". Symmetries drawn uniformly have the same distribution.
     """
     for bit, turn in TURNS:
         drawn = (symmetries & bit).bool().view(-1, 1, 1, 1)

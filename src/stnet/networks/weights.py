@@ -1,4 +1,4 @@
-"""Initial weights: ImageNet's, a file's, or random ones as they were built; never by default."""
+"""Initial weights from torchvision or from a file."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.networks.architectures import head_name
 
-# Checkpoints of torchvision's DenseNets from before 2017 name their layers "norm.1", not "norm1".
+# Old checkpoints of torchvision's DenseNets name their layers "norm.1" instead of "norm1".
 OLD_DENSENET_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
 
 # Auxiliary classifiers of Inception v3 and GoogLeNet, which `build_network` leaves out.
@@ -22,8 +22,8 @@ AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 def download_imagenet(architecture: str, output: str | Path) -> None:
     """Write torchvision's ImageNet weights (IMAGENET1K_V1) of an architecture as safetensors.
 
-    torchvision downloads them and checks their hash; its own layer names are kept, the classes
-    included. Raises InputError if there are none or the download fails.
+    torchvision downloads them and checks their hash. Layer names are torchvision's; the ImageNet
+    classifier is included. Raises InputError if there are none or the download fails.
     """
     try:
         network = models.get_model(architecture, weights="IMAGENET1K_V1")
@@ -32,18 +32,18 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
     except (OSError, RuntimeError) as error:
         raise InputError(
             f"weights: the ImageNet weights of {architecture} cannot be downloaded ({error});"
-            " fetch the file elsewhere and give its path as the experiment's weights"
+            " download the file elsewhere and give its path as the experiment's weights"
         ) from error
     with atomic_path(output) as temporary:
         save_file(network.state_dict(), temporary)
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:
-    """Load every layer of `network` but the last from a safetensors file or a state dict.
+    """Load all layers of `network` except the last from a safetensors file or a state dict.
 
-    A state dict is read with `weights_only`. Names and shapes must be the network's own, those of
-    the last layer and of auxiliary classifiers excepted. Raises InputError naming the file and the
-    layers that do not fit.
+    A state dict is read with `weights_only`. Names and shapes must match the network's, except in
+    the last layer and auxiliary classifiers. Raises InputError naming the file and the first layer
+    that does not fit.
     """
     path = Path(path)
     try:
@@ -60,9 +60,9 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
     own = network.state_dict()
     wanted = {n for n in own if not n.startswith(head) and not n.endswith("num_batches_tracked")}
     missing = sorted(wanted - state.keys())
-    strange = sorted(n for n in state.keys() - own.keys() if not n.startswith((head, *AUXILIARY)))
-    unlike = sorted(n for n in wanted & state.keys() if state[n].shape != own[n].shape)
-    for layers, what in ((missing, "missing"), (strange, "unknown"), (unlike, "of other shape")):
+    unknown = sorted(n for n in state.keys() - own.keys() if not n.startswith((head, *AUXILIARY)))
+    other = sorted(n for n in wanted & state.keys() if state[n].shape != own[n].shape)
+    for layers, what in ((missing, "missing"), (unknown, "unknown"), (other, "of other shape")):
         if layers:
             raise InputError(
                 f"{path}: not weights of this architecture: {len(layers)} layers {what},"

@@ -1,6 +1,7 @@
-"""The analyses of a cohort: what each shows, and which claims of the paper it answers.
+"""The registry of analyses: the files of each, and the claims of the paper that it answers.
 
-The rules take from here what `all` makes and what the ledger reads, so pandas is not imported.
+The workflow's rules import this module to know what `all` makes and what the ledger reads, so it
+does not import pandas.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Analysis:
-    """An analysis of a cohort's results: what asks for it, what it shows, what it answers.
+    """One analysis of a cohort's results.
 
     Attributes:
-        parts: the keys of `cohorts.*.report` that must be filled in for it; none is always.
-        shown: files that `all` makes for it, below the cohort's results; `{nuclei}` is the name of
-            the nuclear features, `{section}` each section.
-        tables: the tables that answer claims, by name, below the cohort's results; `{main}` is the
-            main experiment.
-        answers: how claims are looked up in them, by the claim's id or a pattern with *.
+        parts: keys of `cohorts.*.report` that must be set for it; without any it is always made.
+        shown: files that `all` makes for it, relative to the cohort's results. `{nuclei}` stands
+            for the name of the nuclear features, `{section}` for each section.
+        tables: tables that answer claims, by name, relative to the cohort's results. `{main}`
+            stands for the main experiment.
+        answers: how claims are looked up in the tables, by the claim's id or a pattern with *.
     """
 
     parts: tuple[str, ...] = ()
@@ -39,25 +40,25 @@ NONE = float("nan")
 
 
 def _method(claim: str, comparison: pd.DataFrame) -> Finding:
-    """A number of the way of predicting that the claim's first word names."""
+    """A number of the method that the first part of the claim's id names."""
     role, name = claim.split(".")
     rows = comparison[comparison["role"] == role]
     if rows.empty:
-        return Finding(NONE, how=f"no experiment of {role} is shown")
+        return Finding(NONE, how=f"the report names no experiment for {role}")
     row = rows.iloc[0]
     if name == "consistent_genes":
         return Finding(row[name], how=f"{row['experiment']}: by {row['consistency_rule']}")
     if name == "beaten":
-        how = f"{row['experiment']}: higher median r, of {row['genes_compared']:.0f} genes"
+        how = f"{row['experiment']}: genes with a lower median r, of {row['genes_compared']:.0f}"
         return Finding(row["genes_ahead"], how=how)
     bounds = row[f"{name}_low"], row[f"{name}_high"]
-    how = f"{row['experiment']}: mean over genes of the gain in median r over the same patients"
+    how = f"{row['experiment']}: mean over genes of the gain in median r, over the same patients"
     return Finding(row[name], *bounds, "" if is_missing(bounds[0]) else "patients", how=how)
 
 
 def _of_ten(claim: str, variance: pd.DataFrame) -> Finding:
     row = variance[variance["configured"]].iloc[0]
-    how = f"{row['factors']:.0f} factors, fitted to all spots; in patients left out"
+    how = f"{row['factors']:.0f} factors fitted to all spots; in patients left out of the fit:"
     return Finding(row["explained"], how=f"{how} {row['explained_left_out']:.2f}")
 
 
@@ -65,12 +66,10 @@ def _in_pathways(claim: str, pathways: pd.DataFrame) -> Finding:
     _, group, part = claim.split(".")
     rows = pathways[pathways["group"] == group]
     if rows.empty:
-        return Finding(NONE, how=f"no group {group} of pathways")
+        return Finding(NONE, how=f"the run has no group of pathways named {group}")
     row = rows.iloc[0]
-    how = (
-        f"of {row[f'{part}_total']} with a symbol; groups of gene sets, not DAVID's disease classes"
-    )
-    return Finding(float(row[part]), how=f"{how}; one-sided P {row['p']:.2g}")
+    how = f"of {row[f'{part}_total']} genes with a symbol; one-sided P {row['p']:.2g}"
+    return Finding(float(row[part]), how=f"{how}; groups of gene sets, not DAVID's disease classes")
 
 
 def _of_nuclear_gene(claim: str, relations: pd.DataFrame) -> Finding:
@@ -84,8 +83,8 @@ def _of_nuclear_gene(claim: str, relations: pd.DataFrame) -> Finding:
     return Finding(
         rows["p"].max(),
         opposed=(rows["direction"] == "positive").any(),
-        how=f"{rows['symbol'].iloc[0]}, tumour spots: {', '.join(parts)}; the larger P of the two,"
-        " t over patients",
+        how=f"{rows['symbol'].iloc[0]}, tumour spots: {', '.join(parts)}; the larger of the two P,"
+        " t-test over patients",
     )
 
 
@@ -103,7 +102,7 @@ def _enlarged(claim: str, relations: pd.DataFrame) -> Finding:
 
 
 def _less_than_reference(study: pd.DataFrame, row: pd.Series, how: str) -> Finding:
-    """What the study's reference is ahead of one of its experiments, in median r over genes."""
+    """Median r over genes of the study's reference minus that of one of its experiments."""
     name = "median_pearson_difference"
     low, high = -row[f"{name}_high"], -row[f"{name}_low"]
     return Finding(-row[name], low, high, "" if is_missing(low) else "patients", how=how)
@@ -112,29 +111,31 @@ def _less_than_reference(study: pd.DataFrame, row: pd.Series, how: str) -> Findi
 def _similar_neighbour(claim: str, summary: pd.DataFrame) -> Finding:
     found = quantity("neighbour_gain")(claim, summary)
     median = quantity("neighbour_gain_median")(claim, summary).value
-    how = "mean over genes of the gain in median r over patients; their median is"
+    how = "mean over genes of the gain in median r over patients; median over genes"
     return found._replace(how=f"{how} {median:.2g}")
 
 
 def _over_random_weights(claim: str, study: pd.DataFrame) -> Finding:
     if "weights" not in study or study.loc[study["reference"], "weights"].iloc[0] != "imagenet":
-        return Finding(NONE, how="no experiment from ImageNet weights against random ones")
+        return Finding(NONE, how="no study of ImageNet weights against random ones")
     rows = study[study["weights"] == "random"]
     if rows.empty:
-        return Finding(NONE, how="no experiment from random weights")
-    return _less_than_reference(study, rows.iloc[0], f"less that of {rows['experiment'].iloc[0]}")
+        return Finding(NONE, how="no experiment with random weights")
+    return _less_than_reference(study, rows.iloc[0], f"minus that of {rows['experiment'].iloc[0]}")
 
 
 def _over_architectures(claim: str, study: pd.DataFrame) -> Finding:
     others = study[~study["reference"]].dropna(subset="median_pearson_difference")
     reference = study[study["reference"]].iloc[0]
     if "architecture" not in study or reference["architecture"] != "densenet121" or others.empty:
-        return Finding(NONE, how="no other architectures against DenseNet-121")
+        return Finding(NONE, how="no study of DenseNet-121 against other architectures")
     best = others.nlargest(1, "median_pearson_difference").iloc[0]
-    return _less_than_reference(study, best, f"less that of the best other, {best['architecture']}")
+    return _less_than_reference(
+        study, best, f"minus that of the best other, {best['architecture']}"
+    )
 
 
-# The analyses of a cohort with images; a row here, a rule, its script and a caption add another.
+# Analyses of a cohort with images. A new one needs a row here, a rule, a script and a caption.
 ANALYSES = [
     Analysis(
         shown=("tables/comparison.html",),
@@ -203,27 +204,29 @@ ANALYSES = [
         tables={"latent": "latent/summary.tsv"},
         answers={
             "latent.purity_*": Answer(
-                ("latent",), quantity("{}"), "two k-means clusters a patient, over patients"
+                ("latent",), quantity("{}"), "two k-means clusters per patient; over patients"
             ),
             "latent.separates_labels": Answer(
                 ("latent",),
                 quantity("ari_mean_both"),
-                "adjusted Rand index of two k-means clusters, mean over patients of both classes",
+                "adjusted Rand index of two k-means clusters; mean over patients with both classes",
             ),
             "latent.similar_neighbour_better": Answer(("latent",), _similar_neighbour, ""),
             "latent.neighbours_not_adjacent": Answer(
-                ("latent",), quantity("not_adjacent"), "share, mean over patients"
+                ("latent",), quantity("not_adjacent"), "share of spots, mean over patients"
             ),
         },
     ),
     Analysis(parts=("latent", "label"), shown=("figures/supp_8.png",)),
 ]
 
-# What the target `supplement` adds to the answers.
+# Claims that only results of the target `supplement` answer.
 SUPPLEMENT = {
     "weights.imagenet_better": Answer(("study_weights",), _over_random_weights, ""),
     "architecture.densenet_best": Answer(("study_architecture",), _over_architectures, ""),
     "genes.shared_similar": Answer(
-        ("single_genes",), quantity("mean_difference"), "mean over genes, together less alone"
+        ("single_genes",),
+        quantity("mean_difference"),
+        "mean difference in median r, together minus alone",
     ),
 }

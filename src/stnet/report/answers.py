@@ -1,4 +1,4 @@
-"""Which result answers which claim of the paper: one line a claim, and nothing is computed."""
+"""Which result answers which claim of the paper. Values are looked up, nothing is computed."""
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -12,15 +12,17 @@ from stnet.report.finding import Answer, Finding, quantity
 
 
 def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
-    """What the results say on a claim; None if no stage of this run answers it.
+    """Look a claim up in the results; None if this run has no table that answers it.
 
-    `tables` are read results by name: `dataset` is the dataset's summary; `summary`, `genes` and
-    `patients` are the performance of the main experiment; `label_summary` is that of the label
-    baseline and `against_label` the comparison with it. Of external data, `visium` and
-    `visium_genes` are the summary and the patient performance on Visium sections; `tcga` is the
-    summary of pseudo-bulk and `subtype` the table of telling subtypes apart; `colocalisation_st`
-    and `colocalisation_tcga` are the summaries of co-localisation in sections and in slides. Those
-    of the other analyses are named in `stnet.report.analyses`.
+    Args:
+        claim: id of the claim.
+        tables: results by name. `dataset` is the dataset's summary. `summary`, `genes` and
+            `patients` are the performance of the main experiment, `label_summary` that of the label
+            baseline, `against_label` their comparison. `visium` and `visium_genes` are the summary
+            and the patient performance on Visium sections. `tcga` is the summary of pseudo-bulk,
+            `subtype` the AUROC of the subtypes. `colocalisation_st` and `colocalisation_tcga` are
+            the summaries of co-localisation in sections and in slides. `stnet.report.analyses` has
+            the names of the others.
     """
     entry = next((ANSWERS[pattern] for pattern in ANSWERS if fnmatchcase(claim, pattern)), None)
     if entry is None or not all(name in tables for name in entry.tables):
@@ -30,7 +32,7 @@ def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
 
 
 def _of_gene(column: str, low: str, high: str) -> Callable[..., Finding]:
-    """Value and interval in the row of the gene whose symbol is the middle part of the id."""
+    """Value and interval of a gene; the middle part of the claim's id is its symbol."""
 
     def find(claim: str, genes: pd.DataFrame) -> Finding:
         symbol = claim.split(".")[1]
@@ -48,7 +50,7 @@ def _of_ranked_patient(claim: str, genes: pd.DataFrame, patients: pd.DataFrame) 
     ids = genes.loc[genes["symbol"] == symbol, "gene"]
     ranked = patients[patients["gene"].isin(ids)].nlargest(rank, "pearson")
     if len(ranked) < rank:
-        return Finding(float("nan"), how=f"no {rank} patients with a defined r of {symbol}")
+        return Finding(float("nan"), how=f"fewer than {rank} patients have an r of {symbol}")
     return Finding(ranked["pearson"].iloc[-1], how=f"patient {ranked['patient'].iloc[-1]}")
 
 
@@ -80,7 +82,7 @@ def _subtype_auroc(claim: str, subtype: pd.DataFrame) -> Finding:
     features = claim.rsplit(".", 1)[-1]
     rows = subtype[subtype["features"] == features]
     if rows.empty:
-        return Finding(float("nan"), how=f"no {features} features of these patients")
+        return Finding(float("nan"), how=f"no {features} features for these patients")
     row = rows.iloc[0]
     if pd.isna(row["auroc"]):
         return Finding(float("nan"), how=row["note"])
@@ -100,13 +102,13 @@ def _less_than_chance(claim: str, summary: pd.DataFrame) -> Finding:
     return Finding(float(value["p"]), opposed=value["direction"] != "less", how=how)
 
 
-MEDIAN = "median over patients of r, a patient's sections pooled"
+MEDIAN = "median r over patients, the sections of a patient pooled"
 ANSWERS: dict[str, Answer] = {
     "cohort.genes": Answer(
-        ("dataset",), quantity("genes"), "union of the genes in the sections' tables"
+        ("dataset",), quantity("genes"), "union of the genes in the tables of all sections"
     ),
     "cohort.*": Answer(("dataset",), quantity("{}"), "over the spots used"),
-    "target.genes": Answer(("summary",), quantity("n_genes"), "genes predicted"),
+    "target.genes": Answer(("summary",), quantity("n_genes"), "number of genes predicted"),
     "stnet.rmse": Answer(("summary",), quantity("rmse"), "over all held-out spots and genes"),
     "stnet.consistent_genes": Answer(
         ("summary",), quantity("consistent_genes", "consistency_reason"), ""
@@ -137,17 +139,19 @@ ANSWERS: dict[str, Answer] = {
     ),
     "label.beaten": Answer(("against_label",), _genes_ahead, f"higher {MEDIAN}"),
     "smooth.better": Answer(
-        ("summary",), _smoothing_gain, "median r over genes, smoothed less raw measurements"
+        ("summary",), _smoothing_gain, "median r over genes, smoothed minus raw measurements"
     ),
     "visium.genes": Answer(("visium",), quantity("genes"), "target genes measured on Visium"),
     "visium.median_counts": Answer(("visium",), quantity("median_counts"), "over the spots used"),
-    "visium.*": Answer(("visium",), quantity("{}"), "a gene's value over the sections pooled"),
+    "visium.*": Answer(("visium",), quantity("{}"), "per gene, over the spots of all sections"),
     "tcga.subtype_auroc.*": Answer(("subtype",), _subtype_auroc, ""),
     "tcga.slides": Answer(("tcga",), quantity("slides"), "slides with tiles"),
     "tcga.patients": Answer(("tcga",), quantity("patients"), "patients with tiles"),
-    "tcga.genes": Answer(("tcga",), quantity("genes"), "target genes found in bulk RNA-seq"),
+    "tcga.genes": Answer(("tcga",), quantity("genes"), "target genes measured in bulk RNA-seq"),
     "tcga.*": Answer(
-        ("tcga",), quantity("{}"), "r over patients, mean prediction of tiles against bulk"
+        ("tcga",),
+        quantity("{}"),
+        "r over patients, mean prediction over tiles against bulk",
     ),
     "colocalisation.st.p": Answer(("colocalisation_st",), _less_than_chance, ""),
     "colocalisation.tcga.p": Answer(("colocalisation_tcga",), _less_than_chance, ""),

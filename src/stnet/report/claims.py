@@ -1,4 +1,4 @@
-"""The paper's claims, and the margins within which a reproduced value agrees with one."""
+"""The paper's claims, and the margins within which a reproduced value agrees with them."""
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -10,15 +10,20 @@ from stnet.core.errors import InputError
 
 
 def read_claims(path: str | Path) -> pd.DataFrame:
-    """The claims in the paper's order, all text: `id section quantity value …`.
+    """Read the claims in the paper's order, all columns as text: `id section quantity value …`.
 
-    Of claims on consistent genes, r is above 0 in `at_least` so many `of_patients`.
+    For claims on consistent genes, `at_least` and `of_patients` are the paper's threshold: r > 0 in
+    at least that many of these patients. Raises InputError for a missing column.
     """
     return _read(path, ["id", "section", "quantity", "value", "at_least", "of_patients"])
 
 
 def read_margins(path: str | Path) -> pd.DataFrame:
-    """The margins, all text: `id` (a claim's, or a pattern with *), `kind margin why`."""
+    """Read the margins, all columns as text: `id kind margin why`.
+
+    `id` is a claim's id or a pattern with *. Raises InputError for a missing column or an unknown
+    kind of margin.
+    """
     margins = _read(path, ["id", "kind", "margin"])
     for margin in margins.itertuples():
         if margin.kind not in KINDS:
@@ -29,7 +34,7 @@ def read_margins(path: str | Path) -> pd.DataFrame:
 
 
 def margin_of(claim: str, margins: pd.DataFrame) -> pd.Series:
-    """The first of the margins whose id or pattern fits the claim's id; InputError if none does."""
+    """The first margin whose id or pattern matches the claim; InputError if there is none."""
     for _, margin in margins.iterrows():
         if fnmatchcase(claim, margin["id"]):
             return margin
@@ -37,17 +42,18 @@ def margin_of(claim: str, margins: pd.DataFrame) -> pd.Series:
 
 
 def agrees(margin: pd.Series, paper: str, value: float | str, ci_low: float = float("nan")) -> bool:
-    """Whether a reproduced value agrees with the paper's, by the kind of the margin.
+    """Whether a reproduced value agrees with the paper's. The kind of the margin sets the test.
 
     - `exact`: the same number;
-    - `absolute`, `relative`: no further apart than the margin, as it is or times the paper's value;
-    - `below`: a p or adjusted p, no larger than the paper's plus the margin;
-    - `list`: at least as many names in common as the margin, in any order;
-    - `above`, for directions: a value above the margin, and so the lower end of its interval where
-      it has one;
-    - `near_zero`, for likenesses: a difference of at most the margin.
+    - `absolute`: the difference is at most the margin;
+    - `relative`: the difference is at most the margin times the paper's value;
+    - `below`, for p values: at most the paper's value plus the margin;
+    - `list`: at least as many names in common as the margin says, in any order;
+    - `above`, for directions: the value is above the margin, and the lower end of its interval too
+      if it has one;
+    - `near_zero`, for "similar": the difference is at most the margin.
 
-    Source: ours, written down before any run.
+    Source: ours, fixed before any run.
     """
     return KINDS[margin["kind"]](paper, value, ci_low, margin["margin"])
 
@@ -60,8 +66,8 @@ def _read(path: str | Path, columns: list[str]) -> pd.DataFrame:
     return table
 
 
-def _apart(value: float, paper: str) -> float:
-    # Without the last digits of binary fractions: 0.34 is 0.05 from 0.29.
+def _difference(value: float, paper: str) -> float:
+    # Rounded, because 0.34 - 0.29 is not exactly 0.05 in binary.
     return round(abs(value - float(paper)), 9)
 
 
@@ -71,9 +77,9 @@ def _in_common(names: str, paper: str) -> int:
 
 KINDS: dict[str, Callable[[str, float | str, float, str], bool]] = {
     "exact": lambda paper, value, low, margin: value == float(paper),
-    "absolute": lambda paper, value, low, margin: _apart(value, paper) <= float(margin),
+    "absolute": lambda paper, value, low, margin: _difference(value, paper) <= float(margin),
     "relative": lambda paper, value, low, margin: (
-        _apart(value, paper) <= float(margin) * float(paper)
+        _difference(value, paper) <= float(margin) * float(paper)
     ),
     "below": lambda paper, value, low, margin: value <= float(paper) + float(margin),
     "list": lambda paper, value, low, margin: _in_common(value, paper) >= int(margin),

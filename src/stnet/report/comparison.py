@@ -1,17 +1,18 @@
-"""The table of ways of predicting, beside what the paper says of them, and its page."""
+"""Table and page that compare the methods of prediction, beside the paper's numbers."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from stnet.core.printed import decimals
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.evaluation.methods import compare_methods
 from stnet.report.claims import read_claims
 from stnet.report.page import page_table, write_page
 
-# Kinds of experiments in words.
+# Names of the kinds of experiment.
 KINDS = {
     "network": "network on patches",
     "label": "pathologist's labels",
@@ -20,7 +21,7 @@ KINDS = {
     "mean": "mean of the training spots",
     "coordinates": "position in the section",
 }
-# Columns of the comparison by the last part of the claims' ids.
+# Column of the comparison by the last part of a claim's id.
 CLAIMS = {
     "consistent_genes": "consistent_genes",
     "beaten": "genes_ahead",
@@ -41,9 +42,16 @@ def write_methods(
 ) -> None:
     """Write the comparison of experiments, the main one first, as a table and as a page.
 
-    `summaries`, `genes`, `patients` and `against` are the paths, by experiment, of the tables that
-    `compare_methods` takes. `methods` says what each experiment is: `role` (`main`, `label`,
-    `features`, `composition` or `other`), `kind`, what it is a kind `of`, and `targets`.
+    Args:
+        summaries: paths of `summary.tsv` by experiment.
+        genes: paths of the gene performance by experiment.
+        patients: paths of the patient performance by experiment.
+        against: paths of the comparisons of the main experiment with each of the others.
+        claims: the paper's claims.
+        tsv: table to write.
+        html: page to write.
+        methods: for each experiment its `role` (`main`, `label`, `features`, `composition` or
+            `other`), its `kind`, the network or features it is built on (`of`), and `targets`.
     """
     tables = [
         {name: read_table(path) for name, path in paths.items()}
@@ -55,25 +63,28 @@ def write_methods(
     values = tables[0][main["experiment"]].set_index("quantity")["value"]
     write_page(
         html,
-        f"{main['experiment']} against other ways of predicting",
+        f"{main['experiment']} compared with other methods",
         [
-            "The same held-out patients, and targets unless others are named. Consistent genes of "
-            f"{main['experiment']} are by {values['consistency_reason']}; of the "
-            "others by the rule named. Holm and BH count the genes whose binomial count of "
-            f"patients has a P of at most {HOLM_LEVEL} adjusted by Holm, or of at most {BH_LEVEL} "
-            "adjusted by Benjamini and Hochberg. The fixed count is that of genes with r > 0 in at "
-            f"least as many patients as the least consistent gene of {main['experiment']} has "
-            f"({_whole(main['threshold']) or 'none is consistent'}).",
-            "For the label baseline a patient whose spots all have one label counts as consistent "
-            f"in every gene, as in the paper. Ahead are the genes in which {main['experiment']} "
-            "has the higher median r over patients: each over all patients in whom its r is "
-            "defined, as in the paper, or both over those in whom the other's is.",
-            f"Mean r gain: the mean over genes of the median r of {main['experiment']} less that "
-            "of the other, over the same patients. Medians are over genes of the median over "
-            "patients, AUROC is the mean over genes of the mean over patients, RMSE is over all "
-            "spots and genes, of predictions in the same units. Intervals are 95%, by bootstrap "
-            "over patients, the same patients of both for a gain. A prediction that is constant in "
-            "a patient has no r there.",
+            "All methods predict the same held-out patients, and the same targets unless the table "
+            "says otherwise. A prediction that is constant within a patient has no r in that "
+            "patient. Intervals are 95%, by bootstrap over patients.",
+            f"Consistent genes. For {main['experiment']} the rule is "
+            f"{values['consistency_reason']}; for the others it is in the column Rule. Holm and BH "
+            "test the number of patients with r > 0 against a binomial distribution: genes with an "
+            f"adjusted P of at most {HOLM_LEVEL} (Holm) or {BH_LEVEL} (Benjamini–Hochberg). Fixed "
+            "count: genes with r > 0 in at least as many patients as the least consistent gene of "
+            f"{main['experiment']} ({_whole(main['threshold']) or 'it has no consistent gene'}). "
+            "For the label baseline, a patient whose spots all have the same label counts as "
+            "consistent for every gene, as in the paper.",
+            f"Ahead: genes for which {main['experiment']} has the higher median r over patients. "
+            "As in the paper, each median is over all patients in whom that r is defined. Same "
+            "patients: both medians are over the patients in whom both r are defined. Mean r gain: "
+            f"mean over genes of the median r of {main['experiment']} minus that of the other "
+            "method, over the same patients; its bootstrap draws the same patients for both.",
+            "Correlation and error. Median r is the median over genes of the median over patients "
+            "(smooth: measurements averaged over the 3 × 3 neighbourhood). Mean AUROC is the mean "
+            "over genes of the mean over patients. RMSE is over all spots and genes, for "
+            "predictions in the same unit.",
         ],
         [
             page_table(_consistency(table), "Consistent genes"),
@@ -86,10 +97,11 @@ def write_methods(
 def beside_paper(
     table: pd.DataFrame, claims: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
-    """`compare_methods` with what each experiment is and, under `paper_…`, the paper's numbers.
+    """Add what each experiment is, and the paper's numbers, to the table of `compare_methods`.
 
-    Missing where the paper has none, and so is the RMSE in other units than the first
-    experiment's. `note` says in how many patients r is undefined.
+    The paper's numbers are in columns `paper_…`, missing if it has none. The RMSE is set to missing
+    if it is in another unit than that of the first experiment. `note` says in how many patients r
+    is undefined.
     """
     about = pd.DataFrame([methods[name] for name in table["experiment"]])
     paper = claims.set_index("id")["value"]
@@ -105,13 +117,13 @@ def beside_paper(
 
 
 def estimates(table: pd.DataFrame, column: str, digits: int = 3) -> list[str]:
-    """Numbers of a column with their intervals, where they have one, from `…_low` and `…_high`.
+    """Format a column with its interval from `…_low` and `…_high`, if there is one.
 
-    `undefined` where a number is missing.
+    A missing number becomes "undefined".
     """
     texts = []
     for numbers in table[[column, f"{column}_low", f"{column}_high"]].itertuples(index=False):
-        value, low, high = (f"{number:z.{digits}f}".replace("-", "−") for number in numbers)
+        value, low, high = (decimals(number, digits) for number in numbers)
         interval = "" if pd.isna(numbers[1]) else f" ({low} to {high})"
         texts.append("undefined" if pd.isna(numbers[0]) else value + interval)
     return texts

@@ -1,6 +1,6 @@
-"""What a result says on a claim of the paper, and how it is looked up in the results' tables.
+"""A reproduced value, and how it is looked up in tables of results.
 
-The rules import this too, so pandas is not imported here.
+The workflow's rules import this module, so it does not import pandas.
 """
 
 from __future__ import annotations
@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """A reproduced value: a number, or names joined by commas; NaN where the run has none.
+    """A reproduced value.
 
-    The interval is NaN where there is none; `unit` is what it was resampled over. `opposed` says
-    that the effect goes the other way than the claim's, which no p can tell. `how` says in words
-    how it was found; `tables` are those it was found in.
+    Attributes:
+        value: a number, or names joined by commas; NaN if the run has none.
+        ci_low: lower end of the 95% interval; NaN without an interval.
+        ci_high: upper end.
+        unit: what the interval was resampled over.
+        opposed: the effect has the opposite sign of the claim's, which a P value does not show.
+        how: how the value was obtained, or why there is none.
+        tables: names of the tables it was looked up in.
     """
 
     value: float | str
@@ -30,9 +35,12 @@ class Finding(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The tables that answer a claim, by their names in `answer`, and how to look it up in them.
+    """How a claim is looked up.
 
-    `find` takes the claim's id and the tables. `how` holds unless the finding brings its own.
+    Attributes:
+        tables: names of the tables that answer it.
+        find: function of the claim's id and these tables.
+        how: how the value was obtained, unless the finding says so itself.
     """
 
     tables: tuple[str, ...]
@@ -46,7 +54,11 @@ def is_missing(value: float | str | None) -> bool:
 
 
 def quantity(name: str, reason: str | None = None) -> Callable[..., Finding]:
-    """Row of a table `quantity value`; `{}` in the name is the last part of the claim's id."""
+    """Look up a row of a table `quantity value …`.
+
+    `{}` in `name` stands for the last part of the claim's id. `reason` is the row that says how the
+    value was obtained.
+    """
 
     def find(claim: str, table: pd.DataFrame) -> Finding:
         rows = table.set_index("quantity")

@@ -1,4 +1,4 @@
-"""The ledger: every claim of the paper, what this run found, and whether they agree."""
+"""The ledger: every claim of the paper, the value from this run, and whether they agree."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from stnet.report.answers import answer
 from stnet.report.claims import agrees, margin_of, read_claims, read_margins
 from stnet.report.page import Table, page_table, short, write_page
 
-# The marks say in black and white what the page's colours say.
+# Repeat in black and white what the colours of the page show.
 MARKS = {"agrees": "✓", "differs": "✗", "other cohort": "○", "not evaluated": "–"}
 STYLES = {name: name.replace(" ", "-") for name in MARKS}
 
@@ -30,8 +30,18 @@ def write_ledger(
 ) -> None:
     """Write the ledger as a table and as a page.
 
-    `inputs` are paths by name: `claims`, `margins`, and those tables of `answer` that there are;
-    `is_paper_cohort`, `other_data` and `rules` are those of `make_ledger`.
+    Args:
+        inputs: paths by name: `claims`, `margins`, and the tables of `answer` that this run has.
+        tsv: table to write.
+        html: page to write.
+        cohort: name of the cohort, for the title.
+        main: name of the main experiment.
+        is_paper_cohort: as in `make_ledger`.
+        rules: as in `make_ledger`.
+        other_data: as in `make_ledger`.
+
+    Raises:
+        InputError: a claim has no margin, or a column is missing.
     """
     results = dict(inputs)
     claims, margins = read_claims(results.pop("claims")), read_margins(results.pop("margins"))
@@ -43,11 +53,12 @@ def write_ledger(
     verdicts = ", ".join(f"{name} {counts[name]}" for name in MARKS if name in counts)
     write_page(
         html,
-        f"The paper's claims, and what cohort {cohort} gives",
+        f"The paper's claims and the results on cohort {cohort}",
         [
             f"{len(ledger)} claims: {verdicts}. Predictions are those of {main}{_origin(tables)}.",
-            "A verdict follows from a margin that was fixed before any run. Claims are judged only "
-            "on the paper's own data; on others they say 'other cohort'. Intervals are 95%.",
+            "Each verdict follows from a margin that was fixed before any run. Claims are judged "
+            "only on the paper's own data; on any other data the verdict is 'other cohort'. "
+            "Intervals are 95%, over the unit in brackets.",
         ],
         [_shown(ledger)],
     )
@@ -61,13 +72,23 @@ def make_ledger(
     other_data: Collection[str] = (),
     rules: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """A row a claim: `id section quantity paper reproduced ci_low ci_high unit verdict rule how`.
+    """Make the ledger, one row per claim.
 
-    All text. The verdict is `agrees` or `differs` by the claim's margin, `other cohort` where the
-    data are not the paper's, `not evaluated` where nothing was reproduced. The data are the
-    paper's if the networks were trained on its cohort and no table of the answer is among
-    `other_data`, the names of the tables of other external data. `rules` says which stage of the
-    workflow makes each table.
+    Args:
+        claims: table of `read_claims`.
+        margins: table of `read_margins`.
+        tables: results by name, as in `answer`.
+        is_paper_cohort: whether the networks were trained on the paper's cohort.
+        other_data: names of the tables that come from external data other than the paper's.
+        rules: the rule of the workflow that makes each table.
+
+    Returns:
+        `id section quantity paper reproduced ci_low ci_high unit verdict rule how`, all text. The
+        verdict is `agrees` or `differs` by the claim's margin, `other cohort` if the value comes
+        from other data than the paper's, and `not evaluated` if there is no value.
+
+    Raises:
+        InputError: a claim has no margin.
     """
     rows = []
     for claim in claims.itertuples():
@@ -98,7 +119,7 @@ def make_ledger(
 
 
 def _origin(tables: Mapping[str, pd.DataFrame]) -> str:
-    # A network trained from other weights than the paper's is named as such.
+    # The page says so if the network was trained from other weights than the paper's.
     if "summary" not in tables:
         return ""
     values = tables["summary"].set_index("quantity")["value"]
@@ -116,7 +137,7 @@ def _shown(ledger: pd.DataFrame) -> Table:
         {
             "Claim": ledger["quantity"] + " (" + ledger["section"] + ")",
             "Id": ledger["id"],
-            # A space after each comma lets lists of genes break into lines.
+            # With spaces, so that lists of genes wrap.
             "Paper": ledger["paper"].str.replace(",", ", "),
             "This run": ledger["reproduced"].str.replace(",", ", ").map(short),
             "95% interval": [

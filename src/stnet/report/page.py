@@ -1,4 +1,4 @@
-"""Static pages: the report shows pages and pictures, and offers other files only to download."""
+"""Static HTML pages. Snakemake's report displays pages and images; other files it only links."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ TEMPLATES = Environment(
 
 
 class Column(NamedTuple):
-    """A column of a page's table: its cells as texts, flush right where all are numbers."""
+    """A column of a page's table: its cells as text, right-aligned if all are numbers."""
 
     name: str
     texts: list[str]
@@ -30,7 +30,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table of a page; `row_styles` has a CSS class of the page, or "", for each row."""
+    """A table of a page. `row_styles` has a CSS class of the template, or "", for each row."""
 
     heading: str
     columns: list[Column]
@@ -40,7 +40,7 @@ class Table(NamedTuple):
 def write_page(
     path: str | Path, title: str, paragraphs: Sequence[str], tables: Sequence[Table]
 ) -> None:
-    """Write a page that needs no other file: title, paragraphs, tables made by `page_table`."""
+    """Write a self-contained page: title, paragraphs, and tables of `page_table`."""
     page = TEMPLATES.get_template("page.html")
     with atomic_path(path) as temporary:
         content = page.render(title=title, paragraphs=paragraphs, tables=tables)
@@ -50,13 +50,16 @@ def write_page(
 def page_table(
     table: pd.DataFrame, heading: str = "", row_styles: Sequence[str] | None = None
 ) -> Table:
-    """A table for `write_page`. Missing values are empty cells, a truth is a tick."""
+    """Convert a table for `write_page`. Missing values become empty cells, True a tick."""
     columns = [_column(name, values) for name, values in table.items()]
     return Table(heading, columns, row_styles or [""] * len(table))
 
 
 def short(value: float | str) -> str:
-    """A number, or a text of one, with three digits unless it is whole; other text as it is."""
+    """Format a number, or text of a number: whole, or with three significant digits.
+
+    Other text is returned as it is; NaN becomes "".
+    """
     try:
         number = float(value)
     except ValueError:

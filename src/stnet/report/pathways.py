@@ -1,4 +1,4 @@
-"""The page of the pathways that the consistently predicted genes are in."""
+"""Page on the pathways of the consistently predicted genes."""
 
 from pathlib import Path
 
@@ -9,8 +9,7 @@ from stnet.core.tables import read_table
 from stnet.report.claims import read_claims
 from stnet.report.page import page_table, short, write_page
 
-# Gene sets that are not enriched are shown too, down to so many in all.
-SHOWN = 30
+SHOWN = 30  # gene sets, or more if more are enriched
 
 
 def write_pathways_page(
@@ -22,28 +21,33 @@ def write_pathways_page(
     experiment: str,
     level: float,
 ) -> None:
-    """Write the groups of pathways beside the paper's numbers, and the single pathways, as a page.
+    """Write the page on groups of pathways, beside the paper's numbers, and on single pathways.
 
-    `groups` and `sets` are the tables of `stnet.analysis.pathways.write_pathways`, `level` the
-    adjusted p at which a pathway counts as enriched.
+    Args:
+        groups: table of groups of `stnet.analysis.pathways.write_pathways`.
+        sets: table of gene sets of the same function, lowest P first.
+        claims: the paper's claims.
+        html: page to write.
+        experiment: whose consistent genes they are.
+        level: adjusted P up to which a gene set counts as enriched.
     """
     of_groups, of_sets = read_table(groups), read_table(sets)
     n_enriched = int(of_sets["enriched"].sum())
     shown = of_sets.head(max(n_enriched, SHOWN))
     write_page(
         html,
-        f"Pathways of the genes predicted consistently ({experiment})",
+        f"Pathways of the consistently predicted genes ({experiment})",
         [
-            "Predicted: target genes that are predicted consistently; the rest are the other target"
-            " genes. Genes without a symbol are left out of both. P by Fisher's exact test,"
-            " one-sided; EASE is DAVID's score, the same P with one predicted gene removed; both"
-            " are adjusted by Benjamini and Hochberg, over the groups and over the pathways.",
-            "The paper's groups are disease classes of DAVID, which are not to be had as gene sets."
-            " Those of this run are unions of the gene sets named below, so the numbers are of"
-            " other groups and need not be the paper's.",
+            "Predicted: target genes that are predicted consistently. Rest: the other target genes."
+            " Genes without a symbol are left out of both. P: Fisher's exact test, one-sided. EASE:"
+            " DAVID's score, the same P with one predicted gene removed. Both are adjusted by"
+            " Benjamini–Hochberg, separately for groups and for pathways.",
+            "The paper's groups are disease classes of DAVID, which are not available as gene sets."
+            " The groups of this run are unions of the gene sets listed below, so their numbers can"
+            " differ from the paper's.",
             f"{n_enriched} of {len(of_sets)} pathways with at least {FEWEST_GENES} of the genes are"
-            f" enriched (adjusted P ≤ {short(level)}). Pathways contain one another: what is found"
-            " in one is often found in several.",
+            f" enriched (adjusted P ≤ {short(level)}). Pathways overlap, so the same genes often"
+            " enrich several of them.",
         ],
         [
             page_table(_with_counts(of_groups, _paper(of_groups, claims)), "Groups of pathways"),
@@ -60,7 +64,7 @@ def write_pathways_page(
 
 
 def _paper(groups: pd.DataFrame, claims: str | Path) -> dict[str, list[str]]:
-    """What the paper says of each group, and of how many genes."""
+    """The paper's numbers for each group, with its note on the number of genes."""
     known = read_claims(claims).set_index("id")
     columns = {"Predicted, paper": "predicted", "Rest, paper": "rest"}
     return {
@@ -77,7 +81,7 @@ def _paper(groups: pd.DataFrame, claims: str | Path) -> dict[str, list[str]]:
 def _with_counts(
     table: pd.DataFrame, more: dict, heading: str = "Group", name: str = "group"
 ) -> pd.DataFrame:
-    """Counts and p of a table of pathways in words, `more` columns after the counts."""
+    """Counts and P of a table of pathways, with the columns in `more` after the counts."""
     counts = {
         part.capitalize(): [
             f"{n} of the {total}"

@@ -1,4 +1,4 @@
-"""Tables of the ablation studies, and their pages."""
+"""Tables and pages of the ablation studies."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,9 +29,19 @@ def write_study(
     reference: str,
     title: str,
 ) -> None:
-    """Write `study` of experiments as a table and as a page.
+    """Write a study as a table and as a page.
 
-    `summaries` and `patients` are the paths of their summaries and tables of patients by name.
+    Args:
+        summaries: paths of `summary.tsv` by experiment.
+        patients: paths of the patient performance by experiment.
+        tsv: table to write.
+        html: page to write.
+        changed: for each experiment the keys that the study varies, with their values.
+        reference: experiment that the others are compared with.
+        title: of the page.
+
+    Raises:
+        InputError: an experiment has no gene and patient in common with the reference.
     """
     table = study(
         {name: read_table(path) for name, path in summaries.items()},
@@ -44,13 +54,13 @@ def write_study(
         html,
         title,
         [
-            "What the experiments differ in stands beside their names. Medians are over genes of "
-            "the median over patients, AUROC is the mean over genes of the mean over patients, "
-            "RMSE is over all spots and genes; smooth: measurements averaged over the 3 × 3 "
-            "neighbourhood.",
-            f"Differences are those to {reference}, over the genes and patients on which both were "
-            "evaluated. Intervals are 95%, by bootstrap over patients, for a difference the same "
-            "patients of both.",
+            "The first columns are the keys in which the experiments differ. Medians are medians "
+            "over genes of the median over patients. Mean AUROC is the mean over genes of the mean "
+            "over patients. RMSE is over all spots and genes. Smooth: measurements averaged over "
+            "the 3 × 3 neighbourhood.",
+            f"Differences are to {reference}, over the genes and patients on which both were "
+            "evaluated. Intervals are 95%, by bootstrap over patients; for a difference, each "
+            "sample draws the same patients for both.",
         ],
         [
             page_table(_performance(table), "Performance"),

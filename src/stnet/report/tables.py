@@ -1,4 +1,4 @@
-"""Table 1, and pages of the dataset and of the performance for the report."""
+"""Table 1, and the pages on the dataset and on the performance of an experiment."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from stnet.core.tables import gene_names, read_table, write_table
 from stnet.report.claims import read_claims
 from stnet.report.page import page_table, short, write_page
 
-# Columns of Table 1 by the last part of the claims' ids.
+# Column of the performance by the last part of a claim's id.
 TABLE_1 = {
     "consistent": "n_consistent",
     "median_r": "median_pearson",
@@ -20,9 +20,9 @@ HEADINGS = {
     "n_consistent": "Consistent patients",
     "median_pearson": "Median r",
     "median_pearson_smooth": "Median r (smooth)",
-    "r_10x": "r on 10x",
+    "r_10x": "r on 10x data",
 }
-# Quantities of the dataset's summary, and columns of the tables of dropped spots, in words.
+# Words for the quantities of the dataset's summary, and for the steps at which spots are dropped.
 TOTALS = {
     "patients": "patients",
     "sections": "sections",
@@ -30,18 +30,18 @@ TOTALS = {
     "genes": "genes in the sections' tables, G",
     "spots_per_section_min": "fewest spots in a section",
     "spots_per_section_max": "most spots in a section",
-    "median_counts": "median counts in a spot",
-    "median_genes": "median genes with a count in a spot",
+    "median_counts": "median counts per spot",
+    "median_genes": "median genes with a count per spot",
     "median_pct_mt": "median mitochondrial share of the counts of a spot (%)",
 }
 SPOTS = {
     "positions": "rows of the spot files",
     "unselected": "dropped: outside the tissue selection",
     "no_counts": "dropped: without counts",
-    "off_image": "dropped: off the image",
-    "no_label": "dropped: without the label that the cohort requires",
+    "off_image": "dropped: outside the image",
+    "no_label": "dropped: without a label, which the cohort requires",
     "kept": "kept",
-    "near_edge": "not used: the window reaches beyond the image",
+    "near_edge": "not used: the window extends beyond the image",
     "used": "used",
     "counts": "rows of the count tables",
     "no_position": "rows of the count tables without a position",
@@ -61,9 +61,15 @@ def write_table_1(
     main: str,
     visium: str | Path | None = None,
 ) -> None:
-    """Write Table 1 of the experiment `main` beside the paper's, as a table and as a page.
+    """Write Table 1 beside the paper's, as a table and as a page.
 
-    `visium` is the patient performance of its networks on Visium sections.
+    Args:
+        gene_performance: of the main experiment.
+        claims: the paper's claims.
+        tsv: table to write.
+        html: page to write.
+        main: name of the main experiment.
+        visium: patient performance of its networks on Visium sections, if there is one.
     """
     table = table_1(
         read_table(gene_performance), read_claims(claims), visium and read_table(visium)
@@ -76,17 +82,17 @@ def write_table_1(
             shown[heading + suffix] = table[column].map(digits.format, na_action="ignore")
     write_page(
         html,
-        f"Table 1: the genes predicted best ({main})",
+        f"Table 1: the best predicted genes ({main})",
         [
-            "Consistent patients: those in whom predictions correlate positively with the "
-            "measurements over all spots. Medians are over patients; smooth: measurements averaged "
-            "over the 3 × 3 neighbourhood; 10x: r over the spots of external Visium sections, "
-            "pooled (the median, of several patients). A cell is empty where the gene is not among "
-            "this run's targets, where the paper's table does not have it, or where there are no "
-            "10x data of it.",
+            "Consistent patients: patients with a positive correlation between predictions and "
+            "measurements over all their spots. Median r: over patients. Smooth: measurements "
+            "averaged over the 3 × 3 neighbourhood. 10x data: r over the spots of the external "
+            "Visium sections, pooled by patient; with several patients, their median. A cell is "
+            "empty if the gene is not a target of this run, is not in the paper's table, or is not "
+            "measured in the 10x data.",
         ],
         [
-            page_table(shown[table["chosen_by"] == choice], f"Five genes of {choice}")
+            page_table(shown[table["chosen_by"] == choice], f"The five genes of {choice}")
             for choice in ("the paper", "this run")
         ],
     )
@@ -95,12 +101,12 @@ def write_table_1(
 def table_1(
     genes: pd.DataFrame, claims: pd.DataFrame, visium: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """The paper's five genes in its order, then those of highest median r in `genes`.
+    """The paper's five genes in its order, then the five with the highest median r in `genes`.
 
-    Columns: `chosen_by` ("the paper" or "this run"), `gene` (symbol), `n_patients`, then the four
-    of Table 1 from the gene performance and, under `paper_…`, from the claims. The 10x correlation
-    is the median over patients of `pearson` in `visium` (a row a gene and patient, one of them in
-    the paper), missing without it.
+    Columns: `chosen_by` ("the paper" or "this run"), `gene` (symbol), `n_patients`, the four
+    columns of Table 1 from the gene performance, and the same from the claims as `paper_…`. The r
+    on 10x data is the median over patients of `pearson` in `visium`, which has one row per gene and
+    patient; the paper has one patient. Without `visium` it is missing.
     """
     parts = claims["id"].str.split(".", expand=True)
     paper = (
@@ -131,19 +137,19 @@ def table_1(
 def write_dataset_page(
     summary: str | Path, sections: str | Path, html: str | Path, cohort: str
 ) -> None:
-    """Write the dataset's summary, what became of its spots, and its sections as a page."""
+    """Write the page on a cohort: totals, spots dropped at each step, and sections."""
     values = read_table(summary).set_index("quantity")["value"]
     steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
     write_page(
         html,
         f"Cohort {cohort}",
         [
-            "A spot that is not used counts under the first reason that applies. The sums are over "
-            "all sections.",
+            "Numbers are sums over all sections. A spot that is not used is counted once, under "
+            "the first reason that applies.",
         ],
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
-            page_table(_named(steps.rename(SPOTS)), "What became of the spots"),
+            page_table(_named(steps.rename(SPOTS)), "Spots by step"),
             page_table(_spaced(read_table(sections)), "Sections"),
         ],
     )
@@ -152,7 +158,15 @@ def write_dataset_page(
 def write_performance_page(
     summary: str | Path, genes: str | Path, html: str | Path, *, experiment: str, stratum: str
 ) -> None:
-    """Write the summary and the gene performance of an experiment, best gene first, as a page."""
+    """Write the page on the performance of an experiment, genes with the highest median r first.
+
+    Args:
+        summary: summary of the performance.
+        genes: gene performance.
+        html: page to write.
+        experiment: name of the experiment.
+        stratum: the spots evaluated: all, tumour or normal.
+    """
     totals = read_table(summary)
     totals["value"] = totals["value"].astype(str).map(short)
     per_gene = read_table(genes).sort_values("median_pearson", ascending=False, kind="stable")
@@ -160,7 +174,7 @@ def write_performance_page(
     write_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
-        ["Intervals are 95%, by bootstrap over the unit named. Medians are over patients."],
+        ["Medians are over patients. Intervals are 95%, by bootstrap over the unit in the table."],
         [
             page_table(_spaced(totals), "Summary"),
             page_table(_spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),

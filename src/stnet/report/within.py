@@ -1,4 +1,4 @@
-"""How well expression is predicted within tumour and within normal tissue, beside the paper."""
+"""Table and page on the prediction within tumour and within normal tissue, beside the paper."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,33 +12,33 @@ from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.report.claims import read_claims
 from stnet.report.page import page_table, short, write_page
 
-# By stratum: its title on the page, and what the ids of the claims on it begin with.
+# By stratum: its title on the page, and the first part of the ids of its claims.
 TITLES = {
     "all": ("All spots", "stnet"),
     "tumour": ("Tumour", "tumour_only"),
     "normal": ("Normal", "normal_only"),
 }
-# Quantities of the summary, and those at the paper's threshold, in words.
+# Words for the quantities of the summary, and for those at the paper's threshold.
 SUMMARY = {
     "n_patients": "patients with such spots",
-    "n_patients_with_r": "of these with an r",
+    "n_patients_with_r": "of these, with an r",
     "n_spots": "spots",
     "median_pearson": "median r over genes",
     "consistency_rule": "rule of consistency",
     "consistent_genes": "consistent genes by this rule",
-    "fewest_consistent_patients": "fewest patients with r > 0 in one of them",
-    "fdr": "largest adjusted p among them",
-    "consistent_genes_holm": f"genes by Holm on the count, at most {HOLM_LEVEL}",
-    "consistent_genes_bh": f"genes by Benjamini and Hochberg on the count, at most {BH_LEVEL}",
-    "consistent_genes_t": f"genes by Benjamini and Hochberg on the t, at most {BH_LEVEL}",
+    "fewest_consistent_patients": "fewest patients with r > 0 among these genes",
+    "fdr": "largest adjusted P among these genes",
+    "consistent_genes_holm": f"genes by Holm on the count of patients, P at most {HOLM_LEVEL}",
+    "consistent_genes_bh": f"genes by BH on the count of patients, P at most {BH_LEVEL}",
+    "consistent_genes_t": f"genes by BH on the t-test over patients, P at most {BH_LEVEL}",
 }
 THRESHOLD = {
     "threshold": "the paper's threshold: patients with r > 0",
     "threshold_genes": "genes at this threshold",
-    "threshold_fdr": "largest Holm-adjusted p among them",
-    "threshold_fdr_excused": "the same, absent patients counted as consistent",
+    "threshold_fdr": "largest Holm-adjusted P among these genes",
+    "threshold_fdr_excused": "the same, counting patients without such spots as consistent",
 }
-# What the ends of the claims' ids state.
+# By quantity: the last part of the id of the claim on it.
 STATED = {"threshold_genes": "consistent_genes", "threshold_fdr": "fdr", "top_genes": "top_genes"}
 
 
@@ -53,10 +53,20 @@ def write_within(
     *,
     experiment: str,
 ) -> None:
-    """Write the performance of `experiment` within each class, as a table and as a page.
+    """Write the performance within each class, as a table and as a page.
 
-    `summaries` and `gene_tables` are those of the experiment by stratum, `thresholds` and
-    `spread_of_genes` are made by the functions of these names.
+    Args:
+        summaries: paths of `summary.tsv` by stratum.
+        gene_tables: paths of the gene performance by stratum.
+        thresholds: table of `stnet.evaluation.thresholds.thresholds`.
+        spread_of_genes: table of `stnet.analysis.spread.spread_of_genes`.
+        claims: the paper's claims.
+        tsv: table to write.
+        html: page to write.
+        experiment: name of the experiment.
+
+    Raises:
+        InputError: the claims have no threshold of consistent genes.
     """
     totals = {s: read_table(path).set_index("quantity")["value"] for s, path in summaries.items()}
     genes = {s: read_table(path) for s, path in gene_tables.items()}
@@ -67,25 +77,26 @@ def write_within(
         html,
         f"Within tumour and within normal tissue ({experiment})",
         [
-            "Only spots of the class enter its column, so that nothing is gained by telling the "
-            "classes apart. A patient without such spots is not counted; one with fewer than four "
-            "is, and has no r. Medians are over patients.",
-            "The paper counts genes at a fixed number of patients, given here where this run has "
-            "as many patients. By a test of this run the number may be another. The adjusted p "
-            "that the paper gives of normal tissue comes out if patients without normal spots "
-            "count as consistent in every gene.",
-            "Variance within the classes is the share of a gene's variance over the spots of a "
-            "patient that is left within its tumour and within its normal spots, over patients "
-            "with both. It includes what counting and sequencing depth add. The s.d. are medians "
-            "over patients.",
+            "The columns Tumour and Normal evaluate the spots of one class only, so recognising "
+            "the class does not help the prediction. Patients without such spots are left out. "
+            "Patients with fewer than four such spots are counted but have no r. Medians are over "
+            "patients. BH: Benjamini–Hochberg.",
+            "The paper counts genes with r > 0 in a fixed number of patients. That count is given "
+            "if this run has as many patients as the paper; the tests of this run can give another "
+            "number of genes. The paper's adjusted P for normal tissue is obtained only if "
+            "patients without normal spots are counted as consistent for every gene.",
+            "Variance within classes: the share of a gene's variance over the spots of a patient "
+            "that remains within its tumour spots and within its normal spots, for patients with "
+            "both. It includes counting noise and differences in sequencing depth. The s.d. are "
+            "medians over patients.",
         ],
         [
             page_table(_by_stratum(table), "By tissue"),
             *(
-                page_table(_best(genes[stratum], shares), f"{title}: the genes predicted best")
+                page_table(_best(genes[stratum], shares), f"{title}: the best predicted genes")
                 for stratum, (title, _) in TITLES.items()
             ),
-            page_table(_at_least(counts), "Genes with r > 0 in at least so many patients"),
+            page_table(_at_least(counts), "Genes with r > 0 in at least k patients, for every k"),
         ],
     )
 
@@ -98,11 +109,17 @@ def within(
 ) -> pd.DataFrame:
     """Table `quantity value paper`, all text, with quantities named `{stratum}.{name}`.
 
-    `totals` are summaries and `genes` gene tables by stratum. Names are those of the summary, then
-    `threshold` (the paper's alone), `threshold_genes`, `threshold_fdr` and `threshold_fdr_excused`
-    from the table of thresholds, missing where the run has another number of patients. The claims
-    are answered by `claimed_genes` and `claimed_fdr`, at the paper's threshold or else by the
-    summary's rule, with `claimed_how` in words, and by `top_genes`.
+    `totals` are summaries and `genes` the gene performance, by stratum. The names are those of the
+    summary, then:
+
+    - `threshold`, of the paper only; `threshold_genes`, `threshold_fdr` and
+      `threshold_fdr_excused` from the table of thresholds, missing if the run has another number of
+      patients than the paper;
+    - `claimed_genes` and `claimed_fdr`, which answer the claims: at the paper's threshold, or else
+      by the rule of the summary; `claimed_how` says which;
+    - `top_genes`.
+
+    Raises InputError if the claims have no threshold.
     """
     stated = claims.set_index("id")
     rows = []
@@ -127,7 +144,7 @@ def within(
 
 
 def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> dict[str, object]:
-    """Quantities of a stratum, at the paper's threshold of `least` of `of` patients among them."""
+    """Quantities of a stratum, also at the paper's threshold of `least` of `of` patients."""
     at = thresholds[(thresholds["n_patients"] == of) & (thresholds["at_least"] == least)]
     at = at[["genes", "fdr", "fdr_excused"]].reset_index(drop=True).reindex([0]).iloc[0]
     found = {name: total[name] for name in SUMMARY} | {"threshold": ""}
@@ -141,7 +158,7 @@ def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> d
 
 
 def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
-    """Quantities in words, and a column for each stratum and for what the paper says of it."""
+    """One row per quantity, with a column for each stratum and for the paper's value of it."""
     words = SUMMARY | THRESHOLD | {"top_genes": "top genes by median r"}
     values = table.set_index("quantity")
     shown = pd.DataFrame({"": words.values()})
@@ -154,7 +171,7 @@ def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
-    """The top genes of a stratum with their r, and how much of their variance is within classes."""
+    """The top genes of a stratum with their r and their variance within classes."""
     top = top_genes(genes)
     spread = spread_of_genes.set_index("gene").reindex(top["gene"]).reset_index()
     named = {
@@ -164,7 +181,7 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
         "Median r": top["median_pearson"].to_numpy(),
         "from": top["median_pearson_low"].to_numpy(),
         "to (95%)": top["median_pearson_high"].to_numpy(),
-        "Variance within the classes": spread["within_class"].to_numpy(),
+        "Variance within classes": spread["within_class"].to_numpy(),
         "S.d., all spots": spread["sd_all"].to_numpy(),
         "S.d., tumour": spread["sd_tumour"].to_numpy(),
         "S.d., normal": spread["sd_normal"].to_numpy(),
@@ -176,8 +193,8 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _at_least(thresholds: pd.DataFrame) -> pd.DataFrame:
-    """Numbers of patients, and the genes of each stratum that have r > 0 in as many."""
+    """For every number of patients, the genes of each stratum with r > 0 in at least as many."""
     wide = thresholds.pivot(index="at_least", columns="stratum", values="genes")
     wide = wide.reindex(columns=[*TITLES])
     wide.columns = [f"{title}: genes" for title, _ in TITLES.values()]
-    return wide.rename_axis("Patients").reset_index()
+    return wide.rename_axis("k").reset_index()

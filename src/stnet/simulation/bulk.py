@@ -9,8 +9,8 @@ from stnet.core.atomic import atomic_path
 from stnet.simulation.counts import expected_counts, simulate_genes
 from stnet.simulation.fields import stream
 
-# Reads of a sample, and the s.d. of a gene's log expression between patients alike in tissue:
-# the block sequenced is the slide's neighbour, not the slide.
+# Reads per sample, and the s.d. of a gene's log expression between patients with the same tissue:
+# the sequenced block is next to the slide, not the slide itself.
 READS = 5_000_000
 BIOLOGY = 0.3
 # Genes of the cohort that are not in the tables.
@@ -35,10 +35,10 @@ SUMMARIES = {
 
 
 def bulk_genes(seed: int) -> pd.DataFrame:
-    """The genes of the STAR tables: `simulate_genes`'s but the ambiguous and a few others.
+    """The genes of the STAR tables: those of `simulate_genes` without ambiguous and a few others.
 
     Returns:
-        `simulate_genes`'s columns with its index, and length (bases of the transcript).
+        Columns and index of `simulate_genes`, and length (bases of the transcript).
 
     Source: ours.
     """
@@ -53,9 +53,9 @@ def bulk_genes(seed: int) -> pd.DataFrame:
 
 
 def expected_bulk(seed: int, tissue: pd.DataFrame) -> np.ndarray:
-    """Share of the transcripts that is each gene's (`bulk_genes`) in a block of tissue: (genes,).
+    """Share of each gene (`bulk_genes`) in the transcripts of a block of tissue: (genes,).
 
-    The mean over the places of `tissue`, which has columns tumour, immune and stroma.
+    It is the mean over the positions in `tissue`, which has columns tumour, immune and stroma.
 
     Source: ours.
     """
@@ -64,13 +64,13 @@ def expected_bulk(seed: int, tissue: pd.DataFrame) -> np.ndarray:
 
 
 def write_star(path: str | Path, tissue: pd.DataFrame, *, seed: int, sample: str) -> None:
-    """Write the STAR table of the block of a sample; the same arguments give the same bytes.
+    """Write the STAR table of a sample; the same arguments give the same bytes.
 
     Args:
-        path: of the table, TSV.
-        tissue: the block's places, as of `expected_bulk`.
-        seed: of the cohort whose genes it measures.
-        sample: the sample's id: each has its own deviations from what its tissue lets expect.
+        path: output, TSV.
+        tissue: the block of tissue, as in `expected_bulk`.
+        seed: seed of the cohort whose genes are measured.
+        sample: id of the sample; each sample deviates differently from its expected expression.
 
     Source: ours; the format is that of the Genomic Data Commons' `STAR - Counts` workflow.
     """
@@ -85,7 +85,7 @@ def write_star(path: str | Path, tissue: pd.DataFrame, *, seed: int, sample: str
         "gene_type": "protein_coding",
     }
     table = pd.DataFrame(names | table, columns=HEADER)
-    # The annotation has genes twice that lie on both sex chromosomes; all reads count for the X's.
+    # The annotation repeats genes that are on both sex chromosomes; all reads count for X.
     twin = table.iloc[[-1]].assign(gene_id=table["gene_id"].iloc[-1] + "_PAR_Y")
     twin.loc[:, HEADER[3:]] = 0
     lines = [
@@ -103,7 +103,7 @@ def write_star(path: str | Path, tissue: pd.DataFrame, *, seed: int, sample: str
 def _measures(
     rng: np.random.Generator, counts: np.ndarray, length: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The table's numbers by column, from reads and lengths of genes."""
+    """The numeric columns of the table, from reads and lengths of genes."""
     first = rng.binomial(counts, 0.5)
     rate = counts / length
     return {
@@ -112,6 +112,6 @@ def _measures(
         "stranded_second": counts - first,
         "tpm_unstranded": 1e6 * rate / rate.sum(),
         "fpkm_unstranded": 1e9 * rate / counts.sum(),
-        # The upper quartile stands for the total, as if every gene had as many reads.
+        # The upper quartile times the number of genes replaces the total.
         "fpkm_uq_unstranded": 1e9 * rate / (np.percentile(counts, 75) * counts.size),
     }

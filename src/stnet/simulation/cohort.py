@@ -1,4 +1,4 @@
-"""What the sections of the simulated cohort share: the truth, gene identifiers, the metadata."""
+"""Files that all sections of the simulated cohort share: truth, gene identifiers, metadata."""
 
 import csv
 from pathlib import Path
@@ -9,7 +9,7 @@ from stnet.config.section_sheet import read_sheet
 from stnet.core.atomic import atomic_path
 from stnet.simulation.counts import simulate_genes
 
-# Columns of version 5's metadata.csv by the section sheet's.
+# Columns of the section sheet by column of version 5's metadata.csv.
 METADATA_COLUMNS = {
     "histology_image": "image",
     "count_matrix": "counts",
@@ -19,10 +19,10 @@ METADATA_COLUMNS = {
 
 
 def write_genes(truth: str | Path, genes: str | Path, *, seed: int) -> None:
-    """Write which genes are planted, and the table that names all of them.
+    """Write the planted genes and the table of gene identifiers.
 
-    - `truth`: `simulate_genes`'s table, TSV.
-    - `genes`: columns of HGNC's complete set, TSV; some of the cohort's genes are not in it.
+    - `truth`: the table of `simulate_genes`, TSV.
+    - `genes`: columns of HGNC's complete set, TSV; it lacks some of the cohort's genes.
 
     Source: ours.
     """
@@ -34,7 +34,7 @@ def write_genes(truth: str | Path, genes: str | Path, *, seed: int) -> None:
 
 
 def write_metadata(sheet: str | Path, metadata: str | Path) -> None:
-    """Write the sections of the section sheet `sheet` and their files, CSV, as version 5 does.
+    """Write the sections of `sheet` and their files as CSV, in the format of version 5.
 
     Raises InputError as `read_sheet`. Source: ours; the columns are the ST cohort's.
     """
@@ -48,7 +48,7 @@ def write_metadata(sheet: str | Path, metadata: str | Path) -> None:
 
 
 def _identifiers(genes: pd.DataFrame) -> pd.DataFrame:
-    """HGNC's columns for all genes but the ambiguous and every hundredth."""
+    """HGNC's columns for all genes except the ambiguous ones and every hundredth."""
     named = genes[(genes["symbol"] != "") & (genes.index % 100 != 99)]
     symbols = named["symbol"]
     return pd.DataFrame(

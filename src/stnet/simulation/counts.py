@@ -1,4 +1,4 @@
-"""Simulated genes and their counts: some follow the tissue, the others only the spot's depth."""
+"""Simulated genes and their counts: planted genes follow the tissue, others only the depth."""
 
 import numpy as np
 import pandas as pd
@@ -6,34 +6,33 @@ import pandas as pd
 from stnet.simulation.fields import stream
 
 FIELDS = ("tumour", "immune", "stroma")
-# Pairs of genes of high mean that follow a field, one up and one down; then those that follow none.
+# Pairs of high-mean genes that follow a field, one up and one down; then genes that follow none.
 PLANTED_PAIRS = {"tumour": 4, "immune": 3, "stroma": 3}
 CONTROLS = 40
 MINOR = 1140
 AMBIGUOUS_CONTROLS, AMBIGUOUS_MINOR = 2, 4
-# Mean counts a spot: of planted genes and controls, and of the others, far below.
+# Range of mean counts per spot of planted genes and controls, and of all others.
 HIGH_MEANS, LOW_MEANS = (4.0, 30.0), (0.002, 1.0)
-# Change in log mean from none of a field to nothing but it, before balancing.
+# Change in log mean between a field of 0 and of 1, before balancing.
 STRENGTHS = (0.8, 3.0)
 # Size of the negative binomial: variance = mean + mean^2 / SIZE.
 SIZE = 8.0
 DEPTH_SD = 0.45
-# Depth of the array outside the tissue, where only stray transcripts are caught.
+# Relative depth outside the tissue, where only stray transcripts are captured.
 STRAY = 0.03
-# The content of a spot at which a planted gene has its mean.
+# Value of a field at which a planted gene has its mean.
 TYPICAL = 0.4
 
 
 def simulate_genes(seed: int) -> pd.DataFrame:
-    """The genes of the simulated cohort, one a row, sorted by id.
+    """The genes of the simulated cohort, one per row, sorted by id.
 
     Returns:
-        Columns gene (an Ensembl id that was never given, or `__ambiguous[A+B]`), symbol ("" for
-        the ambiguous), planted (0 or 1), mean (counts a spot at typical depth and content),
-        strength (absolute change of the log mean from none of a field to nothing but it) and
-        tumour, immune, stroma (that change, signed; 0 where the gene does not follow the field).
-        For each planted gene there is one that falls as steeply as it rises. Planted genes and
-        controls have means of one distribution.
+        Columns gene (an unassigned Ensembl id, or `__ambiguous[A+B]`), symbol ("" if ambiguous),
+        planted (0 or 1), mean (counts per spot at typical depth and content), strength (absolute
+        change of the log mean between a field of 0 and of 1) and tumour, immune, stroma (signed
+        change; 0 if the gene does not follow the field). Planted genes come in pairs of opposite
+        sign. Planted genes and controls have means from the same distribution.
 
     Source: ours.
     """
@@ -53,7 +52,7 @@ def simulate_genes(seed: int) -> pd.DataFrame:
     genes = genes.fillna(dict.fromkeys(FIELDS, 0.0))
     genes["strength"] = genes[list(FIELDS)].abs().max(axis=1)
 
-    # Every third of the high means is a planted gene's.
+    # Planted genes get every third of the high means.
     high = np.geomspace(*HIGH_MEANS, len(planted) + CONTROLS)
     third = np.arange(high.size) % 3 == 1
     low = np.geomspace(*LOW_MEANS, MINOR)
@@ -69,16 +68,16 @@ def simulate_genes(seed: int) -> pd.DataFrame:
 
 
 def log_depth(seed: int, patient: str, spots: pd.DataFrame) -> np.ndarray:
-    """Log of each spot's depth relative to the typical one: (spots,).
+    """Log of each spot's depth relative to the typical depth: (spots,).
 
-    It varies smoothly over the tissue and between patients. Under the tissue it is made orthogonal
-    to the fields: within one section a smooth field correlates with any other by chance, and that
-    alone would let an image predict every gene.
+    It varies smoothly over the tissue and between patients. Under the tissue it is orthogonal to
+    the fields. Otherwise chance correlations between smooth fields would let an image predict every
+    gene within a section.
 
     Args:
-        seed: of the cohort.
-        patient: all its sections are equally deep.
-        spots: `simulate_tissue`'s table.
+        seed: seed of the cohort.
+        patient: id of the patient; its sections share their depth.
+        spots: table of `simulate_tissue`.
     """
     covered = spots["under_tissue"].to_numpy()
     basis = [np.ones(covered.sum())]
@@ -94,15 +93,15 @@ def log_depth(seed: int, patient: str, spots: pd.DataFrame) -> np.ndarray:
 
 
 def expected_counts(genes: pd.DataFrame, spots: pd.DataFrame, depth: np.ndarray) -> np.ndarray:
-    """Expected counts (spots, genes), whose sum over genes is the same at equal depth.
+    """Expected counts (spots, genes); at equal depth their sum over genes is constant.
 
-    The planted genes share a constant total among them, by their weights at the spot's fields, so
-    that what one gains the other planted genes lose, and no other gene notices.
+    The fields of a spot only redistribute a constant total among the planted genes, so other genes
+    do not depend on the fields.
 
     Args:
-        genes: `simulate_genes`'s table.
-        spots: with columns tumour, immune, stroma (0 to 1).
-        depth: of each spot, log.
+        genes: table of `simulate_genes`.
+        spots: table with columns tumour, immune, stroma (0 to 1).
+        depth: log depth of each spot.
     """
     mean = genes["mean"].to_numpy()
     planted = genes["planted"].to_numpy() == 1
@@ -117,5 +116,5 @@ def expected_counts(genes: pd.DataFrame, spots: pd.DataFrame, depth: np.ndarray)
 
 
 def draw_counts(rng: np.random.Generator, expected: np.ndarray) -> np.ndarray:
-    """Negative binomial counts, int64, of the given means and variance mean + mean² / `SIZE`."""
+    """Negative binomial counts, int64, with the given means and variance mean + mean² / `SIZE`."""
     return rng.negative_binomial(SIZE, SIZE / (SIZE + expected))

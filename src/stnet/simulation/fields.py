@@ -1,4 +1,4 @@
-"""Where the simulated tissue lies, what it is made of, and where the array's spots fall on it."""
+"""Simulated tissue: its outline, its composition, and the array of spots on it."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,18 +9,18 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 from scipy.special import ndtr
 
-# Pixels between neighbouring spots, which are 200 µm apart: 1.33 µm a pixel.
+# Pixels between neighbouring spots, which are 200 µm apart: 1.33 µm per pixel.
 PITCH = 150
-# Pixels of a cell of the grid on which the fields are held.
+# Side in pixels of a cell of the grid of the fields.
 CELL = 10
 ARRAY_SIDE = 16
 SPOTS_UNDER_TISSUE = 144
 MOST_OFF_IMAGE = 3
-# Regions extend over a few spots; tumour varies within them from one spot to the next.
+# Regions span a few spots; within them, tumour varies from spot to spot.
 FIELD_SCALE, NEST_SCALE = 1.2 * PITCH / CELL, 0.5 * PITCH / CELL
 # A spot is 100 µm wide; a pathologist outlines regions of a few spots.
 SPOT, OUTLINED = 0.5 * PITCH, 3 * PITCH
-# Half the side of the tissue on an array.
+# Half the side of the tissue on an array, in pixels.
 RADIUS = 6.2 * PITCH
 
 
@@ -30,10 +30,12 @@ class Tissue:
 
     Attributes:
         shape: height and width of the image in pixels.
-        inside_edge: pixels from the tissue's edge, positive inside.
-        tumour, stroma, fat: shares of the area; they sum to 1.
-        immune: lymphocytes, 0 (none) to 1 (packed), whatever tissue they lie in.
-        depth: a smooth field of mean 0 and s.d. 1 that nothing in the image depends on.
+        inside_edge: distance from the tissue's edge in pixels, positive inside.
+        tumour: share of the area; tumour, stroma and fat sum to 1.
+        stroma: likewise.
+        fat: likewise.
+        immune: density of lymphocytes in any tissue, from 0 to 1.
+        depth: a smooth field of mean 0 and s.d. 1 that the image does not depend on.
     """
 
     shape: tuple[int, int]
@@ -46,7 +48,7 @@ class Tissue:
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
-    """Random numbers of their own for what `names` name, whatever else is drawn before or after."""
+    """An independent random generator for each combination of `names`."""
     digest = hashlib.sha256("\0".join(names).encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest)])
 
@@ -63,28 +65,28 @@ def simulate_tissue(
     """Draw a section's tissue and its array.
 
     Args:
-        seed: of the cohort.
-        patient: patients differ in how much tumour and immune infiltrate their sections have.
-        section: the section's id.
-        all_tumour: draw so much tumour that every spot is labelled as such.
+        seed: seed of the cohort.
+        patient: id of the patient; patients differ in their amount of tumour and immune cells.
+        section: id of the section.
+        all_tumour: draw so much tumour that every spot is labelled tumour.
 
     Returns:
         The tissue, and a table of the array's spots, indexed by `XxY`: array_col, array_row; x, y
         (pixels, float); under_tissue; tumour, stroma, fat, immune, depth (means over the spot);
-        tumour_around (the mean over 3 × 3 spots).
+        tumour_around (mean over 3 × 3 spots).
 
     Source: ours.
     """
     rng = stream(seed, "tissue", section)
     spots = _array(rng)
-    reach = outline(rng)
-    inside = reach(spots["x"].to_numpy(), spots["y"].to_numpy())
+    depth_inside = outline(rng)
+    inside = depth_inside(spots["x"].to_numpy(), spots["y"].to_numpy())
     spots["under_tissue"] = inside >= np.partition(inside, -SPOTS_UNDER_TISSUE)[-SPOTS_UNDER_TISSUE]
     edge = inside[spots["under_tissue"]].min() - 0.4 * PITCH
 
     left, top, width, height = _frame(rng, spots[spots["under_tissue"]])
     rows, columns = np.mgrid[: -(-height // CELL), : -(-width // CELL)] * CELL + CELL / 2
-    inside_edge = (reach(columns + left, rows + top) - edge).astype(np.float32)
+    inside_edge = (depth_inside(columns + left, rows + top) - edge).astype(np.float32)
     spots["x"] -= left
     spots["y"] -= top
 
@@ -117,7 +119,7 @@ def _array(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def turned(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places x, y turned around (0, 0) by up to a degree, as an array is on a slide."""
+    """Rotate x, y around (0, 0) by up to one degree, like an array on a slide."""
     angle = np.deg2rad(rng.uniform(-1, 1))
     return x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
 
@@ -125,9 +127,9 @@ def turned(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tuple[np.n
 def outline(
     rng: np.random.Generator, radius: float = RADIUS
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Outline of a tissue around (0, 0): a function from x, y to pixels inside it, all in pixels.
+    """Outline of a tissue around (0, 0): a function from x, y to the depth inside it, in pixels.
 
-    `radius` is half the side of the rounded square that the outline waves around.
+    `radius` is half the side of the rounded square that is deformed into the outline.
     """
     waves = np.arange(2, 7)
     sizes = rng.normal(0, 0.05, waves.size) / np.sqrt(waves / 2)
@@ -144,7 +146,7 @@ def outline(
 def _frame(rng: np.random.Generator, covered: pd.DataFrame) -> tuple[int, int, int, int]:
     """Left, top, width and height of the image around the spots under tissue, in pixels.
 
-    The left side is cut so close that a few spots lie off the image or too near its edge.
+    The left margin is so narrow that a few spots lie off the image or too near its edge.
     """
     off_image = rng.integers(MOST_OFF_IMAGE + 1)
     left = round(covered["x"].sort_values().iloc[off_image] - rng.uniform(0.02, 0.35) * PITCH)
@@ -163,14 +165,17 @@ def composition(
     all_tumour: bool = False,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> dict[str, np.ndarray]:
-    """Draw what tissue is made of: `Tissue`'s tumour, stroma, fat, immune and depth, by name.
+    """Draw the composition of tissue: the fields tumour, stroma, fat, immune and depth of `Tissue`.
 
     Args:
-        rng: of the section.
-        patient: of the patient, alike for all its sections.
-        shape: of the grid of cells.
-        all_tumour: draw so much tumour that every spot is labelled as such.
-        shift: by how much the patient's probits of tumour and immune differ from others'.
+        rng: generator of the section.
+        patient: generator of the patient, with the same state for all its sections.
+        shape: shape of the grid of cells.
+        all_tumour: draw so much tumour that every spot is labelled tumour.
+        shift: shift of the patient's probits of tumour and immune.
+
+    Returns:
+        Arrays of `shape` by name.
     """
     more_tumour, more_immune = patient.normal(0, 0.3, size=2) + shift
     tumour, fat, immune, depth = (smooth_field(rng, shape, FIELD_SCALE) for _ in range(4))

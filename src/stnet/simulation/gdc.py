@@ -1,4 +1,4 @@
-"""A project of the Genomic Data Commons in a folder: simulated slides, bulk and diagnoses."""
+"""Simulate a project of the Genomic Data Commons: slides, bulk expression and diagnoses."""
 
 from pathlib import Path
 from uuid import UUID
@@ -18,14 +18,14 @@ DIAGNOSES = {
     "8480/3": "Mucinous adenocarcinoma",
 }
 OTHER_PROJECT = "DEMO-OTHER"
-# What is out of the ordinary, by the number of the patient; the last patient is of another type
-# and has no STAR table.
+# Special cases by the number of the patient. The last patient has another histology and no STAR
+# table.
 TWO_SLIDES = 2
 SCANS = {
     3: Scan(enlarged=2),
-    4: Scan(says=("AppMag",)),
-    5: Scan(says=(), levels=(1,)),
-    6: Scan(cut_short=True),
+    4: Scan(properties=("AppMag",)),
+    5: Scan(properties=(), levels=(1,)),
+    6: Scan(truncated=True),
 }
 
 SLIDE = {
@@ -44,23 +44,22 @@ STAR = {
 def write_gdc(
     folder: str | Path, *, seed: int, patients: int = 30, project: str = "DEMO-BRCA"
 ) -> None:
-    """Write a project's files and what the Genomic Data Commons says of them.
+    """Write a project's files and their listings.
 
-    The same arguments give the same bytes. Ductal (8500/3) and lobular (8520/3) patients take
-    turns; the last is mucinous (8480/3). Among the files are some that are not asked for: a
-    diagnostic slide, slide and expression of normal tissue, those of another project, and an
-    expression of another workflow.
+    The same arguments give the same bytes. Patients alternate between ductal (8500/3) and lobular
+    (8520/3); the last is mucinous (8480/3). Some files must not be used: a diagnostic slide, slide
+    and expression of normal tissue, files of another project, and expression of another workflow.
 
-    - `files.json`: a list of hits of the endpoint `files`, all their fields in them.
-    - `cases.json`: the same of `cases`.
-    - `{file_id}/{file_name}`: the files, as the archive's own client lays them out. One slide was
-      cut short at its source: its hash is that of what is left.
+    - `files.json`: a list of hits of the endpoint `files` with all their fields.
+    - `cases.json`: likewise for `cases`.
+    - `{file_id}/{file_name}`: the files, in the layout of the archive's own client. One slide is
+      truncated at its source: its hash is that of the truncated file.
 
     Args:
-        folder: where they go; `files.json` and `cases.json` come last.
-        seed: of the cohort whose genes, stains and tissues they share.
-        patients: how many there are.
-        project: their project's id.
+        folder: output; `files.json` and `cases.json` are written last.
+        seed: seed of the cohort whose genes, stains and tissues are shared.
+        patients: number of patients.
+        project: id of the project.
 
     Source: ours; shapes are those of the Genomic Data Commons.
     """
@@ -77,7 +76,7 @@ def write_gdc(
 
 
 class _Archive:
-    """The folder, and the lists of what is in it."""
+    """The folder and the listings of its files and cases."""
 
     def __init__(self, folder: Path, seed: int):
         self.folder, self.seed = folder, seed
@@ -152,7 +151,7 @@ def _add_patient(
 
 
 def _add_decoys(archive: _Archive, project: str) -> None:
-    """List files that belong to no analysis; none of them can be read as what it says it is."""
+    """List files that no analysis must use; none of them has valid content."""
     diagnostic = SLIDE | {"experimental_strategy": "Diagnostic Slide"}
     older = STAR | {"analysis": {"workflow_type": "HTSeq - FPKM"}}
     other, normal = "DEMO-B2-0001", "Solid Tissue Normal"

@@ -1,4 +1,4 @@
-"""A server on this machine that answers for a folder of `write_gdc` as the Genomic Data Commons."""
+"""A local server that serves a folder of `write_gdc` like the Genomic Data Commons."""
 
 import json
 import re
@@ -14,12 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 @contextmanager
 def serve(folder: str | Path) -> Iterator[str]:
-    """Serve a folder that `write_gdc` wrote, on a free port; yield the host, as `http://…`.
+    """Serve a folder of `write_gdc` on a free port; yield the host as `http://…`.
 
     - `POST /files` and `POST /cases`: `filters` (`and`, `or`, `in`, `=`), `fields`, `sort`,
       `size` and `from`.
     - `GET /files/{file_id}` with `fields`.
-    - `GET /data/{file_id}`, or a range of it from one byte on.
+    - `GET /data/{file_id}`, also with a byte range.
 
     Source: ours; the protocol is that of the Genomic Data Commons' API.
     """
@@ -43,7 +43,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request, client_address):
-        # Clients may hang up; anything else is a fault of this module.
+        # Clients may close the connection; anything else is an error of this module.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -55,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         hits = self.server.lists.get(self.path.strip("/"))
         if hits is None:
-            self._say(404, {"message": f"{self.path} is no endpoint"})
+            self._answer(404, {"message": f"{self.path} is not an endpoint"})
             return
         try:
             query = json.loads(body)
@@ -63,21 +63,21 @@ class _Handler(BaseHTTPRequestHandler):
             hits = _sort(hits, query.get("sort", ""))
             size, first = int(query.get("size", 10)), int(query.get("from", 0))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._say(400, {"message": f"bad request: {error!r}"})
+            self._answer(400, {"message": f"bad request: {error!r}"})
             return
         page = [_chosen(hit, query.get("fields", "")) for hit in hits[first : first + size]]
         counts = {"count": len(page), "total": len(hits), "size": size, "from": first}
-        self._say(200, {"data": {"hits": page, "pagination": counts}, "warnings": {}})
+        self._answer(200, {"data": {"hits": page, "pagination": counts}, "warnings": {}})
 
     def do_GET(self):
         url = urlsplit(self.path)
         _, endpoint, file_id, *_ = [*url.path.split("/"), "", ""]
         hit = self.server.files.get(file_id)
         if hit is None or endpoint not in ("files", "data"):
-            self._say(404, {"message": f"{url.path} is not there"})
+            self._answer(404, {"message": f"{url.path} does not exist"})
         elif endpoint == "files":
             fields = ",".join(parse_qs(url.query).get("fields", []))
-            self._say(200, {"data": _chosen(hit, fields), "warnings": {}})
+            self._answer(200, {"data": _chosen(hit, fields), "warnings": {}})
         else:
             self._send_file(hit)
 
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self.wfile.write(file.read(last + 1 - first))
 
-    def _say(self, status: int, answer: dict) -> None:
+    def _answer(self, status: int, answer: dict) -> None:
         body = json.dumps(answer).encode()
         self._begin(status, len(body), {"Content-Type": "application/json"})
         self.wfile.write(body)
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _values(record: object, field: str) -> list:
-    """Values of a dotted field, through all elements of the lists on the way."""
+    """Values of a dotted field, in all elements of lists along the path."""
     found = [record]
     for name in field.split("."):
         found = [value for value in _flat(found) if isinstance(value, dict) and name in value]
@@ -140,7 +140,7 @@ def _holds(filters: dict | None, hit: dict) -> bool:
 
 
 def _sort(hits: list[dict], sort: str) -> list[dict]:
-    """Sorted by `field:asc` or `field:desc`, several separated by commas."""
+    """Sort hits by `field:asc` or `field:desc`, or several of these separated by commas."""
     for key in reversed(list(filter(None, sort.split(",")))):
         field, _, direction = key.partition(":")
         hits = sorted(hits, key=lambda hit: _values(hit, field)[:1], reverse=direction == "desc")
@@ -148,7 +148,7 @@ def _sort(hits: list[dict], sort: str) -> list[dict]:
 
 
 def _chosen(hit: dict, fields: str) -> dict:
-    """The hit with the dotted fields asked for, or if none is, with those of itself alone."""
+    """The hit with the requested dotted fields, or by default with its top-level fields."""
     if not fields:
         return {name: value for name, value in hit.items() if not isinstance(value, dict | list)}
     return _pruned(hit, [["id"], *(field.split(".") for field in fields.split(","))])

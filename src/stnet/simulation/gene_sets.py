@@ -1,4 +1,4 @@
-"""Simulated pathways: gene sets in which planted genes are over-represented, and others."""
+"""Simulated pathways: gene sets with over-represented planted genes, and unrelated ones."""
 
 from pathlib import Path
 
@@ -8,22 +8,22 @@ from stnet.core.atomic import atomic_path
 from stnet.simulation.counts import simulate_genes
 from stnet.simulation.fields import stream
 
-# The field whose planted genes are in the pathways of a name.
+# Field of the planted genes in the pathways of each name.
 PATHWAYS = {"CANCER": "tumour", "DRUG": "stroma", "IMMUNE": "immune"}
 EACH, UNRELATED = 2, 6
 # Share of a field's planted genes in each of its pathways.
 SHARE = 0.75
-# Genes of other kinds: as many controls and rarely counted ones in a pathway of planted genes, and
-# all that an unrelated one has.
+# Numbers of other genes: controls in a pathway of planted genes, planted genes and controls in an
+# unrelated pathway, and low-count genes in both.
 CONTROLS, UNRELATED_HIGH, MINOR = 1, 6, 20
 
 
 def write_gene_sets(path: str | Path, *, seed: int) -> None:
-    """Write the pathways of the simulated cohort: GMT, names as in `PATHWAYS` with a number.
+    """Write the pathways of the simulated cohort as GMT, named as in `PATHWAYS` with a number.
 
-    Two for each field of the tissue with three quarters of the genes that follow it, one control
-    and genes that are hardly counted; six unrelated ones, of planted genes and controls as often as
-    there are of either. Source: ours.
+    There are two for each field of the tissue, with three quarters of the genes that follow it, one
+    control and low-count genes. Six unrelated ones are drawn from planted genes, controls and
+    low-count genes. Source: ours.
     """
     genes = simulate_genes(seed)
     genes = genes[genes["symbol"] != ""]

@@ -1,4 +1,4 @@
-"""An image as of tissue stained with haematoxylin and eosin, drawn from a section's fields."""
+"""Draw an image of tissue stained with haematoxylin and eosin from a section's fields."""
 
 import numpy as np
 from PIL import Image
@@ -18,8 +18,8 @@ FAT_CELL = 17.0
 def draw(seed: int, patient: str, section: str, tissue: Tissue) -> np.ndarray:
     """Draw a section: uint8 (height, width, 3).
 
-    Nests of tumour cells, fibrous stroma and fat cover the shares of the area that the fields say;
-    lymphocytes lie as densely as theirs says. A patient's sections share stain and scanner.
+    Nests of tumour cells, fibrous stroma and fat cover their fields' shares of the area; the immune
+    field gives the density of lymphocytes. A patient's sections share stain and scanner.
 
     Source: ours.
     """
@@ -27,7 +27,7 @@ def draw(seed: int, patient: str, section: str, tissue: Tissue) -> np.ndarray:
     within = _grow(tissue.inside_edge, tissue.shape)
     within = np.clip(within / 3 + 6 * _noise(rng, tissue.shape, 12.0), 0, 1)
     fat, membrane, lumen = _fat(rng, tissue)
-    # Fat has the rest of the area, and in places all of it.
+    # Fat has the rest of the area, which may be all of it, so avoid a division by zero.
     nests = tissue.tumour / np.maximum(tissue.tumour + tissue.stroma, 1e-6)
     above = _grow(nests, tissue.shape) - ndtr(_noise(rng, tissue.shape, 14.0))
     nest = np.clip(8 * above + 0.5, 0, 1) * (1 - fat)
@@ -43,7 +43,7 @@ def draw(seed: int, patient: str, section: str, tissue: Tissue) -> np.ndarray:
 
 
 def _grow(field: np.ndarray, shape: tuple[int, int], cell: float = CELL) -> np.ndarray:
-    """A field of cells as one of pixels (float32), interpolated linearly."""
+    """Interpolate a field of cells linearly to pixels (float32)."""
     rows, columns = (side / cell for side in shape)
     image = Image.fromarray(np.ascontiguousarray(field, dtype=np.float32))
     grown = image.resize(shape[::-1], Image.Resampling.BILINEAR, box=(0, 0, columns, rows))
@@ -58,7 +58,7 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> np
 
 
 def _fat(rng: np.random.Generator, tissue: Tissue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fat's share of each pixel and that of its membranes, and the empty inside of the cells."""
+    """Shares of each pixel: fat, its membranes, and the empty inside of fat cells."""
     height, width = tissue.shape
     fat = _grow(tissue.fat, tissue.shape) > ndtr(_noise(rng, tissue.shape, 40.0))
     y, x = nuclei.scatter(rng, fat, 1.9 * FAT_CELL)
@@ -78,7 +78,7 @@ def _fat(rng: np.random.Generator, tissue: Tissue) -> tuple[np.ndarray, np.ndarr
 
 
 def _fibres(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Eosin of wavy collagen, and the fibres' angle to the x axis."""
+    """Eosin density of wavy collagen, and the fibres' angle to the x axis."""
     turn = rng.uniform(0, np.pi)
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     across = y * np.float32(np.cos(turn)) - x * np.float32(np.sin(turn))
@@ -100,7 +100,7 @@ def _nuclei(
     lumen: np.ndarray,
     direction: np.ndarray,
 ) -> np.ndarray:
-    """Haematoxylin of all nuclei (height, width)."""
+    """Haematoxylin density of all nuclei (height, width)."""
     height, width = tissue.shape
     canvas = np.zeros((height + 2 * nuclei.REACH, width + 2 * nuclei.REACH), dtype=np.float32)
 
@@ -130,7 +130,7 @@ def _scan(
     haematoxylin: np.ndarray,
     eosin: np.ndarray,
 ) -> np.ndarray:
-    """Mix stains by Beer and Lambert's law with the patient's dyes and see them by its scanner."""
+    """Mix the patient's dyes by the Beer-Lambert law, and add its scanner's blur and noise."""
     dyes = np.array([HAEMATOXYLIN, EOSIN]) + patient.normal(0, 0.03, (2, 3))
     dyes = np.clip(dyes, 0.03, None)
     dyes /= np.sqrt((dyes**2).sum(axis=1, keepdims=True))

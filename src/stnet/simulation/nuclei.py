@@ -1,4 +1,4 @@
-"""Stamps of nuclei and where they lie: the haematoxylin of a simulated section."""
+"""Shapes and positions of nuclei: the haematoxylin of a simulated section."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ REACH = 12
 
 
 def tumour_stamps(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Large pleomorphic nuclei with irregular outlines, coarse chromatin."""
+    """Large pleomorphic nuclei with irregular outlines and coarse chromatin."""
     return _stamps(
         rng,
         radius=rng.uniform(4.6, 8.2, count),
@@ -31,7 +31,7 @@ def immune_stamps(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def stroma_stamps(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Spindle nuclei; stamp k lies at k/count of a half turn from the x axis."""
+    """Spindle nuclei; the axis of stamp k is at k/count of a half turn from the x axis."""
     return _stamps(
         rng,
         radius=rng.uniform(3.2, 4.2, count),
@@ -50,9 +50,9 @@ def _stamps(
     irregularity: float,
     chromatin: float,
 ) -> np.ndarray:
-    """Optical densities (count, side, side), float32, 1 in a nucleus of plain chromatin.
+    """Optical densities of nuclei, float32 (count, side, side); 1 is the density without texture.
 
-    `radius` (of the circle of equal area) is in pixels, `elongation` the ratio of the axes,
+    `radius` is that of the circle of equal area, in pixels, `elongation` the ratio of the axes,
     `irregularity` the relative s.d. of the outline, `chromatin` that of the density inside.
     """
     count = len(radius)
@@ -65,7 +65,7 @@ def _stamps(
     for waves in (2, 3, 4):
         size = rng.normal(0, irregularity / np.sqrt(1.5), (count, 1, 1))
         outline += size * np.cos(waves * around + rng.uniform(0, 2 * np.pi, (count, 1, 1)))
-    # Distance to the outline in pixels along the radius: a soft edge one pixel wide.
+    # Distance to the outline in pixels along the radius, for a soft edge one pixel wide.
     inside = (outline - np.hypot(along, across) / radius[:, None, None]) * radius[:, None, None]
     grain = rng.standard_normal(along.shape)
     grain = (grain + np.roll(grain, 1, axis=1) + np.roll(grain, 1, axis=2)) / np.sqrt(3)
@@ -77,9 +77,9 @@ def _stamps(
 def scatter(
     rng: np.random.Generator, chance: np.ndarray, spacing: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points (y, x) of a jittered hexagonal grid, each there with the chance that its pixel has.
+    """Points (y, x) of a jittered hexagonal grid, each kept with the probability at its pixel.
 
-    `chance` (height, width) is that of each pixel, `spacing` in pixels.
+    `chance` (height, width) is the probability at each pixel; `spacing` is in pixels.
     """
     height, width = chance.shape
     rows = np.arange(0, height + spacing, spacing * 0.87)
@@ -90,8 +90,8 @@ def scatter(
     x = (x + rng.normal(0, 0.17 * spacing, x.shape)).ravel().astype(int)
     on = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     y, x = y[on], x[on]
-    there = rng.random(y.size) < chance[y, x]
-    return y[there], x[there]
+    kept = rng.random(y.size) < chance[y, x]
+    return y[kept], x[kept]
 
 
 def stamp(
@@ -102,10 +102,15 @@ def stamp(
     x: np.ndarray,
     density: np.ndarray,
 ) -> None:
-    """Draw stamp `which[i]`, `density[i]` times as dark, around (y[i], x[i]).
+    """Draw stamps on a canvas in place; overlapping stamps take the darker value.
 
-    Where stamps overlap the darker holds. `canvas` (height, width) has a border of `REACH` pixels
-    that the points, in pixels of the image, do not count.
+    Args:
+        canvas: optical density (height, width), with a border of `REACH` pixels.
+        stamps: shapes (count, side, side).
+        which: index of the stamp of each nucleus, (n,).
+        y: row of each centre in the image without border, (n,).
+        x: column of each centre, likewise.
+        density: factor of each nucleus' optical density, (n,).
     """
     side = 2 * REACH + 1
     for k, top, left, dark in zip(

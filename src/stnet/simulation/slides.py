@@ -1,4 +1,4 @@
-"""Slides of simulated patients: whole pieces of tissue on glass, as the pyramids of a scanner."""
+"""Whole slides of simulated patients: pieces of tissue on glass, as pyramidal TIFF."""
 
 import os
 from collections.abc import Sequence
@@ -15,44 +15,45 @@ from stnet.core.atomic import atomic_path
 from stnet.simulation.counts import FIELDS
 from stnet.simulation.fields import CELL, PITCH, SPOT, Tissue, composition, outline, stream
 
-# The scale of the simulated sections, which the images are drawn at; ×10 is 1 µm a pixel.
+# Images are drawn at the scale of the simulated sections; x10 is 1 µm per pixel.
 UM_PER_PX = 200 / PITCH
-# Sides of a slide in units of the coarsest level's pixels: 1,312 to 1,696 px.
+# Sides of a slide in pixels of the coarsest level, so 1,312 to 1,696 px at full resolution.
 SIDES, LEVELS = (82, 106), (1, 4, 16)
-# Half the tissue's side over the shorter of the slide's: almost half of the slide is glass.
+# Half the tissue's side divided by the slide's shorter side: almost half of the slide is glass.
 COVERED = 0.4
 TILE = 256
 
-# By how much a type's patients differ from others in tumour and in immune, as probits: nests of
-# ductal tumour are large, lobular tumour grows in files through the stroma.
+# Shift of a subtype's probits of tumour and immune: nests of ductal tumour are large, lobular
+# tumour grows in files through the stroma.
 SHIFTS = {"8500/3": (0.6, -0.2), "8520/3": (-0.9, 0.3)}
 
 
 @dataclass(frozen=True)
 class Scan:
-    """How a slide was scanned, and what its file says of it.
+    """Properties of a simulated scan.
 
     Attributes:
-        enlarged: pixels of the slide along one of the drawn image: 2 is twice the resolution.
-        says: of "AppMag" (objective power) and "MPP" (µm per pixel); none: of no known scanner.
-        levels: how much smaller each level's sides are than the first's.
-        cut_short: whether the second half of the file was lost.
+        enlarged: resolution relative to the drawn image.
+        properties: which of "AppMag" (objective power) and "MPP" (µm per pixel) the file states;
+            with none, the scanner is unknown.
+        levels: downsampling of each level.
+        truncated: whether the second half of the file is missing.
     """
 
     enlarged: int = 1
-    says: Sequence[str] = ("AppMag", "MPP")
+    properties: Sequence[str] = ("AppMag", "MPP")
     levels: Sequence[int] = LEVELS
-    cut_short: bool = False
+    truncated: bool = False
 
 
 def simulate_slide(seed: int, patient: str, slide: str, histology: str) -> Tissue:
-    """Draw the tissue of a slide, on glass all around; it shares the patient's composition.
+    """Draw the tissue of a slide, surrounded by glass, with the patient's composition.
 
     Args:
-        seed: of the cohort whose genes and stains it shares.
+        seed: seed of the cohort whose genes and stains are shared.
         patient: as in `simulate_tissue`.
-        slide: the slide's id.
-        histology: the tumour's morphology code; `SHIFTS` says what it does to the tissue.
+        slide: id of the slide.
+        histology: morphology code of the tumour, which changes the composition by `SHIFTS`.
 
     Source: ours.
     """
@@ -71,7 +72,7 @@ def simulate_slide(seed: int, patient: str, slide: str, histology: str) -> Tissu
 
 
 def places(tissue: Tissue) -> pd.DataFrame:
-    """Tumour, immune and stroma of all places as wide as a spot, side by side in the tissue."""
+    """Tumour, immune and stroma in the tissue, averaged over adjacent squares as wide as a spot."""
     side = round(SPOT / CELL)
     centres = np.s_[side // 2 :: side, side // 2 :: side]
     inside = tissue.inside_edge[centres] > 0
@@ -82,9 +83,9 @@ def places(tissue: Tissue) -> pd.DataFrame:
 def write_slide(path: str | Path, image: np.ndarray, scan: Scan) -> None:
     """Write a slide of `image`, uint8 (height, width, 3) at `UM_PER_PX`, without loss.
 
-    A TIFF of deflated tiles, each level the box average of the first; where the file says
-    anything of the scanner it says so as Aperio's do. Height and width are multiples of the
-    coarsest level's factor. The same arguments give the same bytes.
+    The file is a TIFF with deflated tiles. Each level is the box average of the first. Properties
+    of the scan have Aperio's format. Height and width must be multiples of the coarsest level's
+    factor. The same arguments give the same bytes.
 
     Source: ours.
     """
@@ -93,10 +94,10 @@ def write_slide(path: str | Path, image: np.ndarray, scan: Scan) -> None:
         image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
     um_per_px = UM_PER_PX / scan.enlarged
     values = {"AppMag": f"{10 / um_per_px:g}", "MPP": f"{um_per_px:.4f}"}
-    properties = [f"{name} = {values[name]}" for name in scan.says]
+    properties = [f"{name} = {values[name]}" for name in scan.properties]
     with atomic_path(path) as temporary:
         _write_tiff(temporary, [_averaged(image, factor) for factor in scan.levels], properties)
-        if scan.cut_short:
+        if scan.truncated:
             os.truncate(temporary, temporary.stat().st_size // 2)
 
 
@@ -109,13 +110,13 @@ def _write_tiff(path: Path, levels: list[np.ndarray], properties: list[str]) -> 
                 level,
                 tile=(TILE, TILE),
                 compression="adobe_deflate",
-                # The grain does not deflate, however hard one tries.
+                # Noise does not compress, so a higher level would only cost time.
                 compressionargs={"level": 1},
                 predictor=True,
                 photometric="rgb",
                 subfiletype=int(number > 0),
                 description="|".join([scanner, *properties]) if properties else None,
-                # No shape, writer or time: the bytes depend on the arguments alone.
+                # No shape, writer or time, so that the bytes depend on the arguments alone.
                 metadata=None,
                 software=False,
             )

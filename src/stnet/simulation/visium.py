@@ -1,4 +1,4 @@
-"""A simulated Visium section: the planted genes of the simulated cohort on another platform."""
+"""Simulate a Visium section: the planted genes of the simulated cohort on another platform."""
 
 import json
 from pathlib import Path
@@ -25,21 +25,21 @@ from stnet.simulation.fields import (
 )
 from stnet.simulation.histology import draw
 
-# Images are drawn at the scale of the other sections and enlarged: 0.67 µm a pixel.
+# Images are drawn at the scale of the other sections and enlarged, to 0.67 µm per pixel.
 UM_PER_PX, ENLARGED = 200 / PITCH, 2
 SPOT_PITCH, SPOT = 100 / UM_PER_PX, 55 / UM_PER_PX
 ROWS, COLUMNS = 28, 22
 SPOTS_IN_TISSUE = 350
-# Half axes of the tissue, in pixels of the drawing. It is longer than wide, so that it shows on
-# which way round it lies.
+# Half axes of the tissue, in pixels of the drawing. They differ, so that the orientation shows.
 HALF_WIDTH, HALF_HEIGHT = 580.0, 870.0
-# Glass around the array, where a slide has its fiducial frame.
+# Glass around the array, for the slide's fiducial frame.
 FRAME = 1.2 * SPOT_PITCH
-# Log of how much deeper Visium is sequenced, spot for spot.
+# Log ratio of Visium's depth per spot to that of the other sections.
 DEEPER = np.log(4.0)
-# Of the genes of high mean: not measured, under another Ensembl id, and under an alias as well.
+# Numbers of high-mean genes that are not measured, have another Ensembl id, or have another
+# Ensembl id and an alias as name.
 LOST, RENUMBERED, RENAMED = 4, 4, 3
-# One in so many of the others is not measured.
+# One in this many of the other genes is not measured.
 LOST_MINOR = 10
 HIGH_MEAN = 4.0
 
@@ -56,18 +56,18 @@ def write_visium(
 ) -> None:
     """Simulate a Visium section and write its files; the same arguments give the same bytes.
 
-    - `image`: JPEG of quality 90, or by its suffix a plain TIFF.
-    - `counts`: 10x's HDF5; the spots under tissue, the genes of `visium_genes`.
-    - `spots_folder`: Space Ranger's `spatial` folder, with positions and scale factors.
-
     Args:
-        section: the section's id.
-        patient: the patient's id; a patient's sections share stain, scanner and depth.
-        seed: of the cohort whose genes are planted.
-        version: of Space Ranger, 1 or 2, which differ in name and header of the positions.
+        image: output, JPEG of quality 90 or plain TIFF, by suffix.
+        counts: output in 10x's HDF5 layout: spots under tissue, genes of `visium_genes`.
+        spots_folder: output, Space Ranger's `spatial` folder with positions and scale factors.
+        section: id of the section.
+        patient: id of the patient; its sections share stain, scanner and depth.
+        seed: seed of the cohort whose genes are planted.
+        version: version of Space Ranger, 1 or 2; they differ in the name and header of the
+            positions.
 
     Raises:
-        InputError: another version.
+        InputError: unknown version.
 
     Source: ours; the formats are 10x's.
     """
@@ -99,8 +99,8 @@ def simulate_array(seed: int, patient: str, section: str) -> tuple[Tissue, pd.Da
 
     Returns:
         The tissue, and a table of all spots of the array, indexed by barcode: array_col, array_row
-        (the array's column and row), x, y (pixels of the drawing, float), under_tissue; tumour,
-        stroma, fat, immune, depth (means over the spot).
+        (integers), x, y (pixels of the drawing, float), under_tissue; tumour, stroma, fat, immune,
+        depth (means over the spot).
 
     Source: ours.
     """
@@ -110,13 +110,13 @@ def simulate_array(seed: int, patient: str, section: str) -> tuple[Tissue, pd.Da
     around = outline(rng, 1.0)
 
     def inside(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        # In pixels only roughly, where the outline is not across the axes.
+        # Exact only along the axes, approximate elsewhere.
         return around(x / HALF_WIDTH, y / HALF_HEIGHT) * (HALF_WIDTH + HALF_HEIGHT) / 2
 
-    reach = inside(x, y)
-    edge = np.partition(reach, -SPOTS_IN_TISSUE)[-SPOTS_IN_TISSUE]
-    spots["under_tissue"] = reach >= edge
-    # A square, as the array almost is: nothing lies off it with x and y exchanged.
+    depth_inside = inside(x, y)
+    edge = np.partition(depth_inside, -SPOTS_IN_TISSUE)[-SPOTS_IN_TISSUE]
+    spots["under_tissue"] = depth_inside >= edge
+    # A square image, so that spots stay on it with x and y exchanged.
     half = max(np.abs(x).max(), np.abs(y).max()) + FRAME
     side = int(2 * half)
     rows, columns = np.mgrid[: -(-side // CELL), : -(-side // CELL)] * CELL + CELL / 2
@@ -131,8 +131,8 @@ def simulate_array(seed: int, patient: str, section: str) -> tuple[Tissue, pd.Da
 def visium_genes(seed: int) -> pd.DataFrame:
     """Genes of the simulated Visium sections, indexed by their rows in `simulate_genes`.
 
-    The ambiguous and some others are missing. A few of high mean have another Ensembl id, and a few
-    of these an alias of `genes.tsv` for a name as well.
+    Ambiguous and some other genes are missing. A few high-mean genes have another Ensembl id, and
+    some of these have an alias of `genes.tsv` as name.
 
     Returns:
         Columns id (Ensembl) and name.
@@ -144,7 +144,7 @@ def visium_genes(seed: int) -> pd.DataFrame:
     genes = genes[genes["symbol"] != ""]
     table = genes[["gene", "symbol"]].set_axis(["id", "name"], axis=1)
     high = genes["mean"] >= HIGH_MEAN
-    # Those that the cohort's table of genes has, and of them those that it has an alias of.
+    # High-mean genes in the cohort's gene table, and those with an alias there.
     named = genes.index[high & (genes.index % 100 != 99)]
     with_alias = named[named % 10 == 0]
     renamed = rng.permutation(with_alias)[:RENAMED]
@@ -158,7 +158,7 @@ def visium_genes(seed: int) -> pd.DataFrame:
 
 
 def _array(seed: int) -> pd.DataFrame:
-    """All spots around (0, 0), row by row; every second column of each row has one."""
+    """All spots around (0, 0), row by row, in every second column of each row."""
     row, place = (axis.ravel() for axis in np.mgrid[:ROWS, :COLUMNS])
     column = 2 * place + row % 2
     letters = stream(seed, "barcodes").choice(list("ACGT"), (len(row), 16))
@@ -191,7 +191,7 @@ def _write_matrix(
 ) -> None:
     """Write `counts` (spots, genes) as features x barcodes by columns, barcodes sorted."""
     order = np.argsort(barcodes.to_numpy(dtype=str))
-    # Features x barcodes by columns are spots x genes by rows.
+    # The file has features x barcodes by columns, which is spots x genes by rows.
     matrix = sparse.csr_matrix(counts[order])
     parts = {
         "barcodes": barcodes[order].to_numpy(dtype="S"),
@@ -207,7 +207,7 @@ def _write_matrix(
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["filetype"] = "matrix"
         for name, values in parts.items():
-            # Without times: the bytes depend on the content alone.
+            # Without times, so that the bytes depend on the content alone.
             file.create_dataset(
                 f"matrix/{name}", data=values, compression="gzip", track_times=False
             )

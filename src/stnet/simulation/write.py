@@ -1,4 +1,4 @@
-"""A simulated section's files, laid out as version 5 of the ST cohort's distribution."""
+"""Write a simulated section's files in the layout of version 5 of the ST cohort."""
 
 import gzip
 from pathlib import Path
@@ -12,7 +12,7 @@ from stnet.simulation.counts import draw_counts, expected_counts, log_depth, sim
 from stnet.simulation.fields import simulate_tissue, stream
 from stnet.simulation.histology import draw
 
-# A spot is labelled tumour where tumour covers more than this share of it and its neighbours.
+# A spot is labelled tumour if tumour covers more than this share of it and its neighbours.
 TUMOUR_SHARE = 0.4
 WITHOUT_COUNTS, WITHOUT_LABEL = 1, 2
 
@@ -30,18 +30,20 @@ def write_section(
 ) -> None:
     """Simulate a section and write its files; the same arguments give the same bytes.
 
-    - `image`: JPEG.
-    - `counts`: spots × genes, TSV; all spots of the array but one of those under tissue. Genes with
-      no count in the section are dropped.
-    - `spots`: CSV of X and Y, in pixels, of the spots under tissue.
-    - `labels`: four names over five columns, lines ended by CR, some coordinates off by a fraction;
-      the spots under tissue but two.
-
     Args:
-        section: the section's id, which begins with its patient's and an underscore.
-        patient: the patient's id; a patient's sections share stain, scanner and depth.
-        seed: of the cohort.
-        all_tumour: draw so much tumour that every spot is labelled as such.
+        image: output, JPEG.
+        counts: output, TSV of spots x genes: all spots of the array except one under tissue, genes
+            with a count in the section.
+        spots: output, CSV of X and Y in pixels of the spots under tissue.
+        labels: output, labels of all but two spots under tissue, with four header names for five
+            columns, CR line endings and some non-integer coordinates.
+        section: id of the section, which begins with the patient's id and an underscore.
+        patient: id of the patient; its sections share stain, scanner and depth.
+        seed: seed of the cohort.
+        all_tumour: draw so much tumour that every spot is labelled tumour.
+
+    Raises:
+        InputError: a file cannot be written.
 
     Source: ours; the format is that of Mendeley Data 29ntw7sh4r, version 5.
     """
@@ -65,7 +67,7 @@ def write_section(
 
 
 def _labels(rng: np.random.Generator, spots: pd.DataFrame, replicate: str) -> str:
-    """The label file's text."""
+    """Text of the label file."""
     lines = ["spot\tx\ty\tlabel"]
     shifts = rng.uniform(-0.3, 0.3, (len(spots), 2)).round(2) * (rng.random((len(spots), 1)) < 0.2)
     for spot, shift in zip(spots.itertuples(), shifts.tolist(), strict=True):
@@ -78,7 +80,7 @@ def _labels(rng: np.random.Generator, spots: pd.DataFrame, replicate: str) -> st
 
 
 def _write_gzip(path: str | Path, text: str) -> None:
-    # No file name and no time in the header: the bytes depend on the text alone.
+    # No file name and no time in the header, so that the bytes depend on the text alone.
     with (
         atomic_path(path) as temporary,
         open(temporary, "wb") as file,

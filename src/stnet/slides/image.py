@@ -1,4 +1,4 @@
-"""Opening the images of sections and slides: OpenSlide where it reads the format, else Pillow."""
+"""Open images of sections and slides with OpenSlide, or with Pillow for other formats."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,16 +18,16 @@ from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError, SystemFailure
 
-# Pillow refuses large pictures as decompression bombs; whole sections are larger than its limit.
+# Pillow refuses large images as decompression bombs; whole sections exceed its limit.
 Image.MAX_IMAGE_PIXELS = None
 
-# Micrometres that a pixel of a slide can have. OpenSlide also takes them from the dots per inch of
-# a TIFF, which are mostly a printer's or a screen's: 1,200 are 21 µm, 72 are 353.
+# Plausible micrometres per pixel of a slide. OpenSlide also derives them from the dots per inch of
+# a TIFF, which usually describe a printer or a screen: 1,200 dpi are 21 µm, 72 dpi are 353 µm.
 LEAST_UM_PER_PX, MOST_UM_PER_PX = 0.05, 20
 
 
 class Level(NamedTuple):
-    """A level of a slide's pyramid: its sides in pixels, and how often it is reduced."""
+    """A level of a slide's pyramid: width and height in pixels, and downsampling factor."""
 
     width: int
     height: int
@@ -37,8 +37,8 @@ class Level(NamedTuple):
 class SlideImage:
     """An image open for reading; use `open_image`.
 
-    OpenSlide decodes what is read, Pillow the whole image at the first read. Several threads may
-    read; those of Pillow's images wait for one another.
+    OpenSlide decodes only the requested region, Pillow the whole image at the first read. Several
+    threads may read; with Pillow they take turns.
     """
 
     def __init__(self, path: Path, source: OpenSlide | Image.Image):
@@ -54,7 +54,7 @@ class SlideImage:
 
     @cached_property
     def levels(self) -> list[Level]:
-        """Levels from full resolution down; one of an image that OpenSlide does not read."""
+        """Levels from full resolution down; a single one for images read by Pillow."""
         if not isinstance(self._source, OpenSlide):
             return [Level(*self.size, 1.0)]
         sides, downsamples = self._source.level_dimensions, self._source.level_downsamples
@@ -64,10 +64,10 @@ class SlideImage:
 
     @property
     def um_per_px(self) -> float | None:
-        """Micrometres per pixel at full resolution, if the slide's properties say so.
+        """Micrometres per pixel at full resolution, if the slide's properties state it.
 
-        None where they say what no microscope has, and for images that OpenSlide does not read:
-        their dots per inch are a printer's.
+        None if the value is implausible for a microscope, and for images read by Pillow, whose dots
+        per inch describe a printer.
         """
         um_per_px = self._positive(PROPERTY_NAME_MPP_X)
         if um_per_px is None or not LEAST_UM_PER_PX <= um_per_px <= MOST_UM_PER_PX:
@@ -76,19 +76,32 @@ class SlideImage:
 
     @property
     def objective_power(self) -> float | None:
-        """Magnification of the objective, if the slide's properties say so."""
+        """Magnification of the objective, if the slide's properties state it."""
         return self._positive(PROPERTY_NAME_OBJECTIVE_POWER)
 
     def read(
         self, left: int, top: int, width: int, height: int, *, level: int = 0, unscanned: int = 0
     ) -> np.ndarray:
-        """Region as uint8 (height, width, 3), in pixels of a level; black where off the image.
+        """Read a region of a level.
 
-        What a scanner left out has the grey level `unscanned`; OpenSlide does not tell it from what
-        is off the image. It places regions of a level by full pixels of the finest: where the
-        downsample is not whole they are shifted and smoothed by a part of a pixel.
+        Pixels outside the image are black. Pixels that the scanner left out have the grey value
+        `unscanned`; for OpenSlide this includes pixels outside the image. OpenSlide addresses
+        regions in whole level-0 pixels, so if a level's downsampling is not a whole number, regions
+        are shifted and smoothed by a fraction of a pixel.
 
-        Raises InputError if the image's data are damaged.
+        Args:
+            left: left edge, in pixels of the level.
+            top: top edge, in pixels of the level.
+            width: width, in pixels of the level.
+            height: height, in pixels of the level.
+            level: number of the level; 0 is full resolution.
+            unscanned: grey value of pixels that were not scanned.
+
+        Returns:
+            RGB pixels, uint8 (height, width, 3).
+
+        Raises:
+            InputError: the image's data are damaged.
         """
         with self._damage_named():
             if isinstance(self._source, OpenSlide):
@@ -111,7 +124,7 @@ class SlideImage:
 
     @cached_property
     def _colours(self) -> Image.Image:
-        # Whole, before it is cut: what is off a picture in ink would be white.
+        # Convert before cropping: outside a CMYK image, converted pixels would be white.
         return self._source if self._source.mode == "RGB" else self._source.convert("RGB")
 
     def _positive(self, name: str) -> float | None:
@@ -131,7 +144,7 @@ class SlideImage:
 
 
 def _opaque(region: Image.Image, unscanned: int) -> Image.Image:
-    # OpenSlide leaves what was never scanned transparent, and what is off the image.
+    # OpenSlide returns transparent pixels for unscanned areas and outside the image.
     if region.getchannel("A").getextrema() == (255, 255):
         return region.convert("RGB")
     canvas = Image.new("RGB", region.size, (unscanned,) * 3)
@@ -141,7 +154,7 @@ def _opaque(region: Image.Image, unscanned: int) -> Image.Image:
 
 @contextmanager
 def open_image(path: str | Path) -> Iterator[SlideImage]:
-    """Open the image at `path`. Raises InputError if it is missing or neither library reads it."""
+    """Open the image at `path`. Raises InputError if it is missing or not readable."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such image; check the image column and the cohort's root")
@@ -156,19 +169,19 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
 
 
 def _named(path: Path, error: OpenSlideError | OSError) -> InputError:
-    # Decoders raise without a number of the system's.
+    # Only errors of the system have an errno; those of decoders have none.
     if isinstance(error, OSError) and error.errno is not None:
-        return SystemFailure(f"{path}: cannot be read now ({error.strerror}); start again")
-    return InputError(f"{path}: damaged image ({error}); fetch it again")
+        return SystemFailure(f"{path}: cannot be read now ({error.strerror}); rerun")
+    return InputError(f"{path}: damaged image ({error}); download it again")
 
 
 def _open_plain(path: Path) -> Image.Image:
     picture = Image.open(path)
-    # Of a slide that was cut short Pillow reads the pages that are left, without a word.
+    # Pillow silently reads the remaining pages of a truncated TIFF; counting them reveals it.
     if picture.format == "TIFF":
         try:
             _all_pages = picture.n_frames
-        except Exception as error:  # of many kinds, as the bytes fall
+        except Exception as error:  # the type depends on where the file ends
             picture.close()
-            raise OSError("cut short") from error
+            raise OSError("truncated") from error
     return picture

@@ -1,4 +1,4 @@
-"""Patches around spots: one memory-mapped file a section and view, and the view's index."""
+"""Patches around spots: one memory-mapped file per section and view, and the view's index."""
 
 import csv
 import logging
@@ -26,15 +26,15 @@ INDEX_COLUMNS = [
     "rows",
     "spots_sha256",
     "sha256",
-    "section_file",  # by which, and by the view, a removed file is made again
+    "section_file",  # with `view`, what a removed file is recreated from
     "view",
 ]
 
 
 def parse_view(view: str) -> tuple[int, int]:
-    """Source window and downsampling of a view's name, both in pixels: `448x2` is (448, 2).
+    """Source window in pixels and downsampling from a view's name: `448x2` is (448, 2).
 
-    Raises InputError where the downsampling does not divide the window.
+    Raises InputError if the downsampling does not divide the window.
     """
     window, downsampling = map(int, view.split("x"))
     if not window or not downsampling or window % downsampling:
@@ -50,8 +50,8 @@ def write_patches(section: str | Path, image: str | Path, output: str | Path, *,
     Rows are the section's used spots (`read_used_centres`), the same in every view. The window of a
     spot at c is [c - window // 2, c - window // 2 + window) in both directions (Methods, "patches
     of 224 x 224 pixels from the whole-slide images centred on the spatial transcriptomics spots";
-    the released code has the same bounds), black off the image, and shrunk by the mean of each
-    block of downsampling x downsampling pixels (ours).
+    the released code has the same bounds). Pixels outside the image are black. Downsampling takes
+    the mean of each block of downsampling x downsampling pixels (ours).
     """
     window, downsampling = parse_view(view)
     corners = read_used_centres(section) - window // 2
@@ -64,8 +64,8 @@ def write_patches(section: str | Path, image: str | Path, output: str | Path, *,
     ):
         np.lib.format.write_array_header_1_0(file, header)
         patches_at = file.tell()
-        # From the top down, so that OpenSlide finds the last tiles in its cache; each patch goes to
-        # its own row of the file.
+        # Read from top to bottom, so that OpenSlide's tile cache is used; each patch is written to
+        # its own row.
         for row in np.argsort(corners[:, 1], kind="stable").tolist():
             patch = opened.read(*corners[row].tolist(), window, window)
             if downsampling > 1:
@@ -81,10 +81,10 @@ def write_index(
     *,
     view: str,
 ) -> None:
-    """Write the index of a view: a row a section, in the given order, with hashes to verify by.
+    """Write the index of a view: one row per section, in the given order, with hashes.
 
-    `spots_sha256` is of the names of the spots in the rows' order, `sha256` of the file. Raises
-    InputError if a file has another number of patches than its section has spots.
+    `spots_sha256` is the hash of the spots' names in row order, `sha256` that of the file. Raises
+    InputError if the numbers of patches and spots of a section differ.
     """
     with atomic_path(output) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
@@ -99,35 +99,37 @@ def write_index(
 
 
 def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str]) -> np.ndarray:
-    """Patches of the spots `names` (all those of `sections`, in order): uint8 (spots, h, w, 3).
+    """Patches of the spots `names` (all spots of `sections`, in order): uint8 (spots, h, w, 3).
 
     Every file is checked against the index, and the index against the names of the spots, so that
-    patches and targets of different versions never meet. Raises InputError otherwise. Files that
-    were removed are made again. No more memory is taken than the patches need.
+    patches and targets of different versions are never combined; a mismatch raises InputError.
+    Removed files are recreated. Memory use is that of the patches.
     """
     index = Path(index)
     with open(index, newline="") as file:
         rows = {row["section"]: row for row in csv.DictReader(file, delimiter="\t")}
     unknown = [section for section in sections if section not in rows]
     if unknown:
-        raise InputError(f"{index}: section {unknown[0]} is not in it; delete it to make it again")
-    make_again(index, [rows[section] for section in sections])
+        raise InputError(f"{index}: has no section {unknown[0]}; delete it and rerun")
+    recreate(index, [rows[section] for section in sections])
     patches, start = np.empty(0, dtype=np.uint8), 0
     for section in sections:
         row = rows[section]
         path = index.parent / row["file"]
         stop = start + int(row["rows"])
         if names_sha256(names[start:stop]) != row["spots_sha256"]:
-            raise InputError(f"{index}: its spots of {section} are not those of the targets")
+            raise InputError(
+                f"{index}: its spots of {section} are not those of the targets; delete it and rerun"
+            )
         shape, begin = _layout(path)
         if not start:
             patches = np.empty((len(names), *shape[1:]), dtype=np.uint8)
         part = patches[start:stop]
         content = part if part.shape == shape else part[:0]
         if not begin or read_sha256(path, begin, content.reshape(-1).data) != row["sha256"]:
-            raise InputError(f"{path}: not the file its index names; delete it to make it again")
+            raise InputError(f"{path}: differs from its index; delete it and rerun")
         if shape != part.shape:
-            raise InputError(f"{path}: patches {shape}, its index says {part.shape}")
+            raise InputError(f"{path}: has patches {shape}, its index says {part.shape}")
         start = stop
     if start != len(names):
         raise InputError(f"{index}: {start} rows for {len(names)} spots")
@@ -135,62 +137,64 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
 
 
 def read_chosen(index: str | Path, sections: pd.Series, chosen: Sequence[str]) -> np.ndarray:
-    """Patches of the `chosen` spots of a view's index, in their order: uint8 (n, side, side, 3).
+    """Patches of the `chosen` spots of a view, in their order: uint8 (n, side, side, 3).
 
-    `sections` has the section of every spot by the spot's name, in the view's order. Sections are
-    read one at a time. Raises InputError as `read_patches`.
+    `sections` maps every spot's name to its section, in the view's order. Sections are read one at
+    a time. Raises InputError as `read_patches`.
     """
     patches = {}
     for section in sections.loc[list(chosen)].unique():
         names = sections.index[sections == section].tolist()
         content = read_patches(index, names, [section])
-        # Copies, so that the rest of the section is let go.
+        # Copies, so that the rest of the section is freed.
         patches |= {name: content[names.index(name)].copy() for name in chosen if name in names}
     return np.stack([patches[name] for name in chosen]) if patches else np.empty((0, 0, 0, 3))
 
 
-def make_again(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Make the patch files of `rows` of an index that were removed, from section and image.
+def recreate(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Recreate the removed patch files of `rows` of an index from section and image.
 
-    Not a rule's job: Snakemake runs again all that reads a file which it makes again, and would
-    train every finished network of the view. So a file appears only if it is byte by byte the one
-    that the index names, under the index's own date, and to Snakemake nothing has happened. One
-    process at a time, so that jobs that start together don't do the same work.
+    This is not a rule, because Snakemake would rerun every job that reads a recreated file, and so
+    retrain every network of the view. A file is recreated only if it is byte for byte the one in
+    the index, and it gets the index's date, so Snakemake sees no change. One process works at a
+    time, so that jobs that start together do not repeat the work.
 
-    Raises InputError if the file would be another: the image or its decoder has changed since.
+    Raises InputError if the file would differ, because the image or its decoder has changed.
     """
     removed = [row for row in rows if not (index.parent / row["file"]).is_file()]
     if not removed:
         return
     if not os.access(index, os.W_OK):
         raise InputError(
-            f"{index.parent / removed[0]['file']}: removed, and only who may write {index} can make"
-            " it again"
+            f"{index.parent / removed[0]['file']}: was removed, and recreating it needs write"
+            f" access to {index}; run as its owner"
         )
-    # Where there are no locks at all, a job may fail on another's file and be started again.
+    # On a file system without locks, a job may fail on another's unfinished file; rerun it then.
     with held(index, wait=True):
         date = index.stat()
         for row in removed:
             path = index.parent / row["file"]
             if path.is_file():
                 continue
-            logger.info(f"{path} was removed and is made again")
+            logger.info(f"recreating {path}, which was removed")
             section = row["section_file"]
             if not Path(section).is_file():
-                raise InputError(f"{path}: removed, and not to be made again without {section}")
+                raise InputError(
+                    f"{path}: was removed, and recreating it needs {section}; restore either"
+                )
             image = ad.read_h5ad(section).uns["slide"]["path"]
             with atomic_path(path) as temporary:
                 write_patches(section, image, temporary, view=row["view"])
                 if file_sha256(temporary) != row["sha256"]:
                     raise InputError(
-                        f"{path}: made again from {image}, it is not the file that its index"
-                        f" names; delete {index} to make view and networks again"
+                        f"{path}: recreated from {image}, it differs from its index; delete {index}"
+                        " to compute the view and its networks again"
                     )
                 os.utime(temporary, ns=(date.st_atime_ns, date.st_mtime_ns))
 
 
 def _layout(path: Path) -> tuple[tuple[int, ...], int]:
-    """Shape of the array in a .npy file and where it begins, in bytes; 0 if it is no whole one."""
+    """Shape of the array in a .npy file and its offset in bytes, 0 if the file is incomplete."""
     try:
         array = np.lib.format.open_memmap(path, mode="r")
     except (FileNotFoundError, ValueError):

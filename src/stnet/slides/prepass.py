@@ -1,15 +1,17 @@
-"""Which tiles a low level of a slide's pyramid proves to be background.
+"""Skip tiles that a low level of a slide's pyramid proves to be background.
 
-A level's pixels are taken to be weighted averages of the full-resolution pixels, the weights not
-negative, those of a full-resolution pixel summing to one, and none farther than a pixel of the
-level. Then what a tile has of darkness (765 less red, green and blue, summed over its pixels) is no
-more than that of the level's pixels over it and in a ring of one around it, each counted as often
-as it has full-resolution pixels. A pixel that is no background has at least a known darkness: so
-the number of these has an upper bound, and a tile whose bound leaves enough background need not be
-read. Rounding and JPEG's losses are allowed for.
+Assumption: the pixels of a level are weighted averages of the full-resolution pixels. Weights are
+non-negative, the weights of a full-resolution pixel sum to one, and they reach no farther than one
+pixel of the level. Let the darkness of a pixel be 765 - red - green - blue. The darkness of a tile,
+summed over its pixels, is then at most that of the level's pixels over the tile and in a ring of
+one pixel around it, each multiplied by the number of full-resolution pixels it covers. A pixel that
+is not background has at least a certain darkness. This bounds the number of such pixels in a tile,
+and a tile with enough background by this bound need not be read. The bound allows for rounding and
+JPEG's losses.
 
-A pyramid may have been made otherwise, by leaving pixels out for one: every tile that is read is
-held to its bound (`Prepass.refutes`), and `stnet.slides.tiling` reads a sample of the others too.
+A pyramid may be made differently, for instance by dropping pixels. So every tile that is read is
+compared with its bound (`Prepass.refutes`), and `stnet.slides.tiling` also reads a sample of the
+skipped tiles.
 
 Source: ours; the paper reads everything.
 """
@@ -22,27 +24,27 @@ import numpy as np
 from stnet.slides.image import SlideImage
 
 WHITE = 3 * 255
-# Grey levels by which the mean of a tile may differ between levels.
+# Tolerated difference of a tile's mean between levels, in grey levels.
 ALLOWANCE = 2
-# A level is too low where a tile is no more than so many of its pixels wide, and lower than one
-# would like where it is less than so many: a ring of one around 32 pixels is 13 % of darkness more.
+# A level is used only if a tile is at least this many of its pixels wide.
 FEWEST_PIXELS = 8
+# Levels with this many pixels per tile are preferred: the ring then adds 13% of darkness.
 PIXELS = 32
-# Below this a level saves too little.
+# Levels with less downsampling save too little.
 LEAST_DOWNSAMPLE = 4
 
 
 class Prepass:
-    """Bounds of tiles' darkness, from one level of a slide; use `Prepass.of`."""
+    """Bounds of the darkness of tiles, from one level of a slide; use `Prepass.of`."""
 
     def __init__(self, image: SlideImage, level: int, size: int, darkest: int):
         self._image, self._level, self._size, self._darkest = image, level, size, darkest
 
     @classmethod
     def of(cls, image: SlideImage, size: int, background: float) -> "Prepass | None":
-        """For tiles of `size` level-0 pixels, the mean of a background pixel above `background`.
+        """The pre-pass for tiles of `size` level-0 pixels; a mean above `background` is background.
 
-        None if the slide has no level that is low enough, or a white pixel is no background.
+        None if the slide has no suitable level, or if even white is not background.
         """
         darkest = WHITE - floor(3 * background)
         levels = [
@@ -56,10 +58,10 @@ class Prepass:
         return cls(image, fine[-1] if fine else levels[0], size, darkest)
 
     def bounds(self, top: int, lefts: Sequence[int]) -> np.ndarray:
-        """Upper bounds of the darkness of the tiles of a row, as a mean over their pixels.
+        """Upper bounds of the mean darkness of a row of tiles.
 
-        `top` and `lefts` are the tiles' corners in level-0 pixels. Infinite where the level ends
-        before the tile.
+        `top` and `lefts` are the tiles' corners in level-0 pixels. The bound is infinite if the
+        level ends before the tile.
         """
         level = self._image.levels[self._level]
         across, down = self._image.size[0] / level.width, self._image.size[1] / level.height
@@ -80,12 +82,12 @@ class Prepass:
         return np.array(bounds) / self._size**2 + 3 * ALLOWANCE
 
     def is_background(self, bounds: np.ndarray, most_background: float) -> np.ndarray:
-        """Whether more than `most_background` of a tile is proved to be background."""
+        """Whether the bounds prove that a tile's share of background is above `most_background`."""
         return 1 - bounds / self._darkest > most_background
 
     @staticmethod
     def refutes(bound: float, pixels: np.ndarray) -> bool:
-        """Whether a tile's own pixels are darker than its bound lets them be."""
+        """Whether a tile's pixels are darker than its bound allows."""
         return WHITE - 3 * float(pixels.mean()) > bound
 
 
@@ -95,6 +97,6 @@ def _with_ring(start: int, size: int, downsample: float, side: int) -> tuple[int
 
 
 def _covered(length: int, side: int) -> int:
-    """Of a slide's side, the part that the level shows: many leave out the last, incomplete box."""
+    """Length of a slide's side that the level covers; many levels drop the last, incomplete box."""
     whole = round(length / side)
     return side * whole if 0 < length - side * whole < whole else length

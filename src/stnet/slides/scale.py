@@ -1,22 +1,22 @@
-"""At which magnification a slide was scanned, and how far it is from the one to work at."""
+"""The magnification of a slide's scan, and its ratio to the working magnification."""
 
 from typing import NamedTuple
 
 from stnet.core.errors import InputError
 from stnet.slides.image import SlideImage
 
-# Micrometres per pixel times magnification: a scanner's x20 has about 0.5 µm a pixel.
+# Micrometres per pixel times magnification: x20 is about 0.5 µm per pixel.
 UM_PER_PX_AT_1 = 10.0
-# Scanners' x20 has from 0.45 to 0.55 µm a pixel: a ratio so near a whole number is that number, and
-# no tile is resampled by 1.01.
+# x20 is 0.45 to 0.55 µm per pixel, depending on the scanner. Ratios within this tolerance are
+# rounded to a whole number, so that no tile is resampled by a factor such as 1.01.
 NOMINAL = 0.15
 
 
 class Scale(NamedTuple):
     """The scale of a slide at full resolution.
 
-    `um_per_px` and `magnification` are those of level 0; `downsample` is from level 0 to the
-    magnification to work at; `taken_from` is `mpp`, `objective power` or `configured`.
+    `um_per_px` and `magnification` are those of level 0; `downsample` is the factor from level 0 to
+    the working magnification; `taken_from` is `mpp`, `objective power` or `configured`.
     """
 
     um_per_px: float
@@ -32,16 +32,15 @@ def resolve_scale(
     default_um_per_px: float | None,
     least: float | None = None,
 ) -> Scale:
-    """The scale of a slide that is to be read at a magnification.
+    """The scale of a slide to read at a magnification.
 
-    One that was scanned at less, but at the `least` magnification, is read as it is; None is the
-    magnification itself.
+    The scale comes from the slide's µm per pixel, else from its objective, else from
+    `default_um_per_px` (ours). Magnification is nominal: 10 / (µm per pixel). A slide scanned below
+    `magnification`, but not below `least`, is read at its own magnification; None for `least` means
+    `magnification`.
 
-    It is that of the slide's µm per pixel, else of its objective, else `default_um_per_px`, in this
-    order (ours). Magnification is nominal: 10 / (µm per pixel).
-
-    Raises InputError naming the slide where none of the three is known, or where it was scanned at
-    a lower magnification and would have to be enlarged.
+    Raises InputError naming the slide if its scale is unknown or it was scanned below `least`,
+    because it would have to be enlarged.
     """
     if image.um_per_px is not None:
         um_per_px, taken_from = image.um_per_px, "mpp"
@@ -51,8 +50,8 @@ def resolve_scale(
         um_per_px, taken_from = default_um_per_px, "configured"
     else:
         raise InputError(
-            f"{image.path}: says neither its micrometres per pixel nor its objective; set um_per_px"
-            " in the configuration"
+            f"{image.path}: states neither micrometres per pixel nor objective; set um_per_px in"
+            " the configuration"
         )
     scanned_at = UM_PER_PX_AT_1 / um_per_px
     downsample = scanned_at / magnification
@@ -63,7 +62,7 @@ def resolve_scale(
             return Scale(um_per_px, scanned_at, 1.0, taken_from)
         raise InputError(
             f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, taken from:"
-            f" {taken_from}), less than the x{magnification:g} to work at; lower tiles'"
-            " magnification"
+            f" {taken_from}), below the working magnification x{magnification:g}; lower"
+            " tiles.magnification"
         )
     return Scale(um_per_px, scanned_at, float(whole) if is_nominal else downsample, taken_from)

@@ -1,4 +1,4 @@
-"""Whole slides cut into tiles with tissue, one after another: no more than a few are in memory."""
+"""Cut whole slides into tiles with tissue, with only a few tiles in memory at a time."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,9 +14,9 @@ from stnet.slides.prepass import Prepass
 from stnet.slides.scale import Scale
 from stnet.slides.windows import fit_side
 
-# One in so many tiles that the pre-pass would skip is read, to see whether it may.
+# One in this many skipped tiles is read anyway, to check the pre-pass.
 SAMPLED = 50
-# Tiles read ahead, a thread.
+# Tiles read ahead per thread.
 AHEAD = 4
 
 T = TypeVar("T")
@@ -26,8 +26,8 @@ T = TypeVar("T")
 class Tiling:
     """Tiles of `side` pixels at the working magnification.
 
-    A pixel whose mean of red, green and blue is above `background` is background; a tile with a
-    larger share of them than `most_background` is dropped.
+    A pixel is background if its mean of red, green and blue is above `background`. A tile is
+    dropped if its share of background pixels is above `most_background`.
     """
 
     side: int
@@ -37,9 +37,9 @@ class Tiling:
 
 @dataclass
 class TilingRecord:
-    """How many tiles there were: `skipped` by the pre-pass, of which `checked` were read to see.
+    """Numbers of tiles: `skipped` by the pre-pass, of which `checked` were read as a sample.
 
-    `refuted`: the pre-pass was wrong about a tile, so that all were read after all.
+    `refuted`: the pre-pass was wrong about a tile, so the skipped ones were read after all.
     """
 
     candidates: int = 0
@@ -65,26 +65,36 @@ class Tile(NamedTuple):
 class _Candidate(NamedTuple):
     x: int
     y: int
-    bound: float  # of its darkness; infinite without a pre-pass
-    is_sample: bool = False  # of those that the pre-pass would skip
+    bound: float  # of the darkness; infinite without a pre-pass
+    is_sample: bool = False  # a skipped tile, read to check the pre-pass
 
 
 def tiles(
     image: SlideImage, scale: Scale, tiling: Tiling, record: TilingRecord, *, threads: int
 ) -> Iterator[Tile]:
-    """The tiles of a slide that have enough tissue, row by row.
+    """Yield the tiles of a slide with enough tissue, row by row.
 
-    Candidates are the whole windows of a grid from the upper left corner, without overlap
-    (Methods, "tiling the slides in non-overlapping windows of 512 x 512 pixels"). The decision is
-    by every pixel at the working magnification; `stnet.slides.prepass` spares reading what it
-    proves to be background. Once it is refuted on a slide nothing more is skipped, and what was is
-    read at the end, out of order.
+    Candidates are the complete windows of a grid from the upper left corner, without overlap
+    (Methods, "tiling the slides in non-overlapping windows of 512 x 512 pixels"). Every pixel at
+    the working magnification counts for the decision, but tiles that `stnet.slides.prepass` proves
+    to be background are not read. If the pre-pass turns out wrong on a slide, nothing more is
+    skipped, and the skipped tiles are read at the end, out of order.
 
-    `record` counts as the tiles go by; `threads` read ahead. Raises InputError if the slide's data
-    are damaged.
+    Args:
+        image: the slide.
+        scale: scale of the slide.
+        tiling: size of tiles and limits of background.
+        record: counts, updated while the tiles are read.
+        threads: threads that read ahead.
+
+    Returns:
+        The tiles, one at a time.
+
+    Raises:
+        InputError: the slide's data are damaged.
     """
     reader = _Reader(image, scale, tiling)
-    # Tiles that are resampled by a fraction are no averages: at their edges some pixels weigh more.
+    # Resampling by a fraction is not a plain average: some pixels at the edges weigh more.
     is_average = float(scale.downsample).is_integer()
     prepass = Prepass.of(image, reader.size, tiling.background) if is_average else None
     skipped: list[_Candidate] = []
@@ -105,7 +115,7 @@ def tiles(
         for candidate, tissue, background, pixels in _ahead(reader.read, candidates, threads):
             if prepass is not None and prepass.refutes(candidate.bound, pixels):
                 record.refuted = True
-            # A sample that was wrongly skipped comes again with the others that were.
+            # A sample that was wrongly skipped is read again with the other skipped tiles.
             if not candidate.is_sample and background <= tiling.most_background:
                 record.kept += 1
                 yield Tile(candidate.x, candidate.y, reader.size, tissue, pixels)
@@ -118,7 +128,7 @@ def tiles(
 def _candidates(
     image: SlideImage, reader: "_Reader", tiling: Tiling, prepass: Prepass | None
 ) -> Iterator[tuple[_Candidate, bool]]:
-    """The grid's windows, row by row, and whether the pre-pass proves them to be background."""
+    """Windows of the grid, row by row, and whether the pre-pass proves them to be background."""
     width, height = image.size
     lefts = reader.starts(width)
     for top in reader.starts(height):
@@ -134,8 +144,8 @@ def _candidates(
 class _Reader:
     """Reads tiles at the working magnification from the lowest level that gives them exactly.
 
-    OpenSlide shifts and smooths the pixels of a level that is not reduced by a whole number: where
-    a slide has odd sides its level of 2.0001 gives other tiles than the first one, halved.
+    OpenSlide shifts and smooths the pixels of a level whose downsampling is not a whole number. On
+    a slide with odd sides, a level of 2.0001 gives other tiles than level 0 reduced by two.
     """
 
     def __init__(self, image: SlideImage, scale: Scale, tiling: Tiling):
@@ -153,11 +163,11 @@ class _Reader:
         self._brightest = floor(3 * tiling.background)
 
     def starts(self, length: int) -> list[int]:
-        """Where the grid's windows begin along a side of the slide, in level-0 pixels."""
+        """Starts of the grid's windows along a side of the slide, in level-0 pixels."""
         return [round(n * self._pitch) for n in range(int((length + 1e-6) // self._pitch))]
 
     def read(self, candidate: _Candidate) -> tuple[_Candidate, float, float, np.ndarray]:
-        """The candidate with its shares of tissue and of background, and its pixels."""
+        """The candidate, its shares of tissue and background, and its pixels."""
         pixels = self._image.read(
             candidate.x // self._downsample,
             candidate.y // self._downsample,
@@ -167,12 +177,12 @@ class _Reader:
             unscanned=255,
         )
         pixels = fit_side(pixels, self._tiling.side)
-        # Whole numbers: the mean of three is above 220 where their sum is above 660.
+        # Integer arithmetic: the mean of three values is above 220 if their sum is above 660.
         summed = pixels[..., 0].astype(np.uint16)
         summed += pixels[..., 1]
         summed += pixels[..., 2]
         n_tissue = np.count_nonzero(summed <= self._brightest)
-        # Each divided on its own: 1 - 0.7 is more than 0.3.
+        # Two divisions, because 1 - 0.7 is not 0.3 in floating point.
         n_background = summed.size - n_tissue
         return candidate, n_tissue / summed.size, n_background / summed.size, pixels
 
@@ -180,7 +190,7 @@ class _Reader:
 def _ahead(
     read: Callable[[_Candidate], T], candidates: Iterable[_Candidate], threads: int
 ) -> Iterator[T]:
-    """Results of `read` in order, a few of them read ahead in threads."""
+    """Results of `read` in order; threads read a few ahead."""
     waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -191,5 +201,5 @@ def _ahead(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            # Where the caller or a read gives up, nobody waits for what is not begun.
+            # After an error or an early end, do not run the reads that have not started.
             pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Square windows of an image, brought to the side and scale that a network takes."""
+"""Square windows of an image, resized to the side and scale of a network's input."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,11 @@ from stnet.slides.image import SlideImage
 
 
 def fit_side(window: np.ndarray, side: int) -> np.ndarray:
-    """A square window uint8 (n, n, 3) resampled to (side, side, 3).
+    """Resample a square window uint8 (n, n, 3) to (side, side, 3).
 
-    A whole multiple is shrunk by the mean of blocks, as views are (`stnet.slides.patches`); else
-    Pillow's bilinear filter, which averages over the pixels that each new one covers (ours).
+    If n is a multiple of `side`, it takes the mean of blocks, as views do (`stnet.slides.patches`).
+    Otherwise it uses Pillow's bilinear filter, which averages over the pixels that each new pixel
+    covers (ours).
     """
     n = len(window)
     if n == side:
@@ -27,11 +28,24 @@ def fit_side(window: np.ndarray, side: int) -> np.ndarray:
 def windows(
     image: SlideImage, centres: np.ndarray, window: int, side: int, batch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Windows around `centres` (n, 2; x, y in whole pixels), `batch` at a time.
+    """Yield windows around centres in batches.
 
-    Yields rows of `centres` (b,) and their windows uint8 (b, side, side, 3): `window` pixels wide,
-    [c - window // 2, c - window // 2 + window), black off the image, resampled by `fit_side`. They
-    come from the top down, so that OpenSlide finds the last tiles in its cache.
+    A window is [c - window // 2, c - window // 2 + window) in both directions, black outside the
+    image, resampled by `fit_side`. Windows come from top to bottom, so that OpenSlide's tile cache
+    is used.
+
+    Args:
+        image: the image.
+        centres: integers (n, 2), x and y in pixels.
+        window: side of a window in the image, in pixels.
+        side: side after resampling, in pixels.
+        batch: windows per batch.
+
+    Returns:
+        For each batch, rows of `centres` (b,) and windows uint8 (b, side, side, 3).
+
+    Raises:
+        InputError: the image's data are damaged.
     """
     corners = centres - window // 2
     order = np.argsort(corners[:, 1], kind="stable")
@@ -44,12 +58,25 @@ def windows(
 def input_window(
     scale: str, *, window: int, downsampling: int, trained_um_per_px: float, um_per_px: float
 ) -> tuple[int, int]:
-    """Side of the window to read from an image, and the side it is brought to, both in pixels.
+    """Size of the window to read from an image for a network.
 
-    `window` and `downsampling` are the training view's, `trained_um_per_px` of its patches' pixels
-    after downsampling, `um_per_px` that of the image. With scale `micrometres` the window shows as
-    much tissue as a training patch, with `pixels` it has as many pixels. Source: the paper says
-    neither (ours).
+    With scale `micrometres` the window has the width in tissue of a training patch; with `pixels`
+    it has the same number of pixels.
+
+    Args:
+        scale: `micrometres` or `pixels`.
+        window: source window of the training view, in pixels.
+        downsampling: downsampling of the training view.
+        trained_um_per_px: µm per pixel of the training patches, after downsampling.
+        um_per_px: µm per pixel of the image.
+
+    Returns:
+        Side of the window in the image, and side to resize it to, both in pixels.
+
+    Raises:
+        InputError: unknown scale.
+
+    Source: ours; the paper does not say.
     """
     side = window // downsampling
     if scale == "pixels":

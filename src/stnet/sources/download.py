@@ -1,4 +1,4 @@
-"""Downloads that repeat and resume, and appear only when their bytes are the right ones."""
+"""Downloads that retry and resume; a file appears only after it is verified."""
 
 import os
 import sys
@@ -24,25 +24,26 @@ def download(
     check: Callable[[Path], object] | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
-    """Download `url` to `path`, which appears once length, hash and content are right.
+    """Download `url` to `path`, which appears once length, hash and content are verified.
 
-    Bytes are collected in a hidden part file beside `path`. The part of a file of known hash bears
-    that hash, so that an interrupted download goes on where it stopped, in this run or in the
-    next. A file of unknown hash, which may have changed since, is begun anew. A file at `path` that
-    already has the hash is left alone.
+    Bytes are collected in a hidden part file beside `path`. If the hash is known, it is part of the
+    part file's name, so that an interrupted download resumes in this or the next run. Without a
+    hash the file may have changed in the meantime, so the download starts again. A file at `path`
+    that already has the hash is kept.
 
     Args:
-        url: where the file is.
-        path: where it goes.
-        expected: its hash, or None if nobody knows it.
-        size: its length in bytes, or None; the length that the server states is checked anyway.
-        check: called with the path of the whole file before it appears at `path`; raises
-            InputError if this is not what was asked for, such as an error page.
-        patience: how often and how long to try.
+        url: address of the file.
+        path: output.
+        expected: hash of the file, or None if unknown.
+        size: length of the file in bytes, or None. The length that the server states is always
+            checked.
+        check: called with the path of the complete file before it appears at `path`; raises
+            InputError for wrong content, such as an error page.
+        patience: limits of retries.
 
     Raises:
-        InputError: the server refuses, or no attempt gave the right bytes. `path` is as it was;
-            the part file stays only if it may be the beginning of the right file.
+        InputError: the server refuses, or no attempt gave the right bytes. `path` stays as it was;
+            the part file stays only if the next run can resume it.
 
     Source: ours.
     """
@@ -54,7 +55,7 @@ def download(
     part = path.with_name(f".{path.name}.{of}.part")
 
     def received() -> int:
-        """Bytes that can be built on."""
+        """Number of bytes to resume from."""
         return part.stat().st_size if expected and part.exists() else 0
 
     def attempt() -> None:
@@ -65,7 +66,7 @@ def download(
         _verify(part, expected, length, check)
 
     try:
-        # With progress counted, a long file gets through a network that breaks often.
+        # Progress resets the count of attempts, so that a large file survives many interruptions.
         persist(attempt, f"{url} for {path}", patience, progress=received)
     except BaseException:
         if not received():
@@ -75,11 +76,11 @@ def download(
 
 
 def _receive(url: str, part: Path, offset: int, size: int | None, patience: Patience) -> int | None:
-    """Append what the server sends from byte `offset` on, or start anew if it sends everything.
+    """Append what the server sends from byte `offset` on, or start again if it sends everything.
 
-    Returns the length of the whole file in bytes, as far as the server says it.
+    Returns the length of the whole file in bytes, or None if the server does not state it.
     """
-    # Compression on the way would change the bytes that the hash is of.
+    # Compression in transit would change the bytes, and so the hash.
     headers = {"Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
@@ -91,7 +92,7 @@ def _receive(url: str, part: Path, offset: int, size: int | None, patience: Pati
         start, length = _span(response)
         if start not in (0, offset):
             raise TryAgain(f"the server sent from byte {start} on instead of {offset}")
-        # Before anything is written: an error page must not replace a good beginning.
+        # Check before writing: an error page must not replace a good beginning.
         if size is not None and length not in (None, size):
             raise TryAgain(f"the server offers {length} bytes instead of {size}")
         if not start:
@@ -123,10 +124,10 @@ def _verify(
 ) -> None:
     received = part.stat().st_size
     if size is not None and received < size:
-        raise TryAgain(f"only {received} of {size} bytes came")
+        raise TryAgain(f"received only {received} of {size} bytes")
     wrong = ""
     if size is not None and received > size:
-        wrong = f"{received} bytes came instead of {size}"
+        wrong = f"received {received} bytes instead of {size}"
     elif expected and (found := file_hash(part, expected.algorithm)) != expected:
         wrong = (
             f"{expected.algorithm} of the {received} bytes is {found.hexdigest} instead of"
@@ -143,13 +144,13 @@ def _verify(
 
 
 def _span(response: requests.Response) -> tuple[int, int | None]:
-    """First byte of the answer's body, and length of the whole file if the server says it."""
+    """Offset of the answer's first byte, and length of the whole file if the server states it."""
     if response.status_code == 206:
         # "bytes 100-199/200", the length possibly "*"
         span, _, length = response.headers.get("Content-Range", "").partition("/")
         start = span.removeprefix("bytes ").partition("-")[0]
         if not start.isdigit():
-            raise TryAgain("a partial answer does not say where it begins")
+            raise TryAgain("a partial answer does not state its first byte")
         return int(start), int(length) if length.isdigit() else None
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdigit() else None

@@ -1,4 +1,4 @@
-"""The Genomic Data Commons (GDC): its listings, complete or refused, and its files."""
+"""Listings and files of the Genomic Data Commons (GDC)."""
 
 import logging
 import re
@@ -11,7 +11,7 @@ from stnet.sources.mirror import obtain
 
 logger = logging.getLogger(__name__)
 
-PAGE = 500  # entries an answer
+PAGE = 500  # entries per page
 KEYS = {"files": "file_id", "cases": "case_id"}
 
 
@@ -23,23 +23,23 @@ def list_entries(
     fields: Sequence[str],
     patience: Patience = DEFAULT_PATIENCE,
 ) -> list[dict]:
-    """All files or cases that have the given values.
+    """List all files or cases with the given values.
 
-    The listing comes in pages. If it changed from one to the next, it is asked for again from the
-    start: it is complete and of one moment, or refused.
+    The listing comes in pages. If it changes between pages, it is requested again from the start,
+    so that the result is complete and consistent.
 
     Args:
-        host: of the GDC's API, with scheme.
+        host: host of the GDC's API, with scheme.
         endpoint: a key of `KEYS`.
-        filters: the value of each of these fields, such as `{"access": "open"}`.
-        fields: fields to be told of each entry besides its id.
-        patience: how often and how long to try, each page and the listing as a whole.
+        filters: required value of each field, such as `{"access": "open"}`.
+        fields: fields to request besides the id.
+        patience: limits of retries, for each page and for the whole listing.
 
     Returns:
-        The entries as the GDC gives them, nested, ordered by id.
+        The entries as the GDC gives them, nested, sorted by id.
 
     Raises:
-        InputError: naming the address that does not answer, or whose listing changes each time.
+        InputError: the address does not answer, or its listing changes at every attempt.
 
     Source: ours; the protocol is the GDC's.
     """
@@ -74,17 +74,17 @@ def download_file(
     """Copy a file of the GDC from a mirror, or download it, verified by its MD5.
 
     Args:
-        host: of the GDC's API, with scheme.
-        file_id: of the file.
-        path: where it goes.
-        md5: of the file. "" asks the GDC.
-        size: its length in bytes. None asks the GDC.
-        mirror: folder that the GDC's client downloaded files to, or None.
-        patience: how often and how long to try.
+        host: host of the GDC's API, with scheme.
+        file_id: id of the file.
+        path: output.
+        md5: MD5 of the file; "" asks the GDC for it.
+        size: length of the file in bytes; None asks the GDC for it.
+        mirror: folder of files downloaded by the GDC's client, or None.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the address that does not answer or never gives the right bytes, or the
-            mirror that is no folder or has other bytes. `path` is as it was then.
+        InputError: the address does not answer or never gives the right bytes, or the mirror is not
+            a folder or has other bytes. `path` stays as it was.
 
     Source: ours; the protocol is the GDC's.
     """
@@ -100,10 +100,10 @@ def download_file(
 
 
 def _name_in_mirror(mirror: str | Path, file_id: str) -> str | None:
-    """Name of a file in a folder of the GDC's client, `{file_id}/{file_name}`; None without it.
+    """Name of a file in a folder of the GDC's client, `{file_id}/{file_name}`; None if missing.
 
-    Source: ours; the layout is that of `gdc-client download`, which adds folders for its logs and
-    `annotations.txt` where there are any.
+    Source: ours; the layout is that of `gdc-client download`, which may add a folder for its logs
+    and `annotations.txt`.
     """
     names = [path.name for path in Path(mirror, file_id).glob("[!.]*") if path.is_file()]
     names = [n for n in names if n != "annotations.txt" and not n.endswith(".partial")]
@@ -111,12 +111,12 @@ def _name_in_mirror(mirror: str | Path, file_id: str) -> str | None:
 
 
 def _read_pages(url: str, key: str, query: dict, patience: Patience) -> dict[str, dict]:
-    """Entries of all pages by id. Raises TryAgain if they are not of one listing."""
+    """Entries of all pages by id. Raises TryAgain if the listing changed between pages."""
     entries: dict[str, dict] = {}
     total, last = 1, ""
     while len(entries) < total:
-        # Each page begins with the last entry of the one before: by that the listing shows that
-        # it shifted, even if it is as long as it was.
+        # Each page begins with the last entry of the page before. Any other entry there shows that
+        # the listing shifted, even if its length did not change.
         answer = ask_json(url, dict, query | {"from": max(len(entries) - 1, 0)}, patience)
         page, stated = _page(answer, key)
         names = [entry[key] for entry in page]
@@ -125,23 +125,23 @@ def _read_pages(url: str, key: str, query: dict, patience: Patience) -> dict[str
             if warnings := answer.get("warnings"):
                 logger.warning(f"{url}: the server warns: {warnings}")
         elif stated != total:
-            raise TryAgain(f"{total} entries became {stated} while they were listed")
+            raise TryAgain(f"{total} entries became {stated} during the listing")
         elif names[:1] != [last]:
-            raise TryAgain(f"{last} moved to another page while the entries were listed")
+            raise TryAgain(f"{last} moved to another page during the listing")
         fresh = {name: entry for name, entry in zip(names, page, strict=True) if name != last}
         if len(fresh) != len(names) - bool(entries) or not fresh.keys().isdisjoint(entries):
-            raise TryAgain(f"an entry is there twice among {len(names)} after {len(entries)}")
+            raise TryAgain(f"the {len(names)} entries after {len(entries)} have a repeated one")
         if total and not fresh:
-            raise TryAgain(f"only {len(entries)} of {total} entries came")
+            raise TryAgain(f"received only {len(entries)} of {total} entries")
         entries |= fresh
         last = names[-1] if names else ""
     if len(entries) > total:
-        raise TryAgain(f"{len(entries)} entries came instead of {total}")
+        raise TryAgain(f"received {len(entries)} entries instead of {total}")
     return entries
 
 
 def _page(answer: dict, key: str) -> tuple[list[dict], int]:
-    """Entries of a page, and how many there are in all."""
+    """Entries of a page, and the total number of entries."""
     try:
         page, total = answer["data"]["hits"], int(answer["data"]["pagination"]["total"])
         if all(isinstance(entry[key], str) for entry in page):

@@ -1,4 +1,4 @@
-"""The slide sheet of a project of the Genomic Data Commons (GDC), written from its listings."""
+"""Write the slide sheet of a project from the listings of the Genomic Data Commons (GDC)."""
 
 import csv
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 TUMOUR = "Primary Tumor"
 OPEN_TUMOURS = {"access": "open", "cases.samples.sample_type": TUMOUR}
-# Frozen sections; those of paraffin are "Diagnostic Slide" (Methods, "TCGA analysis").
+# Frozen sections; paraffin sections are "Diagnostic Slide" (Methods, "TCGA analysis").
 SLIDES = {"data_type": "Slide Image", "experimental_strategy": "Tissue Slide"}
 EXPRESSION = {
     "data_type": "Gene Expression Quantification",
@@ -39,7 +39,7 @@ CASE_FIELDS = [
     "diagnoses.morphology",
     "diagnoses.diagnosis_is_primary_disease",
 ]
-SHOWN = 5  # names in a message
+SHOWN = 5  # names shown in a message
 
 
 def write_slide_sheet(
@@ -47,28 +47,26 @@ def write_slide_sheet(
 ) -> None:
     """Write the slide sheet of a project: its open frozen slides of primary tumours.
 
-    A slide comes with the STAR table of its own sample and the histology of its patient, where the
-    GDC has them. What a reader of the sheet should know is said on stderr: slides left out, samples
-    with several tables, patients by histology, and how the sheet differs from the one that was
-    there.
+    A slide has the STAR table of its sample and the histology of its patient, if the GDC has them.
+    The log lists slides that are left out, samples with several tables, patients by histology, and
+    changes from the previous sheet.
 
-    - A slide of several samples goes to the first of them that has expression, or else to the
-      first; of several patients, to none: its tiles could be anybody's.
-    - Of several STAR tables of a sample (it was sequenced more than once) the first by file id is
-      taken, as a choice that does not depend on what they say.
-    - Histology is of the diagnoses that are not said to be of another disease than the project's.
+    - A slide of several samples is assigned to the first sample with expression, or else to the
+      first sample. A slide of several patients is left out, because its tiles cannot be assigned.
+    - If a sample has several STAR tables (it was sequenced more than once), the first by file id is
+      taken. This choice does not depend on the content.
+    - Diagnoses marked as another disease than the project's do not count for the histology.
 
     Args:
-        path: output, the sheet as `read_slide_sheet` reads it, ordered by slide. The same listing
-            gives the same bytes, in whatever order it comes; a sheet that would not change is
-            left alone.
-        host: of the GDC's API, with scheme.
-        project: its id, such as `TCGA-BRCA`.
-        patience: how often and how long to try.
+        path: output, a sheet for `read_slide_sheet`, sorted by slide. The order of the listing does
+            not matter; an unchanged sheet is not written again.
+        host: host of the GDC's API, with scheme.
+        project: id of the project, such as `TCGA-BRCA`.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the address that does not answer or the entry that is not as the GDC's
-            are, or the project that has no such slides. `path` is as it was then.
+        InputError: the address does not answer, an entry is malformed, or the project has no such
+            slides. `path` stays as it was.
 
     Source: Methods, "TCGA analysis"; ours where the paper does not say.
     """
@@ -98,8 +96,8 @@ def write_slide_sheet(
             " source's project"
         )
     check_slides(rows, f"{host}, project {project}, to be {path}")
-    _say_patients(rows, names, path)
-    if path.exists() and not _say_changes(rows, path):
+    _log_patients(rows, names, path)
+    if path.exists() and not _log_changes(rows, path):
         return
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n")
@@ -108,7 +106,7 @@ def write_slide_sheet(
 
 
 class _File(NamedTuple):
-    """A file of the GDC as the sheet has it, and the patient of each primary tumour it is of."""
+    """A file of the GDC. `tumours` maps its primary-tumour samples to their patients."""
 
     file_id: str
     name: str
@@ -136,16 +134,16 @@ def _file(entry: dict, host: str) -> _File:
 def _by_sample(files: Sequence[_File], path: Path) -> dict[str, _File]:
     """The STAR table of each sample."""
     by_sample: dict[str, _File] = {}
-    several, nobodys = set(), []
+    several, unassigned = set(), []
     for file in files:
         if len(set(file.tumours.values())) != 1:
-            nobodys.append(file.file_id)
+            unassigned.append(file.file_id)
             continue
         several |= file.tumours.keys() & by_sample.keys()
         for sample in file.tumours:
             by_sample.setdefault(sample, file)
-    _say(path, "STAR tables left out, of no primary tumour or of several patients", nobodys)
-    _say(path, "samples with several STAR tables, the first taken", sorted(several))
+    _log_names(path, "STAR tables left out (no primary tumour, or several patients)", unassigned)
+    _log_names(path, "samples with several STAR tables (the first is taken)", sorted(several))
     return by_sample
 
 
@@ -156,15 +154,15 @@ def _rows(
     path: Path,
 ) -> list[dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
-    unnamed, repeated, nobodys, several = [], [], [], []
+    invalid, repeated, unassigned, several = [], [], [], []
     for file in slides:
         slide = Path(file.name).stem
         if not re.fullmatch(GROUP_ID, file.name):
-            unnamed.append(file.name)
+            invalid.append(file.name)
         elif slide in rows:
             repeated.append(file.name)
         elif len(set(file.tumours.values())) != 1:
-            nobodys.append(file.name)
+            unassigned.append(file.name)
         else:
             if len(file.tumours) > 1:
                 several.append(file.name)
@@ -184,11 +182,11 @@ def _rows(
                 "expression_size": table.size if table else "",
             }
     bare = sorted({row["sample"] for row in rows.values() if not row["expression"]})
-    _say(path, "slides left out, whose names are no ids", unnamed)
-    _say(path, "slides left out, of a name that is there already", repeated)
-    _say(path, "slides left out, of no primary tumour or of several patients", nobodys)
-    _say(path, "slides of several samples, each given to one of them", several)
-    _say(path, "samples without a STAR table", bare)
+    _log_names(path, "slides left out (name is not an id)", invalid)
+    _log_names(path, "slides left out (repeated name)", repeated)
+    _log_names(path, "slides left out (no primary tumour, or several patients)", unassigned)
+    _log_names(path, "slides of several samples (each assigned to one)", several)
+    _log_names(path, "samples without a STAR table", bare)
     return [rows[slide] for slide in sorted(rows)]
 
 
@@ -199,7 +197,7 @@ def _morphology(cases: Sequence[dict], host: str) -> dict[str, dict[str, str]]:
             case["submitter_id"]: {
                 diagnosis["morphology"]: diagnosis.get("primary_diagnosis") or ""
                 for diagnosis in case.get("diagnoses") or []
-                # Newer releases list former and second cancers too; the flag is text or boolean.
+                # Newer releases also list former and second cancers; the flag is text or boolean.
                 if str(diagnosis.get("diagnosis_is_primary_disease")).lower() != "false"
                 and re.fullmatch(r"\d{4}/\d", diagnosis.get("morphology") or "")
             }
@@ -209,7 +207,7 @@ def _morphology(cases: Sequence[dict], host: str) -> dict[str, dict[str, str]]:
         raise InputError(f"{host}/cases: an entry without patient or diagnoses") from None
 
 
-def _say_patients(
+def _log_patients(
     rows: Sequence[dict[str, str]], morphology: Mapping[str, dict[str, str]], path: Path
 ) -> None:
     names = {code: name for codes in morphology.values() for code, name in codes.items()}
@@ -221,25 +219,25 @@ def _say_patients(
         logger.info(f"{path}: {count} patients: {known or 'no histology'}")
 
 
-def _say_changes(rows: Sequence[dict[str, str]], path: Path) -> bool:
-    """Whether the sheet at `path` has other rows than these, and which."""
+def _log_changes(rows: Sequence[dict[str, str]], path: Path) -> bool:
+    """Log how `rows` differ from the sheet at `path`; return whether they do."""
     try:
         old = {row["slide"]: row for row in read_slide_sheet(path)}
     except InputError as error:
-        logger.warning(f"{error}; it is replaced")
+        logger.warning(f"{error}; the sheet is replaced")
         return True
     new = {row["slide"]: row for row in rows}
     both = sorted(old.keys() & new.keys())
     other = [slide for slide in both if old[slide]["md5"] != new[slide]["md5"]]
     changed = [slide for slide in both if old[slide] != new[slide] and slide not in other]
-    _say(path, "slides added", sorted(new.keys() - old.keys()))
-    _say(path, "slides removed", sorted(old.keys() - new.keys()))
-    _say(path, "slides of another hash", other)
-    _say(path, "slides of another patient, histology or expression", changed)
+    _log_names(path, "slides added", sorted(new.keys() - old.keys()))
+    _log_names(path, "slides removed", sorted(old.keys() - new.keys()))
+    _log_names(path, "slides with a new hash", other)
+    _log_names(path, "slides with a new patient, histology or expression", changed)
     return old != new
 
 
-def _say(path: Path, what: str, names: Sequence[str]) -> None:
+def _log_names(path: Path, what: str, names: Sequence[str]) -> None:
     if names:
         shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
         logger.info(f"{path}: {len(names)} {what}: {shown}")

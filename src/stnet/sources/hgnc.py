@@ -1,4 +1,4 @@
-"""Getting the gene table from HGNC."""
+"""Download the gene table from HGNC."""
 
 from pathlib import Path
 
@@ -12,19 +12,20 @@ from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
 def download_gene_table(
     path: str | Path, *, url: str, lock: str | Path, patience: Patience = DEFAULT_PATIENCE
 ) -> None:
-    """Get a dated archive of HGNC's complete set, which never changes under its name.
+    """Download a dated archive of HGNC's complete set, which never changes under its name.
 
-    HGNC publishes no hash: the first download goes into the lock, later ones must agree with it.
+    HGNC publishes no hash. The first download is recorded in the lock file; later downloads must
+    match it.
 
     Args:
         path: output, the table.
-        url: the archive's address; the last part of it is its name in the lock.
-        lock: the lock of gene tables.
-        patience: how often and how long to try.
+        url: address of the archive; its last part is the name in the lock file.
+        lock: lock file of gene tables.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the address that does not answer, or the table that is not one or not
-            the locked one. `path` is as it was then.
+        InputError: the address does not answer, or the file is not a gene table or not the locked
+            one. `path` stays as it was.
 
     Source: ours.
     """

@@ -1,4 +1,4 @@
-"""Asking a server until it answers: patience, and answers in JSON."""
+"""HTTP requests with retries, and answers in JSON."""
 
 import logging
 import time
@@ -15,20 +15,20 @@ from stnet.core.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-BUSY = {408, 425, 429}  # with every 5xx, the answers that mean "later" rather than "never"
+BUSY = {408, 425, 429}  # like every 5xx, worth a retry; other errors are final
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How often and how long a server is asked for one thing.
+    """Limits of retries.
 
     Attributes:
-        attempts: requests a file or answer.
+        attempts: maximum number of attempts per file or answer.
         backoff: seconds before the second attempt, doubled for each further one.
-        longest: most seconds between two attempts, also where the server asks for more.
-        timeout: seconds to connect, and seconds without a byte.
+        longest: maximum seconds between two attempts, even if the server asks for more.
+        timeout: maximum seconds to connect, and maximum seconds without receiving a byte.
     """
 
     attempts: int = 8
@@ -41,7 +41,7 @@ DEFAULT_PATIENCE = Patience()
 
 
 class TryAgain(Exception):
-    """A failed attempt that may succeed `wait` seconds later."""
+    """A failed attempt that may succeed after `wait` seconds."""
 
     def __init__(self, reason: str, wait: float = 0.0):
         super().__init__(reason)
@@ -51,17 +51,17 @@ class TryAgain(Exception):
 def ask_json(
     url: str, kind: type[T], body: object = None, patience: Patience = DEFAULT_PATIENCE
 ) -> T:
-    """Answer of `url` as JSON of the given kind (list or dict).
+    """Request JSON from `url`.
 
     Args:
-        url: where to ask.
-        kind: what the answer must be. One of another kind is an error that the server did not
-            call one, and is asked for again.
+        url: address.
+        kind: type of the answer, list or dict. An answer of another type is an undeclared error of
+            the server, so the request is repeated.
         body: sent as JSON in a POST request; None for a GET request.
-        patience: how often and how long to try.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the URL and, in short, the last answer.
+        InputError: no valid answer; names the URL and the last failure.
 
     Source: ours.
     """
@@ -73,7 +73,7 @@ def ask_json(
             url,
             json=body,
             timeout=patience.timeout,
-            # A redirected POST becomes a GET, and its body, so all that it asks for, is dropped.
+            # A redirected POST becomes a GET and loses its body, which has the whole query.
             allow_redirects=method == "GET",
         ) as response:
             check_status(response)
@@ -94,11 +94,10 @@ def persist(
     patience: Patience,
     progress: Callable[[], int] = lambda: 0,
 ) -> T:
-    """Repeat `attempt` while it raises `TryAgain` or the network fails; its value in the end.
+    """Repeat `attempt` while it raises `TryAgain` or the network fails, and return its value.
 
-    An attempt after which `progress`, of what has been reached so far, is larger than ever counts
-    as the first. Raises InputError beginning with `what`, in one line, when the last attempt failed
-    or the URL is none.
+    The count of attempts starts again whenever `progress` has grown. Raises a one-line InputError
+    beginning with `what` if the last attempt failed or the URL is invalid.
     """
     number, furthest = 0, progress()
     while number < patience.attempts:
@@ -116,16 +115,16 @@ def persist(
             number, furthest, wait = 1, reached, patience.backoff
         if number < patience.attempts:
             wait = min(wait, patience.longest)
-            logger.warning(f"{what}: {reason}; again in {wait:.0f} s")
+            logger.warning(f"{what}: {reason}; retrying in {wait:.0f} s")
             time.sleep(wait)
     raise InputError(
         f"{what}: {reason} (attempt {number} of {patience.attempts});"
-        " check the network and the host, then run again"
+        " check the network and the host, then rerun"
     )
 
 
 def check_status(response: requests.Response) -> None:
-    """Raise `TryAgain` if the server is busy, and InputError naming the URL if it refuses."""
+    """Raise `TryAgain` if the server is busy, or InputError naming the URL if it refuses."""
     status = response.status_code
     if status in (200, 206):
         return
@@ -136,7 +135,7 @@ def check_status(response: requests.Response) -> None:
 
 
 def _retry_after(value: str) -> float:
-    """Seconds of a Retry-After header, given in seconds or as a date; 0 if neither."""
+    """Seconds from a Retry-After header, which has seconds or a date; 0 if it has neither."""
     if value.isdigit():
         return float(value)
     try:

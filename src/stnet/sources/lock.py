@@ -1,7 +1,7 @@
-"""Lock files: what was downloaded once, so that a later run gets the same bytes or says which not.
+"""Lock files record the hashes of downloads, so that later runs detect changed files.
 
-A lock is a TSV tracked beside the configuration (`file size sha256`, a row a file). It is written
-by the first run.
+A lock file is a TSV tracked beside the configuration, with columns `file size sha256` and one row
+per file. The first run writes it.
 """
 
 import csv
@@ -25,11 +25,11 @@ class Fingerprint(NamedTuple):
 
 
 def read_lock(path: str | Path) -> dict[str, Fingerprint]:
-    """Files of the lock at `path` by name; none if there is no lock yet.
+    """Files in the lock file at `path` by name; empty if there is no lock file yet.
 
-    Where the working directory has none, it is the project's own that is read.
+    If the working directory has no lock file, the project's own is read.
 
-    Raises InputError naming the lock if it is not one.
+    Raises InputError naming the lock file if it is malformed.
     """
     path = Path(find(path))
     if not path.exists():
@@ -37,12 +37,12 @@ def read_lock(path: str | Path) -> dict[str, Fingerprint]:
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file, delimiter="\t"))
     if rows[:1] != [HEADER] or not all(len(row) == 3 and row[1].isdigit() for row in rows[1:]):
-        raise InputError(f"{path}: not a lock with columns {' '.join(HEADER)}; restore it")
+        raise InputError(f"{path}: not a lock file with columns {' '.join(HEADER)}; restore it")
     return {name: Fingerprint(int(size), sha256) for name, size, sha256 in rows[1:]}
 
 
 def check_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:
-    """Raise InputError naming the first of `files` that the lock at `path` has otherwise."""
+    """Raise InputError naming the first of `files` that differs from the lock file at `path`."""
     locked = read_lock(path)
     for name, found in files.items():
         expected = locked.get(name, found)
@@ -54,13 +54,13 @@ def check_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:
 
 
 def hold_to_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:
-    """Check `files` against the lock at `path` and add those that it does not name yet.
+    """Check `files` against the lock file at `path`, and add those that are not in it yet.
 
-    Raises InputError as `check_lock` does, and then leaves the lock as it is.
+    Raises InputError as `check_lock`; the lock file then stays as it is.
     """
     folder = Path(path).parent
     folder.mkdir(parents=True, exist_ok=True)
-    # Sections are downloaded side by side, and add to the same lock file.
+    # Parallel downloads of sections write to the same lock file.
     with held(folder, wait=True):
         check_lock(path, files)
         locked = read_lock(path)

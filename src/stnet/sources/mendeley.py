@@ -1,7 +1,8 @@
-"""The ST cohort as Mendeley Data distributes it: whose each file is, and getting it.
+"""Download the ST cohort from Mendeley Data.
 
-Version 5 of dataset 29ntw7sh4r is flat: `metadata.csv`, and four files a section whose names only
-`metadata.csv` knows (an image `HE_BT23287_C1.jpg` belongs to counts `BC23287_C1_stdata.tsv.gz`).
+Version 5 of dataset 29ntw7sh4r is flat: `metadata.csv`, and four files per section. Only
+`metadata.csv` says which files belong together (such as image `HE_BT23287_C1.jpg` and counts
+`BC23287_C1_stdata.tsv.gz`).
 """
 
 import csv
@@ -18,8 +19,8 @@ from stnet.sources.lock import Fingerprint, check_lock, hold_to_lock
 from stnet.sources.mirror import obtain
 
 METADATA = "metadata.csv"
-# Columns of metadata.csv by the section sheet's; small files first, since what a job has fetched
-# before it fails is lost to it, but for the part of the file that it was at.
+# Columns of metadata.csv by column of the section sheet. Small files come first: a job that fails
+# loses its complete files and keeps only the part file of the last one.
 KINDS = {
     "labels": "tumor_annotation",
     "spots": "spot_coordinates",
@@ -30,7 +31,7 @@ LISTING_COLUMNS = ["patient", "replicate", "kind", "name", "size", "sha256", "ur
 
 
 class RemoteFile(NamedTuple):
-    """A distributed file: its name, its length in bytes and hash, and its address."""
+    """A distributed file: name, length in bytes and hash, and address."""
 
     name: str
     fingerprint: Fingerprint
@@ -48,22 +49,22 @@ def write_listing(
     mirror: str | Path | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
-    """Find the files of each section of a published dataset.
+    """List the files of each section of a published dataset.
 
     Args:
-        listing: output, TSV with a row a file: `patient replicate kind name size sha256 url`,
+        listing: output, TSV with one row per file: `patient replicate kind name size sha256 url`,
             patient and replicate as in `metadata.csv`, kind a key of `KINDS`.
         metadata: output, the dataset's own `metadata.csv`, verified.
-        host: of Mendeley Data, with scheme.
-        dataset: its id.
-        version: its published version.
-        lock: the lock of the dataset's files, written if there is none.
-        mirror: folder with files of the dataset under their own names, or None.
-        patience: how often and how long to try.
+        host: host of Mendeley Data, with scheme.
+        dataset: id of the dataset.
+        version: published version of the dataset.
+        lock: lock file of the dataset; created if missing.
+        mirror: folder with the dataset's files under their original names, or None.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the file that is not in the dataset or not the locked one, or the
-            address that does not answer.
+        InputError: a file is not in the dataset or not the locked one, or the address does not
+            answer.
 
     Source: ours; the protocol is Mendeley Data's.
     """
@@ -71,7 +72,7 @@ def write_listing(
     hold_to_lock(lock, {name: file.fingerprint for name, file in files.items()})
     where = f"dataset {dataset} version {version}"
     if METADATA not in files:
-        raise InputError(f"{where}: no {METADATA} in it; correct the cohort's dataset or version")
+        raise InputError(f"{where}: has no {METADATA}; correct the cohort's dataset or version")
     _obtain(files[METADATA], metadata, mirror, patience)
     rows = []
     for row in _read_metadata(metadata):
@@ -100,21 +101,21 @@ def download_section(
     mirror: str | Path | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
-    """Get the files of one section, each verified by the hash in the listing.
+    """Download the files of one section, each verified by its hash in the listing.
 
     Args:
-        listing: as `write_listing` leaves it.
-        patient: of the section sheet.
-        section: of the section sheet.
+        listing: TSV written by `write_listing`.
+        patient: patient in the section sheet.
+        section: section in the section sheet.
         outputs: path of each kind of file (keys of `KINDS`).
-        lock: the lock of the dataset's files.
-        mirror: folder with files of the dataset under their own names: copied where they are
-            there, downloaded where not. None downloads all.
-        patience: how often and how long to try.
+        lock: lock file of the dataset.
+        mirror: folder with the dataset's files under their original names. Files that are not in it
+            are downloaded. None downloads all.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the address or file whose bytes are not the right ones, or the section
-            that has no files in the listing or those of several.
+        InputError: an address or file gives the wrong bytes, or the listing does not have exactly
+            one set of files for the section.
 
     Source: ours.
     """
@@ -127,10 +128,10 @@ def download_section(
 def section_files(listing: str | Path, patient: str, section: str) -> dict[str, RemoteFile]:
     """Files of a section of the section sheet, by kind.
 
-    A patient is known by the number in the id, since the letters before it are BC in some places
-    and BT in others; a section by that number and its replicate, which is what follows the
-    patient in its id (`BC23287_C1` is C1 of patient BC23287). Raises InputError naming the section
-    if there are no such files in the listing, or those of several sections.
+    Patients are matched by the number in the id, because the letters before it are BC in some
+    places and BT in others. Sections are matched by that number and the replicate, which follows
+    the patient in the section's id (`BC23287_C1` is C1 of patient BC23287). Raises InputError
+    naming the section if the listing does not have exactly one set of files for it.
 
     Source: ours.
     """
@@ -155,7 +156,7 @@ def section_files(listing: str | Path, patient: str, section: str) -> dict[str, 
 
 
 def _number(patient: str) -> str:
-    """Digits of a patient id; the id itself where it has none."""
+    """Digits of a patient id, or the id itself if it has none."""
     found = re.search(r"\d+", patient)
     return found.group() if found else patient
 
@@ -187,7 +188,7 @@ def _published_files(
                 f"{url}: an entry without name, size, hash or address: {str(entry)[:100]}"
             ) from None
         if files.setdefault(name, file) != file:
-            raise InputError(f"{url}: two different files called {name}")
+            raise InputError(f"{url}: two different files named {name}")
     return files
 
 

@@ -1,4 +1,4 @@
-"""Files of a distribution, from a folder of this machine where they are there already."""
+"""Use files that were downloaded before, in a local folder, instead of the network."""
 
 import shutil
 from collections.abc import Callable
@@ -22,21 +22,21 @@ def obtain(
     check: Callable[[Path], object] | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
-    """Copy a file from a mirror if it is there, and download it if not.
+    """Copy a file from a mirror, or download it if the mirror does not have it.
 
     Args:
-        name: of the file in the mirror.
-        url: where it is otherwise.
-        path: where it goes.
-        expected: its hash, or None.
-        size: its length in bytes, or None.
-        mirror: folder with files of the distribution under their own names, or None.
-        check: as of `download`.
-        patience: how often and how long to try.
+        name: name of the file in the mirror.
+        url: address of the file.
+        path: output.
+        expected: hash of the file, or None.
+        size: length of the file in bytes, or None.
+        mirror: folder with distributed files under their original names, or None.
+        check: as in `download`.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the folder that is not there, the file in it that is another one, or the
-            address that does not answer. `path` is as it was then.
+        InputError: the mirror does not exist or has another file of this name, or the address does
+            not answer. `path` stays as it was.
 
     Source: ours.
     """

@@ -1,4 +1,4 @@
-"""Getting the gene sets of all pathways from Reactome."""
+"""Download the gene sets of all pathways from Reactome."""
 
 from pathlib import Path
 
@@ -15,20 +15,20 @@ NAME = "ReactomePathways.gmt.zip"
 def download_pathways(
     path: str | Path, *, host: str, lock: str | Path, patience: Patience = DEFAULT_PATIENCE
 ) -> None:
-    """Get the gene sets of Reactome's current release, which is another one every few months.
+    """Download the gene sets of Reactome's current release, which changes every few months.
 
-    Reactome publishes no hash: the first download goes into the lock, later ones must agree with
-    it. Other bytes are a later release rather than a mistake, so they are not asked for again.
+    Reactome publishes no hash. The first download is recorded in the lock file; later downloads
+    must match it. A mismatch means a new release rather than a damaged file, so there is no retry.
 
     Args:
         path: output, a GMT file.
-        host: of Reactome, with scheme.
-        lock: the lock of gene sets.
-        patience: how often and how long to try.
+        host: host of Reactome, with scheme.
+        lock: lock file of gene sets.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the address that does not answer, what is no archive of gene sets, or
-            the lock with another release. `path` is as it was then.
+        InputError: the address does not answer, the file is not an archive of gene sets, or the
+            lock file has another release. `path` stays as it was.
 
     Source: ours.
     """

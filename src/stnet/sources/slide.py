@@ -1,4 +1,4 @@
-"""A whole slide at hand for as long as it is needed: slides are too many and too large to keep."""
+"""Keep a whole slide only while it is in use: all slides together would fill the disk."""
 
 import glob
 from collections.abc import Iterator, Mapping
@@ -16,19 +16,18 @@ def slide_at_hand(
 ) -> Iterator[Path]:
     """Yield the file of a row of the slide sheet: from the mirror, or downloaded and then deleted.
 
-    Once the job has ended, in success or failure, nothing of it is left. Only of a job that was
-    killed without a word is what came left behind: a download goes on where it stopped, and one
-    that is whole is used.
+    A downloaded slide is deleted when the job ends, whether it succeeds or fails. Only a killed job
+    leaves its files: the next job resumes a partial download and uses a complete one.
 
     Args:
-        row: of the slide sheet.
-        folder: where slides in flight lie, of this job and none other.
-        host: of the Genomic Data Commons, with scheme.
-        mirror: folder with slides under their own names, or that the GDC's client downloaded them
-            to, or None. Nothing in it is ever deleted.
+        row: row of the slide sheet.
+        folder: folder for downloaded slides, used by this job only.
+        host: host of the Genomic Data Commons, with scheme.
+        mirror: folder with slides under their original names or as the GDC's client stores them,
+            or None. Nothing in it is deleted.
 
     Raises:
-        InputError: as `download_file`, or if the mirror is no folder or has another file.
+        InputError: as `download_file`, or the mirror is not a folder or has another file.
 
     Source: ours.
     """
@@ -52,6 +51,6 @@ def slide_at_hand(
         download_file(host, row["file_id"], path, md5=row["md5"], size=size)
         yield path
     finally:
-        # What came of it, too.
-        for left in path.parent.glob(f"*{glob.escape(path.name)}*"):
-            left.unlink(missing_ok=True)
+        # The slide and any part file.
+        for file in path.parent.glob(f"*{glob.escape(path.name)}*"):
+            file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Visium datasets as 10x Genomics distributes them: getting one section's files."""
+"""Download the files of a Visium section from 10x Genomics."""
 
 import gzip
 import re
@@ -17,16 +17,16 @@ from stnet.sources.mirror import obtain
 
 CHUNK = 1 << 20  # bytes
 ARCHIVE = "spatial.tar.gz"
-# Small files first: what a job has fetched before it fails is lost to it, but for the part of the
-# file that it was at.
+# Small files come first: a job that fails loses its complete files and keeps only the part file of
+# the last one.
 FILES = {"archive": ARCHIVE, "counts": "filtered_feature_bc_matrix.h5", "image": "image.tif"}
-# First bytes of what is no archive, so that an error page does not go into the lock: HDF5; TIFF and
+# First bytes of each format, so that an error page does not go into the lock file: HDF5; TIFF and
 # BigTIFF, little- and big-endian.
 MAGIC = {
     "counts": (b"\x89HDF\r\n\x1a\n",),
     "image": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
-# Members of the archive; positions are called one way before and the other from Space Ranger 2.0.
+# Members of the archive. Space Ranger 2.0 renamed the file of positions.
 MEMBERS = {
     "positions": r"tissue_positions(_list)?\.csv",
     "scalefactors": r"scalefactors_json\.json",
@@ -42,23 +42,25 @@ def download_visium(
     mirror: str | Path | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
-    """Get the files of one Visium section.
+    """Download the files of one Visium section.
 
-    10x publishes no hashes: the first download goes into the lock, later ones must agree with it.
+    10x publishes no hashes. The first download is recorded in the lock file; later downloads must
+    match it.
 
     Args:
         outputs: path of each file: `image` (TIFF), `counts` (HDF5), and from the section's archive
-            `positions` (`tissue_positions_list.csv` or, with a header, `tissue_positions.csv`; as
-            it is, whatever the path is called) and `scalefactors` (JSON).
-        host: of 10x's distribution, with scheme.
+            `positions` (`tissue_positions_list.csv` or, with a header, `tissue_positions.csv`; the
+            content is not changed) and `scalefactors` (JSON).
+        host: host of 10x's downloads, with scheme.
         dataset: name of the section's dataset, such as `V1_Breast_Cancer_Block_A_Section_1`.
-        lock: the lock of the cohort's files.
-        mirror: folder with files of the distribution under their own names: copied where they are
-            there, downloaded where not. None downloads all.
-        patience: how often and how long to try.
+        lock: lock file of the cohort.
+        mirror: folder with distributed files under their original names. Files that are not in it
+            are downloaded. None downloads all.
+        patience: limits of retries.
 
     Raises:
-        InputError: naming the address or file that is not what it should be or not the locked one.
+        InputError: the address does not answer, or a file is of another format or not the locked
+            one.
 
     Source: ours; the addresses are 10x's.
     """
@@ -92,9 +94,9 @@ def download_visium(
 def read_archive(path: str | Path) -> dict[str, bytes]:
     """Content of the positions and scale factors in a section's archive, by key of `MEMBERS`.
 
-    Only regular files of these names are read, in whatever folder of the archive, and nothing is
-    unpacked: no member decides where anything is written. Raises InputError naming the archive if
-    it is damaged or cut off, or has none or several of a kind.
+    Only regular files with these names are read, in any folder of the archive. Nothing is unpacked
+    to disk, so member names cannot choose where to write. Raises InputError naming the archive if
+    it is damaged or truncated, or does not have exactly one file of each.
 
     Source: ours.
     """
@@ -109,10 +111,12 @@ def read_archive(path: str | Path) -> dict[str, bytes]:
                 if kind in found:
                     raise InputError(f"{path}: several {kind} files, one of them {member.name!r}")
                 found[kind] = archive.extractfile(member).read()
-            while stream.read(CHUNK):  # to the end, where the checksum is
+            while stream.read(CHUNK):  # read to the end, where the checksum is
                 pass
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise InputError(f"{path}: not a whole tar.gz archive ({error}); fetch it again") from error
+        raise InputError(
+            f"{path}: not a complete tar.gz archive ({error}); download it again"
+        ) from error
     for kind in MEMBERS:
         if kind not in found:
             raise InputError(f"{path}: no {kind} file in the archive; check the dataset")
@@ -123,4 +127,6 @@ def _check_magic(path: str | Path, known: tuple[bytes, ...]) -> None:
     with open(path, "rb") as file:
         begin = file.read(max(map(len, known)))
     if not begin.startswith(known):
-        raise InputError(f"{path}: begins with {begin!r}, so it is not a file of its kind")
+        raise InputError(
+            f"{path}: begins with {begin!r}, which is not its format; download it again"
+        )

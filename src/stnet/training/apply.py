@@ -26,7 +26,7 @@ from stnet.training.checkpoints import remove_checkpoints
 def load_model(
     model: str | Path, card: str | Path, device: str
 ) -> tuple[nn.Module, Standardisation, dict]:
-    """The network of a training job, on the CPU, its standardisation for a device, and its card."""
+    """A trained network on the CPU, its standardisation on `device`, and its model card."""
     known = json.loads(Path(card).read_text())
     recipe = known["recipe"]
     network = build_network(
@@ -45,22 +45,22 @@ def predict_held_out(
     engine: Engine,
     device: str,
 ) -> None:
-    """Write `predictions.h5ad` of the held-out sections by the model that never saw them.
+    """Predict the held-out sections with the model that never saw them; write `predictions.h5ad`.
 
-    A network of factors is mapped back to genes (`to_expression`), and `obsm["factors"]` has what
-    it predicted, (spots, factors).
+    Predicted factors are mapped back to genes (`to_expression`). `obsm["factors"]` then has the
+    factors themselves, (spots, factors).
 
     Args:
         inputs: `index` of the view, `targets`, and the training job's `model` and `card`.
-        output: predictions by their contract (`write_predictions`).
-        job: whose sections are predicted.
-        latent: whether `obsm["latent"]` has the inputs of the last layer, float32 (spots, width),
-            averaged over the eight symmetries as predictions are.
-        engine: how the device computes.
+        output: predictions file (`write_predictions`).
+        job: its held-out sections are predicted.
+        latent: whether to write the inputs of the last layer to `obsm["latent"]`, float32 (spots,
+            width), averaged over the eight symmetries like the predictions.
+        engine: numerical settings of the device.
         device: `cpu` or `cuda`.
 
     Raises:
-        InputError: the held-out sections have no used spot, or the model predicts other genes.
+        InputError: no used spot in the held-out sections, or a model of other genes.
     """
     start(device, job.threads)
     targets, model = inputs["targets"], inputs["model"]
@@ -100,5 +100,5 @@ def predict_held_out(
         "versions": known["versions"],
     }
     write_predictions(output, genes, predicted, provenance, obsm=obsm)
-    # That this job runs confirms the training job's outputs.
+    # Snakemake starts this job only after it has confirmed the training job's outputs.
     remove_checkpoints(Path(model).parent)

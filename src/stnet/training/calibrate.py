@@ -1,4 +1,4 @@
-"""How fast this device trains and predicts, measured in a minute: what a plan is reckoned by."""
+"""Training and prediction speed of a network on this device, for the plan."""
 
 import resource
 import time
@@ -16,9 +16,10 @@ from stnet.training.run import Run
 
 @dataclass(frozen=True)
 class Rates:
-    """Images a second in training and in prediction (each symmetry counts), and peak memory.
+    """Images per second in training and in prediction, and peak memory.
 
-    `memory` is in bytes: of the GPU, or of this process since it began.
+    In prediction each symmetry counts as an image. `memory` is in bytes: of the GPU, or of this
+    process since it started.
     """
 
     training: float
@@ -29,17 +30,30 @@ class Rates:
 def calibrate(
     recipe: Recipe, side: int, n_genes: int, *, device: str, threads: int, seconds: float
 ) -> Rates:
-    """Measure an experiment's network on noise, for some `seconds` in all.
+    """Time a network on random patches.
 
-    `side` is the patches' in pixels. Whole batches are timed after a first one that is not, so a
-    slow device takes longer than asked. Raises InputError without the device.
+    Whole batches are timed, after one that is not. A slow device can take longer than asked.
+
+    Args:
+        recipe: how the network is trained.
+        side: of the patches, in pixels.
+        n_genes: outputs of the network.
+        device: `cpu` or `cuda`.
+        threads: CPU threads.
+        seconds: to spend on timing, half of them on training.
+
+    Returns:
+        Rates and peak memory.
+
+    Raises:
+        InputError: the device is not available.
     """
     start(device, threads)
     if device == "cuda":
-        # What an earlier network took is not this one's.
+        # Forget the memory that an earlier network took.
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    # A GPU is fed ahead of what it computes: only many batches show its speed.
+    # A GPU computes asynchronously: only many batches show its speed.
     n_batches, n_predicted = (16, 4096) if device == "cuda" else (1, 8)
     generator = torch.Generator().manual_seed(0)
     shape = (max(recipe.batch_size, recipe.engine.prediction_batch), side, side, 3)

@@ -1,8 +1,8 @@
-"""Checkpoints of a training job: what it has done so far, after every epoch.
+"""Checkpoints of a training job, one after every epoch.
 
-They lie in `.checkpoint/{key}/` beside the job's outputs, which Snakemake removes before it runs a
-job again; these it does not know. The key is a hash of all that the weights depend on, which is
-written into every checkpoint.
+They are in `.checkpoint/{key}/` beside the job's outputs. Snakemake removes declared outputs before
+it reruns a job; checkpoints are not declared, so they survive. The key is a hash of everything that
+the weights depend on, and that is also written into every checkpoint.
 """
 
 import hashlib
@@ -22,21 +22,21 @@ from stnet.core.atomic import atomic_path
 logger = logging.getLogger(__name__)
 
 FOLDER = ".checkpoint"
-# The newest, and the one before in case the newest cannot be read.
+# The newest, and the previous one in case the newest cannot be read.
 KEPT = 2
-# What the key is of.
+# What the key is a hash of.
 WHAT = "configuration, code, input, package version, device or (on the CPU) number of threads"
 
 
 class Checkpoint(NamedTuple):
-    """The history so far, a dict an epoch, and the state of the run of its last epoch."""
+    """The history so far, one dict per epoch, and the state of the run after its last epoch."""
 
     history: list[dict]
     state: dict[str, torch.Tensor]
 
 
 class Checkpoints:
-    """The checkpoints of one job: `inputs` is all that its weights depend on, as JSON has it."""
+    """The checkpoints of one job. `inputs` is everything its weights depend on, as JSON values."""
 
     def __init__(self, folder: Path, inputs: dict):
         self._inputs = json.dumps(inputs, sort_keys=True)
@@ -45,9 +45,9 @@ class Checkpoints:
         self._folder = self._root / self.key
 
     def newest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole and of this job, or None.
+        """The newest intact checkpoint of this job, or None.
 
-        A warning names one that is neither, and the epoch before it is taken.
+        A damaged checkpoint or one of another job gives a warning, and the previous one is tried.
         """
         for path in sorted(self._root.glob("*")):
             if path != self._folder:
@@ -62,8 +62,8 @@ class Checkpoints:
     def write(self, checkpoint: Checkpoint) -> None:
         """Write the checkpoint of an epoch, then remove all but the newest two.
 
-        Raises InputError if it cannot be written: the ones before stay, and the next attempt
-        goes on after them.
+        Raises InputError if it cannot be written. Earlier ones stay, and the next attempt continues
+        from them.
         """
         path = self._folder / f"{len(checkpoint.history):06d}.safetensors"
         state = {name: value.cpu().contiguous() for name, value in checkpoint.state.items()}
@@ -76,7 +76,7 @@ class Checkpoints:
             old.unlink(missing_ok=True)
 
     def remove_old(self) -> None:
-        """Remove all checkpoints but the newest, those of other keys too."""
+        """Remove all checkpoints except the newest, including those of other keys."""
         for path in self._root.glob("*"):
             if path != self._folder:
                 shutil.rmtree(path, ignore_errors=True)
@@ -94,14 +94,14 @@ class Checkpoints:
         if said.get("key") != self.key:
             raise ValueError(f"it is of another {WHAT}")
         if digest != _digest(said, state):
-            raise ValueError("its content is not what was written")
+            raise ValueError("its checksum does not match its content")
         return Checkpoint(json.loads(said["history"]), state)
 
 
 def checkpoints(folder: Path) -> Iterator[tuple[int, dict]]:
-    """Every checkpoint that can be opened of the job whose outputs are in `folder`.
+    """The readable checkpoints of the job whose outputs are in `folder`.
 
-    Yields the number of epochs, counted over the job's runs, and the `inputs` it was made from.
+    Yields the number of epochs over all runs of the job, and the `inputs` of the checkpoint.
     """
     for path in folder.glob(f"{FOLDER}/*/*.safetensors"):
         try:

@@ -30,14 +30,14 @@ FINAL = "final"
 
 
 class Inner(NamedTuple):
-    """The inner runs of a job: by which rule patients were split, and the sections of each fold."""
+    """The inner folds of a job: the rule that split them, and the sections of each."""
 
     rule: str
     folds: list[list[str]]
 
 
 class Choice(NamedTuple):
-    """The epoch that the final run trains up to, and the inner runs' squared error of every one."""
+    """The number of epochs of the final run, and the inner runs' squared error at every epoch."""
 
     epoch: int
     squared_errors: list[float]
@@ -54,28 +54,28 @@ def fit(
     device: str,
     tensorboard: Path | None = None,
 ) -> None:
-    """Train on all sections but the held-out ones and write the model and how it came about.
+    """Train on all sections except the held-out ones; write the model and its provenance.
 
-    A job that was killed goes on after its last epoch (`Checkpoints`), on the CPU with the same
-    results bit for bit. The last checkpoint stays: whoever runs the job may be killed before it
-    knows that the outputs are whole, and would have them made again.
+    A job that was killed continues after its last finished epoch (`Checkpoints`), on the CPU with
+    bitwise the same results. The last checkpoint stays: Snakemake may be killed before it has
+    confirmed the outputs, and then it runs the job again.
 
     Args:
-        index: of the view.
-        targets: a file of `write_targets` or, for factors in place of genes, of
+        index: index of the view.
+        targets: a file of `write_targets` or, with factors instead of genes, of
             `write_composition`.
         outputs: four files: `model` (safetensors, torchvision's layer names), `card` (JSON: what
-            the model needs to be applied, and its provenance), `history` (TSV, a row a run and
+            it takes to apply the model, and its provenance), `history` (TSV, a row per run and
             epoch; losses are squared errors per spot and gene) and `epoch` (JSON: the chosen epoch,
-            by which rule, from which errors).
-        job: whose sections are not trained on.
+            the rule and the errors).
+        job: its held-out sections are not trained on.
         recipe: how the network is trained.
         view: name of the view.
         device: `cpu` or `cuda`.
         tensorboard: folder for event files, or None.
 
     Raises:
-        InputError: nothing to train on, or training that diverges.
+        InputError: no training spots, or training diverged.
     """
     start(device, job.threads)
     data, measured = read_training_data(index, targets, job, device)
@@ -117,7 +117,7 @@ def _provenance(
     recipe: Recipe,
     view: str,
 ) -> dict:
-    """What the weights depend on, beside the device."""
+    """What the weights depend on, except the device."""
     sections = measured.obs["section"].to_numpy(str)
     return {
         "held_out": job.held_out,
@@ -136,7 +136,7 @@ def _provenance(
 def _checkpoints(
     outputs: Mapping[str, str], provenance: dict, device: str, threads: int
 ) -> Checkpoints:
-    # On a GPU the threads only feed it: what it computes does not depend on them.
+    # On a GPU the results do not depend on the number of CPU threads.
     inputs = {**provenance, "device": device}
     if device == "cpu":
         inputs |= {"threads": threads, "processor": torch.backends.cpu.get_cpu_capability()}
@@ -144,7 +144,7 @@ def _checkpoints(
 
 
 def _spots(measured: ad.AnnData, inner: Inner) -> dict[str, Spots]:
-    """Rows that each run trains on and leaves out: an inner run a fold, then the final one."""
+    """Rows that each run trains on and leaves out: one inner run per fold, then the final run."""
     sections = measured.obs["section"].to_numpy(str)
     everything = torch.arange(measured.n_obs)
     spots = {}
@@ -155,7 +155,7 @@ def _spots(measured: ad.AnnData, inner: Inner) -> dict[str, Spots]:
 
 
 def _train_inner(runs: Runs, spots: Mapping[str, Spots], recipe: Recipe) -> Choice:
-    """Train the inner runs, and choose the epoch by them; without any it is the last."""
+    """Train the inner runs and choose the epoch; without inner runs it is the last."""
     inner = [name for name in spots if name != FINAL]
     for name in inner:
         if runs.epochs_done(name) < recipe.epochs:
@@ -195,7 +195,7 @@ def _write_epoch(path: str, inner: Inner, choice: Choice, n_spots: int) -> None:
 
 
 def _what_it_predicts(measured: ad.AnnData) -> dict:
-    """Outputs of the network, the genes they stand for, and their units."""
+    """The outputs of the network, the genes they stand for, and their units."""
     genes = gene_targets(measured).var
     return {
         "outputs": measured.var_names.tolist(),
@@ -208,9 +208,10 @@ def _what_it_predicts(measured: ad.AnnData) -> dict:
 
 
 def choose_epoch(squared_errors: Sequence[float]) -> int:
-    """The epoch, from 1, with the least squared error summed over the inner folds' predictions.
+    """The epoch, from 1, with the smallest squared error summed over all inner folds.
 
-    Released code: errors are pooled over folds, not averaged fold by fold. The first of equals.
+    Ties go to the first. Released code: errors are pooled over folds, not averaged per fold. Raises
+    InputError if no error is finite.
     """
     if not np.isfinite(squared_errors).any():
         raise InputError(DIVERGED)
@@ -220,7 +221,7 @@ def choose_epoch(squared_errors: Sequence[float]) -> int:
 def read_training_data(
     index: str | Path, targets: str | Path, job: HeldOutJob, device: str
 ) -> tuple[Data, ad.AnnData]:
-    """Training spots on the device, and their targets as AnnData. Raises InputError if none."""
+    """Training spots on the device, and their targets. Raises InputError if there are none."""
     measured = ad.read_h5ad(targets)
     measured = measured[~job.is_held_out(measured)].copy()
     if not measured.n_obs:

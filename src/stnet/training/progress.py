@@ -1,4 +1,4 @@
-"""What a training job says of itself while it runs: a line an epoch, and a TensorBoard log."""
+"""Progress of a training job: a log line per epoch, and TensorBoard event files."""
 
 import logging
 import shutil
@@ -11,16 +11,16 @@ from stnet.networks.symmetries import N_SYMMETRIES
 
 logger = logging.getLogger(__name__)
 
-# A training step goes through the network forward and, at twice the cost, backward.
+# A forward pass, and a backward pass at twice its cost.
 PASSES_PER_TRAINED_SPOT = 3
 CURVES = ["train_loss", "inner_loss"]
 
 
 class Progress:
-    """Progress of a job of `n_passes` forward passes (see `passes`), of which `n_past` are past.
+    """Progress of a job of `n_passes` forward passes (see `passes`); `n_past` are already done.
 
-    `history` is of the epochs so far. `tensorboard` is a folder for event files, written anew, or
-    None for none.
+    `history` has the epochs so far. `tensorboard` is a folder for event files, which is replaced,
+    or None.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Progress:
         self._started = self._last = time.monotonic()
         self._writer = None
         if tensorboard is not None:
-            # Imported only where asked for: it takes a second.
+            # Imported here because it takes a second.
             from torch.utils.tensorboard import SummaryWriter
 
             shutil.rmtree(tensorboard, ignore_errors=True)
@@ -39,9 +39,9 @@ class Progress:
             self._draw(row)
 
     def epoch(self, row: dict, label: str, n_trained: int, n_predicted: int) -> None:
-        """Log the end of an epoch: its losses, its speed, and the time that is left at most.
+        """Log an epoch: losses, speed, and the longest time left.
 
-        A prediction under one symmetry counts as an image, as a spot trained on does.
+        A training spot counts as one image, and so does a prediction under one symmetry.
         """
         now = time.monotonic()
         self._past += passes(n_trained, n_predicted)
@@ -64,5 +64,5 @@ class Progress:
 
 
 def passes(n_trained: int, n_predicted: int) -> int:
-    """Forward passes that an epoch costs: of spots trained on, and of spots predicted."""
+    """Cost of an epoch in forward passes, from the numbers of spots trained on and predicted."""
     return PASSES_PER_TRAINED_SPOT * n_trained + N_SYMMETRIES * n_predicted

@@ -17,8 +17,9 @@ from stnet.networks.weights import load_weights
 class Run:
     """A network in training on the spots `rows` of `data`.
 
-    `rows` is an integer tensor (training spots,); `label` names the run in its random numbers and
-    bars. The same recipe, data, rows, label and number of threads give the same weights on the CPU.
+    `rows` is an integer tensor (training spots,). `label` seeds the random numbers and names the
+    progress bars. On the CPU the same recipe, data, rows, label and number of threads give the same
+    weights.
     """
 
     def __init__(self, data: Data, rows: torch.Tensor, recipe: Recipe, label: str):
@@ -44,15 +45,15 @@ class Run:
         )
 
     def train_epoch(self, epoch: int) -> float:
-        """Train on every spot once; `epoch`, from 1, chooses the order and the symmetries.
+        """Train on every spot once; `epoch`, from 1, determines the order and the symmetries.
 
-        Returns the squared error per spot and gene, as met during the epoch.
+        Returns the mean training error: squared error per spot and gene, while weights change.
         """
-        # Every epoch has its own stream, so that it does not depend on how many came before.
+        # Every epoch has its own random stream, so that resuming does not change it.
         stream = torch.Generator().manual_seed(self._seed(f"epoch {epoch}"))
         order = self.rows[torch.randperm(len(self.rows), generator=stream)].to(self.data.device)
         drawn = torch.randint(N_SYMMETRIES, order.shape, generator=stream).to(self.data.device)
-        # Added up where it is computed: a GPU would have to be waited for after every batch.
+        # Summed on the device: reading it after every batch would stall a GPU.
         total = torch.zeros((), dtype=torch.float64, device=self.data.device)
         self.network.eval()
         for module in self.trained:
@@ -74,14 +75,14 @@ class Run:
         return total.item() / len(order)
 
     def predict(self, rows: torch.Tensor) -> torch.Tensor:
-        """Predictions float32 (rows, genes) of the spots `rows` by the network as it is now."""
+        """Predictions of the spots `rows` by the current network, float32 (rows, genes)."""
         self.network.eval()
         patches, batch_size = self.data.patches, self.recipe.engine.prediction_batch
         label = f"{self.label}: predict"
         return predict(self.forward, self.standardise, patches, rows, batch_size, label)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """All that the next epoch depends on: weights, running averages and momentum, by name."""
+        """Everything the next epoch depends on: weights, running averages and momentum, by name."""
         state = {f"network.{n}": value for n, value in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
             for key, value in self.optimiser.state.get(parameter, {}).items():
@@ -90,7 +91,7 @@ class Run:
         return state
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Go on from what `state` returned at the end of an epoch."""
+        """Restore what `state` returned after an epoch."""
         own = self.network.state_dict()
         self.network.load_state_dict({name: state[f"network.{name}"] for name in own})
         parameters = dict(self.network.named_parameters())
@@ -115,8 +116,9 @@ class Run:
 def batch_loss(predicted: torch.Tensor, measured: torch.Tensor, reduction: str) -> torch.Tensor:
     """Squared error of a batch (spots, genes), averaged over genes, summed or averaged over spots.
 
-    The paper minimises "the squared error for each of the genes"; the released code sums over the
-    batch, which its learning rate of 1e-6 belongs to: averaging needs the rate times the batch.
+    The paper minimises "the squared error for each of the genes". The released code sums over the
+    batch, and its learning rate of 1e-6 is for the sum. With the mean, multiply the rate by the
+    batch size.
     """
     per_spot = (predicted - measured).square().mean(dim=1)
     return per_spot.sum() if reduction == "sum" else per_spot.mean()

@@ -1,4 +1,4 @@
-"""The runs of a training job, one after the other, with a checkpoint after every epoch."""
+"""The runs of a training job in sequence, with a checkpoint after every epoch."""
 
 import logging
 from pathlib import Path
@@ -23,16 +23,16 @@ class Spots(NamedTuple):
 
     @property
     def passes(self) -> int:
-        """What an epoch costs."""
+        """Cost of an epoch in forward passes."""
         return passes(len(self.training), len(self.left_out))
 
 
 class Runs:
-    """The runs of a held-out group, by name and in order, from where the last attempt ended.
+    """The runs of a held-out group, continued after the newest checkpoint.
 
-    `history` has a dict an epoch, of all runs: `run`, `epoch`, `train_loss`, and where spots are
-    left out `squared_error`, summed over them and averaged over genes, and `inner_loss`, their
-    mean. `tensorboard` is a folder for event files, or None.
+    `history` has one dict per epoch, over all runs: `run`, `epoch`, `train_loss` and, if the run
+    leaves spots out, `squared_error` (summed over these spots, averaged over genes) and
+    `inner_loss` (its mean per spot).
     """
 
     def __init__(
@@ -44,6 +44,16 @@ class Runs:
         checkpoints: Checkpoints,
         tensorboard: Path | None,
     ):
+        """Read the newest checkpoint.
+
+        Args:
+            data: all training spots.
+            recipe: how networks are trained.
+            held_out: name of the held-out group, for labels.
+            spots: rows of each run, by its name, in order.
+            checkpoints: of this job.
+            tensorboard: folder for event files, or None.
+        """
         self._data, self._recipe, self._held_out, self._spots = data, recipe, held_out, spots
         self._checkpoints = checkpoints
         newest = checkpoints.newest()
@@ -60,11 +70,11 @@ class Runs:
         )
 
     def epochs_done(self, name: str) -> int:
-        """Epochs of a run that are in the history."""
+        """Number of epochs of a run in the history."""
         return sum(row["run"] == name for row in self.history)
 
     def train(self, name: str, n_epochs: int) -> Run:
-        """Train a run up to an epoch; of those before it, it goes on with the newest only."""
+        """Train a run up to epoch `n_epochs`, continuing from the checkpoint if it has one."""
         training, left_out = self._spots[name]
         run = Run(self._data, training, self._recipe, f"{self._held_out} {name}")
         done = self.epochs_done(name)
@@ -83,6 +93,6 @@ class Runs:
         return run
 
     def squared_errors(self, epoch: int) -> float:
-        """Squared errors of an epoch, summed over the spots that the inner runs left out."""
+        """Squared error of an epoch, summed over the spots that the inner runs left out."""
         errors = [row.get("squared_error", 0.0) for row in self.history if row["epoch"] == epoch]
         return sum(errors)

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import rattler.index
+from environments import CONDA, PYPI, PYTHON, locked, without_dependencies
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from test_environments import CONDA, PYPI, PYTHON, WITHOUT_DEPENDENCIES, exact, locked
 
 # Not of PyPI, or of no use here: names and versions only.
 EMPTY = {"pip": "25.0"}
@@ -87,7 +87,7 @@ async def make_channel(folder: Path) -> None:
     packages = folder / "linux-64"
     packages.mkdir(parents=True)
     (folder / "noarch").mkdir()
-    versions = locked(PYTHON)
+    versions = locked(PYTHON) | without_dependencies()
     site = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     base = Path(sys.base_prefix) / "bin"
     alone = f"home = {base}\ninclude-system-site-packages = false\n"
@@ -106,7 +106,7 @@ async def make_channel(folder: Path) -> None:
             if not requirement.marker or requirement.marker.evaluate({"extra": ""})
         }
         required = {r for r in required & installed.keys() if not r.startswith(INSIDE_PYTORCH)}
-        if name in exact(WITHOUT_DEPENDENCIES):
+        if name in without_dependencies():
             required = set()
         files = {f"{site}/{path}": target for path, target in top_level(distribution).items()}
         if name == "torch":

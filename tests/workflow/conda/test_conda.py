@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from channel import make_channel
-from loaded import load_rules
-from project import DEMO, copy_project, edit
-from test_environments import (
+from environments import (
     ENVIRONMENTS,
     LIBRARY,
     environment_of,
@@ -19,6 +17,8 @@ from test_environments import (
     script_of,
     third_party,
 )
+from loaded import load_rules
+from project import DEMO, copy_project, edit
 
 from stnet.core.digest import imported_modules
 

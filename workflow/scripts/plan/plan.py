@@ -1,6 +1,5 @@
 from stnet.core.job import job
-from stnet.planning.networks import Cohort, Experiment
-from stnet.planning.pending import pending_jobs
+from stnet.planning.pending import Cohort, Experiment, pending_jobs
 from stnet.planning.plan import Machine, plan
 from stnet.report.claims import read_claims
 

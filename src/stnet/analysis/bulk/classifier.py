@@ -1,4 +1,4 @@
-"""Two classes of patients told apart by logistic regression: a split, a choice of C, an AUROC."""
+"""Classify patients by logistic regression: split, choice of C, AUROC."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,12 +14,12 @@ from stnet.evaluation.correlation import auroc
 
 # Enough for the weakest regularisation of a thousand features.
 MAX_ITERATIONS = 10_000
-# A class with a single test patient gives no AUROC worth the name.
+# With a single test patient in a class an AUROC is meaningless.
 FEWEST_TESTED = 2
 
 
 class Split(NamedTuple):
-    """Rows of the training and of the test patients; `note` says why there is no split."""
+    """Rows of the training and test patients; without a split, `note` has the reason."""
 
     train: np.ndarray
     test: np.ndarray
@@ -27,7 +27,7 @@ class Split(NamedTuple):
 
 
 class Classification(NamedTuple):
-    """How well the test patients were told apart; `scores` (test patients,) are log odds."""
+    """Performance on the test patients; `scores` (test patients,) are log odds."""
 
     c: float
     auroc: float
@@ -37,11 +37,11 @@ class Classification(NamedTuple):
 
 
 def split_patients(positive: np.ndarray, test_share: float, folds: int, seed: int) -> Split:
-    """Split patients at random, both classes in the same proportion; `positive` is boolean.
+    """Random split of patients, stratified by class; `positive` is boolean (patients,).
 
-    There is no split where a class has fewer training patients than `folds`, or fewer than two
-    test patients. Source: Methods, "training and test set, consisting of 70 and 30% of the
-    patients"; by class is ours.
+    There is no split if a class has fewer training patients than `folds`, or fewer than two test
+    patients. Source: Methods, "training and test set, consisting of 70 and 30% of the patients";
+    stratification is ours.
     """
     none = np.empty(0, dtype=int)
     try:
@@ -57,7 +57,8 @@ def split_patients(positive: np.ndarray, test_share: float, folds: int, seed: in
     if in_train < folds or in_test < FEWEST_TESTED:
         note = (
             f"{positive.sum()} and {(~positive).sum()} patients of the two classes are too few:"
-            f" each needs {folds} training patients, one a fold, and {FEWEST_TESTED} test patients"
+            f" each needs {folds} training patients, one per fold, and"
+            f" {FEWEST_TESTED} test patients"
         )
         return Split(none, none, note)
     return Split(np.sort(train), np.sort(test))
@@ -75,20 +76,20 @@ def classify(
     """Fit a logistic regression on the training patients and score the test patients.
 
     Args:
-        features: (patients, features), standardised on the patients that each fit sees.
-        positive: (patients,), boolean: those of the class that high scores mean.
+        features: (patients, features); each fit standardises them on its training patients.
+        positive: (patients,), boolean: the class that has high scores.
         split: of `split_patients`.
-        folds: stratified folds of the training patients, by whose mean AUROC C is chosen; of
-            equal values the smallest.
+        folds: number of stratified folds of the training patients. C is chosen by mean AUROC over
+            them; ties go to the smallest C.
         regularisation: values of C, the inverse of the penalty on the squared weights.
         seed: of the folds.
 
     Returns:
-        The C chosen, AUROC over the test patients with a 95% bootstrap interval over them
-        (resamples of a single class are left out), and their scores.
+        The chosen C, AUROC over the test patients with a 95% bootstrap interval over them
+        (resamples with a single class are left out), and their scores.
 
     Source: Methods, "Cross validation using five folds of the training set was used to select the
-    regularization parameter"; AUROC as what is selected by, and standardisation, are ours.
+    regularization parameter". Selection by AUROC and standardisation are ours.
     """
     search = GridSearchCV(
         make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITERATIONS)),

@@ -1,10 +1,10 @@
-"""Are tumour and immune genes expressed in the same places, more or less than by chance?
+"""Co-localisation of tumour and immune genes, compared with matched random pairs of genes.
 
 The paper compares "tumour and immune spatial correlations" by "a two-tailed paired t-test" and
 leaves chance undefined. Ours: a pair of a tumour and an immune gene is compared with pairs of other
-genes that are matched with its two in mean expression. Correlations within a section rise with
-expression, by sequencing depth in measurements and by what one network's outputs share in
-predictions, so unmatched genes would be no fair comparison.
+genes, matched in mean expression. Matching matters because correlations within a section rise with
+expression: through sequencing depth in measurements, and through shared network outputs in
+predictions.
 """
 
 import logging
@@ -24,7 +24,7 @@ from stnet.evaluation.correlation import FEWEST_SPOTS
 
 logger = logging.getLogger(__name__)
 
-# So many genes nearest in mean expression stand in for each of a pair.
+# Number of matched genes for each gene of a pair.
 CANDIDATES = 10
 UNITS = ["observed_z", "chance_z"]
 
@@ -38,9 +38,9 @@ class Section(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A tumour and an immune gene: their symbols, their columns, and the columns of chance.
+    """A tumour and an immune gene: their symbols, their columns, and n matched pairs.
 
-    `chance` is (2, n), the columns of n pairs of genes.
+    `chance` is (2, n), the columns of the matched pairs.
     """
 
     tumour: str
@@ -52,22 +52,21 @@ class Pair(NamedTuple):
 def make_pairs(
     symbols: Sequence[str], means: np.ndarray, tumour: Sequence[str], immune: Sequence[str]
 ) -> tuple[list[Pair], str]:
-    """All pairs of a tumour and an immune gene, with the pairs of genes that chance is.
+    """All pairs of a tumour and an immune gene, each with its matched pairs.
 
-    For each gene the ten nearest in mean expression stand in, of all the genes that are neither
-    tumour nor immune; chance is every pair of a stand-in of the one and a stand-in of the other
-    that are two genes: the exact expectation of random matched pairs, without drawing any.
+    Each gene is matched with the ten genes nearest in mean expression that are neither tumour nor
+    immune genes. The matched pairs are all combinations of two different genes: the exact
+    expectation over random matched pairs, without sampling.
 
     Args:
         symbols: of all genes.
-        means: (genes,), their mean expression over all spots or tiles, in target units.
-        tumour: symbols.
-        immune: symbols.
+        means: (genes,), mean expression over all spots or tiles, in target units.
+        tumour, immune: symbols.
 
     Returns:
-        The pairs whose genes are there, and in words which genes are not ("" if all are).
+        The pairs with both genes present, and a note on missing genes ("" if none is missing).
 
-    Source: the paper's pairs; chance is ours.
+    Source: the paper's pairs; the matching is ours.
     """
     times = Counter(symbols)
     wanted = [*tumour, *immune]
@@ -89,17 +88,17 @@ def make_pairs(
 
 
 def correlations(values: np.ndarray, pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
-    """Pearson's r over spots of each pair, and the mean of Fisher's z over its chance: (pairs,).
+    """Pearson's r over spots of each pair, and mean Fisher's z of its matched pairs: (pairs,) each.
 
-    `values` are (spots, genes), float32. Undefined with fewer than four spots and for constant
-    genes; such genes are left out of chance. Source: Results, "spatial correlation in the tumour
-    and immune expression profiles"; chance is ours.
+    `values` is (spots, genes), float32. Undefined with fewer than four spots and for constant
+    genes; matched pairs with constant genes are left out. Source: Results, "spatial correlation in
+    the tumour and immune expression profiles"; the matching is ours.
     """
     if len(values) < FEWEST_SPOTS or not pairs:
         return np.full((2, len(pairs)), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # The mean of equal single-precision values is exact in double precision, so that the r of
-        # a constant gene is undefined and not rounding.
+        # In double precision the mean of equal float32 values is exact, so r of a constant gene is
+        # undefined and not a rounding error.
         r = np.corrcoef(values.astype(np.float64), rowvar=False)
     observed = np.array([r[pair.columns] for pair in pairs])
     chance = np.array([mean(_fisher(r[*pair.chance]), axis=0) for pair in pairs])
@@ -109,13 +108,13 @@ def correlations(values: np.ndarray, pairs: Sequence[Pair]) -> tuple[np.ndarray,
 def compare_with_chance(
     sections: Iterable[Section], pairs: Sequence[Pair]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Correlations of the pairs in each section, and the patients' against chance.
+    """Correlations of the pairs per section, and their comparison with matched pairs per patient.
 
     Returns:
-        A row a pair and section: patient, section, tumour, immune, r. And a row a patient:
-        patient, n_sections, observed_z, chance_z, difference. The z of a section is the mean over
-        its defined pairs of Fisher's z, and over those of their chance; a patient's is the mean
-        over its sections in which both are defined.
+        A row per pair and section: patient, section, tumour, immune, r. And a row per patient:
+        patient, n_sections, observed_z, chance_z, difference. The z of a section is the mean of
+        Fisher's z over its defined pairs, or over their matched pairs. The z of a patient is the
+        mean over its sections in which both are defined.
     """
     rows, units = [], []
     for patient, section, values in sections:
@@ -138,10 +137,10 @@ def compare_with_chance(
 
 
 def summarise(patients: pd.DataFrame, n_pairs: int, note: str) -> pd.DataFrame:
-    """Table `quantity value` of the patients' table, `note` saying which genes are missing.
+    """Table `quantity value` of the patients' table; `note` names missing genes.
 
-    The means are over patients, with 95% bootstrap intervals of several; `t` and `p` are of a
-    two-tailed paired t-test over patients, `direction` is `less` or `more` than by chance.
+    Means are over patients, with 95% bootstrap intervals if there are several. `t` and `p` are of a
+    two-tailed paired t-test over patients. `direction` is `less` or `more` than by chance.
 
     Source: Statistical analysis, "a two-tailed paired t-test".
     """

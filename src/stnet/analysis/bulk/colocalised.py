@@ -18,7 +18,7 @@ def write_measured(
     tumour: Sequence[str],
     immune: Sequence[str],
 ) -> None:
-    """Write the co-localisation of measured expression in all sections of a cohort.
+    """Write the co-localisation of measured expression in the sections of a cohort.
 
     Args:
         targets: a file of `stnet.expression.targets.write_targets`, with all spots of the cohort.
@@ -48,12 +48,12 @@ def write_predicted(
 ) -> None:
     """Write the co-localisation of predicted expression over the tiles of whole slides.
 
-    Slides are read one at a time, and twice: first for the genes' mean prediction over all tiles,
-    by which chance is matched. Those without tiles are left out. `outputs`, `tumour` and `immune`
-    are those of `write_measured`.
+    Slides are read one at a time, and twice: the first time for the genes' mean prediction, which
+    the matching needs. Slides without tiles are left out. `outputs`, `tumour` and `immune` are as
+    in `write_measured`.
 
     Raises:
-        InputError: slides whose predictions are of different genes.
+        InputError: the slides' predictions are of different genes.
 
     Source: Results, "in TCGA, where we used spatial expression for these biomarkers that we
     predicted from the images".
@@ -81,7 +81,7 @@ def _write(
     tumour: Sequence[str],
     immune: Sequence[str],
 ) -> None:
-    """Go through the sections twice, for the genes' means and for the correlations."""
+    """Iterate over the sections twice, for the genes' means and for the correlations."""
     total, n_spots = np.zeros(len(symbols)), 0
     for section in sections():
         total += section.values.sum(axis=0, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Does the predicted pseudo-bulk of patients follow their bulk expression, gene by gene?"""
+"""Correlate predicted pseudo-bulk with bulk expression over patients, per gene."""
 
 import numpy as np
 import pandas as pd
@@ -6,19 +6,19 @@ from scipy import stats
 
 from stnet.evaluation.consistency import BH_LEVEL, benjamini_hochberg
 
-# With two patients r is 1 or -1, whatever they are.
+# With two patients r is always 1 or -1.
 FEWEST_PATIENTS = 3
 
 
 def correlate(predicted: np.ndarray, observed: np.ndarray) -> pd.DataFrame:
-    """Pearson's r over patients of each gene, with a two-sided p.
+    """Pearson's r over patients per gene, with a two-sided p.
 
-    Both are (patients, genes). A patient without a measurement of a gene is left out for it; a
-    gene that none has measured is not shared, and is no hypothesis of the adjustment. r is
-    undefined with fewer than three patients and where either side is constant.
+    Both are (patients, genes). Patients without a measurement of a gene are left out for that gene.
+    A gene without any measurement does not count in the adjustment of p. r is undefined with fewer
+    than three patients, or if either side is constant.
 
     Returns:
-        A row a gene: n_patients, pearson, p, p_bh (adjusted over the shared genes),
+        A row per gene: n_patients, pearson, p, p_bh (adjusted over the measured genes),
         significant_positive and significant_negative (p_bh at most 0.05).
 
     Source: Results, "significantly positive for 55 genes (FDR of 0.05)"; Methods, "Pearson's
@@ -44,10 +44,10 @@ def correlate(predicted: np.ndarray, observed: np.ndarray) -> pd.DataFrame:
 
 
 def count_genes(genes: pd.DataFrame) -> dict[str, object]:
-    """Numbers of genes by name, from the table of `correlate` and its column `match`.
+    """Numbers of genes, from the table of `correlate` with a column `match`.
 
-    `genes` is how many were found in the bulk tables. The others are undefined, and `note` says
-    why, where too few patients have bulk expression for any r.
+    `genes` is the number found in the bulk tables. If too few patients have bulk expression for any
+    r, the other numbers are undefined and `note` says so.
     """
     n_patients = int(genes["n_patients"].max()) if len(genes) else 0
     counts: dict[str, object] = {

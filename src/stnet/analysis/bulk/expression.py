@@ -1,4 +1,4 @@
-"""Bulk expression of an external cohort: STAR tables put together."""
+"""Collect the bulk expression of an external cohort from STAR tables."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,19 +17,17 @@ def write_bulk(
 ) -> None:
     """Write ln(1 + FPKM) of all samples, one STAR table in memory at a time.
 
-    The paper compares with "TCGA RNA-seq" and does not say in what form; FPKM was how the Genomic
-    Data Commons gave it, and the log is ours: Pearson's r of raw FPKM would be that of a few
-    patients.
+    The paper compares with "TCGA RNA-seq" and does not say in which unit. The Genomic Data Commons
+    distributed FPKM. The log is ours: a few patients would dominate Pearson's r of raw FPKM.
 
     Args:
-        tables: the samples' STAR tables.
-        rows: `patient` and `sample` of each, as in the slide sheet, a row a table.
-        output: AnnData: rows samples with obs patient and sample, X float32, var indexed by
-            Ensembl id without version, with columns symbol and ensembl. No table gives no row and
-            no gene.
+        tables: STAR tables of the samples.
+        rows: `patient` and `sample` per table, as in the slide sheet.
+        output: AnnData with a row per sample (obs patient and sample), X float32, and var indexed
+            by Ensembl id without version (columns symbol and ensembl). Without tables it is empty.
 
     Raises:
-        InputError: a table that `read_star` refuses, or one of other genes than the first.
+        InputError: an invalid table (`read_star`), or tables with different genes.
     """
     genes = pd.DataFrame({"gene_name": []}, dtype=str)
     values = np.empty((0, 0), dtype=np.float32)
@@ -62,7 +60,7 @@ def _in_order(
     other = genes.symmetric_difference(table.index)
     if len(other):
         raise InputError(
-            f"{path}: {len(other)} genes, as {other[0]}, are in only one of it and {first}; take"
-            " tables of one release of the annotation"
+            f"{path}: {len(other)} genes, such as {other[0]}, are only in it or only in {first};"
+            " use tables of the same annotation release"
         )
     return table.loc[genes]

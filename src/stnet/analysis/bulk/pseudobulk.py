@@ -1,4 +1,4 @@
-"""The pseudo-bulk of whole slides: mean predictions of samples and patients, beside their bulk."""
+"""Pseudo-bulk of whole slides: mean predictions per sample and patient, with their bulk."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from stnet.core.tables import summary_table, write_table
 from stnet.evaluation.averages import weighted_means
 from stnet.expression.gene_matching import align
 from stnet.expression.genes import read_gene_table
-from stnet.inference.flags import WORDS
+from stnet.inference.flags import WARNINGS
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +31,14 @@ def write_pseudobulk(
     genes: str | Path | None,
     outputs: Mapping[str, str | Path],
 ) -> None:
-    """Write the pseudo-bulk of samples and patients, and how it follows their bulk expression.
+    """Write the pseudo-bulk of samples and patients, and its correlation with bulk expression.
 
-    A sample is the mean over all tiles of its slides ("averaged the ST-Net predictions into a
-    pseudo-bulk expression profile for each sample"), a patient the mean over its slides, each of
-    them the mean over its tiles, so that a large slide is no more than a small one (ours; the paper
-    does not say how a patient's slides are put together). The bulk of a patient is the mean over
-    its samples that have both slides and bulk. Slides that were refused or have no tile are left
-    out of all this and counted.
+    The pseudo-bulk of a sample is the mean over all tiles of its slides ("averaged the ST-Net
+    predictions into a pseudo-bulk expression profile for each sample"). That of a patient is the
+    mean over its slides, each the mean over its tiles, so that large and small slides weigh the
+    same (ours; the paper does not say how slides of a patient are combined). The bulk of a patient
+    is the mean over its samples that have both slides and bulk. Unreadable slides and slides
+    without tiles are left out and counted.
 
     Args:
         slides: predictions of slides, named `{slide}.h5ad`; read one at a time.
@@ -47,19 +47,19 @@ def write_pseudobulk(
         genes: gene table for symbols and aliases, or None.
         outputs: paths by name:
 
-            - `slides`, a row a slide: what became of it; `far` has the names of what is far from
-              training, joined by commas, `refused` why it could not be read;
-            - `samples` and `patients`, AnnData: X pseudo-bulk (float64), layers["observed"] bulk
-              (NaN where a gene is not found or there is no bulk), var the model's with `match`;
-              obs patient, histology, n_slides, n_tiles (of samples, sample too);
-              obsm["features"], aggregated as X is, where the slides have any;
-            - `alignment`, which gene was found by what;
-            - `genes`, a row a gene of the model: gene, symbol, match, the columns of `correlate`
+            - `slides`, a row per slide: tiles, scale and distance from training; `far` names the
+              distances that are too large, joined by commas; `refused` is why it was unreadable;
+            - `samples` and `patients`, AnnData: X pseudo-bulk (float64); layers["observed"] bulk
+              (NaN without bulk or for unmatched genes); var that of the model, with `match`; obs
+              patient, histology, n_slides, n_tiles (and sample); obsm["features"], averaged like X,
+              if the slides have features;
+            - `alignment`, a row per gene of the model and how it was matched;
+            - `genes`, a row per gene of the model: gene, symbol, match, the columns of `correlate`
               over patients, and positive;
             - `summary`, `quantity value`.
 
     Raises:
-        InputError: slides whose predictions are of different genes.
+        InputError: the slides' predictions are of different genes.
     """
     by_slide = {Path(path).stem: path for path in slides}
     records, means = _read_slides([(row, by_slide[row["slide"]]) for row in rows])
@@ -89,7 +89,7 @@ def write_pseudobulk(
 def _read_slides(
     rows: Sequence[tuple[Mapping[str, str], str | Path]],
 ) -> tuple[pd.DataFrame, ad.AnnData]:
-    """The table of slides, and the mean prediction of each that has tiles: a row a slide."""
+    """The table of slides, and the mean prediction of each slide with tiles, a row each."""
     records, means, features = [], [], []
     var, first = None, rows[0][1]
     for row, path in rows:
@@ -119,17 +119,17 @@ def _record(row: Mapping[str, str], slide: ad.AnnData) -> dict[str, object]:
     return {
         **{name: row[name] for name in ("slide", "patient", "sample")},
         "n_tiles": slide.n_obs,
-        # A slide that was refused may have no scale.
+        # An unreadable slide can lack a scale.
         **{name: slide.uns["slide"].get(name, np.nan) for name in SCALE},
         **{name: slide.uns["tiling"][name] for name in TILING},
         "far": ",".join(map(str, slide.uns["flags"])),
-        **{f"far_{name}": slide.uns["training_distance"][name] for name in WORDS},
+        **{f"far_{name}": slide.uns["training_distance"][name] for name in WARNINGS},
         "refused": slide.uns["refused"],
     }
 
 
 def _grouped(slides: ad.AnnData, key: str, weights: np.ndarray) -> ad.AnnData:
-    """Slides averaged by patient or sample (`key`), each with its weight: (slides,)."""
+    """Weighted means of slides by patient or sample (`key`); `weights` is (slides,)."""
     names = slides.obs[key].unique()
     shares = _shares(slides.obs[key], names) * weights
     columns = ["patient", "histology"] if key == "patient" else ["patient", "sample", "histology"]
@@ -142,14 +142,14 @@ def _grouped(slides: ad.AnnData, key: str, weights: np.ndarray) -> ad.AnnData:
 
 
 def _shares(groups: pd.Series, names: Sequence[str]) -> np.ndarray:
-    """1 where a row is of a group, else 0: (groups, rows)."""
+    """Membership matrix (groups, rows): 1 if a row is in a group, else 0."""
     return np.equal.outer(np.asarray(names, dtype=object), groups.to_numpy(dtype=object)).astype(
         float
     )
 
 
 def _bulk_of(samples: pd.Index, bulk: ad.AnnData, match: pd.Series) -> np.ndarray:
-    """Bulk expression of samples in the model's genes: float64, missing where there is none."""
+    """Bulk expression of samples for the model's genes, float64, NaN if missing."""
     rows, columns = bulk.obs_names.get_indexer(samples), bulk.var_names.get_indexer(match)
     values = np.full((len(rows), len(columns)), np.nan)
     present = np.ix_(rows >= 0, columns >= 0)

@@ -1,4 +1,4 @@
-"""Telling two histological subtypes of patients apart, from four sets of features."""
+"""Classify two histological subtypes of patients from four sets of features."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -50,30 +50,30 @@ def write_subtype(
     regularisation: Sequence[float],
     seed: int,
 ) -> None:
-    """Write how well logistic regression tells two classes of patients apart.
+    """Write how well logistic regression classifies two histological subtypes.
 
-    The same patients, in the same split, are compared under all four sets of features:
+    All four sets of features use the same patients in the same split:
 
-    - `pseudobulk`: the genes that `genes` says are significantly positive over all patients, the
-      test patients among them (the paper's way);
-    - `pseudobulk_split_first`: those that are so over the training patients alone, so that nothing
-      of the test patients is seen (ours);
-    - `bulk`: bulk expression of all genes found there;
-    - `image`: the mean over tiles of the features of a network trained on ImageNet. As the last
-      layer is linear, the mean of its output over tiles is its output for their mean: so this is
-      "fine-tuning the final layer" with a patient's tiles pooled.
+    - `pseudobulk`: genes with a significantly positive correlation over all patients, including
+      the test patients (as in the paper);
+    - `pseudobulk_split_first`: genes with a significantly positive correlation over the training
+      patients, so that nothing of the test patients is used (ours);
+    - `bulk`: bulk expression of all matched genes;
+    - `image`: features of an ImageNet network, averaged over tiles. The last layer is linear, so
+      its output for the mean of the tiles is the mean of its outputs. This is "fine-tuning the
+      final layer" with a patient's tiles pooled.
 
-    A patient is of a class if one of its ICD-O-3 codes is; those of neither or both classes are
-    left out, and so are those without bulk or without features, unless no patient has them, and
-    the set is undefined. All these are counted.
+    A patient belongs to a class if one of its ICD-O-3 codes does. Patients in neither or both
+    classes are left out. Patients without bulk or without image features are also left out; if no
+    patient has them, that set is undefined instead. All are counted.
 
     Args:
         patients: of `write_pseudobulk`.
-        genes: its table of genes.
-        outputs: `table`, a row a set: features, n_features, n_train, n_test, C, auroc, ci_low,
+        genes: gene table of `write_pseudobulk`.
+        outputs: `table`, a row per set: features, n_features, n_train, n_test, C, auroc, ci_low,
             ci_high, note (why an AUROC is undefined), compared (numbers of patients in words); and
-            `scores`: features, patient, class, score, the log odds of the first class; a row a set
-            and test patient.
+            `scores`, a row per set and test patient: features, patient, class, score (log odds of
+            the first class).
         classes: ICD-O-3 morphology codes of the two, by name.
         test_share, folds, regularisation, seed: of `split_patients` and `classify`.
 
@@ -95,22 +95,22 @@ def write_subtype(
     rows, scored = [], [pd.DataFrame(columns=SCORES)]
     for name, features in _feature_sets(compared, significant, split).items():
         note = split.note or ("" if features.shape[1] else EMPTY[name])
-        told = None
+        result = None
         if not note:
-            told = classify(
+            result = classify(
                 features, positive, split, folds=folds, regularisation=regularisation, seed=seed
             )
             tested = compared.obs.iloc[split.test]
-            found = zip(tested.index, tested["class"], told.scores, strict=True)
+            found = zip(tested.index, tested["class"], result.scores, strict=True)
             scored.append(pd.DataFrame([(name, *each) for each in found], columns=SCORES))
         sizes = (features.shape[1], len(split.train), len(split.test))
-        rows.append((name, *sizes, *(told[:4] if told else UNDEFINED), note, words))
+        rows.append((name, *sizes, *(result[:4] if result else UNDEFINED), note, words))
     write_table(pd.DataFrame(rows, columns=COLUMNS), outputs["table"])
     write_table(pd.concat(scored[1:] or scored, ignore_index=True), outputs["scores"])
 
 
 def subtypes(histology: pd.Series, classes: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """The class of each patient's codes, joined by `;`, or `neither` or `both`."""
+    """Class of each patient from its codes (joined by `;`), or `neither` or `both`."""
     found = []
     for codes in histology:
         named = [name for name, of in classes.items() if set(codes.split(";")) & set(of)]
@@ -119,7 +119,7 @@ def subtypes(histology: pd.Series, classes: Mapping[str, Sequence[str]]) -> np.n
 
 
 def _complete(patients: ad.AnnData, of_class: np.ndarray) -> np.ndarray:
-    """Patients that have all that any of a class has: of bulk, and of image features."""
+    """Patients with bulk and image features; either is not required if no patient has it."""
     complete = np.full(patients.n_obs, True)
     for values in (patients.layers["observed"], patients.obsm.get("features")):
         if values is not None:
@@ -132,7 +132,7 @@ def _complete(patients: ad.AnnData, of_class: np.ndarray) -> np.ndarray:
 def _feature_sets(
     patients: ad.AnnData, significant: pd.Series, split: Split
 ) -> dict[str, np.ndarray]:
-    """Features of the patients compared, (patients, features) by set."""
+    """Features of the compared patients, (patients, features) by set."""
     predicted, observed = patients.X, patients.layers["observed"]
     on_train = correlate(predicted[split.train], observed[split.train])
     shared = np.isfinite(observed).all(axis=0) & (patients.n_obs > 0)
@@ -147,7 +147,7 @@ def _feature_sets(
 def _count(
     subtype: np.ndarray, of_class: np.ndarray, complete: np.ndarray, names: list[str]
 ) -> str:
-    """In words, how many patients are compared and how many left out."""
+    """Numbers of patients compared and left out, in words."""
     kept = ", ".join(f"{((subtype == name) & complete).sum()} {name}" for name in names)
     return (
         f"{kept}; left out: {(subtype == NONE).sum()} of neither class,"

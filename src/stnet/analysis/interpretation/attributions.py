@@ -1,8 +1,7 @@
-"""The job of Fig. 3: what in a patch lets a network predict that a gene is highly expressed."""
+"""Fig. 3: attribute the predicted expression of a gene to the pixels of patches."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class HeldOut(NamedTuple):
-    """Files of a held-out group: its predictions, and the network that made them with its card."""
+    """Files of a held-out group: predictions, network and model card."""
 
     predictions: str | Path
     model: str | Path
@@ -48,25 +47,25 @@ def write_attributions(
     """Attribute the highest predictions of a gene to the pixels of their patches.
 
     Args:
-        groups: all those that were held out; the network of a patch's group never saw it.
-        inputs: `index` of the view and `genes`, the table of gene performance.
-        outputs: `table`, a row a patch: `gene symbol spot patient section label x y predicted
+        groups: all held-out groups; each patch is attributed by the network that never saw it.
+        inputs: `index` of the view and `genes`, the gene table.
+        outputs: `table`, a row per patch: `gene symbol spot patient section label x y predicted
             at_baseline difference attributed completeness_error steps complete`, predictions in
             target units; and `arrays` (.npz), in the same order: `patches` uint8
             (n, side, side, 3), `attributions` float32 (n, side, side), `spots`, `predicted` and
             `completeness` (n,), `baseline` (n, 3).
-        settings: `gene`, an id or symbol; if it is None or no target, that of the highest median r
-            is taken. `patches`, how many `choose_patches` chooses. `steps`, where `attribute`
-            begins.
-        engine: how the device computes; whatever its precision, this is in float32.
+        settings: `gene`, an id or symbol; if it is None or no target, the gene with the highest
+            median r. `patches`, the number of patches. `steps`, the first number of steps
+            (`attribute`).
+        engine: numerical settings of the device; precision is always float32 here.
         device: `cpu` or `cuda`.
-        threads: of the processor.
+        threads: CPU threads.
 
     Raises:
-        InputError: a network does not predict the gene that its predictions have.
+        InputError: a network does not predict the gene.
     """
     start(device, threads)
-    engine = replace(engine, precision="float32", compile=False)
+    engine = engine.model_copy(update={"precision": "float32", "compile": False})
     shown = choose_gene(read_table(inputs["genes"]), settings["gene"])
     spots = read_predicted([group.predictions for group in groups], shown["gene"])
     chosen = choose_patches(spots, settings["patches"])
@@ -92,13 +91,13 @@ def write_attributions(
         if not each.complete:
             logger.warning(
                 f"{spot}: after {each.steps} steps the attributions miss"
-                f" {each.completeness_error:.0%} of the difference they should add up to; the table"
-                " says so"
+                f" {each.completeness_error:.0%} of the difference they should add up to"
+                " (see completeness_error in the table)"
             )
 
 
 def describe(found: Sequence[Attribution]) -> pd.DataFrame:
-    """A row an attribution: what it should add up to, what it does, and in how many steps."""
+    """A row per attribution: predictions, sum of attributions, completeness error and steps."""
     return pd.DataFrame(
         {
             "predicted": [each.predicted for each in found],
@@ -121,11 +120,11 @@ def _attribute(
     engine: Engine,
     device: str,
 ) -> Iterator[tuple[int, np.ndarray, list[float], Attribution]]:
-    """Row of each of the `chosen` spots, its patch, the baseline and the attribution, by group.
+    """Yield row, patch, baseline and attribution of each of the `chosen` spots, group by group.
 
-    The baseline is the mean colour of the network's training patches, zero to the network, with
-    nothing to be seen in it. From white, whatever is stained would be evidence, being stained.
-    Source: the paper says none (ours).
+    The baseline is a uniform patch in the mean colour of the network's training patches, which is
+    zero after standardisation. With a white baseline any stained pixel would get an attribution for
+    being stained. Source: ours; the paper names no baseline.
     """
     with progress_bar(len(chosen), "attribute") as progress:
         for group, spots in chosen.groupby("group"):
@@ -137,7 +136,7 @@ def _attribute(
             forward = place(network.eval().requires_grad_(False), engine, device)
             predict = averaged(forward, standardise, known["outputs"].index(gene))
             baseline = torch.tensor(standardise.mean, dtype=torch.float32, device=device)
-            # As many patches at once as in training: a point on the path is eight.
+            # Each point on the path is eight patches; this keeps to the batch size of training.
             batch_size = max(1, known["recipe"]["batch_size"] // N_SYMMETRIES)
             sections = ad.read_h5ad(groups[group].predictions).obs["section"]
             patches = read_chosen(index, sections, spots["spot"])

@@ -1,4 +1,4 @@
-"""Which patches are interpreted, and what they look like."""
+"""Choose the patches to interpret."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +11,11 @@ from stnet.core.errors import InputError
 
 
 def read_predicted(predictions: Sequence[str | Path], gene: str) -> pd.DataFrame:
-    """What is predicted of a gene (id) in every held-out spot.
+    """Predictions of a gene (id) in all held-out spots, a row per spot.
 
     Columns `spot patient section label x y predicted group`: x and y in full-resolution pixels,
-    `group` counts the files. Where genes are chosen on the training part a group may lack the gene:
-    its spots are left out. Raises InputError if all lack it.
+    `group` the number of the file. If genes are chosen on the training part, a group can lack the
+    gene; its spots are left out. Raises InputError if all groups lack it.
     """
     parts = []
     for group, path in enumerate(predictions):
@@ -33,12 +33,12 @@ def read_predicted(predictions: Sequence[str | Path], gene: str) -> pd.DataFrame
 
 
 def choose_patches(spots: pd.DataFrame, n: int) -> pd.DataFrame:
-    """The `n` spots of the highest prediction, no second of a patient before all have one.
+    """The `n` spots with the highest predictions, spread over patients.
 
-    `spots` are those of `read_predicted`. In the order of the choice: the highest of each patient,
-    then the second of each, and so on; among these the highest prediction first. Without the rule
-    they could all be of one tumour. Source: the paper shows "three representative patches" and does
-    not say how they were chosen (ours).
+    `spots` are those of `read_predicted`. First the best spot of every patient, then the second
+    best of every patient, and so on, each round ordered by prediction. Otherwise all could be from
+    one tumour. Source: ours; the paper shows "three representative patches" and does not say how
+    they were chosen.
     """
     ranked = spots.sort_values("predicted", ascending=False, kind="stable")
     turns = ranked.groupby("patient", sort=False).cumcount()

@@ -11,7 +11,7 @@ from stnet.networks.engine import Forward
 from stnet.networks.prediction import over_symmetries
 from stnet.networks.standardisation import Standardisation
 
-# The completeness error that is accepted, and the steps after which it has to be.
+# Largest completeness error to accept, and largest number of steps to try.
 MOST_ERROR = 0.05
 MOST_STEPS = 1024
 
@@ -21,11 +21,11 @@ Prediction = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each pixel adds to the prediction of a gene.
+    """Attribution of a gene's prediction to pixels.
 
-    `values` are float32 (side, side), summed over colours, in the units of the targets: positive
-    where the patch's own colour instead of the baseline's raises the prediction. `predicted` and
-    `at_baseline` are what is predicted of patch and baseline.
+    `values` are float32 (side, side), summed over colours, in target units. They are positive where
+    the patch's colour raises the prediction compared with the baseline's. `predicted` and
+    `at_baseline` are the predictions of patch and baseline.
     """
 
     values: np.ndarray
@@ -35,17 +35,17 @@ class Attribution:
 
     @property
     def difference(self) -> float:
-        """What the attributions add up to if the path was followed in steps small enough."""
+        """What the attributions add up to with enough steps."""
         return self.predicted - self.at_baseline
 
     @property
     def total(self) -> float:
-        """What they add up to."""
+        """Sum of the attributions."""
         return float(self.values.sum(dtype=float))
 
     @property
     def completeness_error(self) -> float:
-        """By how much the two differ, relative to the difference; infinite where that is none."""
+        """|total - difference| relative to |difference|; infinite if only the latter is 0."""
         missed = abs(self.total - self.difference)
         if not self.difference:
             return np.inf if missed else 0.0
@@ -53,15 +53,14 @@ class Attribution:
 
     @property
     def complete(self) -> bool:
-        """Whether the error is one that is accepted."""
+        """Whether the completeness error is accepted."""
         return self.completeness_error <= MOST_ERROR
 
 
 def averaged(forward: Forward, standardise: Standardisation, gene: int) -> Prediction:
     """Prediction of the output `gene`, averaged over the eight symmetries.
 
-    It is the averaged prediction that is reported, so it is explained: its gradients are the mean
-    of those of the eight turned patches, each turned back.
+    The averaged prediction is reported, so it is the one to explain.
     """
 
     def predict(patches: torch.Tensor) -> torch.Tensor:
@@ -73,13 +72,21 @@ def averaged(forward: Forward, standardise: Standardisation, gene: int) -> Predi
 def attribute(
     predict: Prediction, patch: torch.Tensor, baseline: torch.Tensor, steps: int, batch_size: int
 ) -> Attribution:
-    """Integrated gradients of a patch float32 (side, side, 3), its values 0 … 255.
+    """Integrated gradients of a patch, by Gauss–Legendre quadrature.
 
-    The path goes straight from a patch of the one colour `baseline` (3,). Standardising is linear,
-    so that of the standardised patch from the standardised baseline is the same. Gauss–Legendre
-    quadrature in `steps` points, and in twice as many until the completeness error is accepted or
-    no more than `MOST_STEPS` allows; `batch_size` points are computed at once. Source: the paper
-    names the method only (ours).
+    The number of steps is doubled until the completeness error is accepted, up to `MOST_STEPS`.
+    Standardisation is linear, so a path between unstandardised patches gives the same. Source: the
+    paper names the method only; the details are ours.
+
+    Args:
+        predict: of `averaged`.
+        patch: float32 (side, side, 3), values 0 … 255.
+        baseline: uniform colour (3,) at the start of the straight path.
+        steps: first number of steps.
+        batch_size: points on the path per batch.
+
+    Returns:
+        The attribution, complete or not.
     """
     ends = torch.stack([patch, baseline.expand_as(patch)])
     with torch.no_grad():

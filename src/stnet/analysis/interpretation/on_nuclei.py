@@ -1,4 +1,4 @@
-"""Whether attributions fall on nuclei (Fig. 3: "highlighted regions capture enlarged nuclei")."""
+"""Do attributions fall on nuclei? (Fig. 3: "highlighted regions capture enlarged nuclei")"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,20 +24,20 @@ def write_on_nuclei(
     nuclear_view: str,
     segmentation: Segmentation,
 ) -> None:
-    """Write how the attributions of patches divide between nuclei and the rest.
+    """Write how the attributions of patches are divided between nuclei and the rest.
 
     Args:
-        arrays, attributions: of `write_attributions`, of patches of `view`.
-        targets: which has all spots.
-        index: of `nuclear_view`.
-        outputs: `patches`, a row a patch: `spot patient` and what `divide` returns; and `summary`,
-            a table `quantity value`.
+        arrays, attributions: outputs of `write_attributions`.
+        targets: a file of `write_targets` with all spots.
+        index: index of `nuclear_view`.
+        outputs: `patches`, a row per patch: `spot patient` and what `divide` returns; and
+            `summary`, a table `quantity value`.
         view: of the network's patches.
-        nuclear_view: of the patches around the same spots in which nuclei are segmented.
-        segmentation: how nuclei are found.
+        nuclear_view: view in which nuclei are segmented.
+        segmentation: settings of the segmentation.
 
     Raises:
-        InputError: patches that are not those of the spots.
+        InputError: the index is not of the spots of `targets`.
     """
     chosen, values = read_table(attributions), np.load(arrays)["attributions"]
     seen = read_chosen(index, ad.read_h5ad(targets).obs["section"], chosen["spot"])
@@ -55,7 +55,7 @@ def write_on_nuclei(
 
 
 def centre(values: np.ndarray, view: str, window: int) -> np.ndarray:
-    """The middle `window` pixels of a patch (side, side) of a view, in pixels of the image."""
+    """The central `window` x `window` image pixels of a patch (side, side) of a view."""
     whole, downsampling = parse_view(view)
     first = whole // 2 - window // 2
     grown = values.repeat(downsampling, axis=0).repeat(downsampling, axis=1)
@@ -63,14 +63,13 @@ def centre(values: np.ndarray, view: str, window: int) -> np.ndarray:
 
 
 def divide(values: np.ndarray, nuclei: np.ndarray) -> dict[str, float]:
-    """How the attributions `values` (h, w) of a patch divide between `nuclei` (h, w) and the rest.
+    """Attributions `values` (h, w) of a patch on `nuclei` (boolean, h, w) and off them.
 
-    `ratio` is of the mean positive attribution per pixel `on` nuclei, that which speaks for high
-    expression as the figure shows it, to that `off` them. Edges and dark pixels draw attributions
-    of both signs, whatever the gene, so beside it stand `ratio_negative`, the same of the negative
-    ones, and `attributed_share`, the part of the sum of all that lies on nuclei, to be held against
-    `nuclear_share`, their part of the pixels. Undefined (NaN) is a mean over no pixel and a ratio
-    to nothing. Source: ours.
+    `on` and `off` are the mean positive attribution per pixel (which the figure shows), `ratio` is
+    on / off. Edges and dark pixels get attributions of both signs for any gene. So there are also
+    `ratio_negative`, the same for negative attributions, and `attributed_share`, the share of the
+    total attribution on nuclei, to compare with `nuclear_share`, their share of the pixels. Means
+    over no pixel and divisions by zero are NaN. Source: ours.
     """
     positive, negative = values.clip(min=0), -values.clip(max=0)
     return {
@@ -94,9 +93,8 @@ def _ratio(part: float, whole: float) -> float:
 def summarise(patches: pd.DataFrame) -> pd.DataFrame:
     """Table `quantity value` of the rows of `divide` with their `patient`.
 
-    `patches_with_ratio` are those whose ratio is defined, `patches_above_1` those of them with more
-    positive attribution on nuclei than off them. What else is of patches is their median, of the
-    ratio beside the lowest and the highest.
+    `patches_with_ratio`: patches with a defined ratio; `patches_above_1`: those with a ratio above
+    1. The other quantities are medians over patches; the ratio also has its lowest and highest.
     """
     ratio = patches["ratio"].dropna()
     medians = ["nuclear_share", "attributed_share", "ratio", "ratio_negative"]

@@ -1,4 +1,4 @@
-"""How far apart on the tissue are the spots that are nearest in the latent space?"""
+"""Distance on the tissue between nearest neighbours in the latent space (Supp. Fig. 9b)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from stnet.analysis.latent.space import places, read_latent
 from stnet.core.tables import write_table
 
-# Among which spots the nearest is looked for in each form of the analysis: those of the same.
+# The unit within which neighbours are searched, by form of the analysis.
 FORMS = {"ours": "section", "released": "patient"}
 COLUMNS = ["form", "patient", "section", "spot", "neighbour", "distance", "random_distance"]
 
@@ -22,15 +22,15 @@ def write_distances(predictions: Sequence[str | Path], output: str | Path, *, se
 
 
 def neighbour_distances(spots: ad.AnnData, seed: int) -> pd.DataFrame:
-    """A row a form and spot: its nearest neighbour in the latent space, and how far that is.
+    """A row per form and spot: its nearest neighbour in the latent space, and their distance.
 
-    `distance` is on the array in spot pitches, so that an adjacent spot is 1 away;
-    `random_distance` is that to a spot drawn from the same others by `seed` (Supp. Fig. 9b). Forms:
+    `distance` is on the array in spot pitches, so an adjacent spot is at distance 1.
+    `random_distance` is that of a random other spot (Supp. Fig. 9b). Forms:
 
-    - `ours`: neighbour and random spot are of the same section;
-    - `released`: of any section of the patient, as if they lay on one another (released code's
-      `bin/cluster.py`; that its index of the nearest spot is off by one, where this comes after the
-      spot itself, is not followed).
+    - `ours`: neighbour and random spot are in the same section;
+    - `released`: they are in any section of the patient, with all arrays superimposed (released
+      code's `bin/cluster.py`). There the index of the nearest spot is off by one if it comes after
+      the spot itself; this error is not reproduced.
 
     A spot that is alone in its section (patient) has no row. `spots` are those of `read_latent`.
     """
@@ -56,6 +56,6 @@ def neighbour_distances(spots: ad.AnnData, seed: int) -> pd.DataFrame:
 
 
 def _others(n: int, random: np.random.Generator) -> np.ndarray:
-    """For each of n one of the others, (n,)."""
+    """For each of n items a random other item, (n,)."""
     drawn = random.integers(n - 1, size=n)
     return drawn + (drawn >= np.arange(n))

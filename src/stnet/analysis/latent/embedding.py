@@ -15,7 +15,7 @@ from stnet.core.tables import write_table
 logger = logging.getLogger(__name__)
 
 COLUMNS = ["umap1", "umap2"]
-# UMAP begins with as many eigenvectors and one more, of a matrix as large as there are spots.
+# UMAP's spectral start needs one more eigenvector than dimensions, and fewer than spots.
 FEWEST_SPOTS = len(COLUMNS) + 2
 
 
@@ -27,18 +27,28 @@ def write_umap(
     min_dist: float,
     seed: int,
 ) -> None:
-    """Write `embed` of the predictions of all held-out groups."""
+    """Write `embed` of the predictions of all held-out groups.
+
+    Args:
+        predictions: files with latents.
+        output: TSV.
+        neighbours, min_dist: parameters of UMAP.
+        seed: of UMAP.
+
+    Raises:
+        InputError: predictions without latents (`read_latent`).
+    """
     write_table(embed(read_latent(predictions), neighbours, min_dist, seed), output)
 
 
 def embed(spots: ad.AnnData, neighbours: int, min_dist: float, seed: int) -> pd.DataFrame:
-    """Table `spot patient section label grid array_row array_col umap1 umap2`, a row a spot.
+    """Table `spot patient section label grid array_row array_col umap1 umap2`, a row per spot.
 
-    UMAP (Results, "to visualize the latent space of the spots") is fitted to each patient alone,
-    its sections pooled, on Euclidean distances of the latents, by scanpy; `spots` are those of
-    `read_latent`, `neighbours` and `min_dist` are UMAP's. With a `seed` the same spots give the
-    same picture. The released code (`bin/cluster.py`) takes UMAP's defaults and no seed. A patient
-    of no more spots than `neighbours` has no coordinates, and a warning is logged.
+    UMAP (Results, "to visualize the latent space of the spots") is fitted by scanpy to each patient
+    alone, sections pooled, on Euclidean distances of the latents. `spots` are those of
+    `read_latent`; `neighbours` and `min_dist` are parameters of UMAP. `seed` makes it reproducible.
+    The released code (`bin/cluster.py`) uses UMAP's defaults and no seed. A patient with too few
+    spots for `neighbours` has no coordinates, and a warning is logged.
     """
     coordinates = np.full((spots.n_obs, len(COLUMNS)), np.nan)
     patients = spots.obs["patient"].astype(str).to_numpy()

@@ -1,4 +1,4 @@
-"""Patches that are typical of their class in the latent space, and patches that are not."""
+"""Representative and atypical patches of each class in the latent space."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table, write_table
 
 KINDS = ["representative", "atypical"]
-# Examples of either kind and class of a patient, and neighbours without which a share says little.
+# Examples per kind, class and patient; and the fewest neighbours for a meaningful share.
 EXAMPLES = 4
 FEWEST_NEIGHBOURS = 5
 COLUMNS = [
@@ -36,15 +36,14 @@ def find_examples(spots: pd.DataFrame, radius: float) -> pd.DataFrame:
     """The representative and atypical spots of each patient with both classes, a row each.
 
     The neighbours of a labelled spot are the patient's other labelled spots within `radius` in the
-    UMAP (1.5 in the released code's `bin/cluster.py`). Of each class the spots with the highest
-    share of neighbours of their own class are representative, those with the lowest are atypical
-    (Fig. 4, "mostly surrounded by other tumour patches"), the first in rank of equal shares being
-    that with most neighbours. Ours: up to four of each kind, but no spot is both, and a spot with
-    fewer than five neighbours is neither. An atypical spot is the least typical that there is: its
-    share says how atypical.
+    UMAP (1.5 in the released code's `bin/cluster.py`). In each class, the spots with the highest
+    share of neighbours of their own class are representative, and those with the lowest share are
+    atypical (Fig. 4, "mostly surrounded by other tumour patches"). With equal shares, the spot with
+    more neighbours ranks first. Ours: up to four of each kind; no spot is both, and spots with
+    fewer than five neighbours are neither. Atypical is relative: see the share.
 
-    `distance_to_other` is how far the spot is on its section's array from the nearest spot of the
-    other class, in spot pitches; missing where the section has none.
+    `distance_to_other` is the distance on the array to the nearest spot of the other class in the
+    section, in spot pitches; missing if the section has none.
     """
     parts = [pd.DataFrame(columns=COLUMNS)]
     labelled = spots[spots["label"].isin(CLASSES) & spots["umap1"].notna()]
@@ -63,12 +62,12 @@ def find_examples(spots: pd.DataFrame, radius: float) -> pd.DataFrame:
                     ["share", "n_neighbours"], ascending=ascending, kind="stable"
                 )[:shown]
                 parts.append(ranked.assign(kind=kind, rank=np.arange(shown) + 1)[COLUMNS])
-    # An empty part would decide on the type of the columns.
+    # An empty part would change the types of the columns.
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 
 def _with_neighbours(spots: pd.DataFrame, radius: float) -> pd.DataFrame:
-    """The spots of a patient with the number of their neighbours and the share of their class."""
+    """The spots of a patient with their number of neighbours and the share of their own class."""
     labels = spots["label"].to_numpy()
     pairs = cKDTree(spots[["umap1", "umap2"]]).query_pairs(radius, output_type="ndarray")
     alike = labels[pairs[:, 0]] == labels[pairs[:, 1]]
@@ -80,7 +79,7 @@ def _with_neighbours(spots: pd.DataFrame, radius: float) -> pd.DataFrame:
 
 
 def _distance_to_other(spots: pd.DataFrame) -> np.ndarray:
-    """Distance on the array of each spot to the nearest of the other class in its section."""
+    """Distance on the array to the nearest spot of the other class in the section, per spot."""
     at, label, section = (
         places(spots, dict(zip(spots["section"], spots["grid"], strict=True))),
         spots["label"].to_numpy(),

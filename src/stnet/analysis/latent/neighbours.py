@@ -1,4 +1,4 @@
-"""Which of a spot's neighbours on the array tells its expression, by the latent space?"""
+"""Predict a spot from an adjacent spot that is similar or dissimilar in the latent space."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from stnet.analysis.latent.space import read_latent
 from stnet.core.tables import write_table
 from stnet.evaluation.performance import performance_by
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
-from stnet.expression.targets import invert, normalise
+from stnet.expression.transforms import invert, normalise
 
-# The fewest neighbours of a spot in each form of the analysis.
+# Fewest neighbours of a spot, by form of the analysis.
 FORMS = {"ours": 2, "released": 1}
 SIDES = ["nearest", "farthest"]
-# Pairs of spots whose latents are held at once.
+# Pairs of spots whose latents are in memory at once.
 BATCH_PAIRS = 10_000
 
 
@@ -27,20 +27,20 @@ def write_neighbours(predictions: Sequence[str | Path], output: str | Path) -> N
 
 
 def neighbour_performance(spots: ad.AnnData) -> pd.DataFrame:
-    """How well measurements of the nearest and the farthest neighbour predict a spot's own.
+    """r of the nearest and the farthest neighbour's measurement as prediction of a spot.
 
-    Of the spots adjacent to a spot (`ADJACENT`) the one nearest to it in the latent space predicts
-    it, and the one farthest ("we used the most similar and most distinct neighbours as
-    predictions", Results); r is per gene and patient, sections pooled, as that of a network.
-    `spots` are those of `read_latent`. Two forms:
+    Among the spots adjacent to a spot (`ADJACENT`), the nearest and the farthest in the latent
+    space each predict it ("we used the most similar and most distinct neighbours as predictions",
+    Results). r is per gene and patient, sections pooled, as for a network. `spots` are those of
+    `read_latent`. Two forms:
 
-    - `ours`: the neighbour's y as it is, for spots with at least two neighbours;
-    - `released`: the neighbour's counts over the total of the spot that is predicted, for spots
-      with at least one neighbour (released code's `bin/cluster.py`). The prediction then knows the
-      depth of what it predicts.
+    - `ours`: the neighbour's y, for spots with at least two neighbours;
+    - `released`: the neighbour's counts divided by the total counts of the predicted spot, for
+      spots with at least one neighbour (released code's `bin/cluster.py`). This leaks the depth of
+      the predicted spot.
 
-    Returns a row a form, gene and patient: `form gene patient n_spots nearest farthest
-    nearest_partial farthest_partial`; a partial r is given ln total counts.
+    Returns a row per form, gene and patient: `form gene patient n_spots nearest farthest
+    nearest_partial farthest_partial`; partial r is given ln total counts.
     """
     adjacent = neighbourhoods(spots.obs, spots.uns["grid"], ADJACENT)
     n_neighbours, *by_side = nearest_and_farthest(spots.obsm["latent"], adjacent)
@@ -60,11 +60,10 @@ def neighbour_performance(spots: ad.AnnData) -> pd.DataFrame:
 def nearest_and_farthest(
     latent: np.ndarray, adjacent: sparse.csr_array
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each spot's number of neighbours, and which is nearest and which farthest in `latent`.
+    """Number of neighbours of each spot, and rows of the nearest and the farthest in `latent`.
 
-    `latent` is (spots, width), `adjacent` a 0/1 matrix (spots, spots); all three results are whole
-    numbers (spots,), the rows -1 where a spot has no neighbour. Of equally near ones the first row
-    counts as the nearer.
+    `latent` is (spots, width), `adjacent` a 0/1 matrix (spots, spots). All three results are
+    integers (spots,); rows are -1 for a spot without neighbours. Ties go by row.
     """
     rows, columns = adjacent.nonzero()
     apart = np.empty(len(rows))
@@ -85,7 +84,7 @@ def nearest_and_farthest(
 def _performance(
     spots: ad.AnnData, centres: np.ndarray, neighbours: np.ndarray, form: str
 ) -> pd.DataFrame:
-    """Performance of the measurements of spots `neighbours` as predictions of spots `centres`."""
+    """Performance of measurements of the spots `neighbours` as predictions of `centres`."""
     measured = np.asarray(spots.layers["observed"], dtype=np.float64)
     predicted = measured[neighbours]
     if form == "released":
@@ -93,7 +92,7 @@ def _performance(
         universe, transform = units["universe"], units["transform"]
         counts = invert(predicted, totals[neighbours], universe, transform)
         predicted = normalise(counts, totals[centres], universe, transform)
-    # What performance says of smoothed measurements is not used.
+    # The statistics of smoothed measurements are not used.
     layers = dict.fromkeys(["observed", "smooth"], measured[centres])
     found = ad.AnnData(predicted, obs=spots.obs.iloc[centres], var=spots.var, layers=layers)
     return performance_by(found, "patient")

@@ -1,4 +1,4 @@
-"""Do two clusters of the latent space tell tumour from normal?"""
+"""Do two clusters in the latent space separate tumour from normal spots?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from stnet.config.strata import CLASSES
 from stnet.core.tables import write_table
 
 CLUSTERS = 2
-# Starts of k-means, of which the tightest clusters are taken.
+# Starts of k-means; the best is kept.
 STARTS = 10
 COLUMNS = ["patient", "n_tumour", "n_normal", "majority", "purity", "ari"]
 
@@ -26,14 +26,14 @@ def write_purity(predictions: Sequence[str | Path], output: str | Path, *, seed:
 
 
 def purity_by_patient(spots: ad.AnnData, seed: int) -> pd.DataFrame:
-    """A row a patient: its labelled spots, their majority share, and what 2-means makes of them.
+    """A row per patient: labelled spots, majority share, and purity and Rand index of 2-means.
 
-    K-means with two clusters on the latents as they are ("on the latent deep features", Results) of
-    the patient's labelled spots, its sections pooled. `purity` is the share of spots that are of
-    the more frequent class in their cluster. Chance has a purity of at least `majority`, the share
-    of the larger class, so that and the adjusted Rand index (0 by chance, 1 for clusters that are
-    the classes) stand beside it (ours). A patient of one class has a purity of 1 and an index of 0
-    whatever the clusters; one with fewer than two labelled spots has none.
+    K-means with two clusters on the unscaled latents ("on the latent deep features", Results) of
+    the patient's labelled spots, sections pooled. `purity` is the share of spots in the majority
+    class of their cluster. Any clustering has a purity of at least `majority`, the share of the
+    larger class, so `majority` and the adjusted Rand index (0 by chance, 1 for a perfect match) are
+    given too (ours). With a single class purity is always 1 and the index 0. With fewer than two
+    labelled spots all are missing.
     """
     labels = spots.obs["label"].astype(object).to_numpy()
     patients = spots.obs["patient"].astype(str).to_numpy()

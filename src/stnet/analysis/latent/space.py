@@ -1,4 +1,4 @@
-"""The latent space: the inputs of the network's last layer, a vector for each held-out spot."""
+"""The latent space: the inputs of the network's last layer, one vector per held-out spot."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from anndata.io import read_elem
 from stnet.core.errors import InputError
 from stnet.evaluation.held_out import read_predictions
 
-# How far apart two spots are that differ by 1 in `array_col` or in `array_row`, in spot pitches.
+# Distance of a step of 1 in `array_col` and in `array_row`, in spot pitches.
 PITCHES = {"square": (1.0, 1.0), "hexagonal": (0.5, np.sqrt(3) / 2)}
 
 
@@ -21,10 +21,10 @@ def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
     """Read the predictions of all held-out groups as one (`read_predictions`), with their latents.
 
     `obsm["latent"]` is float32 (spots, width), of the network that held the spot's group out: "a
-    1,024-dimensional real-valued vector for each spot" (Results), here the mean over the patch's
-    eight symmetries, as the prediction is (ours; the released code takes the patch as it is). The
-    spaces of two groups' networks are not one, so that only spots of a group can be compared.
-    Raises InputError where a group has no latents, or a patient is in several.
+    1,024-dimensional real-valued vector for each spot" (Results). It is averaged over the patch's
+    eight symmetries, like the prediction (ours; the released code uses the patch as it is). Each
+    group's network has its own latent space, so only spots within a group can be compared. Raises
+    InputError if a group has no latents, or if a patient is in several groups.
     """
     groups = Counter()
     for path in predictions:
@@ -37,14 +37,14 @@ def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
     for patient, n_groups in groups.items():
         if n_groups > 1:
             raise InputError(
-                f"patient {patient} is held out in {n_groups} groups, by networks whose latent"
-                " spaces are not one; set cohorts.*.report.latent to null, or split by patients"
+                f"patient {patient} is held out in {n_groups} groups, by networks with different"
+                " latent spaces; set cohorts.*.report.latent to null, or split by patients"
             )
     return read_predictions(predictions)
 
 
 def places(spots: pd.DataFrame, grids: Mapping[str, str]) -> np.ndarray:
-    """Where spots lie on their section's array, (spots, 2), in distances between neighbours.
+    """Positions of spots on their section's array, (spots, 2), in spot pitches.
 
     `spots` has `section`, `array_col` and `array_row`; `grids` maps each section to `square` or
     `hexagonal`.

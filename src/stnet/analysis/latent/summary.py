@@ -1,4 +1,4 @@
-"""The latent space in a few numbers, as the ledger reads them."""
+"""Summary of the latent space analyses, for the ledger."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +11,9 @@ from stnet.core.tables import by_patient, read_table, write_table
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_interval
 
-# Suffix of the quantities in each form of the analyses that have two.
+# Suffix of quantities, by form of the analysis.
 SUFFIXES = {"ours": "", "released": "_released"}
-# Spot pitches up to which a spot is adjacent, but for rounding.
+# Largest distance of an adjacent spot in spot pitches, with room for rounding.
 ADJACENT_WITHIN = 1.001
 FAR = ["not_adjacent", "random_not_adjacent"]
 Estimate = Callable[[np.ndarray], np.ndarray]
@@ -31,18 +31,18 @@ def summarise(
 ) -> pd.DataFrame:
     """Table `quantity value ci_low ci_high unit`; patients are the unit of every interval.
 
-    - `purity_mean`, `purity_sd` (of a sample), `majority_mean`, `ari_mean` over patients, and
-      `purity_gain`, the mean of purity less majority share; with `_both` over the patients of both
-      classes only, since one class is pure whatever the clusters;
-    - `nearest_r`, `farthest_r`: median over genes, of the median over patients, of r;
-      `neighbour_gain_median` is the first less the second. `neighbour_gain` takes the mean over
-      genes instead, to which genes that no neighbour predicts add nothing, where for a median they
-      may be the majority; `neighbour_gain_partial` is that of the partial r;
-    - `not_adjacent`: share of the latent nearest neighbours that are no adjacent spot;
-      `random_not_adjacent` that of random spots; `distance`, `random_distance`: mean in spot
-      pitches; all four are means over patients of the patient's mean over its spots.
+    - `purity_mean`, `purity_sd` (sample s.d.), `majority_mean`, `ari_mean`: over patients;
+      `purity_gain`: mean of purity minus majority share. With `_both`: over patients with both
+      classes only, because a single class always has purity 1;
+    - `nearest_r`, `farthest_r`: median over genes of the median r over patients;
+      `neighbour_gain_median`: the first minus the second. `neighbour_gain`: the same with the mean
+      over genes, because for the median, genes that no neighbour predicts can be the majority;
+      `neighbour_gain_partial`: that of partial r;
+    - `not_adjacent`: share of latent nearest neighbours that are not adjacent;
+      `random_not_adjacent`: the same for random spots; `distance`, `random_distance`: in spot
+      pitches. All four are means over patients of the mean over spots.
 
-    With `_released` the last two in the form of the released code.
+    Suffix `_released`: the last two groups in the form of the released code.
     """
     labelled = purity.dropna(subset=["purity"])
     both = labelled[(labelled["n_tumour"] > 0) & (labelled["n_normal"] > 0)]
@@ -56,7 +56,7 @@ def summarise(
 
 
 def _rows(estimates: dict[str, Estimate], table: pd.DataFrame, suffix: str) -> list[tuple]:
-    """Rows of estimates of a table, functions of its drawn patients in order of appearance."""
+    """Rows of estimates; each is a function of drawn patients, in order of appearance."""
     n_patients = table["patient"].nunique()
     unit = "patients" if n_patients > 1 else ""
     return [
@@ -69,7 +69,7 @@ def _of_purity(patients: pd.DataFrame) -> dict[str, Estimate]:
     purity = patients["purity"].to_numpy()
 
     def sd(draws: np.ndarray) -> np.ndarray:
-        # One patient has none.
+        # One patient has no s.d.
         return purity[draws].std(axis=1, ddof=1) if len(purity) > 1 else np.array([np.nan])
 
     return {

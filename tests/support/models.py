@@ -1,0 +1,33 @@
+"""Model files of a toy's networks."""
+
+from networks import PLAIN
+
+from stnet.inference.gene_reliability import write_gene_reliability
+from stnet.inference.model import Model, write_model
+
+ENGINE = {"cpu": PLAIN, "cuda": PLAIN}
+
+
+def write_toy_model(toy, folder, names, **changes):
+    """The file of a model of the networks `names`."""
+    source, (index, targets), trained = toy
+    keys = {
+        "about": {"experiment": "toy", "model": "ensemble" if len(names) > 1 else names[0]},
+        "index": index,
+        "targets": targets,
+        "engine": ENGINE,
+        "device": "cpu",
+        "threads": 1,
+        **changes,
+    }
+    members = {name: (trained[name]["model"], trained[name]["card"]) for name in names}
+    write_model(members, folder / "model.safetensors", **keys)
+    write_gene_reliability(targets, source / "genes.tsv", folder / "model.genes.tsv")
+    return folder / "model.safetensors"
+
+
+def load_model_file(path):
+    """The model of a file with the reliability of its genes beside it."""
+    return Model(
+        path, device="cpu", threads=1, code="0", reliability=path.with_suffix(".genes.tsv")
+    )

@@ -1,0 +1,38 @@
+"""Fixtures of several test modules."""
+
+import anndata as ad
+import pandas as pd
+import pytest
+from paper_tables import PAPER
+
+from stnet.core.tables import write_table
+from stnet.report.claims import read_claims, read_margins
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory):
+    """A cohort, and the outputs of two training jobs: of all patients, and without A."""
+    # Imports torch, which most tests do without.
+    from toy import make_cohort, train
+
+    folder = tmp_path_factory.mktemp("toy")
+    cohort = make_cohort(folder)
+    trained = {
+        "all": train(cohort, folder / "all", held_out=(), inner_folds=0),
+        "A": train(cohort, folder / "A", held_out=("A1",), inner_folds=0),
+    }
+    genes = ad.read_h5ad(cohort[1]).var_names
+    performance = pd.DataFrame({"gene": genes[:-1], "consistent": [True, False] * 2})
+    performance = performance.assign(n_consistent=4, n_patients=5, median_pearson=0.3)
+    write_table(performance, folder / "genes.tsv")
+    return folder, cohort, trained
+
+
+@pytest.fixture(scope="session")
+def claims() -> pd.DataFrame:
+    return read_claims(PAPER / "claims.tsv")
+
+
+@pytest.fixture(scope="session")
+def margins() -> pd.DataFrame:
+    return read_margins(PAPER / "margins.tsv")
