@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-# Of this file, also where another workflow uses it as a module.
+# The folder of this file, also where another workflow uses it as a module.
 CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 # Snakemake hands this path to every script, with conda and on clusters alike.
 sys.path.insert(0, str(CHECKOUT / "src"))
@@ -29,8 +29,8 @@ if workflow.modifier.is_main_snakefile():
     configfile: find("config/config.yaml")
 
 else:
-    # The working directory's config.yaml is the other workflow's: what that gives the module is
-    # laid over the configuration that comes with it.
+    # The config.yaml of the working directory is the other workflow's. What it gives the module
+    # overrides the configuration that comes with the module.
     given, config = config, load_configfile(CHECKOUT / "config/config.yaml")
     update_config(config, given)
 
@@ -108,6 +108,6 @@ include: "workflow/rules/predict.smk"
 include: "workflow/rules/plan.smk"
 
 
-# Of a module, these are its own rules alone.
+# Where this is a module, these are only its own rules.
 set_digests(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)

@@ -58,11 +58,11 @@ def test_names_rules_that_exist(profile):
 
 
 def test_whatever_takes_a_card_goes_where_cards_are():
-    takes_card = {name for name, rule in load_rules().items() if "gpu" in rule.resources}
-    assert {"train", "encoder_features", "attributions"} <= takes_card
+    uses_gpu = {name for name, rule in load_rules().items() if "gpu" in rule.resources}
+    assert {"train", "encoder_features", "attributions"} <= uses_gpu
     set_resources = rendered("slurm")["set-resources"]
     assert {
-        name for name in takes_card if "slurm_partition" not in set_resources.get(name, {})
+        name for name in uses_gpu if "slurm_partition" not in set_resources.get(name, {})
     } == set()
 
 
@@ -73,15 +73,15 @@ def test_limits_downloads(profile):
 
 
 @pytest.mark.parametrize(("devices", "limit"), [("0", 1), ("0,1", 2), ("", 1)])
-def test_the_default_profile_counts_cards(monkeypatch, devices, limit):
+def test_the_default_profile_counts_gpus(monkeypatch, devices, limit):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
     assert rendered("default")["resources"]["gpu"] == limit
 
 
-def test_the_default_profile_counts_the_cards_of_the_machine(monkeypatch):
+def test_the_default_profile_counts_the_gpus_of_the_machine(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    cards = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    assert rendered("default")["resources"]["gpu"] == (cards or 1)
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    assert rendered("default")["resources"]["gpu"] == (gpus or 1)
 
 
 def test_one_card_trains_one_at_a_time(toy):

@@ -1,8 +1,8 @@
 # Ways of predicting to compare with (Results, "Comparison with tumour/normal predictions, …"), and
-# the floors below which nothing was learnt.
+# baselines that a model must beat to have learnt anything.
 
 
-# Without a digest, as torchvision's weights: what is downloaded is settled by its tag.
+# Without a digest, as torchvision's weights: the tag decides what is downloaded.
 rule download_timm_weights:
     output:
         "resources/weights/timm-{architecture}.safetensors",

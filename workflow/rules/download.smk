@@ -1,9 +1,9 @@
 # The ST cohort (Methods, "Spatial transcriptomics") and the gene table.
 #
 # These rules have no digest, and take hosts and mirrors from the configuration without making them
-# params: what they write is settled by the hashes in the lock files, so that neither an edited
-# downloader nor another source of the same bytes may fetch the cohort, or train on it, again.
-# They run where Snakemake runs, since compute nodes often reach no network.
+# params: the hashes in the lock files decide what they write. So neither an edited downloader nor
+# another source of the same bytes fetches the cohort again, or retrains on it. They run where
+# Snakemake runs, because compute nodes often have no network.
 
 
 rule download_listing:
@@ -132,8 +132,8 @@ rule download_expression:
         "../scripts/download/download_expression.py"
 
 
-# Writes the slide sheets of the configuration, to be reviewed and committed: what runs later reads
-# them, never the listing. Without an output, so that nothing waits for it and it can be asked again.
+# Writes the slide sheets of the configuration, for review and commit: later runs
+# read the sheets, never the listing. Without an output, nothing waits for it and it can run again.
 rule tcga_sheet:
     log:
         "results/logs/tcga_sheet.log",

@@ -1,4 +1,4 @@
-# What is predicted (Methods: "the 250 genes with the highest mean expression").
+# The values to predict (Methods: "the 250 genes with the highest mean expression").
 
 factors = [name for name, keys in config["targets"].items() if "of" in keys]
 

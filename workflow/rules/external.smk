@@ -1,4 +1,4 @@
-# Trained models applied, as they are, to what they were not trained on: 10x Visium sections and the
+# Trained models applied, unchanged, to data they were not trained on: 10x Visium sections and the
 # whole slides of TCGA (Methods, "10x Genomics breast cancer ST-Net analysis", "TCGA analysis").
 
 
@@ -32,7 +32,7 @@ rule model:
         "../scripts/inference/model.py"
 
 
-# Apart from the model, which predictions depend on: another evaluation must not predict again.
+# Not in the model's file, which predictions depend on: a new evaluation must not predict again.
 rule model_genes:
     input:
         targets=model_targets,
@@ -80,9 +80,9 @@ rule predict_section:
         "../scripts/inference/predict_section.py"
 
 
-# The slide is downloaded, predicted and deleted by one job, so that no more slides are on disk than
-# jobs run (`slides`, limited by the profile). It does not count as holding a card (`gpu`): it takes
-# one when the slide is there, and no card waits for a download.
+# One job downloads, predicts and deletes a slide, so that there are never more slides on disk than
+# jobs (`slides`, limited by the profile). It does not count towards `gpu`: it takes a GPU only once
+# it has the slide, so that no GPU waits for a download.
 rule predict_slide:
     input:
         model=rules.model.output[0],
@@ -98,7 +98,7 @@ rule predict_slide:
         source=slide_sources,
     conda:
         "../../envs/torch.yaml"
-    # On a card they decode the tiles.
+    # With a GPU, the threads decode tiles.
     threads: 4 if config["device"] == "cuda" else 1
     resources:
         slides=1,
@@ -106,7 +106,7 @@ rule predict_slide:
         runtime=480,
         disk_mb=3000,
     params:
-        # Not of the script, which downloads too: an edited client must not fetch every slide again.
+        # The digest leaves out the downloader: an edited one must not fetch every slide again.
         row=lambda w: slide_row(w.source, w.unit, SLIDE_KEYS),
         cut=tile_cut,
         um_per_px=lookup(dpath="external/{source}/um_per_px", within=config),

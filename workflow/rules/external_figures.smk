@@ -1,4 +1,4 @@
-# Figures and pages of what models were applied to.
+# Figures of the external sections and slides.
 
 
 rule fig_2c:

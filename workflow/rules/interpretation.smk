@@ -1,4 +1,4 @@
-# What the network looks at (Results, "Interpretation of predictions"; Fig. 3).
+# What the predictions rest on in the image (Results, "Interpretation of predictions"; Fig. 3).
 
 INTERPRETATION = "results/{cohort}/interpretation"
 

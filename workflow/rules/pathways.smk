@@ -1,7 +1,7 @@
 # Pathways of the consistently predicted genes (Results, "Pathway analysis using DAVID").
 
 
-# Without a digest, as other downloads: what is downloaded is settled by the lock.
+# Without a digest, as other downloads: the lock file decides what is downloaded.
 rule download_gene_sets:
     output:
         REACTOME,

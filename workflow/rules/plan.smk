@@ -1,7 +1,7 @@
-# What a run will take, before it starts, and the patches that can go afterwards (ours).
+# The time and space that a run will need, and the removal of patches no longer needed (ours).
 #
-# Both run where Snakemake runs, and write no file but their log: with an output they would be done
-# once and for all. So they have no benchmark either, which would be an output.
+# Both run where Snakemake runs, and write only a log: with an output or a benchmark they would
+# run only once.
 
 
 include: "planned.smk"
@@ -16,7 +16,7 @@ rule plan:
     localrule: True
     conda:
         "../../envs/torch.yaml"
-    # All of them, so that nothing else runs beside what is timed.
+    # All of them, so that nothing runs beside the timed steps.
     threads: lambda w: workflow.resource_settings.cores or 1
     resources:
         mem_mb=16000,

@@ -1,10 +1,10 @@
-# What the plan and the removal of views need: how to ask for pending jobs, and the networks.
+# Inputs of the plan and of the removal of views: how to ask for pending jobs, and the networks.
 
 IS_MODULE = not workflow.modifier.is_main_snakefile()
 
 
 def of_own_run(w):
-    """No file. Refuses to plan as a module, whose jobs run under another workflow's configuration."""
+    """No file. Refuses to plan as a module, which another workflow configures."""
     if IS_MODULE:
         refuse(f"plan and remove_views are not for modules; use --snakefile {CHECKOUT}/Snakefile")
     return []
@@ -82,7 +82,7 @@ def outputs_of_rules(w):
 
 
 def summary_command(w):
-    """Command that says what is pending, by the settings of this run that decide it."""
+    """Command that lists what is pending, with the settings of this run that decide it."""
     deployment = workflow.deployment_settings
     command = [sys.executable, "-m", "snakemake", "--snakefile", workflow.main_snakefile]
     command += ["--summary", "--cores", "1", "--rerun-incomplete"]
@@ -98,7 +98,7 @@ def summary_command(w):
 
 
 def training_machine(w):
-    """What the training rule asks for, as the command line and the profile have it."""
+    """Resources of the training rule, as the command line and the profile set them."""
     asked = rules.train.rule.resources
     memory, threads = asked["mem_mb"], asked["_cores"]
     threads = 1 if threads.is_evaluable() else threads.value

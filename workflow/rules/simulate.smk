@@ -1,4 +1,4 @@
-# The simulated cohort (ours): its files stand where those of a downloaded cohort would.
+# The simulated cohort (ours). Its files lie where those of a downloaded cohort would.
 
 
 rule simulate_cohort:
@@ -22,7 +22,7 @@ rule simulate_cohort:
         "../scripts/simulate/simulate_cohort.py"
 
 
-# Apart from the genes, which every section needs: another section in the sheet changes only this.
+# Not part of the genes, which every section needs: a new section in the sheet changes only this.
 rule simulate_metadata:
     output:
         metadata="resources/{cohort}/metadata.csv",
@@ -116,8 +116,8 @@ rule simulate_gdc:
         "../scripts/simulate/simulate_gdc.py"
 
 
-# The sheet of the simulated slides, by the code that writes that of TCGA: a server on this machine
-# answers for the simulated archive.
+# The sheet of the simulated slides, written by the code for TCGA's: a server on this machine stands
+# in for the archive.
 rule simulate_slide_sheet:
     input:
         lambda w: [f"resources/{each['source']}/gdc" for each in listed_sources("simulated")],

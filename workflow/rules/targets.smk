@@ -33,9 +33,9 @@ def results(w):
 
 
 def analysis_results(name):
-    """What a cohort's report shows of comparisons, tissue, interpretation and latent space."""
+    """Files of the analyses that a cohort's report asks for."""
     shown = config["cohorts"][name]["report"]
-    # Labels as the main experiment stand for want of images, and are no subject of analyses.
+    # A cohort without images has labels as its main experiment, which no analysis is about.
     if config["experiments"][shown["main"]]["kind"] == "label":
         return []
     nuclei = shown["features"] and config["experiments"][shown["features"]]["features"]
@@ -62,7 +62,7 @@ def ablations(w):
 
 
 def external_results(name):
-    """What a cohort's report shows of what its main experiment was not trained on."""
+    """Files that a cohort's report shows of external sections and slides."""
     folder, shown = f"results/{name}", config["cohorts"][name]["report"]
     main, files = shown["main"], []
     if shown["colocalisation"]:

@@ -2,7 +2,7 @@
 # (Methods: "leave-one-out cross validation" with "an internal four-fold cross validation").
 
 
-# Without a digest: what is downloaded is settled by torchvision's hash, not by our code.
+# Without a digest: torchvision's hash decides what is downloaded, not our code.
 rule download_weights:
     output:
         "resources/weights/imagenet-{architecture}.safetensors",

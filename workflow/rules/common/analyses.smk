@@ -1,4 +1,4 @@
-# What the analyses of a cohort's report are made from.
+# Inputs of the analyses that a cohort's report asks for.
 
 from stnet.config.strata import STRATA
 from stnet.report.analyses import ANALYSES
@@ -26,7 +26,7 @@ def shown_nuclei(w):
 
 
 def methods(w):
-    """What each experiment of the table of comparison is, the main one first."""
+    """The experiments of the table of comparison, the main one first, and how each predicts."""
     parts = ("composition", "features", "label", "main")
     roles = {shown(w)[part]: part for part in parts}
     of_experiments = {
@@ -51,7 +51,7 @@ def studied(w):
 
 
 def study_labels(w):
-    """What a study is called in the report."""
+    """Title of a study and its cohort, for Snakemake's report."""
     return {"item": shown(w)["studies"][w.study]["title"], "cohort": w.cohort}
 
 
@@ -59,7 +59,7 @@ def changed_keys(w):
     """The keys in which a study's experiments differ, with the values of each experiment."""
     keys = {name: config["experiments"][name] for name in studied(w)}
     first, *others = keys.values()
-    # The options of an architecture go with it.
+    # They follow from the architecture.
     names = dict.fromkeys(key for each in keys.values() for key in each)
     names.pop("architecture_options", None)
     differing = [key for key in names if any(each.get(key) != first.get(key) for each in others)]
@@ -67,7 +67,7 @@ def changed_keys(w):
 
 
 def study_reference(w):
-    """What a study's experiments are held against: the main one, or the first."""
+    """The experiment that a study compares the others with: the main one, or the first."""
     main = main_experiment(w)
     return main if main in studied(w) else studied(w)[0]
 
@@ -78,7 +78,7 @@ def alone(w):
 
 
 def table_of_genes(w):
-    """Performance of the genes, which chooses what is attributed only where no gene is named."""
+    """Performance of the genes, which decides which gene is attributed if none is named."""
     table = main_table("gene_performance")(w)
     return ancient(table) if shown(w)["gene"] else table
 

@@ -1,21 +1,21 @@
-# The configuration as the rules ask for it, and the wildcards that it allows.
+# The resolved configuration, how rules look keys up in it, and the wildcards that it allows.
 
 NAME = "[A-Za-z0-9][A-Za-z0-9.-]*"
 
 GENE_TABLE = "resources/genes/hgnc.tsv"
 REACTOME = "resources/gene_sets/reactome.gmt"
 
-# What a simulated cohort has beside its sections' files.
+# Files of a simulated cohort, beside those of its sections.
 SIMULATED_TABLES = ["genes.tsv", "gene_sets.gmt"]
 
 
 def refuse(message):
-    """End with one line, as bad input does in a job; an exception would bring its surroundings."""
+    """End with one line, as bad input does in a job; an exception would print a traceback."""
     sys.exit(f"error: {message}")
 
 
 def check_braces(value, key):
-    """Refuse a path with a word in braces, which Snakemake would take for a wildcard."""
+    """Refuse a path with braces, which Snakemake would take for a wildcard."""
     if isinstance(value, dict | list):
         for name, each in value.items() if isinstance(value, dict) else enumerate(value, 1):
             check_braces(each, f"{key}.{name}")
@@ -25,7 +25,7 @@ def check_braces(value, key):
 
 try:
     configuration = Configuration(config)
-    # What another run of Snakemake is given: what null takes out would come back from the resolved.
+    # For another run of Snakemake. The resolved configuration would undo what null takes out.
     WRITTEN = dict(config)
     config.update(configuration.resolved)
     for key in config:

@@ -1,11 +1,11 @@
 # Snakemake reruns a job when its script changes, but does not see what the script imports. So a
 # digest of the code that a job runs is a parameter of its rule.
 
-# Stages without one: downloads, whose files are held to hashes, and plan, which has no outputs.
+# Stages without one: downloads, whose files are checked by hash, and plan, which has no outputs.
 NOT_DIGESTED = ("download", "plan")
 
-# Scripts of which only a part decides their outputs. The job that predicts a slide downloads it
-# too, and a slide is not predicted again for a new downloader.
+# Scripts of which only a part decides the outputs. The job that predicts a slide also downloads it,
+# and a changed downloader must not predict it again.
 DECIDED_BY = {"inference/predict_slide.py": "src/stnet/inference/slides.py"}
 
 DIGESTS = {}
@@ -21,7 +21,7 @@ def digest(script):
 
 
 def set_digests(rules):
-    """Give each of the rules that runs a script, but those of `NOT_DIGESTED`, its digest."""
+    """Give each rule that runs a script its digest, except the stages of `NOT_DIGESTED`."""
     for each in rules:
         if each.script and Path(each.script).parent.name not in NOT_DIGESTED:
             each.set_params(digest=digest(each.script))

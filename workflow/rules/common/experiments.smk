@@ -1,8 +1,8 @@
-# What the jobs of an experiment and a held-out group read.
+# Inputs of the jobs of an experiment and a held-out group.
 
 # Keys of an experiment that a network's weights depend on, beside its data and initial weights.
-# The engine of every device: what was trained on one is not trained again because another is
-# configured.
+# The engine has the settings of every device, so that another device in the configuration does not
+# retrain anything.
 RECIPE = [*Training.model_fields, "engine"]
 
 # Keys of features that an encoder's description of a patch depends on, beside weights and view.
@@ -11,7 +11,7 @@ ENCODER = ["library", "architecture", "options", "mean", "sd"]
 # Keys of nuclear features that the segmentation depends on.
 SEGMENTATION = list(Segmentation.model_fields)
 
-# Wildcard constraint: a held-out group, and not the model of all.
+# Wildcard constraint: a held-out group, not `all`.
 A_GROUP = rf"(?!{ALL}/){GROUP_ID}"
 
 
@@ -40,7 +40,7 @@ def held_out_predictions(w):
 
 
 def held_out_sections(w):
-    """Sections that the job's held-out group holds out; none for `all`."""
+    """Sections of the job's held-out group; none for `all`."""
     if w.held_out == ALL:
         return []
     return group_sections(groups(w.experiment), w.held_out)
@@ -65,7 +65,7 @@ def targets_of(w, targets):
 
 
 def sections_outside_fit(w):
-    """Sections that the choice of genes, or the fit of factors, does not look at."""
+    """Sections that are left out of the choice of genes, or of the fit of factors."""
     if w.held_out == ALL:
         return []
     if not configuration.fitted(w.targets):

@@ -1,9 +1,9 @@
-# What models are applied to: external sources of the configuration, their sections and slides.
+# External sources of the configuration: sections and slides that models are applied to.
 
 MAPS = "results/{cohort}/figures/maps/{source}/{experiment}/{model}"
 EXTERNAL_TABLES = "results/{cohort}/tables/{experiment}/{source}/{model}"
 
-# Columns of the slide sheet that a slide's predictions depend on, and that say whose it is.
+# Columns of the slide sheet that a slide's predictions depend on, and those of the patient.
 SLIDE_KEYS = ["patient", "sample", "slide", "file", "file_id", "md5", "size"]
 PATIENT_KEYS = ["patient", "sample"]
 
@@ -132,7 +132,7 @@ def listed_sources(name):
         if keys["source"] == name
     ]
     if not found:
-        refuse(f"no cohort under `report` has slides of a source that is {name}: there is no sheet")
+        refuse(f"no cohort under `report` has slides of a source that is {name}: nothing to write")
     return found
 
 

@@ -8,11 +8,11 @@ def own_names():
     named = {}
     for item in [*OWN["slides"], *OWN["visium"]]:
         path = Path(item if isinstance(item, str) else item["folder"])
-        # Space Ranger calls every sample's folder so.
+        # Space Ranger's name for the folder of every sample.
         name = path.parent.name if path.name == "outs" else path.stem
         name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
         if name in ("logs", "benchmarks"):
-            refuse(f"predict: {path} would be called {name}, a folder of ours; rename it")
+            refuse(f"predict: {path} would be called {name}, which is reserved; rename it")
         if name in named:
             refuse(f"predict: {path} would be called {name} like another one; rename it")
         if not path.exists():
@@ -27,7 +27,7 @@ own_sections = {name: item for name, item in own.items() if not isinstance(item,
 
 
 def own_model(w):
-    """The model's two files, and what they are known by: others of their name predict anew."""
+    """The model's two files and their hashes, so that changed files predict again."""
     if OWN["model"] is None:
         refuse("predict.model: missing; name the .safetensors of a trained model")
     files = {"path": OWN["model"], "reliability": str(Path(OWN["model"]).with_suffix(".genes.tsv"))}
@@ -50,5 +50,5 @@ def own_row(w):
 
 
 def own_genes(w):
-    """The gene table, where it is there already: without one, genes are matched by id and symbol."""
+    """The gene table, if it is there already: without it, genes are matched by id and symbol."""
     return GENE_TABLE if Path(GENE_TABLE).is_file() else []

@@ -1,15 +1,15 @@
-# What the figures, tables and ledger of a cohort are made from: its configuration, under `report`.
+# Inputs of a cohort's figures, tables and ledger, by what its configuration has under `report`.
 
 
 def shown(w):
     """What the cohort's tables and figures show."""
     if not row("cohorts", w.cohort)["report"]:
-        refuse(f"cohorts.{w.cohort}.report: missing in the configuration; say what to show")
+        refuse(f"cohorts.{w.cohort}.report: missing in the configuration; fill it in")
     return config["cohorts"][w.cohort]["report"]
 
 
 def part(w, name):
-    """What a cohort's report says of one of its analyses, which must be there."""
+    """A part of a cohort's report, which must be filled in."""
     if not shown(w)[name]:
         refuse(f"cohorts.{w.cohort}.report.{name}: missing in the configuration; fill it in")
     return shown(w)[name]
@@ -77,7 +77,8 @@ def compared(w):
 
 def main_targets(w):
     """Targets of the main experiment, chosen on the whole cohort."""
-    return f"results/{w.cohort}/targets/{config['experiments'][main_experiment(w)]['targets']}/all.h5ad"
+    targets = config["experiments"][main_experiment(w)]["targets"]
+    return f"results/{w.cohort}/targets/{targets}/{ALL}.h5ad"
 
 
 def answering_tables(w):
@@ -87,7 +88,7 @@ def answering_tables(w):
     if shown(w)["colocalisation"]:
         tables["colocalisation_st"] = f"results/{w.cohort}/tables/colocalisation/summary.tsv"
     if config["experiments"][main]["kind"] == "label":
-        # What the paper says of ST-Net is no matter of a label baseline, shown for want of images.
+        # A cohort without images shows labels, to which claims about ST-Net do not apply.
         tables["label_summary"] = table_of(w, main, "summary")
         return tables
     tables["summary"] = table_of(w, main, "summary")

@@ -1,6 +1,6 @@
 # The sections of a cohort, and their files.
 
-# What a download or a simulation leaves in the folder of a Visium section's positions.
+# Files that a download or a simulation writes into the folder of a Visium section's positions.
 SPATIAL_FILES = ["tissue_positions_list.csv", "scalefactors_json.json"]
 
 
@@ -38,15 +38,17 @@ def gene_table(w):
 
 
 def section_image(w):
-    """Image of a section, for what cannot do without."""
+    """Image of a section, which must have one."""
     image = section_row(w)["image"]
     if not image:
-        refuse(f"section {w.section} of cohort {w.cohort} has no image, and a network needs one")
+        refuse(
+            f"section {w.section} of cohort {w.cohort} has no image; name one in the section sheet"
+        )
     return image
 
 
 def for_image(least):
-    """Memory in MB: `least`, or what a Visium section's image takes, which is decoded as a whole."""
+    """Memory in MB: `least`, or more for a Visium section, whose image is decoded as a whole."""
     return lambda w: 6000 if section_row(w)["format"] == "visium" else least
 
 

@@ -17,7 +17,7 @@ with (
         mirror=snakemake.input.archive or configured,
     ) as slide,
 ):
-    # Only now: no card waits for a download.
+    # Only now, so that no GPU waits for a download.
     device = lease_gpu() if snakemake.config["device"] == "cuda" else "cpu"
     model = Model(
         snakemake.input.model,
