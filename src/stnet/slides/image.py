@@ -172,7 +172,7 @@ def _named(path: Path, error: OpenSlideError | OSError) -> InputError:
     # Only errors of the system have an errno; those of decoders have none.
     if isinstance(error, OSError) and error.errno is not None:
         return SystemFailure(f"{path}: cannot be read now ({error.strerror}); rerun")
-    return InputError(f"{path}: damaged image ({error}); download it again")
+    return InputError(f"{path}: damaged image ({error}); fetch it again")
 
 
 def _open_plain(path: Path) -> Image.Image:
@@ -183,5 +183,5 @@ def _open_plain(path: Path) -> Image.Image:
             _all_pages = picture.n_frames
         except Exception as error:  # the type depends on where the file ends
             picture.close()
-            raise OSError("truncated") from error
+            raise OSError("cut short") from error
     return picture
