@@ -11,6 +11,7 @@ import pandas as pd
 from stnet.analysis.bulk.correlation import correlate, count_genes
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import summary_table, write_table
 from stnet.evaluation.averages import weighted_means
 from stnet.expression.gene_matching import align
@@ -63,7 +64,7 @@ def write_pseudobulk(
     """
     by_slide = {Path(path).stem: path for path in slides}
     records, means = _read_slides([(row, by_slide[row["slide"]]) for row in rows])
-    measured = ad.read_h5ad(bulk)
+    measured = read_h5ad(bulk)
     alignment = align(means.var, measured.var, read_gene_table(genes) if genes else None)
     means.var["match"] = alignment["match"].to_numpy()
     samples = _grouped(means, "sample", means.obs["n_tiles"].to_numpy(float))
@@ -93,7 +94,7 @@ def _read_slides(
     records, means, features = [], [], []
     var, first = None, rows[0][1]
     for row, path in rows:
-        slide = ad.read_h5ad(path)
+        slide = read_h5ad(path)
         if var is None:
             var = slide.var
         elif not slide.var_names.equals(var.index):

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 from anndata.io import read_elem
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import open_h5ad
 from stnet.evaluation.held_out import read_predictions
 
 # Distance of a step of 1 in `array_col` and in `array_row`, in spot pitches.
@@ -28,7 +28,7 @@ def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
     """
     groups = Counter()
     for path in predictions:
-        with h5py.File(path) as file:
+        with open_h5ad(path) as file:
             if "latent" not in file["obsm"]:
                 raise InputError(
                     f"{path}: no latent vectors in it; delete it to predict its spots again"
