@@ -48,8 +48,9 @@ def write_pseudobulk(
         genes: gene table for symbols and aliases, or None.
         outputs: paths by name:
 
-            - `slides`, a row per slide: tiles, scale and distance from training; `far` names the
-              distances that are too large, joined by commas; `refused` is why it was unreadable;
+            - `slides`, a row per slide: tiles, scale and distance from training; `unlike_training`
+              names the distances that are too large, joined by commas; `refused` is why it was
+              unreadable;
             - `samples` and `patients`, AnnData: X pseudo-bulk (float64); layers["observed"] bulk
               (NaN without bulk or for unmatched genes); var that of the model, with `match`; obs
               patient, histology, n_slides, n_tiles (and sample); obsm["features"], averaged like X,
@@ -123,7 +124,7 @@ def _record(row: Mapping[str, str], slide: ad.AnnData) -> dict[str, object]:
         # An unreadable slide can lack a scale.
         **{name: slide.uns["slide"].get(name, np.nan) for name in SCALE},
         **{name: slide.uns["tiling"][name] for name in TILING},
-        "far": ",".join(map(str, slide.uns["flags"])),
+        "unlike_training": ",".join(map(str, slide.uns["flags"])),
         **{f"far_{name}": slide.uns["training_distance"][name] for name in WARNINGS},
         "refused": slide.uns["refused"],
     }
@@ -164,7 +165,7 @@ def _count_slides(records: pd.DataFrame) -> dict[str, object]:
         "slides": int((records["n_tiles"] > 0).sum()),
         "slides_refused": int(refused.sum()),
         "slides_without_tiles": int((~refused & (records["n_tiles"] == 0)).sum()),
-        "slides_far": int((records["far"] != "").sum()),
+        "slides_unlike_training": int((records["unlike_training"] != "").sum()),
         "tiles": int(records["n_tiles"].sum()),
     }
 
