@@ -231,4 +231,5 @@ def _number(value: float, digits: int = 0) -> str:
 
 def _lines(table: pd.DataFrame, formats: Mapping[str, Callable]) -> list[str]:
     formats = {**dict.fromkeys(table, _number), **formats}
-    return table.to_string(sparsify=False, formatters=formats).splitlines()
+    # A formatter does not see missing values.
+    return table.to_string(sparsify=False, formatters=formats, na_rep="?").splitlines()
