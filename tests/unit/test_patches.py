@@ -145,7 +145,9 @@ def test_files_of_another_shape_than_indexed_are_named(section, picture, tmp_pat
         (row,) = csv.DictReader(file, delimiter="\t")
     index.write_text(index.read_text().replace("\t2\t", "\t1\t"))
     index.write_text(index.read_text().replace(row["spots_sha256"], names_sha256(NAMES[:1])))
-    with pytest.raises(InputError, match=r"S1\.npy: patches \(2, 8, 8, 3\), its index says \(1"):
+    with pytest.raises(
+        InputError, match=r"S1\.npy: has patches \(2, 8, 8, 3\), its index says \(1"
+    ):
         read_patches(index, NAMES[:1], ["S1"])
 
 

@@ -117,7 +117,7 @@ def test_bulk_tables_of_other_genes_are_refused(tmp_path, fpkm):
     first, second = list(fpkm)[:2]
     other = {**fpkm[second], "ENSG99.1 NEW": 1.0}
     tables = [write_star(tmp_path / "1.tsv", fpkm[first]), write_star(tmp_path / "2.tsv", other)]
-    with pytest.raises(InputError, match=r"2\.tsv: 1 genes, as ENSG99, .*release"):
+    with pytest.raises(InputError, match=r"2\.tsv: 1 genes, such as ENSG99, .*release"):
         write_bulk(tables, [row("P", "a", "s"), row("P", "b", "s")], tmp_path / "bulk.h5ad")
     assert not (tmp_path / "bulk.h5ad").exists()
 

@@ -133,7 +133,9 @@ def test_an_ablation_reruns_itself_and_its_study(change):
 
 
 def test_a_figure(change):
-    project = change("src/stnet/figures/fig_2d.py", "@styled\ndef against(", "X = 1\n\n\n@styled\ndef against(")
+    project = change(
+        "src/stnet/figures/fig_2d.py", "@styled\ndef against(", "X = 1\n\n\n@styled\ndef against("
+    )
     assert planned(project) == {"fig_2d": 1, "supp_7a": 1, "supp_7b": 1}
 
 
