@@ -49,7 +49,7 @@ def slide(tmp_path, request):
     return path, np.asarray(Image.open(path))
 
 
-def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, refuse=True):
+def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, must_read=True):
     predict_slide(
         slide,
         model,
@@ -58,7 +58,7 @@ def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, refuse
         cut=cut,
         default_um_per_px=um_per_px,
         encoder=encoder,
-        refuse=refuse,
+        must_read=must_read,
     )
     return ad.read_h5ad(folder / "tiles.h5ad")
 
@@ -153,7 +153,7 @@ def test_a_slide_that_cannot_be_read_is_refused_by_name_or_written_without_tiles
     with pytest.raises(InputError, match=r"broken\.svs"):
         predicted(model, path, tmp_path)
     assert not (tmp_path / "tiles.h5ad").exists()
-    tiles = predicted(model, path, tmp_path, refuse=False)
+    tiles = predicted(model, path, tmp_path, must_read=False)
     assert tiles.shape == (0, 5)
     assert tiles.uns["refused"] == "not an image that OpenSlide or Pillow reads"
     assert "P-01A-TS1: refused" in caplog.text
@@ -338,7 +338,7 @@ def test_a_disk_that_goes_away_is_no_damaged_slide(model, slide, tmp_path, monke
 
     monkeypatch.setattr(Image.Image, "crop", read)
     with pytest.raises(SystemFailure, match="cannot be read now"):
-        predicted(model, slide[0], tmp_path, refuse=False)
+        predicted(model, slide[0], tmp_path, must_read=False)
 
 
 def test_a_slide_of_the_mirror_is_used_and_kept(remote, tmp_path):

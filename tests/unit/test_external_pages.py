@@ -100,7 +100,7 @@ def slide_table() -> pd.DataFrame:
             "n_tiles": [0, 0, *[5] * 7],
             "magnification_from": ["", "mpp", "configured", *["mpp"] * 6],
             "refuted": [0, 0, 2, *[0] * 6],
-            "far": ["", "", "stain,um_per_px", *["um_per_px"] * 6],
+            "unlike_training": ["", "", "stain,um_per_px", *["um_per_px"] * 6],
             "refused": ["S0.svs: damaged image; fetch it again", *[""] * 8],
         }
     )
@@ -172,6 +172,6 @@ def test_tcga_page_counts_and_names_slides_to_check(tmp_path):
 
 
 def test_tcga_page_without_slides_to_check(tmp_path):
-    usual = slide_table()[2:].assign(far="", refuted=0, magnification_from="mpp")
+    usual = slide_table()[2:].assign(unlike_training="", refuted=0, magnification_from="mpp")
     page = tcga_page(tmp_path, usual, note="")
     assert len(rows_of(page, "Slides to check")) == 1

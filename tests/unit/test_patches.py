@@ -173,6 +173,17 @@ def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path
         assert not list(tmp_path.glob(".S1*"))
 
 
+def test_the_limit_of_other_users_of_pillow_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    Image.new("RGB", (7, 5)).save(tmp_path / "large.png")
+    with open_image(tmp_path / "large.png") as image:
+        assert image.read(0, 0, 7, 5).shape == (5, 7, 3)
+    assert Image.MAX_IMAGE_PIXELS == 10
+    with pytest.raises(InputError), open_image(tmp_path / "none.png"):
+        pass
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
 def test_grey_and_transparent_images_become_rgb(tmp_path):
     Image.fromarray(np.full((20, 20), 7, dtype=np.uint8)).save(tmp_path / "grey.png")
     with open_image(tmp_path / "grey.png") as image:
