@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stnet.config.base import split_view
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
@@ -36,12 +37,10 @@ def parse_view(view: str) -> tuple[int, int]:
 
     Raises InputError if the downsampling does not divide the window.
     """
-    window, downsampling = map(int, view.split("x"))
-    if not window or not downsampling or window % downsampling:
-        raise InputError(
-            f"view {view}: the window must be a multiple of the downsampling, as in 448x2"
-        )
-    return window, downsampling
+    try:
+        return split_view(view)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def write_patches(section: str | Path, image: str | Path, output: str | Path, *, view: str) -> None:
