@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stnet.config.base import split_view
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
@@ -36,12 +37,10 @@ def parse_view(view: str) -> tuple[int, int]:
 
     Raises InputError if the downsampling does not divide the window.
     """
-    window, downsampling = map(int, view.split("x"))
-    if not window or not downsampling or window % downsampling:
-        raise InputError(
-            f"view {view}: the window must be a multiple of the downsampling, as in 448x2"
-        )
-    return window, downsampling
+    try:
+        return split_view(view)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def write_patches(section: str | Path, image: str | Path, output: str | Path, *, view: str) -> None:
