@@ -9,12 +9,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
-# A worker for each core; tests of a file stay together, for what they share is made once.
+# One worker per core; tests of a file share fixtures, so they run on one worker.
 TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-full test-cluster benchmark lint format docs lock
 
-# A shell command that prints "3.14 python3.14" for each Python that runs and will do. A name on the
+# A shell command that prints "3.14 python3.14" for each usable Python. A name on the
 # path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
 # package of its own. For 3.14, immutables, which Snakemake requires, has no wheels.
 CANDIDATES = $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 \
@@ -81,14 +81,15 @@ lock:  ## Choose exact versions again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		pyproject.toml --group pyproject.toml:dev -o requirements.lock
 
-# A copy of the locks marks what was installed, and is written only when that went well. What
-# HistomicsTK requires has a web server and GDAL in it, and its import needs neither.
+# A copy of the locks marks what was installed, and is written only when that went well. HistomicsTK's
+# requirements include a web server and GDAL, which its import does not need: it is installed without.
 $(INSTALLED): requirements.lock histomicstk.lock
 	@cat $^ | cmp -s - $@ || { python=$$($(USABLE) | head -n 1 | cut -d' ' -f2); \
 	[ "$$python" ] || { echo "Python 3.11 to 3.14 with venv is needed, and for 3.14 a C compiler with" \
 	"Python's headers (on Debian or Ubuntu: apt-get install python3-venv python3-dev gcc);" \
 	"to name one: make PYTHON=python3.13. Found:" \
-	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)" >&2; exit 1; }; \
+	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)" \
+	"$(if $(PYTHON),among PYTHON=$(PYTHON) (a path without spaces))" >&2; exit 1; }; \
 	echo "$$python in $(VENV)"; "$$python" -m venv $(VENV) && \
 	$(BIN)/python -m pip install --requirement requirements.lock && \
 	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }

@@ -93,7 +93,7 @@ def test_sections_of_the_paper_match_whatever_the_prefix(tmp_path):
 def test_section_sheet_is_the_papers():
     reference = ROOT.parent / "shared/paper/sections.tsv"
     if not reference.is_file():
-        pytest.skip("no ../shared/paper/sections.tsv")
+        pytest.skip("no shared/paper/sections.tsv beside the checkout")
     with open(ROOT / "config/cohorts/stnet.tsv") as sheet, open(reference) as paper:
         ours, theirs = (list(csv.DictReader(file, delimiter="\t")) for file in (sheet, paper))
     for column in ("patient", "section", "subtype"):

@@ -233,7 +233,7 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
         ("{model: all.safetensors, slides: [no.svs]}", "predict: no no.svs; correct the path"),
         (
             "{model: all.safetensors, slides: [case 1.svs, case-1.svs]}",
-            "like another one; rename it",
+            "as another image; rename one",
         ),
         (
             "{model: all.safetensors, slide: [case 1.svs]}",
@@ -251,8 +251,8 @@ def test_what_cannot_be_predicted_is_said_in_one_line(own, given, message):
 
 
 def test_a_changed_slide_or_model_predicts_again(own):
-    marks = own / "all.genes.tsv"
-    marks.write_text(marks.read_text().replace("True", "False", 1))
+    reliability = own / "all.genes.tsv"
+    reliability.write_text(reliability.read_text().replace("True", "False", 1))
     jobs = planned(own, *MINE, configuration=())
     assert jobs == {
         **{"predict_own_slide": 1, "predict_own_section": 1, "predict": 1},

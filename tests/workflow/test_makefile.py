@@ -155,6 +155,7 @@ def test_another_python_is_refused_in_one_line(checkout, python, version):
     first, *rest = said.stderr.splitlines()
     assert first.startswith("Python 3.11 to 3.14 with venv is needed")
     assert f"is {version}" in first
+    assert f"among PYTHON={python(version)}" in first
     assert all(line.startswith("make: ***") for line in rest)
     assert not (checkout / ".venv").exists()
 

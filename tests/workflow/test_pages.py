@@ -4,10 +4,17 @@ import ast
 import re
 import tomllib
 
+import anndata as ad
 from project import ROOT
+
+from stnet.cohorts.section import write_section
+from stnet.simulation.cohort import write_genes
+from stnet.simulation.write import write_section as simulate
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OTHER_PAGES = [ROOT / f"{name}/README.md" for name in ("config", "envs", "profiles", "tests")]
+FOLDERS = ["benchmarks", "config", "docs", "envs", "profiles", "src", "tests", "workflow"]
 # What stands for a name, a number or a path in a message of the page of troubleshooting.
 PLACEHOLDER = re.compile(r"…|'?\b[A-Z]+\b'?(?! is configured)|\bx[AB]\b|[\d%]+")
 LEAST = 9  # characters of a message between placeholders by which it is recognised
@@ -25,6 +32,27 @@ def rules():
     """Names of all rules."""
     files = [ROOT / "Snakefile", *(ROOT / "workflow/rules").rglob("*.smk")]
     return {name for path in files for name in re.findall(r"^rule (\w+):", path.read_text(), re.M)}
+
+
+def simulated_section(folder):
+    """A section as the rule `section` writes it, of a simulated distribution."""
+    names = ("image.jpg", "counts.tsv", "spots.csv", "labels.tsv")
+    paths = [str(folder / name) for name in names]
+    write_genes(folder / "truth.tsv", folder / "genes.tsv", seed=1)
+    simulate(*paths, section="S1", patient="P1", seed=1, all_tumour=False)
+    row = dict(zip(("image", "counts", "spots", "labels"), paths, strict=True))
+    row |= {"patient": "P1", "section": "S1", "format": "st-v5", "grid": "square"}
+    write_section(
+        {**row, "um_per_px": "", "pixel_scale": ""},
+        folder / "S1.h5ad",
+        folder / "S1.drops.tsv",
+        label_classes={"tumour": ["tumor"], "normal": ["non"]},
+        require_label=False,
+        spot_window=128,
+        spot_pitch_um=200,
+        genes=folder / "genes.tsv",
+    )
+    return ad.read_h5ad(folder / "S1.h5ad")
 
 
 def commands(text):
@@ -57,6 +85,33 @@ def test_functions_exist():
     }
     assert len(found) > 150
     assert not [": ".join(reference) for reference, exists in found.items() if not exists]
+
+
+def test_named_paths_exist():
+    """Paths in backticks that begin with a folder of the project and end with a file's name."""
+    pattern = rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+\.[a-z]+)(?=[`:])"
+    named = {
+        (page.relative_to(ROOT).as_posix(), path)
+        for page in [*PAGES, *OTHER_PAGES]
+        for path in re.findall(pattern, page.read_text("utf-8"))
+        # The page of a new thing names its file `mine`. Runs write locks and TCGA's slide sheet.
+        if "mine" not in path and not path.endswith((".lock.tsv", "slides/tcga.tsv"))
+    }
+    assert len(named) > 30
+    assert not [each for each in sorted(named) if not (ROOT / each[1]).exists()]
+
+
+def test_the_page_of_outputs_has_a_sections_slots(tmp_path):
+    page = (ROOT / "docs/outputs.md").read_text("utf-8").split("### Sections")[1]
+    rows = dict(re.findall(r"^\| `(\w+)[^|]* \| (.*) \|$", page.split("### ")[0], re.M))
+    section = simulated_section(tmp_path)
+    columns = set(re.findall(r"`(\w+)`", rows["obs"])) - {"tumour", "normal"}
+    assert columns == set(section.obs)
+    assert set(re.findall(r"`(\w+)`", rows["var"])) == set(section.var)
+    slots = page.split("### ")[0]
+    assert set(re.findall(r'^\| `uns\["(\w+)"\]', slots, re.M)) == set(section.uns)
+    assert set(re.findall(r'^\| `obsm\["(\w+)"\]', slots, re.M)) == set(section.obsm)
+    assert not section.layers
 
 
 def test_make_targets_exist():

@@ -1,5 +1,5 @@
 # Ways of predicting to compare with (Results, "Comparison with tumour/normal predictions, …"), and
-# baselines that a model must beat to have learnt anything.
+# two baselines without an image.
 
 
 # Without a digest, as torchvision's weights: the tag decides what is downloaded.
@@ -41,8 +41,8 @@ rule encoder_features:
         mem_mb=8000,
         runtime=120,
     params:
-        settings=some_keys(ENCODER, dpath="features/{features}"),
-        view=lookup(dpath="features/{features}/view", within=config),
+        settings=some_keys(ENCODER, "features/{features}"),
+        view=configured("features/{features}/view"),
     script:
         "../scripts/features/encoder_features.py"
 
@@ -108,10 +108,10 @@ rule predict_forest:
         runtime=720,
     params:
         held_out_sections=held_out_sections,
-        trees=lookup(dpath="experiments/{experiment}/trees", within=config),
-        max_features=lookup(dpath="experiments/{experiment}/max_features", within=config),
-        min_samples_leaf=lookup(dpath="experiments/{experiment}/min_samples_leaf", within=config),
-        seed=lookup(dpath="experiments/{experiment}/seed", within=config),
+        trees=configured("experiments/{experiment}/trees"),
+        max_features=configured("experiments/{experiment}/max_features"),
+        min_samples_leaf=configured("experiments/{experiment}/min_samples_leaf"),
+        seed=configured("experiments/{experiment}/seed"),
     script:
         "../scripts/baselines/predict_forest.py"
 
@@ -136,10 +136,10 @@ rule predict_ridge:
         runtime=60,
     params:
         held_out_sections=held_out_sections,
-        components=lookup(dpath="experiments/{experiment}/components", within=config),
-        penalties=lookup(dpath="experiments/{experiment}/penalties", within=config),
-        inner_folds=lookup(dpath="experiments/{experiment}/inner_folds", within=config),
-        seed=lookup(dpath="experiments/{experiment}/seed", within=config),
+        components=configured("experiments/{experiment}/components"),
+        penalties=configured("experiments/{experiment}/penalties"),
+        inner_folds=configured("experiments/{experiment}/inner_folds"),
+        seed=configured("experiments/{experiment}/seed"),
     script:
         "../scripts/baselines/predict_ridge.py"
 
@@ -184,7 +184,7 @@ rule predict_coordinates:
         mem_mb=2000,
     params:
         held_out_sections=held_out_sections,
-        degree=lookup(dpath="experiments/{experiment}/degree", within=config),
-        penalty=lookup(dpath="experiments/{experiment}/penalty", within=config),
+        degree=configured("experiments/{experiment}/degree"),
+        penalty=configured("experiments/{experiment}/penalty"),
     script:
         "../scripts/baselines/predict_coordinates.py"

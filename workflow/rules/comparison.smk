@@ -105,7 +105,7 @@ rule study:
     params:
         changed=changed_keys,
         reference=study_reference,
-        title=lookup(dpath="cohorts/{cohort}/report/studies/{study}/title", within=config),
+        title=configured("cohorts/{cohort}/report/studies/{study}/title"),
     script:
         "../scripts/analysis/study.py"
 
@@ -180,6 +180,6 @@ rule supp_12:
     conda:
         "../../envs/core.yaml"
     params:
-        symbols=lambda w: list(shown(w)["single_genes"]),
+        symbols=lambda w: list(report_of(w)["single_genes"]),
     script:
         "../scripts/figures/supp_12.py"

@@ -16,9 +16,9 @@ rule composition_variance:
         mem_mb=2000,
         runtime=120,
     params:
-        factors=lookup(dpath="targets/{of}/factors", within=config, of=shown_factors),
-        iterations=lookup(dpath="targets/{of}/iterations", within=config, of=shown_factors),
-        seed=lookup(dpath="targets/{of}/seed", within=config, of=shown_factors),
+        factors=configured("targets/{of}/factors", of=shown_factors),
+        iterations=configured("targets/{of}/iterations", of=shown_factors),
+        seed=configured("targets/{of}/seed", of=shown_factors),
     script:
         "../scripts/analysis/composition_variance.py"
 

@@ -1,9 +1,9 @@
 # The ST cohort (Methods, "Spatial transcriptomics") and the gene table.
 #
 # These rules have no digest, and take hosts and mirrors from the configuration without making them
-# params: the hashes in the lock files decide what they write. So neither an edited downloader nor
-# another source of the same bytes fetches the cohort again, or retrains on it. They run where
-# Snakemake runs, because compute nodes often have no network.
+# params: the hashes in the lock files decide what they write, and changing a downloader or mirror
+# must not download or train again. They run where Snakemake runs, because compute nodes often have
+# no network.
 
 
 rule download_listing:
@@ -24,8 +24,8 @@ rule download_listing:
         runtime=60,
         downloads=1,
     params:
-        dataset=lookup(dpath="cohorts/{cohort}/dataset", within=config),
-        version=lookup(dpath="cohorts/{cohort}/version", within=config),
+        dataset=configured("cohorts/{cohort}/dataset"),
+        version=configured("cohorts/{cohort}/version"),
         lock="config/cohorts/{cohort}.lock.tsv",
     script:
         "../scripts/download/download_listing.py"
@@ -132,8 +132,8 @@ rule download_expression:
         "../scripts/download/download_expression.py"
 
 
-# Writes the slide sheets of the configuration, for review and commit: later runs
-# read the sheets, never the listing. Without an output, nothing waits for it and it can run again.
+# Writes the slide sheets of the configuration, for review and commit: later runs read the sheets,
+# never the listing. It has no output, so that it can be run repeatedly and nothing depends on it.
 rule tcga_sheet:
     log:
         "results/logs/tcga_sheet.log",

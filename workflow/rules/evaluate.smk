@@ -1,4 +1,4 @@
-# How well the held-out predictions follow the measurements (Methods, "Statistical analysis").
+# How well the held-out predictions agree with the measurements (Methods, "Statistical analysis").
 
 TABLES = "results/{cohort}/tables/{experiment}/{stratum}"
 
@@ -51,7 +51,7 @@ rule performance:
         mem_mb=2000,
         runtime=30,
     params:
-        smoothing=lookup(dpath="experiments/{experiment}/smoothing", within=config),
+        smoothing=configured("experiments/{experiment}/smoothing"),
         lenient=lambda w: config["experiments"][w.experiment]["kind"] == "label",
         stratum="{stratum}",
     script:

@@ -20,8 +20,8 @@ rule targets:
         mem_mb=3000,
         runtime=60,
     params:
-        genes=lookup(dpath="targets/{targets}/genes", within=config),
-        transform=lookup(dpath="targets/{targets}/transform", within=config),
+        genes=configured("targets/{targets}/genes"),
+        transform=configured("targets/{targets}/transform"),
         held_out_sections=sections_outside_fit,
     script:
         "../scripts/targets/targets.py"
@@ -45,10 +45,10 @@ rule composition:
         mem_mb=2000,
         runtime=30,
     params:
-        of=lookup(dpath="targets/{targets}/of", within=config),
-        factors=lookup(dpath="targets/{targets}/factors", within=config),
-        iterations=lookup(dpath="targets/{targets}/iterations", within=config),
-        seed=lookup(dpath="targets/{targets}/seed", within=config),
+        of=configured("targets/{targets}/of"),
+        factors=configured("targets/{targets}/factors"),
+        iterations=configured("targets/{targets}/iterations"),
+        seed=configured("targets/{targets}/seed"),
         held_out_sections=sections_outside_fit,
     script:
         "../scripts/targets/composition.py"

@@ -1,5 +1,5 @@
-# Trained models applied, unchanged, to data they were not trained on: 10x Visium sections and the
-# whole slides of TCGA (Methods, "10x Genomics breast cancer ST-Net analysis", "TCGA analysis").
+# Apply trained models to external data: 10x Visium sections and the whole slides of TCGA (Methods,
+# "10x Genomics breast cancer ST-Net analysis", "TCGA analysis").
 
 
 EXTERNAL = "results/{cohort}/external/{source}/{experiment}/{model}"
@@ -27,7 +27,7 @@ rule model:
         runtime=240,
     params:
         members=members,
-        engine=lookup(dpath="experiments/{experiment}/engine", within=config),
+        engine=configured("experiments/{experiment}/engine"),
     script:
         "../scripts/inference/model.py"
 
@@ -75,7 +75,7 @@ rule predict_section:
         mem_mb=8000,
         runtime=120,
     params:
-        scale=lookup(dpath="external/{source}/scale", within=config),
+        scale=configured("external/{source}/scale"),
     script:
         "../scripts/inference/predict_section.py"
 
@@ -109,8 +109,8 @@ rule predict_slide:
         # The digest leaves out the downloader: an edited one must not fetch every slide again.
         row=lambda w: slide_row(w.source, w.unit, SLIDE_KEYS),
         cut=tile_cut,
-        um_per_px=lookup(dpath="external/{source}/um_per_px", within=config),
-        encoder=lookup(dpath="external/{source}/encoder", within=config),
+        um_per_px=configured("external/{source}/um_per_px"),
+        encoder=configured("external/{source}/encoder"),
         folder="resources/{source}/slides/{experiment}/{model}",
     script:
         "../scripts/inference/predict_slide.py"
@@ -195,7 +195,7 @@ rule pseudobulk:
     input:
         slides=unit_predictions,
         bulk=lambda w: f"results/{sheet_source(w.source)}/bulk.h5ad",
-        genes=lookup(dpath="external/{source}/genes", within=config),
+        genes=configured("external/{source}/genes"),
     output:
         slides=f"{EXTERNAL_TABLES}/slides.tsv",
         samples=f"{EXTERNAL_TABLES}/samples.h5ad",
@@ -262,7 +262,7 @@ rule subtype:
         mem_mb=2000,
         runtime=60,
     params:
-        subtypes=lookup(dpath="external/{source}/subtypes", within=config),
+        subtypes=configured("external/{source}/subtypes"),
     script:
         "../scripts/analysis/subtype.py"
 
@@ -284,7 +284,7 @@ rule colocalisation:
         mem_mb=2000,
         runtime=20,
     params:
-        genes=lookup(dpath="cohorts/{cohort}/report/colocalisation", within=config),
+        genes=configured("cohorts/{cohort}/report/colocalisation"),
     script:
         "../scripts/analysis/colocalisation.py"
 
@@ -308,6 +308,6 @@ rule colocalisation_slides:
         mem_mb=2000,
         runtime=60,
     params:
-        genes=lookup(dpath="cohorts/{cohort}/report/colocalisation", within=config),
+        genes=configured("cohorts/{cohort}/report/colocalisation"),
     script:
         "../scripts/analysis/colocalisation_slides.py"

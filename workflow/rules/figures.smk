@@ -140,8 +140,8 @@ rule fig_2a:
     resources:
         mem_mb=2000,
     params:
-        gene=lookup(dpath="cohorts/{cohort}/report/gene", within=config),
-        patients=lookup(dpath="cohorts/{cohort}/report/patients", within=config),
+        gene=configured("cohorts/{cohort}/report/gene"),
+        patients=configured("cohorts/{cohort}/report/patients"),
     script:
         "../scripts/figures/fig_2a.py"
 

@@ -29,10 +29,10 @@ rule attributions:
         mem_mb=8000,
         runtime=120,
     params:
-        gene=lookup(dpath="cohorts/{cohort}/report/gene", within=config),
-        patches=lookup(dpath="cohorts/{cohort}/report/interpretation/patches", within=config),
-        steps=lookup(dpath="cohorts/{cohort}/report/interpretation/steps", within=config),
-        engine=lookup(dpath="experiments/{main}/engine", within=config, main=main_experiment),
+        gene=configured("cohorts/{cohort}/report/gene"),
+        patches=configured("cohorts/{cohort}/report/interpretation/patches"),
+        steps=configured("cohorts/{cohort}/report/interpretation/steps"),
+        engine=configured("experiments/{main}/engine", main=main_experiment),
     script:
         "../scripts/analysis/attributions.py"
 
@@ -61,9 +61,9 @@ rule attributions_on_nuclei:
         mem_mb=2000,
         runtime=20,
     params:
-        view=lookup(dpath="experiments/{main}/view", within=config, main=main_experiment),
-        nuclear_view=lookup(dpath="features/{nuclei}/view", within=config, nuclei=nuclear_features),
-        segmentation=some_keys(SEGMENTATION, dpath="features/{nuclei}", nuclei=nuclear_features),
+        view=configured("experiments/{main}/view", main=main_experiment),
+        nuclear_view=configured("features/{nuclei}/view", nuclei=nuclear_features),
+        segmentation=some_keys(SEGMENTATION, "features/{nuclei}", nuclei=nuclear_features),
     script:
         "../scripts/analysis/attributions_on_nuclei.py"
 
@@ -88,7 +88,7 @@ rule fig_3:
     conda:
         "../../envs/core.yaml"
     params:
-        view=lookup(dpath="experiments/{main}/view", within=config, main=main_experiment),
-        shown=lookup(dpath="cohorts/{cohort}/report/interpretation/shown", within=config),
+        view=configured("experiments/{main}/view", main=main_experiment),
+        shown=configured("cohorts/{cohort}/report/interpretation/shown"),
     script:
         "../scripts/figures/fig_3.py"

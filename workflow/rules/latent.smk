@@ -19,9 +19,9 @@ rule latent_umap:
         mem_mb=3000,
         runtime=60,
     params:
-        neighbours=lookup(dpath="cohorts/{cohort}/report/latent/neighbours", within=config),
-        min_dist=lookup(dpath="cohorts/{cohort}/report/latent/min_dist", within=config),
-        seed=lookup(dpath="cohorts/{cohort}/report/latent/seed", within=config),
+        neighbours=configured("cohorts/{cohort}/report/latent/neighbours"),
+        min_dist=configured("cohorts/{cohort}/report/latent/min_dist"),
+        seed=configured("cohorts/{cohort}/report/latent/seed"),
     script:
         "../scripts/analysis/latent_umap.py"
 
@@ -38,7 +38,7 @@ rule latent_examples:
     conda:
         "../../envs/core.yaml"
     params:
-        radius=lookup(dpath="cohorts/{cohort}/report/latent/radius", within=config),
+        radius=configured("cohorts/{cohort}/report/latent/radius"),
     script:
         "../scripts/analysis/latent_examples.py"
 
@@ -58,7 +58,7 @@ rule latent_purity:
         mem_mb=3000,
         runtime=20,
     params:
-        seed=lookup(dpath="cohorts/{cohort}/report/latent/seed", within=config),
+        seed=configured("cohorts/{cohort}/report/latent/seed"),
     script:
         "../scripts/analysis/latent_purity.py"
 
@@ -96,7 +96,7 @@ rule latent_distances:
         mem_mb=3000,
         runtime=20,
     params:
-        seed=lookup(dpath="cohorts/{cohort}/report/latent/seed", within=config),
+        seed=configured("cohorts/{cohort}/report/latent/seed"),
     script:
         "../scripts/analysis/latent_distances.py"
 
@@ -146,7 +146,7 @@ rule fig_4:
         mem_mb=2000,
         runtime=20,
     params:
-        patients=lookup(dpath="cohorts/{cohort}/report/latent/patients", within=config),
+        patients=configured("cohorts/{cohort}/report/latent/patients"),
     script:
         "../scripts/figures/fig_4.py"
 
@@ -174,7 +174,7 @@ rule supp_8:
         mem_mb=2000,
         runtime=20,
     params:
-        patients=lookup(dpath="cohorts/{cohort}/report/latent/patients", within=config),
+        patients=configured("cohorts/{cohort}/report/latent/patients"),
     script:
         "../scripts/figures/supp_8.py"
 

@@ -20,10 +20,10 @@ rule nuclear_features:
         mem_mb=2000,
         runtime=120,
     params:
-        view=lookup(dpath="features/{features}/view", within=config),
-        segmentation=some_keys(SEGMENTATION, dpath="features/{features}"),
-        ranges=lookup(dpath="features/{features}/ranges", within=config),
-        bins=lookup(dpath="features/{features}/bins", within=config),
+        view=configured("features/{features}/view"),
+        segmentation=some_keys(SEGMENTATION, "features/{features}"),
+        ranges=configured("features/{features}/ranges"),
+        bins=configured("features/{features}/bins"),
     script:
         "../scripts/features/nuclear_features.py"
 

@@ -73,7 +73,7 @@ rule performance_page:
 rule table_1:
     input:
         genes=main_table("gene_performance"),
-        visium=lambda w: shown(w)["visium"] and shown_visium("patient_performance.tsv")(w),
+        visium=lambda w: report_of(w)["visium"] and shown_visium("patient_performance.tsv")(w),
         claims="resources/paper/claims.tsv",
     output:
         tsv=report(
@@ -130,7 +130,7 @@ rule ledger:
         "../../envs/core.yaml"
     params:
         main=main_experiment,
-        is_paper_cohort=lambda w: config["cohorts"][w.cohort].get("paper", False),
+        is_paper_cohort=lambda w: config["cohorts"][w.cohort]["paper"],
         other_data=tables_of_other_data,
         rules=ledger_rules,
     script:
@@ -141,7 +141,7 @@ rule visium_page:
     input:
         summaries=lambda w: [
             of_source(w.cohort, main_experiment(w), name, "visium.tsv")
-            for name in shown(w)["visium"]
+            for name in report_of(w)["visium"]
         ],
         alignments=shown_alignments,
         claims="resources/paper/claims.tsv",
@@ -161,7 +161,7 @@ rule visium_page:
         "../../envs/core.yaml"
     params:
         main=main_experiment,
-        names=lookup(dpath="cohorts/{cohort}/report/visium", within=config),
+        names=configured("cohorts/{cohort}/report/visium"),
     script:
         "../scripts/report/visium_page.py"
 

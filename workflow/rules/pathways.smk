@@ -37,7 +37,7 @@ rule simulate_gene_sets:
         mem_mb=500,
         runtime=5,
     params:
-        seed=lookup(dpath="cohorts/{cohort}/simulation/seed", within=config),
+        seed=configured("cohorts/{cohort}/simulation/seed"),
     script:
         "../scripts/simulate/simulate_gene_sets.py"
 
@@ -45,7 +45,7 @@ rule simulate_gene_sets:
 rule pathways:
     input:
         genes=main_table("gene_performance"),
-        gene_sets=lambda w: part(w, "pathways")["gene_sets"],
+        gene_sets=lambda w: report_part(w, "pathways")["gene_sets"],
         table=gene_table,
     output:
         groups=report(
@@ -69,8 +69,8 @@ rule pathways:
     conda:
         "../../envs/core.yaml"
     params:
-        groups=lookup(dpath="cohorts/{cohort}/report/pathways/groups", within=config),
-        level=lookup(dpath="cohorts/{cohort}/report/pathways/level", within=config),
+        groups=configured("cohorts/{cohort}/report/pathways/groups"),
+        level=configured("cohorts/{cohort}/report/pathways/level"),
     script:
         "../scripts/analysis/pathways.py"
 
@@ -96,6 +96,6 @@ rule pathways_page:
         "../../envs/core.yaml"
     params:
         main=main_experiment,
-        level=lookup(dpath="cohorts/{cohort}/report/pathways/level", within=config),
+        level=configured("cohorts/{cohort}/report/pathways/level"),
     script:
         "../scripts/report/pathways_page.py"

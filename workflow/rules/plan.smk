@@ -1,7 +1,7 @@
 # The time and space that a run will need, and the removal of patches no longer needed (ours).
 #
-# Both run where Snakemake runs, and write only a log: with an output or a benchmark they would
-# run only once.
+# Both run where Snakemake runs, and write only a log: with an output or a benchmark, they would run
+# only once.
 
 
 include: "planned.smk"
@@ -16,7 +16,7 @@ rule plan:
     localrule: True
     conda:
         "../../envs/torch.yaml"
-    # All of them, so that nothing runs beside the timed steps.
+    # All of them, so that nothing disturbs the timing.
     threads: lambda w: workflow.resource_settings.cores or 1
     resources:
         mem_mb=16000,
@@ -40,7 +40,7 @@ rule remove_views:
         "results/logs/remove_views.log",
     localrule: True
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/core.yaml"
     params:
         config=WRITTEN,
         summary=summary_command,

@@ -13,17 +13,17 @@ def of_own_run(w):
 def network_jobs(name):
     """The held-out groups of an experiment with a network, and the files of their jobs.
 
-    The network of all patients, for what it was not trained on, predicts none of the spots.
+    The network of all patients predicts no held-out spots.
     """
     keys = config["experiments"][name]
     folder = f"results/{keys['cohort']}/experiments/{name}"
-    applied = {
+    of_all = {
         ALL: {"sections": [], "model": f"{folder}/{ALL}/model.safetensors", "predictions": ""}
     }
     shown = config["cohorts"][keys["cohort"]]["report"]
     sources = [*shown["visium"], *shown_slides(keys["cohort"])] if name == shown["main"] else []
-    is_applied = any(config["external"][source]["model"] == ALL for source in sources)
-    return (applied if is_applied else {}) | {
+    needs_all = any(config["external"][source]["model"] == ALL for source in sources)
+    return (of_all if needs_all else {}) | {
         group: {
             "sections": list(held_out_sections),
             "model": f"{folder}/{group}/model.safetensors",
@@ -70,7 +70,7 @@ def planned_cohorts(w):
                 section=section_ids(name),
             ),
             "views": f"results/{name}/views",
-            "paper": config["cohorts"][name].get("paper", False),
+            "paper": config["cohorts"][name]["paper"],
         }
         for name in config["report"]
     }

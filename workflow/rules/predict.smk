@@ -1,5 +1,5 @@
 # A trained model on your own slides and Visium sections: `predict` in the configuration. The model
-# is a parameter, not an input, so that Snakemake does not ask for its training.
+# is a parameter, not an input, so that Snakemake does not try to train it.
 
 
 rule predict_own_slide:
@@ -51,7 +51,7 @@ use rule section as own_section with:
         row=own_row,
         label_classes={"tumour": [], "normal": []},
         require_label=False,
-        # Every spot in the image is used; outside the image, windows are black.
+        # Every spot in the image is used. Parts of a window outside the image are black.
         spot_window=0,
         spot_pitch_um=OWN["spot_pitch_um"],
 

@@ -21,9 +21,9 @@ rule section:
         mem_mb=for_image(2000),
     params:
         row=section_row,
-        label_classes=lookup(dpath="cohorts/{cohort}/label_classes", within=config),
-        require_label=lookup(dpath="cohorts/{cohort}/require_label", within=config),
-        spot_window=lookup(dpath="cohorts/{cohort}/spot_window", within=config),
-        spot_pitch_um=lookup(dpath="cohorts/{cohort}/spot_pitch_um", within=config),
+        label_classes=configured("cohorts/{cohort}/label_classes"),
+        require_label=configured("cohorts/{cohort}/require_label"),
+        spot_window=configured("cohorts/{cohort}/spot_window"),
+        spot_pitch_um=configured("cohorts/{cohort}/spot_pitch_um"),
     script:
         "../scripts/sections/section.py"

@@ -17,7 +17,7 @@ rule simulate_cohort:
         mem_mb=500,
         runtime=5,
     params:
-        seed=lookup(dpath="cohorts/{cohort}/simulation/seed", within=config),
+        seed=configured("cohorts/{cohort}/simulation/seed"),
     script:
         "../scripts/simulate/simulate_cohort.py"
 
@@ -38,7 +38,7 @@ rule simulate_metadata:
         mem_mb=500,
         runtime=5,
     params:
-        sheet=lookup(dpath="cohorts/{cohort}/sheet", within=config),
+        sheet=configured("cohorts/{cohort}/sheet"),
         sha256=lambda w: file_sha256(find(config["cohorts"][w.cohort]["sheet"])),
     script:
         "../scripts/simulate/simulate_metadata.py"
@@ -62,7 +62,7 @@ rule simulate_section:
         runtime=5,
     params:
         patient=of_section("patient"),
-        seed=lookup(dpath="cohorts/{cohort}/simulation/seed", within=config),
+        seed=configured("cohorts/{cohort}/simulation/seed"),
         all_tumour=lambda w: of_section("patient")(w)
         in config["cohorts"][w.cohort]["simulation"]["all_tumour"],
     script:
@@ -87,7 +87,7 @@ rule simulate_visium:
         runtime=5,
     params:
         patient=of_section("patient"),
-        seed=lookup(dpath="cohorts/{cohort}/simulation/seed", within=config),
+        seed=configured("cohorts/{cohort}/simulation/seed"),
     script:
         "../scripts/simulate/simulate_visium.py"
 
@@ -110,8 +110,8 @@ rule simulate_gdc:
     conda:
         "../../envs/core.yaml"
     params:
-        simulation=lookup(dpath="external/{source}/simulation", within=config),
-        project=lookup(dpath="external/{source}/project", within=config),
+        simulation=configured("external/{source}/simulation"),
+        project=configured("external/{source}/project"),
     script:
         "../scripts/simulate/simulate_gdc.py"
 

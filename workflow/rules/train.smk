@@ -44,8 +44,8 @@ rule train:
         mem_mb=16000,
         runtime=1440,
     params:
-        view=lookup(dpath="experiments/{experiment}/view", within=config),
-        recipe=some_keys(RECIPE, dpath="experiments/{experiment}"),
+        view=configured("experiments/{experiment}/view"),
+        recipe=some_keys(RECIPE, "experiments/{experiment}"),
         held_out_sections=held_out_sections,
     script:
         "../scripts/train/train.py"
@@ -73,8 +73,8 @@ rule predict_held_out:
         mem_mb=8000,
         runtime=120,
     params:
-        latent=lookup(dpath="experiments/{experiment}/latent", within=config),
-        engine=lookup(dpath="experiments/{experiment}/engine", within=config),
+        latent=configured("experiments/{experiment}/latent"),
+        engine=configured("experiments/{experiment}/engine"),
         held_out_sections=held_out_sections,
     script:
         "../scripts/train/predict_held_out.py"

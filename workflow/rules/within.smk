@@ -123,7 +123,7 @@ rule nuclear_gene:
     resources:
         mem_mb=2000,
     params:
-        gene=lookup(dpath="cohorts/{cohort}/report/nuclear_gene", within=config),
+        gene=configured("cohorts/{cohort}/report/nuclear_gene"),
     script:
         "../scripts/analysis/nuclear_gene.py"
 
@@ -145,7 +145,7 @@ rule nuclear_gene_page:
     conda:
         "../../envs/core.yaml"
     params:
-        gene=lookup(dpath="cohorts/{cohort}/report/nuclear_gene", within=config),
+        gene=configured("cohorts/{cohort}/report/nuclear_gene"),
     script:
         "../scripts/report/nuclear_gene_page.py"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, Self
 
 import anndata as ad
 import numpy as np
@@ -20,6 +21,20 @@ class HeldOutJob:
     sections: Collection[str]
     threads: int
     code: str
+
+    @classmethod
+    def of(cls, wildcards: Any, params: Any, threads: int) -> Self:
+        """The job of a rule with the wildcards `experiment` and `held_out`.
+
+        The rule's params must have `held_out_sections` and `digest`.
+        """
+        return cls(
+            experiment=wildcards.experiment,
+            held_out=wildcards.held_out,
+            sections=params.held_out_sections,
+            threads=threads,
+            code=params.digest,
+        )
 
     def is_held_out(self, measured: ad.AnnData) -> np.ndarray:
         """Whether each spot of `measured` is held out: boolean (spots,)."""

@@ -276,7 +276,7 @@ def read_card(path: str | Path) -> dict:
         raise InputError(f"{path}: not a model ({error}); fetch it again") from error
     if "members" not in card:
         raise InputError(
-            f"{path}: no card in it, so it is no model to apply; name a file of"
+            f"{path}: no model card: not a model file of this workflow; name a file of"
             " results/{cohort}/models/{experiment}"
         )
     return card

@@ -1,6 +1,6 @@
 """A conda channel made of what is installed here: packages of links into this environment.
 
-A package bears its conda-forge name, the version that requirements.lock has for the environments'
+A package has its conda-forge name, the version that requirements.lock has for the environments'
 Python, and its requirements, so that a solve tests the specifications, and an installation lacks
 what its specification forgot. What conda-forge really has is not tested.
 """
@@ -18,9 +18,9 @@ from environments import CONDA, PYPI, PYTHON, locked, without_dependencies
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-# Not of PyPI, or of no use here: names and versions only.
+# Not on PyPI, or not needed by the tests: names and versions only.
 EMPTY = {"pip": "25.0"}
-# pytorch's CUDA libraries are one package with it here; its wheel has many.
+# In this channel pytorch includes its CUDA libraries, which its wheel takes from many packages.
 INSIDE_PYTORCH = ("nvidia-", "cuda-")
 
 

@@ -1,4 +1,4 @@
-"""Stands for `conda`, which no registry here has: answers what Snakemake asks, and creates
+"""Stands for `conda`, so that the tests need no network: answers what Snakemake asks, and creates
 environments by a real solve and installation (py-rattler) from one local channel.
 
 Called as `double.py HOME CHANNEL [conda's arguments]`.

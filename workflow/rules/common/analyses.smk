@@ -4,9 +4,9 @@ from stnet.config.strata import STRATA
 from stnet.report.analyses import ANALYSES
 
 
-def analyses_of(shown):
+def analyses_of(report):
     """The analyses that a cohort's report asks for."""
-    return [each for each in ANALYSES if all(shown[part] for part in each.parts)]
+    return [each for each in ANALYSES if all(report[part] for part in each.parts)]
 
 
 def of_strata(name):
@@ -21,14 +21,14 @@ def of_strata(name):
 
 
 def shown_nuclei(w):
-    """Nuclear features of the cohort's spots: those that its report's random forest is on."""
+    """Nuclear features of the cohort's spots: the features of the report's random forest."""
     return f"results/{w.cohort}/features/{nuclear_features(w)}.h5ad"
 
 
 def methods(w):
-    """The experiments of the table of comparison, the main one first, and how each predicts."""
+    """Role, kind and targets of each compared experiment."""
     parts = ("composition", "features", "label", "main")
-    roles = {shown(w)[part]: part for part in parts}
+    roles = {report_of(w)[part]: part for part in parts}
     of_experiments = {
         name: config["experiments"][name] for name in configuration.shown_experiments(w.cohort)
     }
@@ -45,14 +45,14 @@ def methods(w):
 
 def studied(w):
     """Experiments of a study."""
-    if w.study not in shown(w)["studies"]:
+    if w.study not in report_of(w)["studies"]:
         refuse(f"no study {w.study} in cohorts.{w.cohort}.report.studies")
-    return shown(w)["studies"][w.study]["experiments"]
+    return report_of(w)["studies"][w.study]["experiments"]
 
 
 def study_labels(w):
     """Title of a study and its cohort, for Snakemake's report."""
-    return {"item": shown(w)["studies"][w.study]["title"], "cohort": w.cohort}
+    return {"item": report_of(w)["studies"][w.study]["title"], "cohort": w.cohort}
 
 
 def changed_keys(w):
@@ -67,25 +67,25 @@ def changed_keys(w):
 
 
 def study_reference(w):
-    """The experiment that a study compares the others with: the main one, or the first."""
+    """The experiment that a study compares with: the main one, or the first."""
     main = main_experiment(w)
     return main if main in studied(w) else studied(w)[0]
 
 
 def alone(w):
     """Experiments that predict one gene each."""
-    return list(shown(w)["single_genes"].values())
+    return list(report_of(w)["single_genes"].values())
 
 
 def table_of_genes(w):
-    """Performance of the genes, which decides which gene is attributed if none is named."""
+    """Performance of the genes, which chooses the gene. Needed only if no gene is configured."""
     table = main_table("gene_performance")(w)
-    return ancient(table) if shown(w)["gene"] else table
+    return ancient(table) if report_of(w)["gene"] else table
 
 
 def nuclear_features(w):
-    """Nuclear features of the cohort's spots: those that its report's random forest is on."""
-    return config["experiments"][part(w, "features")]["features"]
+    """Name of the features of the report's random forest."""
+    return config["experiments"][report_part(w, "features")]["features"]
 
 
 def nuclear_view_index(w):
@@ -95,7 +95,7 @@ def nuclear_view_index(w):
 
 def shown_factors(w):
     """Targets of the composition that the cohort's report shows."""
-    return config["experiments"][part(w, "composition")]["targets"]
+    return config["experiments"][report_part(w, "composition")]["targets"]
 
 
 def factored_targets(w):
@@ -112,5 +112,5 @@ def single_gene_experiments(w):
             "split_alone": config["experiments"][name]["split"],
             "split_together": together,
         }
-        for symbol, name in shown(w)["single_genes"].items()
+        for symbol, name in report_of(w)["single_genes"].items()
     }

@@ -25,7 +25,8 @@ def check_braces(value, key):
 
 try:
     configuration = Configuration(config)
-    # For another run of Snakemake. The resolved configuration would undo what null takes out.
+    # The configuration as written, for nested runs; in the resolved one, parts removed by null would
+    # return.
     WRITTEN = dict(config)
     config.update(configuration.resolved)
     for key in config:
@@ -54,24 +55,24 @@ def or_refuse(function):
 
 # Their names may be wildcards of a path that was asked for. Names that the configuration itself
 # gives are checked already, and are looked up in `config`.
-row = or_refuse(configuration.row)
+row_of = or_refuse(configuration.row)
 sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
 slide_sheet = or_refuse(configuration.slides)
 
 
-def lookup(dpath, within, **names):
-    """Input function: what `within` has at a path of keys, as Snakemake's function of this name.
+def configured(path, **names):
+    """Input function: what the configuration has at a path of keys, such as `features/{features}`.
 
-    Snakemake's compares the path with every key of the configuration for each value, which takes
-    twice as long as the rest of a dry run, and its errors do not suggest a key. `names` has names
-    in the path that are no wildcards, each with an input function.
+    Snakemake's `lookup` compares the path with every key of the configuration for each value, which
+    takes twice as long as the rest of a dry run, and its errors do not suggest a key. `names` are
+    names in the path that are not wildcards, each with an input function.
     """
 
     def value(w):
         given = {name: function(w) for name, function in names.items()}
-        found, known = within, []
-        for key in dpath.format(**dict(w.items()), **given).split("/"):
+        found, known = config, []
+        for key in path.format(**dict(w.items()), **given).split("/"):
             if not found:
                 refuse(f"configuration: {'.'.join(known)}: missing; fill it in")
             if key not in found:
@@ -83,10 +84,10 @@ def lookup(dpath, within, **names):
     return value
 
 
-def some_keys(names, **of):
-    """Input function: the named keys of a row, which is looked up in the configuration."""
-    found = lookup(within=config, **of)
-    return lambda w: {name: found(w)[name] for name in names}
+def some_keys(keys, path, **names):
+    """Input function: the given keys of the configuration's row at a path (see `configured`)."""
+    found = configured(path, **names)
+    return lambda w: {key: found(w)[key] for key in keys}
 
 
 def one_of(names):

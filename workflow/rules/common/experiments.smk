@@ -1,8 +1,7 @@
 # Inputs of the jobs of an experiment and a held-out group.
 
 # Keys of an experiment that a network's weights depend on, beside its data and initial weights.
-# The engine has the settings of every device, so that another device in the configuration does not
-# retrain anything.
+# The engine has the settings of every device, so that changing `device` does not retrain.
 RECIPE = [*Training.model_fields, "engine"]
 
 # Keys of features that an encoder's description of a patch depends on, beside weights and view.
@@ -22,7 +21,7 @@ def held_out(experiment):
 
 def experiment_of(w):
     """Keys of the experiment, which must be of the cohort whose folder it is asked for in."""
-    keys = row("experiments", w.experiment)
+    keys = row_of("experiments", w.experiment)
     if keys["cohort"] != w.cohort:
         refuse(f"experiment {w.experiment} is of cohort {keys['cohort']}, not of {w.cohort}")
     return keys
@@ -65,7 +64,7 @@ def targets_of(w, targets):
 
 
 def sections_outside_fit(w):
-    """Sections that are left out of the choice of genes, or of the fit of factors."""
+    """Sections left out of the choice of genes or the fit of factors."""
     if w.held_out == ALL:
         return []
     if not configuration.fitted(w.targets):
@@ -81,12 +80,12 @@ def view_index(w):
 
 def features_view_index(w):
     """Index of the view of the patches that features describe."""
-    return f"results/{w.cohort}/views/{row('features', w.features)['view']}/index.tsv"
+    return f"results/{w.cohort}/views/{row_of('features', w.features)['view']}/index.tsv"
 
 
 def encoder_weights(w):
     """File of the encoder's weights; nothing for random ones."""
-    keys = row("features", w.features)
+    keys = row_of("features", w.features)
     if keys["library"] == "timm" and keys["weights"] == IMAGENET:
         return f"resources/weights/timm-{keys['architecture']}.safetensors"
     return weights_file(keys)

@@ -1,9 +1,11 @@
-# External sources of the configuration: sections and slides that models are applied to.
+# External sections and slides.
+
+from snakemake.logging import logger
 
 MAPS = "results/{cohort}/figures/maps/{source}/{experiment}/{model}"
 EXTERNAL_TABLES = "results/{cohort}/tables/{experiment}/{source}/{model}"
 
-# Columns of the slide sheet that a slide's predictions depend on, and those of the patient.
+# Columns of the slide sheet that the predictions of a slide depend on, and those of its patient.
 SLIDE_KEYS = ["patient", "sample", "slide", "file", "file_id", "md5", "size"]
 PATIENT_KEYS = ["patient", "sample"]
 
@@ -84,7 +86,7 @@ def unit_predictions(w):
 
 
 def members(w):
-    """Held-out groups whose networks a model is of."""
+    """Held-out groups of a model's networks."""
     experiment_of(w)
     if w.model == ALL:
         return [ALL]
@@ -166,12 +168,12 @@ def map_of(cohort, main, name, unit):
 
 def shown_visium(file):
     """Input function: a table of the first Visium source that the cohort's report shows."""
-    return lambda w: of_source(w.cohort, main_experiment(w), part(w, "visium")[0], file)
+    return lambda w: of_source(w.cohort, main_experiment(w), report_part(w, "visium")[0], file)
 
 
 def shown_alignments(w):
     """Which genes the first Visium source that the cohort's report shows measures."""
-    name, main = part(w, "visium")[0], main_experiment(w)
+    name, main = report_part(w, "visium")[0], main_experiment(w)
     return expand(
         "results/{cohort}/external/{source}/{experiment}/{model}/{unit}.alignment.tsv",
         cohort=w.cohort,
@@ -195,13 +197,13 @@ def colocalisation_tables(w):
 def external_answers(w):
     """Tables of the external sources that answer claims: table by name, and source by table."""
     main, tables, sources = main_experiment(w), {}, {}
-    for name in shown(w)["visium"][:1]:
+    for name in report_of(w)["visium"][:1]:
         files = {"visium": "visium.tsv", "visium_genes": "patient_performance.tsv"}
         tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
         sources |= dict.fromkeys(files, name)
     for name in shown_slides(w.cohort)[:1]:
         files = {"tcga": "summary.tsv", "subtype": "subtype.tsv"}
-        if shown(w)["colocalisation"]:
+        if report_of(w)["colocalisation"]:
             files["colocalisation_tcga"] = "colocalisation_summary.tsv"
         tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
         sources |= dict.fromkeys(files, name)
@@ -209,12 +211,12 @@ def external_answers(w):
 
 
 def tables_of_other_data(w):
-    """Names of the answering tables that are of other data than the paper's, whatever the cohort.
+    """Tables computed from other data than the paper's.
 
-    The paper's groups of pathways are DAVID's, which no gene sets are.
+    DAVID's disease classes are not available as gene sets.
     """
     sources = external_answers(w)[1]
-    other = [t for t, name in sources.items() if not config["external"][name].get("paper")]
+    other = [t for t, name in sources.items() if not config["external"][name]["paper"]]
     return [*other, "pathways"]
 
 
@@ -222,8 +224,7 @@ if workflow.is_main_process:
     for name in config["report"]:
         for each in set(config["cohorts"][name]["report"]["slides"]) - set(shown_slides(name)):
             sheet = config["external"][each]["sheet"]
-            print(
+            logger.warning(
                 f"external.{each}: no slide sheet {sheet} yet, so it is left out;"
-                f" `snakemake {sheet_rule(each)}` writes it, to be reviewed and committed",
-                file=sys.stderr,
+                f" `snakemake {sheet_rule(each)}` writes it, to be reviewed and committed"
             )

@@ -8,13 +8,13 @@ def own_names():
     named = {}
     for item in [*OWN["slides"], *OWN["visium"]]:
         path = Path(item if isinstance(item, str) else item["folder"])
-        # Space Ranger's name for the folder of every sample.
+        # Space Ranger names every output folder `outs`.
         name = path.parent.name if path.name == "outs" else path.stem
         name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
         if name in ("logs", "benchmarks"):
             refuse(f"predict: {path} would be called {name}, which is reserved; rename it")
         if name in named:
-            refuse(f"predict: {path} would be called {name} like another one; rename it")
+            refuse(f"predict: {path} has the same name, {name}, as another image; rename one")
         if not path.exists():
             refuse(f"predict: no {path}; correct the path")
         named[name] = item
@@ -27,7 +27,7 @@ own_sections = {name: item for name, item in own.items() if not isinstance(item,
 
 
 def own_model(w):
-    """The model's two files and their hashes, so that changed files predict again."""
+    """The model's two files and their hashes, so that replaced files cause new predictions."""
     if OWN["model"] is None:
         refuse("predict.model: missing; name the .safetensors of a trained model")
     files = {"path": OWN["model"], "reliability": str(Path(OWN["model"]).with_suffix(".genes.tsv"))}

@@ -1,23 +1,23 @@
 # Inputs of a cohort's figures, tables and ledger, by what its configuration has under `report`.
 
 
-def shown(w):
-    """What the cohort's tables and figures show."""
-    if not row("cohorts", w.cohort)["report"]:
+def report_of(w):
+    """The cohort's `report` section: what its tables and figures show."""
+    if not row_of("cohorts", w.cohort)["report"]:
         refuse(f"cohorts.{w.cohort}.report: missing in the configuration; fill it in")
     return config["cohorts"][w.cohort]["report"]
 
 
-def part(w, name):
-    """A part of a cohort's report, which must be filled in."""
-    if not shown(w)[name]:
+def report_part(w, name):
+    """A required key of a cohort's report."""
+    if not report_of(w)[name]:
         refuse(f"cohorts.{w.cohort}.report.{name}: missing in the configuration; fill it in")
-    return shown(w)[name]
+    return report_of(w)[name]
 
 
 def main_experiment(w):
     """The cohort's main experiment."""
-    return shown(w)["main"]
+    return report_of(w)["main"]
 
 
 def table_of(w, experiment, name):
@@ -37,7 +37,7 @@ def main_table(name):
 
 def against_main(name):
     """Input function: the comparison of the main experiment with another part of the report."""
-    return lambda w: table_of(w, main_experiment(w), f"against-{part(w, name)}")
+    return lambda w: table_of(w, main_experiment(w), f"against-{report_part(w, name)}")
 
 
 def of_main(name):
@@ -57,22 +57,22 @@ def main_view_index(w):
 
 
 def main_network(w):
-    """Keys of the cohort's main experiment, of which only a network sees patches."""
+    """Keys of the cohort's main experiment. Raises an error unless it is a network."""
     keys = config["experiments"][main_experiment(w)]
     if keys["kind"] != "network":
-        refuse(f"cohorts.{w.cohort}.report.main: {main_experiment(w)} is no network")
+        refuse(f"cohorts.{w.cohort}.report.main: {main_experiment(w)} is not a network")
     return keys
 
 
 def map_genes(w):
     """Genes of the maps of external sections and slides."""
-    return shown(w).get("map_genes") or list(filter(None, [shown(w)["gene"]]))
+    return report_of(w)["map_genes"] or list(filter(None, [report_of(w)["gene"]]))
 
 
 def compared(w):
     """What Fig. 2b compares: the main experiment, labels, nuclear features and composition."""
     parts = ("main", "label", "features", "composition")
-    return [shown(w)[part] for part in parts if shown(w)[part]]
+    return [report_of(w)[part] for part in parts if report_of(w)[part]]
 
 
 def main_targets(w):
@@ -83,12 +83,13 @@ def main_targets(w):
 
 def answering_tables(w):
     """Tables that answer claims, under the names by which the library knows them."""
-    main, label = shown(w)["main"], shown(w)["label"]
+    main, label = report_of(w)["main"], report_of(w)["label"]
     tables = {"dataset": f"results/{w.cohort}/tables/dataset/summary.tsv"}
-    if shown(w)["colocalisation"]:
+    if report_of(w)["colocalisation"]:
         tables["colocalisation_st"] = f"results/{w.cohort}/tables/colocalisation/summary.tsv"
     if config["experiments"][main]["kind"] == "label":
-        # A cohort without images shows labels, to which claims about ST-Net do not apply.
+        # Without images the main experiment is the label baseline; the paper's claims about ST-Net do
+        # not apply to it.
         tables["label_summary"] = table_of(w, main, "summary")
         return tables
     tables["summary"] = table_of(w, main, "summary")
@@ -97,7 +98,7 @@ def answering_tables(w):
     if label:
         tables["label_summary"] = table_of(w, label, "summary")
         tables["against_label"] = table_of(w, main, f"against-{label}")
-    for each in analyses_of(shown(w)):
+    for each in analyses_of(report_of(w)):
         for name, file in each.tables.items():
             tables[name] = f"results/{w.cohort}/{file.format(main=main)}"
     return tables | external_answers(w)[0]
@@ -107,11 +108,11 @@ def ablation_tables(w):
     """Tables of the ablations that answer claims, likewise."""
     folder = f"results/{w.cohort}/tables"
     tables = {}
-    for study, keys in shown(w)["studies"].items():
+    for study, keys in report_of(w)["studies"].items():
         for key in ("weights", "architecture"):
             if len({config["experiments"][name].get(key) for name in keys["experiments"]}) > 1:
                 tables.setdefault(f"study_{key}", f"{folder}/studies/{study}.tsv")
-    if shown(w)["single_genes"]:
+    if report_of(w)["single_genes"]:
         tables["single_genes"] = f"{folder}/single_genes_summary.tsv"
     return tables
 

@@ -34,11 +34,11 @@ def of_sections(path):
 
 def gene_table(w):
     """The cohort's table of gene identifiers, or nothing."""
-    return row("cohorts", w.cohort)["genes"] or []
+    return row_of("cohorts", w.cohort)["genes"] or []
 
 
 def section_image(w):
-    """Image of a section, which must have one."""
+    """Image of a section. An error if it has none."""
     image = section_row(w)["image"]
     if not image:
         refuse(

@@ -6,11 +6,5 @@ with job(snakemake.log[0]):
     predict_mean(
         snakemake.input.targets,
         snakemake.output[0],
-        HeldOutJob(
-            experiment=snakemake.wildcards.experiment,
-            held_out=snakemake.wildcards.held_out,
-            sections=snakemake.params.held_out_sections,
-            threads=snakemake.threads,
-            code=snakemake.params.digest,
-        ),
+        HeldOutJob.of(snakemake.wildcards, snakemake.params, snakemake.threads),
     )

@@ -9,5 +9,5 @@ with job(snakemake.log[0]):
         dataset=snakemake.params.dataset,
         version=snakemake.params.version,
         lock=snakemake.params.lock,
-        mirror=snakemake.config["cohorts"][snakemake.wildcards.cohort].get("mirror"),
+        mirror=snakemake.config["cohorts"][snakemake.wildcards.cohort]["mirror"],
     )

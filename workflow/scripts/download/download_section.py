@@ -8,5 +8,5 @@ with job(snakemake.log[0]):
         snakemake.wildcards.section,
         dict(snakemake.output.items()),
         lock=snakemake.params.lock,
-        mirror=snakemake.config["cohorts"][snakemake.wildcards.cohort].get("mirror"),
+        mirror=snakemake.config["cohorts"][snakemake.wildcards.cohort]["mirror"],
     )

@@ -7,5 +7,5 @@ with job(snakemake.log[0]):
         host=snakemake.config["hosts"]["tenx"],
         dataset=snakemake.wildcards.section,
         lock=snakemake.params.lock,
-        mirror=snakemake.config["cohorts"][snakemake.wildcards.cohort].get("mirror"),
+        mirror=snakemake.config["cohorts"][snakemake.wildcards.cohort]["mirror"],
     )

@@ -6,7 +6,7 @@ from stnet.inference.slides import predict_slide
 from stnet.networks.image_encoder import Encoder
 from stnet.sources.slide import slide_at_hand
 
-configured = snakemake.config["external"][snakemake.wildcards.source].get("mirror")
+source = snakemake.config["external"][snakemake.wildcards.source]
 
 with (
     job(snakemake.log[0]),
@@ -14,7 +14,7 @@ with (
         snakemake.params.row,
         snakemake.params.folder,
         host=snakemake.config["hosts"]["gdc"],
-        mirror=snakemake.input.archive or configured,
+        mirror=snakemake.input.archive or source["mirror"],
     ) as slide,
 ):
     # Only now, so that no GPU waits for a download.

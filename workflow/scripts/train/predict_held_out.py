@@ -9,13 +9,7 @@ with job(snakemake.log[0]):
     predict_held_out(
         dict(snakemake.input.items()),
         snakemake.output[0],
-        HeldOutJob(
-            experiment=snakemake.wildcards.experiment,
-            held_out=snakemake.wildcards.held_out,
-            sections=snakemake.params.held_out_sections,
-            threads=snakemake.threads,
-            code=snakemake.params.digest,
-        ),
+        HeldOutJob.of(snakemake.wildcards, snakemake.params, snakemake.threads),
         latent=snakemake.params.latent,
         engine=Engine(**snakemake.params.engine[device]),
         device=device,
