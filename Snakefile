@@ -14,6 +14,7 @@ from snakemake.utils import update_config
 
 from stnet.config.base import suggest_one
 from stnet.config.configuration import Configuration
+from stnet.config.names import IMAGENET, RANDOM
 from stnet.config.recipe import Training
 from stnet.core.checkout import find
 from stnet.core.digest import code_digest

@@ -21,7 +21,10 @@ import pandas as pd
 from safetensors import safe_open
 
 # Columns of tables and of `obs` that have another name now.
-RENAMED = {"array_x": "array_col", "array_y": "array_row"}
+RENAMED = {
+    **{"array_x": "array_col", "array_y": "array_row"},
+    **{"far": "unlike_training", "slides_far": "slides_unlike_training"},
+}
 # Folders that have another name now: a gene alone is a row of its experiment.
 FOLDERS = {
     "/demo-alone/": "/demo-alone-TUMOUR7/",
@@ -129,6 +132,8 @@ def _tables(name: str, before: Path, after: Path, excepted: dict[str, str]) -> I
         for path in (before, after)
     )
     one = one.rename(columns=RENAMED)
+    if "quantity" in one:
+        one["quantity"] = one["quantity"].replace(RENAMED)
     for table in (one, other):
         extra = _listed(COLUMNS, name, excepted) | _listed(VALUES, name, excepted)
         table.drop(columns=[column for column in table if column in extra], inplace=True)

@@ -96,7 +96,7 @@ def test_what_is_not_there_is_not_measured(table):
 def test_ambiguous_names_have_no_identity(table):
     model = genes(**{"__ambiguous[ENSG01+ENSG02]": ("", "")})
     own = genes(**{"__ambiguous[ENSG01+ENSG02]": ("", ""), "a": ("", "ENSG01")})
-    assert found(model, own, table) == ["", "", "its name is not that of a single gene"]
+    assert found(model, own, table) == ["", "", "its name is of no single gene"]
 
 
 @pytest.mark.parametrize(

@@ -177,3 +177,14 @@ def test_members_of_other_genes_are_refused(toy, tmp_path):
     fewer.write_h5ad(tmp_path / "targets.h5ad")
     with pytest.raises(InputError, match="predicts other genes"):
         write_toy_model(toy, tmp_path, ["A"], targets=tmp_path / "targets.h5ad")
+
+
+@pytest.mark.parametrize("part", ["model", "card"])
+def test_a_training_jobs_output_that_was_cut_short_is_named(toy, tmp_path, part):
+    files = {}
+    for name in ("model", "card"):
+        content = Path(toy[2]["A"][name]).read_bytes()
+        files[name] = tmp_path / name
+        files[name].write_bytes(content[: len(content) // 2] if name == part else content)
+    with pytest.raises(InputError, match=rf"{part}: damaged \(.*\); delete it and rerun"):
+        load_model(files["model"], files["card"], "cpu")

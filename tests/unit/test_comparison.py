@@ -408,7 +408,12 @@ def test_the_figure_of_a_study_shows_every_gene(studied):
     genes = {name: of_genes(each) for name, each in patients.items()}
     figure = study_figure.experiments(table, genes, patients)
     words = render(figure)
-    for word in ("worse\nview: 128x1", "trained: none", "reference", "Difference to main"):
+    for word in (
+        "worse\nview: 128x1",
+        "trained: none",
+        "reference",
+        "Difference in median r to main",
+    ):
         assert word in words
     points = figure.axes[1].findobj(PathCollection)
     assert np.allclose(points[0].get_offsets()[:, 0], -0.1)

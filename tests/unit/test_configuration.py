@@ -18,16 +18,17 @@ from stnet.core.errors import InputError
 ROOT = Path(__file__).parents[2]
 
 
+def lay(base, over):
+    """Lay a configuration over another, as Snakemake does."""
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            lay(base[key], value)
+        else:
+            base[key] = value
+
+
 def merged(*names):
-    """Configurations laid over one another, as Snakemake does."""
-
-    def lay(base, over):
-        for key, value in over.items():
-            if isinstance(value, dict) and isinstance(base.get(key), dict):
-                lay(base[key], value)
-            else:
-                base[key] = value
-
+    """Configurations laid over one another."""
     config = {}
     for name in names:
         lay(config, yaml.safe_load((ROOT / "config" / name).read_text()))
@@ -169,13 +170,13 @@ REFUSED = [
     (
         "cohorts.stnet.report.others",
         ["lable"],
-        "report.others.0: no 'lable' in experiments; is it label?",
+        "report.others[0]: no 'lable' in experiments; is it label?",
     ),
     ("cohorts.stnet.report.label", "densenet121", "densenet121 is not an experiment of kind label"),
     ("cohorts.stnet.root", "/scratch", "with a source the files are in resources/stnet"),
     ("cohorts.stnet.label_classes.normal", ["tumor"], "'tumor' is both tumour and normal"),
     ("experiments.densenet121.inner_folds", 1, "inner_folds: one fold leaves nothing to train on"),
-    ("cohorts.stnet.report.visium", ["visum"], "visium.0: no 'visum' in external; is it visium?"),
+    ("cohorts.stnet.report.visium", ["visum"], "visium[0]: no 'visum' in external; is it visium?"),
     ("cohorts.stnet.report.visium", ["tcga"], "tcga is not a source of kind sections"),
     ("cohorts.stnet.report.slides", ["visium"], "visium is not a source of kind slides"),
     ("cohorts.stnet.report.main", "label", "label is not a network, which visium needs"),
@@ -187,11 +188,14 @@ REFUSED = [
     ("cohorts.stnet.report.single_genes", "label", "single_genes: label has no key genes; add"),
     ("cohorts.stnet.report.others", ["alone"], "alone has one experiment per gene"),
     ("experiments.alone.genes", [], "experiments.alone.genes: [] should have at least 1"),
-    ("experiments.alone.genes", ["A_B"], "alone.genes.0: not an id"),
     ("experiments.alone.epoch", 1, "experiments.alone.epoch: unknown key; is it epochs?"),
     ("experiments.alone.targets", "composition", "composition are factors, not genes"),
-    ("experiments.alone-TFF3", {"inherit": "label"}, "alone-TFF3 already exists; rename"),
-    ("cohorts.stnet.report.main", None, "report.main: None should be a valid string"),
+    (
+        "experiments.alone-TFF3",
+        {"inherit": "label"},
+        "TFF3 makes alone-TFF3, which already exists; rename",
+    ),
+    ("cohorts.stnet.report.main", None, "report.main: null should be a valid string"),
     ("cohorts.stnet.report.pathways", {"groups": {"a": ["b"]}}, "pathways.gene_sets: missing"),
     ("cohorts.stnet.report.latent", {"patient": []}, "latent.patient: unknown key; is it patie"),
     ("experiments.nuclei.features", "nucleus", "no 'nucleus' in features; is it nuclei?"),
@@ -199,7 +203,7 @@ REFUSED = [
     (
         "experiments.densenet121.trained",
         "head",
-        "trained: 'head' should be 'all' or be a valid list",
+        "trained: 'head' should be 'all' or be a list; write [head]",
     ),
     ("features.nuclei.radii", [10], "features.nuclei.radii: [10] should have at least 2 items"),
     ("features.nuclei.radii", [3, 2], "radii: 3 and 2; write the smaller radius first"),
@@ -210,7 +214,7 @@ REFUSED = [
         [0, 0, 0],
         "stains of the same colour cannot be separated",
     ),
-    ("features.densenet121-imagenet.sd", [0, 1, 1], "sd.0: 0 should be greater than 0"),
+    ("features.densenet121-imagenet.sd", [0, 1, 1], "sd[0]: 0 should be greater than 0"),
     ("experiments.densenet121.latent", False, "densenet121 does not save its latent space; set"),
     (
         "cohorts.stnet.report.studies.weights.experiments",
@@ -231,30 +235,144 @@ REFUSED = [
     ("external.tcga.source", "simulated", "external.tcga.simulation: missing"),
     ("external.tcga.subtypes.classes", {"IDC": ["8500/3"]}, "subtypes.classes: "),
     ("predict.scale", "micrometers", "predict.scale: 'micrometers' should be"),
-    ("report", ["hers2t"], "report.0: no 'hers2t' in cohorts"),
+    ("report", ["hers2t"], "report[0]: no 'hers2t' in cohorts"),
     ("device", "gpu", "device: 'gpu' should be 'cpu' or 'cuda'; is it"),
-    ("cohorts.predict", {}, "cohorts.predict: all, ensemble, predict, logs"),
-    ("cohorts.stnet.dataset", 5, "cohorts.stnet.dataset: 5 should be a valid string"),
+    (
+        "cohorts.predict",
+        {},
+        "cohorts.predict: predict, logs, benchmarks, paper, genes, weights are",
+    ),
+    (
+        "cohorts.stnet.dataset",
+        5,
+        "cohorts.stnet.dataset: 5 should be a valid string; write it in quotes",
+    ),
     ("cohorts.stnet.source", "zenodo", "source: 'zenodo' is not one of mendeley, tenx"),
     ("cohorts.new", {"source": "simulated"}, "cohorts.new.sheet: missing; add it"),
-    ("experiments", [], "experiments: [] should be a valid dictionary"),
+    ("experiments", [], "experiments: write a mapping from ids to rows, not []"),
     ("experiments.label.seed", 1, "experiments.label.seed: unknown key"),
     ("targets.top250.genes", ["FASN", "FASN"], "genes: ['FASN', 'FASN'] has a name twice"),
     ("devise", "cpu", "devise: unknown key; is it device"),
 ]
 
 
-def test_wrong_keys_are_named_in_one_line(config):
+# What is laid over the configuration, as a user writes it.
+MISWRITTEN = [
+    # No text where an id is expected.
+    ("features: {nuclei: {kind: [nuclei]}}", "features.nuclei.kind: ['nuclei'] is not one of"),
+    ("features: {nuclei: {kind: {a: b}}}", "features.nuclei.kind: {'a': 'b'} is not one of"),
+    ("cohorts: {stnet: {source: [tenx]}}", "cohorts.stnet.source: ['tenx'] is not one of"),
+    ("experiments: {label: {inherit: [mean]}}", "label.inherit: ['mean'] is not the id of a row"),
+    ("experiments: {label: {inherit: {a: b}}}", "label.inherit: {'a': 'b'} is not the id of a row"),
+    ("experiments: {label: {inherit: no}}", "label.inherit: false is not the id of a row"),
+    # Ids that YAML does not read as text.
+    ("targets: {1: {}, '1': {}}", "targets.1: there twice, with and without quotes"),
+    ("targets: {no: {}}", "targets.False: YAML reads it as false; write the id in quotes"),
+    ("targets: {~: {}}", "targets.None: YAML reads it as null; write the id in quotes"),
+    ("targets: {2020-01-01: {}}", "targets.2020-01-01: YAML reads it as datetime.date(2020, 1, 1)"),
+    ("targets: {1.50: {}}", "targets.1.5: YAML reads it as 1.5; write the id in quotes"),
+    ("predict: {visium: [{no: 1}]}", "predict.visium[0].False: YAML reads it as false"),
+    ('targets: {"a\\nb": {}}', r"targets.a\nb: not an id"),
+    ('targets: {a: {"b\\nc": 1}}', r"targets.a.b\nc: unknown key"),
+    # Views that cannot be.
+    ("experiments: {random: {view: 128x0}}", "random.view: view 128x0: the window must be a mul"),
+    ("experiments: {random: {view: 128x3}}", "random.view: view 128x3: the window must be a mul"),
+    ("features: {nuclei: {view: 7x9}}", "nuclei.view: view 7x9: the window must be a multiple"),
+    # The same thing twice.
+    ("report: [stnet, stnet]", "report: ['stnet', 'stnet'] has a name twice"),
+    ("cohorts: {stnet: {report: {others: [mean, mean]}}}", "others: ['mean', 'mean'] has a name"),
+    ("cohorts: {stnet: {report: {visium: [visium, visium]}}}", "report.visium: ['visium', 'visi"),
+    ("cohorts: {stnet: {report: {slides: [tcga, tcga]}}}", "report.slides: ['tcga', 'tcga'] has"),
+    ("experiments: {alone: {genes: [GNAS, GNAS]}}", "alone.genes: ['GNAS', 'GNAS'] has a name"),
+    (
+        "experiments: {alone: {genes: [A_B, A-B]}}",
+        "alone.genes: A_B makes alone-A-B, which already",
+    ),
+    (
+        "external: {tcga: {subtypes: {classes: {A: ['8500/3'], B: ['8500/3']}}}}",
+        "tcga.subtypes.classes: 8500/3 is in both classes; remove it from one",
+    ),
+    # Names of folders and files.
+    ("external: {stnet: {inherit: tcga}}", "external.stnet: cohort stnet has the same folder"),
+    ("external: {weights: {inherit: tcga}}", "external.weights: predict, logs, benchmarks, paper"),
+    ("cohorts: {benchmarks: {}}", "cohorts.benchmarks: predict, logs, benchmarks, paper, genes"),
+    ("experiments: {random: {architecture: ../a}}", "random.architecture: '../a' should match"),
+    ("features: {densenet121-imagenet: {architecture: a/b}}", "architecture: 'a/b' should match"),
+    ("external: {tcga: {encoder: {architecture: a/b}}}", "encoder.architecture: 'a/b' should mat"),
+    # Tables and rows.
+    ("cohorts: ~", "configuration: cohorts: write a mapping from ids to rows, not null"),
+    ("cohorts: []", "configuration: cohorts: write a mapping from ids to rows, not []"),
+    ("cohorts: {visium: ~}", "cohorts.visium: a row cannot be removed with null; leave it unused"),
+    ("cohorts: {visium: []}", "cohorts.visium: [] should be a mapping"),
+    (
+        "features: {a: {inherit: nuclei, kind: encoder}, nuclei: {bins: 5}}",
+        "features.a.bins: unknown key for kind encoder (inherited from nuclei)",
+    ),
+    # Values of another type.
+    ("device: no", "device: false should be 'cpu' or 'cuda'; YAML reads no and off as false"),
+    ("cohorts: {stnet: {report: {gene: on}}}", "report.gene: true should be a valid string; YAML"),
+    ("cohorts: {stnet: {report: {patients: [23]}}}", "patients[0]: 23 should be a valid string; w"),
+    ("tensorboard: 'no'", "tensorboard: 'no' should be a valid boolean; write it without quotes"),
+    ("experiments: {random: {engine: fast}}", "random.engine: 'fast' should be a mapping"),
+    ("report: stnet", "report: 'stnet' should be a list; write [stnet]"),
+    ("report: []", "report: [] should have at least 1 item, not 0"),
+    ("targets: {top250: {genes: FASN}}", "be a valid integer or be a list; write [FASN]"),
+    ("targets: {top250: {genes: '60'}}", "integer or be a list; write it without quotes"),
+]
+
+
+def faults(cases, change):
+    """Cases whose change is not refused by one line with the message."""
     wrong = []
-    for path, value, message in REFUSED:
+    for case in cases:
         try:
-            Configuration(changed(config, path, value))
+            Configuration(change(*case[:-1]))
             said = "nothing"
         except InputError as error:
             said = str(error)
-        if message not in said or "\n" in said or not said.startswith("configuration: "):
-            wrong.append(f"{path}={value!r}: {said}; expected: {message}")
-    assert wrong == []
+        if case[-1] not in said or "\n" in said or not said.startswith("configuration: "):
+            wrong.append(f"{case}: {said}")
+    return wrong
+
+
+def laid_over(config, text):
+    """A copy of the configuration with another, as YAML, laid over it."""
+    config = copy.deepcopy(config)
+    lay(config, yaml.safe_load(text))
+    return config
+
+
+def test_wrong_keys_are_named_in_one_line(config):
+    assert faults(REFUSED, lambda path, value: changed(config, path, value)) == []
+
+
+def test_what_yaml_or_a_hand_may_slip_in_is_named_in_one_line(config):
+    assert faults(MISWRITTEN, lambda text: laid_over(config, text)) == []
+
+
+def test_a_missing_table_is_named_itself(config):
+    del config["cohorts"]
+    with pytest.raises(InputError, match=r"^configuration: cohorts: missing; add it"):
+        Configuration(config)
+
+
+ACCEPTED = [
+    ("experiments: {5: {inherit: label}, 6: {inherit: 5}}", "experiments", "6", "kind", "label"),
+    (
+        "targets: {7: {}}\nexperiments: {label: {targets: 7}}",
+        "experiments",
+        "label",
+        "targets",
+        "7",
+    ),
+    ("targets: {top250: {of: ~}}", "targets", "top250", "genes", 250),
+    ("experiments: {alone: {genes: [A_B]}}", "targets", "alone-A-B", "genes", ["A_B"]),
+]
+
+
+def test_ids_of_digits_nulls_and_any_symbol_are_accepted(config):
+    for text, table, name, key, value in ACCEPTED:
+        assert Configuration(laid_over(config, text)).row(table, name)[key] == value, text
 
 
 def test_the_order_of_keys_means_nothing(config):
@@ -298,7 +416,7 @@ def test_ablations_are_taken_out_by_null(config):
 def test_files_that_are_named_must_be_there_or_made(config, tmp_path):
     table, sets = MADE
     Configuration(config).check_files(MADE)
-    with pytest.raises(InputError, match=r"pathways\.gene_sets\.0: no file .*reactome"):
+    with pytest.raises(InputError, match=r"pathways\.gene_sets\[0\]: no file .*reactome"):
         Configuration(config).check_files([table])
     with pytest.raises(InputError, match=r"cohorts\.stnet\.genes: no file"):
         Configuration(config).check_files([sets])

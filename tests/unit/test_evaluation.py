@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -436,9 +437,20 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
     for name in ("rmse", "median_pearson", "mean_auroc"):
         row = summary.loc[name]
-        assert row["ci_low"] <= float(row["value"]) <= row["ci_high"]
+        # Six digits, like the value.
+        low, high = (float(f"{row[bound]:.6g}") for bound in ("ci_low", "ci_high"))
+        assert low <= float(row["value"]) <= high
         assert row["unit"] == "patients"
     assert np.isnan(summary.loc["consistent_genes", "ci_low"])
+
+
+@pytest.mark.parametrize("part", ["layers/observed", "uns/grid", "uns/provenance"])
+def test_predictions_of_an_older_version(tmp_path, part):
+    paths = write_held_out(tmp_path, *map(predictions_of, "AB"))
+    with h5py.File(paths[1], "a") as file:
+        del file[part]
+    with pytest.raises(InputError, match=r"1\.h5ad: no .*; it was written by an older version"):
+        read_predictions(paths)
 
 
 def test_strata_take_their_labels_and_leave_patients_without_any_out(tmp_path):

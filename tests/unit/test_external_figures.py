@@ -228,7 +228,7 @@ def assert_apart(figure: Figure) -> None:
 def test_a_slide_without_tiles_says_why(tmp_path):
     tiles = slide_tiles()[:0].copy()
     tiles.uns["slide"] = {"slide": "S1"}
-    for reason, words in [("S1.svs: damaged image; download it again", "damaged"), ("", "tissue")]:
+    for reason, words in [("S1.svs: damaged image; fetch it again", "damaged"), ("", "tissue")]:
         tiles.uns["refused"] = reason
         tiles.write_h5ad(tmp_path / "S1.h5ad")
         slide_map.draw(tmp_path / "S1.h5ad", [tmp_path / "m.png"], genes=[])

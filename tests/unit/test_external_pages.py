@@ -100,8 +100,8 @@ def slide_table() -> pd.DataFrame:
             "n_tiles": [0, 0, *[5] * 7],
             "magnification_from": ["", "mpp", "configured", *["mpp"] * 6],
             "refuted": [0, 0, 2, *[0] * 6],
-            "far": ["", "", "stain,um_per_px", *["um_per_px"] * 6],
-            "refused": ["S0.svs: damaged image; download it again", *[""] * 8],
+            "unlike_training": ["", "", "stain,um_per_px", *["um_per_px"] * 6],
+            "refused": ["S0.svs: damaged image; fetch it again", *[""] * 8],
         }
     )
 
@@ -162,7 +162,7 @@ def test_tcga_page_counts_and_names_slides_to_check(tmp_path):
     page = tcga_page(tmp_path, slide_table(), note="2 patients have tiles: r needs 3")
     assert "<p>2 patients have tiles: r needs 3.</p>" in page
     assert rows_of(page, "Slides to check")[1:] == [
-        ["refused: S0.svs: damaged image; download it again", "1", "S0"],
+        ["refused: S0.svs: damaged image; fetch it again", "1", "S0"],
         ["no tile has enough tissue", "1", "S1"],
         [WARNINGS["stain"], "1", "S2"],
         [WARNINGS["um_per_px"], "7", "S2, S3, S4, S5, S6, …"],
@@ -172,6 +172,6 @@ def test_tcga_page_counts_and_names_slides_to_check(tmp_path):
 
 
 def test_tcga_page_without_slides_to_check(tmp_path):
-    usual = slide_table()[2:].assign(far="", refuted=0, magnification_from="mpp")
+    usual = slide_table()[2:].assign(unlike_training="", refuted=0, magnification_from="mpp")
     page = tcga_page(tmp_path, usual, note="")
     assert len(rows_of(page, "Slides to check")) == 1

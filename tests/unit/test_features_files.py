@@ -63,3 +63,9 @@ def test_other_features_are_refused(files):
     section.write_h5ad(files[1])
     with pytest.raises(InputError, match=r"S2\.h5ad: not the features of .*S1\.h5ad"):
         read_features(files, NAMES)
+
+
+def test_a_truncated_file_is_named(files):
+    files[1].write_bytes(files[1].read_bytes()[:-1000])
+    with pytest.raises(InputError, match=r"S2\.h5ad: damaged \(.*\); delete it and rerun"):
+        read_features(files, NAMES)

@@ -11,6 +11,9 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.job import Tee, job
 
+# The tests warn on purpose; elsewhere a warning of a test is an error.
+pytestmark = pytest.mark.filterwarnings("default:of Python")
+
 
 def fail(log, error):
     with job(str(log)):

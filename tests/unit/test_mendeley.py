@@ -157,7 +157,7 @@ def test_dataset_without_a_needed_file(cohort):
 
 def test_dataset_without_metadata(cohort):
     cohort.remote.publish(DATASET, VERSION, {"other.csv": b""})
-    with pytest.raises(InputError, match=r"dataset abc123 version 5: no metadata.csv"):
+    with pytest.raises(InputError, match=r"dataset abc123 version 5: has no metadata.csv"):
         cohort.list_files()
 
 

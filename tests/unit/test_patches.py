@@ -145,7 +145,9 @@ def test_files_of_another_shape_than_indexed_are_named(section, picture, tmp_pat
         (row,) = csv.DictReader(file, delimiter="\t")
     index.write_text(index.read_text().replace("\t2\t", "\t1\t"))
     index.write_text(index.read_text().replace(row["spots_sha256"], names_sha256(NAMES[:1])))
-    with pytest.raises(InputError, match=r"S1\.npy: patches \(2, 8, 8, 3\), its index says \(1"):
+    with pytest.raises(
+        InputError, match=r"S1\.npy: has patches \(2, 8, 8, 3\), its index says \(1"
+    ):
         read_patches(index, NAMES[:1], ["S1"])
 
 
@@ -169,6 +171,17 @@ def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "S1.npy").exists()
         assert not list(tmp_path.glob(".S1*"))
+
+
+def test_the_limit_of_other_users_of_pillow_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    Image.new("RGB", (7, 5)).save(tmp_path / "large.png")
+    with open_image(tmp_path / "large.png") as image:
+        assert image.read(0, 0, 7, 5).shape == (5, 7, 3)
+    assert Image.MAX_IMAGE_PIXELS == 10
+    with pytest.raises(InputError), open_image(tmp_path / "none.png"):
+        pass
+    assert Image.MAX_IMAGE_PIXELS == 10
 
 
 def test_grey_and_transparent_images_become_rgb(tmp_path):

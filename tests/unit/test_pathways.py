@@ -73,14 +73,14 @@ def test_gene_sets_are_read_however_they_are_packed(tmp_path, content):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (GMT.encode() + b"Empty\tR-1\t\n", "line 4: not a gene set \\(name, description and genes"),
-        (GMT.encode() + b"\n<html>\n", "line 5: no gene set"),
+        (GMT.encode() + b"Empty\tR-1\t\n", r"line 4: not a gene set \(name, description and genes"),
+        (GMT.encode() + b"\n<html>\n", "line 5: not a gene set"),
         (GMT.encode() + b"Apoptosis\t\tBAX\n", "line 4: Apoptosis is repeated"),
         (b"\n", "has no gene sets"),
-        (b"\xff\xfeA\t", "not a whole GMT file"),
-        (gzip.compress(GMT.encode())[:-9], "not a whole GMT file"),
-        (ARCHIVE[:-9], "not a whole GMT file"),
-        (ARCHIVE.replace(ARCHIVE[60:64], b"abcd"), "not a whole GMT file"),
+        (b"\xff\xfeA\t", "not a complete GMT file"),
+        (gzip.compress(GMT.encode())[:-9], "not a complete GMT file"),
+        (ARCHIVE[:-9], "not a complete GMT file"),
+        (ARCHIVE.replace(ARCHIVE[60:64], b"abcd"), "not a complete GMT file"),
         (zipped(("a", GMT), ("b", GMT)), "2 files in the archive instead of one"),
     ],
 )

@@ -117,7 +117,7 @@ def test_bulk_tables_of_other_genes_are_refused(tmp_path, fpkm):
     first, second = list(fpkm)[:2]
     other = {**fpkm[second], "ENSG99.1 NEW": 1.0}
     tables = [write_star(tmp_path / "1.tsv", fpkm[first]), write_star(tmp_path / "2.tsv", other)]
-    with pytest.raises(InputError, match=r"2\.tsv: 1 genes, as ENSG99, .*release"):
+    with pytest.raises(InputError, match=r"2\.tsv: 1 genes, such as ENSG99, .*release"):
         write_bulk(tables, [row("P", "a", "s"), row("P", "b", "s")], tmp_path / "bulk.h5ad")
     assert not (tmp_path / "bulk.h5ad").exists()
 
@@ -194,13 +194,18 @@ def test_slides_left_out_are_counted_and_named(found, tiles):
     assert slides.index.tolist() == [each["slide"] for each in ROWS]
     assert slides.loc["s5", "refused"] == "s5.svs: truncated"
     assert np.isnan(slides.loc["s5", "um_per_px"])
-    assert slides.loc["s4", "far"] == "stain,latent"
+    assert slides.loc["s4", "unlike_training"] == "stain,latent"
     assert slides.loc["s4", ["candidates", "skipped", "checked", "refuted"]].tolist() == [
         *[len(tiles["s4"][0]) + 3, 3, 2, 1]
     ]
     summary = found["summary"].set_index("quantity")["value"]
     expected = {
-        **{"slides": 13, "slides_refused": 2, "slides_without_tiles": 1, "slides_far": 1},
+        **{
+            "slides": 13,
+            "slides_refused": 2,
+            "slides_without_tiles": 1,
+            "slides_unlike_training": 1,
+        },
         **{"tiles": sum(len(values) for values, _ in tiles.values()), "samples": 12},
         **{"patients": 11, "patients_with_bulk": 10, "genes": 4},
         "positive_genes": int(found["genes"]["positive"].sum()),

@@ -193,7 +193,7 @@ def test_most_genes_are_found_by_id_and_a_few_by_name(row, tmp_path, genes):
     assert dict(high["by"].value_counts()) == {"ensembl": 47, "": 6, "symbol": 4, "alias": 3}
     assert dict(high["reason"].value_counts().drop("")) == {
         "not measured": 4,
-        "its name is not that of a single gene": 2,
+        "its name is of no single gene": 2,
     }
     assert (aligned["by"] == "ensembl").mean() > 0.85
     without = align(model, own, None)["by"].value_counts()

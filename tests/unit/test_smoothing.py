@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stnet.config import section_sheet
 from stnet.core.errors import InputError
+from stnet.expression.grids import GRIDS
 from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
 from stnet.expression.transforms import normalise
 
@@ -102,3 +104,15 @@ def test_bad_grids_and_positions_name_the_section():
         neighbourhoods(spots, {"S1": "square"})
     with pytest.raises(InputError, match="section S1: grid None is not one of square, hexagonal"):
         neighbourhoods(spots, {})
+
+
+def test_the_section_sheet_knows_these_grids():
+    assert list(GRIDS) == section_sheet.GRIDS
+
+
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+def test_steps_of_a_grid_have_the_length_of_its_pitch(grid):
+    lengths = np.linalg.norm(np.multiply(grid.adjacent, grid.pitches), axis=1)
+    np.testing.assert_allclose(lengths, 1)
+    assert set(grid.adjacent) < set(grid.neighbourhood)
+    assert (0, 0) in grid.neighbourhood

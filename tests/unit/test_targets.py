@@ -1,12 +1,16 @@
 """Targets and the choice of genes against computations written out here."""
 
+import re
+
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from sections import section_file
 
 from stnet.core.errors import InputError
+from stnet.expression.spots import read_used_centres, read_used_spots
 from stnet.expression.targets import choose_genes, find_genes, write_targets
 from stnet.expression.transforms import invert, normalise
 
@@ -113,3 +117,37 @@ def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
     with pytest.raises(InputError, match="log_cpm"):
         written(two_sections, tmp_path, transform="log_cpm")
     assert not (tmp_path / "targets.h5ad").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("obs/used", "no obs['used']"),
+        ("obsm/spatial", "no obsm['spatial']"),
+        ("uns/grid", "no uns['grid']"),
+        ("uns/spatial", "no uns['spatial']"),
+    ],
+)
+def test_a_section_of_an_older_version(two_sections, tmp_path, part, said):
+    with h5py.File(two_sections[1], "a") as file:
+        del file[part]
+    wanted = f"two.h5ad: {said}; it was written by an older version; delete it and rerun"
+    for read in (read_used_spots, read_used_centres, lambda _: written(two_sections, tmp_path)):
+        with pytest.raises(InputError, match=re.escape(wanted)):
+            read(two_sections[1])
+    assert not (tmp_path / "targets.h5ad").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 300, 0.5, 0.99])
+def test_a_truncated_section(two_sections, kept):
+    path = two_sections[1]
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
+    for read in (read_used_spots, read_used_centres):
+        with pytest.raises(InputError, match=r"two.h5ad: damaged \(.*\); delete it and rerun"):
+            read(path)
+
+
+def test_a_section_that_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.h5ad"):
+        read_used_spots(tmp_path / "none.h5ad")

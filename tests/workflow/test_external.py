@@ -174,8 +174,8 @@ def own(demo, tmp_path_factory):
     for suffix in ("genes.tsv", "safetensors"):
         shutil.copy(demo / f"results/demo/models/{MAIN}/all.{suffix}", project)
     sheet = pd.read_csv(demo / "config/slides/demo.tsv", sep="\t")
-    archive = demo / "resources/demo-tcga/gdc/data"
-    shutil.copy(archive / sheet["file_id"][0], project / "case 1.svs")
+    archive = demo / "resources/demo-tcga/gdc"
+    shutil.copy(archive / sheet["file_id"][0] / sheet["file"][0], project / "case 1.svs")
     (project / "damaged.svs").write_bytes((project / "case 1.svs").read_bytes()[:300_000])
     shutil.copytree(demo / "resources/demo-visium/VS90001_1", project / "sample/outs")
     (project / "mine.yaml").write_text(OWN)

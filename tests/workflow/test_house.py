@@ -1,10 +1,12 @@
 """The rules of the house: form, layers, links."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,47 @@ def test_versions_agree():
     assert citation["license"] == project["license"]
     assert (ROOT / "LICENSE").read_text().startswith(f"{project['license']} License")
     assert citation["preferred-citation"]["doi"] == "10.1038/s41551-020-0578-x"
+
+
+def functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, int]]:
+    """Functions of a module and methods of its classes, each with its number of arguments."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield from ((each, n - 1) for each, n in functions(node))
+        elif isinstance(node, ast.FunctionDef):
+            arguments = node.args
+            yield node, len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs)
+
+
+def missing(function: ast.FunctionDef, n_arguments: int) -> list[str]:
+    """What the docstring of a function lacks."""
+    text = ast.get_docstring(function) or ""
+    if not text:
+        return ["a docstring"]
+    if n_arguments < 5:
+        return []
+    inside = [*ast.walk(function)]
+    gives = function.returns is not None and ast.unparse(function.returns) != "None"
+    fails = any(
+        isinstance(each, ast.Raise)
+        and isinstance(each.exc, ast.Call)
+        and isinstance(each.exc.func, ast.Name)
+        and each.exc.func.id == "InputError"
+        for each in inside
+    )
+    wanted = {"Args:": True, "Returns:": gives, "Raises:": fails}
+    return [part for part, needed in wanted.items() if needed and part not in text]
+
+
+def test_functions_say_what_they_take_and_give():
+    problems, n_functions = [], 0
+    for path in sorted((ROOT / "src/stnet").rglob("*.py")):
+        for function, n_arguments in functions(ast.parse(path.read_text(encoding="utf-8"))):
+            n_functions += 1
+            place = f"{path.relative_to(ROOT)}:{function.lineno} {function.name}"
+            if n_arguments > 8:
+                problems.append(f"{place} has {n_arguments} arguments")
+            if not function.name.startswith("_"):
+                problems += [f"{place} lacks {part}" for part in missing(function, n_arguments)]
+    assert not problems, "\n".join(problems)
+    assert n_functions > 800

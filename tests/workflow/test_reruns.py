@@ -63,7 +63,7 @@ def test_a_module_of_training(change):
     project = change("src/stnet/networks/symmetries.py", "N_SYMMETRIES = 8", "N_SYMMETRIES = 4 + 4")
     assert set(planned(project)) == EVERYTHING_TRAINED
     # The network's and that of the composition.
-    assert planned(project)["train"] == 9 + 3
+    assert planned(project)["train"] == 9 + 8
 
 
 def test_a_module_of_patches(change):
@@ -111,7 +111,7 @@ def test_a_setting_of_the_segmentation_retrains_no_network(change):
 def test_factors_retrain_their_own_network(change):
     old, new = "{of: top60, factors: 4", "{of: top60, seed: 1, factors: 4"
     jobs = planned(change("config/demo.yaml", old, new))
-    assert (jobs["composition"], jobs["train"], jobs["predict_held_out"]) == (3, 3, 3)
+    assert (jobs["composition"], jobs["train"], jobs["predict_held_out"]) == (8, 8, 8)
     assert not {"model", "attributions", "latent_umap", "fig_2a"} & set(jobs)
 
 
@@ -133,7 +133,8 @@ def test_an_ablation_reruns_itself_and_its_study(change):
 
 
 def test_a_figure(change):
-    project = change("src/stnet/figures/fig_2d.py", "def against(", "X = 1\n\n\ndef against(")
+    old = "@styled\ndef against("
+    project = change("src/stnet/figures/fig_2d.py", old, f"X = 1\n\n\n{old}")
     assert planned(project) == {"fig_2d": 1, "supp_7a": 1, "supp_7b": 1}
 
 
@@ -202,5 +203,5 @@ def test_a_row_of_the_sheet(change):
     )
     jobs = planned(project)
     assert (jobs["section"], jobs["patches"]) == (1, 2)
-    assert jobs["train"] == 9 + 3
+    assert jobs["train"] == 9 + 8
     assert not {"simulate_cohort", "simulate_section"} & set(jobs)

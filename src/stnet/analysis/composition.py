@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import NMF
 
 from stnet.config.split import inner_folds
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
 from stnet.expression.composition import factorise, shares
 
@@ -28,7 +28,7 @@ def write_explained(
         factors: configured number of factors.
         iterations, seed: of the factorisation.
     """
-    measured = ad.read_h5ad(targets)
+    measured = read_h5ad(targets)
     sections = measured.obs[["patient", "section"]].astype(str)
     of_spots = shares(measured)
     most = min(2 * factors, *of_spots.shape)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from stnet.analysis.choice import top_genes
 from stnet.config.strata import STRATA
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.averages import mean
 from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
@@ -49,7 +50,7 @@ def write_gene_relations(
         patient_table: output, the `correlations`.
         gene: symbol or id.
     """
-    measured = ad.read_h5ad(targets)
+    measured = read_h5ad(targets)
     nuclei = read_nuclei(features, measured.obs_names.tolist())[[COUNT, SIZE]]
     named = (measured.var_names == gene) | (measured.var["symbol"] == gene).to_numpy()
     measured = measured[:, np.flatnonzero(named)[:1]]
@@ -90,7 +91,7 @@ def write_top_relations(
             `relations` of the mean r over the genes, per feature. `patients`: `correlations`. The
             last two have a column `expression`, `measured` or `predicted`.
     """
-    names = ad.read_h5ad(targets, backed="r").obs_names.tolist()
+    names = read_h5ad(targets, backed=True).obs_names.tolist()
     spots = read_predictions(predictions)[:, top_genes(read_table(gene_table))["gene"]]
     nuclei = read_nuclei(features, names).loc[spots.obs_names]
     of_genes, of_patients = [], []

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
 from stnet.analysis.nuclear_relations import COUNT, mean_interval, read_nuclei
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
 from stnet.evaluation.averages import mean
 from stnet.evaluation.correlation import auroc
@@ -23,7 +23,7 @@ def write_counts(
     by `label` and `nuclei`) and `summary` (`summarise`). Source: Results, "The nuclei count was a
     particularly informative signal" (Supp. Fig. 6).
     """
-    obs = ad.read_h5ad(targets, backed="r").obs
+    obs = read_h5ad(targets, backed=True).obs
     spots = pd.DataFrame(
         {
             "patient": obs["patient"].astype(str),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from stnet.config.split import ALL
 from stnet.config.strata import CLASSES, STRATA
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
 from stnet.evaluation.averages import median
 from stnet.evaluation.held_out import of_stratum
@@ -18,7 +19,7 @@ QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 def write_spread(targets: str | Path, spread_table: str | Path, gene_table: str | Path) -> None:
     """Write `spread` of a targets file, and `spread_of_genes`."""
-    measured = ad.read_h5ad(targets)
+    measured = read_h5ad(targets)
     found = spread(measured)
     write_table(found, spread_table)
     write_table(spread_of_genes(measured, found), gene_table)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import h5py
 import pandas as pd
 from anndata.io import read_elem
 
+from stnet.core.h5ad import open_h5ad
 from stnet.core.tables import read_table, summary_table, write_table
 
 
@@ -49,7 +49,7 @@ def write_visium_summary(
 
 
 def _spots(path: str | Path) -> pd.DataFrame:
-    with h5py.File(path) as file:
+    with open_h5ad(path) as file:
         obs = read_elem(file["obs"])
     return obs[["section", "total_counts"]].astype({"section": str})
 

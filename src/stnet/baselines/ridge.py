@@ -114,6 +114,9 @@ def choose_penalty(
         inner_folds: number of folds (`stnet.config.split.inner_folds`).
         components, seed: of the PCA.
 
+    Returns:
+        The chosen penalty, how it was chosen, and the error of each candidate.
+
     Raises:
         InputError: several penalties, and nothing to split.
     """

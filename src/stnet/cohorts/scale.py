@@ -3,10 +3,7 @@
 import numpy as np
 
 from stnet.core.errors import InputError
-
-# Squared distance between neighbouring spots divided by the area of the array's unit square. On
-# hexagonal arrays, columns of neighbours differ by 2 in the same row and by 1 in the next row.
-PITCH_SQUARED_PER_AREA = {"square": 1.0, "hexagonal": 4.0 / np.sqrt(3.0)}
+from stnet.expression.grids import GRIDS
 
 
 def um_per_px(
@@ -20,7 +17,7 @@ def um_per_px(
     Args:
         array: array column and row of each spot, (spots, 2).
         pixels: x and y of each spot in the image, (spots, 2).
-        grid: `square` or `hexagonal`.
+        grid: a name of `GRIDS`.
         spot_pitch_um: µm between the centres of neighbouring spots.
         path: spot file, for the error message.
 
@@ -40,4 +37,6 @@ def um_per_px(
         )
     affine, *_ = np.linalg.lstsq(array, pixels, rcond=None)
     area = abs(np.linalg.det(affine))
-    return float(spot_pitch_um / np.sqrt(area * PITCH_SQUARED_PER_AREA[grid]))
+    # The unit of area is one column by one row.
+    pitch_squared = area * (1 / np.prod(GRIDS[grid].pitches))
+    return float(spot_pitch_um / np.sqrt(pitch_squared))

@@ -17,6 +17,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.expression.genes import GeneTable, read_gene_table
+from stnet.expression.grids import GRIDS
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
 
@@ -30,8 +31,6 @@ READERS = {
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
 # A scan may crop a few spots. If more are off the image, positions and image do not match (ours).
 MOST_OFF_IMAGE = 0.05
-# Width of a spot by grid: ST's (Results, "spots with a diameter of 100 µm") and Visium's.
-SPOT_UM = {"square": 100.0, "hexagonal": visium.SPOT_UM}
 ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
 # Names such as `__ambiguous[A+B]`: reads that fit several genes.
 NO_GENE = re.compile(r"__.*|.*[+\[\]].*")
@@ -190,7 +189,7 @@ def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: fl
     """Diameter of a spot in full-resolution pixels: as distributed, else that of its platform."""
     if parts.spot_diameter:
         return parts.spot_diameter * float(row["pixel_scale"] or 1)
-    return SPOT_UM[row["grid"]] / um_per_px
+    return GRIDS[row["grid"]].spot_um / um_per_px
 
 
 def _spatial(slide: dict, spot_diameter: float) -> dict:

@@ -25,6 +25,7 @@ from stnet.cohorts.text_tables import (
     read_columns,
 )
 from stnet.core.errors import InputError
+from stnet.expression.grids import GRIDS
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ MOST_UNMATCHED = 0.01
 # Printed spots are 55 µm wide; according to 10x, `spot_diameter_fullres` is the diameter of a
 # theoretical spot of 65 µm. Beyond the first factor from this range there is a warning, beyond the
 # second an error: the pitch or the image is not the section's (ours).
-SPOT_UM, THEORETICAL_SPOT_UM = 55.0, 65.0
+SPOT_UM, THEORETICAL_SPOT_UM = GRIDS["hexagonal"].spot_um, 65.0
 SUSPECT, IMPOSSIBLE = 1.25, 1.5
 
 

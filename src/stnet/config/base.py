@@ -37,7 +37,7 @@ class Keys(BaseModel):
         if isinstance(keys, dict):
             for key in keys:
                 if key not in cls.model_fields:
-                    raise KeyFault(key, f"unknown key{suggest_one(key, cls.model_fields)}")
+                    raise KeyFault(str(key), f"unknown key{suggest_one(key, cls.model_fields)}")
         return keys
 
 
@@ -61,13 +61,31 @@ class Row(Keys):
 
 def suggest_one(name: str, known) -> str:
     """End of a message about an unknown name: the closest known name, or all known names."""
-    return suggest(name, known, most=1) or f"; known are {', '.join(known)}"
+    return suggest(str(name), known, most=1) or f"; known are {', '.join(known) or 'none'}"
+
+
+def split_view(view: str) -> tuple[int, int]:
+    """Source window in pixels and downsampling of a view: `448x2` is (448, 2).
+
+    Raises ValueError if the downsampling does not divide the window.
+    """
+    window, downsampling = map(int, view.split("x"))
+    if not window or not downsampling or window % downsampling:
+        raise ValueError(
+            f"view {view}: the window must be a multiple of the downsampling, as in 448x2"
+        )
+    return window, downsampling
 
 
 def _as_written(value: Any, check: Any) -> Any:
     # Keep 60 an integer: files and rule parameters contain the value as the user wrote it.
     check(value)
     return value
+
+
+def _check_view(view: str) -> str:
+    split_view(view)
+    return view
 
 
 def _each_once(names: list[str]) -> list[str]:
@@ -86,7 +104,7 @@ BetweenZeroAndOne = Annotated[float, Field(gt=0, lt=1), AS_WRITTEN]
 AtLeastOne = Annotated[int, Field(ge=1)]
 AtLeastTwo = Annotated[int, Field(ge=2)]
 Seed = Annotated[int, Field(ge=0)]
-View = Annotated[str, Field(pattern=r"^[0-9]+x[0-9]+$")]
+View = Annotated[str, Field(pattern=r"^[0-9]+x[0-9]+$"), AfterValidator(_check_view)]
 Split = Literal["patient", "section"] | AtLeastTwo
 Triple = Annotated[list[Number], Field(min_length=3, max_length=3)]
 Names = Annotated[list[str], Field(min_length=1)]

@@ -22,6 +22,11 @@ def check_rows(
             _check_factors(f"targets.{name}", keys, of, rows["targets"][of])
     for name, keys in rows["experiments"].items():
         _check_experiment(f"experiments.{name}.targets", keys, rows["targets"][keys.targets])
+    for name, keys in rows["external"].items():
+        if keys.kind == "slides" and name in rows["cohorts"]:
+            raise fault(
+                f"external.{name}", f"cohort {name} has the same folder; rename one of them"
+            )
     for name in shown:
         if rows["cohorts"][name].report is None:
             raise fault(f"cohorts.{name}.report", "missing; add a report to the cohort")

@@ -1,5 +1,6 @@
 """The configuration: validated, with inheritance resolved and defaults filled in."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from pydantic import ValidationError
 from stnet.config.base import Keys, Row, suggest_one
 from stnet.config.checks import check_rows
 from stnet.config.cohorts import Made
-from stnet.config.faults import fault, first_fault
+from stnet.config.faults import fault, first_fault, join, show
+from stnet.config.names import IMAGENET, RANDOM, digits_as_text
 from stnet.config.section_sheet import read_sheet
 from stnet.config.settings import TABLES, Settings
 from stnet.config.slide_sheet import read_slide_sheet
@@ -17,7 +19,6 @@ from stnet.config.split import held_out_groups
 from stnet.core.checkout import find
 
 Rows = dict[str, Row]
-WEIGHTS = ["imagenet", "random"]
 
 
 class Configuration:
@@ -34,7 +35,7 @@ class Configuration:
         Raises InputError with the key, the fault and a remedy.
         """
         config = _sorted(config)
-        names = {t: config[t] if isinstance(config.get(t), dict) else {} for t in TABLES}
+        names = {table: _rows(config, table) for table in TABLES}
         settings = _valid(Settings, config, names, "")
         self._rows = {table: _resolve(table, model, names) for table, model in TABLES.items()}
         alone = _expand_genes(self._rows)
@@ -119,7 +120,7 @@ class Configuration:
         """
         for cohort in self.resolved["report"]:
             for key, path in self._files(cohort).items():
-                known = [None, *made, *(WEIGHTS if key.endswith(".weights") else [])]
+                known = [None, *made, *([IMAGENET, RANDOM] if key.endswith(".weights") else [])]
                 if path not in known and not Path(path).is_file():
                     raise fault(key, f"no file {path}; correct the path")
 
@@ -143,7 +144,7 @@ class Configuration:
             files[f"external.{name}.genes"] = source["genes"]
             files[f"external.{name}.encoder.weights"] = source["encoder"]["weights"]
         for number, path in enumerate((report["pathways"] or {}).get("gene_sets", [])):
-            files[f"cohorts.{cohort}.report.pathways.gene_sets.{number}"] = path
+            files[f"cohorts.{cohort}.report.pathways.gene_sets[{number}]"] = path
         return files
 
     def _of(self, table: str, key: str, value: str) -> list[str]:
@@ -159,10 +160,20 @@ def _resolve(table: str, model: type[Row], written: dict[str, dict[str, Any]]) -
     for name in sorted(rows, key=lambda name: len(lineages[name])):
         keys = {k: value for each in reversed(lineages[name]) for k, value in rows[each].items()}
         keys.pop("inherit", None)
+        if keys.get(model.by) is None:
+            keys.pop(model.by, None)
         where, kinds, kind = f"{table}.{name}", model.kinds(), model.kind_of(keys)
-        if kind not in kinds:
+        # A list of the kinds, as a kind that is a list or a mapping has no hash.
+        if kind not in list(kinds):
             known = ", ".join(filter(None, kinds))
-            raise fault(f"{where}.{model.by}", f"{kind!r} is not one of {known}")
+            raise fault(f"{where}.{model.by}", f"{show(kind)} is not one of {known}")
+        for key in sorted(keys.keys() - rows[name].keys() - kinds[kind].model_fields.keys()):
+            giver = next(each for each in lineages[name] if key in rows[each])
+            raise fault(
+                f"{where}.{key}",
+                f"unknown key for kind {kind} (inherited from {giver}); inherit from a row of that"
+                " kind",
+            )
         found[name] = _valid(kinds[kind], keys, written, where)
         if isinstance(found[name], Made):
             root = f"resources/{name}"
@@ -175,10 +186,12 @@ def _resolve(table: str, model: type[Row], written: dict[str, dict[str, Any]]) -
 def _lineage(table: str, rows: dict[str, dict[str, Any]], name: str) -> list[str]:
     """A row and the rows it inherits from, nearest first."""
     lineage = [name]
-    while (parent := rows[lineage[-1]].get("inherit")) is not None:
+    while (parent := digits_as_text(rows[lineage[-1]].get("inherit"))) is not None:
         key = f"{table}.{lineage[-1]}.inherit"
+        if not isinstance(parent, str):
+            raise fault(key, f"{show(parent)} is not the id of a row; write one id, in quotes")
         if parent not in rows:
-            raise fault(key, f"no {parent!r} in {table}{suggest_one(str(parent), rows)}")
+            raise fault(key, f"no {parent!r} in {table}{suggest_one(parent, rows)}")
         if parent in lineage:
             raise fault(key, f"inherits from itself through {', '.join(lineage)}")
         lineage.append(parent)
@@ -198,10 +211,15 @@ def _expand_genes(rows: dict[str, Rows]) -> dict[str, dict[str, str]]:
         of = targets[keys.targets]
         if not hasattr(of, "transform"):
             raise fault(f"{where}.targets", f"{keys.targets} are factors, not genes")
-        alone[row] = {gene: f"{row}-{gene}" for gene in sorted(keys.genes)}
-        for gene, name in alone[row].items():
+        alone[row] = {}
+        for gene in sorted(keys.genes):
+            # Symbols may have characters that ids may not.
+            name = f"{row}-{re.sub('[^A-Za-z0-9.-]', '-', gene)}"
             if name in experiments or name in targets:
-                raise fault(f"{where}.genes", f"{name} already exists; rename one of them")
+                raise fault(
+                    f"{where}.genes", f"{gene} makes {name}, which already exists; rename one"
+                )
+            alone[row][gene] = name
             targets[name] = of.model_copy(update={"genes": [gene], "choice": "cohort"})
             experiments[name] = keys.model_copy(update={"targets": name, "genes": None})
     return alone
@@ -214,9 +232,29 @@ def _valid(model: type[Keys], keys: dict[str, Any], context: dict, where: str) -
         raise first_fault(error, keys, where) from None
 
 
-def _sorted(value: Any) -> Any:
+def _rows(config: dict[str, Any], table: str) -> dict[str, Any]:
+    if table not in config and Settings.model_fields[table].is_required():
+        raise fault(table, "missing; add it")
+    rows = config.get(table, {})
+    if not isinstance(rows, dict):
+        raise fault(table, f"write a mapping from ids to rows, not {show(rows)}")
+    return rows
+
+
+def _sorted(value: Any, *path: str) -> Any:
     # The order of keys has no meaning, so it must not change a rule parameter and rerun jobs.
-    # YAML reads an id of digits as a number.
-    if isinstance(value, dict):
-        return {str(key): _sorted(value[key]) for key in sorted(value, key=str)}
-    return value
+    if isinstance(value, list):
+        return [_sorted(each, *path, f"[{number}]") for number, each in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key in sorted(value, key=str):
+        name = digits_as_text(key)
+        if not isinstance(name, str):
+            raise fault(
+                join([*path, str(key)]), f"YAML reads it as {show(key)}; write the id in quotes"
+            )
+        if name in found:
+            raise fault(join([*path, name]), "there twice, with and without quotes; remove one")
+        found[name] = _sorted(value[key], *path, name)
+    return found

@@ -1,8 +1,20 @@
 """Numerical settings of a network by device."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from stnet.config.base import AtLeastOne, Keys
+
+# The engines differ in defaults and choices, not in meaning.
+PRECISION = Field(
+    description="Precision of all layers but the last, which is always float32; tf32 rounds the"
+    " inputs of a GPU's convolutions. Source: ours (the released code computes in float32, with"
+    " TF32 where its PyTorch does)."
+)
+Batch = Annotated[
+    AtLeastOne, Field(description="Patches per batch of prediction; changes rounding only.")
+]
 
 
 class Engine(Keys):
@@ -10,34 +22,24 @@ class Engine(Keys):
 
     channels_last: bool = True
     """Whether tensors use the channels-last memory layout; changes rounding only."""
-    precision: Literal["float32", "tf32", "bfloat16"]
-    """Precision of all layers but the last, which is float32; tf32 rounds the inputs of a GPU's
-    convolutions. Source: ours (the released code computes in float32, with TF32 where its PyTorch
-    does)."""
+    precision: Annotated[Literal["float32", "tf32", "bfloat16"], PRECISION]
     compile: bool = False
     """Whether to use torch.compile, which needs a C++ compiler; changes rounding only."""
-    prediction_batch: AtLeastOne
-    """Patches per batch of prediction; changes rounding only."""
+    prediction_batch: Batch
 
 
 class CpuEngine(Engine):
     """The engine of the CPU."""
 
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Precision of all layers but the last, which is always float32."""
-    prediction_batch: AtLeastOne = 32
-    """Patches per batch of prediction; changes rounding only."""
+    precision: Annotated[Literal["float32", "bfloat16"], PRECISION] = "float32"
+    prediction_batch: Batch = 32
 
 
 class GpuEngine(Engine):
     """The engine of a GPU."""
 
-    precision: Literal["float32", "tf32", "bfloat16"] = "bfloat16"
-    """Precision of all layers but the last, which is float32; tf32 rounds the inputs of
-    convolutions. Source: ours (the released code computes in float32, with TF32 where its PyTorch
-    does)."""
-    prediction_batch: AtLeastOne = 512
-    """Patches per batch of prediction; changes rounding only."""
+    precision: Annotated[Literal["float32", "tf32", "bfloat16"], PRECISION] = "bfloat16"
+    prediction_batch: Batch = 512
 
 
 class Engines(Keys):

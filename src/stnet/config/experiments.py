@@ -6,8 +6,10 @@ from pydantic import Field
 
 from stnet.config.base import (
     AS_WRITTEN,
+    EACH_ONCE,
     AtLeastOne,
     AtLeastTwo,
+    Names,
     NotNegative,
     Row,
     Seed,
@@ -15,7 +17,7 @@ from stnet.config.base import (
     View,
 )
 from stnet.config.engine import Engines
-from stnet.config.names import CohortName, FeaturesName, Id, TargetsName
+from stnet.config.names import IMAGENET, CohortName, FeaturesName, TargetsName
 from stnet.config.recipe import Training
 
 Penalties = Annotated[list[NotNegative], Field(min_length=1)]
@@ -36,9 +38,10 @@ class Experiment(Row):
     smoothing: Literal["values", "counts"] = "values"
     """What smoothing averages over a spot's neighbourhood: expression values, or counts before the
     transformation. Source: ours (counts in the released code's bin/variance_bootstrap.py)."""
-    genes: Annotated[list[Id], Field(min_length=1)] | None = Field(default=None, exclude=True)
+    genes: Annotated[Names, *EACH_ONCE] | None = Field(default=None, exclude=True)
     """Genes to predict one at a time: the row EXPERIMENT becomes one experiment EXPERIMENT-GENE per
-    gene, with the transform of its targets. Source: paper."""
+    gene, with the transform of its targets. In the id, other characters than letters, digits, '.'
+    and '-' become '-'. Source: paper."""
 
 
 class Network(Experiment, Training):
@@ -51,7 +54,7 @@ class Network(Experiment, Training):
     view: View = "224x1"
     """Source window x downsampling in pixels; 448x2 is 224 pixels at half the magnification.
     Source: paper."""
-    weights: str = "imagenet"
+    weights: str = IMAGENET
     """Initial weights of all layers but the last: imagenet, random, or the path of a safetensors
     file or a state dict. Source: paper."""
     latent: bool = True

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stnet.config.base import (
     AtLeastOne,
@@ -15,7 +15,7 @@ from stnet.config.base import (
     Row,
     Seed,
 )
-from stnet.config.names import CohortName, ModelId
+from stnet.config.names import IMAGENET, Architecture, CohortName, ModelId
 from stnet.config.tiles import Scale, Tiles
 
 
@@ -53,11 +53,11 @@ class SimulatedArchive(Keys):
 class ImageEncoder(Keys):
     """A network that was not trained on expression; its features are the image-only baseline."""
 
-    architecture: str = "densenet121"
+    architecture: Architecture = "densenet121"
     """Name of the architecture, as for experiments. Source: paper."""
     architecture_options: dict[str, Any] = {}
     """Arguments of the architecture's constructor."""
-    weights: str = "imagenet"
+    weights: str = IMAGENET
     """imagenet, random, or the path of a safetensors file or a state dict. Source: paper."""
 
 
@@ -68,8 +68,8 @@ class Subtypes(Keys):
         "IDC": ["8500/3"],
         "ILC": ["8520/3"],
     }
-    """Two subtypes and the ICD-O-3 morphology codes of each; the first is the positive class.
-    Source: paper."""
+    """Two subtypes and the ICD-O-3 morphology codes of each; the first by name is the
+    positive class. Source: paper."""
     test_share: BetweenZeroAndOne = 0.3
     """Share of the patients in the test set. Source: paper."""
     folds: AtLeastTwo = 5
@@ -78,6 +78,14 @@ class Subtypes(Keys):
     """Candidate values of C of the logistic regression."""
     seed: Seed = 0
     """Seed of the choice of test patients."""
+
+    @field_validator("classes")
+    @classmethod
+    def _one_class_each(cls, classes: dict[str, list[str]]) -> dict[str, list[str]]:
+        both = sorted(set.intersection(*map(set, classes.values())))
+        if both:
+            raise ValueError(f"{both[0]} is in both classes; remove it from one")
+        return classes
 
 
 class Slides(External):
@@ -114,9 +122,9 @@ class Slides(External):
     """Slides to draw predictions of; an empty list means the first two of the sheet."""
 
     @model_validator(mode="after")
-    def _say_what_is_simulated(self) -> "Slides":
+    def _simulated_needs_parameters(self) -> "Slides":
         if self.source == "simulated" and self.simulation is None:
             raise KeyFault(
-                "simulation", "missing; add it with seed and patients, or choose another source"
+                "simulation", "missing; add it with seed and patients, or choose source gdc"
             )
         return self

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from stnet.config.base import AtLeastOne, Keys, Number, Positive, Row, Triple, View
+from stnet.config.names import IMAGENET, Architecture
 from stnet.config.segmentation import Segmentation
 
 Range = Annotated[list[Number], Field(min_length=2, max_length=2)]
@@ -69,14 +70,14 @@ class EncoderFeatures(Features):
     """A frozen network."""
     library: Literal["torchvision", "timm"] = "torchvision"
     """Library of the architecture."""
-    architecture: str = "densenet121"
+    architecture: Architecture = "densenet121"
     """Name of the architecture in the library; its last layer is left out."""
     options: dict[str, Any] = {}
     """Arguments of the architecture's constructor."""
-    weights: str = "imagenet"
+    weights: str = IMAGENET
     """imagenet, random, or the path of a safetensors file or a state dict."""
     mean: Triple | None = None
     """Mean of each channel that standardises the images, for values from 0 to 1; null uses the
     encoder's own."""
     sd: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
-    """Standard deviation of each channel, likewise."""
+    """Standard deviation of each channel, used and given in the same way."""

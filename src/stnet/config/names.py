@@ -1,16 +1,18 @@
 """Ids of rows, and keys that name a row of another table."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from stnet.config.base import suggest_one
 from stnet.config.section_sheet import GROUP_ID
 
 ID = "[A-Za-z0-9][A-Za-z0-9.-]*"
-# Names of our own folders in results/ and resources/, where each cohort has one too.
-RESERVED = ["all", "ensemble", "predict", "logs", "paper", "genes", "weights"]
+# Our own folders in results/ and resources/, where cohorts and external sources have theirs.
+RESERVED = ["predict", "logs", "benchmarks", "paper", "genes", "weights"]
+# Values of `weights` that are not paths.
+IMAGENET, RANDOM = "imagenet", "random"
 
 
 def check_id(name: str) -> str:
@@ -20,10 +22,15 @@ def check_id(name: str) -> str:
     return name
 
 
-def _check_cohort_id(name: str) -> str:
+def _check_folder_id(name: str) -> str:
     if name in RESERVED:
-        raise ValueError(f"{', '.join(RESERVED)} are reserved; rename it")
+        raise ValueError(f"{', '.join(RESERVED)} are folders of the workflow; rename it")
     return check_id(name)
+
+
+def digits_as_text(value: Any) -> Any:
+    """Return an id of digits, which YAML reads as a number, as text; anything else as it is."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _row_of(table: str) -> AfterValidator:
@@ -39,12 +46,15 @@ def _row_of(table: str) -> AfterValidator:
 Id = Annotated[
     str, AfterValidator(check_id), WithJsonSchema({"type": "string", "pattern": f"^{ID}$"})
 ]
-CohortId = Annotated[
-    str, AfterValidator(_check_cohort_id), WithJsonSchema({"type": "string", "pattern": f"^{ID}$"})
+FolderId = Annotated[
+    str, AfterValidator(_check_folder_id), WithJsonSchema({"type": "string", "pattern": f"^{ID}$"})
 ]
 ModelId = Annotated[str, Field(pattern=f"^{GROUP_ID}$")]
-CohortName = Annotated[str, _row_of("cohorts")]
-TargetsName = Annotated[str, _row_of("targets")]
-FeaturesName = Annotated[str, _row_of("features")]
-ExperimentName = Annotated[str, _row_of("experiments")]
-SourceName = Annotated[str, _row_of("external")]
+# A part of file names.
+Architecture = Annotated[str, Field(pattern=f"^{GROUP_ID}$")]
+RowId = Annotated[str, BeforeValidator(digits_as_text)]
+CohortName = Annotated[RowId, _row_of("cohorts")]
+TargetsName = Annotated[RowId, _row_of("targets")]
+FeaturesName = Annotated[RowId, _row_of("features")]
+ExperimentName = Annotated[RowId, _row_of("experiments")]
+SourceName = Annotated[RowId, _row_of("external")]

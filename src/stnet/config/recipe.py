@@ -6,12 +6,13 @@ from pydantic import Field, field_validator
 
 from stnet.config.base import AS_WRITTEN, AtLeastOne, AtLeastTwo, Keys, NotNegative, Positive, Seed
 from stnet.config.engine import Engine
+from stnet.config.names import Architecture
 
 
 class Training(Keys):
     """Settings of the training of a network."""
 
-    architecture: str = "densenet121"
+    architecture: Architecture = "densenet121"
     """A classifier of torchvision by name, or densenet with its own options. Source: paper."""
     architecture_options: dict[str, Any] = {}
     """Arguments of the architecture's constructor."""
@@ -37,7 +38,7 @@ class Training(Keys):
     """Batches from which the mean and standard deviation of the patches are computed; 0 uses all.
     Source: ours (12 in the released code)."""
     seed: Seed = 0
-    """Seed of the order of spots, the augmentation and random weights."""
+    """Seed for the order of spots, the augmentation and random weights."""
 
     @field_validator("inner_folds")
     @classmethod

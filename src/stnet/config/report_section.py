@@ -52,8 +52,8 @@ class Latent(Keys):
     """The latent space of the main network."""
 
     patients: list[str] = []
-    """Patients of Fig. 4 and Supp. Fig. 8; an empty list means the three with the most balanced
-    labels."""
+    """Patients shown in Fig. 4 and Supp. Fig. 8; an empty list means the three with the most
+    balanced labels."""
     neighbours: AtLeastTwo = 15
     """Number of neighbours in UMAP. Source: released code (UMAP's default)."""
     min_dist: NotNegative = 0.1
@@ -62,7 +62,8 @@ class Latent(Keys):
     """Radius in UMAP of the neighbourhood whose labels make a spot representative or atypical.
     Source: released code."""
     seed: Seed = 0
-    """Seed of UMAP, k-means and random spots. Source: ours (the released code has none)."""
+    """Seed for UMAP, k-means and the choice of random spots. Source: ours (the released code
+    has none)."""
 
 
 class Study(Keys):
@@ -87,7 +88,7 @@ class Report(Keys):
     """Tables, figures and ledger of a cohort."""
 
     main: ExperimentName
-    """Experiment that stands for ST-Net in tables and figures."""
+    """Experiment that tables and figures show as ST-Net."""
     label: ExperimentName | None = None
     """Experiment of the tumour/normal label baseline."""
     features: ExperimentName | None = None
@@ -96,10 +97,10 @@ class Report(Keys):
     composition: ExperimentName | None = None
     """Network that predicts the composition of cell types."""
     gene: str | None = None
-    """Gene of Fig. 2a; null means the gene with the highest median r."""
+    """Gene shown in Fig. 2a; null means the gene with the highest median r."""
     patients: list[str] = []
-    """Patients of Fig. 2a; an empty list means the two in the middle of the ranking."""
-    others: list[ExperimentName] = []
+    """Patients shown in Fig. 2a; an empty list means the two in the middle of the ranking."""
+    others: Annotated[list[ExperimentName], *EACH_ONCE] = []
     """Further experiments to evaluate and to include in every comparison."""
     nuclear_gene: str | None = None
     """Gene whose expression is compared with size and density of nuclei."""
@@ -109,19 +110,20 @@ class Report(Keys):
     """Integrated gradients of the highest-predicted patches; null leaves them out."""
     latent: Latent | None = None
     """The latent space of the main network; null leaves it out."""
-    visium: list[SourceName] = []
+    visium: Annotated[list[SourceName], *EACH_ONCE] = []
     """External sources of kind sections to which the main experiment is applied; Table 1 shows the
     first."""
-    slides: list[SourceName] = []
+    slides: Annotated[list[SourceName], *EACH_ONCE] = []
     """External sources of kind slides to which the main experiment is applied; a source without a
     sheet is left out."""
     map_genes: list[str] = []
-    """Genes of the maps of external sections and slides; an empty list means the gene of
+    """Genes to map on external sections and slides; an empty list means the gene shown in
     Fig. 2a."""
     colocalisation: Colocalisation | None = None
     """Genes whose spatial correlation is compared with chance; null leaves it out."""
     studies: Annotated[dict[Id, Study | None] | None, BeforeValidator(_without_nulls)] = {}
-    """Ablations by name; the target supplement makes them. null removes one, or all."""
+    """Ablations by name, made by the target `supplement`. Write null to remove one of them,
+    or all."""
     single_genes: ExperimentName | None = None
     """Experiment with `genes`. The prediction of each gene alone is compared with its prediction
     together with all genes. Source: paper."""

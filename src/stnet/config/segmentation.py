@@ -14,14 +14,14 @@ class Segmentation(Keys):
     """Optical density of haematoxylin in red, green and blue; the vector may have any length.
     Source: released code."""
     eosin: Triple = [0.072, 0.990, 0.105]
-    """Optical density of eosin, likewise. Source: released code."""
+    """Optical density of eosin, given in the same way. Source: released code."""
     foreground: Number = 60
     """A pixel is part of a nucleus if its haematoxylin value, from 0 (dark) to 255, is below this.
     Source: released code."""
     radii: Annotated[list[Positive], Field(min_length=2, max_length=2)] = [10, 15]
     """Smallest and largest radius of a nucleus; the standard deviations of the Gaussian filters are
-    √2 times these. From a ratio of 1.58 on, HistomicsTK filters at half the resolution too, which
-    makes outlines ragged. Unit: px. Source: released code."""
+    √2 times these. If the ratio is 1.58 or more, HistomicsTK also filters at half the resolution,
+    which makes outlines ragged. Unit: px. Source: released code."""
     search_radius: Positive = 10
     """A pixel is assigned to the highest filter response within this radius. Unit: px. Source:
     released code."""

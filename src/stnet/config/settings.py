@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from stnet.config.base import Keys, NotNegative, Row
+from stnet.config.base import EACH_ONCE, Keys, NotNegative, Row
 from stnet.config.cohorts import Cohort
 from stnet.config.experiments import Experiment
 from stnet.config.external import External
 from stnet.config.features import Features
-from stnet.config.names import CohortId, CohortName, Id
+from stnet.config.names import CohortName, FolderId, Id
 from stnet.config.predict import Predict
 from stnet.config.targets import Targets
 
@@ -21,6 +21,15 @@ TABLES: dict[str, type[Row]] = {
     "experiments": Experiment,
     "external": External,
 }
+
+
+def _not_removed(row: Any) -> Any:
+    if row is None:
+        raise ValueError("a row cannot be removed with null; leave it unused")
+    return row
+
+
+RowKeys = Annotated[dict[str, Any], BeforeValidator(_not_removed)]
 
 
 class Hosts(Keys):
@@ -44,7 +53,7 @@ class Hosts(Keys):
 class Settings(Keys):
     """The configuration. No key that changes a number is global."""
 
-    report: Annotated[list[CohortName], Field(min_length=1)]
+    report: Annotated[list[CohortName], Field(min_length=1), *EACH_ONCE]
     """Cohorts to report; the target `all` makes their results."""
     device: Literal["cpu", "cuda"] = "cuda"
     """Device on which networks are trained and applied. There is no automatic fallback to the
@@ -56,15 +65,15 @@ class Settings(Keys):
     Unit: s."""
     hosts: Hosts = Hosts()
     """Where downloads come from."""
-    cohorts: dict[CohortId, dict[str, Any]]
+    cohorts: dict[FolderId, RowKeys]
     """Tissue sections with measured expression."""
-    targets: dict[Id, dict[str, Any]]
+    targets: dict[Id, RowKeys]
     """Values to predict."""
-    features: dict[Id, dict[str, Any]] = {}
+    features: dict[Id, RowKeys] = {}
     """Numbers that describe patches."""
-    experiments: dict[Id, dict[str, Any]]
+    experiments: dict[Id, RowKeys]
     """Ways of predicting expression."""
-    external: dict[Id, dict[str, Any]] = {}
+    external: dict[FolderId, RowKeys] = {}
     """Images to which trained models are applied."""
     predict: Predict = Predict()
     """Slides and Visium sections of your own, for the target `predict`."""

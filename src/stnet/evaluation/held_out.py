@@ -9,7 +9,11 @@ import pandas as pd
 
 from stnet.config.strata import STRATA
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
+
+# What every predictions file has (`write_predictions`).
+CONTRACT = ["layers/observed", "uns/provenance", "uns/grid"]
 
 
 def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
@@ -19,9 +23,10 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     units. `uns["targets"]` has their transform and universe, `uns["grid"]` the grid by section, and
     `uns["initial_weights"]` the name of the initial weights of a network ("" for other kinds).
     If genes are chosen on the training part, a group can lack a gene; both values are then missing.
-    Raises InputError if groups share a spot, or if their targets differ in transform or universe.
+    Raises InputError if groups share a spot, if their targets differ in transform or universe, or
+    if a file is damaged or of an older version.
     """
-    groups = [ad.read_h5ad(path) for path in paths]
+    groups = [read_h5ad(path, CONTRACT) for path in paths]
     units = [
         {key: group.uns["provenance"][key] for key in ("transform", "universe")} for group in groups
     ]
@@ -40,9 +45,7 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     genes = pd.concat([group.var for group in groups])
     spots.var = genes[~genes.index.duplicated()].loc[spots.var_names]
     spots.uns["targets"] = units[0]
-    spots.uns["grid"] = {
-        name: grid for group in groups for name, grid in group.uns.get("grid", {}).items()
-    }
+    spots.uns["grid"] = {name: grid for group in groups for name, grid in group.uns["grid"].items()}
     weights = {group.uns["provenance"].get("initial_weights", "") for group in groups}
     spots.uns["initial_weights"] = ", ".join(sorted(weights - {""}))
     return spots

@@ -14,6 +14,7 @@ from sklearn.decomposition import NMF
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.expression.spatial import keep_pictures
 from stnet.expression.transforms import invert
 
@@ -92,7 +93,7 @@ def write_composition(
     Raises:
         InputError: no training spot is left, or as `shares` and `factorise`.
     """
-    measured = ad.read_h5ad(base)
+    measured = read_h5ad(base)
     training = ~measured.obs["section"].isin(held_out_sections).to_numpy()
     if not training.any():
         raise InputError(f"{base}: no spots outside the held-out group; add a patient")

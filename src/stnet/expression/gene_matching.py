@@ -70,13 +70,13 @@ def _match(
         candidates = offered.get(name, [])
         if len(candidates) > 1:
             listed = ", ".join(candidates)
-            reason = f"{len(candidates)} genes have {SHARED[by]} {name}: {listed}"
+            reason = f"{len(candidates)} genes of {SHARED[by]} {name}: {listed}"
             found[gene] = ("", "", reason)
         elif candidates:
             claims.setdefault(candidates[0], []).append(gene)
     for match, genes in claims.items():
         if match in taken:
-            reason = f"{match}, with the same {SHARED[by]}, is the match of {taken[match]}"
+            reason = f"{match}, of its {SHARED[by]}, is the match of {taken[match]}"
         elif len(genes) > 1:
             reason = f"{len(genes)} genes of the model have {match}'s {SHARED[by]}: " + ", ".join(
                 genes
@@ -93,14 +93,14 @@ def _why_lost(
 ) -> str:
     """Reason why a gene has no match in the cohort."""
     if not (symbol or accession):
-        return "its name is not that of a single gene"
+        return "its name is of no single gene"
     approved = table.symbol_of(accession) if table else ""
     meanings = {approved} if approved else table.meanings(symbol) if table else set()
     if len(meanings) > 1:
         return f"{symbol} may be any of {', '.join(sorted(meanings))}"
     candidates = [gene for meaning in meanings for gene in unsure.get(meaning, [])]
     if candidates:
-        return f"{', '.join(candidates)} may be this or another gene"
+        return f"the name of {', '.join(candidates)} may be its or another gene's"
     return "not measured"
 
 

@@ -7,21 +7,12 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.core.errors import InputError
+from stnet.expression.grids import GRIDS
 from stnet.expression.transforms import invert, normalise
 
-# Steps in (array_col, array_row) to a spot and its neighbours. The hexagonal lattice is Visium's,
-# where columns increase by two within a row.
-NEIGHBOURHOODS = {
-    "square": [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)],
-    "hexagonal": [(0, 0), (-2, 0), (2, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)],
-}
+NEIGHBOURHOODS = {name: grid.neighbourhood for name, grid in GRIDS.items()}
+ADJACENT = {name: grid.adjacent for name, grid in GRIDS.items()}
 LONGEST_STEP = 2
-# Steps to the adjacent spots only: "the four adjacent spots" (Results, on the latent space); all
-# six on the hexagonal lattice (ours).
-ADJACENT = {
-    "square": [(-1, 0), (0, -1), (0, 1), (1, 0)],
-    "hexagonal": [step for step in NEIGHBOURHOODS["hexagonal"] if step != (0, 0)],
-}
 
 
 def neighbourhoods(
@@ -31,11 +22,10 @@ def neighbourhoods(
 ) -> sparse.csr_array:
     """Neighbourhood of each spot as a 0/1 matrix (spots, spots).
 
-    `spots` has `section`, `array_col` and `array_row`. `grids` maps each section to `square` (a
-    three-by-three neighbourhood, Methods) or `hexagonal` (the spot and its six neighbours, ours).
-    `steps` may select another neighbourhood, such as `ADJACENT`. Neighbours are spots of the same
-    section in `spots`. Raises InputError if a section's grid is unknown or two spots of a section
-    share a position.
+    `spots` has `section`, `array_col` and `array_row`. `grids` maps each section to a name of
+    `GRIDS`. `steps` may select another neighbourhood, such as `ADJACENT`. Neighbours are spots of
+    the same section in `spots`. Raises InputError if a section's grid is unknown or two spots of a
+    section share a position.
     """
     section, names = pd.factorize(spots["section"].astype(str))
     grid = np.array([_grid(name, grids) for name in names])[section]
@@ -113,9 +103,9 @@ def smooth_counts(
 
 def _grid(section: str, grids: Mapping[str, str]) -> str:
     grid = grids.get(section)
-    if grid not in NEIGHBOURHOODS:
+    if grid not in GRIDS:
         raise InputError(
-            f"section {section}: grid {grid!r} is not one of {', '.join(NEIGHBOURHOODS)}; "
+            f"section {section}: grid {grid!r} is not one of {', '.join(GRIDS)}; "
             "correct the section sheet"
         )
     return grid

@@ -3,25 +3,30 @@
 from pathlib import Path
 
 import anndata as ad
-import h5py
 import numpy as np
+
+from stnet.core.h5ad import open_h5ad, read_h5ad
+
+# What every section's file has (`write_section`).
+CONTRACT = ["obs/section", "obs/used", "obsm/spatial", "uns/slide", "uns/spatial", "uns/grid"]
 
 
 def read_used_spots(path: str | Path) -> ad.AnnData:
     """The used spots of a section's file (`obs["used"]`), in the file's order.
 
-    They are the rows of views, targets and features.
+    They are the rows of views, targets and features. Raises InputError if the file is damaged or of
+    an older version.
     """
-    section = ad.read_h5ad(path)
+    section = read_h5ad(path, CONTRACT)
     return section[section.obs["used"].to_numpy(dtype=bool)]
 
 
 def read_used_centres(path: str | Path) -> np.ndarray:
     """Centres (x, y) of the used spots in whole pixels of the image, integers (spots, 2).
 
-    Counts, which are most of a section's file, are not read.
+    Counts, which are most of a section's file, are not read. Errors are those of `read_used_spots`.
     """
-    with h5py.File(path) as file:
+    with open_h5ad(path, CONTRACT) as file:
         used = file["obs/used"][:].astype(bool)
         return np.rint(file["obsm/spatial"][:][used]).astype(int)
 

@@ -7,6 +7,7 @@ import anndata as ad
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 
 
 def collect_features(sections: Sequence[str | Path], output: str | Path) -> None:
@@ -16,7 +17,7 @@ def collect_features(sections: Sequence[str | Path], output: str | Path) -> None
     patients x sections files. `uns["features"]` is that of the first section. Raises InputError if
     sections have different features.
     """
-    parts = [ad.read_h5ad(path) for path in sections]
+    parts = [read_h5ad(path) for path in sections]
     for path, part in zip(sections, parts, strict=True):
         if part.var_names.tolist() != parts[0].var_names.tolist():
             raise InputError(f"{path}: not the features of {sections[0]}; delete both and rerun")

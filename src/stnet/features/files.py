@@ -9,6 +9,7 @@ import pandas as pd
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.expression.spots import spot_names
 
 
@@ -57,7 +58,7 @@ def read_features(
     """
     parts, features, start = [], [], 0
     for path in paths:
-        section = ad.read_h5ad(path)
+        section = read_h5ad(path)
         stop = start + section.n_obs
         if section.obs_names.tolist() != list(names[start:stop]):
             raise InputError(f"{path}: its spots are not those of the targets; delete it and rerun")

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,6 +13,7 @@ from PIL import Image
 
 from stnet.analysis.choice import choose_gene
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import gene_name, read_table
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import colour_note, draw_expression
@@ -219,7 +219,7 @@ def _read_spots(
     """Read the patients' spots, `uns["spatial"]` of their sections and the unit of expression."""
     parts, spatial, units = [], {}, set()
     for path in predictions:
-        table = ad.read_h5ad(path)
+        table = read_h5ad(path)
         if gene not in table.var_names:
             continue
         table = table[table.obs["patient"].astype(str).isin(patients).to_numpy(), gene]

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from matplotlib.collections import LineCollection
@@ -12,6 +11,7 @@ from scipy.ndimage import find_objects
 from skimage.measure import find_contours
 
 from stnet.config.segmentation import Segmentation
+from stnet.core.h5ad import read_h5ad
 from stnet.features.segmentation import segment
 from stnet.figures.style import PAGE_MM, new_figure, save, styled
 from stnet.slides.patches import parse_view, read_patches
@@ -30,11 +30,11 @@ def draw(
     `features` are the section's nuclear features; their settings are used again. `index` is the
     index of their view. `section` is the section's file, for its scale.
     """
-    table = ad.read_h5ad(features)
+    table = read_h5ad(features)
     made = table.uns["features"]
     sections = table.obs["section"].astype(str).unique().tolist()
     patches = read_patches(index, table.obs_names.tolist(), sections)
-    slide = ad.read_h5ad(section, backed="r").uns["slide"]
+    slide = read_h5ad(section, backed=True).uns["slide"]
     rows = choose_patches(np.asarray(table[:, "count"].X).ravel())
     settings = {key: np.asarray(value).tolist() for key, value in made["segmentation"].items()}
     labels = [segment(patches[row], Segmentation(**settings)) for row in rows]

@@ -12,6 +12,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
+from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
 from stnet.figures.spot_map import draw_spots
 from stnet.figures.style import EXPRESSION_MAP, LIGHT_GREY, annotate
@@ -29,7 +30,7 @@ def read_with_reliability(predictions: str | Path, reliability: str | Path | Non
     The column comes from the table of gene reliability, or is in the predictions already where
     `reliability` is None.
     """
-    table = ad.read_h5ad(predictions)
+    table = read_h5ad(predictions)
     if reliability is not None:
         table.var["consistent"] = (
             read_gene_reliability(reliability)["consistent"].reindex(table.var_names).eq(True)

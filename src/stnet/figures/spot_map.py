@@ -64,7 +64,7 @@ def draw_scale_bar(axis: Axes, um_per_px: float) -> None:
             location="lower left",
             scale_loc="top",
             box_alpha=0.7,
-            border_pad=0.4,
+            border_pad=1.4,
             sep=1.5,
             font_properties={"size": 7},
         )

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 from matplotlib.figure import Figure
 
+from stnet.core.h5ad import read_h5ad
 from stnet.expression.transforms import invert
 from stnet.figures.style import (
     BLUE,
@@ -23,7 +23,7 @@ BINS = 60
 
 def draw(targets: str | Path, figures: Iterable[str | Path]) -> None:
     """Draw Supp. Fig. 1a from a targets file; counts are computed back from the targets."""
-    table = ad.read_h5ad(targets)
+    table = read_h5ad(targets)
     transform, universe = table.uns["targets"]["transform"], int(table.uns["targets"]["universe"])
     counts = np.rint(invert(table.X, table.obs["total_counts"].to_numpy(), universe, transform))
     save(before_and_after(counts, table.X, EXPRESSION_UNITS[transform]), figures)

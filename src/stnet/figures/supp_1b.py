@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table
 from stnet.figures.style import (
     COLUMN_MM,
@@ -23,7 +23,7 @@ from stnet.figures.style import (
 def draw(genes: str | Path, targets: str | Path, figures: Iterable[str | Path]) -> None:
     """Draw Supp. Fig. 1b from the dataset's `genes.tsv.gz` and the genes of a targets file."""
     table = read_table(genes)
-    chosen = ad.read_h5ad(targets, backed="r").var_names
+    chosen = read_h5ad(targets, backed=True).var_names
     save(mean_expression(table["mean_count"], table["gene"].isin(chosen)), figures)
 
 

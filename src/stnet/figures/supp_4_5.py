@@ -60,6 +60,9 @@ def spread_within(
         performance: gene performance within the stratum, to choose the genes.
         stratum: "tumour" or "normal".
         unit: of expression.
+
+    Returns:
+        The figure.
     """
     top = top_genes(performance)
     figure = new_figure(PAGE_MM, 16 + ROW_MM * max(len(top), 1))

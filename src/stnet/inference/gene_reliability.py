@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import anndata as ad
 import pandas as pd
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
 
 COLUMNS = ["consistent", "n_consistent", "n_patients", "median_pearson"]
@@ -19,7 +19,7 @@ def write_gene_reliability(
     `targets` is a file of `stnet.expression.targets.write_targets` with the model's genes. A gene
     that was not evaluated is not consistent.
     """
-    genes = ad.read_h5ad(targets, backed="r").var[["symbol", "ensembl"]].astype(str)
+    genes = read_h5ad(targets, backed=True).var[["symbol", "ensembl"]].astype(str)
     performance = read_table(gene_performance).set_index("gene").reindex(genes.index)
     genes = genes.join(performance[COLUMNS])
     genes["consistent"] = genes["consistent"].eq(True)

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
@@ -22,6 +21,7 @@ from safetensors.torch import save
 from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.factors import are_factors
@@ -72,7 +72,7 @@ def write_model(
     Source: ours.
     """
     start(device, threads)
-    measured = ad.read_h5ad(targets)
+    measured = read_h5ad(targets)
     if are_factors(measured):
         raise InputError(
             f"{targets}: experiment {about['experiment']} predicts factors, and only networks of"

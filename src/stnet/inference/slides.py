@@ -34,7 +34,7 @@ def predict_slide(
     cut: Cut,
     default_um_per_px: float | None,
     encoder: Encoder | None,
-    refuse: bool,
+    must_read: bool,
 ) -> None:
     """Write the predictions of a slide's tiles.
 
@@ -48,12 +48,12 @@ def predict_slide(
         default_um_per_px: scale of a slide that states neither scale nor objective; None makes such
             a slide unreadable.
         encoder: its features are averaged over the tiles; or None.
-        refuse: whether an unreadable slide is an error. Otherwise the output has no tiles and the
-            reason in `uns["refused"]`, so that one bad slide does not stop the others.
+        must_read: whether an unreadable slide is an error. Otherwise the output has no tiles and
+            the reason in `uns["refused"]`, so that one bad slide does not stop the others.
 
     Raises:
-        InputError: the model's downsampling does not divide the side of a tile; with `refuse` also
-            an unreadable slide.
+        InputError: the model's downsampling does not divide the side of a tile; with `must_read`
+            also an unreadable slide.
     """
     if cut.scale == "pixels" and cut.side % model.downsampling:
         raise InputError(
@@ -70,7 +70,7 @@ def predict_slide(
     except SystemFailure:
         raise
     except InputError as error:
-        if refuse:
+        if must_read:
             raise
         refused = str(error).removeprefix(f"{image}: ")
         logger.warning(f"{about['slide']}: refused: {refused}")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
 from stnet.evaluation.correlation import pearson
 from stnet.inference.flags import WARNINGS
@@ -21,7 +21,7 @@ def write_summary(predictions: str | Path, output: str | Path) -> None:
     the training images. There is a row `warning` for each that is too far. For a measured section,
     `mean_r…` is over its spots.
     """
-    table = ad.read_h5ad(predictions)
+    table = read_h5ad(predictions)
     consistent = table.var["consistent"].to_numpy(dtype=bool)
     provenance = table.uns["provenance"]
     rows: list[tuple[str, object]] = [

@@ -74,9 +74,10 @@ def jobs_of_views(
     found = {path: Path(path).parent for path in pending if Path(path).parent.parent in views}
     for each in experiments.values():
         for group in each.groups.values():
-            for path in {group["model"], group["predictions"]} & pending.keys():
-                found[path] = Path(cohorts[each.cohort].views) / each.view
-    return {view: [path for path in pending if found.get(path) == view] for view in found.values()}
+            for path in (group["model"], group["predictions"]):
+                if path in pending:
+                    found[path] = Path(cohorts[each.cohort].views) / each.view
+    return {view: [path for path in found if found[path] == view] for view in found.values()}
 
 
 def remove_views(

@@ -59,7 +59,7 @@ def plan(
     published: int,
     seconds: float,
 ) -> str:
-    """What is left to do and what it will take, in lines of at most 100 characters.
+    """What is left to do and what it will take.
 
     Args:
         cohorts: by name.
@@ -68,6 +68,9 @@ def plan(
         machine: what training jobs get.
         published: number of spots of the paper's cohort.
         seconds: time to spend on timing networks; 0 skips it.
+
+    Returns:
+        Text, in lines of at most 100 characters.
     """
     rules = ", ".join(f"{rule} {n}" for rule, n in Counter(pending.values()).items())
     lines = [f"To do: {len(pending)} jobs ({rules})" if pending else "Nothing to do."]
@@ -228,4 +231,5 @@ def _number(value: float, digits: int = 0) -> str:
 
 def _lines(table: pd.DataFrame, formats: Mapping[str, Callable]) -> list[str]:
     formats = {**dict.fromkeys(table, _number), **formats}
-    return table.to_string(sparsify=False, formatters=formats).splitlines()
+    # A formatter does not see missing values.
+    return table.to_string(sparsify=False, formatters=formats, na_rep="?").splitlines()

@@ -217,7 +217,8 @@ def _problems(slide: tuple) -> list[str]:
         return [f"refused: {slide.refused}"]
     if not slide.n_tiles:
         return ["no tile has enough tissue"]
-    problems = [] if pd.isna(slide.far) else [WARNINGS[flag] for flag in slide.far.split(",")]
+    flags = [] if pd.isna(slide.unlike_training) else slide.unlike_training.split(",")
+    problems = [WARNINGS[flag] for flag in flags]
     if slide.magnification_from == "configured":
         problems.append("file without a scale: the configured one was used")
     if slide.refuted:

@@ -84,6 +84,7 @@ class _Archive:
         self.cases: list[dict] = []
 
     def add_case(self, project: str, patient: str, morphology: str) -> None:
+        """List a patient and its diagnosis, a key of `DIAGNOSES`."""
         diagnosis = {"primary_diagnosis": DIAGNOSES[morphology], "morphology": morphology}
         case = {
             "case_id": self.uuid("case", patient),
@@ -94,6 +95,7 @@ class _Archive:
         self.cases.append({"id": case["case_id"], **case})
 
     def path(self, file_name: str) -> Path:
+        """Where a file of this name lies: in the folder of its id, as the GDC's client saves it."""
         return self.folder / self.uuid("file", file_name) / file_name
 
     def add_file(
@@ -104,7 +106,15 @@ class _Archive:
         sample: str,
         sample_type: str = "Primary Tumor",
     ) -> None:
-        """List a file that has been written to `path(file_name)`."""
+        """List a file that has been written to `path(file_name)`.
+
+        Args:
+            file_name: without folder.
+            kind: fields that say what the file is, such as `data_type`.
+            project: id of the project.
+            sample: barcode; the patient's is its beginning.
+            sample_type: as the GDC words it.
+        """
         path = self.path(file_name)
         case = {
             "submitter_id": sample[: len("DEMO-A1-0001")],
@@ -122,12 +132,15 @@ class _Archive:
         self.files.append({"id": hit["file_id"], **hit, **kind})
 
     def uuid(self, *names: str) -> str:
+        """An id that depends on the seed and `names` only."""
         return str(UUID(bytes=stream(self.seed, "uuid", *names).bytes(16), version=4))
 
     def slide_name(self, slide: str) -> str:
+        """File name of a slide, as the GDC forms it from the barcode."""
         return f"{slide}.{self.uuid('slide', slide).upper()}.svs"
 
     def star_name(self, sample: str) -> str:
+        """File name of a sample's counts, as the GDC forms it."""
         return f"{self.uuid('star', sample)}.rna_seq.augmented_star_gene_counts.tsv"
 
 

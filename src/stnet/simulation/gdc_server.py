@@ -43,7 +43,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request, client_address):
-        # Clients may close the connection; anything else is an error of this module.
+        """Ignore clients that close the connection; anything else is an error of this module."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -52,6 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
+        """Answer a query of files or cases."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         hits = self.server.lists.get(self.path.strip("/"))
         if hits is None:
@@ -70,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, {"data": {"hits": page, "pagination": counts}, "warnings": {}})
 
     def do_GET(self):
+        """Send a file."""
         url = urlsplit(self.path)
         _, endpoint, file_id, *_ = [*url.path.split("/"), "", ""]
         hit = self.server.files.get(file_id)
@@ -112,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *arguments):
-        pass
+        """Print nothing."""
 
 
 def _values(record: object, field: str) -> list:

@@ -18,9 +18,6 @@ from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError, SystemFailure
 
-# Pillow refuses large images as decompression bombs; whole sections exceed its limit.
-Image.MAX_IMAGE_PIXELS = None
-
 # Plausible micrometres per pixel of a slide. OpenSlide also derives them from the dots per inch of
 # a TIFF, which usually describe a printer or a screen: 1,200 dpi are 21 µm, 72 dpi are 353 µm.
 LEAST_UM_PER_PX, MOST_UM_PER_PX = 0.05, 20
@@ -158,21 +155,32 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such image; check the image column and the cohort's root")
+    with _large_images():
+        try:
+            source = OpenSlide(path) if OpenSlide.detect_format(path) else _open_plain(path)
+        except UnidentifiedImageError as error:
+            raise InputError(f"{path}: not an image that OpenSlide or Pillow reads") from error
+        except (OpenSlideError, OSError) as error:
+            raise _named(path, error) from error
+        with source:
+            yield SlideImage(path, source)
+
+
+@contextmanager
+def _large_images() -> Iterator[None]:
+    # Pillow refuses large images as decompression bombs; whole sections exceed its limit.
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        source = OpenSlide(path) if OpenSlide.detect_format(path) else _open_plain(path)
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not an image that OpenSlide or Pillow reads") from error
-    except (OpenSlideError, OSError) as error:
-        raise _named(path, error) from error
-    with source:
-        yield SlideImage(path, source)
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _named(path: Path, error: OpenSlideError | OSError) -> InputError:
     # Only errors of the system have an errno; those of decoders have none.
     if isinstance(error, OSError) and error.errno is not None:
         return SystemFailure(f"{path}: cannot be read now ({error.strerror}); rerun")
-    return InputError(f"{path}: damaged image ({error}); download it again")
+    return InputError(f"{path}: damaged image ({error}); fetch it again")
 
 
 def _open_plain(path: Path) -> Image.Image:
@@ -183,5 +191,5 @@ def _open_plain(path: Path) -> Image.Image:
             _all_pages = picture.n_frames
         except Exception as error:  # the type depends on where the file ends
             picture.close()
-            raise OSError("truncated") from error
+            raise OSError("cut short") from error
     return picture

@@ -6,13 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stnet.config.base import split_view
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
 from stnet.core.locks import held
 from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
@@ -36,12 +37,10 @@ def parse_view(view: str) -> tuple[int, int]:
 
     Raises InputError if the downsampling does not divide the window.
     """
-    window, downsampling = map(int, view.split("x"))
-    if not window or not downsampling or window % downsampling:
-        raise InputError(
-            f"view {view}: the window must be a multiple of the downsampling, as in 448x2"
-        )
-    return window, downsampling
+    try:
+        return split_view(view)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def write_patches(section: str | Path, image: str | Path, output: str | Path, *, view: str) -> None:
@@ -182,7 +181,7 @@ def recreate(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
                 raise InputError(
                     f"{path}: was removed, and recreating it needs {section}; restore either"
                 )
-            image = ad.read_h5ad(section).uns["slide"]["path"]
+            image = read_h5ad(section).uns["slide"]["path"]
             with atomic_path(path) as temporary:
                 write_patches(section, image, temporary, view=row["view"])
                 if file_sha256(temporary) != row["sha256"]:

@@ -50,8 +50,8 @@ def resolve_scale(
         um_per_px, taken_from = default_um_per_px, "configured"
     else:
         raise InputError(
-            f"{image.path}: states neither micrometres per pixel nor objective; set um_per_px in"
-            " the configuration"
+            f"{image.path}: says neither its micrometres per pixel nor its objective; set um_per_px"
+            " in the configuration"
         )
     scanned_at = UM_PER_PX_AT_1 / um_per_px
     downsample = scanned_at / magnification
@@ -62,7 +62,7 @@ def resolve_scale(
             return Scale(um_per_px, scanned_at, 1.0, taken_from)
         raise InputError(
             f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, taken from:"
-            f" {taken_from}), below the working magnification x{magnification:g}; lower"
-            " tiles.magnification"
+            f" {taken_from}), less than the x{magnification:g} to work at; lower tiles'"
+            " magnification"
         )
     return Scale(um_per_px, scanned_at, float(whole) if is_nominal else downsample, taken_from)

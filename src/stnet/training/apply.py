@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from stnet.config.engine import Engine
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.expression.factors import are_factors, gene_targets, to_expression
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.predictions import write_predictions
@@ -26,13 +27,20 @@ from stnet.training.checkpoints import remove_checkpoints
 def load_model(
     model: str | Path, card: str | Path, device: str
 ) -> tuple[nn.Module, Standardisation, dict]:
-    """A trained network on the CPU, its standardisation on `device`, and its model card."""
-    known = json.loads(Path(card).read_text())
+    """A trained network on the CPU, its standardisation on `device`, and its model card.
+
+    Raises InputError if a file is damaged.
+    """
+    try:
+        known, state = json.loads(Path(card).read_text()), load_file(model)
+    except (SafetensorError, ValueError) as error:
+        path = card if isinstance(error, ValueError) else model
+        raise InputError(f"{path}: damaged ({error}); delete it and rerun") from error
     recipe = known["recipe"]
     network = build_network(
         recipe["architecture"], recipe["architecture_options"], len(known["outputs"])
     )
-    network.load_state_dict(load_file(model))
+    network.load_state_dict(state)
     return network, Standardisation(known["mean"], known["sd"], device), known
 
 
@@ -64,7 +72,7 @@ def predict_held_out(
     """
     start(device, job.threads)
     targets, model = inputs["targets"], inputs["model"]
-    measured = ad.read_h5ad(targets)
+    measured = read_h5ad(targets)
     measured = measured[job.is_held_out(measured)].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: held-out group {job.held_out} has no used spot")

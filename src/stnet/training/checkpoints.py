@@ -68,8 +68,8 @@ class Checkpoints:
         path = self._folder / f"{len(checkpoint.history):06d}.safetensors"
         state = {name: value.cpu().contiguous() for name, value in checkpoint.state.items()}
         history = json.dumps(checkpoint.history)
-        said = {"key": self.key, "inputs": self._inputs, "history": history}
-        content = save(state, {**said, "sha256": _digest(said, state)})
+        metadata = {"key": self.key, "inputs": self._inputs, "history": history}
+        content = save(state, {**metadata, "sha256": _digest(metadata, state)})
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
         for old in self._files()[:-KEPT]:
@@ -88,14 +88,14 @@ class Checkpoints:
 
     def _read(self, path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
-            said = dict(file.metadata() or {})
+            metadata = dict(file.metadata() or {})
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        digest = said.pop("sha256", None)
-        if said.get("key") != self.key:
+        digest = metadata.pop("sha256", None)
+        if metadata.get("key") != self.key:
             raise ValueError(f"it is of another {WHAT}")
-        if digest != _digest(said, state):
+        if digest != _digest(metadata, state):
             raise ValueError("its checksum does not match its content")
-        return Checkpoint(json.loads(said["history"]), state)
+        return Checkpoint(json.loads(metadata["history"]), state)
 
 
 def checkpoints(folder: Path) -> Iterator[tuple[int, dict]]:
@@ -117,8 +117,8 @@ def remove_checkpoints(folder: Path) -> None:
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 
-def _digest(said: dict[str, str], state: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+def _digest(metadata: dict[str, str], state: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for part in _parts(state):
         digest.update(part)
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from stnet.config.recipe import Recipe
 from stnet.config.split import inner_folds
 from stnet.core.atomic import atomic_path, write_json
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.factors import gene_targets
@@ -222,7 +223,7 @@ def read_training_data(
     index: str | Path, targets: str | Path, job: HeldOutJob, device: str
 ) -> tuple[Data, ad.AnnData]:
     """Training spots on the device, and their targets. Raises InputError if there are none."""
-    measured = ad.read_h5ad(targets)
+    measured = read_h5ad(targets)
     measured = measured[~job.is_held_out(measured)].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: nothing is left to train on beside the held-out sections")

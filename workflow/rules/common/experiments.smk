@@ -86,7 +86,7 @@ def features_view_index(w):
 def encoder_weights(w):
     """File of the encoder's weights; nothing for random ones."""
     keys = row_of("features", w.features)
-    if keys["library"] == "timm" and keys["weights"] == "imagenet":
+    if keys["library"] == "timm" and keys["weights"] == IMAGENET:
         return f"resources/weights/timm-{keys['architecture']}.safetensors"
     return weights_file(keys)
 
@@ -98,8 +98,8 @@ def collected_features(w):
 
 def weights_file(keys):
     """File of the weights that `architecture` and `weights` name; nothing for random ones."""
-    if keys["weights"] == "random":
+    if keys["weights"] == RANDOM:
         return []
-    if keys["weights"] == "imagenet":
+    if keys["weights"] == IMAGENET:
         return f"resources/weights/imagenet-{keys['architecture']}.safetensors"
     return keys["weights"]

@@ -26,6 +26,6 @@ with job(snakemake.log[0]):
         cut=Cut(**snakemake.params.cut),
         default_um_per_px=snakemake.params.um_per_px,
         encoder=None,
-        refuse=True,
+        must_read=True,
     )
     write_summary(snakemake.output.predictions, snakemake.output.summary)

@@ -41,5 +41,5 @@ with (
             engine=model.card["engine"][device],
             device=device,
         ),
-        refuse=False,
+        must_read=False,
     )

@@ -52,7 +52,7 @@ class Pair(NamedTuple):
 def make_pairs(
     symbols: Sequence[str], means: np.ndarray, tumour: Sequence[str], immune: Sequence[str]
 ) -> tuple[list[Pair], str]:
-    """All pairs of a tumour and an immune gene, each with its matched pairs.
+    """All pairs of a tumour and an immune gene, with their matched pairs, which define chance.
 
     Each gene is matched with the ten genes nearest in mean expression that are neither tumour nor
     immune genes. The matched pairs are all combinations of two different genes: the exact

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 
 from stnet.analysis.bulk.colocalisation import Section, compare_with_chance, make_pairs, summarise
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
 
 
@@ -28,7 +28,7 @@ def write_measured(
 
     Source: Results, "in our ST-Net data".
     """
-    measured = ad.read_h5ad(targets)
+    measured = read_h5ad(targets)
     ids = measured.obs["section"].astype(str).to_numpy()
     patients = measured.obs["patient"].astype(str).to_numpy()
     sections = []
@@ -58,11 +58,11 @@ def write_predicted(
     Source: Results, "in TCGA, where we used spatial expression for these biomarkers that we
     predicted from the images".
     """
-    var = ad.read_h5ad(slides[0]).var
+    var = read_h5ad(slides[0]).var
 
     def sections() -> Iterator[Section]:
         for path in slides:
-            slide = ad.read_h5ad(path)
+            slide = read_h5ad(path)
             if not slide.var_names.equals(var.index):
                 raise InputError(
                     f"{path}: predicts other genes than {slides[0]}; predict all by one model"

@@ -1,4 +1,4 @@
-"""Correlate predicted pseudo-bulk with bulk expression over patients, per gene."""
+"""Correlate predicted pseudo-bulk with bulk expression over patients, gene by gene."""
 
 import numpy as np
 import pandas as pd

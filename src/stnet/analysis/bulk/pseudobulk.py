@@ -11,6 +11,7 @@ import pandas as pd
 from stnet.analysis.bulk.correlation import correlate, count_genes
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import summary_table, write_table
 from stnet.evaluation.averages import weighted_means
 from stnet.expression.gene_matching import align
@@ -47,8 +48,9 @@ def write_pseudobulk(
         genes: gene table for symbols and aliases, or None.
         outputs: paths by name:
 
-            - `slides`, a row per slide: tiles, scale and distance from training; `far` names the
-              distances that are too large, joined by commas; `refused` is why it was unreadable;
+            - `slides`, a row per slide: tiles, scale and distance from training; `unlike_training`
+              names the distances that are too large, joined by commas; `refused` is why it was
+              unreadable;
             - `samples` and `patients`, AnnData: X pseudo-bulk (float64); layers["observed"] bulk
               (NaN without bulk or for unmatched genes); var that of the model, with `match`; obs
               patient, histology, n_slides, n_tiles (and sample); obsm["features"], averaged like X,
@@ -63,7 +65,7 @@ def write_pseudobulk(
     """
     by_slide = {Path(path).stem: path for path in slides}
     records, means = _read_slides([(row, by_slide[row["slide"]]) for row in rows])
-    measured = ad.read_h5ad(bulk)
+    measured = read_h5ad(bulk)
     alignment = align(means.var, measured.var, read_gene_table(genes) if genes else None)
     means.var["match"] = alignment["match"].to_numpy()
     samples = _grouped(means, "sample", means.obs["n_tiles"].to_numpy(float))
@@ -93,7 +95,7 @@ def _read_slides(
     records, means, features = [], [], []
     var, first = None, rows[0][1]
     for row, path in rows:
-        slide = ad.read_h5ad(path)
+        slide = read_h5ad(path)
         if var is None:
             var = slide.var
         elif not slide.var_names.equals(var.index):
@@ -122,7 +124,7 @@ def _record(row: Mapping[str, str], slide: ad.AnnData) -> dict[str, object]:
         # An unreadable slide can lack a scale.
         **{name: slide.uns["slide"].get(name, np.nan) for name in SCALE},
         **{name: slide.uns["tiling"][name] for name in TILING},
-        "far": ",".join(map(str, slide.uns["flags"])),
+        "unlike_training": ",".join(map(str, slide.uns["flags"])),
         **{f"far_{name}": slide.uns["training_distance"][name] for name in WARNINGS},
         "refused": slide.uns["refused"],
     }
@@ -163,7 +165,7 @@ def _count_slides(records: pd.DataFrame) -> dict[str, object]:
         "slides": int((records["n_tiles"] > 0).sum()),
         "slides_refused": int(refused.sum()),
         "slides_without_tiles": int((~refused & (records["n_tiles"] == 0)).sum()),
-        "slides_far": int((records["far"] != "").sum()),
+        "slides_unlike_training": int((records["unlike_training"] != "").sum()),
         "tiles": int(records["n_tiles"].sum()),
     }
 

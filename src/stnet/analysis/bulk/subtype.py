@@ -10,6 +10,7 @@ import pandas as pd
 
 from stnet.analysis.bulk.classifier import Split, classify, split_patients
 from stnet.analysis.bulk.correlation import correlate
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def write_subtype(
 
     Source: Methods, "To distinguish subtypes".
     """
-    everyone = ad.read_h5ad(patients)
+    everyone = read_h5ad(patients)
     names = [*classes]
     subtype = subtypes(everyone.obs["histology"].astype(str), classes)
     of_class = np.isin(subtype, names)

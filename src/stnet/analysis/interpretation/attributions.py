@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
@@ -16,6 +15,7 @@ from stnet.analysis.interpretation.gradients import Attribution, attribute, aver
 from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.networks.engine import place, start
 from stnet.networks.prediction import progress_bar
@@ -138,7 +138,7 @@ def _attribute(
             baseline = torch.tensor(standardise.mean, dtype=torch.float32, device=device)
             # Each point on the path is eight patches; this keeps to the batch size of training.
             batch_size = max(1, known["recipe"]["batch_size"] // N_SYMMETRIES)
-            sections = ad.read_h5ad(groups[group].predictions).obs["section"]
+            sections = read_h5ad(groups[group].predictions).obs["section"]
             patches = read_chosen(index, sections, spots["spot"])
             for row, patch in zip(spots.index, patches, strict=True):
                 values = torch.from_numpy(patch).to(device).float()

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 
 
 def read_predicted(predictions: Sequence[str | Path], gene: str) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def read_predicted(predictions: Sequence[str | Path], gene: str) -> pd.DataFrame
     """
     parts = []
     for group, path in enumerate(predictions):
-        table = ad.read_h5ad(path)
+        table = read_h5ad(path)
         if gene not in table.var_names:
             continue
         spots = table.obs[["patient", "section", "label"]].astype(object)

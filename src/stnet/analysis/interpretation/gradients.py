@@ -53,7 +53,7 @@ class Attribution:
 
     @property
     def complete(self) -> bool:
-        """Whether the completeness error is accepted."""
+        """Whether the completeness error is at most `MOST_ERROR`."""
         return self.completeness_error <= MOST_ERROR
 
 

@@ -1,4 +1,4 @@
-"""Predict a spot from an adjacent spot that is similar or dissimilar in the latent space."""
+"""How well does the neighbour that is nearest in latent space predict a spot?"""
 
 from collections.abc import Sequence
 from pathlib import Path

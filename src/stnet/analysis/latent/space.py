@@ -5,16 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 from anndata.io import read_elem
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import open_h5ad
 from stnet.evaluation.held_out import read_predictions
-
-# Distance of a step of 1 in `array_col` and in `array_row`, in spot pitches.
-PITCHES = {"square": (1.0, 1.0), "hexagonal": (0.5, np.sqrt(3) / 2)}
+from stnet.expression.grids import GRIDS
 
 
 def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
@@ -28,7 +26,7 @@ def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
     """
     groups = Counter()
     for path in predictions:
-        with h5py.File(path) as file:
+        with open_h5ad(path) as file:
             if "latent" not in file["obsm"]:
                 raise InputError(
                     f"{path}: no latent vectors in it; delete it to predict its spots again"
@@ -49,5 +47,5 @@ def places(spots: pd.DataFrame, grids: Mapping[str, str]) -> np.ndarray:
     `spots` has `section`, `array_col` and `array_row`; `grids` maps each section to `square` or
     `hexagonal`.
     """
-    pitch = spots["section"].astype(str).map(lambda section: PITCHES[grids[section]])
+    pitch = spots["section"].astype(str).map(lambda section: GRIDS[grids[section]].pitches)
     return spots[["array_col", "array_row"]].to_numpy(dtype=float) * np.array(pitch.tolist())
