@@ -144,7 +144,7 @@ def test_a_model_is_the_same_bytes_again(toy, tmp_path):
         (None, "no such model"),
         (b"{", "not a model"),
         (b"\x00" * 100, "not a model"),
-        (save({"a": torch.zeros(2)}), "it is no model to apply"),
+        (save({"a": torch.zeros(2)}), "not a model file of this workflow"),
     ],
 )
 def test_what_is_no_model_is_refused(tmp_path, content, message):

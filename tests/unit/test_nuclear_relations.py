@@ -67,7 +67,10 @@ def made_spots() -> tuple[ad.AnnData, np.ndarray]:
         obs=obs,
         var=pd.DataFrame({"symbol": symbols}, index=GENES),
         obsm={"spatial": np.zeros((n, 2))},
-        uns={"targets": {"transform": "log_fraction", "universe": 100}},
+        uns={
+            "targets": {"transform": "log_fraction", "universe": 100},
+            "grid": dict.fromkeys(PATIENTS, "square"),
+        },
     )
     return measured, features.astype(np.float32)
 
