@@ -88,8 +88,8 @@ $(INSTALLED): requirements.lock histomicstk.lock
 	[ "$$python" ] || { echo "Python 3.11 to 3.14 with venv is needed, and for 3.14 a C compiler with" \
 	"Python's headers (on Debian or Ubuntu: apt-get install python3-venv python3-dev gcc);" \
 	"to name one: make PYTHON=python3.13. Found:" \
-	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)" \
-	"$(if $(PYTHON),among PYTHON=$(PYTHON) (a path without spaces))" >&2; exit 1; }; \
+	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)$(if \
+	$(PYTHON), among PYTHON=$(PYTHON) (a path without spaces))" >&2; exit 1; }; \
 	echo "$$python in $(VENV)"; "$$python" -m venv $(VENV) && \
 	$(BIN)/python -m pip install --requirement requirements.lock && \
 	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }

@@ -1,7 +1,5 @@
 # External sections and slides.
 
-from snakemake.logging import logger
-
 MAPS = "results/{cohort}/figures/maps/{source}/{experiment}/{model}"
 EXTERNAL_TABLES = "results/{cohort}/tables/{experiment}/{source}/{model}"
 
@@ -224,7 +222,9 @@ if workflow.is_main_process:
     for name in config["report"]:
         for each in set(config["cohorts"][name]["report"]["slides"]) - set(shown_slides(name)):
             sheet = config["external"][each]["sheet"]
-            logger.warning(
+            # Snakemake's logger would say nothing under --quiet.
+            print(
                 f"external.{each}: no slide sheet {sheet} yet, so it is left out;"
-                f" `snakemake {sheet_rule(each)}` writes it, to be reviewed and committed"
+                f" `snakemake {sheet_rule(each)}` writes it, to be reviewed and committed",
+                file=sys.stderr,
             )
