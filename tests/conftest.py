@@ -13,6 +13,11 @@ if WORKER:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes get no name of their own: an archive's hold the time, and workers compare names."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items):
     """What takes longest first, so that no worker is left with it at the end."""
     items.sort(key=lambda item: "workflow" not in item.path.parts)
