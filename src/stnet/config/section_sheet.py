@@ -18,6 +18,14 @@ GRIDS = ["square", "hexagonal"]
 RESERVED = ["all", "ensemble"]
 # Ids are parts of file names. Unlike ids of rows, these may have an underscore.
 GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+# File systems allow 255 bytes in a name, and ours add prefixes, suffixes and temporary parts.
+LONGEST_ID = 150
+GROUP_ID_RULE = f"at most {LONGEST_ID} letters, digits, '.', '_' and '-'"
+
+
+def is_group_id(name: str) -> bool:
+    """Whether `name` can be the id of a patient, section, sample or slide."""
+    return bool(re.fullmatch(GROUP_ID, name)) and len(name) <= LONGEST_ID
 
 
 def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list[dict[str, str]]:
@@ -59,9 +67,9 @@ def _check_file(row: dict[str, str], name: str, where: str) -> None:
 
 def _check_row(row: dict[str, str], where: str) -> None:
     for name in ("patient", "section"):
-        if not re.fullmatch(GROUP_ID, row[name]) or row[name] in RESERVED:
+        if not is_group_id(row[name]) or row[name] in RESERVED:
             raise InputError(
-                f"{where}: {name} {row[name]!r} is not an id of letters, digits, '.', '_' and '-'"
+                f"{where}: {name} {row[name]!r} is not an id of {GROUP_ID_RULE}"
                 f" (and {' and '.join(map(repr, RESERVED))} are reserved)"
             )
     for name in ("counts", "spots"):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from stnet.config.section_sheet import GROUP_ID
+from stnet.config.section_sheet import GROUP_ID_RULE, is_group_id
 from stnet.core.errors import InputError
 from stnet.core.tsv import read_tsv
 
@@ -57,15 +57,13 @@ def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
 
 def _check_row(row: dict[str, str], here: str) -> None:
     for name in ("patient", "sample", "slide", "file", "file_id"):
-        if not re.fullmatch(GROUP_ID, row[name]):
-            raise InputError(
-                f"{here}: {name} {row[name]!r} is not an id of letters, digits, '.', '_' and '-'"
-            )
+        if not is_group_id(row[name]):
+            raise InputError(f"{here}: {name} {row[name]!r} is not an id of {GROUP_ID_RULE}")
     if Path(row["file"]).stem != row["slide"]:
         raise InputError(
             f"{here}: slide is not the name of file {row['file']} without its suffix; correct it"
         )
-    if row["expression"] and not re.fullmatch(GROUP_ID, row["expression"]):
+    if row["expression"] and not is_group_id(row["expression"]):
         raise InputError(f"{here}: expression {row['expression']!r} is not a file id")
     for of in ("", "expression_"):
         for name, pattern, kind in [

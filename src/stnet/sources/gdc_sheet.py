@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from stnet.config.section_sheet import GROUP_ID
+from stnet.config.section_sheet import is_group_id
 from stnet.config.slide_sheet import COLUMNS, check_slides, read_slide_sheet
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
@@ -157,7 +157,7 @@ def _rows(
     invalid, repeated, unassigned, several = [], [], [], []
     for file in slides:
         slide = Path(file.name).stem
-        if not re.fullmatch(GROUP_ID, file.name):
+        if not is_group_id(file.name):
             invalid.append(file.name)
         elif slide in rows:
             repeated.append(file.name)
