@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stnet.core.checkout import find
 from stnet.core.errors import InputError
-from stnet.core.tsv import read_tsv
+from stnet.core.tsv import DECIMAL_COMMA, number, read_tsv
 
 COLUMNS = [
     *["patient", "section", "format", "image", "counts", "spots", "labels"],
@@ -37,7 +37,7 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
     """
     seen: dict[str, int] = {}
     sections = []
-    for line, row in enumerate(read_tsv(find(path), COLUMNS, "sections"), start=2):
+    for line, row in read_tsv(find(path), COLUMNS, "sections").items():
         where = f"{path} line {line}"
         _check_row(row, where)
         if row["section"] in seen:
@@ -89,10 +89,11 @@ def _check_row(row: dict[str, str], where: str) -> None:
                 )
     for name in ("um_per_px", "pixel_scale"):
         try:
-            positive = not row[name] or float(row[name]) > 0
+            positive = not row[name] or number(row[name]) > 0
         except ValueError:
             positive = False
         if not positive:
             raise InputError(
                 f"{where} ({row['section']}): {name} {row[name]!r} is not a positive number"
+                f"{'; write a decimal point' if DECIMAL_COMMA.fullmatch(row[name]) else ''}"
             )

@@ -1,7 +1,7 @@
 """The slide sheet: a TSV with one row per whole slide of an external cohort."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from stnet.config.section_sheet import GROUP_ID_RULE, is_group_id
@@ -27,18 +27,18 @@ def read_slide_sheet(path: str | Path) -> list[dict[str, str]]:
     """
     slides = read_tsv(path, COLUMNS, "slides")
     check_slides(slides, str(path))
-    return slides
+    return list(slides.values())
 
 
-def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
-    """Raise InputError naming the first invalid row of a slide sheet.
+def check_slides(rows: Mapping[int, dict[str, str]], where: str) -> None:
+    """Raise InputError naming the first invalid row of a slide sheet. `rows` are by line.
 
     Refused are ids with other characters, malformed hashes and sizes, repeated slides or files, and
     rows that contradict each other: a sample with two patients or two expression tables, or a
     patient with two histologies.
     """
     lines: dict[tuple[str, str], int] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows.items():
         here = f"{where} line {line} ({row['slide']})"
         _check_row(row, here)
         for name in ("slide", "file_id"):
@@ -47,7 +47,7 @@ def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
                 raise InputError(f"{here}: {name} {row[name]} is also on line {first}; remove one")
         for key, name in DETERMINES:
             first = lines.setdefault((f"{name} of {key}", row[key]), line)
-            other = rows[first - 2][name]
+            other = rows[first][name]
             if row[name] != other:
                 raise InputError(
                     f"{here}: {name} of {key} {row[key]} is {row[name]!r}, but {other!r} on line"

@@ -95,7 +95,7 @@ def write_slide_sheet(
             f"{host}: no open frozen slide of a primary tumour in project {project}; correct the"
             " source's project"
         )
-    check_slides(rows, f"{host}, project {project}, to be {path}")
+    check_slides(dict(enumerate(rows, start=2)), f"{host}, project {project}, to be {path}")
     _log_patients(rows, names, path)
     if path.exists() and not _log_changes(rows, path):
         return
