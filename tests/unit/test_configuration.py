@@ -558,6 +558,9 @@ UNLIKELY = [
     ("cohorts." + "a" * 300, {"inherit": "stnet"}, "longer than 150 characters"),
     ("experiments.alone.genes", ["A" * 150], "too long for a file name"),
     ("external.visium.model", "a" * 300, "model: "),
+    ("cohorts.stnet.report.studies.weights.title", "a</script >", "studies.weights.title: 'a</scr"),
+    ("cohorts.stnet.report.studies.weights.title", "<!-- a", "studies.weights.title: '<!-- a' has"),
+    ("hosts.gdc", "https://me:secret@host", "hosts.gdc: has a name or password, which logs"),
     *[("experiments.random.inherit", value, "random.inherit: ") for value in (3, 3.0, True, [1])],
 ]
 

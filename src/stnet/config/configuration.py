@@ -13,7 +13,7 @@ from stnet.config.checks import check_rows
 from stnet.config.cohorts import Made
 from stnet.config.faults import fault, first_fault, join, show
 from stnet.config.names import IMAGENET, RANDOM, digits_as_text
-from stnet.config.section_sheet import LONGEST_ID, read_sheet
+from stnet.config.section_sheet import LONGEST_ID, MARKUP, read_sheet
 from stnet.config.settings import TABLES, Settings
 from stnet.config.slide_sheet import read_slide_sheet
 from stnet.config.split import held_out_groups
@@ -248,6 +248,8 @@ def _checked(value: Any, path: tuple[str, ...]) -> Any:
     # Also where a model takes any value, such as the options of an architecture.
     if not isinstance(value, str | int | float | None):
         raise fault(join(path), f"YAML reads it as {show(value)}; write it in quotes")
+    if isinstance(value, str) and MARKUP.search(value):
+        raise fault(join(path), f"{value!r} has markup of a web page, which would break the report")
     if isinstance(value, float) and not math.isfinite(value):
         raise fault(join(path), f"{value} should be a finite number")
     return value

@@ -18,6 +18,8 @@ GRIDS = ["square", "hexagonal"]
 RESERVED = ["all", "ensemble"]
 # Ids are parts of file names. Unlike ids of rows, these may have an underscore.
 GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+# The report has parameters and labels in a script element, which these would end or change.
+MARKUP = re.compile(r"<\s*/?\s*script|<!--", re.IGNORECASE)
 # File systems allow 255 bytes in a name, and ours add prefixes, suffixes and temporary parts.
 LONGEST_ID = 150
 GROUP_ID_RULE = f"at most {LONGEST_ID} letters, digits, '.', '_' and '-'"
@@ -72,6 +74,9 @@ def _check_row(row: dict[str, str], where: str) -> None:
                 f"{where}: {name} {row[name]!r} is not an id of {GROUP_ID_RULE}"
                 f" (and {' and '.join(map(repr, RESERVED))} are reserved)"
             )
+    for name in FILE_COLUMNS:
+        if MARKUP.search(row[name]):
+            raise InputError(f"{where}: {name} {row[name]!r} has markup of a web page; rename it")
     for name in ("counts", "spots"):
         if not row[name]:
             raise InputError(f"{where} ({row['section']}): {name} is empty")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from stnet.config.section_sheet import GROUP_ID_RULE, is_group_id
+from stnet.config.section_sheet import GROUP_ID_RULE, MARKUP, is_group_id
 from stnet.core.errors import InputError
 from stnet.core.tsv import read_tsv
 
@@ -65,6 +65,8 @@ def _check_row(row: dict[str, str], here: str) -> None:
         )
     if row["expression"] and not is_group_id(row["expression"]):
         raise InputError(f"{here}: expression {row['expression']!r} is not a file id")
+    if MARKUP.search(row["histology"]):
+        raise InputError(f"{here}: histology {row['histology']!r} has markup of a web page")
     for of in ("", "expression_"):
         for name, pattern, kind in [
             (f"{of}md5", "[0-9a-f]{32}", "32 lower-case hexadecimal digits"),
