@@ -45,7 +45,7 @@ class Answer(NamedTuple):
 
     tables: tuple[str, ...]
     find: Callable[..., Finding]
-    how: str
+    how: str = ""
 
 
 def is_missing(value: float | str | None) -> bool:
