@@ -37,7 +37,7 @@ class Analysis:
         sources: key of the report with the external sources that it is made for. Claims are
             answered by the first.
         shown: files that the target makes.
-        tables: tables that answer claims, by name.
+        tables: tables that answer claims, by name; the first is an answer's unless it says others.
         answers: how claims are looked up in the tables, by the claim's id or a pattern with *. The
             first pattern that fits a claim counts.
         target: `all`, or `supplement`, whose ledger also has these tables.
@@ -69,52 +69,48 @@ ANALYSES = [
         tables={"dataset": "tables/dataset/summary.tsv"},
         answers={
             "cohort.genes": Answer(
-                ("dataset",), quantity("genes"), "union of the genes in the tables of all sections"
+                quantity("genes"), "union of the genes in the tables of all sections"
             ),
-            "cohort.*": Answer(("dataset",), quantity("{}"), "over the spots used"),
+            "cohort.*": Answer(quantity("{}"), "over the spots used"),
+        },
+    ),
+    Analysis(
+        needs=("images",),
+        tables={"summary": "tables/{main}/all/summary.tsv"},
+        answers={
+            "target.genes": Answer(quantity("n_genes"), "number of genes predicted"),
+            "stnet.rmse": Answer(quantity("rmse"), "over all held-out spots and genes"),
+            "stnet.consistent_genes": Answer(quantity("consistent_genes", "consistency_reason")),
+            "stnet.fdr": Answer(quantity("fdr", "consistency_reason")),
+            "smooth.better": Answer(
+                lookups.smoothing_gain, "median r over genes, smoothed minus raw measurements"
+            ),
         },
     ),
     Analysis(
         needs=("images",),
         tables={
-            "summary": "tables/{main}/all/summary.tsv",
             "genes": "tables/{main}/all/gene_performance.tsv",
             "patients": "tables/{main}/all/patient_performance.tsv",
         },
         answers={
-            "target.genes": Answer(("summary",), quantity("n_genes"), "number of genes predicted"),
-            "stnet.rmse": Answer(
-                ("summary",), quantity("rmse"), "over all held-out spots and genes"
-            ),
-            "stnet.consistent_genes": Answer(
-                ("summary",), quantity("consistent_genes", "consistency_reason")
-            ),
-            "stnet.fdr": Answer(("summary",), quantity("fdr", "consistency_reason")),
-            "stnet.top_genes": Answer(("genes",), lookups.names_of_top_genes, f"highest {MEDIAN}"),
+            "stnet.top_genes": Answer(lookups.names_of_top_genes, f"highest {MEDIAN}"),
             "stnet.*.consistent": Answer(
-                ("genes",),
-                lookups.of_gene("n_consistent", "wilson"),
-                "patients with r > 0; Wilson's interval",
+                lookups.of_gene("n_consistent", "wilson"), "patients with r > 0; Wilson's interval"
             ),
-            "stnet.*.median_r": Answer(("genes",), lookups.of_gene("median_pearson"), MEDIAN),
+            "stnet.*.median_r": Answer(lookups.of_gene("median_pearson"), MEDIAN),
             "stnet.*.median_r_smooth": Answer(
-                ("genes",),
-                lookups.of_gene("median_pearson_smooth"),
-                f"{MEDIAN}, smoothed measurements",
+                lookups.of_gene("median_pearson_smooth"), f"{MEDIAN}, smoothed measurements"
             ),
-            "stnet.*.r_patient_rank*": Answer(("genes", "patients"), lookups.of_ranked_patient),
-            "smooth.better": Answer(
-                ("summary",),
-                lookups.smoothing_gain,
-                "median r over genes, smoothed minus raw measurements",
+            "stnet.*.r_patient_rank*": Answer(
+                lookups.of_ranked_patient, tables=("genes", "patients")
             ),
         },
     ),
     Analysis(needs=("network",), shown=("figures/learning_curve.png",)),
     Analysis(needs=("simulated",), shown=("tables/{main}/all/control.tsv",)),
     Analysis(
-        needs=("label",),
-        shown=("figures/fig_2d.png", "tables/{main}/all/against-{label}.tsv"),
+        needs=("label",), shown=("figures/fig_2d.png", "tables/{main}/all/against-{label}.tsv")
     ),
     Analysis(
         needs=("images", "label"),
@@ -123,10 +119,8 @@ ANALYSES = [
             "against_label": "tables/{main}/all/against-{label}.tsv",
         },
         answers={
-            "label.consistent_genes": Answer(
-                ("label_summary",), quantity("consistent_genes", "consistency_reason")
-            ),
-            "label.beaten": Answer(("against_label",), lookups.genes_ahead, f"higher {MEDIAN}"),
+            "label.consistent_genes": Answer(quantity("consistent_genes", "consistency_reason")),
+            "label.beaten": Answer(lookups.genes_ahead, f"higher {MEDIAN}", ("against_label",)),
         },
     ),
     # Without images the main experiment is the label baseline; the paper's claims about ST-Net do
@@ -136,25 +130,26 @@ ANALYSES = [
         needs=("images",),
         shown=("tables/comparison.html",),
         tables={"comparison": "tables/comparison.tsv"},
-        answers={
-            f"{role}.{name}": Answer(("comparison",), lookups.of_method)
-            for role in ("features", "composition")
-            for name in ("consistent_genes", "beaten", "mean_r_gain")
-            if (role, name) != ("features", "mean_r_gain")
-        },
+        answers=dict.fromkeys(
+            [
+                *("features.consistent_genes", "features.beaten"),
+                *("composition.consistent_genes", "composition.beaten", "composition.mean_r_gain"),
+            ],
+            Answer(lookups.of_method),
+        ),
     ),
     Analysis(
         needs=("images", "composition"),
         shown=("figures/supp_7b.png", "figures/supp_7c.png"),
         tables={"composition": "tables/composition/variance.tsv"},
-        answers={"composition.ten_suffice": Answer(("composition",), lookups.of_ten)},
+        answers={"composition.ten_suffice": Answer(lookups.of_ten)},
     ),
     # DAVID's disease classes are not available as gene sets.
     Analysis(
         needs=("images", "pathways"),
         shown=("tables/pathways.html",),
         tables={"pathways": "tables/pathways.tsv"},
-        answers={"pathway.*": Answer(("pathways",), lookups.in_pathways)},
+        answers={"pathway.*": Answer(lookups.in_pathways)},
         other_data=True,
     ),
     Analysis(
@@ -166,14 +161,14 @@ ANALYSES = [
         },
         answers={
             f"{stratum}_only.{name}": Answer(
-                ("within",), quantity(f"{stratum}.claimed_{value}", f"{stratum}.claimed_how")
+                quantity(f"{stratum}.claimed_{value}", f"{stratum}.claimed_how")
             )
             for stratum in CLASSES
             for name, value in (("consistent_genes", "genes"), ("fdr", "fdr"))
         }
         | {
             "tumour_only.top_genes": Answer(
-                ("tumour_genes",), lookups.names_of_top_genes, f"highest {MEDIAN}, tumour spots"
+                lookups.names_of_top_genes, f"highest {MEDIAN}, tumour spots", ("tumour_genes",)
             )
         },
     ),
@@ -181,7 +176,7 @@ ANALYSES = [
         needs=("images", "nuclear_gene"),
         shown=("tables/nuclei/gene.html",),
         tables={"nuclear_gene": "tables/nuclei/gene.tsv"},
-        answers={"nuclei.aebp1_p": Answer(("nuclear_gene",), lookups.of_nuclear_gene)},
+        answers={"nuclei.aebp1_p": Answer(lookups.of_nuclear_gene)},
     ),
     Analysis(
         needs=("images", "features"),
@@ -192,7 +187,7 @@ ANALYSES = [
             "figures/nuclei/{nuclei}/{section}.jpg",
         ),
         tables={"nuclei": "tables/nuclei/top_genes.tsv"},
-        answers={"nuclei.enlarged_high": Answer(("nuclei",), lookups.enlarged)},
+        answers={"nuclei.enlarged_high": Answer(lookups.enlarged)},
     ),
     Analysis(needs=("images", "features", "label"), shown=("figures/supp_6.png",)),
     Analysis(needs=("images", "interpretation"), shown=("figures/fig_3.png",)),
@@ -205,23 +200,21 @@ ANALYSES = [
         tables={"latent": "latent/summary.tsv"},
         answers={
             "latent.purity_*": Answer(
-                ("latent",), quantity("{}"), "two k-means clusters per patient; over patients"
+                quantity("{}"), "two k-means clusters per patient; over patients"
             ),
             "latent.separates_labels": Answer(
-                ("latent",),
                 quantity("ari_mean_both"),
                 "adjusted Rand index of two k-means clusters; mean over patients with both classes",
             ),
-            "latent.similar_neighbour_better": Answer(("latent",), lookups.similar_neighbour),
+            "latent.similar_neighbour_better": Answer(lookups.similar_neighbour),
             "latent.neighbours_not_adjacent": Answer(
-                ("latent",), quantity("not_adjacent"), "share of spots, mean over patients"
+                quantity("not_adjacent"), "share of spots, mean over patients"
             ),
         },
     ),
     Analysis(needs=("images", "latent", "label"), shown=("figures/supp_8.png",)),
     Analysis(
-        needs=("visium",),
-        shown=("figures/fig_2c.png", "figures/supp_2.png", "tables/visium.html"),
+        needs=("visium",), shown=("figures/fig_2c.png", "figures/supp_2.png", "tables/visium.html")
     ),
     Analysis(
         sources="visium",
@@ -233,38 +226,24 @@ ANALYSES = [
         answers={
             # The tables of the main experiment have the genes' ids.
             "stnet.*.r_10x": Answer(
-                ("visium_genes", "genes"), lookups.on_visium, f"Visium: {MEDIAN}"
+                lookups.on_visium, f"Visium: {MEDIAN}", ("visium_genes", "genes")
             ),
-            "visium.genes": Answer(
-                ("visium",), quantity("genes"), "target genes measured on Visium"
-            ),
-            "visium.median_counts": Answer(
-                ("visium",), quantity("median_counts"), "over the spots used"
-            ),
-            "visium.*": Answer(
-                ("visium",), quantity("{}"), "per gene, over the spots of all sections"
-            ),
+            "visium.genes": Answer(quantity("genes"), "target genes measured on Visium"),
+            "visium.median_counts": Answer(quantity("median_counts"), "over the spots used"),
+            "visium.*": Answer(quantity("{}"), "per gene, over the spots of all sections"),
         },
     ),
     Analysis(
         sources="slides",
-        shown=(
-            f"{EXTERNAL}/tcga.html",
-            f"{EXTERNAL}/subtype_roc.png",
-            f"{MAPS}/{{mapped}}.png",
-        ),
+        shown=(f"{EXTERNAL}/tcga.html", f"{EXTERNAL}/subtype_roc.png", f"{MAPS}/{{mapped}}.png"),
         tables={"tcga": f"{EXTERNAL}/summary.tsv", "subtype": f"{EXTERNAL}/subtype.tsv"},
         answers={
-            "tcga.subtype_auroc.*": Answer(("subtype",), lookups.subtype_auroc),
-            "tcga.slides": Answer(("tcga",), quantity("slides"), "slides with tiles"),
-            "tcga.patients": Answer(("tcga",), quantity("patients"), "patients with tiles"),
-            "tcga.genes": Answer(
-                ("tcga",), quantity("genes"), "target genes measured in bulk RNA-seq"
-            ),
+            "tcga.subtype_auroc.*": Answer(lookups.subtype_auroc, tables=("subtype",)),
+            "tcga.slides": Answer(quantity("slides"), "slides with tiles"),
+            "tcga.patients": Answer(quantity("patients"), "patients with tiles"),
+            "tcga.genes": Answer(quantity("genes"), "target genes measured in bulk RNA-seq"),
             "tcga.*": Answer(
-                ("tcga",),
-                quantity("{}"),
-                "r over patients, mean prediction over tiles against bulk",
+                quantity("{}"), "r over patients, mean prediction over tiles against bulk"
             ),
         },
     ),
@@ -272,17 +251,13 @@ ANALYSES = [
         needs=("colocalisation",),
         shown=("tables/colocalisation/summary.tsv", "figures/supp_3.png"),
         tables={"colocalisation_st": "tables/colocalisation/summary.tsv"},
-        answers={
-            "colocalisation.st.p": Answer(("colocalisation_st",), lookups.less_than_chance),
-        },
+        answers={"colocalisation.st.p": Answer(lookups.less_than_chance)},
     ),
     Analysis(
         needs=("colocalisation",),
         sources="slides",
         tables={"colocalisation_tcga": f"{EXTERNAL}/colocalisation_summary.tsv"},
-        answers={
-            "colocalisation.tcga.p": Answer(("colocalisation_tcga",), lookups.less_than_chance),
-        },
+        answers={"colocalisation.tcga.p": Answer(lookups.less_than_chance)},
     ),
     Analysis(
         needs=("studies",),
@@ -297,19 +272,13 @@ ANALYSES = [
         needs=("varied_weights",),
         target="supplement",
         tables={"study_weights": "tables/studies/{varied_weights}.tsv"},
-        answers={
-            "weights.imagenet_better": Answer(("study_weights",), lookups.over_random_weights)
-        },
+        answers={"weights.imagenet_better": Answer(lookups.over_random_weights)},
     ),
     Analysis(
         needs=("varied_architecture",),
         target="supplement",
         tables={"study_architecture": "tables/studies/{varied_architecture}.tsv"},
-        answers={
-            "architecture.densenet_best": Answer(
-                ("study_architecture",), lookups.over_architectures
-            )
-        },
+        answers={"architecture.densenet_best": Answer(lookups.over_architectures)},
     ),
     Analysis(
         needs=("single_genes",),
@@ -318,15 +287,17 @@ ANALYSES = [
         tables={"single_genes": "tables/single_genes_summary.tsv"},
         answers={
             "genes.shared_similar": Answer(
-                ("single_genes",),
-                quantity("mean_difference"),
-                "mean difference in median r, together minus alone",
-            ),
+                quantity("mean_difference"), "mean difference in median r, together minus alone"
+            )
         },
     ),
 ]
 
-ANSWERS = {claim: found for each in ANALYSES for claim, found in each.answers.items()}
+ANSWERS = {
+    claim: found._replace(tables=found.tables or (next(iter(each.tables)),))
+    for each in ANALYSES
+    for claim, found in each.answers.items()
+}
 
 
 def answer(claim: str, tables: Mapping[str, pd.DataFrame]) -> Finding | None:
