@@ -70,6 +70,7 @@ def test_captions_speak_of_what_their_rules_have():
                     encoding="utf-8"
                 )
                 captions += 1
+                assert "snakemake.config" not in text, f"{rule.name}: a fact that no parameter has"
                 for kind, name in re.findall(r"snakemake\.(params|wildcards)\.(\w+)", text):
                     known = rule.params.keys() if kind == "params" else rule.wildcard_names
                     assert name in known, f"{rule.name}: its caption names {kind}.{name}"

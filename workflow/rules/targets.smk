@@ -22,7 +22,7 @@ def shown_files(target):
             for cohort in config["report"]
             for each in analyses_of(cohort, target)
             for names in names_of(cohort, each)
-            for path in expand(["results/{cohort}/" + file for file in each.shown], **names)
+            for path in expand([f"results/{{cohort}}/{file}" for file in each.shown], **names)
         )
     )
 
