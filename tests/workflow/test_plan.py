@@ -73,7 +73,7 @@ def test_a_real_change_of_a_removed_view_retrains_all(removed, file, old, new):
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     rules = ("patches", "view_index", "train", "predict_held_out")
     # The view of the nuclei changes too; on this one are the network and that of the composition.
-    assert [jobs[rule] for rule in rules] == [18, 2, 9 + 8, 8 + 8]
+    assert [jobs[rule] for rule in rules] == [18, 2, 9 + 4, 8 + 4]
 
 
 def test_the_plan_of_new_networks(pending):
