@@ -49,12 +49,12 @@ def slide(tmp_path, request):
     return path, np.asarray(Image.open(path))
 
 
-def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, must_read=True):
+def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, must_read=True, md5=""):
     predict_slide(
         slide,
         model,
         folder / "tiles.h5ad",
-        about=ABOUT,
+        about={**ABOUT, "md5": md5},
         cut=cut,
         default_um_per_px=um_per_px,
         encoder=encoder,
@@ -319,7 +319,7 @@ def test_a_downloaded_slide_is_deleted_however_its_job_ends(remote, tmp_path, en
 
 def test_a_download_that_fails_leaves_nothing(monkeypatch, tmp_path):
     def download_file(host, file_id, path, *, md5, size):
-        path.parent.mkdir()
+        path.parent.mkdir(parents=True)
         path.with_name(f".{path.name}.1234.part").write_bytes(b"sli")
         raise InputError("attempt 8 of 8")
 
@@ -339,6 +339,36 @@ def test_a_disk_that_goes_away_is_no_damaged_slide(model, slide, tmp_path, monke
     monkeypatch.setattr(Image.Image, "crop", read)
     with pytest.raises(SystemFailure, match="cannot be read now"):
         predicted(model, slide[0], tmp_path, must_read=False)
+
+
+def test_the_end_of_one_slide_leaves_the_others(remote, tmp_path):
+    eleven = {**ROW, "file": "11.svs", "file_id": "2"}
+    with slide_at_hand(eleven, tmp_path / "slides", host="h", mirror=None) as other:
+        for row in (ROW | {"file": "1.svs"}, ROW | {"file": "11.svs", "file_id": "3"}):
+            with slide_at_hand(row, tmp_path / "slides", host="h", mirror=None):
+                pass
+        assert other.read_bytes() == b"slide"
+
+
+def test_only_what_the_slide_itself_is_makes_a_refusal(model, slide, tmp_path, monkeypatch):
+    """A lost file, another file and a model that fails end the job; nothing is written."""
+    path = tmp_path / "broken.svs"
+    for content, md5 in [(None, ""), (b"", "0" * 32), (b"other", ROW["md5"])]:
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(SystemFailure, match=r"broken\.svs: .*; rerun"):
+            predicted(model, path, tmp_path, must_read=False, md5=md5)
+    path.write_bytes(b"slide")
+    assert predicted(model, path, tmp_path, must_read=False, md5=ROW["md5"]).uns["refused"]
+    (tmp_path / "tiles.h5ad").unlink()
+
+    def fail(self, patches):
+        raise InputError("model: predicts NaN")
+
+    monkeypatch.setattr(Model, "apply", fail)
+    with pytest.raises(InputError, match="predicts NaN"):
+        predicted(model, slide[0], tmp_path, must_read=False)
+    assert not (tmp_path / "tiles.h5ad").exists()
 
 
 def test_a_slide_of_the_mirror_is_used_and_kept(remote, tmp_path):

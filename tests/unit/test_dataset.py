@@ -17,6 +17,8 @@ def write_section(folder, name: str, genes: dict[str, list[int]], used: list[boo
                 "section": name,
                 "total_counts": counts.sum(axis=1),
                 "used": used,
+                "label": pd.Categorical([None, *["normal"] * (len(used) - 1)]),
+                "annotation": ["undetermined", *["non"] * (len(used) - 1)],
             },
             index=[f"{i}x1" for i in range(len(counts))],
         ),
@@ -64,6 +66,8 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
     assert genes.loc["mt-c", "symbol"] == "MT-C"
     assert tables["sections"]["section"].tolist() == names
     assert tables["sections"]["used"].tolist() == [2, 1, 0]
+    words = tables["sections"]["other_annotations"].fillna("").tolist()
+    assert words == ["undetermined (1)", "undetermined (1)", ""]
     assert tables["sections"]["median_counts"].tolist()[:2] == [4.5, 4]
     assert tables["sections"]["width"].fillna(-1).tolist() == [300, 300, -1]
     summary = tables["summary"].set_index("quantity")["value"]

@@ -28,7 +28,8 @@ def describe_dataset(
     the sheet's order. `outputs` maps the names of four tables to their paths:
 
     - `sections`, a row per section: dropped spots; median counts, genes and mitochondrial share (%)
-      of the used spots; width and height of the image in pixels, and micrometres per pixel;
+      of the used spots; annotations in no class, with the number of used spots of each; width
+      and height of the image in pixels, and micrometres per pixel;
     - `spots`, a row per used spot: `quality`;
     - `genes`, a row per gene of the universe: mean count over the used spots;
     - `summary`: `quantity value`, the cohort as the paper describes it, then the sums of the drops.
@@ -44,6 +45,7 @@ def describe_dataset(
                 median_counts=parts[-1]["total_counts"].median(),
                 median_genes=parts[-1]["n_genes"].median(),
                 median_pct_mt=parts[-1]["pct_mt"].median(),
+                other_annotations=_unclassed(section.obs),
                 # A section without an image has sides of 0.
                 **{key: section.uns["slide"][key] or np.nan for key in SLIDE},
             )
@@ -64,6 +66,12 @@ def describe_dataset(
     }
     for name, table in tables.items():
         write_table(table, outputs[name])
+
+
+def _unclassed(obs: pd.DataFrame) -> str:
+    """Annotations that are in no class of `label_classes`, and the number of spots of each."""
+    words = Counter(obs["annotation"][obs["label"].isna()].dropna())
+    return ", ".join(f"{word} ({count})" for word, count in words.most_common())
 
 
 def summarise(sections: pd.DataFrame, spots: pd.DataFrame, n_genes: int) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from stnet.cohorts.text_tables import (
     spot_name,
 )
 from stnet.core.errors import InputError
+from stnet.core.tsv import number
 
 
 def read_v5(row: dict[str, str]) -> DistributedSection:
@@ -68,7 +69,7 @@ def read_annotations(path: str) -> tuple[dict[str, str], str]:
     empty = moved = changed = 0
     for order, (line, fields) in enumerate(read_rows(path, "\t")):
         try:
-            x, y = float(fields[1]), float(fields[2])
+            x, y = number(fields[1]), number(fields[2])
             spot = spot_name(x, y)
         except (IndexError, ValueError, OverflowError) as error:
             if order == 0:  # the header

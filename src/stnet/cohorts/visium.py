@@ -20,7 +20,6 @@ from stnet.cohorts.text_tables import (
     LARGEST_COUNT,
     CountTable,
     check_repeated,
-    open_text,
     position_table,
     read_columns,
 )
@@ -80,9 +79,7 @@ def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
     """
     path = _position_file(Path(folder))
     # The file name is not reliable: files are renamed for older tools.
-    with open_text(path) as text:
-        headed = text.readline().split(",")[0].strip() == POSITION_COLUMNS[0]
-    table = read_columns(path, ",", POSITION_COLUMNS, headed=headed)
+    table = read_columns(path, ",", POSITION_COLUMNS, may_lack_header=True)
     check_repeated(path, table["barcode"], table.index)
     columns = {
         **{"selected": "in_tissue", "array_col": "array_col", "array_row": "array_row"},

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
 
 IDS = ["gene", "symbol", "patient", "section", "sample", "slide"]
 
@@ -18,10 +19,17 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a table written by `write_table`; ids such as `01` and a gene named `NA` stay text."""
-    return pd.read_csv(
-        path, sep="\t", dtype=dict.fromkeys(IDS, str), keep_default_na=False, na_values=[""]
-    )
+    """Read a table written by `write_table`; ids such as `01` and a gene named `NA` stay text.
+
+    Raises InputError if it is damaged.
+    """
+    try:
+        return pd.read_csv(
+            path, sep="\t", dtype=dict.fromkeys(IDS, str), keep_default_na=False, na_values=[""]
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: damaged table ({reason}); delete it and rerun") from error
 
 
 def gene_names(genes: pd.DataFrame) -> pd.Series:

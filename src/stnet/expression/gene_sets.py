@@ -35,7 +35,7 @@ def read_gene_sets(path: str | Path) -> list[GeneSet]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        name, *more = (field.strip() for field in line.split("\t"))
+        name, *more = (_unquoted(field.strip()) for field in line.split("\t"))
         genes = frozenset(filter(None, more[1:]))
         if not name or not genes:
             raise InputError(
@@ -48,6 +48,10 @@ def read_gene_sets(path: str | Path) -> list[GeneSet]:
     if not sets:
         raise InputError(f"{path}: has no gene sets; download it again")
     return list(sets.values())
+
+
+def _unquoted(field: str) -> str:
+    return field[1:-1].strip() if len(field) > 1 and field[0] == field[-1] == '"' else field
 
 
 def unpacked(path: str | Path) -> bytes:

@@ -1,5 +1,6 @@
 """Targets: the choice of genes, and normalised log expression from counts."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -86,6 +87,7 @@ def write_targets(
     genes: int | Sequence[str],
     transform: str,
     held_out_sections: Sequence[str] = (),
+    label_classes: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write the targets of all used spots of a cohort, sections in the given order.
 
@@ -105,11 +107,14 @@ def write_targets(
             genes without counts). A gene absent from a section has count zero there.
         held_out_sections: sections that do not count for the choice of genes: none for the paper's
             choice, the held-out patient's for a choice without leakage (ours).
+        label_classes: annotations of each class. If there are any, the cohort must have one.
 
     Raises:
-        InputError: no used spot outside the held-out sections, or unknown genes.
+        InputError: no used spot outside the held-out sections, unknown genes, or no annotation of
+            the cohort in a class.
     """
     cohort = [read_used_spots(path).copy() for path in sections]
+    _check_annotations(cohort, [word for words in (label_classes or {}).values() for word in words])
     universe = _universe(cohort)
     chosen, mean_counts = _choose(cohort, universe, genes, held_out_sections, output)
     parts = [_section_targets(section, chosen, len(universe), transform) for section in cohort]
@@ -128,6 +133,19 @@ def write_targets(
     }
     with atomic_path(output) as temporary:
         targets.write_h5ad(temporary, compression="gzip")
+
+
+def _check_annotations(cohort: Sequence[ad.AnnData], known: Sequence[str]) -> None:
+    """Raise InputError if the cohort has annotations, but none of the `known` words."""
+    if not known:
+        return
+    found = Counter(word for section in cohort for word in section.obs["annotation"].dropna())
+    if found and not any(section.obs["label"].notna().any() for section in cohort):
+        words = ", ".join(f"{word!r} ({count})" for word, count in found.most_common())
+        raise InputError(
+            f"cohorts.*.label_classes: of the annotations {words}, none is one of"
+            f" {', '.join(map(repr, known))}; write them there as the label files do"
+        )
 
 
 def _universe(cohort: Sequence[ad.AnnData]) -> pd.DataFrame:

@@ -29,7 +29,8 @@ def write_gene_reliability(
 def read_gene_reliability(path: str | Path) -> pd.DataFrame:
     """Reliability by gene, from a table of `write_gene_reliability` or of gene performance.
 
-    Raises InputError if the file is missing or has other columns.
+    Raises InputError if the file is missing, has other columns, or has another word than True and
+    False as `consistent`.
     """
     if not Path(path).is_file():
         raise InputError(
@@ -39,5 +40,11 @@ def read_gene_reliability(path: str | Path) -> pd.DataFrame:
     missing = [name for name in ("gene", *COLUMNS) if name not in table]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; fetch it again")
-    reliability = table.set_index("gene")[COLUMNS]
-    return reliability.assign(consistent=reliability["consistent"].eq(True))
+    words = table["consistent"].astype(str)
+    damaged = table[~words.isin(["True", "False"])]
+    if len(damaged):
+        gene, word = damaged.iloc[0][["gene", "consistent"]]
+        raise InputError(
+            f"{path}: consistent is {word!r} for gene {gene}, not True or False; fetch it again"
+        )
+    return table.set_index("gene")[COLUMNS].assign(consistent=words.eq("True").to_numpy())

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ import pandas as pd
 from stnet.config.tiles import Cut
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, SystemFailure
+from stnet.core.hashing import file_hash
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
@@ -43,7 +45,8 @@ def predict_slide(
         model: the model to apply.
         output: h5ad, a row per kept tile; `uns["spatial"]` has a thumbnail, as for a section, with
             the side of a tile as spot diameter.
-        about: ids `patient`, `sample` and `slide`, and other facts about the file.
+        about: ids `patient`, `sample` and `slide`, and other facts about the file. If it has an
+            `md5`, only a file with this hash is called unreadable.
         cut: how the slide is cut into tiles.
         default_um_per_px: scale of a slide that states neither scale nor objective; None makes such
             a slide unreadable.
@@ -52,8 +55,9 @@ def predict_slide(
             the reason in `uns["refused"]`, so that one bad slide does not stop the others.
 
     Raises:
-        InputError: the model's downsampling does not divide the side of a tile; with `must_read`
-            also an unreadable slide.
+        InputError: model or encoder do not fit the tiles; with `must_read` also an unreadable
+            slide.
+        SystemFailure: the file is missing, cannot be read now or has changed.
     """
     if cut.scale == "pixels" and cut.side % model.downsampling:
         raise InputError(
@@ -64,14 +68,15 @@ def predict_slide(
     picture, width = None, 0
     refused = ""
     try:
-        with open_image(image) as opened:
-            picture, width = opened.thumbnail(THUMBNAIL), opened.size[0]
+        with ExitStack() as stack:
+            with _of_the_slide():
+                opened = stack.enter_context(open_image(image))
+                picture, width = opened.thumbnail(THUMBNAIL), opened.size[0]
             slide.read(opened, default_um_per_px)
-    except SystemFailure:
-        raise
-    except InputError as error:
+    except _Unreadable as error:
         if must_read:
             raise
+        _check_there(Path(image), about.get("md5", ""))
         refused = str(error).removeprefix(f"{image}: ")
         logger.warning(f"{about['slide']}: refused: {refused}")
         slide = _Slide(model, encoder, cut)
@@ -98,6 +103,30 @@ def predict_slide(
         predictions.write_h5ad(temporary, compression="gzip")
 
 
+class _Unreadable(InputError):
+    """The slide itself is unreadable; a model that does not fit or fails says nothing about it."""
+
+
+@contextmanager
+def _of_the_slide() -> Iterator[None]:
+    try:
+        yield
+    except SystemFailure:
+        raise
+    except InputError as error:
+        raise _Unreadable(str(error)) from error
+
+
+def _check_there(image: Path, md5: str) -> None:
+    """Raise SystemFailure unless the file is there and, if its MD5 is known, has it."""
+    try:
+        found = file_hash(image, "md5").hexdigest
+    except OSError as error:
+        raise SystemFailure(f"{image}: cannot be read now ({error.strerror}); rerun") from error
+    if md5 and found != md5:
+        raise SystemFailure(f"{image}: has changed since its job began; rerun")
+
+
 class _Slide:
     """Results of a slide, collected batch by batch; the tiles themselves are not kept."""
 
@@ -117,12 +146,13 @@ class _Slide:
         cut, model = self._cut, self._model
         # Tiles given in micrometres need only the resolution of the training images.
         trained_at = UM_PER_PX_AT_1 / model.um_per_px
-        scale = resolve_scale(
-            image,
-            magnification=cut.magnification,
-            least=trained_at if cut.scale == "micrometres" else cut.magnification,
-            default_um_per_px=default_um_per_px,
-        )
+        with _of_the_slide():
+            scale = resolve_scale(
+                image,
+                magnification=cut.magnification,
+                least=trained_at if cut.scale == "micrometres" else cut.magnification,
+                default_um_per_px=default_um_per_px,
+            )
         self._side, side = _sides(cut, model, scale)
         self._about = {
             **{"width": image.size[0], "height": image.size[1], "um_per_px": scale.um_per_px},
@@ -192,5 +222,9 @@ def _sides(cut: Cut, model: Model, scale: Scale) -> tuple[int, int]:
 
 
 def _batches(cut_tiles: Iterator[Tile], size: int) -> Iterator[list[Tile]]:
-    while batch := list(islice(cut_tiles, size)):
+    while True:
+        with _of_the_slide():
+            batch = list(islice(cut_tiles, size))
+        if not batch:
+            return
         yield batch
