@@ -1,0 +1,214 @@
+"""Images that Pillow decodes whole, as upright RGB of 8 bits.
+
+What has one meaning is converted. Transparency is laid over white, as glass is. Grey, palette and
+CMYK (without its colour profile) become RGB. Orientation tags are applied. Of 16 bits, those count
+that the image uses: 8, 10, 12, 14 or 16, the fewest that hold its largest value. Cameras of 12 bits
+and 8-bit images saved as 16-bit ones are common, and neither says so in its tags.
+
+Source: ours.
+"""
+
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, ImageOps, ImagePalette
+
+from stnet.core.errors import InputError
+from stnet.slides.tiff import refused
+
+# JPEG includes MPO, the JPEG of several pictures.
+FORMATS = ("TIFF", "JPEG", "PNG", "BMP", "GIF", "WEBP", "JPEG2000")
+MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
+DEEP = {"I;16", "I;16B", "I;16L", "I;16N"}
+# Of 16 bits, these are reduced to 8 by Pillow itself, whatever their range.
+UNREAD = {"LA", "PA"}
+TURNED = (5, 6, 7, 8)
+# Pillow keeps four bytes per pixel, so this is 8 GB.
+MOST_PIXELS = 2_000_000_000
+# Beyond the first, an image with more pixels per byte of its file than the second shows nothing:
+# white alone has some 100 in a JPEG, 344 in a PNG; tissue has 1 to 30.
+LARGE, MOST_PIXELS_PER_BYTE = 100_000_000, 200
+# Of the bits of a colour in 16-bit images.
+BITS = (8, 10, 12, 14, 16)
+COLORMAP = 320
+
+
+class WholeImage:
+    """An image that is decoded whole at the first use of `rgb`; use as a context manager."""
+
+    def __init__(self, path: Path, pages: Sequence[int] = (0,), *, is_inverted: bool = False):
+        """Open the image; `pages` of a TIFF are one, or three for red, green and blue.
+
+        `is_inverted`: whether 0 is white, which Pillow heeds in 8 bits only. Raises InputError if
+        the image is too large or of a kind that has no single meaning, OSError if it is damaged.
+        """
+        self._path, self._pages, self._is_inverted = path, pages, is_inverted
+        self._picture = _opened(path)
+        try:
+            self.size = self._checked_size()
+        except BaseException:
+            self._picture.close()
+            raise
+
+    def __enter__(self) -> "WholeImage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._picture.close()
+
+    @cached_property
+    def rgb(self) -> Image.Image:
+        """The whole image, upright, in mode RGB."""
+        if len(self._pages) > 1:
+            return self._rgb_of(np.concatenate([*map(self._samples, self._pages)], axis=2))
+        if self._is_deep:
+            return self._rgb_of(self._samples(0))
+        picture = self._picture
+        if picture.format == "TIFF" and picture.mode in ("P", "PA"):
+            _mend_palette(picture)
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        if picture.has_transparency_data:
+            return over_white(picture.convert("RGBA"))
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+    def _checked_size(self) -> tuple[int, int]:
+        picture, path = self._picture, self._path
+        width, height = picture.size
+        n_pixels, n_bytes = width * height, path.stat().st_size
+        if n_pixels > MOST_PIXELS:
+            raise InputError(
+                f"{path}: {width} x {height} px; such an image is read whole, and the limit is"
+                f" {MOST_PIXELS:,} px; convert it to a pyramid of 8-bit RGB in TIFF tiles"
+            )
+        if n_pixels > max(LARGE, MOST_PIXELS_PER_BYTE * n_bytes):
+            raise InputError(
+                f"{path}: {width} x {height} px in {n_bytes:,} bytes, more than"
+                f" {MOST_PIXELS_PER_BYTE} px per byte: a damaged header or a decompression bomb;"
+                " fetch it again"
+            )
+        # Pillow silently reads the remaining pages of a truncated TIFF; counting them reveals it.
+        if picture.format == "TIFF":
+            try:
+                _all_pages = picture.n_frames
+            except Exception as error:  # the type depends on where the file ends
+                raise OSError("cut short") from error
+        elif picture.format == "MPO":
+            _check_frames(path, picture)
+        elif getattr(picture, "is_animated", False):
+            raise refused(path, "holds several pictures")
+        is_known = picture.mode in MODES or picture.mode in DEEP
+        if not is_known or (picture.mode in UNREAD and self._is_deep):
+            raise refused(path, f"has pixels of Pillow's mode {picture.mode}")
+        # Pillow swaps the sides of a TIFF itself.
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+        is_turned = picture.format != "TIFF" and orientation in TURNED
+        return (height, width) if is_turned else (width, height)
+
+    @property
+    def _rawmode(self) -> str:
+        tiles = self._picture.tile
+        return _rawmode(tiles[0].args) if tiles else ""
+
+    @property
+    def _is_deep(self) -> bool:
+        return self._picture.mode in DEEP or ";16" in self._rawmode
+
+    def _samples(self, page: int) -> np.ndarray:
+        """Samples of a page, upright, uint8 or uint16 (height, width, channels)."""
+        if self._picture.mode in DEEP or not self._is_deep:
+            samples = self._decoded(page)
+            return samples.astype(samples.dtype.newbyteorder("="))[..., None]
+        # Pillow keeps the upper byte of each sample. Told that the bytes are in the other order, it
+        # keeps the lower one.
+        upper, lower = (self._decoded(page, lower=is_lower) for is_lower in (False, True))
+        return upper.astype(np.uint16) << 8 | lower
+
+    def _decoded(self, page: int, *, lower: bool = False) -> np.ndarray:
+        with _opened(self._path) as picture:
+            picture.seek(page)
+            if ";16" in self._rawmode and self._picture.mode not in DEEP:
+                tiles = [tile._replace(args=_read_as(tile.args, lower)) for tile in picture.tile]
+                picture.tile = tiles
+            picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
+            return np.array(picture.convert("L") if picture.mode == "1" else picture)
+
+    def _rgb_of(self, samples: np.ndarray) -> Image.Image:
+        """RGB of samples of 8 or 16 bits."""
+        mode = self._picture.mode
+        if mode != "RGBA":
+            shown = _in_8_bits(samples)
+            if self._is_inverted and samples.dtype == np.uint16:
+                shown = 255 - shown
+            if shown.shape[2] == 1:
+                shown = shown.repeat(3, axis=2)
+            return Image.fromarray(shown, "CMYK" if mode == "CMYK" else "RGB").convert("RGB")
+        # The largest value of transparency says nothing of the colours'.
+        colours, alpha = _in_8_bits(samples[..., :3]), _in_8_bits(samples[..., 3:])
+        if self._rawmode.startswith("RGBa"):  # the colours are multiplied by it already
+            return Image.fromarray(np.minimum(colours, alpha) + (255 - alpha), "RGB")
+        return over_white(Image.fromarray(np.concatenate([colours, alpha], axis=2), "RGBA"))
+
+
+def _opened(path: Path) -> ImageFile.ImageFile:
+    picture = Image.open(path, formats=FORMATS)
+    # Without a name the file is not mapped to memory, where Pillow scrambles turned TIFFs of grey.
+    picture.filename = ""
+    return picture
+
+
+def over_white(picture: Image.Image) -> Image.Image:
+    """An image of mode RGBA over white, as RGB."""
+    alpha = picture.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return picture.convert("RGB")
+    canvas = Image.new("RGB", picture.size, "white")
+    canvas.paste(picture, mask=alpha)
+    return canvas
+
+
+def _in_8_bits(samples: np.ndarray) -> np.ndarray:
+    if samples.dtype == np.uint8:
+        return samples
+    bits = next(bits for bits in BITS if int(samples.max(initial=0)) < 2**bits)
+    levels = np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
+    return levels[samples]
+
+
+def _rawmode(args: str | tuple) -> str:
+    """How Pillow takes the pixels in the file, such as `RGB;16B`, from a decoder's arguments."""
+    return args if isinstance(args, str) else str(args[0])
+
+
+def _read_as(args: str | tuple, lower: bool) -> str | tuple:
+    """Arguments to read the upper or lower bytes, without dividing colours by transparency."""
+    mode, order = _rawmode(args).replace("a", "A").split(";16")
+    order = {"N": "L" if sys.byteorder == "little" else "B"}.get(order, order)
+    if lower:
+        order = {"L": "B", "B": "L"}[order]
+    changed = f"{mode};16{order}"
+    return changed if isinstance(args, str) else (changed, *args[1:])
+
+
+def _check_frames(path: Path, picture: ImageFile.ImageFile) -> None:
+    """A camera's JPEG may hold small previews after the picture."""
+    width, height = picture.size
+    for frame in range(1, picture.n_frames):
+        picture.seek(frame)
+        if 2 * picture.width * picture.height > width * height:
+            raise refused(path, "holds several pictures")
+    picture.seek(0)
+
+
+def _mend_palette(picture: Image.Image) -> None:
+    """A palette has 16 bits; some are written with 8, of which Pillow keeps the upper, empty ones.
+
+    OpenSlide's TIFF library mends it likewise.
+    """
+    colours = picture.tag_v2[COLORMAP]
+    if max(colours) < 256:
+        picture.palette = ImagePalette.raw("RGB;L", bytes(colours))
