@@ -19,7 +19,7 @@ from openslide import (
 from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError, SystemFailure
-from stnet.slides.tiff import COMMON, Tiff, inspect_tiff, is_tiff
+from stnet.slides.tiff import COMMON, Tiff, inspect_tiff, is_tiff, refused
 from stnet.slides.whole import WholeImage, over_white
 
 # Plausible micrometres per pixel of a slide. OpenSlide also derives them from the dots per inch of
@@ -195,7 +195,10 @@ def _source(path: Path) -> tuple[OpenSlide | WholeImage, dict[str, str | float]]
             f"{path}: its compression ({tiff.unknown}) is not read; convert it to TIFF with JPEG or"
             " deflate"
         )
-    whole = WholeImage(path, tiff.pages, is_inverted=tiff.is_inverted)
+    try:
+        whole = WholeImage(path, tiff.pages, is_inverted=tiff.is_inverted)
+    except UnidentifiedImageError as error:
+        raise refused(path, "stores its pixels in a way that is not read") from error
     return whole, properties | tiff.um_per_px
 
 

@@ -71,6 +71,8 @@ def inspect_tiff(path: Path, vendor: str | None) -> Tiff:
         with tifffile.TiffFile(path) as tiff:
             page = tiff.pages.first
             ome = _ome(tiff)
+            if len(page.dataoffsets) < prod(page.chunked):
+                raise OSError("its table of tiles or strips is too short")
             unknown = "" if int(page.compression) in DECODED else _name(page.compression)
             if vendor == "aperio":
                 return Tiff(_is_plain(page), unknown=unknown)
@@ -81,6 +83,8 @@ def inspect_tiff(path: Path, vendor: str | None) -> Tiff:
             return Tiff(is_plain, pages, is_inverted, _pixel_sizes(ome), unknown)
     except (InputError, OSError):
         raise
+    except tifffile.TiffFileError as error:
+        raise OSError("cut short") from error
     except Exception as error:  # the type depends on which tag is damaged
         raise OSError(f"its tags are not those of a TIFF: {error}") from error
 
@@ -125,7 +129,11 @@ def _pages(path: Path, tiff: tifffile.TiffFile, ome: ElementTree.Element | None)
     equal = {0: first}
     tiff.pages.useframes = False
     for number, page in enumerate(tiff.pages[1:], start=1):
-        if page.is_reduced or page.is_mask or page.imagewidth * page.imagelength <= EQUAL_RANK * area:
+        if (
+            page.is_reduced
+            or page.is_mask
+            or page.imagewidth * page.imagelength <= EQUAL_RANK * area
+        ):
             continue
         sides = f"{page.imagewidth} x {page.imagelength}"
         own = f"{first.imagewidth} x {first.imagelength}"
@@ -200,6 +208,4 @@ def _tag(page: tifffile.TiffPage, name: str, default: int) -> int:
 
 def refused(path: Path, why: str) -> InputError:
     """The error for an image that has no single meaning."""
-    return InputError(
-        f"{path}: {why}; save the image alone, as RGB of 8 or 16 bits on one page"
-    )
+    return InputError(f"{path}: {why}; save the image alone, as RGB of 8 or 16 bits on one page")

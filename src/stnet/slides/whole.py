@@ -23,8 +23,6 @@ from stnet.slides.tiff import refused
 FORMATS = ("TIFF", "JPEG", "PNG", "BMP", "GIF", "WEBP", "JPEG2000")
 MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 DEEP = {"I;16", "I;16B", "I;16L", "I;16N"}
-# Of 16 bits, these are reduced to 8 by Pillow itself, whatever their range.
-UNREAD = {"LA", "PA"}
 TURNED = (5, 6, 7, 8)
 # Pillow keeps four bytes per pixel, so this is 8 GB.
 MOST_PIXELS = 2_000_000_000
@@ -47,6 +45,9 @@ class WholeImage:
         """
         self._path, self._pages, self._is_inverted = path, pages, is_inverted
         self._picture = _opened(path)
+        # Now, because PNG is decoded to find an orientation, which forgets it.
+        tiles = self._picture.tile
+        self._rawmode = _rawmode(tiles[0].args) if tiles else ""
         try:
             self.size = self._checked_size()
         except BaseException:
@@ -100,18 +101,12 @@ class WholeImage:
             _check_frames(path, picture)
         elif getattr(picture, "is_animated", False):
             raise refused(path, "holds several pictures")
-        is_known = picture.mode in MODES or picture.mode in DEEP
-        if not is_known or (picture.mode in UNREAD and self._is_deep):
+        if picture.mode not in MODES and picture.mode not in DEEP:
             raise refused(path, f"has pixels of Pillow's mode {picture.mode}")
         # Pillow swaps the sides of a TIFF itself.
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
         is_turned = picture.format != "TIFF" and orientation in TURNED
         return (height, width) if is_turned else (width, height)
-
-    @property
-    def _rawmode(self) -> str:
-        tiles = self._picture.tile
-        return _rawmode(tiles[0].args) if tiles else ""
 
     @property
     def _is_deep(self) -> bool:
@@ -122,17 +117,27 @@ class WholeImage:
         if self._picture.mode in DEEP or not self._is_deep:
             samples = self._decoded(page)
             return samples.astype(samples.dtype.newbyteorder("="))[..., None]
+        if self._rawmode == "LA;16B":
+            return self._decoded(page, "RGBA").view(">u2")[..., [0, 0, 0, 1]].astype(np.uint16)
         # Pillow keeps the upper byte of each sample. Told that the bytes are in the other order, it
-        # keeps the lower one.
-        upper, lower = (self._decoded(page, lower=is_lower) for is_lower in (False, True))
+        # keeps the lower one. RGBa would be divided by transparency.
+        mode, order = self._rawmode.replace("a", "A").split(";16")
+        order = {"N": "L" if sys.byteorder == "little" else "B"}.get(order, order)
+        other = {"L": "B", "B": "L"}[order]
+        upper, lower = (self._decoded(page, f"{mode};16{each}") for each in (order, other))
         return upper.astype(np.uint16) << 8 | lower
 
-    def _decoded(self, page: int, *, lower: bool = False) -> np.ndarray:
+    def _decoded(self, page: int, rawmode: str | None = None) -> np.ndarray:
+        """A page as Pillow decodes it, if it takes the pixels in the file for `rawmode`."""
         with _opened(self._path) as picture:
             picture.seek(page)
-            if ";16" in self._rawmode and self._picture.mode not in DEEP:
-                tiles = [tile._replace(args=_read_as(tile.args, lower)) for tile in picture.tile]
-                picture.tile = tiles
+            if rawmode:
+                picture.tile = [
+                    tile._replace(
+                        args=rawmode if isinstance(tile.args, str) else (rawmode, *tile.args[1:])
+                    )
+                    for tile in picture.tile
+                ]
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
             return np.array(picture.convert("L") if picture.mode == "1" else picture)
@@ -144,6 +149,9 @@ class WholeImage:
             shown = _in_8_bits(samples)
             if self._is_inverted and samples.dtype == np.uint16:
                 shown = 255 - shown
+            transparent = self._picture.info.get("transparency")
+            if transparent is not None:  # a colour
+                shown[(samples == transparent).all(axis=2)] = 255
             if shown.shape[2] == 1:
                 shown = shown.repeat(3, axis=2)
             return Image.fromarray(shown, "CMYK" if mode == "CMYK" else "RGB").convert("RGB")
@@ -182,16 +190,6 @@ def _in_8_bits(samples: np.ndarray) -> np.ndarray:
 def _rawmode(args: str | tuple) -> str:
     """How Pillow takes the pixels in the file, such as `RGB;16B`, from a decoder's arguments."""
     return args if isinstance(args, str) else str(args[0])
-
-
-def _read_as(args: str | tuple, lower: bool) -> str | tuple:
-    """Arguments to read the upper or lower bytes, without dividing colours by transparency."""
-    mode, order = _rawmode(args).replace("a", "A").split(";16")
-    order = {"N": "L" if sys.byteorder == "little" else "B"}.get(order, order)
-    if lower:
-        order = {"L": "B", "B": "L"}[order]
-    changed = f"{mode};16{order}"
-    return changed if isinstance(args, str) else (changed, *args[1:])
 
 
 def _check_frames(path: Path, picture: ImageFile.ImageFile) -> None:
