@@ -25,6 +25,7 @@ from stnet.inference.summary import write_summary
 from stnet.networks.image_encoder import Encoder
 from stnet.simulation.cohort import write_genes
 from stnet.simulation.visium import write_visium
+from stnet.slides.scale import Configured
 from stnet.slides.windows import fit_side, input_window, windows
 from stnet.sources import slide as fetch
 from stnet.sources.slide import slide_at_hand
@@ -56,7 +57,7 @@ def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, must_r
         folder / "tiles.h5ad",
         about=ABOUT,
         cut=cut,
-        default_um_per_px=um_per_px,
+        configured=Configured(um_per_px),
         encoder=encoder,
         must_read=must_read,
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError, SystemFailure
 from stnet.slides.tiff import COMMON, Tiff, inspect_tiff, is_tiff, refused
-from stnet.slides.whole import WholeImage, over_white
+from stnet.slides.whole import LARGE, WholeImage, check_bomb, over_white
 
 # Plausible micrometres per pixel of a slide. OpenSlide also derives them from the dots per inch of
 # a TIFF, which usually describe a printer or a screen: 1,200 dpi are 21 µm, 72 dpi are 353 µm.
@@ -29,6 +29,8 @@ LEAST_UM_PER_PX, MOST_UM_PER_PX = 0.05, 20
 MPP = [("PhysicalSizeX", "PhysicalSizeY"), (PROPERTY_NAME_MPP_X, PROPERTY_NAME_MPP_Y)]
 # Stated values may differ by this share.
 MPP_TOLERANCE = 0.1
+# As in `stnet.slides.whole`; tiles that were not scanned take no bytes.
+MOST_PIXELS_PER_BYTE = 1000
 UNSUPPORTED = re.compile(r"unsupported|not (supported|implemented|configured)", re.IGNORECASE)
 
 
@@ -127,14 +129,11 @@ class SlideImage:
             place = (round(left * downsample), round(top * downsample))
             region = self._source.read_region(place, level, (width, height))
         shown = over_white(region)
-        right, bottom = (
-            min(start + length, side) - start
-            for start, length, side in zip((left, top), (width, height), self.levels[level][:2])
-        )
-        inside = (max(0, -left), max(0, -top), right, bottom)
+        right, bottom = self.levels[level].width - left, self.levels[level].height - top
+        inside = (max(0, -left), max(0, -top), min(width, right), min(height, bottom))
         if inside != (0, 0, width, height):
             within, shown = shown, Image.new("RGB", region.size)
-            if right > inside[0] and bottom > inside[1]:
+            if inside[0] < inside[2] and inside[1] < inside[3]:
                 shown.paste(within.crop(inside), inside[:2])
         return np.asarray(shown)
 
@@ -142,10 +141,27 @@ class SlideImage:
         """The whole image as RGB, its longer side at most `side` pixels. Raises as `read`."""
         with _damage_named(self.path):
             if isinstance(self._source, OpenSlide):
-                return self._source.get_thumbnail((side, side)).convert("RGB")
-            reduced = min(1.0, side / max(self.size))
-            sides = tuple(max(1, round(length * reduced)) for length in self.size)
-            return self._source.rgb.resize(sides, Image.Resampling.BICUBIC, reducing_gap=3.0)
+                level = self._source.get_best_level_for_downsample(max(self.size) / side)
+                if self.levels[level].width * self.levels[level].height <= LARGE:
+                    return self._source.get_thumbnail((side, side)).convert("RGB")
+                whole = self._reduced(level, max(self.levels[level][:2]) // side)
+            else:
+                whole = self._source.rgb
+            shrink = min(1.0, side / max(self.size))
+            sides = tuple(max(1, round(length * shrink)) for length in self.size)
+            return whole.resize(sides, Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+    def _reduced(self, level: int, factor: int) -> Image.Image:
+        """A level too large to be read at once, shrunk by taking means of boxes."""
+        width, height, _ = self.levels[level]
+        rows = factor * max(1, LARGE // (10 * width * factor))
+        bands = [
+            Image.fromarray(self.read(0, top, width, min(rows, height - top), level=level)).reduce(
+                factor
+            )
+            for top in range(0, height, rows)
+        ]
+        return Image.fromarray(np.concatenate(bands))
 
     def _positive(self, name: str) -> float | None:
         try:
@@ -168,7 +184,7 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
     with _large_images():
         with _damage_named(path):
             source, properties = _source(path)
-        with source:
+        with closing(source):
             yield SlideImage(path, source, properties)
 
 
@@ -188,6 +204,8 @@ def _source(path: Path) -> tuple[OpenSlide | WholeImage, dict[str, str | float]]
         else:
             properties = dict(slide.properties)
             if tiff.in_tiles:
+                if vendor in COMMON:
+                    check_bomb(path, slide.dimensions, MOST_PIXELS_PER_BYTE)
                 return slide, properties | tiff.um_per_px
             slide.close()
     if tiff.unknown:

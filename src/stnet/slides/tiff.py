@@ -2,8 +2,10 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -49,7 +51,7 @@ class Tiff(NamedTuple):
     in_tiles: bool
     pages: tuple[int, ...] = (0,)
     is_inverted: bool = False
-    um_per_px: dict[str, float] = {}
+    um_per_px: Mapping[str, float] = MappingProxyType({})
     unknown: str = ""
 
 

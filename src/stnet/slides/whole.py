@@ -26,8 +26,8 @@ DEEP = {"I;16", "I;16B", "I;16L", "I;16N"}
 TURNED = (5, 6, 7, 8)
 # Pillow keeps four bytes per pixel, so this is 8 GB.
 MOST_PIXELS = 2_000_000_000
-# Beyond the first, an image with more pixels per byte of its file than the second shows nothing:
-# white alone has some 100 in a JPEG, 344 in a PNG; tissue has 1 to 30.
+# Images of more pixels than the first that have more per byte of their file than the second show
+# nothing: tissue has 1 to 30, white alone some 100 in a JPEG and 344 in a PNG.
 LARGE, MOST_PIXELS_PER_BYTE = 100_000_000, 200
 # Of the bits of a colour in 16-bit images.
 BITS = (8, 10, 12, 14, 16)
@@ -35,7 +35,7 @@ COLORMAP = 320
 
 
 class WholeImage:
-    """An image that is decoded whole at the first use of `rgb`; use as a context manager."""
+    """An image that is decoded whole at the first use of `rgb`; close it after use."""
 
     def __init__(self, path: Path, pages: Sequence[int] = (0,), *, is_inverted: bool = False):
         """Open the image; `pages` of a TIFF are one, or three for red, green and blue.
@@ -54,10 +54,8 @@ class WholeImage:
             self._picture.close()
             raise
 
-    def __enter__(self) -> "WholeImage":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._picture.close()
 
     @cached_property
@@ -79,18 +77,12 @@ class WholeImage:
     def _checked_size(self) -> tuple[int, int]:
         picture, path = self._picture, self._path
         width, height = picture.size
-        n_pixels, n_bytes = width * height, path.stat().st_size
-        if n_pixels > MOST_PIXELS:
+        if width * height > MOST_PIXELS:
             raise InputError(
                 f"{path}: {width} x {height} px; such an image is read whole, and the limit is"
                 f" {MOST_PIXELS:,} px; convert it to a pyramid of 8-bit RGB in TIFF tiles"
             )
-        if n_pixels > max(LARGE, MOST_PIXELS_PER_BYTE * n_bytes):
-            raise InputError(
-                f"{path}: {width} x {height} px in {n_bytes:,} bytes, more than"
-                f" {MOST_PIXELS_PER_BYTE} px per byte: a damaged header or a decompression bomb;"
-                " fetch it again"
-            )
+        check_bomb(path, (width, height), MOST_PIXELS_PER_BYTE)
         # Pillow silently reads the remaining pages of a truncated TIFF; counting them reveals it.
         if picture.format == "TIFF":
             try:
@@ -167,6 +159,16 @@ def _opened(path: Path) -> ImageFile.ImageFile:
     # Without a name the file is not mapped to memory, where Pillow scrambles turned TIFFs of grey.
     picture.filename = ""
     return picture
+
+
+def check_bomb(path: Path, size: tuple[int, int], most: int) -> None:
+    """Raise InputError if a large image has more than `most` pixels per byte of its file."""
+    n_pixels, n_bytes = size[0] * size[1], path.stat().st_size
+    if n_pixels > max(LARGE, most * n_bytes):
+        raise InputError(
+            f"{path}: {size[0]} x {size[1]} px in {n_bytes:,} bytes, more than {most} px per byte:"
+            " a damaged header or a decompression bomb; fetch it again"
+        )
 
 
 def over_white(picture: Image.Image) -> Image.Image:
