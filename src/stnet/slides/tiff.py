@@ -95,12 +95,14 @@ def _is_plain(page: tifffile.TiffPage) -> bool:
     """Whether OpenSlide gives the right pixels.
 
     It takes 16 bits for the full range, samples of unknown meaning for transparency, and turns each
-    tile for itself if the image is turned.
+    tile for itself if the image is turned. Of uncompressed tiles below 1 KiB it refuses the last.
     """
+    tile_bytes = prod(page.chunks) * page.dtype.itemsize
+    is_tiny = int(page.compression) == 1 and tile_bytes < 1024
     is_upright = _tag(page, "Orientation", 1) not in range(2, 9)
     extra = page.samplesperpixel - SAMPLES.get(int(page.photometric), 0)
     is_known = extra == 0 or (extra == 1 and page.samplesperpixel == 4 and _has_alpha(page))
-    return is_upright and is_known and _bits(page) == {8}
+    return is_upright and is_known and _bits(page) == {8} and not is_tiny
 
 
 def _check_pixels(path: Path, page: tifffile.TiffPage) -> None:
@@ -155,7 +157,10 @@ def _pages(path: Path, tiff: tifffile.TiffFile, ome: ElementTree.Element | None)
     if planes == 1:
         return (0,)
     is_channels = planes == len(equal) == 3 and series.axes.removesuffix("YX") in CHANNELS
-    kinds = {(page.samplesperpixel, page.bitspersample) for page in equal.values()}
+    kinds = {
+        (page.samplesperpixel, page.bitspersample, _tag(page, "Orientation", 1))
+        for page in equal.values()
+    }
     if not is_channels or len(kinds) > 1 or first.samplesperpixel > 1:
         raise refused(path, f"is a stack of {planes} images of the same size")
     return tuple([*equal][place] for place in _colours(path, ome))
