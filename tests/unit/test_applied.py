@@ -156,7 +156,10 @@ def test_a_slide_that_cannot_be_read_is_refused_by_name_or_written_without_tiles
     assert not (tmp_path / "tiles.h5ad").exists()
     tiles = predicted(model, path, tmp_path, must_read=False)
     assert tiles.shape == (0, 5)
-    assert tiles.uns["refused"] == "not an image that OpenSlide or Pillow reads"
+    assert tiles.uns["refused"] == (
+        "not a slide, TIFF, JPEG, PNG, JPEG 2000, BMP, GIF or WebP; convert it to TIFF, or fetch it"
+        " again if it is one"
+    )
     assert "P-01A-TS1: refused" in caplog.text
 
 

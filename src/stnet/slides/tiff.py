@@ -120,8 +120,9 @@ def _check_pixels(path: Path, page: tifffile.TiffPage) -> None:
     is_colour = SAMPLES[photometric] > 1
     if extra < 0 or (extra and not is_colour and not (extra == 1 and _has_alpha(page))):
         raise refused(path, f"has {samples} channels and does not say which colours they are")
-    if max(bits) == 16 and samples > 1 and int(page.planarconfig) == SEPARATE:
-        raise refused(path, "has 16 bits per channel and each channel in a plane of its own")
+    in_planes = samples > 1 and int(page.planarconfig) == SEPARATE
+    if in_planes and (max(bits) > 8 or not is_colour):  # Pillow shows these wrong
+        raise refused(path, f"has {max(bits)} bits per channel and each in a plane of its own")
     if page.imagedepth > 1:
         raise refused(path, f"is a stack of {page.imagedepth} planes")
 
