@@ -202,6 +202,8 @@ def test_images_of_no_single_meaning_are_refused(tmp_path):
     dyes = {"axes": "CYX", "Channel": {"Name": ["DAPI", "FITC", "TRITC"]}}
     grey = {"photometric": "minisblack"}
     contiguous = grey | {"planarconfig": "contig"}
+    apart = {"planarconfig": "separate"}
+    apart_grey = grey | apart | {"extrasamples": ["unassalpha"]}
     cases = {
         "OME z": (planes, OME | {"metadata": {"axes": "ZYX"}}, "a stack of 3 images"),
         "dyes": (planes, OME | {"metadata": dyes}, "the channels DAPI, FITC, TRITC, not red"),
@@ -216,6 +218,7 @@ def test_images_of_no_single_meaning_are_refused(tmp_path):
             {"planarconfig": "separate"},
             "each in a plane of its own",
         ),
+        "grey planes": (np.moveaxis(RGB[..., :2], 2, 0).copy(), apart_grey, "each in a plane"),
         "six": (np.concatenate([RGB, RGB], axis=2), contiguous, "6 channels"),
         "three unnamed": (RGB, contiguous, "3 channels and does not say which colours"),
         "two unnamed": (RGB[..., :2], contiguous, "2 channels and does not say which colours"),

@@ -239,8 +239,8 @@ def _damage_named(path: Path) -> Iterator[None]:
         raise
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{path}: not a slide, TIFF, JPEG, PNG, JPEG 2000, BMP, GIF or WebP; convert it to TIFF,"
-            " or fetch it again if it is one"
+            f"{path}: not a slide, TIFF, JPEG, PNG, JPEG 2000, BMP, GIF or WebP; convert it to"
+            " TIFF, or fetch it again if it is one"
         ) from error
     except MemoryError as error:
         raise InputError(
