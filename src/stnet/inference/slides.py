@@ -1,6 +1,7 @@
 """Apply a trained model to a whole slide, tile by tile; tiles are never written to disk."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -19,8 +20,9 @@ from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.networks.image_encoder import Encoder
+from stnet.slides.blank import all_counts, count_blank, report_blank
 from stnet.slides.image import SlideImage, open_image
-from stnet.slides.scale import UM_PER_PX_AT_1, Scale, resolve_scale
+from stnet.slides.scale import UM_PER_PX_AT_1, Configured, Scale, resolve_scale
 from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
 from stnet.slides.windows import fit_side
 
@@ -34,7 +36,7 @@ def predict_slide(
     *,
     about: Mapping[str, str],
     cut: Cut,
-    default_um_per_px: float | None,
+    configured: Configured,
     encoder: Encoder | None,
     must_read: bool,
 ) -> None:
@@ -48,8 +50,8 @@ def predict_slide(
         about: ids `patient`, `sample` and `slide`, and other facts about the file. If it has an
             `md5`, only a file with this hash is called unreadable.
         cut: how the slide is cut into tiles.
-        default_um_per_px: scale of a slide that states neither scale nor objective; None makes such
-            a slide unreadable.
+        configured: scale from the configuration; without it, a slide that states neither scale nor
+            objective is unreadable.
         encoder: its features are averaged over the tiles; or None.
         must_read: whether an unreadable slide is an error. Otherwise the output has no tiles and
             the reason in `uns["refused"]`, so that one bad slide does not stop the others.
@@ -72,7 +74,7 @@ def predict_slide(
             with _of_the_slide():
                 opened = stack.enter_context(open_image(image))
                 picture, width = opened.thumbnail(THUMBNAIL), opened.size[0]
-            slide.read(opened, default_um_per_px)
+            slide.read(opened, configured)
     except _Unreadable as error:
         if must_read:
             raise
@@ -99,6 +101,7 @@ def predict_slide(
     }
     logger.info(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}")
     slide.distance.report(about["slide"])
+    report_blank(about["slide"], slide.blank, predictions.n_obs)
     with atomic_path(output) as temporary:
         predictions.write_h5ad(temporary, compression="gzip")
 
@@ -139,9 +142,10 @@ class _Slide:
         self._features: np.ndarray | None = None
         self._about: dict[str, object] = {}
         self._side = cut.side
+        self.blank: Counter[str] = Counter()
         self.distance = TrainingDistance(model.um_per_px, float("nan"))
 
-    def read(self, image: SlideImage, default_um_per_px: float | None) -> None:
+    def read(self, image: SlideImage, configured: Configured) -> None:
         """Cut tiles and predict them. Raises InputError if the slide is unreadable."""
         cut, model = self._cut, self._model
         # Tiles given in micrometres need only the resolution of the training images.
@@ -151,7 +155,7 @@ class _Slide:
                 image,
                 magnification=cut.magnification,
                 least=trained_at if cut.scale == "micrometres" else cut.magnification,
-                default_um_per_px=default_um_per_px,
+                configured=configured,
             )
         self._side, side = _sides(cut, model, scale)
         self._about = {
@@ -166,6 +170,7 @@ class _Slide:
         cut_tiles = tiles(image, scale, tiling, self._record, threads=model.threads)
         for batch in _batches(cut_tiles, model.batch(side)):
             patches = np.stack([fit_side(tile.pixels, side) for tile in batch])
+            self.blank += count_blank(patches)
             found = model.apply(patches)
             self._places += [(tile.x, tile.y, tile.size, tile.tissue) for tile in batch]
             self._predicted.append(found.predicted)
@@ -204,6 +209,7 @@ class _Slide:
                 "tiling": self.tiling(),
                 "training_distance": self.distance.summary(),
                 "flags": self.distance.flags(),
+                "blank_patches": all_counts(self.blank),
             },
         )
         if self._sd:
