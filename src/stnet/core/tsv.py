@@ -86,7 +86,8 @@ def columns_of(
         hint: end of the message about a missing column.
 
     Raises:
-        InputError: a column is missing or there twice, or a row has another number of cells.
+        InputError: a column is missing, there twice or unnamed, or a row has another number of
+            cells.
     """
     header = _trimmed(rows[0][1]) if rows else []
     missing = [name for name in needed if name not in header]
@@ -99,6 +100,9 @@ def columns_of(
     twice = [name for name in needed if header.count(name) > 1]
     if twice:
         raise InputError(f"{path}: column {twice[0]} is there twice; remove one")
+    if "" in header[1:]:
+        # The names after it may be those of other columns.
+        raise InputError(f"{path}: column {header.index('', 1) + 1} has no name; name or remove it")
     if _lacks_corner(header, [cells for _, cells in rows[1:]]):
         header = ["", *header]
     found = [(line, _trimmed(cells, len(header))) for line, cells in rows[1:]]
