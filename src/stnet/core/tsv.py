@@ -75,7 +75,7 @@ def columns_of(
     padded: bool,
     hint: str,
 ) -> tuple[list[str], list[Line]]:
-    """Header and rows of a table, all of the same length.
+    """Split a table into its header and its rows.
 
     Args:
         path: the table, for messages.
@@ -84,6 +84,9 @@ def columns_of(
         delimiter: the delimiter of the table.
         padded: whether rows that are too short end with empty cells; otherwise they are refused.
         hint: end of the message about a missing column.
+
+    Returns:
+        The header, and the rows with their lines, all of the header's length.
 
     Raises:
         InputError: a column is missing, there twice or unnamed, or a row has another number of
