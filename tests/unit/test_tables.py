@@ -230,6 +230,13 @@ def test_other_tables(tmp_path):
     path = tmp_path / "file"
     path.write_text('name\tx\ty\tid\nC1\t"2"\t3\t1\t"tumor"\n')
     assert read_annotations(path)[0] == {"2x3": "tumor"}
+    for text, message in [
+        ("name,x,y,id\nC1,2,3,1,tumor\n", "separated by commas; separate them by tabs"),
+        ("name\tx\ty\tid\n", "has no labels"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_annotations(path)
     path.write_text('"A set"\t""\t"GAPDH"\tTP53\n')
     (one,) = read_gene_sets(path)
     assert (one.name, one.genes) == ("A set", {"GAPDH", "TP53"})
