@@ -132,9 +132,9 @@ def test_sheets_in_any_dialect_are_equal(tmp_path, dialect):
 @QUICK
 @given(dialects, st.data())
 def test_a_table_with_one_character_changed_is_never_read_as_fewer_rows(tmp_path, dialect, data):
-    """A quote, tab or line end put anywhere: other rows stay what they are, or all is refused."""
+    """A quote, tab or line end put in a row: the others stay what they are, or all is refused."""
     text = written(SELECTION, dialect).decode().lstrip("\ufeff")
-    at = data.draw(st.integers(0, len(text)))
+    at = data.draw(st.integers(text.index(dialect["end"]) + 1, len(text)))
     path = tmp_path / "t.tsv"
     path.write_text(text[:at] + data.draw(st.sampled_from(['"', "\t", '\n"', ","])) + text[at:])
     found = read_or_refused(read_positions, path)
@@ -165,6 +165,7 @@ AS_TEXT = {
     ]
 }
 REFUSED = [
+    ("sheet", lambda s: s.replace("image", "image\t"), "column 5 has no name; name or remove it"),
     ("sheet", lambda s: s.replace("B\tB_1", '"B\tB_1'), r'line 3: a quote \("\) without its part'),
     ("sheet", lambda s: s.replace("\t", ","), "separated by commas; separate them by tabs"),
     ("sheet", lambda s: s.replace("0.5", "0,5"), "line 3 .*um_per_px '0,5' .*decimal point"),
@@ -229,6 +230,13 @@ def test_other_tables(tmp_path):
     path = tmp_path / "file"
     path.write_text('name\tx\ty\tid\nC1\t"2"\t3\t1\t"tumor"\n')
     assert read_annotations(path)[0] == {"2x3": "tumor"}
+    for text, message in [
+        ("name,x,y,id\nC1,2,3,1,tumor\n", "separated by commas; separate them by tabs"),
+        ("name\tx\ty\tid\n", "has no labels"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_annotations(path)
     path.write_text('"A set"\t""\t"GAPDH"\tTP53\n')
     (one,) = read_gene_sets(path)
     assert (one.name, one.genes) == ("A set", {"GAPDH", "TP53"})

@@ -1,6 +1,5 @@
 """Read distributed text tables, plain or gzip: columns, spot positions and counts."""
 
-import csv
 import gzip
 import re
 import zlib
@@ -60,8 +59,10 @@ def open_text(path: str | Path) -> Iterator[TextIO]:
         raise InputError(
             f"{path}: truncated or damaged gzip ({error}); download it again"
         ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a text table ({error}); download it again") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: not a text table in UTF-8 ({error}); save it so, or download it again"
+        ) from error
 
 
 def read_rows(path: str | Path, delimiter: str) -> list[tuple[int, list[str]]]:

@@ -75,7 +75,7 @@ def columns_of(
     padded: bool,
     hint: str,
 ) -> tuple[list[str], list[Line]]:
-    """Header and rows of a table, all of the same length.
+    """Split a table into its header and its rows.
 
     Args:
         path: the table, for messages.
@@ -85,8 +85,12 @@ def columns_of(
         padded: whether rows that are too short end with empty cells; otherwise they are refused.
         hint: end of the message about a missing column.
 
+    Returns:
+        The header, and the rows with their lines, all of the header's length.
+
     Raises:
-        InputError: a column is missing or there twice, or a row has another number of cells.
+        InputError: a column is missing, there twice or unnamed, or a row has another number of
+            cells.
     """
     header = _trimmed(rows[0][1]) if rows else []
     missing = [name for name in needed if name not in header]
@@ -99,6 +103,9 @@ def columns_of(
     twice = [name for name in needed if header.count(name) > 1]
     if twice:
         raise InputError(f"{path}: column {twice[0]} is there twice; remove one")
+    if "" in header[1:]:
+        # The names after it may be those of other columns.
+        raise InputError(f"{path}: column {header.index('', 1) + 1} has no name; name or remove it")
     if _lacks_corner(header, [cells for _, cells in rows[1:]]):
         header = ["", *header]
     found = [(line, _trimmed(cells, len(header))) for line, cells in rows[1:]]

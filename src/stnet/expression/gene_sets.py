@@ -37,10 +37,10 @@ def read_gene_sets(path: str | Path) -> list[GeneSet]:
             continue
         name, *more = (_unquoted(field.strip()) for field in line.split("\t"))
         genes = frozenset(filter(None, more[1:]))
-        if not name or not genes:
+        if not name or not genes or any('"' in gene for gene in genes):
             raise InputError(
                 f"{path} line {number}: not a gene set (name, description and genes, separated by"
-                " tabs); is it a GMT file?"
+                " tabs, without quotes); is it a GMT file?"
             )
         if name in sets:
             raise InputError(f"{path} line {number}: {name} is repeated; rename or remove one")
