@@ -5,6 +5,9 @@ PYTHON ?=
 VENV ?= .venv
 CORES ?= 2
 
+# Hundreds of jobs import the library: its bytecode is kept even where containers turn that off.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/requirements.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
