@@ -106,6 +106,12 @@ def test_tiffs_of_one_meaning_are_shown_as_rgb(tmp_path):
             multiplied + 255.0 - ALPHA,
         ),
         ("fourth unknown", RGBA, {"extrasamples": ["unspecified"]}, RGB),
+        (
+            "CMYK of 16",
+            RGBA_16,
+            {"photometric": "separated"},
+            (255 - in_8_bits(OF_16)) * black / 255,
+        ),
         ("CMYK", RGBA, {"photometric": "separated"}, (255.0 - RGB) * black / 255),
         *[
             (f"palette {n}", RGB[..., 0], {"photometric": "palette", "colormap": colours}, of_it)
@@ -116,11 +122,8 @@ def test_tiffs_of_one_meaning_are_shown_as_rgb(tmp_path):
     wrong = []
     for name, samples, keys, expected in cases:
         for path in tiffs(tmp_path, samples, **keys):
-            if name == "inverted" or "True" in path.name or samples.dtype == np.uint8:
-                wrong += [(name, path.name, why) for why in [unlike(path, expected)] if why]
+            wrong += [(name, path.name, why) for why in [unlike(path, expected)] if why]
     assert not wrong
-    with tifffile.TiffFile(path) as tiff:  # the last one is what the table says
-        assert tiff.pages[0].tags["ColorMap"].count == 768
 
 
 def test_pngs_of_one_meaning_are_shown_as_rgb(tmp_path):
@@ -170,6 +173,7 @@ def test_all_formats_are_turned_upright_alike(tmp_path):
                 made[path] = shown(samples.reshape(*SIZE, -1))
         slide = tmp_path / "aperio.tif"
         says = {"description": "Aperio Image Library\r\n70x45|MPP = 0.25", "metadata": None}
+        says["compression"] = "deflate"  # OpenSlide does not read such small tiles without
         made[write_tiff(slide, RGB, orientation=orientation, tiled=True, **says)] = RGB
         for path, pixels in made.items():
             why = unlike(path, turned(pixels, orientation))
@@ -358,6 +362,10 @@ def test_ome_states_the_scale_in_its_units(tmp_path):
         with open_image(path) as image:
             scales.append(image.um_per_px)
     assert scales == pytest.approx([0.25] * 3)
+    for nothing in ({"PhysicalSizeX": "0,25"}, {"PhysicalSizeX": 1, "PhysicalSizeXUnit": "pixel"}):
+        write_tiff(path, RGB, metadata={"axes": "YXS"} | nothing)
+        with open_image(path) as image:
+            assert image.um_per_px is None
     both = {"axes": "YXS", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25}
     keys = {"metadata": both, "resolution": (20_000, 20_000), "resolutionunit": "centimeter"}
     write_tiff(tmp_path / "image.ome.tif", RGB, tiled=True, **keys)

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
@@ -77,7 +78,7 @@ def inspect_tiff(path: Path, vendor: str | None) -> Tiff:
                 raise OSError("its table of tiles or strips is too short")
             unknown = "" if int(page.compression) in DECODED else _name(page.compression)
             if vendor == "aperio":
-                return Tiff(_is_plain(page), unknown=unknown)
+                return Tiff(_is_upright(page) and max(_bits(page)) <= 8, unknown=unknown)
             _check_pixels(path, page)
             pages = _pages(path, tiff, ome)
             is_plain = _is_plain(page) and len(pages) == 1
@@ -99,10 +100,13 @@ def _is_plain(page: tifffile.TiffPage) -> bool:
     """
     tile_bytes = prod(page.chunks) * page.dtype.itemsize
     is_tiny = int(page.compression) == 1 and tile_bytes < 1024
-    is_upright = _tag(page, "Orientation", 1) not in range(2, 9)
     extra = page.samplesperpixel - SAMPLES.get(int(page.photometric), 0)
     is_known = extra == 0 or (extra == 1 and page.samplesperpixel == 4 and _has_alpha(page))
-    return is_upright and is_known and _bits(page) == {8} and not is_tiny
+    return _is_upright(page) and is_known and _bits(page) == {8} and not is_tiny
+
+
+def _is_upright(page: tifffile.TiffPage) -> bool:
+    return _tag(page, "Orientation", 1) not in range(2, 9)
 
 
 def _check_pixels(path: Path, page: tifffile.TiffPage) -> None:
@@ -134,15 +138,12 @@ def _pages(path: Path, tiff: tifffile.TiffFile, ome: ElementTree.Element | None)
     equal = {0: first}
     tiff.pages.useframes = False
     for number, page in enumerate(tiff.pages[1:], start=1):
-        if (
-            page.is_reduced
-            or page.is_mask
-            or page.imagewidth * page.imagelength <= EQUAL_RANK * area
-        ):
+        n_pixels = page.imagewidth * page.imagelength
+        if page.is_reduced or page.is_mask or n_pixels <= EQUAL_RANK * area:
             continue
         sides = f"{page.imagewidth} x {page.imagelength}"
         own = f"{first.imagewidth} x {first.imagelength}"
-        if page.imagewidth * page.imagelength > area:
+        if n_pixels > area:
             raise refused(
                 path,
                 f"has a first page of {own} px, smaller than page {number + 1} of {sides} px: a"
@@ -191,7 +192,7 @@ def _pixel_sizes(ome: ElementTree.Element | None) -> dict[str, float]:
     for name in ("PhysicalSizeX", "PhysicalSizeY"):
         text = None if pixels is None else pixels.get(name)
         unit = UM.get("µm" if pixels is None else pixels.get(f"{name}Unit", "µm"))
-        if text and unit:
+        with suppress(TypeError, ValueError):  # absent, or a decimal comma
             sizes[name] = float(text) * unit
     return sizes
 
