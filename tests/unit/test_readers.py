@@ -212,17 +212,22 @@ def test_her2st_labels_go_to_the_nearest_spot_within_half_a_unit(tmp_path, caplo
     made = Section(tmp_path, "her2st").files()
     rows = [(2.3, 3, "far one"), (2.1, 3, "near one"), (3.49, 3, "reaches"), (4, 3.5, "between")]
     rows += [(7.36, 3.36, "diagonal"), (5, 3, "")]
+    others = made.spots.index.drop(["2x3", "3x3", "5x3"])
+    rows += [(*map(int, spot.split("x")), "other") for spot in others]
     lines = ["x\ty\tlabel", *(f"{x}\t{y}\t{word}" for x, y, word in rows)]
     made.put("labels", "\n".join(lines))
     section, _ = made.write(spot_window=2)
-    assert dict(section.obs["annotation"]) == {"2x3": "near one", "3x3": "reaches"}
+    named = {"2x3": "near one", "3x3": "reaches"}
+    assert dict(section.obs["annotation"]) == named | dict.fromkeys(others, "other")
     assert section.obs["label"].isna().all()
     log = caplog.text
     assert (
         "at most 0.49 grid units away; 2 rows have no spot within 0.5, 1 rows lost to a nearer row"
         in log
     )
-    assert "annotations without a class in label_classes: near one (1), reaches (1)" in log
+    assert (
+        "annotations without a class in label_classes: other (45), near one (1), reaches (1)" in log
+    )
 
 
 def test_pixel_scale_and_um_per_px_of_the_sheet(tmp_path):
@@ -233,8 +238,8 @@ def test_pixel_scale_and_um_per_px_of_the_sheet(tmp_path):
     pixels = made.spots[["pixel_x", "pixel_y"]].to_numpy()
     assert (section.obsm["spatial"] == [[round(x / 2), round(y / 2)] for x, y in pixels]).all()
     assert section.uns["slide"]["um_per_px"] == pytest.approx(2 * 200 / PITCH, rel=1e-2)
-    made.row["um_per_px"] = "7.25"
-    assert made.write()[0].uns["slide"]["um_per_px"] == 7.25
+    made.row["um_per_px"] = "9.25"
+    assert made.write()[0].uns["slide"]["um_per_px"] == 9.25
 
 
 def test_a_section_without_an_image_has_no_edge(tmp_path):
@@ -394,7 +399,7 @@ OTHER_FAULTS = {
     ),
     "other section": (
         altered("counts", lambda s: s.replace("x", "x9")),
-        r"section P-1_C1: no usable spot: of 48 positions in .*spots_BT.csv.gz .*48 no_counts",
+        r"stdata.tsv.gz: 50 of its 50 spots are not under tissue in .*spots_BT.csv.gz, and 48 of",
     ),
 }
 
