@@ -123,7 +123,9 @@ def write_section(
     section.obs["margin"] = margin[kept]
     section.obs["used"] = used[kept]
     section.obsm["spatial"] = pixels[kept]
-    section.var = _gene_names(parts.counts, read_gene_table(genes) if genes else None)
+    section.var = _gene_names(
+        row["counts"], parts.counts, read_gene_table(genes) if genes else None
+    )
     section.uns = {
         "slide": slide,
         "grid": {name: row["grid"]},
@@ -276,10 +278,11 @@ def _anndata(
     return ad.AnnData(parts.counts.matrix[rows], obs=obs)
 
 
-def _gene_names(counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
+def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
     """`var`: distributed ids with symbol and Ensembl id, empty if unknown.
 
-    If the table does not know a gene, its distributed name is used as the symbol.
+    If the table does not know a gene, its distributed name is used as the symbol. Raises InputError
+    naming the counts' `path` if two columns are versions of one Ensembl id.
     """
     symbols, ensembl = [], []
     for gene, name in zip(counts.genes, counts.symbols or counts.genes, strict=True):
@@ -294,7 +297,15 @@ def _gene_names(counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
         else:
             symbols.append(name)
             ensembl.append(table.ensembl_of(name) if table else "")
-    return pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=counts.genes)
+    names = pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=counts.genes)
+    accessions = names["ensembl"][[bool(ENSEMBL_ID.fullmatch(gene)) for gene in counts.genes]]
+    twice = accessions.index[accessions.duplicated(keep=False)]
+    if len(twice):
+        raise InputError(
+            f"{path}: {twice[0]} and {twice[1]} are versions of one gene; add their counts up, or"
+            " keep one"
+        )
+    return names
 
 
 def _log(name: str, drops: dict, remark: str, obs: pd.DataFrame) -> None:
