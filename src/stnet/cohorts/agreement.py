@@ -1,5 +1,7 @@
 """Check that counts, spots, labels and image of a section are of the same section (ours)."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -7,12 +9,17 @@ from PIL import Image
 from stnet.cohorts.distributed import DistributedSection, SpaceRanger
 from stnet.core.errors import InputError
 
+logger = logging.getLogger(__name__)
+
 # Of two files of one section, one has all spots of the other: a matrix has the whole array or the
 # tissue, labels may be of a part. If more than this share is unmatched on both sides, they are of
 # different sections. Of HER2ST's 27 sections up to 1.6% of the spots have no counts, and no counts
 # lack a spot; of 702 pairs of counts and spots of different sections, each has more than this
 # share, and two spots, unmatched on both sides. A single spot never decides.
 MOST_UNMATCHED = 0.01
+# Of a whole array with hardly any counts outside the tissue, more than this share of the spots with
+# many counts should not be outside, nor of those with few inside.
+CLEAN, MOST_ON_WRONG_SIDE = 0.25, 0.05
 # Counts outside the tissue are of a whole array if their median total is below this share of that
 # under tissue (0.89 and more between HER2ST's sections). There, more spots may lack counts.
 BACKGROUND, MOST_EMPTY = 0.5, 0.05
@@ -42,6 +49,8 @@ def check_same_section(row: dict[str, str], parts: DistributedSection) -> None:
             f" {row['spots']}, and {lost} of the {len(under_tissue)} spots under tissue are not in"
             " it; name counts and spots of the same section"
         )
+    if whole_array:
+        _compare_tissue(row, totals, inside)
     placed = int(under_tissue.isin(parts.annotations).sum())
     labels, unlabelled = len(parts.annotations) + parts.unplaced, len(under_tissue) - placed
     if _many(parts.unplaced, labels, MOST_UNMATCHED) and _many(
@@ -51,6 +60,20 @@ def check_same_section(row: dict[str, str], parts: DistributedSection) -> None:
             f"{row['labels']}: {parts.unplaced} of its {labels} labels are at no spot of"
             f" {row['spots']}, and {unlabelled} of the {len(under_tissue)} spots under tissue have"
             " none; name labels and spots of the same section"
+        )
+
+
+def _compare_tissue(row: dict[str, str], totals: np.ndarray, inside: np.ndarray) -> None:
+    """Warn if the spots with many counts are others than those under tissue."""
+    within, without = (max(1.0, np.median(totals[side])) for side in (inside, ~inside))
+    rich = totals > np.sqrt(within * without)
+    poor_inside, rich_outside = int((inside & ~rich).sum()), int((~inside & rich).sum())
+    most = MOST_ON_WRONG_SIDE * inside.sum()
+    if without < CLEAN * within and min(poor_inside, rich_outside) > most:
+        logger.warning(
+            f"{row['counts']}: {rich_outside} spots outside the tissue of {row['spots']} have as"
+            f" many counts as those inside, and {poor_inside} inside as few as those outside: check"
+            " that both are of the same section"
         )
 
 
