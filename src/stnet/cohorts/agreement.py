@@ -17,9 +17,10 @@ logger = logging.getLogger(__name__)
 # lack a spot; of 702 pairs of counts and spots of different sections, each has more than this
 # share, and two spots, unmatched on both sides. A single spot never decides.
 MOST_UNMATCHED = 0.01
-# Of a whole array with hardly any counts outside the tissue, more than this share of the spots with
-# many counts should not be outside, nor of those with few inside.
-CLEAN, MOST_ON_WRONG_SIDE = 0.25, 0.05
+# A whole array whose totals fall into two groups shows its tissue: the groups explain more than the
+# first of the variance of the log totals (0.64 for a normal distribution). Then spots of at most
+# the second share should be on the wrong side, in both directions.
+TWO_GROUPS, MOST_ON_WRONG_SIDE = 0.8, 0.05
 # Counts outside the tissue are of a whole array if their median total is below this share of that
 # under tissue (0.89 and more between HER2ST's sections). There, more spots may lack counts.
 BACKGROUND, MOST_EMPTY = 0.5, 0.05
@@ -49,7 +50,7 @@ def check_same_section(row: dict[str, str], parts: DistributedSection) -> None:
             f" {row['spots']}, and {lost} of the {len(under_tissue)} spots under tissue are not in"
             " it; name counts and spots of the same section"
         )
-    if whole_array:
+    if elsewhere:
         _compare_tissue(row, totals, inside)
     placed = int(under_tissue.isin(parts.annotations).sum())
     labels, unlabelled = len(parts.annotations) + parts.unplaced, len(under_tissue) - placed
@@ -64,12 +65,15 @@ def check_same_section(row: dict[str, str], parts: DistributedSection) -> None:
 
 
 def _compare_tissue(row: dict[str, str], totals: np.ndarray, inside: np.ndarray) -> None:
-    """Warn if the spots with many counts are others than those under tissue."""
-    within, without = (max(1.0, np.median(totals[side])) for side in (inside, ~inside))
-    rich = totals > np.sqrt(within * without)
+    """Warn if the spots with many counts are others than those under tissue (Otsu's method)."""
+    logs = np.log1p(totals)
+    ordered, left = np.sort(logs), np.arange(1, len(logs))
+    apart = np.cumsum(ordered - logs.mean())[:-1] ** 2 * len(logs) / (left * (len(logs) - left))
+    split = apart.argmax()
+    rich = logs > ordered[split]
     poor_inside, rich_outside = int((inside & ~rich).sum()), int((~inside & rich).sum())
     most = MOST_ON_WRONG_SIDE * inside.sum()
-    if without < CLEAN * within and min(poor_inside, rich_outside) > most:
+    if apart[split] > TWO_GROUPS * len(logs) * logs.var() and min(poor_inside, rich_outside) > most:
         logger.warning(
             f"{row['counts']}: {rich_outside} spots outside the tissue of {row['spots']} have as"
             f" many counts as those inside, and {poor_inside} inside as few as those outside: check"
