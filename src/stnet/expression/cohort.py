@@ -93,7 +93,7 @@ def unite_genes(sections: Sequence[pd.DataFrame]) -> pd.DataFrame:
         symbol, ensembl = (
             next((known[name][i] for name in (gene, *group) if known[name][i]), "") for i in (0, 1)
         )
-        unsure = next((names.unsure[name] for name in group if name in names.unsure), "")
+        unsure = ", ".join(other for name in group for other in names.unsure.get(name, []))
         rows.update(dict.fromkeys(group, (gene, symbol, ensembl, unsure)))
     columns = ["gene", "symbol", "ensembl", "unsure"]
     table = pd.DataFrame([rows[name] for name in known], index=pd.Index(known), columns=columns)
@@ -107,7 +107,7 @@ class _Names:
     def __init__(self, known: dict[str, tuple[str, str]], sections: list[set[str]]):
         self._known, self._sections = known, sections
         # Candidates of the names that may be of several genes.
-        self.unsure: dict[str, str] = {}
+        self.unsure: dict[str, list[str]] = {}
 
     def where(self, *names: str) -> set[int]:
         """Numbers of the sections that have one of the names."""
@@ -155,10 +155,9 @@ class _Names:
         """Mark `name`, and those of its candidates that no section has beside it."""
         sections = self.where(name)
         found = [other for other in candidates if sections.isdisjoint(self.where(other))]
-        if found:
-            self.unsure[name] = ", ".join(found)
-        for other in found:
-            self.unsure.setdefault(other, name)
+        for one, may_be in [(name, found), *((other, [name]) for other in found)]:
+            known = self.unsure.setdefault(one, [])
+            known += [other for other in may_be if other not in known]
 
 
 def _check_common(sections: Sequence[set[str]]) -> None:
