@@ -22,7 +22,7 @@ def write_section(folder, name: str, genes: dict[str, list[int]], used: list[boo
             },
             index=[f"{i}x1" for i in range(len(counts))],
         ),
-        var=pd.DataFrame({"symbol": [g.upper() for g in genes]}, index=list(genes)),
+        var=pd.DataFrame({"symbol": [g.upper() for g in genes], "ensembl": ""}, index=list(genes)),
         obsm={"spatial": np.zeros((len(counts), 2))},
     )
     sides = (0, 0) if name == "B2" else (300, 200)
@@ -76,6 +76,8 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
         "sections": 2,
         "spots": 3,
         "genes": 4,
+        "genes_united": 0,
+        "genes_unsure": 0,
         "spots_per_section_min": 1,
         "spots_per_section_max": 2,
         "median_counts": 4,

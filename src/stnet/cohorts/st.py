@@ -53,7 +53,9 @@ def read_original(row: dict[str, str]) -> DistributedSection:
 
 def _section(row: dict[str, str], positions: pd.DataFrame) -> DistributedSection:
     annotations, remark = read_annotations(row["labels"]) if row["labels"] else ({}, "")
-    return DistributedSection(positions, read_counts(row["counts"]), annotations, remark)
+    unplaced = sum(spot not in positions.index for spot in annotations)
+    counts = read_counts(row["counts"])
+    return DistributedSection(positions, counts, annotations, remark, unplaced)
 
 
 def read_annotations(path: str) -> tuple[dict[str, str], str]:

@@ -35,9 +35,11 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
 
     File columns are joined to `root`; empty ones stay "". For format `visium`, `spots` is a folder,
     Space Ranger's `spatial`. With `check_files` every named file must exist; leave it off if a rule
-    makes the files. Raises InputError naming the sheet, the row and what to do.
+    makes the files. Raises InputError naming the sheet, the row and what to do; also if two rows
+    name the same file.
     """
     seen: dict[str, int] = {}
+    used: dict[tuple[str, Path], int] = {}
     sections = []
     for line, row in read_tsv(find(path), COLUMNS, "sections").items():
         where = f"{path} line {line}"
@@ -51,6 +53,12 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
         for name in FILE_COLUMNS:
             if row[name]:
                 row[name] = str(Path(root) / row[name])
+                first = used.setdefault((name, Path(row[name]).resolve()), line)
+                if first != line:
+                    raise InputError(
+                        f"{where} ({row['section']}): {name} {row[name]} is also on line {first};"
+                        " name each section's own files"
+                    )
                 if check_files:
                     _check_file(row, name, where)
         sections.append(row)
