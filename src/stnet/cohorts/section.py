@@ -22,6 +22,7 @@ from stnet.expression.genes import GeneTable, read_gene_table
 from stnet.expression.grids import GRIDS
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
+from stnet.slides.scale import log_overridden
 
 logger = logging.getLogger(__name__)
 
@@ -150,8 +151,9 @@ def _slide(
     if row["image"]:
         with open_image(row["image"]) as image:
             slide["width"], slide["height"] = image.size
-            # The sheet's value is there to correct the image's own.
-            if image.um_per_px and not row["um_per_px"]:
+            if row["um_per_px"]:
+                log_overridden(image, float(row["um_per_px"]))
+            elif image.um_per_px:
                 scales[f"the properties of {row['image']}"] = image.um_per_px
             check_scale(row, scales)
             diameter = GRIDS[row["grid"]].spot_um / next(iter(scales.values()))
