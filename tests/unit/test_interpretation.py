@@ -19,6 +19,7 @@ from stnet.analysis.interpretation.chosen_patches import choose_patches, read_pr
 from stnet.analysis.interpretation.gradients import MOST_ERROR, MOST_STEPS, attribute, averaged
 from stnet.config.engine import Engine
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.figures import fig_3
 from stnet.networks.standardisation import Standardisation
@@ -187,7 +188,7 @@ def test_each_patch_is_of_the_network_of_its_own_group(interpret, trained, tmp_p
     """Another group comes first, whose predictions are lower and whose network is not there."""
     lower = ad.read_h5ad(trained[1].predictions)
     lower.X = lower.X - 100
-    lower.write_h5ad(tmp_path / "lower.h5ad")
+    write_h5ad(lower, tmp_path / "lower.h5ad")
     other = HeldOut(tmp_path / "lower.h5ad", tmp_path / "no.safetensors", tmp_path / "no.json")
     alone, _ = interpret()
     among, _ = interpret(groups=[other, trained[1]])

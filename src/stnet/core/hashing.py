@@ -48,6 +48,16 @@ def read_sha256(path: str | Path, begin: int, content: memoryview) -> str:
     return digest.hexdigest()
 
 
+def head_sha256(path: str | Path, length: int) -> str:
+    """SHA-256 of the first `length` bytes of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while length > 0 and (part := file.read(min(length, CHUNK))):
+            digest.update(part)
+            length -= len(part)
+    return digest.hexdigest()
+
+
 def names_sha256(names: Sequence[str]) -> str:
     """SHA-256 of an ordered list of names of genes or spots."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()

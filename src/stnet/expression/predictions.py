@@ -6,7 +6,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 
-from stnet.core.atomic import atomic_path
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.spatial import of_sections
 
 
@@ -50,5 +50,4 @@ def write_predictions(
     )
     if "slide" in measured.uns:
         predictions.uns["slide"] = dict(measured.uns["slide"])
-    with atomic_path(path) as temporary:
-        predictions.write_h5ad(temporary, compression="gzip")
+    write_h5ad(predictions, path)

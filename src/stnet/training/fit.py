@@ -1,26 +1,27 @@
 """The training job of a held-out group: inner runs, the choice of the epoch, the final run."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import torch
-from safetensors.torch import save
 
 from stnet.config.recipe import Recipe
 from stnet.config.split import inner_folds
-from stnet.core.atomic import atomic_path, write_json
+from stnet.core.checksums import write_json
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
+from stnet.core.tables import write_table
 from stnet.core.versions import versions
 from stnet.expression.factors import gene_targets
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.networks.data import Data, to_device
 from stnet.networks.engine import start
+from stnet.networks.tensors import are_finite, write_tensors
 from stnet.training.checkpoints import Checkpoints
 from stnet.training.run import Run
 from stnet.training.runs import Runs, Spots
@@ -169,20 +170,13 @@ def _train_inner(runs: Runs, spots: Mapping[str, Spots], recipe: Recipe) -> Choi
 
 def _write_network(path: str, final: Run) -> None:
     state = {name: value.cpu().contiguous() for name, value in final.network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save(state))
+    if not are_finite(state):
+        raise InputError(DIVERGED)
+    write_tensors(path, state)
 
 
 def _write_history(path: str, runs: Runs) -> None:
-    with (
-        atomic_path(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(
-            file, HISTORY_COLUMNS, extrasaction="ignore", delimiter="\t", lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows(runs.history)
+    write_table(pd.DataFrame(runs.history, columns=HISTORY_COLUMNS), path)
 
 
 def _write_epoch(path: str, inner: Inner, choice: Choice, n_spots: int) -> None:
