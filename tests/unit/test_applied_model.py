@@ -169,7 +169,7 @@ def test_marks_that_are_none_are_refused(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=message):
-        read_gene_reliability(path)
+        read_gene_reliability(path, "0")
 
 
 def test_members_of_other_genes_are_refused(toy, tmp_path):

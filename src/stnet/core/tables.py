@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Mapping
 from gzip import BadGzipFile
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,16 @@ def read_table(path: str | Path) -> pd.DataFrame:
             path, sep="\t", dtype=dict.fromkeys(IDS, str), keep_default_na=False, na_values=[""]
         )
     except (ValueError, EOFError, BadGzipFile, zlib.error) as error:
+        raise Damaged(path, error) from error
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read a `.npz` file whose checksum was recorded. Raises InputError if it is damaged."""
+    check_record(path)
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise Damaged(path, error) from error
 
 

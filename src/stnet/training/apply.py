@@ -10,7 +10,6 @@ from torch import nn
 from stnet.config.engine import Engine
 from stnet.core.checksums import read_json
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.expression.factors import are_factors, gene_targets, to_expression
 from stnet.expression.held_out_job import HeldOutJob
@@ -73,7 +72,7 @@ def predict_held_out(
     """
     start(device, job.threads)
     targets, model = inputs["targets"], inputs["model"]
-    measured = read_h5ad(targets)
+    measured = job.read_targets(targets)
     measured = measured[job.is_held_out(measured)].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: held-out group {job.held_out} has no used spot")

@@ -13,7 +13,6 @@ from stnet.config.recipe import Recipe
 from stnet.config.split import inner_folds
 from stnet.core.checksums import write_json
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import write_table
 from stnet.core.versions import versions
@@ -24,9 +23,8 @@ from stnet.networks.engine import start
 from stnet.networks.tensors import are_finite, write_tensors
 from stnet.training.checkpoints import Checkpoints
 from stnet.training.run import Run
-from stnet.training.runs import Runs, Spots
+from stnet.training.runs import DIVERGED, Runs, Spots
 
-DIVERGED = "learning_rate: training diverged, the loss is not finite; lower it"
 HISTORY_COLUMNS = ["run", "epoch", "train_loss", "inner_loss"]
 FINAL = "final"
 
@@ -88,8 +86,6 @@ def fit(
     runs = Runs(data, recipe, job.held_out, spots, checkpoints, tensorboard)
     choice = _train_inner(runs, spots, recipe)
     final = runs.train(FINAL, choice.epoch)
-    if not np.isfinite(runs.history[-1]["train_loss"]):
-        raise InputError(DIVERGED)
     _write_network(outputs["model"], final)
     _write_history(outputs["history"], runs)
     _write_epoch(outputs["epoch"], inner, choice, measured.n_obs)
@@ -217,7 +213,7 @@ def read_training_data(
     index: str | Path, targets: str | Path, job: HeldOutJob, device: str
 ) -> tuple[Data, ad.AnnData]:
     """Training spots on the device, and their targets. Raises InputError if there are none."""
-    measured = read_h5ad(targets)
+    measured = job.read_targets(targets)
     measured = measured[~job.is_held_out(measured)].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: nothing is left to train on beside the held-out sections")
