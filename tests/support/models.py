@@ -2,8 +2,8 @@
 
 from networks import PLAIN
 
-from stnet.inference.gene_reliability import write_gene_reliability
 from stnet.inference.model import Model, write_model
+from stnet.inference.model_genes import write_gene_reliability
 
 ENGINE = {"cpu": PLAIN, "cuda": PLAIN}
 

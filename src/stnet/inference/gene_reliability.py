@@ -6,9 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.core.errors import InputError
-from stnet.core.hashing import file_sha256
-from stnet.core.tables import as_text, read_table, write_table
-from stnet.inference.card import read_card
+from stnet.core.tables import read_table
 
 COLUMNS = ["consistent", "n_consistent", "n_patients", "median_pearson"]
 # The same in every row: the hash of the table's other columns and of the model's file. The two
@@ -16,21 +14,9 @@ COLUMNS = ["consistent", "n_consistent", "n_patients", "median_pearson"]
 CHECKSUM = "checksum"
 
 
-def write_gene_reliability(
-    model: str | Path, gene_performance: str | Path, output: str | Path
-) -> None:
-    """Write a model's genes, a row each, with `COLUMNS` of the gene performance.
-
-    `model` is a file of `stnet.inference.model.write_model`. A gene that was not evaluated is not
-    consistent. Raises InputError if a file is damaged.
-    """
-    genes = pd.DataFrame(read_card(model)["genes"]).set_index("gene")
-    performance = read_table(gene_performance).set_index("gene").reindex(genes.index)
-    genes = genes.join(performance[COLUMNS])
-    genes["consistent"] = genes["consistent"].eq(True)
-    genes = genes.reset_index()
-    checksum = _checksum(as_text(genes), file_sha256(model))
-    write_table(genes.assign(**{CHECKSUM: checksum}), output)
+def checksum(text: str, model_sha256: str) -> str:
+    """The checksum of a table's text, without its column `CHECKSUM`, and of the model's file."""
+    return hashlib.sha256((model_sha256 + text).encode()).hexdigest()[:16]
 
 
 def read_gene_reliability(path: str | Path, model_sha256: str) -> pd.DataFrame:
@@ -49,11 +35,7 @@ def read_gene_reliability(path: str | Path, model_sha256: str) -> pd.DataFrame:
         raise InputError(f"{path}: no column {', '.join(missing)}; fetch it again")
     lines = Path(path).read_bytes().decode().split("\n")[:-1]
     text = "".join(line.rpartition("\t")[0] + "\n" for line in lines)
-    if {line.rpartition("\t")[2] for line in lines[1:]} != {_checksum(text, model_sha256)}:
+    if {line.rpartition("\t")[2] for line in lines[1:]} != {checksum(text, model_sha256)}:
         raise InputError(f"{path}: damaged, or of another model; fetch it again with its model")
     reliability = table.set_index("gene")[COLUMNS]
     return reliability.assign(consistent=reliability["consistent"].eq(True))
-
-
-def _checksum(text: str, model_sha256: str) -> str:
-    return hashlib.sha256((model_sha256 + text).encode()).hexdigest()[:16]

@@ -3,7 +3,7 @@
 `{model}.safetensors` has the weights of the model's members, one network each, as `member/layer`.
 Its metadata has the model card: input format, genes, and statistics of the training images. Model
 `all` has one member, trained on all patients. `ensemble` has the networks of all held-out groups.
-`{model}.genes.tsv` beside it has the reliability of the genes (`stnet.inference.gene_reliability`);
+`{model}.genes.tsv` beside it has the reliability of the genes (`stnet.inference.model_genes`);
 predictions do not depend on it.
 """
 
