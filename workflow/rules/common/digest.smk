@@ -22,13 +22,19 @@ def identity(path):
     return IDENTITIES[path]
 
 
-def own_files(wildcards, input):
-    """Identities of the job's inputs that no rule makes.
+def own_files(rule):
+    """Input function: identities of the job's inputs that no rule makes.
 
     Snakemake reruns a job when an input is newer than the outputs, and misses a file that was
     replaced by an older one. Outputs of rules have no identity: their dates are those of this run.
     """
-    return [found for found in map(identity, map(str, input)) if found]
+
+    # Snakemake does not compare parameters that ask for `input`, so the inputs are found again.
+    def found(wildcards):
+        inputs, *_ = rule.expand_input(wildcards)
+        return [about for about in map(identity, map(str, inputs)) if about]
+
+    return found
 
 
 def digest(script):
@@ -44,4 +50,4 @@ def set_digests(rules):
     """Give each rule that runs a script its digest and its own files, except `NOT_DIGESTED`."""
     for each in rules:
         if each.script and Path(each.script).parent.name not in NOT_DIGESTED:
-            each.set_params(digest=digest(each.script), own_files=own_files)
+            each.set_params(digest=digest(each.script), own_files=own_files(each))
