@@ -2,7 +2,7 @@
 
 Where a format has room, the checksum is in the file: `seal` puts it at the end of an h5ad file,
 `sealed_json` into a JSON object. A table must stay plain, so its checksum is beside it, in the
-folder `.sha256` (`record`). None of them costs more than reading the file once.
+folder `.sha256` (`record`).
 """
 
 import hashlib
