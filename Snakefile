@@ -16,12 +16,13 @@ from stnet.config.base import suggest_one
 from stnet.config.configuration import Configuration
 from stnet.config.names import IMAGENET, RANDOM
 from stnet.config.recipe import Training
+from stnet.config.repeated import check_repeated_keys
 from stnet.core.checkout import find
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_identity, file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
-from stnet.config.section_sheet import GROUP_ID
+from stnet.config.section_sheet import GROUP_ID, LONGEST_ID
 from stnet.config.segmentation import Segmentation
 from stnet.config.split import ALL, held_out_groups
 

@@ -23,7 +23,7 @@ from openslide import OpenSlide
 from tiled import write_tissue_slide
 
 from stnet.slides.image import open_image
-from stnet.slides.scale import resolve_scale
+from stnet.slides.scale import Configured, resolve_scale
 from stnet.slides.tiling import Tiling, TilingRecord, tiles
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +50,7 @@ def here(path: str, side: int, threads: int) -> tuple[list[list[int]], int]:
     """Compute the same with `stnet.slides.tiling`."""
     record = TilingRecord()
     with open_image(path) as image:
-        scale = resolve_scale(image, magnification=20, default_um_per_px=0.5)
+        scale = resolve_scale(image, magnification=20, configured=Configured(0.5))
         cut = tiles(image, scale, Tiling(side, **RULE), record, threads=threads)
         kept = [[tile.x, tile.y] for tile in cut]
     return kept, record.candidates

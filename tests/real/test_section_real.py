@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from stnet.cohorts.section import write_section
+from stnet.core.errors import InputError
 
 HER2ST = Path(__file__).parents[3] / "shared/data/her2st"
 pytestmark = pytest.mark.skipif(not HER2ST.is_dir(), reason=f"real data absent: {HER2ST}")
@@ -30,9 +31,10 @@ CLASSES = {
 def read(name, folder, **columns):
     """The section and its drops table, as the workflow makes them."""
     row = {"patient": name[0], "section": name, "format": "her2st", "grid": "square"}
-    row |= {"um_per_px": "", "pixel_scale": "", "image": "", "labels": "", **columns}
+    row |= {"um_per_px": "", "pixel_scale": "", "image": "", "labels": ""}
     row["counts"] = str(HER2ST / f"ST-cnts/{name}.tsv.gz")
     row["spots"] = str(HER2ST / f"ST-spotfiles/{name}_selection.tsv")
+    row |= columns
     output, drops = folder / f"{name}.h5ad", folder / f"{name}.drops.tsv"
     write_section(
         row,
@@ -100,3 +102,25 @@ def test_every_label_reaches_its_spot(tmp_path, name):
     undetermined = section.obs["annotation"] == "undetermined"
     assert (tumour == (section.obs["label"] == "tumour")).all()
     assert (undetermined == section.obs["label"].isna()).all()
+
+
+def test_files_of_other_sections_are_refused(tmp_path):
+    spots = pd.read_csv(HER2ST / "ST-spotfiles/C2_selection.tsv", sep="\t", dtype=str)
+    exchanged = spots.rename(columns={"pixel_x": "pixel_y", "pixel_y": "pixel_x"})
+    exchanged.to_csv(tmp_path / "exchanged.tsv", sep="\t", index=False)
+    image = str(HER2ST / IMAGES["C2"])
+    cases = {
+        "of its 180 spots are not under tissue": {"counts": str(HER2ST / "ST-cnts/C3.tsv.gz")},
+        "with x and y exchanged": {"spots": str(tmp_path / "exchanged.tsv"), "image": image},
+        "when mirrored": {"image": str(HER2ST / IMAGES["B4"])},
+        "when scaled by 1.25": {"image": image, "pixel_scale": "0.8"},
+        "labels are at no spot": {
+            "labels": str(HER2ST / "ST-pat/lbl/B1_labeled_coordinates.tsv"),
+        },
+        "0.5 µm per pixel by um_per_px": {"um_per_px": "0.5"},
+    }
+    for message, columns in cases.items():
+        with pytest.raises(InputError) as caught:
+            read("C2", tmp_path, **columns)
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)

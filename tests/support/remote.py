@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -20,8 +21,8 @@ class Remote(ThreadingHTTPServer):
     Faults: "reset" and "cut" end the connection after half of the body, "stall" pauses there,
     "no_range" sends everything whatever was asked for, "elsewhere" another range, "corrupt" other
     bytes, "error" a JSON error with status 200; "gzip" claims that the body is compressed, "less"
-    sends less of a range than is left, and a number is a status (301 leads to /moved, 503 comes
-    with Retry-After: 7).
+    sends less of a range than is left, "endless" never ends and states no length, "drip" sends a
+    byte at a time, and a number is a status (301 leads to /moved, 503 comes with Retry-After: 7).
 
     `requests` lists (path, Range header or ""), and `bodies` (path, JSON) of POST requests, which
     `reply` answers.
@@ -135,10 +136,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status, body, headers=None, fault=""):
         self.send_response_only(status)
-        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+        length = {} if fault == "endless" else {"Content-Length": str(len(body))}
+        for name, value in {**length, **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         half = len(body) // 2
+        if fault in ("endless", "drip"):
+            self.close_connection = True
+            with suppress(OSError):
+                for number in range(10**6):
+                    at = number % len(body)
+                    self.wfile.write(body if fault == "endless" else body[at : at + 1])
+                    time.sleep(0 if fault == "endless" else 0.005)
+            return
         if fault in ("reset", "cut", "stall"):
             self.wfile.write(body[:half])
             self.close_connection = True

@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from models import load_model_file, write_toy_model
 from openslide import OpenSlide
 from PIL import Image
@@ -17,6 +18,7 @@ from scipy import sparse
 from stnet.cohorts.section import write_section
 from stnet.config.tiles import Cut
 from stnet.core.errors import InputError, SystemFailure
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.spatial import picture_of
 from stnet.inference.model import Model
 from stnet.inference.sections import predict_section
@@ -25,6 +27,7 @@ from stnet.inference.summary import write_summary
 from stnet.networks.image_encoder import Encoder
 from stnet.simulation.cohort import write_genes
 from stnet.simulation.visium import write_visium
+from stnet.slides.scale import Configured
 from stnet.slides.windows import fit_side, input_window, windows
 from stnet.sources import slide as fetch
 from stnet.sources.slide import slide_at_hand
@@ -49,14 +52,14 @@ def slide(tmp_path, request):
     return path, np.asarray(Image.open(path))
 
 
-def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, must_read=True):
+def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, must_read=True, md5=""):
     predict_slide(
         slide,
         model,
         folder / "tiles.h5ad",
-        about=ABOUT,
+        about={**ABOUT, "md5": md5},
         cut=cut,
-        default_um_per_px=um_per_px,
+        configured=Configured(um_per_px),
         encoder=encoder,
         must_read=must_read,
     )
@@ -155,7 +158,10 @@ def test_a_slide_that_cannot_be_read_is_refused_by_name_or_written_without_tiles
     assert not (tmp_path / "tiles.h5ad").exists()
     tiles = predicted(model, path, tmp_path, must_read=False)
     assert tiles.shape == (0, 5)
-    assert tiles.uns["refused"] == "not an image that OpenSlide or Pillow reads"
+    assert tiles.uns["refused"] == (
+        "not a slide, TIFF, JPEG, PNG, JPEG 2000, BMP, GIF or WebP; convert it to TIFF, or fetch it"
+        " again if it is one"
+    )
     assert "P-01A-TS1: refused" in caplog.text
 
 
@@ -181,6 +187,56 @@ def test_a_slide_of_glass_has_no_tiles(model, tmp_path):
     tiles = predicted(model, tmp_path / "glass.png", tmp_path)
     assert tiles.n_obs == 0
     assert tiles.uns["refused"] == ""
+
+
+def test_transparent_glass_is_glass_on_slides_of_either_reader(model, slide, tmp_path):
+    """Black where it is transparent, as scanners and editors leave it."""
+    _, pixels = slide
+    alpha = np.full((*pixels.shape[:2], 1), 255, dtype=np.uint8)
+    alpha[:, 100:] = 0
+    clear = np.concatenate([pixels * (alpha > 0), alpha], axis=2)
+    tifffile.imwrite(tmp_path / "a.tif", clear, tile=(64, 64), photometric="rgb")
+    Image.fromarray(clear).save(tmp_path / "b.png")
+    glass = np.where(alpha, pixels, 255).astype(np.uint8)
+    Image.fromarray(glass).save(tmp_path / "c.png")
+    found = [predicted(model, tmp_path / name, tmp_path) for name in ("a.tif", "b.png", "c.png")]
+    for tiles in found:
+        assert tiles.n_obs == 4
+        assert tiles.obs["tissue"].tolist() == [1.0, 36 / 64, 1.0, 36 / 64]
+        np.testing.assert_allclose(tiles.X, found[2].X, rtol=1e-5, atol=1e-6)
+
+
+def test_blank_tiles_are_counted_and_warned_of(model, slide, tmp_path, caplog):
+    path, pixels = slide
+    assert [*predicted(model, path, tmp_path).uns["blank_patches"].values()] == [0] * 4
+    assert "no stained tissue" not in caplog.text
+    grey = pixels.copy()
+    grey[:64] = grey[:64, :, :1]
+    grey[64:128, :64] = 0
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    tiles = predicted(model, tmp_path / "grey.png", tmp_path)
+    assert tiles.uns["blank_patches"] == {"black": 1, "white": 0, "flat": 0, "grey": 2}
+    said = "3 of 4 patches show no stained tissue (1 black, 2 grey); look at the image"
+    assert f"P-01A-TS1: {said}" in caplog.text
+    write_summary(tmp_path / "tiles.h5ad", tmp_path / "summary.tsv")
+    table = pd.read_csv(tmp_path / "summary.tsv", sep="\t")
+    assert said in table.loc[table["quantity"] == "warning", "value"].tolist()
+
+
+def test_the_users_scale_overrides_the_slides_own(model, slide, tmp_path, caplog):
+    _, pixels = slide
+    keys = {"tile": (64, 64), "photometric": "rgb", "metadata": None}
+    says = "Aperio Image Library\r\n200x130|MPP = 0.25"
+    tifffile.imwrite(tmp_path / "a.svs", pixels, description=says, **keys)
+    about = {"about": ABOUT, "cut": CUT, "encoder": None, "must_read": True}
+    configured = Configured(0.5, overrides=True)
+    output = tmp_path / "tiles.h5ad"
+    predict_slide(tmp_path / "a.svs", model, output, configured=configured, **about)
+    tiles = ad.read_h5ad(output)
+    assert tiles.uns["slide"]["um_per_px"] == 0.5
+    assert set(tiles.obs["size"]) == {64}
+    assert "um_per_px is set to 0.5, which overrides the slide's own 0.25" in caplog.text
+    assert set(predicted(model, tmp_path / "a.svs", tmp_path).obs["size"]) == {128}
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +293,24 @@ def test_a_section_is_predicted_at_the_scale_of_training(visium_model, section, 
     patch = Image.fromarray(image[y : y + 24, x : x + 24]).resize((32, 32), 2)
     expected = visium_model.apply(np.asarray(patch)[None]).predicted
     np.testing.assert_allclose(spots.X[7:8], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_blank_patches_of_a_section_are_counted_and_warned_of(
+    visium_model, section, tmp_path, caplog
+):
+    blank = applied(visium_model, section, tmp_path).uns["provenance"]["blank_patches"]
+    assert [*blank.values()] == [0] * 4
+    assert "no stained tissue" not in caplog.text
+    grey = ad.read_h5ad(section / "V_1.h5ad")
+    Image.open(section / "image.jpg").convert("L").save(tmp_path / "grey.png")
+    grey.uns["slide"]["path"] = str(tmp_path / "grey.png")
+    write_h5ad(grey, tmp_path / "V_1.h5ad")
+    files = (tmp_path / "predictions.h5ad", tmp_path / "alignment.tsv")
+    keys = {"scale": "pixels", "genes": section / "genes.tsv"}
+    predict_section(tmp_path / "V_1.h5ad", visium_model, *files, **keys)
+    spots = ad.read_h5ad(files[0])
+    assert spots.uns["provenance"]["blank_patches"]["grey"] == spots.n_obs
+    assert f"V_1: {spots.n_obs} of {spots.n_obs} patches show no stained tissue" in caplog.text
 
 
 def test_a_section_is_measured_with_its_own_genes_as_pseudo_counts(visium_model, section, tmp_path):
@@ -319,7 +393,7 @@ def test_a_downloaded_slide_is_deleted_however_its_job_ends(remote, tmp_path, en
 
 def test_a_download_that_fails_leaves_nothing(monkeypatch, tmp_path):
     def download_file(host, file_id, path, *, md5, size):
-        path.parent.mkdir()
+        path.parent.mkdir(parents=True)
         path.with_name(f".{path.name}.1234.part").write_bytes(b"sli")
         raise InputError("attempt 8 of 8")
 
@@ -339,6 +413,36 @@ def test_a_disk_that_goes_away_is_no_damaged_slide(model, slide, tmp_path, monke
     monkeypatch.setattr(Image.Image, "crop", read)
     with pytest.raises(SystemFailure, match="cannot be read now"):
         predicted(model, slide[0], tmp_path, must_read=False)
+
+
+def test_the_end_of_one_slide_leaves_the_others(remote, tmp_path):
+    eleven = {**ROW, "file": "11.svs", "file_id": "2"}
+    with slide_at_hand(eleven, tmp_path / "slides", host="h", mirror=None) as other:
+        for row in (ROW | {"file": "1.svs"}, ROW | {"file": "11.svs", "file_id": "3"}):
+            with slide_at_hand(row, tmp_path / "slides", host="h", mirror=None):
+                pass
+        assert other.read_bytes() == b"slide"
+
+
+def test_only_what_the_slide_itself_is_makes_a_refusal(model, slide, tmp_path, monkeypatch):
+    """A lost file, another file and a model that fails end the job; nothing is written."""
+    path = tmp_path / "broken.svs"
+    for content, md5 in [(None, ""), (b"", "0" * 32), (b"other", ROW["md5"])]:
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(SystemFailure, match=r"broken\.svs: .*; rerun"):
+            predicted(model, path, tmp_path, must_read=False, md5=md5)
+    path.write_bytes(b"slide")
+    assert predicted(model, path, tmp_path, must_read=False, md5=ROW["md5"]).uns["refused"]
+    (tmp_path / "tiles.h5ad").unlink()
+
+    def fail(self, patches):
+        raise InputError("model: predicts NaN")
+
+    monkeypatch.setattr(Model, "apply", fail)
+    with pytest.raises(InputError, match="predicts NaN"):
+        predicted(model, slide[0], tmp_path, must_read=False)
+    assert not (tmp_path / "tiles.h5ad").exists()
 
 
 def test_a_slide_of_the_mirror_is_used_and_kept(remote, tmp_path):

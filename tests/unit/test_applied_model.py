@@ -163,7 +163,20 @@ def test_a_model_that_was_cut_short_is_refused(toy, tmp_path):
         load_model_file(path)
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "no such file"), ("a\n1\n", "no column")])
+MARKS = "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\nA\tTrue\t1\t1\t1\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        ("a\n1\n", "no column"),
+        (MARKS + "B\tTrug\t1\t1\t1\n", "consistent is 'Trug' for gene B"),
+        (MARKS + "B\t\t1\t1\t1\n", "consistent is nan for gene B"),
+        (MARKS + '"B\tTrue\t1\t1\t1\n', "damaged table"),
+        ("", "damaged table"),
+    ],
+)
 def test_marks_that_are_none_are_refused(tmp_path, content, message):
     path = tmp_path / "model.genes.tsv"
     if content is not None:

@@ -3,6 +3,7 @@
 import copy
 import gc
 import json
+from datetime import date
 from functools import reduce
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ import yaml
 
 from stnet.config.configuration import Configuration
 from stnet.config.experiments import Experiment
+from stnet.config.repeated import check_repeated_keys
 from stnet.config.section_sheet import COLUMNS, read_sheet
 from stnet.core.errors import InputError
 
@@ -506,3 +508,70 @@ def test_missing_files_and_columns_are_named(tmp_path):
         read_sheet(path, tmp_path, check_files=False)
     with pytest.raises(InputError, match="no such sheet of sections"):
         read_sheet(tmp_path / "other.tsv", tmp_path, check_files=False)
+
+
+REPEATED = [
+    ("a: 1\nb:\n  c: 1\n  d: 2\n  c: 1\n", "configuration: b.c: there twice, on lines 3 and 5 of"),
+    ("report: [x]\nreport: [x]\n", "configuration: report: there twice, on lines 1 and 2 of"),
+    ("a: [{b: 1}, {b: 1, 'b': 2}]\n", "configuration: a[1].b: there twice, on lines 1 and 1"),
+    ('{"a": {"b": 1,\n\t"b": 2}}', "configuration: b: there twice in the same mapping of"),
+    ("a: &x {b: *x}\n", "configuration: a.b: contains itself"),
+    ("? [a]\n: 1\n", "line 1: a key that is not text"),
+]
+
+
+def test_a_key_that_is_there_twice_is_named_with_its_file(tmp_path):
+    check_repeated_keys((ROOT / "config").glob("*.yaml"))
+    good = "x: &x {a: 1}\ny: &y {b: 1}\nz:\n  <<: *x\n  <<: *y\nn: {1: a, '1': b}\n"
+    file = tmp_path / "my.yaml"
+    for text in (good, '{"a": {"b": 1}, "b": [{"a": 1}]}', "# nothing"):
+        file.write_text(text)
+        check_repeated_keys([file])
+    for text, message in REPEATED:
+        file.write_text(text)
+        with pytest.raises(InputError) as caught:
+            check_repeated_keys([file])
+        assert message in str(caught.value)
+        assert str(file) in str(caught.value)
+
+
+# As YAML, and whether a key that need not be whole allows it.
+NUMBERS = {
+    **dict.fromkeys((".nan", ".inf", "-.inf", "1.0e400", "yes", "'4'", "[4]", "{a: 1}"), False),
+    **dict.fromkeys(("4.0", "10000000000000"), True),
+}
+WHOLE = [
+    *["experiments.densenet121.epochs", "experiments.densenet121.batch_size"],
+    *["experiments.densenet121.seed", "experiments.nuclei.trees", "features.nuclei.bins"],
+    *["targets.composition.factors", "targets.top250.genes", "cohorts.stnet.version"],
+]
+REAL = ["calibration", "predict.um_per_px", "experiments.densenet121.learning_rate"]
+REAL += ["predict.tiles.background", "cohorts.stnet.spot_pitch_um"]
+UNLIKELY = [
+    ("experiments.densenet121.architecture_options", {"a": [1, float("nan")]}, "options.a[1]: nan"),
+    ("experiments.densenet121.architecture_options", {"a": date(2020, 1, 1)}, "write it in quotes"),
+    ("experiments.densenet121.view", "128x2\n", "view: '128x2\\n' should match"),
+    ("experiments.densenet121.view", "0224x1", "view: '0224x1' should match"),
+    ("experiments.densenet121.view", "9" * 5000 + "x1", "should match"),
+    ("experiments.densenet121.architecture", "resnet18\n", "architecture: 'resnet18\\n'"),
+    ("experiments." + "a" * 300, {"inherit": "densenet121"}, "longer than 150 characters"),
+    ("cohorts." + "a" * 300, {"inherit": "stnet"}, "longer than 150 characters"),
+    ("experiments.alone.genes", ["A" * 150], "too long for a file name"),
+    ("external.visium.model", "a" * 300, "model: "),
+    ("cohorts.stnet.report.studies.weights.title", "a</script >", "studies.weights.title: 'a</scr"),
+    ("cohorts.stnet.report.studies.weights.title", "<!-- a", "studies.weights.title: '<!-- a' has"),
+    ("hosts.gdc", "https://me:secret@host", "hosts.gdc: has a name or password, which logs"),
+    *[("experiments.random.inherit", value, "random.inherit: ") for value in (3, 3.0, True, [1])],
+]
+
+
+def test_numbers_of_another_kind_and_names_too_long_are_refused_by_key(config):
+    cases = [(key, yaml.safe_load(n), f"{key}") for key in WHOLE for n in NUMBERS if n != "[4]"]
+    cases += [(key, yaml.safe_load(n), key) for key in REAL for n, ok in NUMBERS.items() if not ok]
+    assert faults(cases + UNLIKELY, lambda path, value: changed(config, path, value)) == []
+
+
+def test_an_id_too_long_for_file_names_is_refused_in_a_sheet(tmp_path):
+    path = sheet_file(tmp_path / "sheet.tsv", {**ROW, "section": "a" * 151})
+    with pytest.raises(InputError, match=r"line 2: section 'a+' is not an id of at most 150"):
+        read_sheet(path, tmp_path, check_files=False)

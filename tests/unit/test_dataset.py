@@ -18,10 +18,12 @@ def write_section(folder, name: str, genes: dict[str, list[int]], used: list[boo
                 "section": name,
                 "total_counts": counts.sum(axis=1),
                 "used": used,
+                "label": pd.Categorical([None, *["normal"] * (len(used) - 1)]),
+                "annotation": ["undetermined", *["non"] * (len(used) - 1)],
             },
             index=[f"{i}x1" for i in range(len(counts))],
         ),
-        var=pd.DataFrame({"symbol": [g.upper() for g in genes]}, index=list(genes)),
+        var=pd.DataFrame({"symbol": [g.upper() for g in genes], "ensembl": ""}, index=list(genes)),
         obsm={"spatial": np.zeros((len(counts), 2))},
     )
     sides = (0, 0) if name == "B2" else (300, 200)
@@ -65,6 +67,8 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
     assert genes.loc["mt-c", "symbol"] == "MT-C"
     assert tables["sections"]["section"].tolist() == names
     assert tables["sections"]["used"].tolist() == [2, 1, 0]
+    words = tables["sections"]["other_annotations"].fillna("").tolist()
+    assert words == ["undetermined (1)", "undetermined (1)", ""]
     assert tables["sections"]["median_counts"].tolist()[:2] == [4.5, 4]
     assert tables["sections"]["width"].fillna(-1).tolist() == [300, 300, -1]
     summary = tables["summary"].set_index("quantity")["value"]
@@ -73,6 +77,8 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
         "sections": 2,
         "spots": 3,
         "genes": 4,
+        "genes_united": 0,
+        "genes_unsure": 0,
         "spots_per_section_min": 1,
         "spots_per_section_max": 2,
         "median_counts": 4,

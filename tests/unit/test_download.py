@@ -284,6 +284,26 @@ def test_no_server_and_no_scheme(tmp_path):
         download("data.example/x", tmp_path / "x", expected=None, size=None, patience=QUICK)
 
 
+@pytest.mark.parametrize("path", ["/image.jpg", "/list"])
+def test_a_server_that_never_ends_or_drips_is_left(remote, target, path):
+    remote.files["/list"] = b"[]" * 1000
+    limits = Patience(attempts=2, backoff=0.001, timeout=(5, 5), window=0.2, largest=3 * SIZE)
+
+    def ask():
+        url = f"{remote.host}{path}"
+        if path == "/list":
+            ask_json(url, list, patience=limits)
+        else:
+            download(url, target, expected=None, size=None, patience=limits)
+
+    for fault, message in [("endless", "sends more than"), ("drip", "too slow; rerun later")]:
+        remote.faults[path] = [fault]
+        with pytest.raises(InputError, match=rf"{path}: .*{message}"):
+            ask()
+    assert not target.exists()
+    assert len(remote.requests) == 2
+
+
 def test_progress_is_shown(remote, target, capfd, caplog):
     remote.faults["/image.jpg"] = ["cut"]
     fetch(remote, target)

@@ -45,7 +45,7 @@ def test_saved_at_its_printed_size_and_the_same_each_time(tmp_path):
 
 def test_a_figure_that_cannot_be_drawn_leaves_nothing(tmp_path):
     figure = fig_1b.spots_per_section(section_table(1, 1))
-    figure.axes[0].set_title("$\\unclosed{$")
+    figure.axes[0].set_title("$\\unclosed{$", parse_math=True)
     with pytest.raises(ValueError, match="unclosed"):
         save(figure, [tmp_path / "a.png"])
     assert not list(tmp_path.iterdir())
@@ -111,6 +111,11 @@ def test_supp_1b_marks_targets_and_leaves_out_genes_never_counted():
     other, target = figure.axes[0].findobj(PathCollection)[:2]
     assert target.get_offsets().tolist() == [[1, 5.0], [2, 2.0]]
     assert other.get_offsets().tolist() == [[3, 0.5]]
+
+
+def test_a_name_with_dollars_is_no_formula():
+    figure = render(fig_1cd.distribution(pd.Series([1, 2]), r"$\frac{$"))
+    assert r"$\frac{$" in texts(figure)
 
 
 # Fig. 2a

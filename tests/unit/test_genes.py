@@ -61,7 +61,7 @@ def test_ensembl_of(table, symbol, ensembl):
         (TABLE.replace("prev_symbol", "previous"), "no column prev_symbol"),
         (TABLE.splitlines()[0], "has no genes"),
         (TABLE + "HGNC:7\tFASN\t\t\t\t\t\t\n", "line 10: symbol 'FASN' is empty or repeated"),
-        (TABLE + "HGNC:7\tCUT", "line 10: symbol 'CUT'"),
+        (TABLE + "HGNC:7\tCUT", "line 10: 2 fields where the table has 8"),
         ("<html>Not found</html>\n", "no column symbol, ensembl_gene_id"),
     ],
 )

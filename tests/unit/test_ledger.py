@@ -7,7 +7,7 @@ import pytest
 from paper_tables import PAPER, N, colocalisation, published, published_external, summary_table
 
 from stnet.core.errors import InputError
-from stnet.report.answers import ANSWERS
+from stnet.report.analyses import ANSWERS
 from stnet.report.claims import KINDS, agrees, margin_of, read_margins
 from stnet.report.ledger import make_ledger, write_ledger
 from stnet.report.page import page_table, short, write_page

@@ -14,6 +14,7 @@ from tiled import read_patch_plain, to_tiled_tiff
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import names_sha256
+from stnet.slides.blank import BLANK
 from stnet.slides.image import open_image
 from stnet.slides.patches import parse_view, read_patches, write_index, write_patches
 
@@ -201,6 +202,32 @@ def test_what_is_off_an_image_of_any_colours_is_black(tmp_path, mode):
         region = opened.read(-4, 0, 8, 8)
     assert not region[:, :4].any()
     np.testing.assert_array_equal(region[:, 4:], np.asarray(image.convert("RGB"))[:, :4])
+
+
+def test_blank_patches_are_counted_in_the_index_and_warned_of(picture, tmp_path, caplog):
+    path, pixels = picture
+    section = section_file(tmp_path / "S1.h5ad", "S1", [[1]] * 5, ["A"])
+    shown = [0, 255, [180, 40, 90], pixels[..., :1], pixels[..., :1]]
+    for spot, colours in enumerate(shown):  # at (10 spot, 20 spot), in windows of 8 px
+        rows, columns = (slice(max(0, at - 4), at + 4) for at in (20 * spot, 10 * spot))
+        pixels[rows, columns] = np.broadcast_to(colours, pixels.shape)[rows, columns]
+    pixels[77, 37] = [0, 200, 0]  # one pixel of colour in the last window
+    Image.fromarray(pixels).save(path)
+    index = view_of(section, path, tmp_path / "8x1", "8x1")
+    with open(index, newline="") as file:
+        (row,) = csv.DictReader(file, delimiter="\t")
+    assert [row[kind] for kind in BLANK] == ["1"] * 4
+    warnings = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+    assert warnings == [
+        "section S1: 4 of 5 patches show no stained tissue (1 black, 1 white, 1 flat, 1 grey);"
+        " look at the image"
+    ]
+
+
+def test_stained_patches_are_not_warned_of(section, picture, tmp_path, caplog):
+    index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
+    assert index.read_text().splitlines()[1].endswith("\t0\t0\t0\t0")
+    assert "no stained tissue" not in caplog.text
 
 
 def test_removed_patches_are_made_again_as_they_were(section, picture, tmp_path):

@@ -1,4 +1,4 @@
-"""The plan against numbers worked out by hand, and the removal of views."""
+"""The plan against numbers worked out by hand."""
 
 import re
 from dataclasses import replace
@@ -13,15 +13,15 @@ from sections import section_file
 
 from stnet.core.errors import InputError
 from stnet.planning import plan as plan_module
-from stnet.planning.pending import (
+from stnet.planning.plan import Machine, plan, time_networks
+from stnet.planning.work import (
     Cohort,
     Experiment,
-    jobs_of_views,
+    count_spots,
     pending_jobs,
-    remove_views,
+    saved_epochs,
+    training_work,
 )
-from stnet.planning.plan import Machine, plan, time_networks
-from stnet.planning.work import count_spots, saved_epochs, training_work
 from stnet.training.calibrate import Rates
 from stnet.training.checkpoints import Checkpoint, Checkpoints
 
@@ -264,42 +264,23 @@ def test_networks_of_one_kind_are_timed_once(networks, timed):
     assert not reason
 
 
-@pytest.fixture
-def views():
-    for name in ("20x2", "40x2"):
-        index = index_of(SPOTS, name)
-        for section in SPOTS:
-            (index.parent / f"{section}.npy").write_bytes(b"1234567")
-    return Path("results/c/views")
-
-
-def test_views_that_nothing_needs_are_removed_but_for_their_index(networks, views):
-    lines = remove_views(*networks, {})
-    assert lines == [
-        f"removed  {views}/20x2: 4 patch files, 0.00 MB",
-        f"removed  {views}/40x2: 4 patch files, 0.00 MB",
-        "0.00 MB freed",
-    ]
-    assert [path.name for path in views.rglob("*") if path.is_file()] == ["index.tsv"] * 2
-    assert remove_views(*networks, {}) == ["no view has patches"]
-
-
-@pytest.mark.parametrize(
-    ("rule", "output"),
-    [
-        ("train", "results/c/experiments/e/A/model.safetensors"),
-        ("predict_held_out", "results/c/experiments/e/B/predictions.h5ad"),
-        ("patches", "results/c/views/20x2/A1.npy"),
-        ("view_index", "results/c/views/20x2/index.tsv"),
-    ],
-)
-def test_a_view_that_a_pending_job_needs_is_kept(networks, views, rule, output):
-    pending = {"results/c/sections/A1.h5ad": "section", output: rule}
-    assert jobs_of_views(*networks, pending) == {views / "20x2": [output]}
-    kept, removed, _ = remove_views(*networks, pending)
-    assert kept == f"kept     {views}/20x2: needed by {rule} of {output}"
-    assert removed.startswith(f"removed  {views}/40x2")
-    assert len(list(views.glob("20x2/*.npy"))) == 4
+def test_patches_are_left_to_write_for_pending_jobs_only(networks, timed):
+    cohorts, experiments = networks
+    both = {**experiments, "wide": replace(experiments["e"], view="40x2", groups={})}
+    for view in ("20x2", "40x2"):
+        (
+            index_of({name: 100 * n for name, n in SPOTS.items()}, view).parent / "A1.npy"
+        ).write_bytes(b"0" * 20_000)
+    views = "results/c/views"
+    for pending, to_write, jobs in (
+        ({}, "0.00", 0),
+        # All but A1: 1,500 patches of 10 x 10 pixels in three colours.
+        (jobs_of(experiments["e"], "A"), "0.45", 2),
+        ({f"{views}/20x2/B1.npy": "patches", f"{views}/20x2/index.tsv": "view_index"}, "0.45", 2),
+    ):
+        text = plan(cohorts, both, pending, CPU, published=0, seconds=60)
+        assert re.search(rf"^{views}/20x2 +0\.02 MB +0\.75 MB +{to_write} MB +{jobs}$", text, re.M)
+        assert re.search(rf"^{views}/40x2 +0\.02 MB +3\.00 MB +0\.00 MB +0$", text, re.M)
 
 
 def test_calibration_times_a_real_network(networks):

@@ -32,7 +32,7 @@ from stnet.simulation.histology import draw
 ROOT = Path(__file__).parents[2]
 SHEET = ROOT / "config" / "cohorts" / "demo.tsv"
 SEED, ALL_TUMOUR = 1, "BC90005"
-SPOTS = 121
+SPOTS = 144
 NAMES = ["image.jpg", "counts.tsv.gz", "spots.csv.gz", "labels.tsv.gz"]
 
 

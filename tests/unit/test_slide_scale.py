@@ -1,5 +1,6 @@
 """Scales of slides: which property counts, what is nominal, and what is refused."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,12 +8,14 @@ import numpy as np
 import pytest
 
 from stnet.core.errors import InputError
-from stnet.slides.scale import NOMINAL, resolve_scale
+from stnet.slides.image import SlideImage
+from stnet.slides.scale import NOMINAL, Configured, resolve_scale
 
 
-def scale_of(mpp=None, power=None, default=None, magnification=20):
+def scale_of(mpp=None, power=None, default=None, magnification=20, overrides=False):
     image = SimpleNamespace(path=Path("S1.svs"), um_per_px=mpp, objective_power=power)
-    return resolve_scale(image, magnification=magnification, default_um_per_px=default)
+    configured = Configured(default, overrides)
+    return resolve_scale(image, magnification=magnification, configured=configured)
 
 
 def test_micrometres_go_before_the_objective_and_that_before_the_configuration():
@@ -56,3 +59,61 @@ def test_too_low_a_magnification_is_refused():
 def test_a_slide_of_unknown_scale_is_refused():
     with pytest.raises(InputError, match=r"S1\.svs: .*um_per_px"):
         scale_of()
+
+
+def test_the_users_scale_overrides_the_slides_own_and_the_log_has_both(caplog):
+    cases = [
+        ({"mpp": 0.25}, "WARNING", "0.5.* 0.25"),
+        ({"mpp": 0.499}, "INFO", "0.5.* 0.499"),
+        ({"power": 40}, "WARNING", "0.5.* 0.25"),
+        ({}, None, None),
+    ]
+    wrong = []
+    for own, level, said in cases:
+        caplog.clear()
+        scale = scale_of(**own, default=0.5, overrides=True)
+        lines = [(line.levelname, line.getMessage()) for line in caplog.records]
+        expected = len(lines) == (level is not None) and all(
+            name == level and re.search(rf"S1\.svs: um_per_px .*{said}", text)
+            for name, text in lines
+        )
+        if scale != (0.5, 20, 1, "configured") or not expected:
+            wrong.append((own, scale, lines))
+    assert not wrong
+
+
+def stated(**properties):
+    named = {name.replace("mpp", "openslide.mpp-"): value for name, value in properties.items()}
+    return SlideImage(Path("S1.svs"), None, named)
+
+
+def test_scales_that_contradict_each_other_are_refused_and_both_are_named():
+    same, x, y = stated(mppx="0.25", mppy="0.27"), stated(mppx="0.25"), stated(mppy="0.25")
+    ome = stated(PhysicalSizeX=0.26, PhysicalSizeY=0.25, mppx="0.25", mppy="0.25")
+    printer = stated(PhysicalSizeX=0.25, PhysicalSizeY=0.25, mppx="353", mppy="353")
+    given = [image.um_per_px for image in (same, x, y, ome, printer)]
+    assert given == [0.25, 0.25, 0.25, 0.26, 0.25]
+    nothing = [stated(), stated(mppx="353", mppy="353"), stated(mppx="nan", mppy="0,25")]
+    assert [image.um_per_px for image in nothing] == [None] * 3
+    wrong = []
+    for properties, named in [
+        ({"mppx": "0.25", "mppy": "0.5"}, r"0\.25 \(openslide.mpp-x\) and 0\.5 \(openslide.mpp-y"),
+        ({"mppx": "25", "mppy": "0.5"}, r"0\.5 \(openslide.mpp-y\) and 25 \(openslide.mpp-x"),
+        ({"PhysicalSizeX": 0.5, "mppx": "0.25"}, r"0\.25 \(openslide.mpp-x\) and 0\.5 \(Phys"),
+        ({"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.3}, r"SizeX\) and 0\.3 \(PhysicalSizeY"),
+    ]:
+        try:
+            wrong.append((properties, stated(**properties).um_per_px))
+        except InputError as error:
+            if not re.search(named, str(error)) or "\n" in str(error):
+                wrong.append((properties, str(error)))
+    assert not wrong
+
+
+def test_the_users_scale_settles_a_contradiction(caplog):
+    image = stated(mppx="0.25", mppy="0.5")
+    scale = resolve_scale(image, magnification=20, configured=Configured(0.5, overrides=True))
+    assert scale == (0.5, 20, 1, "configured")
+    assert "openslide.mpp-y" in caplog.text
+    with pytest.raises(InputError, match="mpp-y"):
+        resolve_scale(image, magnification=20, configured=Configured(0.5))

@@ -20,7 +20,7 @@ from stnet.core.errors import InputError
 from stnet.slides import tiling as module
 from stnet.slides.image import open_image
 from stnet.slides.prepass import Prepass
-from stnet.slides.scale import resolve_scale
+from stnet.slides.scale import Configured, resolve_scale
 from stnet.slides.tiling import Tiling, TilingRecord, tiles
 
 SVS = REAL / "wsi" / "cmu-1-small-region.svs"
@@ -100,7 +100,7 @@ def picture(height, width, seed=0):
 def cut(path, side, *, threads=1, default=0.5, magnification=20, **rule):
     record = TilingRecord()
     with open_image(path) as image:
-        scale = resolve_scale(image, magnification=magnification, default_um_per_px=default)
+        scale = resolve_scale(image, magnification=magnification, configured=Configured(default))
         found = list(tiles(image, scale, Tiling(side, **RULE | rule), record, threads=threads))
     assert record.kept == len(found)
     return found, record
@@ -323,7 +323,7 @@ def test_damage_within_is_named_and_stays_so(tmp_path, threads):
         file.write(b"\xff" * length)
     before = threading.active_count()
     with open_image(path) as image:
-        scale = resolve_scale(image, magnification=20, default_um_per_px=0.5)
+        scale = resolve_scale(image, magnification=20, configured=Configured(0.5))
         cut_tiles = tiles(image, scale, Tiling(64, **RULE), TilingRecord(), threads=threads)
         with pytest.raises(InputError, match=r"S1\.tif: damaged image"):
             list(cut_tiles)
@@ -346,7 +346,7 @@ def test_an_abandoned_slide_leaves_no_thread_and_reads_no_further(tmp_path, monk
     monkeypatch.setattr(module._Reader, "read", counted)
     before = threading.active_count()
     with open_image(path) as image:
-        scale = resolve_scale(image, magnification=20, default_um_per_px=0.5)
+        scale = resolve_scale(image, magnification=20, configured=Configured(0.5))
         cut_tiles = tiles(image, scale, Tiling(64, **RULE), TilingRecord(), threads=1)
         assert next(cut_tiles)[:2] == (0, 0)
         threading.Timer(0.2, go_on.set).start()
@@ -519,10 +519,10 @@ def peak(path):
     code = (
         "import sys\n"
         "from stnet.slides.image import open_image\n"
-        "from stnet.slides.scale import resolve_scale\n"
+        "from stnet.slides.scale import Configured, resolve_scale\n"
         "from stnet.slides.tiling import Tiling, TilingRecord, tiles\n"
         "with open_image(sys.argv[1]) as image:\n"
-        "    scale = resolve_scale(image, magnification=20, default_um_per_px=0.5)\n"
+        "    scale = resolve_scale(image, magnification=20, configured=Configured(0.5))\n"
         "    cut = tiles(image, scale, Tiling(256, 220, 0.5), TilingRecord(), threads=2)\n"
         "    number = sum(1 for _ in cut)\n"
         "status = open('/proc/self/status').read()\n"

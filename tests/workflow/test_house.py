@@ -46,6 +46,20 @@ def test_passes(command):
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_patches_may_be_deleted_because_jobs_read_them_through_the_index():
+    """Only the index has patch files as inputs; the other jobs use `read_patches`."""
+    named = {
+        str(path.relative_to(ROOT)): path.read_text("utf-8").count(".npy")
+        for folder, kind in (("workflow", "*.smk"), ("workflow", "*.py"), ("src", "*.py"))
+        for path in (ROOT / folder).rglob(kind)
+    }
+    assert {name for name, count in named.items() if count} == {
+        *("workflow/rules/views.smk", "src/stnet/slides/patches.py"),
+        "src/stnet/planning/plan.py",  # counts their bytes
+    }
+    assert named["workflow/rules/views.smk"] == 2
+
+
 def test_captions_speak_of_what_their_rules_have():
     captions = 0
     for rule in load_rules().values():
@@ -56,6 +70,7 @@ def test_captions_speak_of_what_their_rules_have():
                     encoding="utf-8"
                 )
                 captions += 1
+                assert "snakemake.config" not in text, f"{rule.name}: a fact that no parameter has"
                 for kind, name in re.findall(r"snakemake\.(params|wildcards)\.(\w+)", text):
                     known = rule.params.keys() if kind == "params" else rule.wildcard_names
                     assert name in known, f"{rule.name}: its caption names {kind}.{name}"

@@ -34,6 +34,7 @@ rule comparison:
     conda:
         "../../envs/core.yaml"
     params:
+        main=main_experiment,
         methods=methods,
     script:
         "../scripts/analysis/comparison.py"
@@ -155,6 +156,7 @@ rule single_genes:
     conda:
         "../../envs/core.yaml"
     params:
+        main=main_experiment,
         experiments=single_gene_experiments,
     script:
         "../scripts/analysis/single_genes.py"
@@ -180,6 +182,7 @@ rule supp_12:
     conda:
         "../../envs/core.yaml"
     params:
+        main=main_experiment,
         symbols=lambda w: list(report_of(w)["single_genes"]),
     script:
         "../scripts/figures/supp_12.py"

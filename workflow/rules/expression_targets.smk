@@ -22,6 +22,7 @@ rule targets:
     params:
         genes=configured("targets/{targets}/genes"),
         transform=configured("targets/{targets}/transform"),
+        label_classes=configured("cohorts/{cohort}/label_classes"),
         held_out_sections=sections_outside_fit,
     script:
         "../scripts/targets/targets.py"

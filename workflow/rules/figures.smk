@@ -140,6 +140,7 @@ rule fig_2a:
     resources:
         mem_mb=2000,
     params:
+        main=main_experiment,
         gene=configured("cohorts/{cohort}/report/gene"),
         patients=configured("cohorts/{cohort}/report/patients"),
     script:
@@ -214,5 +215,7 @@ rule learning_curve:
         "results/{cohort}/benchmarks/learning_curve.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        main=main_experiment,
     script:
         "../scripts/figures/learning_curve.py"

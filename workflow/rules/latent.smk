@@ -119,6 +119,8 @@ rule latent_summary:
         "results/{cohort}/benchmarks/latent_summary.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        main=main_experiment,
     script:
         "../scripts/analysis/latent_summary.py"
 
@@ -146,6 +148,8 @@ rule fig_4:
         mem_mb=2000,
         runtime=20,
     params:
+        main=main_experiment,
+        radius=configured("cohorts/{cohort}/report/latent/radius"),
         patients=configured("cohorts/{cohort}/report/latent/patients"),
     script:
         "../scripts/figures/fig_4.py"

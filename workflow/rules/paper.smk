@@ -40,6 +40,8 @@ rule dataset_page:
         "results/{cohort}/benchmarks/dataset_page.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        spot_window=configured("cohorts/{cohort}/spot_window"),
     script:
         "../scripts/report/dataset_page.py"
 

@@ -69,6 +69,7 @@ rule pathways:
     conda:
         "../../envs/core.yaml"
     params:
+        main=main_experiment,
         groups=configured("cohorts/{cohort}/report/pathways/groups"),
         level=configured("cohorts/{cohort}/report/pathways/level"),
     script:

@@ -1,6 +1,6 @@
-# The time and space that a run will need, and the removal of patches no longer needed (ours).
+# The time and space that a run will need (ours).
 #
-# Both run where Snakemake runs, and write only a log: with an output or a benchmark, they would run
+# It runs where Snakemake runs, and writes only a log: with an output or a benchmark, it would run
 # only once.
 
 
@@ -31,21 +31,3 @@ rule plan:
         seconds=config["calibration"],
     script:
         "../scripts/plan/plan.py"
-
-
-rule remove_views:
-    input:
-        of_own_run,
-    log:
-        "results/logs/remove_views.log",
-    localrule: True
-    conda:
-        "../../envs/core.yaml"
-    params:
-        config=WRITTEN,
-        summary=summary_command,
-        n_outputs=outputs_of_rules,
-        cohorts=planned_cohorts,
-        experiments=planned_experiments,
-    script:
-        "../scripts/plan/remove_views.py"

@@ -1,4 +1,4 @@
-# Inputs of the plan and of the removal of views: how to ask for pending jobs, and the networks.
+# Inputs of the plan: how to ask for pending jobs, and the networks.
 
 IS_MODULE = not workflow.modifier.is_main_snakefile()
 
@@ -6,7 +6,7 @@ IS_MODULE = not workflow.modifier.is_main_snakefile()
 def of_own_run(w):
     """No file. Refuses to plan as a module, which another workflow configures."""
     if IS_MODULE:
-        refuse(f"plan and remove_views are not for modules; use --snakefile {CHECKOUT}/Snakefile")
+        refuse(f"plan is not for modules; use --snakefile {CHECKOUT}/Snakefile")
     return []
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import scanpy as sc
 
 from stnet.core.tables import read_table, write_table
+from stnet.expression.cohort import Distinct, unite_genes
 from stnet.expression.spots import read_used_spots
 
 # Prefix of human mitochondrial genes.
@@ -28,46 +29,64 @@ def describe_dataset(
     the sheet's order. `outputs` maps the names of four tables to their paths:
 
     - `sections`, a row per section: dropped spots; median counts, genes and mitochondrial share (%)
-      of the used spots; width and height of the image in pixels, and micrometres per pixel;
+      of the used spots; annotations in no class, with the number of used spots of each; width
+      and height of the image in pixels, and micrometres per pixel;
     - `spots`, a row per used spot: `quality`;
-    - `genes`, a row per gene of the universe: mean count over the used spots;
+    - `genes`, a row per gene of the universe: mean count over the used spots; other_names, by which
+      some sections call it; unsure, genes of other sections that it may be;
     - `summary`: `quantity value`, the cohort as the paper describes it, then the sums of the drops.
 
     Sections are read one at a time, so memory is that of one section and of the gene names.
     """
-    rows, parts, symbols, sums = [], [], {}, Counter()
+    rows, parts, names, sums, distinct = [], [], [], Counter(), Distinct()
     for path, drop in zip(sections, drops, strict=True):
         section = read_used_spots(path).copy()
+        distinct.add(section, path)
         parts.append(quality(section))
         rows.append(
             read_table(drop).assign(
                 median_counts=parts[-1]["total_counts"].median(),
                 median_genes=parts[-1]["n_genes"].median(),
                 median_pct_mt=parts[-1]["pct_mt"].median(),
+                other_annotations=_unclassed(section.obs),
                 # A section without an image has sides of 0.
                 **{key: section.uns["slide"][key] or np.nan for key in SLIDE},
             )
         )
-        symbols.update(section.var["symbol"])
+        names.append(section.var[["symbol", "ensembl"]])
         totals = np.asarray(section.X.sum(axis=0), dtype=np.float64).ravel()
         sums.update(dict(zip(section.var_names, totals, strict=True)))
     spots = pd.concat(parts, ignore_index=True)
-    genes = pd.DataFrame({"gene": sorted(symbols)})
-    genes["symbol"] = genes["gene"].map(symbols)
-    genes["mean_count"] = genes["gene"].map(sums) / len(spots)
+    genes = _genes(unite_genes(names), sums, len(spots))
     per_section = pd.concat(rows, ignore_index=True)
     tables = {
         "sections": per_section,
         "spots": spots,
         "genes": genes,
-        "summary": summarise(per_section, spots, len(genes)),
+        "summary": summarise(per_section, spots, genes),
     }
     for name, table in tables.items():
         write_table(table, outputs[name])
 
 
-def summarise(sections: pd.DataFrame, spots: pd.DataFrame, n_genes: int) -> pd.DataFrame:
-    """Table `quantity value` of a cohort, from its tables of sections and spots.
+def _unclassed(obs: pd.DataFrame) -> str:
+    """Annotations that are in no class of `label_classes`, and the number of spots of each."""
+    words = Counter(obs["annotation"][obs["label"].isna()].dropna())
+    return ", ".join(f"{word} ({count})" for word, count in words.most_common())
+
+
+def _genes(names: pd.DataFrame, sums: Mapping[str, float], n_spots: int) -> pd.DataFrame:
+    """The table `genes`, from the names of genes (`unite_genes`) and the sum of each name."""
+    counted = pd.Series({name: sums[name] for name in names.index}, dtype=float)
+    others = names.index.to_series()[names.index != names["gene"]]
+    genes = names.drop_duplicates("gene").set_index("gene")[["symbol", "unsure"]].sort_index()
+    genes.insert(1, "mean_count", counted.groupby(names["gene"]).sum() / n_spots)
+    genes.insert(2, "other_names", others.groupby(names["gene"]).agg(", ".join))
+    return genes.rename_axis("gene").reset_index()
+
+
+def summarise(sections: pd.DataFrame, spots: pd.DataFrame, genes: pd.DataFrame) -> pd.DataFrame:
+    """Table `quantity value` of a cohort, from its tables of sections, spots and genes.
 
     Sections and patients without used spots are not counted. Rows `drops.*` are sums over all
     sections.
@@ -77,7 +96,9 @@ def summarise(sections: pd.DataFrame, spots: pd.DataFrame, n_genes: int) -> pd.D
         "patients": used["patient"].nunique(),
         "sections": len(used),
         "spots": used["used"].sum(),
-        "genes": n_genes,
+        "genes": len(genes),
+        "genes_united": int(genes["other_names"].notna().sum()),
+        "genes_unsure": int((genes["unsure"] != "").sum()),
         "spots_per_section_min": used["used"].min(),
         "spots_per_section_max": used["used"].max(),
         "median_counts": spots["total_counts"].median(),
@@ -101,7 +122,11 @@ def quality(section: ad.AnnData) -> pd.DataFrame:
     This is done once per cohort and not in each section's job, because importing scanpy takes 4 s.
     """
     section.var["mt"] = section.var["symbol"].astype(str).str.startswith(MITOCHONDRIAL)
-    metrics, _ = sc.pp.calculate_qc_metrics(section, qc_vars=["mt"], percent_top=None, log1p=False)
+    # Its means over genes are not used; those of a section without used spots would warn.
+    with np.errstate(invalid="ignore"):
+        metrics, _ = sc.pp.calculate_qc_metrics(
+            section, qc_vars=["mt"], percent_top=None, log1p=False
+        )
     return pd.DataFrame(
         {
             "section": section.obs["section"].astype(str),

@@ -1,10 +1,28 @@
 """A section as read from any format, before spots are matched and dropped."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from stnet.cohorts.text_tables import CountTable
+
+
+@dataclass(frozen=True)
+class SpaceRanger:
+    """What a `spatial` folder says of the image; None for what it does not say.
+
+    Attributes:
+        spot_diameter: diameter of a spot in full-resolution pixels.
+        um_per_px: µm per pixel at full resolution.
+        picture: reduced copy of the image, such as `tissue_hires_image.png`.
+        reduction: pixels of the picture per pixel of the image.
+    """
+
+    spot_diameter: float | None = None
+    um_per_px: float | None = None
+    picture: Path | None = None
+    reduction: float | None = None
 
 
 @dataclass(frozen=True)
@@ -15,11 +33,13 @@ class DistributedSection:
     `counts`: rows are spots of the array, with or without a position.
     `annotations`: the pathologist's annotation by spot name; empty if there are none.
     `remark`: a message for the log, such as how annotations were matched to spots.
-    `spot_diameter`: diameter of a spot in pixels as distributed, or None if not given.
+    `unplaced`: number of annotations at no spot of `positions`.
+    `space_ranger`: what Space Ranger says of the image; nothing for other formats.
     """
 
     positions: pd.DataFrame
     counts: CountTable
     annotations: dict[str, str]
     remark: str
-    spot_diameter: float | None = None
+    unplaced: int = 0
+    space_ranger: SpaceRanger = SpaceRanger()

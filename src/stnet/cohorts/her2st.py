@@ -18,12 +18,15 @@ def read(row: dict[str, str]) -> DistributedSection:
     `stnet.cohorts.text_tables`.
     """
     positions = read_positions(row["spots"])
-    annotations, remark = match_annotations(row["labels"], positions) if row["labels"] else ({}, "")
-    return DistributedSection(positions, read_counts(row["counts"]), annotations, remark)
+    annotations, remark, unplaced = {}, "", 0
+    if row["labels"]:
+        annotations, remark, unplaced = match_annotations(row["labels"], positions)
+    counts = read_counts(row["counts"])
+    return DistributedSection(positions, counts, annotations, remark, unplaced)
 
 
-def match_annotations(path: str, positions: pd.DataFrame) -> tuple[dict[str, str], str]:
-    """The pathologist's annotation by spot name, and a remark for the log.
+def match_annotations(path: str, positions: pd.DataFrame) -> tuple[dict[str, str], str, int]:
+    """The pathologist's annotation by spot name, a remark for the log, and the rows at no spot.
 
     Each row has non-integer x, y and is assigned to the nearest spot of `positions` if that is less
     than half a grid unit away. If two rows are assigned to one spot, the nearer one is used, and of
@@ -50,4 +53,4 @@ def match_annotations(path: str, positions: pd.DataFrame) -> tuple[dict[str, str
         f" {reached.max(initial=0):.2f} grid units away; {distant} rows have no spot within"
         f" {LABEL_REACH}, {second} rows lost to a nearer row"
     )
-    return annotations, remark
+    return annotations, remark, distant

@@ -1,9 +1,16 @@
-"""The size of a pixel, from the array of spots on the image."""
+"""The size of a pixel, from the array of spots on the image; and whether they are an array."""
 
 import numpy as np
 
 from stnet.core.errors import InputError
 from stnet.expression.grids import GRIDS
+
+# Limits of a regular array (ours); HER2ST's 27 sections have at most 1.013 and 0.41. The first is
+# the ratio of the pitches along two axes. A spot is astray if it is further than a pitch from its
+# place; a few may be, where they were corrected by hand.
+MOST_STRETCHED, MOST_ASTRAY = 1.1, 0.05
+# Fewer spots may by chance have row + column all even.
+FEWEST = 20
 
 
 def um_per_px(
@@ -35,8 +42,54 @@ def um_per_px(
             f"{path}: all spots lie on one line, which gives no scale; correct the positions, or"
             " set um_per_px in the section sheet"
         )
-    affine, *_ = np.linalg.lstsq(array, pixels, rcond=None)
+    affine = _affine(array, pixels)
     area = abs(np.linalg.det(affine))
     # The unit of area is one column by one row.
     pitch_squared = area * (1 / np.prod(GRIDS[grid].pitches))
     return float(spot_pitch_um / np.sqrt(pitch_squared))
+
+
+def check_array(array: np.ndarray, pixels: np.ndarray, grid: str, path: str) -> bool:
+    """Whether the spots give a scale; they do not if all lie on one line.
+
+    Arguments are those of `um_per_px`. Raises InputError if the spots are not an array of that
+    grid, by their array positions or in the image.
+    """
+    odd = array.sum(axis=1) % 2
+    if grid == "hexagonal" and 0 < odd.sum() < len(odd):
+        raise InputError(
+            f"{path}: array row + column is even for {len(odd) - odd.sum()} spots and odd for"
+            f" {odd.sum()}, so its array is not hexagonal; name a Visium section (not bins of"
+            " Visium HD), or set grid to square"
+        )
+    if grid == "square" and len(odd) >= FEWEST and odd.sum() in (0, len(odd)):
+        raise InputError(
+            f"{path}: array row + column is {'odd' if odd[0] else 'even'} for all {len(odd)} spots,"
+            " so its array is not square; set the sheet's grid to hexagonal"
+        )
+    array = (array - array.mean(axis=0)) * GRIDS[grid].pitches
+    pixels = pixels - pixels.mean(axis=0)
+    if min(np.linalg.matrix_rank(array), np.linalg.matrix_rank(pixels)) < 2:
+        return False
+    affine = _affine(array, pixels)
+    along, across = np.linalg.svd(affine, compute_uv=False)
+    if along > MOST_STRETCHED * across:
+        raise InputError(
+            f"{path}: neighbouring spots are {along:.4g} px apart along one axis and {across:.4g}"
+            f" along the other, which is no {grid} array; correct the positions, or the sheet's"
+            " grid"
+        )
+    off = np.linalg.norm(array @ affine - pixels, axis=1) / np.sqrt(along * across)
+    astray = int((off > 1).sum())
+    if astray > MOST_ASTRAY * len(off):
+        raise InputError(
+            f"{path}: {astray} of {len(off)} spots are further than a spot's distance from their"
+            " place in the array, so array and pixel positions are of different spots; correct the"
+            " positions"
+        )
+    return True
+
+
+def _affine(array: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    affine, *_ = np.linalg.lstsq(array, pixels, rcond=None)
+    return affine

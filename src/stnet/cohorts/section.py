@@ -7,11 +7,13 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from stnet.cohorts import her2st, st, visium
+from stnet.cohorts.agreement import check_picture, check_same_section, check_scale
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.orientation import check_misplaced
-from stnet.cohorts.scale import um_per_px
+from stnet.cohorts.orientation import SPOT_PX, check_misplaced
+from stnet.cohorts.scale import check_array, um_per_px
 from stnet.cohorts.text_tables import CountTable
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
@@ -21,6 +23,7 @@ from stnet.expression.genes import GeneTable, read_gene_table
 from stnet.expression.grids import GRIDS
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
+from stnet.slides.scale import log_overridden
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,8 @@ READERS = {
 }
 # A dropped position counts for the first reason that applies.
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
+# Longest side of the reduced image that spots are compared with.
+MOST_PX = 2000
 # A scan may crop a few spots. If more are off the image, positions and image do not match (ours).
 MOST_OFF_IMAGE = 0.05
 ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
@@ -85,14 +90,16 @@ def write_section(
             " is true; name the file or set require_label: false"
         )
     parts = READERS[row["format"]](row)
+    check_same_section(row, parts)
     positions = parts.positions
     pixels = np.rint(positions[["pixel_x", "pixel_y"]].to_numpy() * float(row["pixel_scale"] or 1))
-    slide = _slide(row, positions, pixels, spot_pitch_um)
+    slide, overview = _slide(row, parts, pixels, spot_pitch_um)
     margin = _margins(pixels, slide)
     selected = positions["selected"].to_numpy()
     _check_on_image(row, slide, pixels[selected], margin[selected])
-    if row["format"] == "visium":
-        _check_visium(row, parts, pixels, slide["um_per_px"])
+    spot_diameter = _spot_diameter(row, parts, slide["um_per_px"])
+    if overview:
+        _check_placed(row, parts, pixels, slide, overview)
 
     totals = pd.Series(parts.counts.matrix.sum(axis=1).A1, index=parts.counts.spots)
     total = totals.reindex(positions.index, fill_value=0).to_numpy()
@@ -118,12 +125,13 @@ def write_section(
     section.obs["margin"] = margin[kept]
     section.obs["used"] = used[kept]
     section.obsm["spatial"] = pixels[kept]
-    section.var = _gene_names(parts.counts, read_gene_table(genes) if genes else None)
-    spot_diameter = _spot_diameter(row, parts, slide["um_per_px"])
+    section.var = _gene_names(
+        row["counts"], parts.counts, read_gene_table(genes) if genes else None
+    )
     section.uns = {
         "slide": slide,
         "grid": {name: row["grid"]},
-        "spatial": {name: _spatial(slide, spot_diameter)},
+        "spatial": {name: _spatial(slide, spot_diameter, overview)},
     }
     _log(name, drops, parts.remark, section.obs)
     write_h5ad(section, output)
@@ -131,20 +139,51 @@ def write_section(
 
 
 def _slide(
-    row: dict[str, str], positions: pd.DataFrame, pixels: np.ndarray, spot_pitch_um: float
-) -> dict:
-    """`uns["slide"]`; without an image, path and sha256 are empty, width and height 0."""
+    row: dict[str, str], parts: DistributedSection, pixels: np.ndarray, spot_pitch_um: float
+) -> tuple[dict, Image.Image | None]:
+    """`uns["slide"]`, and the image at low resolution.
+
+    Without an image, path and sha256 are empty, width and height 0, and the second is None.
+    """
+    scales = _scales(row, parts, pixels, spot_pitch_um)
     slide = {"path": row["image"], "sha256": "", "width": 0, "height": 0}
+    overview = None
     if row["image"]:
         with open_image(row["image"]) as image:
             slide["width"], slide["height"] = image.size
+            if row["um_per_px"]:
+                log_overridden(image, float(row["um_per_px"]))
+            elif image.um_per_px:
+                scales[f"the properties of {row['image']}"] = image.um_per_px
+            check_scale(row, scales)
+            diameter = GRIDS[row["grid"]].spot_um / next(iter(scales.values()))
+            side = max(THUMBNAIL, round(max(image.size) * SPOT_PX / diameter))
+            overview = image.thumbnail(min(side, MOST_PX))
+        check_picture(row, parts.space_ranger, overview, slide["width"])
         slide["sha256"] = file_sha256(row["image"])
+    check_scale(row, scales)
+    slide["um_per_px"] = float(row["um_per_px"] or next(iter(scales.values())))
+    return slide, overview
+
+
+def _scales(
+    row: dict[str, str], parts: DistributedSection, pixels: np.ndarray, spot_pitch_um: float
+) -> dict[str, float]:
+    """µm per pixel of the image by the name of what states it."""
+    array, grid = parts.positions[["array_col", "array_row"]].to_numpy(), row["grid"]
+    plane = check_array(array, pixels, grid, row["spots"])
+    scales = {}
+    if plane or not row["um_per_px"]:
+        scales[
+            f"spot_pitch_um ({spot_pitch_um:g}) and the distance of the spots in {row['spots']}"
+        ] = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])
     if row["um_per_px"]:
-        slide["um_per_px"] = float(row["um_per_px"])
-    else:
-        array = positions[["array_col", "array_row"]].to_numpy()
-        slide["um_per_px"] = um_per_px(array, pixels, row["grid"], spot_pitch_um, row["spots"])
-    return slide
+        scales["um_per_px in the sheet"] = float(row["um_per_px"])
+    stated = parts.space_ranger.um_per_px
+    if stated:
+        scale = stated / float(row["pixel_scale"] or 1)
+        scales[f"microns_per_pixel of scalefactors_json.json in {row['spots']}"] = scale
+    return scales
 
 
 def _margins(pixels: np.ndarray, slide: dict) -> np.ndarray:
@@ -173,33 +212,36 @@ def _check_on_image(
         )
 
 
-def _check_visium(
-    row: dict[str, str], parts: DistributedSection, pixels: np.ndarray, scale: float
+def _check_placed(
+    row: dict[str, str],
+    parts: DistributedSection,
+    pixels: np.ndarray,
+    slide: dict,
+    overview: Image.Image,
 ) -> None:
-    if parts.spot_diameter:
-        diameter = parts.spot_diameter * float(row["pixel_scale"] or 1)
-        visium.check_spot_size(row, diameter * scale)
-    if row["image"]:
-        array = parts.positions[["array_col", "array_row"]].to_numpy()
-        selected = parts.positions["selected"].to_numpy()
-        check_misplaced(row, array, pixels, selected, visium.SPOT_UM / scale)
+    """Compare the spots with the tissue in the image (`check_misplaced`)."""
+    array = parts.positions[["array_col", "array_row"]].to_numpy()
+    selected = parts.positions["selected"].to_numpy()
+    reduced = np.array(overview.size) / [slide["width"], slide["height"]]
+    diameter = GRIDS[row["grid"]].spot_um / slide["um_per_px"] * reduced.mean()
+    check_misplaced(row, overview, array, pixels * reduced, selected, diameter)
 
 
 def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: float) -> float:
-    """Diameter of a spot in full-resolution pixels: as distributed, else that of its platform."""
-    if parts.spot_diameter:
-        return parts.spot_diameter * float(row["pixel_scale"] or 1)
-    return GRIDS[row["grid"]].spot_um / um_per_px
+    """Diameter of a spot in pixels of the image: as distributed, else that of its platform."""
+    if not parts.space_ranger.spot_diameter:
+        return GRIDS[row["grid"]].spot_um / um_per_px
+    diameter = parts.space_ranger.spot_diameter * float(row["pixel_scale"] or 1)
+    visium.check_spot_size(row, diameter * um_per_px)
+    return diameter
 
 
-def _spatial(slide: dict, spot_diameter: float) -> dict:
+def _spatial(slide: dict, spot_diameter: float, overview: Image.Image | None) -> dict:
     """The section's entry in `uns["spatial"]`, with a picture if there is an image."""
-    picture = None
-    if slide["path"]:
-        with open_image(slide["path"]) as image:
-            picture = image.thumbnail(THUMBNAIL)
+    if overview:
+        overview.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC, reducing_gap=3.0)
     metadata = {"source_image_path": slide["path"], "um_per_px": slide["um_per_px"]}
-    return spatial(picture, width=slide["width"], spot_diameter=spot_diameter, metadata=metadata)
+    return spatial(overview, width=slide["width"], spot_diameter=spot_diameter, metadata=metadata)
 
 
 def _check_has_spots(row: dict[str, str], drops: dict) -> None:
@@ -238,10 +280,11 @@ def _anndata(
     return ad.AnnData(parts.counts.matrix[rows], obs=obs)
 
 
-def _gene_names(counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
+def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
     """`var`: distributed ids with symbol and Ensembl id, empty if unknown.
 
-    If the table does not know a gene, its distributed name is used as the symbol.
+    If the table does not know a gene, its distributed name is used as the symbol. Raises InputError
+    naming the counts' `path` if two columns are versions of one Ensembl id.
     """
     symbols, ensembl = [], []
     for gene, name in zip(counts.genes, counts.symbols or counts.genes, strict=True):
@@ -256,7 +299,15 @@ def _gene_names(counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
         else:
             symbols.append(name)
             ensembl.append(table.ensembl_of(name) if table else "")
-    return pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=counts.genes)
+    names = pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=counts.genes)
+    accessions = names["ensembl"][[bool(ENSEMBL_ID.fullmatch(gene)) for gene in counts.genes]]
+    twice = accessions.index[accessions.duplicated(keep=False)]
+    if len(twice):
+        raise InputError(
+            f"{path}: {twice[0]} and {twice[1]} are versions of one gene; add their counts up, or"
+            " keep one"
+        )
+    return names
 
 
 def _log(name: str, drops: dict, remark: str, obs: pd.DataFrame) -> None:

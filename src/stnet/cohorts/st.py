@@ -17,6 +17,7 @@ from stnet.cohorts.text_tables import (
     spot_name,
 )
 from stnet.core.errors import InputError
+from stnet.core.tsv import check_delimiter, number
 
 
 def read_v5(row: dict[str, str]) -> DistributedSection:
@@ -52,7 +53,9 @@ def read_original(row: dict[str, str]) -> DistributedSection:
 
 def _section(row: dict[str, str], positions: pd.DataFrame) -> DistributedSection:
     annotations, remark = read_annotations(row["labels"]) if row["labels"] else ({}, "")
-    return DistributedSection(positions, read_counts(row["counts"]), annotations, remark)
+    unplaced = sum(spot not in positions.index for spot in annotations)
+    counts = read_counts(row["counts"])
+    return DistributedSection(positions, counts, annotations, remark, unplaced)
 
 
 def read_annotations(path: str) -> tuple[dict[str, str], str]:
@@ -61,14 +64,18 @@ def read_annotations(path: str) -> tuple[dict[str, str], str]:
     Fields are read by position (name, x, y, label id, annotation), because version 5 has four
     header names for five columns, and CR line endings. Non-integer x and y are rounded to the
     nearest spot, and the last row of a spot counts, as in the released code. Rows without an
-    annotation are ignored. Raises InputError naming a line whose x or y is not a number, or as
-    `open_text`.
+    annotation are ignored. Raises InputError naming a line whose x or y is not a number, for a file
+    without rows, or as `open_text`.
     """
     annotations: dict[str, str] = {}
     empty = moved = changed = 0
-    for order, (line, fields) in enumerate(read_rows(path, "\t")):
+    rows = read_rows(path, "\t")
+    if len(rows) < 2:
+        raise InputError(f"{path}: has no labels; correct it, or leave labels empty in the sheet")
+    check_delimiter(path, rows[1][1], 3, "\t")
+    for order, (line, fields) in enumerate(rows):
         try:
-            x, y = float(fields[1]), float(fields[2])
+            x, y = number(fields[1]), number(fields[2])
             spot = spot_name(x, y)
         except (IndexError, ValueError, OverflowError) as error:
             if order == 0:  # the header

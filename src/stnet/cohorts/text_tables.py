@@ -1,12 +1,12 @@
 """Read distributed text tables, plain or gzip: columns, spot positions and counts."""
 
-import csv
 import gzip
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -15,9 +15,13 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.core.errors import InputError
+from stnet.core.tsv import DECIMAL_COMMA, check_delimiter, columns_of, number, rows_of
 
 GZIP_MAGIC = b"\x1f\x8b"
 SPOT_NAME = re.compile(r"\d+x\d+")
+FLAGS = {"1": 1, "1.0": 1, "TRUE": 1, "T": 1, "0": 0, "0.0": 0, "FALSE": 0, "F": 0}
+# Names that tables give to the column with the names of their rows.
+CORNERS = {"spot", "spots", "barcode", "barcodes", "cell", "id", "index", "name", "x", "gene"}
 LARGEST_COUNT = np.iinfo(np.int32).max
 
 
@@ -55,52 +59,37 @@ def open_text(path: str | Path) -> Iterator[TextIO]:
         raise InputError(
             f"{path}: truncated or damaged gzip ({error}); download it again"
         ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a text table ({error}); download it again") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: not a text table in UTF-8 ({error}); save it so, or download it again"
+        ) from error
 
 
 def read_rows(path: str | Path, delimiter: str) -> list[tuple[int, list[str]]]:
     """Line number and stripped fields of every non-blank line. Raises as `open_text`."""
     with open_text(path) as text:
-        reader = csv.reader(text, delimiter=delimiter)
-        rows = [(reader.line_num, [field.strip() for field in fields]) for fields in reader]
-    return [(line, fields) for line, fields in rows if any(fields)]
+        return list(rows_of(text, path, delimiter))
 
 
 def read_columns(
-    path: str | Path, delimiter: str, needed: list[str], *, headed: bool = True
+    path: str | Path, delimiter: str, needed: list[str], *, may_lack_header: bool = False
 ) -> pd.DataFrame:
     """Read a table as text, indexed by line number.
 
-    Columns are named by the header, or by `needed` if the table is not `headed`. Raises InputError
-    as `open_text`, and for a missing column of `needed`, a line with too few or too many fields,
-    or a table without rows.
+    Columns are named by the header. A table that `may_lack_header` has none if none of the columns
+    is in its first line; its columns are then `needed`. Raises InputError as `open_text` and
+    `columns_of`, and for a table without rows.
     """
     rows = read_rows(path, delimiter)
-    if not headed:
+    first = rows[0][1] if rows else ["", ""]
+    if may_lack_header and len(first) > 1 and set(needed).isdisjoint(first):
         rows = [(0, needed), *rows]
-    header = rows[0][1] if rows else []
-    missing = [name for name in needed if name not in header]
-    if missing:
-        raise InputError(
-            f"{path}: no column {', '.join(missing)} in its header ({', '.join(header)});"
-            " check the format column of the section sheet"
-        )
-    if len(rows) == 1:
-        raise InputError(
-            f"{path}: no rows{' after its header' if headed else ''}; download it again"
-        )
-    for line, fields in rows[1:]:
-        if len(fields) != len(header):
-            raise InputError(
-                f"{path} line {line}: {len(fields)} fields where the table has {len(header)};"
-                " correct the line or download the file again"
-            )
+    hint = "check the format column of the section sheet"
+    header, rows = columns_of(path, rows, needed, delimiter, padded=False, hint=hint)
+    if not rows:
+        raise InputError(f"{path}: no rows after its header; download it again")
     return pd.DataFrame(
-        [fields for _, fields in rows[1:]],
-        columns=header,
-        index=[line for line, _ in rows[1:]],
-        dtype=str,
+        [fields for _, fields in rows], columns=header, index=[n for n, _ in rows], dtype=str
     )
 
 
@@ -109,11 +98,27 @@ def numbers(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
     values = pd.to_numeric(table[column], errors="coerce").astype(float)
     bad = table.index[~np.isfinite(values)]
     if len(bad):
+        text = table[column][bad[0]]
+        remedy = "write a decimal point" if DECIMAL_COMMA.fullmatch(text) else "correct it"
         raise InputError(
-            f"{path} line {bad[0]}, column {column}: {table[column][bad[0]]!r} is not a number;"
-            " correct it"
+            f"{path} line {bad[0]}, column {column}: {text!r} is not a number; {remedy}"
         )
     return values.to_numpy()
+
+
+def flags(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of yes or no as bool: 1, TRUE, True or T, and 0, FALSE, False or F.
+
+    Raises InputError naming the first line with another value.
+    """
+    values = table[column].str.upper().map(FLAGS)
+    bad = table.index[values.isna()]
+    if len(bad):
+        raise InputError(
+            f"{path} line {bad[0]}, column {column}: {table[column][bad[0]]!r} is not 0 or 1;"
+            " correct it"
+        )
+    return values.to_numpy(bool)
 
 
 def spot_name(x: float, y: float) -> str:
@@ -126,13 +131,12 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
 
     `columns` maps each output column to a column of the table: `array_col`, `array_row` (integers),
     `pixel_x`, `pixel_y` (float) and, if the table names it otherwise, `selected`. A spot is outside
-    the tissue if its value of `selected` is 0. Raises InputError naming the line of an invalid
-    number, a non-integer array position or a repeated spot.
+    the tissue if its value of `selected` is 0 or false. Raises InputError naming the line of an
+    invalid number or flag, a non-integer array position or a repeated spot.
     """
-    if "selected" in table:
-        columns = {"selected": "selected", **columns}
+    places = [name for name in columns if name != "selected"]
     positions = pd.DataFrame(
-        {name: numbers(path, table, column) for name, column in columns.items()}, index=table.index
+        {name: numbers(path, table, columns[name]) for name in places}, index=table.index
     )
     for name in ("array_col", "array_row"):
         broken = positions.index[positions[name] != positions[name].round()]
@@ -142,7 +146,8 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
                 " not an array position; write a whole number"
             )
         positions[name] = positions[name].astype(int)
-    positions["selected"] = positions["selected"] != 0 if "selected" in positions else True
+    selected = columns.get("selected", "selected")
+    positions["selected"] = flags(path, table, selected) if selected in table else True
     spots = [
         spot_name(x, y) for x, y in zip(positions["array_col"], positions["array_row"], strict=True)
     ]
@@ -169,19 +174,22 @@ def read_counts(path: str | Path) -> CountTable:
     """
     spots, lines, rows = [], [], []
     with open_text(path) as text:
-        genes = [name.strip() for name in next(text, "").split("\t")[1:]]
-        if not genes:
-            raise InputError(f"{path}: no genes in its first line; use a tab-separated table")
+        header = next(rows_of([next(text, "")], path, "\t"), (1, [""]))[1]
+        first = next(text, "")
+        genes = _genes_of(path, header, _cells(first, path, 2))
         repeated = pd.Index(genes).duplicated()
         if repeated.any():
             raise InputError(
                 f"{path}: gene {genes[repeated.argmax()]!r} has two columns; give each its own id"
             )
-        for line, content in enumerate(text, start=2):
+        for line, content in enumerate(chain([first], text), start=2):
             if not content.strip():
                 continue
-            spot, _, values = content.partition("\t")
             where = f"{path} line {line}"
+            if '"' in content:
+                content = "\t".join(_cells(content, path, line))
+            spot, _, values = content.partition("\t")
+            spot = spot.strip()
             if not SPOT_NAME.fullmatch(spot):
                 raise InputError(
                     f"{where}: {spot[:40]!r} is not a spot written XxY; rows must be spots, genes"
@@ -201,6 +209,28 @@ def read_counts(path: str | Path) -> CountTable:
     return CountTable(spots, genes, matrix)
 
 
+def _cells(content: str, path: str | Path, line: int) -> list[str]:
+    """Cells of a line, without quotes and without empty cells at its end."""
+    cells = next((cells for _, cells in rows_of([content], path, "\t", first=line)), [])
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _genes_of(path: str | Path, header: list[str], first: list[str]) -> list[str]:
+    """Genes of a header. R's `write.table` writes no name for the column of spots."""
+    while header and not header[-1]:
+        header.pop()
+    lacks_corner = len(first) == len(header) + 1 and header[0].lower() not in {"", *CORNERS}
+    genes = header if lacks_corner else header[1:]
+    if not genes:
+        check_delimiter(path, first, 2, "\t")
+        raise InputError(f"{path}: no genes in its first line; use a tab-separated table")
+    if "" in genes:
+        raise InputError(f"{path}: column {header.index('', 1) + 1} has no gene; name it")
+    return genes
+
+
 def _row_of_counts(values: str, genes: list[str], where: str) -> np.ndarray:
     # On tables of 15,000 columns this is six times faster than pandas.
     try:
@@ -210,7 +240,10 @@ def _row_of_counts(values: str, genes: list[str], where: str) -> np.ndarray:
     complete = counts.size == len(genes) == values.count("\t") + 1
     if complete and counts.min() >= 0 and counts.max() <= LARGEST_COUNT:
         return counts
-    return _checked_row(values.rstrip("\n").split("\t"), genes, where)
+    fields = values.rstrip("\n").split("\t")
+    while len(fields) > len(genes) and not fields[-1].strip():
+        fields.pop()
+    return _checked_row(fields, genes, where)
 
 
 def _checked_row(fields: list[str], genes: list[str], where: str) -> np.ndarray:
@@ -223,7 +256,7 @@ def _checked_row(fields: list[str], genes: list[str], where: str) -> np.ndarray:
     counts = []
     for gene, field in zip(genes, fields, strict=True):
         try:
-            count = float(field)
+            count = number(field.strip())
         except ValueError:
             count = np.nan
         if not (0 <= count <= LARGEST_COUNT and count.is_integer()):

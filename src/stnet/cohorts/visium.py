@@ -6,6 +6,7 @@ but no counts.
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from stnet.cohorts.distributed import DistributedSection
+from stnet.cohorts.distributed import DistributedSection, SpaceRanger
 from stnet.cohorts.text_tables import (
     LARGEST_COUNT,
     CountTable,
     check_repeated,
-    open_text,
     position_table,
     read_columns,
 )
@@ -42,9 +42,13 @@ POSITION_COLUMNS = [
 FEATURES = ["id", "name", "feature_type", "genome"]
 PARTS = ["barcodes", "data", "indices", "indptr", "shape", *(f"features/{f}" for f in FEATURES)]
 GENE = "Gene Expression"
-# A filtered matrix has exactly the spots under tissue, a raw one all spots of the array. If a
-# larger share is unmatched on both sides, matrix and positions are of different sections (ours).
-MOST_UNMATCHED = 0.01
+# Reduced copies of the image, each with its key in `scalefactors_json.json`.
+PICTURES = {
+    "tissue_hires_image.png": "tissue_hires_scalef",
+    "tissue_lowres_image.png": "tissue_lowres_scalef",
+}
+# Barcodes of Visium HD's bins are named by their size, such as `s_008um_00301_00321-1`.
+BIN = re.compile(r"s_\d+um_.*")
 # Printed spots are 55 µm wide; according to 10x, `spot_diameter_fullres` is the diameter of a
 # theoretical spot of 65 µm. Beyond the first factor from this range there is a warning, beyond the
 # second an error: the pitch or the image is not the section's (ours).
@@ -56,19 +60,30 @@ def read(row: dict[str, str]) -> DistributedSection:
     """Read a section: `filtered_feature_bc_matrix.h5` and the `spatial` folder.
 
     `row` is the section's row of the sheet. Raises InputError as `read_matrix`,
-    `read_tissue_positions` and `read_spot_diameter`, and if the two are of different sections.
+    `read_tissue_positions` and `read_scale_factors`, for the bins of Visium HD, and if a barcode of
+    the matrix is nowhere on the array.
     """
+    space_ranger = read_scale_factors(row["spots"])
     positions = read_tissue_positions(row["spots"])
     counts, remark = read_matrix(row["counts"])
-    under_tissue, counted = set(positions.index[positions["selected"]]), set(counts.spots)
-    lost, elsewhere = len(under_tissue - counted), len(counted - under_tissue)
-    if lost > MOST_UNMATCHED * len(under_tissue) and elsewhere > MOST_UNMATCHED * len(counted):
+    bins = next((spot for spot in [*positions.index, *counts.spots] if BIN.fullmatch(spot)), None)
+    if bins:
+        raise InputError(_not_hd(row["spots"], f"barcode {bins} is"))
+    strangers = pd.Index(counts.spots).difference(positions.index, sort=False)
+    if len(strangers):
         raise InputError(
-            f"{row['counts']}: {elsewhere} of its {len(counted)} barcodes are not under tissue in"
-            f" {row['spots']}, and {lost} of the {len(under_tissue)} spots under tissue are not in"
-            " it; name matrix and folder of the same section"
+            f"{row['counts']}: {len(strangers)} of its {len(counts.spots)} barcodes, such as"
+            f" {strangers[0]}, are nowhere on the array in {row['spots']}; name the section's own"
+            " matrix (not an aggregated one) and positions of all its spots"
         )
-    return DistributedSection(positions, counts, {}, remark, read_spot_diameter(row["spots"]))
+    return DistributedSection(positions, counts, {}, remark, space_ranger=space_ranger)
+
+
+def _not_hd(folder: str | Path, found: str) -> str:
+    return (
+        f"{folder}: {found} from Visium HD, whose bins are not spots, and which is not supported;"
+        " name a Visium section"
+    )
 
 
 def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
@@ -76,13 +91,25 @@ def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
 
     They are read from `tissue_positions.csv` or `tissue_positions_list.csv` in the `spatial`
     folder. pixel_x is pxl_col_in_fullres, and `selected` is true under tissue. Raises InputError as
-    `position_table` and `read_columns`, for a repeated barcode, and if there is no such file.
+    `position_table` and `read_columns`, for a repeated barcode, and if there is no such file or two
+    that differ.
     """
-    path = _position_file(Path(folder))
+    first, *others = _position_files(Path(folder))
+    positions = _read_position_file(first)
+    for path in others:
+        other = _read_position_file(path).reindex(positions.index)
+        differ = ~(other == positions).all(axis=1)
+        if differ.any():
+            raise InputError(
+                f"{folder}: {first.name} and {path.name} differ in {differ.sum()} spots, such as"
+                f" {positions.index[differ.argmax()]}; remove the one that is not the section's"
+            )
+    return positions
+
+
+def _read_position_file(path: Path) -> pd.DataFrame:
     # The file name is not reliable: files are renamed for older tools.
-    with open_text(path) as text:
-        headed = text.readline().split(",")[0].strip() == POSITION_COLUMNS[0]
-    table = read_columns(path, ",", POSITION_COLUMNS, headed=headed)
+    table = read_columns(path, ",", POSITION_COLUMNS, may_lack_header=True)
     check_repeated(path, table["barcode"], table.index)
     columns = {
         **{"selected": "in_tissue", "array_col": "array_col", "array_row": "array_row"},
@@ -91,45 +118,64 @@ def read_tissue_positions(folder: str | Path) -> pd.DataFrame:
     return position_table(path, table, columns).set_axis(table["barcode"].to_list(), axis="index")
 
 
-def _position_file(folder: Path) -> Path:
+def _position_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; the section sheet's spots must be Space Ranger's spatial"
             " folder"
         )
-    for name in POSITION_FILES:
-        if (folder / name).is_file():
-            return folder / name
+    found = [folder / name for name in POSITION_FILES if (folder / name).is_file()]
+    if found:
+        return found
     if any(folder.glob("*.parquet")):
-        raise InputError(
-            f"{folder}: .parquet positions are from Visium HD, which is not supported; name a"
-            " Visium section"
-        )
+        raise InputError(_not_hd(folder, ".parquet positions are"))
     raise InputError(
         f"{folder}: has no {' or '.join(POSITION_FILES)}; name Space Ranger's spatial folder"
     )
 
 
-def read_spot_diameter(folder: str | Path) -> float | None:
-    """`spot_diameter_fullres` of `scalefactors_json.json` in pixels, or None if not given.
+def read_scale_factors(folder: str | Path) -> SpaceRanger:
+    """What `scalefactors_json.json` and the reduced images of a `spatial` folder say.
 
-    Raises InputError if the file exists but is unreadable.
+    Nothing if the file is missing. Raises InputError if it is unreadable, has a value that is not a
+    positive number, or is of Visium HD.
     """
     path = Path(folder) / "scalefactors_json.json"
     if not path.is_file():
+        return SpaceRanger()
+    try:
+        factors = json.loads(path.read_text())
+        if not isinstance(factors, dict):
+            raise ValueError("not an object")
+    except ValueError as error:
+        raise InputError(
+            f"{path}: damaged ({error}); download the file again or remove it"
+        ) from error
+    if "bin_size_um" in factors:
+        raise InputError(_not_hd(folder, "bin_size_um in scalefactors_json.json is"))
+    picture = next((name for name in PICTURES if (Path(folder) / name).is_file()), None)
+    reduction = _factor(path, factors, PICTURES[picture]) if picture else None
+    return SpaceRanger(
+        spot_diameter=_factor(path, factors, "spot_diameter_fullres"),
+        um_per_px=_factor(path, factors, "microns_per_pixel"),
+        picture=Path(folder) / picture if picture and reduction else None,
+        reduction=reduction,
+    )
+
+
+def _factor(path: Path, factors: dict, name: str) -> float | None:
+    """A positive number of `scalefactors_json.json`; None if it is not given."""
+    if name not in factors:
         return None
     try:
-        diameter = float(json.loads(path.read_text())["spot_diameter_fullres"])
-        if not 0 < diameter < np.inf:
-            raise ValueError(f"value {diameter}")
-    except KeyError:
-        return None
+        value = float(factors[name])
+        if not 0 < value < np.inf:
+            raise ValueError(f"value {value}")
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"{path}: spot_diameter_fullres is invalid ({error}); download the file again or remove"
-            " it"
+            f"{path}: {name} is invalid ({error}); download the file again or remove it"
         ) from error
-    return diameter
+    return value
 
 
 def check_spot_size(row: dict[str, str], diameter_um: float) -> None:

@@ -101,10 +101,15 @@ Positive = Annotated[float, Field(gt=0), AS_WRITTEN]
 NotNegative = Annotated[float, Field(ge=0), AS_WRITTEN]
 Share = Annotated[float, Field(ge=0, le=1), AS_WRITTEN]
 BetweenZeroAndOne = Annotated[float, Field(gt=0, lt=1), AS_WRITTEN]
-AtLeastOne = Annotated[int, Field(ge=1)]
-AtLeastTwo = Annotated[int, Field(ge=2)]
-Seed = Annotated[int, Field(ge=0)]
-View = Annotated[str, Field(pattern=r"^[0-9]+x[0-9]+$"), AfterValidator(_check_view)]
+# Whole numbers are at most what NumPy and torch hold.
+LARGEST = 2**31 - 1
+AtLeastOne = Annotated[int, Field(ge=1, le=LARGEST)]
+AtLeastTwo = Annotated[int, Field(ge=2, le=LARGEST)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST)]
+# One view has one name: no leading zeros.
+View = Annotated[
+    str, Field(pattern=r"^[1-9][0-9]{0,4}x(0|[1-9][0-9]{0,4})$"), AfterValidator(_check_view)
+]
 Split = Literal["patient", "section"] | AtLeastTwo
 Triple = Annotated[list[Number], Field(min_length=3, max_length=3)]
 Names = Annotated[list[str], Field(min_length=1)]

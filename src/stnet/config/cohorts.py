@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from stnet.config.base import Keys, Positive, Row, Seed
+from stnet.config.base import AtLeastOne, Keys, Positive, Row, Seed
 from stnet.config.report_section import Report
 
 
@@ -74,7 +74,7 @@ class Mendeley(Made):
     """Mendeley Data."""
     dataset: str
     """Id of the Mendeley dataset."""
-    version: int
+    version: AtLeastOne
     """Version of the Mendeley dataset."""
     mirror: str | None = None
     """Folder with files that were downloaded before, under their original names."""

@@ -1,5 +1,6 @@
 """The configuration: validated, with inheritance resolved and defaults filled in."""
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from stnet.config.checks import check_rows
 from stnet.config.cohorts import Made
 from stnet.config.faults import fault, first_fault, join, show
 from stnet.config.names import IMAGENET, RANDOM, digits_as_text
-from stnet.config.section_sheet import read_sheet
+from stnet.config.section_sheet import LONGEST_ID, MARKUP, read_sheet
 from stnet.config.settings import TABLES, Settings
 from stnet.config.slide_sheet import read_slide_sheet
 from stnet.config.split import held_out_groups
@@ -215,6 +216,8 @@ def _expand_genes(rows: dict[str, Rows]) -> dict[str, dict[str, str]]:
         for gene in sorted(keys.genes):
             # Symbols may have characters that ids may not.
             name = f"{row}-{re.sub('[^A-Za-z0-9.-]', '-', gene)}"
+            if len(name) > LONGEST_ID:
+                raise fault(f"{where}.genes", f"{gene} makes {name}, too long for a file name")
             if name in experiments or name in targets:
                 raise fault(
                     f"{where}.genes", f"{gene} makes {name}, which already exists; rename one"
@@ -241,12 +244,23 @@ def _rows(config: dict[str, Any], table: str) -> dict[str, Any]:
     return rows
 
 
+def _checked(value: Any, path: tuple[str, ...]) -> Any:
+    # Also where a model takes any value, such as the options of an architecture.
+    if not isinstance(value, str | int | float | None):
+        raise fault(join(path), f"YAML reads it as {show(value)}; write it in quotes")
+    if isinstance(value, str) and MARKUP.search(value):
+        raise fault(join(path), f"{value!r} has markup of a web page, which would break the report")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise fault(join(path), f"{value} should be a finite number")
+    return value
+
+
 def _sorted(value: Any, *path: str) -> Any:
     # The order of keys has no meaning, so it must not change a rule parameter and rerun jobs.
     if isinstance(value, list):
         return [_sorted(each, *path, f"[{number}]") for number, each in enumerate(value)]
     if not isinstance(value, dict):
-        return value
+        return _checked(value, path)
     found = {}
     for key in sorted(value, key=str):
         name = digits_as_text(key)

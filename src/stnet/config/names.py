@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from stnet.config.base import suggest_one
-from stnet.config.section_sheet import GROUP_ID
+from stnet.config.section_sheet import GROUP_ID, LONGEST_ID
 
 ID = "[A-Za-z0-9][A-Za-z0-9.-]*"
 # Our own folders in results/ and resources/, where cohorts and external sources have theirs.
@@ -19,6 +19,10 @@ def check_id(name: str) -> str:
     """Return `name`; raise ValueError if it is not an id."""
     if not re.fullmatch(ID, name):
         raise ValueError("not an id of letters, digits, '.' and '-'; rename it")
+    if len(name) > LONGEST_ID:
+        raise ValueError(
+            f"longer than {LONGEST_ID} characters, too long for file names; shorten it"
+        )
     return name
 
 
@@ -43,15 +47,12 @@ def _row_of(table: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Id = Annotated[
-    str, AfterValidator(check_id), WithJsonSchema({"type": "string", "pattern": f"^{ID}$"})
-]
-FolderId = Annotated[
-    str, AfterValidator(_check_folder_id), WithJsonSchema({"type": "string", "pattern": f"^{ID}$"})
-]
-ModelId = Annotated[str, Field(pattern=f"^{GROUP_ID}$")]
+ID_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{ID}$", "maxLength": LONGEST_ID})
+Id = Annotated[str, AfterValidator(check_id), ID_SCHEMA]
+FolderId = Annotated[str, AfterValidator(_check_folder_id), ID_SCHEMA]
+ModelId = Annotated[str, Field(pattern=f"^{GROUP_ID}$", max_length=LONGEST_ID)]
 # A part of file names.
-Architecture = Annotated[str, Field(pattern=f"^{GROUP_ID}$")]
+Architecture = Annotated[str, Field(pattern=f"^{GROUP_ID}$", max_length=LONGEST_ID)]
 RowId = Annotated[str, BeforeValidator(digits_as_text)]
 CohortName = Annotated[RowId, _row_of("cohorts")]
 TargetsName = Annotated[RowId, _row_of("targets")]

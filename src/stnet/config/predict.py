@@ -29,8 +29,8 @@ class Predict(Keys):
     """pixels feeds the network the image's pixels unchanged; micrometres resizes windows that are
     as wide as the training patches."""
     um_per_px: Positive | None = None
-    """Scale of slides that state neither their scale nor their objective; null refuses such slides.
-    Unit: µm per px."""
+    """Scale of your slides, which overrides what they state; null takes theirs and refuses slides
+    that state neither their scale nor their objective. Unit: µm per px."""
     spot_pitch_um: Positive = 100
     """Distance between neighbouring spots of Visium sections. Unit: µm."""
     tiles: Tiles = Tiles()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stnet.core.checkout import find
 from stnet.core.errors import InputError
-from stnet.core.tsv import read_tsv
+from stnet.core.tsv import DECIMAL_COMMA, number, read_tsv
 
 COLUMNS = [
     *["patient", "section", "format", "image", "counts", "spots", "labels"],
@@ -18,6 +18,16 @@ GRIDS = ["square", "hexagonal"]
 RESERVED = ["all", "ensemble"]
 # Ids are parts of file names. Unlike ids of rows, these may have an underscore.
 GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+# The report has parameters and labels in a script element, which these would end or change.
+MARKUP = re.compile(r"<\s*/?\s*script|<!--", re.IGNORECASE)
+# File systems allow 255 bytes in a name, and ours add prefixes, suffixes and temporary parts.
+LONGEST_ID = 150
+GROUP_ID_RULE = f"at most {LONGEST_ID} letters, digits, '.', '_' and '-'"
+
+
+def is_group_id(name: str) -> bool:
+    """Whether `name` can be the id of a patient, section, sample or slide."""
+    return bool(re.fullmatch(GROUP_ID, name)) and len(name) <= LONGEST_ID
 
 
 def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list[dict[str, str]]:
@@ -25,11 +35,13 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
 
     File columns are joined to `root`; empty ones stay "". For format `visium`, `spots` is a folder,
     Space Ranger's `spatial`. With `check_files` every named file must exist; leave it off if a rule
-    makes the files. Raises InputError naming the sheet, the row and what to do.
+    makes the files. Raises InputError naming the sheet, the row and what to do; also if two rows
+    name the same file.
     """
     seen: dict[str, int] = {}
+    used: dict[tuple[str, Path], int] = {}
     sections = []
-    for line, row in enumerate(read_tsv(find(path), COLUMNS, "sections"), start=2):
+    for line, row in read_tsv(find(path), COLUMNS, "sections").items():
         where = f"{path} line {line}"
         _check_row(row, where)
         if row["section"] in seen:
@@ -41,6 +53,12 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
         for name in FILE_COLUMNS:
             if row[name]:
                 row[name] = str(Path(root) / row[name])
+                first = used.setdefault((name, Path(row[name]).resolve()), line)
+                if first != line:
+                    raise InputError(
+                        f"{where} ({row['section']}): {name} {row[name]} is also on line {first};"
+                        " name each section's own files"
+                    )
                 if check_files:
                     _check_file(row, name, where)
         sections.append(row)
@@ -59,11 +77,14 @@ def _check_file(row: dict[str, str], name: str, where: str) -> None:
 
 def _check_row(row: dict[str, str], where: str) -> None:
     for name in ("patient", "section"):
-        if not re.fullmatch(GROUP_ID, row[name]) or row[name] in RESERVED:
+        if not is_group_id(row[name]) or row[name] in RESERVED:
             raise InputError(
-                f"{where}: {name} {row[name]!r} is not an id of letters, digits, '.', '_' and '-'"
+                f"{where}: {name} {row[name]!r} is not an id of {GROUP_ID_RULE}"
                 f" (and {' and '.join(map(repr, RESERVED))} are reserved)"
             )
+    for name in FILE_COLUMNS:
+        if MARKUP.search(row[name]):
+            raise InputError(f"{where}: {name} {row[name]!r} has markup of a web page; rename it")
     for name in ("counts", "spots"):
         if not row[name]:
             raise InputError(f"{where} ({row['section']}): {name} is empty")
@@ -81,10 +102,11 @@ def _check_row(row: dict[str, str], where: str) -> None:
                 )
     for name in ("um_per_px", "pixel_scale"):
         try:
-            positive = not row[name] or float(row[name]) > 0
+            positive = not row[name] or number(row[name]) > 0
         except ValueError:
             positive = False
         if not positive:
             raise InputError(
                 f"{where} ({row['section']}): {name} {row[name]!r} is not a positive number"
+                f"{'; write a decimal point' if DECIMAL_COMMA.fullmatch(row[name]) else ''}"
             )

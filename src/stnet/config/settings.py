@@ -1,8 +1,9 @@
 """The whole configuration: its tables and global keys."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from stnet.config.base import EACH_ONCE, Keys, NotNegative, Row
 from stnet.config.cohorts import Cohort
@@ -48,6 +49,13 @@ class Hosts(Keys):
         "/hgnc_complete_set_2026-07-07.txt"
     )
     """HGNC's complete set."""
+
+    @field_validator("*")
+    @classmethod
+    def _without_password(cls, host: str) -> str:
+        if "@" in urlsplit(host).netloc:
+            raise ValueError("has a name or password, which logs would show; use ~/.netrc")
+        return host
 
 
 class Settings(Keys):

@@ -1,10 +1,10 @@
 """The slide sheet: a TSV with one row per whole slide of an external cohort."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from stnet.config.section_sheet import GROUP_ID
+from stnet.config.section_sheet import GROUP_ID_RULE, MARKUP, is_group_id
 from stnet.core.errors import InputError
 from stnet.core.tsv import read_tsv
 
@@ -27,18 +27,18 @@ def read_slide_sheet(path: str | Path) -> list[dict[str, str]]:
     """
     slides = read_tsv(path, COLUMNS, "slides")
     check_slides(slides, str(path))
-    return slides
+    return list(slides.values())
 
 
-def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
-    """Raise InputError naming the first invalid row of a slide sheet.
+def check_slides(rows: Mapping[int, dict[str, str]], where: str) -> None:
+    """Raise InputError naming the first invalid row of a slide sheet. `rows` are by line.
 
     Refused are ids with other characters, malformed hashes and sizes, repeated slides or files, and
     rows that contradict each other: a sample with two patients or two expression tables, or a
     patient with two histologies.
     """
     lines: dict[tuple[str, str], int] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows.items():
         here = f"{where} line {line} ({row['slide']})"
         _check_row(row, here)
         for name in ("slide", "file_id"):
@@ -47,7 +47,7 @@ def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
                 raise InputError(f"{here}: {name} {row[name]} is also on line {first}; remove one")
         for key, name in DETERMINES:
             first = lines.setdefault((f"{name} of {key}", row[key]), line)
-            other = rows[first - 2][name]
+            other = rows[first][name]
             if row[name] != other:
                 raise InputError(
                     f"{here}: {name} of {key} {row[key]} is {row[name]!r}, but {other!r} on line"
@@ -57,16 +57,16 @@ def check_slides(rows: Sequence[dict[str, str]], where: str) -> None:
 
 def _check_row(row: dict[str, str], here: str) -> None:
     for name in ("patient", "sample", "slide", "file", "file_id"):
-        if not re.fullmatch(GROUP_ID, row[name]):
-            raise InputError(
-                f"{here}: {name} {row[name]!r} is not an id of letters, digits, '.', '_' and '-'"
-            )
+        if not is_group_id(row[name]):
+            raise InputError(f"{here}: {name} {row[name]!r} is not an id of {GROUP_ID_RULE}")
     if Path(row["file"]).stem != row["slide"]:
         raise InputError(
             f"{here}: slide is not the name of file {row['file']} without its suffix; correct it"
         )
-    if row["expression"] and not re.fullmatch(GROUP_ID, row["expression"]):
+    if row["expression"] and not is_group_id(row["expression"]):
         raise InputError(f"{here}: expression {row['expression']!r} is not a file id")
+    if MARKUP.search(row["histology"]):
+        raise InputError(f"{here}: histology {row['histology']!r} has markup of a web page")
     for of in ("", "expression_"):
         for name, pattern, kind in [
             (f"{of}md5", "[0-9a-f]{32}", "32 lower-case hexadecimal digits"),

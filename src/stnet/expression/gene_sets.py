@@ -35,12 +35,12 @@ def read_gene_sets(path: str | Path) -> list[GeneSet]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        name, *more = (field.strip() for field in line.split("\t"))
+        name, *more = (_unquoted(field.strip()) for field in line.split("\t"))
         genes = frozenset(filter(None, more[1:]))
-        if not name or not genes:
+        if not name or not genes or any('"' in gene for gene in genes):
             raise InputError(
                 f"{path} line {number}: not a gene set (name, description and genes, separated by"
-                " tabs); is it a GMT file?"
+                " tabs, without quotes); is it a GMT file?"
             )
         if name in sets:
             raise InputError(f"{path} line {number}: {name} is repeated; rename or remove one")
@@ -48,6 +48,10 @@ def read_gene_sets(path: str | Path) -> list[GeneSet]:
     if not sets:
         raise InputError(f"{path}: has no gene sets; download it again")
     return list(sets.values())
+
+
+def _unquoted(field: str) -> str:
+    return field[1:-1].strip() if len(field) > 1 and field[0] == field[-1] == '"' else field
 
 
 def unpacked(path: str | Path) -> bytes:

@@ -1,10 +1,10 @@
 """Convert between Ensembl ids and gene symbols, including old symbols."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
 from stnet.core.errors import InputError
+from stnet.core.tsv import columns_of, rows_of
 
 COLUMNS = ["symbol", "ensembl_gene_id", "prev_symbol", "alias_symbol"]
 
@@ -66,22 +66,26 @@ def read_gene_table(path: str | Path) -> GeneTable:
     ensembl: dict[str, str] = {}
     names: dict[str, dict[str, set[str]]] = {"prev_symbol": {}, "alias_symbol": {}}
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise InputError(
-                f"{path}: no column {', '.join(missing)}; it should be HGNC's complete set"
-            )
-        for row in reader:
-            symbol = row["symbol"] or ""
-            if not symbol or symbol in ensembl or row["alias_symbol"] is None:
+        header, rows = columns_of(
+            path,
+            list(rows_of(file, path, "\t")),
+            COLUMNS,
+            "\t",
+            padded=False,
+            hint="it should be HGNC's complete set",
+        )
+        places = {name: header.index(name) for name in COLUMNS}
+        for line, cells in rows:
+            row = {name: cells[at] for name, at in places.items()}
+            symbol = row["symbol"]
+            if not symbol or symbol in ensembl:
                 raise InputError(
-                    f"{path} line {reader.line_num}: symbol {symbol!r} is empty or repeated, or its"
-                    " row is truncated; download the table again"
+                    f"{path} line {line}: symbol {symbol!r} is empty or repeated; download the"
+                    " table again"
                 )
-            ensembl[symbol] = row["ensembl_gene_id"] or ""
+            ensembl[symbol] = row["ensembl_gene_id"]
             for column, by_name in names.items():
-                for name in filter(None, (row[column] or "").split("|")):
+                for name in filter(None, row[column].split("|")):
                     by_name.setdefault(name, set()).add(symbol)
     if not ensembl:
         raise InputError(f"{path}: has no genes; download the table again")

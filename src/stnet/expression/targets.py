@@ -1,5 +1,6 @@
 """Targets: the choice of genes, and normalised log expression from counts."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import names_sha256
 from stnet.core.suggest import suggest
+from stnet.expression.cohort import Distinct, unite_genes
 from stnet.expression.spatial import keep_pictures, of_sections
 from stnet.expression.spots import read_used_spots, spot_names
 from stnet.expression.transforms import normalise
@@ -86,6 +88,7 @@ def write_targets(
     genes: int | Sequence[str],
     transform: str,
     held_out_sections: Sequence[str] = (),
+    label_classes: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write the targets of all used spots of a cohort, sections in the given order.
 
@@ -102,19 +105,33 @@ def write_targets(
             genes one at a time).
         transform: as in `normalise`. The universe is the union of the genes in all sections'
             distributed tables, regardless of which spots are used (the ST cohort's tables leave out
-            genes without counts). A gene absent from a section has count zero there.
+            genes without counts), under one name for each gene (`unite_genes`). A gene absent from
+            a section has count zero there.
         held_out_sections: sections that do not count for the choice of genes: none for the paper's
             choice, the held-out patient's for a choice without leakage (ours).
+        label_classes: annotations of each class. If there are any, the cohort must have one.
 
     Raises:
-        InputError: no used spot outside the held-out sections, or unknown genes.
+        InputError: no used spot outside the held-out sections, unknown genes, a gene that may be
+            one of several of another section, a section that is there twice, or no annotation of
+            the cohort in a class.
     """
-    cohort = [read_used_spots(path).copy() for path in sections]
-    universe = _universe(cohort)
+    cohort, distinct = [read_used_spots(path).copy() for path in sections], Distinct()
+    for section, path in zip(cohort, sections, strict=True):
+        distinct.add(section, path)
+    _check_annotations(cohort, [word for words in (label_classes or {}).values() for word in words])
+    names = unite_genes([section.var for section in cohort])
+    for section in cohort:
+        section.var_names = names["gene"].reindex(section.var_names).to_list()
+    universe = names.drop_duplicates("gene").set_index("gene")
     chosen, mean_counts = _choose(cohort, universe, genes, held_out_sections, output)
     parts = [_section_targets(section, chosen, len(universe), transform) for section in cohort]
     targets = ad.concat([part for part in parts if part.n_obs], merge="same")
-    targets.var = universe.loc[chosen].assign(mean_count=mean_counts).rename_axis("gene")
+    targets.var = (
+        universe.loc[chosen, ["symbol", "ensembl"]]
+        .assign(mean_count=mean_counts)
+        .rename_axis("gene")
+    )
     for section in cohort:
         for part, by_section in of_sections(section.uns, section.uns["spatial"]).items():
             targets.uns.setdefault(part, {}).update(by_section)
@@ -129,13 +146,17 @@ def write_targets(
     write_h5ad(targets, output)
 
 
-def _universe(cohort: Sequence[ad.AnnData]) -> pd.DataFrame:
-    """`symbol` and `ensembl` of every gene of the sections; the last section has precedence."""
-    names: dict[str, tuple[str, str]] = {}
-    for section in cohort:
-        known = zip(section.var["symbol"], section.var["ensembl"], strict=True)
-        names.update(zip(section.var_names, known, strict=True))
-    return pd.DataFrame.from_dict(names, orient="index", columns=["symbol", "ensembl"])
+def _check_annotations(cohort: Sequence[ad.AnnData], known: Sequence[str]) -> None:
+    """Raise InputError if the cohort has annotations, but none of the `known` words."""
+    if not known:
+        return
+    found = Counter(word for section in cohort for word in section.obs["annotation"].dropna())
+    if found and not any(section.obs["label"].notna().any() for section in cohort):
+        words = ", ".join(f"{word!r} ({count})" for word, count in found.most_common())
+        raise InputError(
+            f"cohorts.*.label_classes: of the annotations {words}, none is one of"
+            f" {', '.join(map(repr, known))}; write them there as the label files do"
+        )
 
 
 def _choose(
@@ -166,6 +187,13 @@ def _choose(
         chosen = choose_genes(pd.Series(sums), genes)
     else:
         chosen = find_genes(genes, universe["symbol"].to_dict())
+    unsure = universe.loc[chosen, "unsure"]
+    unsure = unsure[unsure != ""]
+    if len(unsure):
+        raise InputError(
+            f"targets.*.genes: {unsure.index[0]} of some sections may be {unsure.iloc[0]} of"
+            " others; set the cohort's gene table (genes), or name genes alike"
+        )
     return chosen, [sums.get(gene, 0.0) / n_spots for gene in chosen]
 
 

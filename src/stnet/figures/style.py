@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from stnet.core.atomic import atomic_path
 
@@ -38,6 +39,8 @@ STYLE = {
     "legend.fontsize": 7,
     "legend.frameon": False,
     "lines.linewidth": 1.0,
+    # A gene, label or file name with $ is no formula.
+    "text.parse_math": False,
     # Text stays text in the PDF, so that a journal can set it.
     "pdf.fonttype": 42,
 }
@@ -61,6 +64,14 @@ def whole_thousands(axis: Axes, which: str) -> None:
 def whole_numbers(axis: Axes, which: str) -> None:
     """Put the ticks of the `x` or `y` axis at whole numbers only."""
     getattr(axis, f"{which}axis").get_major_locator().set_params(integer=True)
+
+
+def log_scale(axis: Axes, which: str) -> None:
+    """Make the `x` or `y` axis logarithmic. Its numbers are plain, as formulas are not drawn."""
+    getattr(axis, f"set_{which}scale")("log")
+    scale = getattr(axis, f"{which}axis")
+    scale.set_major_formatter("{x:g}")
+    scale.set_minor_formatter(NullFormatter())
 
 
 def hide_axes(axis: Axes) -> None:

@@ -12,6 +12,7 @@ from stnet.figures.style import (
     BLUE,
     EXPRESSION_UNITS,
     PAGE_MM,
+    log_scale,
     new_figure,
     save,
     styled,
@@ -35,7 +36,7 @@ def before_and_after(counts: np.ndarray, values: np.ndarray, unit: str) -> Figur
     figure = new_figure(PAGE_MM, 60)
     before, after = figure.subplots(1, 2)
     before.hist(counts.ravel(), bins=BINS, color=BLUE)
-    before.set_yscale("log")
+    log_scale(before, "y")
     before.set_xlabel("Counts of a gene in a spot, c")
     before.set_ylabel("Spots × genes (log scale)")
     before.set_title("Before")

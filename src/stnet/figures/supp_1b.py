@@ -13,6 +13,7 @@ from stnet.figures.style import (
     COLUMN_MM,
     GREY,
     VERMILLION,
+    log_scale,
     new_figure,
     save,
     styled,
@@ -46,8 +47,8 @@ def mean_expression(mean_count: pd.Series, is_target: pd.Series) -> Figure:
             rasterized=True,
             label=f"{chosen.sum():,} {name} genes",
         )
-    axis.set_xscale("log")
-    axis.set_yscale("log")
+    log_scale(axis, "x")
+    log_scale(axis, "y")
     axis.legend(loc="lower left", markerscale=2, handletextpad=0.2)
     axis.set_xlabel("Gene, ranked by mean expression")
     axis.set_ylabel("Mean counts per spot")

@@ -33,9 +33,15 @@ def read_gene_reliability(path: str | Path, model_sha256: str) -> pd.DataFrame:
     missing = [name for name in ("gene", *COLUMNS, CHECKSUM) if name not in table]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; fetch it again")
+    words = table["consistent"].astype(str)
+    unknown = table[~words.isin(["True", "False"])]
+    if len(unknown):
+        gene, word = unknown.iloc[0][["gene", "consistent"]]
+        raise InputError(
+            f"{path}: consistent is {word!r} for gene {gene}, not True or False; fetch it again"
+        )
     lines = Path(path).read_bytes().decode().split("\n")[:-1]
     text = "".join(line.rpartition("\t")[0] + "\n" for line in lines)
     if {line.rpartition("\t")[2] for line in lines[1:]} != {checksum(text, model_sha256)}:
         raise InputError(f"{path}: damaged, or of another model; fetch it again with its model")
-    reliability = table.set_index("gene")[COLUMNS]
-    return reliability.assign(consistent=reliability["consistent"].eq(True))
+    return table.set_index("gene")[COLUMNS].assign(consistent=words.eq("True").to_numpy())

@@ -1,6 +1,7 @@
 """Apply a trained model to a section with measured expression, such as 10x Visium."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
 import anndata as ad
@@ -16,6 +17,7 @@ from stnet.expression.spots import read_used_spots, spot_names
 from stnet.expression.targets import section_expression
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
+from stnet.slides.blank import all_counts, count_blank, report_blank
 from stnet.slides.image import open_image
 from stnet.slides.windows import input_window, windows
 
@@ -67,6 +69,7 @@ def predict_section(
     distance = TrainingDistance(model.um_per_px, um_per_px * window / side)
     predicted = np.empty((spots.n_obs, len(model.genes)), dtype=np.float32)
     sd = np.empty_like(predicted)
+    blank: Counter[str] = Counter()
     centres = np.rint(spots.obsm["spatial"]).astype(int)
     with open_image(slide["path"]) as image:
         for rows, patches in windows(image, centres, window, side, model.batch(side)):
@@ -75,12 +78,15 @@ def predict_section(
             if found.sd is not None:
                 sd[rows] = found.sd
             distance.add(found.stain, found.latent)
+            blank += count_blank(patches)
     distance.report(Path(section).stem)
+    report_blank(Path(section).stem, blank, spots.n_obs)
     measured = _measured(spots, model, table)
     provenance = {
         **model.provenance(),
         **{"scale": scale, "window": window, "side": side},
         **{"training_distance": distance.summary(), "flags": distance.flags()},
+        "blank_patches": all_counts(blank),
     }
     write_predictions(output, measured, predicted, provenance, sd=sd if model.is_ensemble else None)
     write_table(table, alignment)

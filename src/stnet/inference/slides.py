@@ -1,7 +1,9 @@
 """Apply a trained model to a whole slide, tile by tile; tiles are never written to disk."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -13,12 +15,14 @@ import pandas as pd
 from stnet.config.tiles import Cut
 from stnet.core.errors import InputError, SystemFailure
 from stnet.core.h5ad import write_h5ad
+from stnet.core.hashing import file_hash
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.networks.image_encoder import Encoder
+from stnet.slides.blank import all_counts, count_blank, report_blank
 from stnet.slides.image import SlideImage, open_image
-from stnet.slides.scale import UM_PER_PX_AT_1, Scale, resolve_scale
+from stnet.slides.scale import UM_PER_PX_AT_1, Configured, Scale, resolve_scale
 from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
 from stnet.slides.windows import fit_side
 
@@ -32,7 +36,7 @@ def predict_slide(
     *,
     about: Mapping[str, str],
     cut: Cut,
-    default_um_per_px: float | None,
+    configured: Configured,
     encoder: Encoder | None,
     must_read: bool,
 ) -> None:
@@ -43,17 +47,19 @@ def predict_slide(
         model: the model to apply.
         output: h5ad, a row per kept tile; `uns["spatial"]` has a thumbnail, as for a section, with
             the side of a tile as spot diameter.
-        about: ids `patient`, `sample` and `slide`, and other facts about the file.
+        about: ids `patient`, `sample` and `slide`, and other facts about the file. If it has an
+            `md5`, only a file with this hash is called unreadable.
         cut: how the slide is cut into tiles.
-        default_um_per_px: scale of a slide that states neither scale nor objective; None makes such
-            a slide unreadable.
+        configured: scale from the configuration; without it, a slide that states neither scale nor
+            objective is unreadable.
         encoder: its features are averaged over the tiles; or None.
         must_read: whether an unreadable slide is an error. Otherwise the output has no tiles and
             the reason in `uns["refused"]`, so that one bad slide does not stop the others.
 
     Raises:
-        InputError: the model's downsampling does not divide the side of a tile; with `must_read`
-            also an unreadable slide.
+        InputError: model or encoder do not fit the tiles; with `must_read` also an unreadable
+            slide.
+        SystemFailure: the file is missing, cannot be read now or has changed.
     """
     if cut.scale == "pixels" and cut.side % model.downsampling:
         raise InputError(
@@ -64,14 +70,15 @@ def predict_slide(
     picture, width = None, 0
     refused = ""
     try:
-        with open_image(image) as opened:
-            picture, width = opened.thumbnail(THUMBNAIL), opened.size[0]
-            slide.read(opened, default_um_per_px)
-    except SystemFailure:
-        raise
-    except InputError as error:
+        with ExitStack() as stack:
+            with _of_the_slide():
+                opened = stack.enter_context(open_image(image))
+                picture, width = opened.thumbnail(THUMBNAIL), opened.size[0]
+            slide.read(opened, configured)
+    except _Unreadable as error:
         if must_read:
             raise
+        _check_there(Path(image), about.get("md5", ""))
         refused = str(error).removeprefix(f"{image}: ")
         logger.warning(f"{about['slide']}: refused: {refused}")
         slide = _Slide(model, encoder, cut)
@@ -94,7 +101,32 @@ def predict_slide(
     }
     logger.info(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}")
     slide.distance.report(about["slide"])
+    report_blank(about["slide"], slide.blank, predictions.n_obs)
     write_h5ad(predictions, output)
+
+
+class _Unreadable(InputError):
+    """The slide itself is unreadable; a model that does not fit or fails says nothing about it."""
+
+
+@contextmanager
+def _of_the_slide() -> Iterator[None]:
+    try:
+        yield
+    except SystemFailure:
+        raise
+    except InputError as error:
+        raise _Unreadable(str(error)) from error
+
+
+def _check_there(image: Path, md5: str) -> None:
+    """Raise SystemFailure unless the file is there and, if its MD5 is known, has it."""
+    try:
+        found = file_hash(image, "md5").hexdigest
+    except OSError as error:
+        raise SystemFailure(f"{image}: cannot be read now ({error.strerror}); rerun") from error
+    if md5 and found != md5:
+        raise SystemFailure(f"{image}: has changed since its job began; rerun")
 
 
 class _Slide:
@@ -109,19 +141,21 @@ class _Slide:
         self._features: np.ndarray | None = None
         self._about: dict[str, object] = {}
         self._side = cut.side
+        self.blank: Counter[str] = Counter()
         self.distance = TrainingDistance(model.um_per_px, float("nan"))
 
-    def read(self, image: SlideImage, default_um_per_px: float | None) -> None:
+    def read(self, image: SlideImage, configured: Configured) -> None:
         """Cut tiles and predict them. Raises InputError if the slide is unreadable."""
         cut, model = self._cut, self._model
         # Tiles given in micrometres need only the resolution of the training images.
         trained_at = UM_PER_PX_AT_1 / model.um_per_px
-        scale = resolve_scale(
-            image,
-            magnification=cut.magnification,
-            least=trained_at if cut.scale == "micrometres" else cut.magnification,
-            default_um_per_px=default_um_per_px,
-        )
+        with _of_the_slide():
+            scale = resolve_scale(
+                image,
+                magnification=cut.magnification,
+                least=trained_at if cut.scale == "micrometres" else cut.magnification,
+                configured=configured,
+            )
         self._side, side = _sides(cut, model, scale)
         self._about = {
             **{"width": image.size[0], "height": image.size[1], "um_per_px": scale.um_per_px},
@@ -135,6 +169,7 @@ class _Slide:
         cut_tiles = tiles(image, scale, tiling, self._record, threads=model.threads)
         for batch in _batches(cut_tiles, model.batch(side)):
             patches = np.stack([fit_side(tile.pixels, side) for tile in batch])
+            self.blank += count_blank(patches)
             found = model.apply(patches)
             self._places += [(tile.x, tile.y, tile.size, tile.tissue) for tile in batch]
             self._predicted.append(found.predicted)
@@ -173,6 +208,7 @@ class _Slide:
                 "tiling": self.tiling(),
                 "training_distance": self.distance.summary(),
                 "flags": self.distance.flags(),
+                "blank_patches": all_counts(self.blank),
             },
         )
         if self._sd:
@@ -191,5 +227,9 @@ def _sides(cut: Cut, model: Model, scale: Scale) -> tuple[int, int]:
 
 
 def _batches(cut_tiles: Iterator[Tile], size: int) -> Iterator[list[Tile]]:
-    while batch := list(islice(cut_tiles, size)):
+    while True:
+        with _of_the_slide():
+            batch = list(islice(cut_tiles, size))
+        if not batch:
+            return
         yield batch

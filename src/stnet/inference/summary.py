@@ -9,6 +9,7 @@ from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
 from stnet.evaluation.correlation import pearson
 from stnet.inference.flags import WARNINGS
+from stnet.slides.blank import describe_blank
 
 UNKNOWN = "unknown: the model has fewer than three training patients"
 NOTHING = "unknown: no tile has enough tissue"
@@ -18,8 +19,8 @@ def write_summary(predictions: str | Path, output: str | Path) -> None:
     """Write a table `quantity value` of the predictions of a slide or section.
 
     `far_stain` and `far_latent` are relative to the farthest training patient, `far_um_per_px` to
-    the training images. There is a row `warning` for each that is too far. For a measured section,
-    `mean_r…` is over its spots.
+    the training images. There is a row `warning` for each that is too far, and one for blank
+    patches. For a measured section, `mean_r…` is over its spots.
     """
     table = read_h5ad(predictions)
     consistent = table.var["consistent"].to_numpy(dtype=bool)
@@ -40,6 +41,8 @@ def write_summary(predictions: str | Path, output: str | Path) -> None:
     for name, value in of_image["training_distance"].items():
         rows.append((f"far_{name}", unknown if np.isnan(value) else f"{value:.3g}"))
     rows += [("warning", WARNINGS[flag]) for flag in of_image["flags"]]
+    if blank := describe_blank(of_image["blank_patches"], table.n_obs):
+        rows.append(("warning", blank))
     if "observed" in table.layers and table.n_obs > 2:
         observed = np.asarray(table.layers["observed"])
         found = np.isfinite(observed).all(axis=0)

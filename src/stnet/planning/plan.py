@@ -16,8 +16,7 @@ import torch
 from stnet.config.recipe import Recipe
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
-from stnet.planning.pending import Cohort, Experiment, format_bytes, jobs_of_views
-from stnet.planning.work import count_spots, remaining_work
+from stnet.planning.work import Cohort, Experiment, count_spots, remaining_work
 from stnet.slides.patches import parse_view
 from stnet.training.calibrate import calibrate
 
@@ -86,7 +85,11 @@ def plan(
         work = work.join(rates, on="experiment")
         hours = work["spot_epochs"] / work["training"] + work["predictions"] / work["prediction"]
         work["hours"] = (hours / 3600).where(is_left, 0.0)
-        lines += ["", "NETWORKS", *_networks(work), LEGEND]
+        table = work.assign(groups=1).groupby(["cohort", "experiment"], sort=False)
+        table = table[[*COUNTS, "hours"]].agg(lambda column: column.sum(skipna=False))
+        if len(table) > 1:
+            table.loc[("all", ""), :] = table.sum(skipna=False)
+        lines += ["", "NETWORKS", *_lines(table, {"hours": partial(_number, digits=2)}), LEGEND]
         lines += ["", "PATCHES", *_patches(cohorts, experiments, spots, pending)]
         if left:
             hours = f"hours are not known: {reason}" if reason else _time(work["hours"], machine)
@@ -128,15 +131,6 @@ def time_networks(
     return pd.DataFrame.from_dict(rates, "index", dtype=float).reindex(columns=RATES), reason
 
 
-def _networks(work: pd.DataFrame) -> list[str]:
-    """A row per experiment, and their sum."""
-    groups = work.assign(groups=1).groupby(["cohort", "experiment"], sort=False)
-    table = groups[[*COUNTS, "hours"]].agg(lambda column: column.sum(skipna=False))
-    if len(table) > 1:
-        table.loc[("all", ""), :] = table.sum(skipna=False)
-    return _lines(table, {"hours": partial(_number, digits=2)})
-
-
 def _patches(
     cohorts: Mapping[str, Cohort],
     experiments: Mapping[str, Experiment],
@@ -144,21 +138,27 @@ def _patches(
     pending: Mapping[str, str],
 ) -> list[str]:
     """A row per view, then the bytes to write beside the free space."""
-    jobs, rows = jobs_of_views(cohorts, experiments, pending), {}
+    rows = {}
     for cohort, view in dict.fromkeys((each.cohort, each.view) for each in experiments.values()):
         folder = Path(cohorts[cohort].views) / view
+        alike = [
+            each for each in experiments.values() if (each.cohort, each.view) == (cohort, view)
+        ]
+        groups = [group for each in alike for group in each.groups.values()]
+        files = {group[file] for group in groups for file in ("model", "predictions")}
+        jobs = [path for path in pending if path in files or Path(path).parent == folder]
         there = {path.stem: path.stat().st_size for path in folder.glob("*.npy")}
-        sizes = spots[cohort]["spots"] * _patch_bytes(view)
-        absent = sizes[~spots[cohort]["section"].isin(there)] if folder in jobs else sizes[:0]
+        sizes = spots[cohort]["spots"] * _side(view) ** 2 * 3
+        absent = sizes[~spots[cohort]["section"].isin(there)] if jobs else sizes[:0]
         totals = [sum(there.values()), sizes.sum(skipna=False), absent.sum(skipna=False)]
-        rows[str(folder)] = [*totals, len(jobs.get(folder, []))]
+        rows[str(folder)] = [*totals, len(jobs)]
     columns = ["on disk", "whole", "to write", "jobs that need it"]
     table = pd.DataFrame.from_dict(rows, "index", columns=columns)
     place = Path(next(iter(cohorts.values())).views).absolute()
     free = shutil.disk_usage(next(each for each in (place, *place.parents) if each.exists())).free
     total, least = table["to write"].sum(), "at least " if table["to write"].isna().any() else ""
-    lines = _lines(table, dict.fromkeys(columns[:3], format_bytes))
-    lines.append(f"to write: {least}{format_bytes(total)}; free on this disk: {format_bytes(free)}")
+    lines = _lines(table, dict.fromkeys(columns[:3], _bytes))
+    lines.append(f"to write: {least}{_bytes(total)}; free on this disk: {_bytes(free)}")
     if total > free:
         lines.append("WARNING: the disk is too small for the patches that are left to write")
     return lines
@@ -186,21 +186,20 @@ def _memory(
 
     Patches are counted once, as one array of all training spots.
     """
-    groups = work.groupby("experiment", sort=False)[[*RATES, "in_memory"]]
-    table = groups.agg(lambda column: column.max(skipna=False))
-    table["patches"] = [
-        _patch_bytes(experiments[row.Index].view) * row.in_memory for row in table.itertuples()
-    ]
     on_gpu = machine.device == "cuda"
-    columns = {
-        **{"training": "images/s in training", "prediction": "in prediction"},
-        **{"patches": "patches", "memory": "network on the GPU" if on_gpu else "network"},
+    table = work.groupby("experiment", sort=False)[[*RATES, "in_memory"]]
+    table = table.agg(lambda column: column.max(skipna=False))
+    sides = pd.Series({name: _side(experiments[name].view) for name in table.index})
+    patches = sides**2 * 3 * table["in_memory"]
+    shown = {
+        "images/s in training": table["training"],
+        "in prediction": table["prediction"],
+        "patches": patches,
+        "network on the GPU" if on_gpu else "network": table["memory"],
     }
-    formats = [partial(_number, digits=1)] * 2 + [format_bytes] * 2
-    formats = dict(zip(columns.values(), formats, strict=True))
-    yield from _lines(table[[*columns]].rename(columns=columns), formats)
-    table = table[table["patches"] != 0]
-    patches, both = table["patches"], table["patches"] + table["memory"].fillna(0)
+    formats = [partial(_number, digits=1)] * 2 + [_bytes] * 2
+    yield from _lines(pd.DataFrame(shown), dict(zip(shown, formats, strict=True)))
+    both = patches + table["memory"].fillna(0)
     limits = []
     if machine.memory_mb is not None:
         option = ": set more with --set-resources train:mem_mb=…"
@@ -210,8 +209,9 @@ def _memory(
         gpu = torch.cuda.get_device_properties(0).total_memory
         limits.append((both, gpu, "the GPU has", ""))
     for needed, limit, what, option in limits:
-        for name, n_bytes in needed[needed > limit].items():
-            sizes = f"{format_bytes(n_bytes)}, and {what} {format_bytes(limit)}"
+        # Without patches nothing is left to train.
+        for name, n_bytes in needed[(needed > limit) & (patches != 0)].items():
+            sizes = f"{_bytes(n_bytes)}, and {what} {_bytes(limit)}"
             yield f"WARNING: {name} needs {sizes}{option}"
 
 
@@ -221,12 +221,15 @@ def _side(view: str) -> int:
     return window // downsampling
 
 
-def _patch_bytes(view: str) -> int:
-    return _side(view) ** 2 * 3
-
-
 def _number(value: float, digits: int = 0) -> str:
     return "?" if pd.isna(value) else f"{value:,.{digits}f}"
+
+
+def _bytes(value: float) -> str:
+    """Bytes as MB or GB (10^9, as Snakemake counts memory)."""
+    if pd.isna(value):
+        return "?"
+    return f"{value / 1e9:,.2f} GB" if value >= 1e9 else f"{value / 1e6:,.2f} MB"
 
 
 def _lines(table: pd.DataFrame, formats: Mapping[str, Callable]) -> list[str]:

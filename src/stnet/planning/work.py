@@ -1,18 +1,70 @@
-"""The work left for the networks: spots to train on and images to predict."""
+"""The work that is left: pending jobs, spots to train on and images to predict."""
 
-from collections.abc import Collection, Mapping
+import csv
+import json
+import subprocess
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 
 from stnet.config.split import inner_folds
+from stnet.core.errors import InputError
 from stnet.expression.spots import read_used_centres
 from stnet.networks.symmetries import N_SYMMETRIES
-from stnet.planning.pending import Cohort, Experiment
 from stnet.training.checkpoints import checkpoints
 
 WORK = ["runs", "saved", "spot_epochs", "predictions", "in_memory"]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort that is reported."""
+
+    rows: list[dict[str, str]]  # of the section sheet: `patient section`
+    section_files: list[str]  # in the same order
+    views: str  # the folder with one folder per view
+    paper: bool  # whether it is the paper's cohort
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment with a network."""
+
+    cohort: str
+    view: str
+    outputs: int  # per spot
+    recipe: dict  # on the device that is used
+    # `sections`, `model` and `predictions` of each held-out group; the last is "" for the network
+    # of all patients, which predicts no held-out spot.
+    groups: dict[str, dict]
+
+
+def pending_jobs(
+    summary: Sequence[str], config: dict, n_outputs: Mapping[str, int]
+) -> dict[str, str]:
+    """The jobs that `all` still needs: the first output of each, and its rule.
+
+    `summary` is the command of `snakemake --summary`, `config` the resolved configuration, and
+    `n_outputs` the number of outputs of a job by rule. Raises InputError if the command fails.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "config.json"
+        file.write_text(json.dumps(config))
+        command = [*summary, "--configfile", str(file), "--", "all"]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        printed = " ".join((done.stdout + done.stderr).split())
+        raise InputError(f"snakemake --summary failed: {printed[-500:]}")
+    table = pd.read_csv(StringIO(done.stdout), sep="\t", dtype=str, quoting=csv.QUOTE_NONE)
+    table = table[table["plan"] == "update pending"]
+    # The outputs of a job are consecutive rows.
+    is_first = table.groupby("rule").cumcount() % table["rule"].map(n_outputs) == 0
+    return table[is_first].set_index("output_file")["rule"].to_dict()
 
 
 def count_spots(

@@ -38,14 +38,14 @@ class Answer(NamedTuple):
     """How a claim is looked up.
 
     Attributes:
-        tables: names of the tables that answer it.
-        find: function of the claim's id and these tables.
+        find: function of the claim's id and the tables.
         how: how the value was obtained, unless the finding says so itself.
+        tables: names of the tables that answer it.
     """
 
-    tables: tuple[str, ...]
     find: Callable[..., Finding]
-    how: str
+    how: str = ""
+    tables: tuple[str, ...] = ()
 
 
 def is_missing(value: float | str | None) -> bool:

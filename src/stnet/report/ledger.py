@@ -8,7 +8,7 @@ import pandas as pd
 
 from stnet.core.atomic import atomic_path
 from stnet.core.tables import read_table
-from stnet.report.answers import answer
+from stnet.report.analyses import answer
 from stnet.report.claims import agrees, margin_of, read_claims, read_margins
 from stnet.report.page import Table, page_table, short, write_page
 

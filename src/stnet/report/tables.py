@@ -28,6 +28,8 @@ TOTALS = {
     "sections": "sections",
     "spots": "spots used",
     "genes": "genes in the sections' tables, G",
+    "genes_united": "genes that sections call by different names, united",
+    "genes_unsure": "genes that may be one of several of other sections, not predicted",
     "spots_per_section_min": "fewest spots in a section",
     "spots_per_section_max": "most spots in a section",
     "median_counts": "median counts per spot",

@@ -13,15 +13,15 @@ from scipy.special import ndtr
 PITCH = 150
 # Side in pixels of a cell of the grid of the fields.
 CELL = 10
-ARRAY_SIDE = 15
-SPOTS_UNDER_TISSUE = 121
+ARRAY_SIDE = 16
+SPOTS_UNDER_TISSUE = 144
 MOST_OFF_IMAGE = 3
 # Regions span a few spots; within them, tumour varies from spot to spot.
 FIELD_SCALE, NEST_SCALE = 1.2 * PITCH / CELL, 0.5 * PITCH / CELL
 # A spot is 100 µm wide; a pathologist outlines regions of a few spots.
 SPOT, OUTLINED = 0.5 * PITCH, 3 * PITCH
 # Half the side of the tissue on an array, in pixels.
-RADIUS = 5.7 * PITCH
+RADIUS = 6.2 * PITCH
 
 
 @dataclass(frozen=True)

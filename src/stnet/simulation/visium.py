@@ -28,10 +28,10 @@ from stnet.simulation.histology import draw
 # Images are drawn at the scale of the other sections and enlarged, to 0.67 µm per pixel.
 UM_PER_PX, ENLARGED = 200 / PITCH, 2
 SPOT_PITCH, SPOT = 100 / UM_PER_PX, 55 / UM_PER_PX
-ROWS, COLUMNS = 24, 18
-SPOTS_IN_TISSUE = 240
+ROWS, COLUMNS = 28, 22
+SPOTS_IN_TISSUE = 350
 # Half axes of the tissue, in pixels of the drawing. They differ, so that the orientation shows.
-HALF_WIDTH, HALF_HEIGHT = 480.0, 720.0
+HALF_WIDTH, HALF_HEIGHT = 580.0, 870.0
 # Glass around the array, for the slide's fiducial frame.
 FRAME = 1.2 * SPOT_PITCH
 # Log ratio of Visium's depth per spot to that of the other sections.

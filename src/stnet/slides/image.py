@@ -1,7 +1,8 @@
 """Open images of sections and slides with OpenSlide, or with Pillow for other formats."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from openslide import (
     PROPERTY_NAME_MPP_X,
+    PROPERTY_NAME_MPP_Y,
     PROPERTY_NAME_OBJECTIVE_POWER,
     OpenSlide,
     OpenSlideError,
@@ -17,10 +19,19 @@ from openslide import (
 from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError, SystemFailure
+from stnet.slides.tiff import COMMON, Tiff, inspect_tiff, is_tiff, refused
+from stnet.slides.whole import LARGE, WholeImage, check_bomb, over_white
 
 # Plausible micrometres per pixel of a slide. OpenSlide also derives them from the dots per inch of
 # a TIFF, which usually describe a printer or a screen: 1,200 dpi are 21 µm, 72 dpi are 353 µm.
 LEAST_UM_PER_PX, MOST_UM_PER_PX = 0.05, 20
+# Where micrometres per pixel are stated, across and down; the first that has them counts.
+MPP = [("PhysicalSizeX", "PhysicalSizeY"), (PROPERTY_NAME_MPP_X, PROPERTY_NAME_MPP_Y)]
+# Stated values may differ by this share.
+MPP_TOLERANCE = 0.1
+# As in `stnet.slides.whole`; tiles that were not scanned take no bytes.
+MOST_PIXELS_PER_BYTE = 1000
+UNSUPPORTED = re.compile(r"unsupported|not (supported|implemented|configured)", re.IGNORECASE)
 
 
 class Level(NamedTuple):
@@ -32,59 +43,69 @@ class Level(NamedTuple):
 
 
 class SlideImage:
-    """An image open for reading; use `open_image`.
+    """An image open for reading as upright RGB of 8 bits; use `open_image`.
 
     OpenSlide decodes only the requested region, Pillow the whole image at the first read. Several
     threads may read; with Pillow they take turns.
     """
 
-    def __init__(self, path: Path, source: OpenSlide | Image.Image):
-        self.path, self._source = path, source
+    def __init__(
+        self, path: Path, source: OpenSlide | WholeImage, properties: Mapping[str, str | float]
+    ):
+        """`properties` are OpenSlide's and those of OME."""
+        self.path, self._source, self._properties = path, source, properties
         self._one_at_a_time = Lock()
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height at full resolution, in pixels."""
-        if isinstance(self._source, OpenSlide):
-            return self._source.dimensions
-        return self._source.size
+        return self.levels[0][:2]
 
     @cached_property
     def levels(self) -> list[Level]:
         """Levels from full resolution down; a single one for images read by Pillow."""
         if not isinstance(self._source, OpenSlide):
-            return [Level(*self.size, 1.0)]
+            return [Level(*self._source.size, 1.0)]
         sides, downsamples = self._source.level_dimensions, self._source.level_downsamples
         return [
             Level(*side, downsample) for side, downsample in zip(sides, downsamples, strict=True)
         ]
 
-    @property
+    @cached_property
     def um_per_px(self) -> float | None:
-        """Micrometres per pixel at full resolution, if the slide's properties state it.
+        """Micrometres per pixel at full resolution, if the file states it.
 
-        None if the value is implausible for a microscope, and for images read by Pillow, whose dots
-        per inch describe a printer.
+        None if the value is implausible for a microscope, and for images that neither OpenSlide nor
+        OME describes, whose dots per inch describe a printer. Raises InputError if the file states
+        values that differ by more than `MPP_TOLERANCE`.
         """
-        um_per_px = self._positive(PROPERTY_NAME_MPP_X)
-        if um_per_px is None or not LEAST_UM_PER_PX <= um_per_px <= MOST_UM_PER_PX:
+        stated: dict[str, float] = {}
+        for names in MPP:
+            pair = {name: value for name in names if (value := self._positive(name)) is not None}
+            if any(LEAST_UM_PER_PX <= value <= MOST_UM_PER_PX for value in pair.values()):
+                stated |= pair
+        if not stated:
             return None
-        return um_per_px
+        small, large = (choose(stated, key=stated.__getitem__) for choose in (min, max))
+        if stated[large] > stated[small] * (1 + MPP_TOLERANCE):
+            raise InputError(
+                f"{self.path}: its µm per pixel are {stated[small]:.4g} ({small}) and"
+                f" {stated[large]:.4g} ({large}); set um_per_px to what is right, or make its"
+                " pixels square"
+            )
+        return next(iter(stated.values()))
 
     @property
     def objective_power(self) -> float | None:
         """Magnification of the objective, if the slide's properties state it."""
         return self._positive(PROPERTY_NAME_OBJECTIVE_POWER)
 
-    def read(
-        self, left: int, top: int, width: int, height: int, *, level: int = 0, unscanned: int = 0
-    ) -> np.ndarray:
+    def read(self, left: int, top: int, width: int, height: int, *, level: int = 0) -> np.ndarray:
         """Read a region of a level.
 
-        Pixels outside the image are black. Pixels that the scanner left out have the grey value
-        `unscanned`; for OpenSlide this includes pixels outside the image. OpenSlide addresses
-        regions in whole level-0 pixels, so if a level's downsampling is not a whole number, regions
-        are shifted and smoothed by a fraction of a pixel.
+        Pixels outside the image are black, transparent ones and those that the scanner left out
+        white. OpenSlide addresses regions in whole level-0 pixels, so if a level's downsampling is
+        not a whole number, regions are shifted and smoothed by a fraction of a pixel.
 
         Args:
             left: left edge, in pixels of the level.
@@ -92,7 +113,6 @@ class SlideImage:
             width: width, in pixels of the level.
             height: height, in pixels of the level.
             level: number of the level; 0 is full resolution.
-            unscanned: grey value of pixels that were not scanned.
 
         Returns:
             RGB pixels, uint8 (height, width, 3).
@@ -100,75 +120,110 @@ class SlideImage:
         Raises:
             InputError: the image's data are damaged.
         """
-        with self._damage_named():
-            if isinstance(self._source, OpenSlide):
-                downsample = self.levels[level].downsample
-                place = (round(left * downsample), round(top * downsample))
-                region = self._source.read_region(place, level, (width, height))
-                return np.asarray(_opaque(region, unscanned))
-            with self._one_at_a_time:
-                region = self._colours.crop((left, top, left + width, top + height))
-            return np.asarray(region)
+        with _damage_named(self.path):
+            if not isinstance(self._source, OpenSlide):
+                with self._one_at_a_time:
+                    region = self._source.rgb.crop((left, top, left + width, top + height))
+                return np.asarray(region)
+            downsample = self.levels[level].downsample
+            place = (round(left * downsample), round(top * downsample))
+            region = self._source.read_region(place, level, (width, height))
+        shown = over_white(region)
+        right, bottom = self.levels[level].width - left, self.levels[level].height - top
+        inside = (max(0, -left), max(0, -top), min(width, right), min(height, bottom))
+        if inside != (0, 0, width, height):
+            within, shown = shown, Image.new("RGB", region.size)
+            if inside[0] < inside[2] and inside[1] < inside[3]:
+                shown.paste(within.crop(inside), inside[:2])
+        return np.asarray(shown)
 
     def thumbnail(self, side: int) -> Image.Image:
         """The whole image as RGB, its longer side at most `side` pixels. Raises as `read`."""
-        with self._damage_named():
+        with _damage_named(self.path):
             if isinstance(self._source, OpenSlide):
-                return self._source.get_thumbnail((side, side)).convert("RGB")
-            reduced = min(1.0, side / max(self.size))
-            sides = tuple(max(1, round(length * reduced)) for length in self.size)
-            return self._colours.resize(sides, Image.Resampling.BICUBIC, reducing_gap=3.0)
+                level = self._source.get_best_level_for_downsample(max(self.size) / side)
+                if self.levels[level].width * self.levels[level].height <= LARGE:
+                    return self._source.get_thumbnail((side, side)).convert("RGB")
+                whole = self._reduced(level, max(self.levels[level][:2]) // side)
+            else:
+                whole = self._source.rgb
+            shrink = min(1.0, side / max(self.size))
+            sides = tuple(max(1, round(length * shrink)) for length in self.size)
+            return whole.resize(sides, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
-    @cached_property
-    def _colours(self) -> Image.Image:
-        # Convert before cropping: outside a CMYK image, converted pixels would be white.
-        return self._source if self._source.mode == "RGB" else self._source.convert("RGB")
+    def _reduced(self, level: int, factor: int) -> Image.Image:
+        """A level too large to be read at once, shrunk by taking means of boxes."""
+        width, height, _ = self.levels[level]
+        rows = factor * max(1, LARGE // (10 * width * factor))
+        bands = [
+            Image.fromarray(self.read(0, top, width, min(rows, height - top), level=level)).reduce(
+                factor
+            )
+            for top in range(0, height, rows)
+        ]
+        return Image.fromarray(np.concatenate(bands))
 
     def _positive(self, name: str) -> float | None:
-        text = self._source.properties.get(name) if isinstance(self._source, OpenSlide) else None
         try:
-            value = float(text) if text is not None else 0.0
+            value = float(self._properties.get(name, 0.0))
         except ValueError:
             return None
         return value if 0 < value < float("inf") else None
 
-    @contextmanager
-    def _damage_named(self) -> Iterator[None]:
-        try:
-            yield
-        except (OpenSlideError, OSError) as error:
-            raise _named(self.path, error) from error
-
-
-def _opaque(region: Image.Image, unscanned: int) -> Image.Image:
-    # OpenSlide returns transparent pixels for unscanned areas and outside the image.
-    if region.getchannel("A").getextrema() == (255, 255):
-        return region.convert("RGB")
-    canvas = Image.new("RGB", region.size, (unscanned,) * 3)
-    canvas.paste(region, mask=region.getchannel("A"))
-    return canvas
-
 
 @contextmanager
 def open_image(path: str | Path) -> Iterator[SlideImage]:
-    """Open the image at `path`. Raises InputError if it is missing or not readable."""
+    """Open the image at `path`, whatever its format, colours and bits, as upright 8-bit RGB.
+
+    `stnet.slides.whole` says what is converted and how. Raises InputError if the image is missing,
+    not readable, or has no single meaning (`stnet.slides.tiff`).
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such image; check the image column and the cohort's root")
     with _large_images():
+        with _damage_named(path):
+            source, properties = _source(path)
+        with closing(source):
+            yield SlideImage(path, source, properties)
+
+
+def _source(path: Path) -> tuple[OpenSlide | WholeImage, dict[str, str | float]]:
+    vendor = OpenSlide.detect_format(path)
+    if vendor is None and not is_tiff(path):
+        return WholeImage(path), {}
+    tiff = inspect_tiff(path, vendor) if is_tiff(path) else Tiff(True)
+    properties: dict[str, str | float] = {}
+    if vendor is not None:
         try:
-            source = OpenSlide(path) if OpenSlide.detect_format(path) else _open_plain(path)
-        except UnidentifiedImageError as error:
-            raise InputError(f"{path}: not an image that OpenSlide or Pillow reads") from error
-        except (OpenSlideError, OSError) as error:
-            raise _named(path, error) from error
-        with source:
-            yield SlideImage(path, source)
+            slide = OpenSlide(path)
+        except OpenSlideError as error:
+            # Pillow decodes some compressions that OpenSlide does not.
+            if vendor not in COMMON or not UNSUPPORTED.search(str(error)):
+                raise
+        else:
+            properties = dict(slide.properties)
+            if tiff.in_tiles:
+                if vendor in COMMON:
+                    check_bomb(path, slide.dimensions, MOST_PIXELS_PER_BYTE)
+                return slide, properties | tiff.um_per_px
+            slide.close()
+    if tiff.unknown:
+        raise InputError(
+            f"{path}: its compression ({tiff.unknown}) is not read; convert it to TIFF with JPEG or"
+            " deflate"
+        )
+    try:
+        whole = WholeImage(path, tiff.pages, is_inverted=tiff.is_inverted)
+    except UnidentifiedImageError as error:
+        raise refused(path, "stores its pixels in a way that is not read") from error
+    return whole, properties | tiff.um_per_px
 
 
 @contextmanager
 def _large_images() -> Iterator[None]:
-    # Pillow refuses large images as decompression bombs; whole sections exceed its limit.
+    # Pillow refuses large images as decompression bombs; whole sections exceed its limit, and
+    # `WholeImage` has one of its own.
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         yield
@@ -176,20 +231,26 @@ def _large_images() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def _named(path: Path, error: OpenSlideError | OSError) -> InputError:
-    # Only errors of the system have an errno; those of decoders have none.
-    if isinstance(error, OSError) and error.errno is not None:
-        return SystemFailure(f"{path}: cannot be read now ({error.strerror}); rerun")
-    return InputError(f"{path}: damaged image ({error}); fetch it again")
-
-
-def _open_plain(path: Path) -> Image.Image:
-    picture = Image.open(path)
-    # Pillow silently reads the remaining pages of a truncated TIFF; counting them reveals it.
-    if picture.format == "TIFF":
-        try:
-            _all_pages = picture.n_frames
-        except Exception as error:  # the type depends on where the file ends
-            picture.close()
-            raise OSError("cut short") from error
-    return picture
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{path}: not a slide, TIFF, JPEG, PNG, JPEG 2000, BMP, GIF or WebP; convert it to"
+            " TIFF, or fetch it again if it is one"
+        ) from error
+    except MemoryError as error:
+        raise InputError(
+            f"{path}: the memory does not hold the image; convert it to a pyramid of TIFF tiles"
+        ) from error
+    except Exception as error:  # of a decoder; the type depends on where the file is damaged
+        # Only errors of the system have an errno; those of decoders have none.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise SystemFailure(f"{path}: cannot be read now ({error.strerror}); rerun") from error
+        what = " ".join(str(error).split()) or type(error).__name__
+        if UNSUPPORTED.search(what):
+            raise InputError(f"{path}: cannot be decoded ({what}); convert it to TIFF") from error
+        raise InputError(f"{path}: damaged image ({what}); fetch it again") from error

@@ -18,6 +18,7 @@ from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
 from stnet.core.locks import held
 from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
+from stnet.slides.blank import BLANK, all_counts, count_blank, report_blank
 from stnet.slides.image import open_image
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ INDEX_COLUMNS = [
     "sha256",
     "section_file",  # with `view`, what a removed file is recreated from
     "view",
+    *BLANK,  # numbers of patches that show no stained tissue
 ]
 
 
@@ -83,8 +85,9 @@ def write_index(
 ) -> None:
     """Write the index of a view: one row per section, in the given order, with hashes.
 
-    `spots_sha256` is the hash of the spots' names in row order, `sha256` that of the file. Raises
-    InputError if the numbers of patches and spots of a section differ.
+    `spots_sha256` is the hash of the spots' names in row order, `sha256` that of the file. Blank
+    patches are counted and warned of (`stnet.slides.blank`). Raises InputError if the numbers of
+    patches and spots of a section differ.
     """
     with atomic_path(output) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
@@ -92,10 +95,14 @@ def write_index(
         for section, path in zip(sections, patches, strict=True):
             spots = read_used_spots(section)
             name = Path(path).name
-            if len(np.load(path, mmap_mode="r")) != spots.n_obs:
+            contents = np.load(path, mmap_mode="r")
+            if len(contents) != spots.n_obs:
                 raise InputError(f"{path}: not the patches of the {spots.n_obs} spots of {section}")
             row = [spots.n_obs, names_sha256(spot_names(spots)), file_sha256(path)]
-            writer.writerow([name.removesuffix(".npy"), name, *row, section, view])
+            blank = count_blank(contents)
+            report_blank(f"section {name.removesuffix('.npy')}", blank, spots.n_obs)
+            counts = all_counts(blank).values()
+            writer.writerow([name.removesuffix(".npy"), name, *row, section, view, *counts])
 
 
 def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str]) -> np.ndarray:

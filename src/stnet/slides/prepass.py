@@ -69,9 +69,7 @@ class Prepass:
         if top + self._size > shown[1]:
             return np.full(len(lefts), np.inf)
         first, stop = _with_ring(top, self._size, down, level.height)
-        band = self._image.read(
-            0, first, level.width, stop - first, level=self._level, unscanned=255
-        )
+        band = self._image.read(0, first, level.width, stop - first, level=self._level)
         darkness = WHITE * len(band) - band.sum(axis=0, dtype=np.int64).sum(axis=1)
         summed = np.concatenate([[0], np.cumsum(darkness)])
         bounds = []

@@ -1,9 +1,12 @@
 """The magnification of a slide's scan, and its ratio to the working magnification."""
 
+import logging
 from typing import NamedTuple
 
 from stnet.core.errors import InputError
-from stnet.slides.image import SlideImage
+from stnet.slides.image import MPP_TOLERANCE, SlideImage
+
+logger = logging.getLogger(__name__)
 
 # Micrometres per pixel times magnification: x20 is about 0.5 µm per pixel.
 UM_PER_PX_AT_1 = 10.0
@@ -25,29 +28,52 @@ class Scale(NamedTuple):
     taken_from: str
 
 
+class Configured(NamedTuple):
+    """Micrometres per pixel from the configuration, or None.
+
+    It `overrides` what a slide states, and the log says so, or counts for slides that state neither
+    their scale nor their objective.
+    """
+
+    um_per_px: float | None = None
+    overrides: bool = False
+
+
 def resolve_scale(
     image: SlideImage,
     *,
     magnification: float,
-    default_um_per_px: float | None,
+    configured: Configured,
     least: float | None = None,
 ) -> Scale:
-    """The scale of a slide to read at a magnification.
+    """The scale of a slide to read at a magnification (ours).
 
-    The scale comes from the slide's µm per pixel, else from its objective, else from
-    `default_um_per_px` (ours). Magnification is nominal: 10 / (µm per pixel). A slide scanned below
-    `magnification`, but not below `least`, is read at its own magnification; None for `least` means
-    `magnification`.
+    Magnification is nominal: 10 / (µm per pixel).
 
-    Raises InputError naming the slide if its scale is unknown or it was scanned below `least`,
-    because it would have to be enlarged.
+    Args:
+        image: the slide.
+        magnification: the magnification to work at.
+        configured: scale from the configuration. A slide's own µm per pixel go before its
+            objective.
+        least: a slide scanned below `magnification`, but not below this, is read at its own
+            magnification; None means `magnification`.
+
+    Returns:
+        The scale.
+
+    Raises:
+        InputError: the slide's scale is unknown or contradicts itself, or it was scanned below
+            `least` and would have to be enlarged.
     """
-    if image.um_per_px is not None:
+    if configured.overrides and configured.um_per_px is not None:
+        um_per_px, taken_from = configured.um_per_px, "configured"
+        log_overridden(image, um_per_px)
+    elif image.um_per_px is not None:
         um_per_px, taken_from = image.um_per_px, "mpp"
     elif image.objective_power is not None:
         um_per_px, taken_from = UM_PER_PX_AT_1 / image.objective_power, "objective power"
-    elif default_um_per_px is not None:
-        um_per_px, taken_from = default_um_per_px, "configured"
+    elif configured.um_per_px is not None:
+        um_per_px, taken_from = configured.um_per_px, "configured"
     else:
         raise InputError(
             f"{image.path}: says neither its micrometres per pixel nor its objective; set um_per_px"
@@ -66,3 +92,21 @@ def resolve_scale(
             " magnification"
         )
     return Scale(um_per_px, scanned_at, float(whole) if is_nominal else downsample, taken_from)
+
+
+def log_overridden(image: SlideImage, um_per_px: float) -> None:
+    """Log that a configured µm per pixel replaces the image's own, as a warning if they differ."""
+    try:
+        own = image.um_per_px
+    except InputError as error:
+        logger.warning(f"um_per_px is set to {um_per_px:.4g}, which overrides this: {error}")
+        return
+    if own is None and image.objective_power is not None:
+        own = UM_PER_PX_AT_1 / image.objective_power
+    if own is not None:
+        is_close = abs(um_per_px / own - 1) <= MPP_TOLERANCE
+        logger.log(
+            logging.INFO if is_close else logging.WARNING,
+            f"{image.path}: um_per_px is set to {um_per_px:.4g}, which overrides the slide's own"
+            f" {own:.4g}",
+        )

@@ -174,7 +174,6 @@ class _Reader:
             self._side,
             self._side,
             level=self._level,
-            unscanned=255,
         )
         pixels = fit_side(pixels, self._tiling.side)
         # Integer arithmetic: the mean of three values is above 220 if their sum is above 660.

@@ -10,9 +10,7 @@ from tqdm import tqdm
 
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash, file_hash
-from stnet.sources.http import DEFAULT_PATIENCE, Patience, TryAgain, check_status, persist
-
-CHUNK = 1 << 16  # bytes
+from stnet.sources.http import DEFAULT_PATIENCE, Patience, TryAgain, check_status, persist, received
 
 
 def download(
@@ -54,12 +52,12 @@ def download(
     of = expected.hexdigest[:16] if expected else "unverified"
     part = path.with_name(f".{path.name}.{of}.part")
 
-    def received() -> int:
+    def arrived() -> int:
         """Number of bytes to resume from."""
         return part.stat().st_size if expected and part.exists() else 0
 
     def attempt() -> None:
-        offset, length = received(), size
+        offset, length = arrived(), size
         if not offset or size is None or offset < size:
             stated = _receive(url, part, offset, size, patience)
             length = stated if size is None else size
@@ -67,9 +65,9 @@ def download(
 
     try:
         # Progress resets the count of attempts, so that a large file survives many interruptions.
-        persist(attempt, f"{url} for {path}", patience, progress=received)
+        persist(attempt, f"{url} for {path}", patience, progress=arrived)
     except BaseException:
-        if not received():
+        if not arrived():
             part.unlink(missing_ok=True)
         raise
     os.replace(part, path)
@@ -108,7 +106,9 @@ def _receive(url: str, part: Path, offset: int, size: int | None, patience: Pati
                 mininterval=0.1 if sys.stderr.isatty() else 10,
             ) as bar,
         ):
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
+            # One byte more than stated shows that there is more.
+            most = None if length is None and size is None else (size or length) - start + 1
+            for chunk in received(response, most, patience, decode=False):
                 file.write(chunk)
                 bar.update(len(chunk))
             file.flush()
@@ -122,15 +122,15 @@ def _verify(
     size: int | None,
     check: Callable[[Path], object] | None,
 ) -> None:
-    received = part.stat().st_size
-    if size is not None and received < size:
-        raise TryAgain(f"received only {received} of {size} bytes")
+    length = part.stat().st_size
+    if size is not None and length < size:
+        raise TryAgain(f"received only {length} of {size} bytes")
     wrong = ""
-    if size is not None and received > size:
-        wrong = f"received {received} bytes instead of {size}"
+    if size is not None and length > size:
+        wrong = f"received {length} bytes instead of {size}"
     elif expected and (found := file_hash(part, expected.algorithm)) != expected:
         wrong = (
-            f"{expected.algorithm} of the {received} bytes is {found.hexdigest} instead of"
+            f"{expected.algorithm} of the {length} bytes is {found.hexdigest} instead of"
             f" {expected.hexdigest}"
         )
     elif check:

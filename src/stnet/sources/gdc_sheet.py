@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from stnet.config.section_sheet import GROUP_ID
+from stnet.config.section_sheet import is_group_id
 from stnet.config.slide_sheet import COLUMNS, check_slides, read_slide_sheet
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
@@ -95,7 +95,7 @@ def write_slide_sheet(
             f"{host}: no open frozen slide of a primary tumour in project {project}; correct the"
             " source's project"
         )
-    check_slides(rows, f"{host}, project {project}, to be {path}")
+    check_slides(dict(enumerate(rows, start=2)), f"{host}, project {project}, to be {path}")
     _log_patients(rows, names, path)
     if path.exists() and not _log_changes(rows, path):
         return
@@ -157,7 +157,7 @@ def _rows(
     invalid, repeated, unassigned, several = [], [], [], []
     for file in slides:
         slide = Path(file.name).stem
-        if not re.fullmatch(GROUP_ID, file.name):
+        if not is_group_id(file.name):
             invalid.append(file.name)
         elif slide in rows:
             repeated.append(file.name)

@@ -1,8 +1,9 @@
 """HTTP requests with retries, and answers in JSON."""
 
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ from stnet.core.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+CHUNK = 1 << 16  # bytes
 BUSY = {408, 425, 429}  # like every 5xx, worth a retry; other errors are final
 
 T = TypeVar("T")
@@ -29,12 +31,18 @@ class Patience:
         backoff: seconds before the second attempt, doubled for each further one.
         longest: maximum seconds between two attempts, even if the server asks for more.
         timeout: maximum seconds to connect, and maximum seconds without receiving a byte.
+        slowest: bytes per second that must arrive on average in any `window` of seconds.
+        window: seconds over which the speed is averaged.
+        largest: maximum bytes of a file or answer whose length is not known.
     """
 
     attempts: int = 8
     backoff: float = 2.0
     longest: float = 300.0
     timeout: tuple[float, float] = (20.0, 60.0)
+    slowest: float = 1000.0
+    window: float = 300.0
+    largest: int = 50 * 10**9
 
 
 DEFAULT_PATIENCE = Patience()
@@ -75,17 +83,52 @@ def ask_json(
             timeout=patience.timeout,
             # A redirected POST becomes a GET and loses its body, which has the whole query.
             allow_redirects=method == "GET",
+            stream=True,
         ) as response:
             check_status(response)
-            try:
-                value = response.json()
-            except ValueError:
-                value = response.text
+            content = b"".join(received(response, None, patience, decode=True))
+        try:
+            value = json.loads(content)
+        except ValueError:
+            value = content.decode(errors="replace")
         if not isinstance(value, kind):
             raise TryAgain(f"the answer is not a {kind.__name__} but {str(value)[:100]!r}")
         return value
 
     return persist(attempt, url, patience)
+
+
+def received(
+    response: requests.Response, most: int | None, patience: Patience, *, decode: bool
+) -> Iterator[bytes]:
+    """Parts of an answer's body as they arrive.
+
+    Args:
+        response: a streamed answer.
+        most: maximum number of bytes; None for the patience's `largest`.
+        patience: limits of speed and length.
+        decode: whether to undo a compression in transit.
+
+    Raises:
+        InputError: the server sends too slowly or without end. Trying again would not help.
+    """
+    most = patience.largest if most is None else most
+    total, in_window, began = 0, 0, time.monotonic()
+    # Unlike `read`, `read1` returns what there is: a slow server must not hold it for hours.
+    while part := response.raw.read1(CHUNK, decode_content=decode):
+        total, in_window = total + len(part), in_window + len(part)
+        if total > most:
+            raise InputError(
+                f"{response.url}: the server sends more than {most} bytes; check the host"
+            )
+        passed = time.monotonic() - began
+        if passed > patience.window:
+            if in_window < patience.slowest * passed:
+                raise InputError(
+                    f"{response.url}: {in_window} bytes in {passed:.0f} s are too slow; rerun later"
+                )
+            in_window, began = 0, time.monotonic()
+        yield part
 
 
 def persist(

@@ -5,6 +5,7 @@ per file. The first run writes it.
 """
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.checkout import find
 from stnet.core.errors import InputError
 from stnet.core.locks import held
+from stnet.core.tsv import rows_of
 
 HEADER = ["file", "size", "sha256"]
 
@@ -34,11 +36,18 @@ def read_lock(path: str | Path) -> dict[str, Fingerprint]:
     path = Path(find(path))
     if not path.exists():
         return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file, delimiter="\t"))
-    if rows[:1] != [HEADER] or not all(len(row) == 3 and row[1].isdigit() for row in rows[1:]):
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            rows = [cells for _, cells in rows_of(file, path, "\t")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a lock file ({error}); restore it or remove it") from error
+    if rows[:1] != [HEADER] or not all(map(_is_entry, rows[1:])):
         raise InputError(f"{path}: not a lock file with columns {' '.join(HEADER)}; restore it")
     return {name: Fingerprint(int(size), sha256) for name, size, sha256 in rows[1:]}
+
+
+def _is_entry(row: list[str]) -> bool:
+    return len(row) == 3 and row[1].isdecimal() and bool(re.fullmatch("[0-9a-f]+", row[2]))
 
 
 def check_lock(path: str | Path, files: Mapping[str, Fingerprint]) -> None:

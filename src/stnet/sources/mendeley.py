@@ -14,6 +14,7 @@ from typing import NamedTuple
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash
+from stnet.core.tsv import columns_of, rows_of
 from stnet.sources.http import DEFAULT_PATIENCE, Patience, ask_json
 from stnet.sources.lock import Fingerprint, check_lock, hold_to_lock
 from stnet.sources.mirror import obtain
@@ -162,12 +163,11 @@ def _number(patient: str) -> str:
 
 
 def _read_metadata(path: str | Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = {"patient", "replicate", *KINDS.values()} - set(reader.fieldnames or [])
-        if missing:
-            raise InputError(f"{path}: no column {', '.join(sorted(missing))}; check the version")
-        return [{name: (value or "").strip() for name, value in row.items()} for row in reader]
+    needed = ["patient", "replicate", *KINDS.values()]
+    with open(path, encoding="utf-8-sig") as file:
+        rows = list(rows_of(file, path, ","))
+    header, rows = columns_of(path, rows, needed, ",", padded=True, hint="check the version")
+    return [dict(zip(header, cells, strict=True)) for _, cells in rows]
 
 
 def _published_files(

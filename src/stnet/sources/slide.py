@@ -1,6 +1,6 @@
 """Keep a whole slide only while it is in use: all slides together would fill the disk."""
 
-import glob
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +21,8 @@ def slide_at_hand(
 
     Args:
         row: row of the slide sheet.
-        folder: folder for downloaded slides, used by this job only.
+        folder: folder for downloaded slides. Each slide has a folder of its own in it, so that a
+            job never removes the slide of another.
         host: host of the Genomic Data Commons, with scheme.
         mirror: folder with slides under their original names or as the GDC's client stores them,
             or None. Nothing in it is deleted.
@@ -45,12 +46,11 @@ def slide_at_hand(
                 )
             yield local
             return
-    path = Path(folder, row["file"])
+    path = Path(folder, row["file_id"], row["file"])
     size = int(row["size"]) if row["size"] else None
     try:
         download_file(host, row["file_id"], path, md5=row["md5"], size=size)
         yield path
     finally:
         # The slide and any part file.
-        for file in path.parent.glob(f"*{glob.escape(path.name)}*"):
-            file.unlink(missing_ok=True)
+        shutil.rmtree(path.parent, ignore_errors=True)

@@ -1,12 +1,69 @@
-# Inputs of the analyses that a cohort's report asks for.
+# What a cohort's report has of the registry of analyses, and the inputs of these analyses.
 
 from stnet.config.strata import STRATA
 from stnet.report.analyses import ANALYSES
 
+# Slides whose predictions are drawn where none are named.
+MAPS_SHOWN = 2
 
-def analyses_of(report):
+
+def facts_of(cohort):
+    """What a cohort's report has, by the names that analyses need it under."""
+    shown = config["cohorts"][cohort]["report"]
+    kind = config["experiments"][shown["main"]]["kind"]
+    return shown | {
+        "images": kind != "label",
+        "labels_only": kind == "label",
+        "network": kind == "network",
+        "simulated": config["cohorts"][cohort]["source"] == "simulated",
+        "slides": shown_slides(cohort),
+        "varied_weights": first_varied(shown["studies"], "weights"),
+        "varied_architecture": first_varied(shown["studies"], "architecture"),
+    }
+
+
+def first_varied(studies, key):
+    """The first study whose experiments differ in a key, or nothing."""
+    for name, keys in studies.items():
+        if len({config["experiments"][each].get(key) for each in keys["experiments"]}) > 1:
+            return name
+    return ""
+
+
+def analyses_of(cohort, *targets):
     """The analyses that a cohort's report asks for."""
-    return [each for each in ANALYSES if all(report[part] for part in each.parts)]
+    facts = facts_of(cohort)
+    return [each for each in ANALYSES if each.target in targets and all(map(facts.get, each.needs))]
+
+
+def names_of(cohort, analysis):
+    """What the placeholders of an analysis' files stand for: for each of its sources, or once."""
+    facts = facts_of(cohort)
+    names = {
+        "cohort": cohort,
+        "main": facts["main"],
+        "label": facts["label"],
+        "experiment": configuration.shown_experiments(cohort),
+        "nuclei": facts["features"] and config["experiments"][facts["features"]]["features"],
+        "section": section_ids(cohort),
+        "study": facts["studies"],
+        "varied_weights": facts["varied_weights"],
+        "varied_architecture": facts["varied_architecture"],
+    }
+    if not analysis.sources:
+        return [names]
+    sources = {each: config["external"][each] for each in facts[analysis.sources]}
+    return [
+        {**names, "source": each, "model": keys["model"], "mapped": mapped_units(each)}
+        for each, keys in sources.items()
+    ]
+
+
+def mapped_units(source):
+    """Sections or slides of a source that are drawn."""
+    if config["external"][source]["kind"] == "sections":
+        return unit_ids(source)
+    return config["external"][source]["maps"] or unit_ids(source)[:MAPS_SHOWN]
 
 
 def of_strata(name):

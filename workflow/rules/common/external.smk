@@ -158,12 +158,6 @@ def shown_slides(name):
     ]
 
 
-def map_of(cohort, main, name, unit):
-    """The picture of an external source's section or slide."""
-    model = config["external"][name]["model"]
-    return f"results/{cohort}/figures/maps/{name}/{main}/{model}/{unit}.png"
-
-
 def shown_visium(file):
     """Input function: a table of the first Visium source that the cohort's report shows."""
     return lambda w: of_source(w.cohort, main_experiment(w), report_part(w, "visium")[0], file)
@@ -190,32 +184,6 @@ def colocalisation_tables(w):
     for name in shown_slides(w.cohort)[:1]:
         tables["slides"] = [of_source(w.cohort, main_experiment(w), name, file) for file in files]
     return tables
-
-
-def external_answers(w):
-    """Tables of the external sources that answer claims: table by name, and source by table."""
-    main, tables, sources = main_experiment(w), {}, {}
-    for name in report_of(w)["visium"][:1]:
-        files = {"visium": "visium.tsv", "visium_genes": "patient_performance.tsv"}
-        tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
-        sources |= dict.fromkeys(files, name)
-    for name in shown_slides(w.cohort)[:1]:
-        files = {"tcga": "summary.tsv", "subtype": "subtype.tsv"}
-        if report_of(w)["colocalisation"]:
-            files["colocalisation_tcga"] = "colocalisation_summary.tsv"
-        tables |= {table: of_source(w.cohort, main, name, file) for table, file in files.items()}
-        sources |= dict.fromkeys(files, name)
-    return tables, sources
-
-
-def tables_of_other_data(w):
-    """Tables computed from other data than the paper's.
-
-    DAVID's disease classes are not available as gene sets.
-    """
-    sources = external_answers(w)[1]
-    other = [t for t, name in sources.items() if not config["external"][name]["paper"]]
-    return [*other, "pathways"]
 
 
 if workflow.is_main_process:

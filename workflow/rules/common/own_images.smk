@@ -13,6 +13,8 @@ def own_names():
         name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
         if name in ("logs", "benchmarks"):
             refuse(f"predict: {path} would be called {name}, which is reserved; rename it")
+        if len(name) > LONGEST_ID:
+            refuse(f"predict: {path} has a name of more than {LONGEST_ID} characters; shorten it")
         if name in named:
             refuse(f"predict: {path} has the same name, {name}, as another image; rename one")
         if not path.exists():

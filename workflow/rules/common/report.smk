@@ -81,45 +81,31 @@ def main_targets(w):
     return f"results/{w.cohort}/targets/{targets}/{ALL}.h5ad"
 
 
-def answering_tables(w):
-    """Tables that answer claims, under the names by which the library knows them."""
-    main, label = report_of(w)["main"], report_of(w)["label"]
-    tables = {"dataset": f"results/{w.cohort}/tables/dataset/summary.tsv"}
-    if report_of(w)["colocalisation"]:
-        tables["colocalisation_st"] = f"results/{w.cohort}/tables/colocalisation/summary.tsv"
-    if config["experiments"][main]["kind"] == "label":
-        # Without images the main experiment is the label baseline; the paper's claims about ST-Net do
-        # not apply to it.
-        tables["label_summary"] = table_of(w, main, "summary")
-        return tables
-    tables["summary"] = table_of(w, main, "summary")
-    tables["genes"] = table_of(w, main, "gene_performance")
-    tables["patients"] = table_of(w, main, "patient_performance")
-    if label:
-        tables["label_summary"] = table_of(w, label, "summary")
-        tables["against_label"] = table_of(w, main, f"against-{label}")
-    for each in analyses_of(report_of(w)):
-        for name, file in each.tables.items():
-            tables[name] = f"results/{w.cohort}/{file.format(main=main)}"
-    return tables | external_answers(w)[0]
-
-
-def ablation_tables(w):
-    """Tables of the ablations that answer claims, likewise."""
-    folder = f"results/{w.cohort}/tables"
-    tables = {}
-    for study, keys in report_of(w)["studies"].items():
-        for key in ("weights", "architecture"):
-            if len({config["experiments"][name].get(key) for name in keys["experiments"]}) > 1:
-                tables.setdefault(f"study_{key}", f"{folder}/studies/{study}.tsv")
-    if report_of(w)["single_genes"]:
-        tables["single_genes"] = f"{folder}/single_genes_summary.tsv"
-    return tables
+def answering_analyses(w):
+    """The analyses whose tables a ledger reads, each with the names of its first source."""
+    report_of(w)
+    targets = ("all", "supplement") if w.ledger == "ledger-supplement" else ("all",)
+    found = [(each, names_of(w.cohort, each)) for each in analyses_of(w.cohort, *targets)]
+    return [(each, names[0]) for each, names in found if names]
 
 
 def ledger_tables(w):
-    """Tables that a ledger looks claims up in: those of `all`, or the ablations' too."""
-    return answering_tables(w) | (ablation_tables(w) if w.ledger == "ledger-supplement" else {})
+    """Tables that a ledger looks claims up in: those of `all`, or the supplement's too."""
+    return {
+        table: f"results/{w.cohort}/{file.format(**names)}"
+        for each, names in answering_analyses(w)
+        for table, file in each.tables.items()
+    }
+
+
+def tables_of_other_data(w):
+    """Tables computed from other data than the paper's."""
+    return [
+        table
+        for each, names in answering_analyses(w)
+        if each.other_data or (each.sources and not config["external"][names["source"]]["paper"])
+        for table in each.tables
+    ]
 
 
 def ledger_rules(w):

@@ -5,6 +5,7 @@ from stnet.core.job import job
 from stnet.inference.model import Model
 from stnet.inference.slides import predict_slide
 from stnet.inference.summary import write_summary
+from stnet.slides.scale import Configured
 
 with job(snakemake.log[0]):
     device = lease_gpu() if snakemake.resources.gpu else "cpu"
@@ -24,7 +25,7 @@ with job(snakemake.log[0]):
             "sha256": file_sha256(snakemake.input[0]),
         },
         cut=Cut(**snakemake.params.cut),
-        default_um_per_px=snakemake.params.um_per_px,
+        configured=Configured(snakemake.params.um_per_px, overrides=True),
         encoder=None,
         must_read=True,
     )

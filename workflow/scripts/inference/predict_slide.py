@@ -4,6 +4,7 @@ from stnet.core.job import job
 from stnet.inference.model import Model
 from stnet.inference.slides import predict_slide
 from stnet.networks.image_encoder import Encoder
+from stnet.slides.scale import Configured
 from stnet.sources.slide import slide_at_hand
 
 source = snakemake.config["external"][snakemake.wildcards.source]
@@ -32,7 +33,7 @@ with (
         snakemake.output[0],
         about={key: value for key, value in snakemake.params.row.items() if key != "file"},
         cut=Cut(**snakemake.params.cut),
-        default_um_per_px=snakemake.params.um_per_px,
+        configured=Configured(snakemake.params.um_per_px),
         encoder=Encoder(
             "torchvision",
             snakemake.params.encoder["architecture"],

@@ -1,6 +1,6 @@
 from stnet.core.job import job
-from stnet.planning.pending import Cohort, Experiment, pending_jobs
 from stnet.planning.plan import Machine, plan
+from stnet.planning.work import Cohort, Experiment, pending_jobs
 from stnet.report.claims import read_claims
 
 params = snakemake.params

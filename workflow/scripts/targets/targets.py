@@ -8,4 +8,5 @@ with job(snakemake.log[0]):
         genes=snakemake.params.genes,
         transform=snakemake.params.transform,
         held_out_sections=snakemake.params.held_out_sections,
+        label_classes=snakemake.params.label_classes,
     )

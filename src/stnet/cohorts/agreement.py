@@ -1,0 +1,134 @@
+"""Check that counts, spots, labels and image of a section are of the same section (ours)."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stnet.cohorts.distributed import DistributedSection, SpaceRanger
+from stnet.core.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+# Of two files of one section, one has all spots of the other: a matrix has the whole array or the
+# tissue, labels may be of a part. If more than this share is unmatched on both sides, they are of
+# different sections. Of HER2ST's 27 sections up to 1.6% of the spots have no counts, and no counts
+# lack a spot; of 702 pairs of counts and spots of different sections, each has more than this
+# share, and two spots, unmatched on both sides. A single spot never decides.
+MOST_UNMATCHED = 0.01
+# A whole array whose totals fall into two groups shows its tissue: the groups explain more than the
+# first of the variance of the log totals (0.64 for a normal distribution). Then spots of at most
+# the second share should be on the wrong side, in both directions.
+TWO_GROUPS, MOST_ON_WRONG_SIDE = 0.8, 0.05
+# Counts outside the tissue are of a whole array if their median total is below this share of that
+# under tissue (0.89 and more between HER2ST's sections). There, more spots may lack counts.
+BACKGROUND, MOST_EMPTY = 0.5, 0.05
+# Two statements of one length agree within this factor.
+MOST_APART = 1.1
+# Space Ranger's picture is of the image if they correlate at least so much, at this side.
+LEAST_CORRELATION, SIDE = 0.5, 100
+
+
+def check_same_section(row: dict[str, str], parts: DistributedSection) -> None:
+    """Raise InputError if the counts or labels belong to other spots than the spot file's."""
+    positions, counts = parts.positions, parts.counts
+    under_tissue = positions.index[positions["selected"]]
+    totals = counts.matrix.sum(axis=1).A1
+    inside = pd.Index(counts.spots).isin(under_tissue)
+    elsewhere, lost = int((~inside).sum()), len(under_tissue) - int(inside.sum())
+    whole_array = (
+        elsewhere
+        and inside.any()
+        and np.median(totals[~inside]) < BACKGROUND * np.median(totals[inside])
+    )
+    if _many(lost, len(under_tissue), MOST_EMPTY if whole_array else MOST_UNMATCHED) and _many(
+        elsewhere, len(totals), MOST_UNMATCHED
+    ):
+        raise InputError(
+            f"{row['counts']}: {elsewhere} of its {len(totals)} spots are not under tissue in"
+            f" {row['spots']}, and {lost} of the {len(under_tissue)} spots under tissue are not in"
+            " it; name counts and spots of the same section"
+        )
+    if elsewhere:
+        _compare_tissue(row, totals, inside)
+    placed = int(under_tissue.isin(parts.annotations).sum())
+    labels, unlabelled = len(parts.annotations) + parts.unplaced, len(under_tissue) - placed
+    if _many(parts.unplaced, labels, MOST_UNMATCHED) and _many(
+        unlabelled, len(under_tissue), MOST_UNMATCHED
+    ):
+        raise InputError(
+            f"{row['labels']}: {parts.unplaced} of its {labels} labels are at no spot of"
+            f" {row['spots']}, and {unlabelled} of the {len(under_tissue)} spots under tissue have"
+            " none; name labels and spots of the same section"
+        )
+
+
+def _compare_tissue(row: dict[str, str], totals: np.ndarray, inside: np.ndarray) -> None:
+    """Warn if the spots with many counts are others than those under tissue (Otsu's method)."""
+    logs = np.log1p(totals)
+    ordered, left = np.sort(logs), np.arange(1, len(logs))
+    apart = np.cumsum(ordered - logs.mean())[:-1] ** 2 * len(logs) / (left * (len(logs) - left))
+    split = apart.argmax()
+    rich = logs > ordered[split]
+    poor_inside, rich_outside = int((inside & ~rich).sum()), int((~inside & rich).sum())
+    most = MOST_ON_WRONG_SIDE * inside.sum()
+    if apart[split] > TWO_GROUPS * len(logs) * logs.var() and min(poor_inside, rich_outside) > most:
+        logger.warning(
+            f"{row['counts']}: {rich_outside} spots outside the tissue of {row['spots']} have as"
+            f" many counts as those inside, and {poor_inside} inside as few as those outside: check"
+            " that both are of the same section"
+        )
+
+
+def _many(unmatched: int, of: int, share: float) -> bool:
+    return unmatched > max(1, share * of)
+
+
+def check_scale(row: dict[str, str], scales: dict[str, float]) -> None:
+    """Raise InputError if two of the µm per pixel, by the names of their sources, disagree.
+
+    The first is compared with each of the others.
+    """
+    (first, um_per_px), *others = scales.items()
+    for source, stated in others:
+        if not 1 / MOST_APART <= stated / um_per_px <= MOST_APART:
+            raise InputError(
+                f"section {row['section']}: {stated:.4g} µm per pixel by {source}, but"
+                f" {um_per_px:.4g} by {first}; name the image that the spots were placed on, and"
+                " correct the wrong one (um_per_px in the sheet overrides the image's own)"
+            )
+
+
+def check_picture(row: dict[str, str], said: SpaceRanger, image: Image.Image, width: int) -> None:
+    """Raise InputError if the image is not the one that Space Ranger reduced to its picture.
+
+    `image` is a reduced copy of the image, which is `width` pixels wide.
+    """
+    if not said.picture:
+        return
+    try:
+        with Image.open(said.picture) as opened:
+            picture = opened.convert("L")
+    except OSError as error:
+        raise InputError(
+            f"{said.picture}: damaged image ({error}); fetch it again or remove it"
+        ) from error
+    height = width * image.height / image.width
+    sides = [side / said.reduction * float(row["pixel_scale"] or 1) for side in picture.size]
+    apart = [side / stated for side, stated in zip((width, height), sides, strict=True)]
+    if not all(1 / MOST_APART <= factor <= MOST_APART for factor in apart):
+        raise InputError(
+            f"{row['image']}: {width} x {height:.0f} px, but {sides[0]:.0f} x {sides[1]:.0f} px by"
+            f" {said.picture} and scalefactors_json.json; name the image that Space Ranger read, or"
+            " set pixel_scale"
+        )
+    grey = [np.asarray(p.convert("L").resize((SIDE, SIDE))).ravel() for p in (image, picture)]
+    if min(values.std() for values in grey) == 0:
+        return
+    correlation = np.corrcoef(*grey)[0, 1]
+    if correlation < LEAST_CORRELATION:
+        raise InputError(
+            f"{row['image']}: not what {said.picture} shows (they correlate by {correlation:.2f});"
+            " name the image that Space Ranger read"
+        )
