@@ -12,6 +12,7 @@ from safetensors.torch import save
 
 from stnet.config.engine import Engine
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.model import Model, read_card
 from stnet.inference.training_distance import PatchStatistics, flags, stain
@@ -181,13 +182,13 @@ def test_marks_that_are_none_are_refused(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=message):
-        read_gene_reliability(path)
+        read_gene_reliability(path, "0")
 
 
 def test_members_of_other_genes_are_refused(toy, tmp_path):
     index, targets = toy[1]
     fewer = ad.read_h5ad(targets)[:, :3].copy()
-    fewer.write_h5ad(tmp_path / "targets.h5ad")
+    write_h5ad(fewer, tmp_path / "targets.h5ad")
     with pytest.raises(InputError, match="predicts other genes"):
         write_toy_model(toy, tmp_path, ["A"], targets=tmp_path / "targets.h5ad")
 
