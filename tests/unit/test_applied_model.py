@@ -163,7 +163,9 @@ def test_a_model_that_was_cut_short_is_refused(toy, tmp_path):
         load_model_file(path)
 
 
-MARKS = "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\nA\tTrue\t1\t1\t1\n"
+MARKS = (
+    "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\tchecksum\nA\tTrue\t1\t1\t1\t0\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -171,10 +173,11 @@ MARKS = "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\nA\tTrue\t1\
     [
         (None, "no such file"),
         ("a\n1\n", "no column"),
-        (MARKS + "B\tTrug\t1\t1\t1\n", "consistent is 'Trug' for gene B"),
-        (MARKS + "B\t\t1\t1\t1\n", "consistent is nan for gene B"),
-        (MARKS + '"B\tTrue\t1\t1\t1\n', "damaged table"),
-        ("", "damaged table"),
+        (MARKS + "B\tTrug\t1\t1\t1\t0\n", "consistent is 'Trug' for gene B"),
+        (MARKS + "B\t\t1\t1\t1\t0\n", "consistent is nan for gene B"),
+        (MARKS + '"B\tTrue\t1\t1\t1\t0\n', "damaged"),
+        ("", "damaged"),
+        (MARKS, "damaged, or of another model"),
     ],
 )
 def test_marks_that_are_none_are_refused(tmp_path, content, message):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sections import section_file
 
+from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.expression.spots import read_used_centres, read_used_spots
@@ -132,6 +133,7 @@ def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
 def test_a_section_of_an_older_version(two_sections, tmp_path, part, said):
     with h5py.File(two_sections[1], "a") as file:
         del file[part]
+    seal(two_sections[1])
     wanted = f"two.h5ad: {said}; it was written by an older version; delete it and rerun"
     for read in (read_used_spots, read_used_centres, lambda _: written(two_sections, tmp_path)):
         with pytest.raises(InputError, match=re.escape(wanted)):
