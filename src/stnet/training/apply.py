@@ -68,7 +68,7 @@ def predict_held_out(
         device: `cpu` or `cuda`.
 
     Raises:
-        InputError: no used spot in the held-out sections, or a model that was trained on other files.
+        InputError: no used spot in the held-out sections, or a model trained on other files.
     """
     start(device, job.threads)
     targets, model = inputs["targets"], inputs["model"]
