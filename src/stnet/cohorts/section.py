@@ -295,7 +295,9 @@ def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.Da
             " names; use the file as it was before"
         )
     symbols, ensembl = [], []
-    for gene, name in zip(counts.genes, counts.symbols or counts.genes, strict=True):
+    for pair in zip(counts.genes, counts.symbols or counts.genes, strict=True):
+        # In some matrices the two are exchanged.
+        gene, name = sorted(pair, key=lambda each: not ENSEMBL_ID.fullmatch(each))
         accession = ENSEMBL_ID.fullmatch(gene)
         if accession:
             known = table.symbol_of(accession[1]) if table else ""

@@ -79,13 +79,14 @@ def read_columns(
     """Read a table as text, indexed by line number.
 
     Columns are named by the header. A table that `may_lack_header` has none if none of the columns
-    is in its first line; its columns are then `needed`. Raises InputError as `open_text` and
-    `columns_of`, and for a table without rows.
+    is in its first line, which may be pandas' numbers 0, 1, …; its columns are then `needed`.
+    Raises InputError as `open_text` and `columns_of`, and for a table without rows.
     """
     rows = read_rows(path, delimiter)
     first = rows[0][1] if rows else ["", ""]
     if may_lack_header and len(first) > 1 and set(needed).isdisjoint(first):
-        rows = [(0, needed), *rows]
+        is_numbered = first == [str(number) for number in range(len(first))]
+        rows = [(0, needed), *rows[is_numbered:]]
     hint = "check the format column of the section sheet"
     header, rows = columns_of(path, rows, needed, delimiter, padded=False, hint=hint)
     if not rows:

@@ -147,7 +147,7 @@ def read_scale_factors(folder: str | Path) -> SpaceRanger:
         factors = json.loads(path.read_text())
         if not isinstance(factors, dict):
             raise ValueError("not an object")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: damaged ({error}); download the file again or remove it"
         ) from error
@@ -277,6 +277,8 @@ def _check_genes(path: str | Path, genes: pd.DataFrame) -> None:
         raise InputError(
             f"{path}: has genes of several genomes ({', '.join(genomes)}); name a matrix of one"
         )
+    if (genes["id"] == "").any():
+        raise InputError(f"{path}: has a gene without an id; give each its own")
     repeated = genes["id"][genes["id"].duplicated()]
     if len(repeated):
         raise InputError(f"{path}: gene {repeated.iloc[0]!r} is repeated; give each its own id")
