@@ -225,6 +225,10 @@ FAULTS = {
     "short": (altered(data=[1, 2]), r"matrix.h5: damaged"),
     "index": (altered(indices=lambda i: [*i[:-1], 6]), r"matrix.h5: damaged"),
     "order": (altered(indptr=lambda i: [*i[:2], i[3], i[2], *i[4:]]), r"matrix.h5: damaged"),
+    "gene twice in a barcode": (
+        altered(indices=lambda i: [i[0], i[0], *i[2:]]),
+        r"matrix.h5: damaged.*a barcode has a gene twice",
+    ),
     "left over": (
         altered(data=lambda d: [*d, 1], indices=lambda i: [*i, 0]),
         r"matrix.h5: damaged.*values after the last barcode's",

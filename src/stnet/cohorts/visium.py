@@ -217,6 +217,9 @@ def read_matrix(path: str | Path) -> tuple[CountTable, str]:
         counts.check_format()
         if indptr[-1] != len(data):
             raise ValueError("values after the last barcode's")
+        counts.sort_indices()
+        if not counts.has_canonical_format:
+            raise ValueError("a barcode has a gene twice")
     _check_counts(path, data)
     is_gene = (features["feature_type"] == GENE).to_numpy()
     genes = features[is_gene]
