@@ -433,6 +433,14 @@ def test_an_array_wholly_in_tissue_tells_where_glass_is(tmp_path):
     assert "with x and y exchanged" in made.files().refused(spot_window=20)
 
 
+def test_fat_is_no_fault_where_tissue_fills_the_array(tmp_path):
+    made = Visium(tmp_path)
+    made.spots["in_tissue"] = 1
+    made.tissue = (0, 0, SIDE, 300)
+    made.counts = made.counts.reindex(sorted(made.spots.index), fill_value=1)
+    assert made.files().write(spot_window=20)[1]["kept"] == len(made.spots)
+
+
 def test_half_of_the_tissue_in_fat_is_no_fault(tmp_path):
     made = Visium(tmp_path)
     made.tissue = (0, 0, 180, 235)
