@@ -250,6 +250,20 @@ FAULTS = {
         r"scalefactors_json.json: damaged .*download the file",
     ),
     "no width": (scales('{"spot_diameter_fullres": 0}'), r"value 0.0"),
+    "huge width": (
+        scales(f'{{"spot_diameter_fullres": 1{"0" * 400}}}'),
+        r"spot_diameter_fullres is invalid",
+    ),
+    "nested": (scales("[" * 100_000), r"scalefactors_json.json: damaged"),
+    "far": (line(5, ",0,", ",1e19,"), r"positions.csv line 5, column \w+: '1e19' is too large"),
+    "counts in text": (
+        lambda m: m.matrix(data=lambda values: np.array([str(v) for v in values], "S")),
+        r"matrix.h5: has values that are not counts",
+    ),
+    "gene twice for a barcode": (
+        lambda m: m.matrix(indices=lambda genes: [genes[1], *genes[1:]]),
+        r"matrix.h5: damaged.*several counts of a gene for one barcode",
+    ),
     "a list": (scales("[1]"), r"scalefactors_json.json: damaged \(not an object\)"),
 }
 

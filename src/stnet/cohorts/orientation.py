@@ -55,8 +55,8 @@ def check_misplaced(
       others.
     - Spots outside the tissue are clearly more often on tissue than the flagged ones.
     - Only spots under tissue are given, with sites between them, and they fit the tissue clearly
-      better when all are shifted, mirrored or scaled. Space Ranger's own placement is not compared with others, because
-      a part of the tissue may have been left out on purpose.
+      better when all are shifted, mirrored or scaled. Space Ranger's own placement is not compared
+      with others, because a part of the tissue may have been left out on purpose.
 
     Args:
         row: row of the section sheet, with an image.
