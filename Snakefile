@@ -20,7 +20,7 @@ from stnet.config.repeated import check_repeated_keys
 from stnet.core.checkout import find
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
-from stnet.core.hashing import file_sha256
+from stnet.core.hashing import file_identity, file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
 from stnet.config.section_sheet import GROUP_ID, LONGEST_ID
 from stnet.config.segmentation import Segmentation

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from stnet.analysis.bulk.correlation import correlate
 from stnet.analysis.bulk.subtype import write_subtype
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
 
 TCGA = REAL / "tcga_brca"
@@ -43,7 +44,7 @@ def patients():
 
 
 def of_bulk(folder, patients: ad.AnnData, seed: int) -> pd.Series:
-    patients.write_h5ad(folder / "patients.h5ad")
+    write_h5ad(patients, folder / "patients.h5ad")
     genes = correlate(patients.X, patients.layers["observed"])
     genes.insert(0, "gene", patients.var_names)
     write_table(genes, folder / "genes.tsv")

@@ -2,8 +2,8 @@
 
 from networks import PLAIN
 
-from stnet.inference.gene_reliability import write_gene_reliability
 from stnet.inference.model import Model, write_model
+from stnet.inference.model_genes import write_gene_reliability
 
 ENGINE = {"cpu": PLAIN, "cuda": PLAIN}
 
@@ -22,8 +22,9 @@ def write_toy_model(toy, folder, names, **changes):
     }
     members = {name: (trained[name]["model"], trained[name]["card"]) for name in names}
     write_model(members, folder / "model.safetensors", **keys)
-    write_gene_reliability(targets, source / "genes.tsv", folder / "model.genes.tsv")
-    return folder / "model.safetensors"
+    path = folder / "model.safetensors"
+    write_gene_reliability(path, source / "genes.tsv", folder / "model.genes.tsv")
+    return path
 
 
 def load_model_file(path):

@@ -6,6 +6,7 @@ import pandas as pd
 from PIL import Image
 from scipy import sparse
 
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.spatial import spatial
 
 
@@ -35,5 +36,5 @@ def section_file(path, name, counts, genes, used=None, patient="P1", um_per_px=0
         "grid": {name: "square"},
         "spatial": {name: spatial(picture, width=40, spot_diameter=5, metadata=metadata)},
     }
-    section.write_h5ad(path)
+    write_h5ad(section, path)
     return path

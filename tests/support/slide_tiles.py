@@ -6,6 +6,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from stnet.core.h5ad import write_h5ad
+
 ROW = {
     **dict.fromkeys(["file", "file_id", "md5", "size", "expression"], ""),
     **{"histology": "8500/3", "expression_md5": "", "expression_size": ""},
@@ -51,7 +53,7 @@ def write_tiles(
     if features is not None:
         predictions.uns["features"] = np.asarray(features, dtype=np.float32)
     path = folder / f"{of['slide']}.h5ad"
-    predictions.write_h5ad(path)
+    write_h5ad(predictions, path)
     return path
 
 

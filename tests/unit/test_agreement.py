@@ -66,7 +66,7 @@ def test_the_picture_of_space_ranger_is_of_the_image(tmp_path, grey):
     made.write()
 
 
-def test_scales_are_compared(tmp_path, monkeypatch):
+def test_scales_are_compared(tmp_path, monkeypatch, caplog):
     made = visium(tmp_path)
     both = r"µm per pixel by {}.*, but 2.5\d* by spot_pitch_um \(100\) and the distance of the"
     wrong = []
@@ -79,7 +79,8 @@ def test_scales_are_compared(tmp_path, monkeypatch):
         # The sheet overrides the image's own scale, which is compared where the sheet has none.
         monkeypatch.setattr(SlideImage, "um_per_px", stated)
         made.row["um_per_px"] = "2.5"
-        if write(made) != 2.5:
+        caplog.clear()
+        if write(made) != 2.5 or "overrides the slide's own" not in caplog.text:
             wrong.append((stated, "not overridden"))
         made.row["um_per_px"] = ""
         found = pd.Series([str(write(made))])

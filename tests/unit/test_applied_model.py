@@ -12,6 +12,7 @@ from safetensors.torch import save
 
 from stnet.config.engine import Engine
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.model import Model, read_card
 from stnet.inference.training_distance import PatchStatistics, flags, stain
@@ -162,7 +163,9 @@ def test_a_model_that_was_cut_short_is_refused(toy, tmp_path):
         load_model_file(path)
 
 
-MARKS = "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\nA\tTrue\t1\t1\t1\n"
+MARKS = (
+    "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\tchecksum\nA\tTrue\t1\t1\t1\t0\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -170,10 +173,11 @@ MARKS = "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\nA\tTrue\t1\
     [
         (None, "no such file"),
         ("a\n1\n", "no column"),
-        (MARKS + "B\tTrug\t1\t1\t1\n", "consistent is 'Trug' for gene B"),
-        (MARKS + "B\t\t1\t1\t1\n", "consistent is nan for gene B"),
-        (MARKS + '"B\tTrue\t1\t1\t1\n', "damaged table"),
-        ("", "damaged table"),
+        (MARKS + "B\tTrug\t1\t1\t1\t0\n", "consistent is 'Trug' for gene B"),
+        (MARKS + "B\t\t1\t1\t1\t0\n", "consistent is nan for gene B"),
+        (MARKS + '"B\tTrue\t1\t1\t1\t0\n', "damaged"),
+        ("", "damaged"),
+        (MARKS, "damaged, or of another model"),
     ],
 )
 def test_marks_that_are_none_are_refused(tmp_path, content, message):
@@ -181,13 +185,13 @@ def test_marks_that_are_none_are_refused(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=message):
-        read_gene_reliability(path)
+        read_gene_reliability(path, "0")
 
 
 def test_members_of_other_genes_are_refused(toy, tmp_path):
     index, targets = toy[1]
     fewer = ad.read_h5ad(targets)[:, :3].copy()
-    fewer.write_h5ad(tmp_path / "targets.h5ad")
+    write_h5ad(fewer, tmp_path / "targets.h5ad")
     with pytest.raises(InputError, match="predicts other genes"):
         write_toy_model(toy, tmp_path, ["A"], targets=tmp_path / "targets.h5ad")
 

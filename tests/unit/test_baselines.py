@@ -9,6 +9,7 @@ from sklearn.ensemble import RandomForestRegressor
 from stnet.baselines import coordinates, forest, label, mean, ridge
 from stnet.baselines.estimator import Spots
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table
 from stnet.evaluation.performance import evaluate
 from stnet.expression.held_out_job import HeldOutJob
@@ -55,7 +56,7 @@ class Cohort:
 
     def write(self):
         var = pd.DataFrame({"symbol": list("VWXYZ")}, index=[f"G{i}" for i in range(GENES)])
-        ad.AnnData(
+        measured = ad.AnnData(
             self.expression,
             obs=self.obs,
             var=var,
@@ -64,7 +65,8 @@ class Cohort:
                 "targets": {"transform": "log_fraction", "universe": 90},
                 "grid": dict.fromkeys(SECTIONS, "square"),
             },
-        ).write_h5ad(self.targets)
+        )
+        write_h5ad(measured, self.targets)
         self.write_features(self.collected, slice(None))
 
     def write_features(self, path, rows):
@@ -322,7 +324,7 @@ def test_features_of_other_spots_or_missing_ones_are_refused(cohort):
     with pytest.raises(InputError, match=r"features\.h5ad: features are missing.*kind forest"):
         cohort.predict(ridge.predict_ridge, **RIDGE)
     features = ad.read_h5ad(cohort.collected)
-    features[::-1].copy().write_h5ad(cohort.collected)
+    write_h5ad(features[::-1].copy(), cohort.collected)
     for function, settings in ((ridge.predict_ridge, RIDGE), (forest.predict_forest, FOREST)):
         with pytest.raises(InputError, match="its spots are not those of the targets"):
             cohort.predict(function, **settings)
@@ -343,7 +345,7 @@ def test_sections_are_collected_in_order_and_only_with_the_same_features(cohort)
     assert found.uns["features"] == {"kind": "toy"}
     np.testing.assert_array_equal(found.obsm["spatial"], cohort.positions)
 
-    ad.read_h5ad(files[1])[:, ::-1].copy().write_h5ad(files[1])
+    write_h5ad(ad.read_h5ad(files[1])[:, ::-1].copy(), files[1])
     with pytest.raises(InputError, match=r"A2\.h5ad: not the features of .*A1\.h5ad"):
         collect_features(files, cohort.folder / "other.h5ad")
     assert not (cohort.folder / "other.h5ad").exists()

@@ -9,6 +9,7 @@ from st_files import Section
 
 from stnet.config.section_sheet import COLUMNS, read_sheet
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.cohort import unite_genes
 from stnet.expression.targets import write_targets
 
@@ -63,7 +64,7 @@ def test_a_symbol_of_two_genes_is_unsure_and_no_target(tmp_path):
         path = section_file(tmp_path / f"{number}.h5ad", f"S{number}", counts, list(of.index))
         section = ad.read_h5ad(path)
         section.var = of
-        section.write_h5ad(path)
+        write_h5ad(section, path)
         paths.append(path)
     write_targets(paths, tmp_path / "t.h5ad", genes=["S"], transform="log_fraction")
     targets = ad.read_h5ad(tmp_path / "t.h5ad")

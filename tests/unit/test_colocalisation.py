@@ -12,6 +12,7 @@ from slide_tiles import gene_table, row, write_tiles
 from stnet.analysis.bulk.colocalisation import correlations, make_pairs
 from stnet.analysis.bulk.colocalised import write_measured, write_predicted
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table
 from stnet.evaluation.bootstrap import patient_draws
 
@@ -50,7 +51,7 @@ def measured(folder, sections: dict[str, np.ndarray], symbols=SYMBOLS, **genes):
         ),
         var=pd.DataFrame({"symbol": symbols}, index=[f"id{n}" for n in range(len(symbols))]),
     )
-    targets.write_h5ad(folder / "targets.h5ad")
+    write_h5ad(targets, folder / "targets.h5ad")
     return tables(write_measured, folder, folder / "targets.h5ad", **genes)
 
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from stnet.analysis.dataset import describe_dataset
+from stnet.core.h5ad import write_h5ad
 
 
 def write_section(folder, name: str, genes: dict[str, list[int]], used: list[bool]):
@@ -28,7 +29,7 @@ def write_section(folder, name: str, genes: dict[str, list[int]], used: list[boo
     sides = (0, 0) if name == "B2" else (300, 200)
     section.uns["slide"] = {"width": sides[0], "height": sides[1], "um_per_px": 0.7}
     section.uns |= {"spatial": {}, "grid": {name: "square"}}
-    section.write_h5ad(folder / f"{name}.h5ad")
+    write_h5ad(section, folder / f"{name}.h5ad")
     n, n_used = len(used), sum(used)
     columns = "positions counts no_position unselected no_counts off_image no_label kept near_edge"
     row = [n + 3, n + 1, 1, 2, 1, 0, 0, n, n - n_used]

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torchvision import models
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.features.encoded import ENGINE, encode_section
 from stnet.networks.encoders import build_encoder, download_timm
@@ -198,7 +199,7 @@ def test_a_section_without_used_spots_has_the_same_features(view, tmp_path):
     section, index = view
     table = ad.read_h5ad(section)
     table.obs["used"] = False
-    table.write_h5ad(section)
+    write_h5ad(table, section)
     np.save(tmp_path / "S1.npy", some_patches(0, 32))
     write_index([section], [tmp_path / "S1.npy"], index, view="32x1")
     width = encoder("torchvision", "densenet", SMALL).features(some_patches(1, 32), 1).shape[1]

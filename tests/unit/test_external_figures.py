@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.spatial import spatial
 from stnet.figures import (
     fig_2c,
@@ -230,7 +231,7 @@ def test_a_slide_without_tiles_says_why(tmp_path):
     tiles.uns["slide"] = {"slide": "S1"}
     for reason, words in [("S1.svs: damaged image; fetch it again", "damaged"), ("", "tissue")]:
         tiles.uns["refused"] = reason
-        tiles.write_h5ad(tmp_path / "S1.h5ad")
+        write_h5ad(tiles, tmp_path / "S1.h5ad")
         slide_map.draw(tmp_path / "S1.h5ad", [tmp_path / "m.png"], genes=[])
         figure = render(slide_map.without_tiles(PICTURE, "S1", reason or "no tile has tissue"))
         assert words in texts(figure)
@@ -238,8 +239,8 @@ def test_a_slide_without_tiles_says_why(tmp_path):
 
 
 def test_maps_are_drawn_from_files(tmp_path):
-    slide_tiles().write_h5ad(tmp_path / "slide.h5ad")
-    visium_spots().write_h5ad(tmp_path / "spots.h5ad")
+    write_h5ad(slide_tiles(), tmp_path / "slide.h5ad")
+    write_h5ad(visium_spots(), tmp_path / "spots.h5ad")
     outputs = [tmp_path / "map.png", tmp_path / "map.pdf"]
     slide_map.draw(tmp_path / "slide.h5ad", outputs, genes=[])
     first = [path.read_bytes() for path in outputs]

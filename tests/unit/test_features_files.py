@@ -6,6 +6,7 @@ import pytest
 from sections import section_file
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.spots import read_used_spots
 from stnet.features.files import read_features, write_features
 
@@ -60,7 +61,7 @@ def test_other_spots_are_refused(files, names, said):
 def test_other_features_are_refused(files):
     section = ad.read_h5ad(files[1])
     section.var_names = ["count", "area"]
-    section.write_h5ad(files[1])
+    write_h5ad(section, files[1])
     with pytest.raises(InputError, match=r"S2\.h5ad: not the features of .*S1\.h5ad"):
         read_features(files, NAMES)
 

@@ -9,6 +9,7 @@ from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.predictions import write_predictions
 from stnet.expression.spatial import spatial
 from stnet.expression.transforms import normalise
@@ -84,7 +85,7 @@ def test_supp_1a_computes_the_counts_back_from_the_targets(tmp_path, monkeypatch
         obs=pd.DataFrame({"total_counts": totals}, index=[f"s:{i}x1" for i in range(40)]),
         uns={"targets": {"transform": kind, "universe": UNIVERSE}},
     )
-    targets.write_h5ad(tmp_path / "targets.h5ad")
+    write_h5ad(targets, tmp_path / "targets.h5ad")
     seen = []
     monkeypatch.setattr(
         supp_1a, "before_and_after", lambda *values: seen.extend(values) or Figure()

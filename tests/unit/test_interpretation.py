@@ -18,7 +18,9 @@ from stnet.analysis.interpretation.attributions import HeldOut, write_attributio
 from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import MOST_ERROR, MOST_STEPS, attribute, averaged
 from stnet.config.engine import Engine
+from stnet.core.checksums import read_json, write_json
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.figures import fig_3
 from stnet.networks.standardisation import Standardisation
@@ -187,7 +189,7 @@ def test_each_patch_is_of_the_network_of_its_own_group(interpret, trained, tmp_p
     """Another group comes first, whose predictions are lower and whose network is not there."""
     lower = ad.read_h5ad(trained[1].predictions)
     lower.X = lower.X - 100
-    lower.write_h5ad(tmp_path / "lower.h5ad")
+    write_h5ad(lower, tmp_path / "lower.h5ad")
     other = HeldOut(tmp_path / "lower.h5ad", tmp_path / "no.safetensors", tmp_path / "no.json")
     alone, _ = interpret()
     among, _ = interpret(groups=[other, trained[1]])
@@ -212,9 +214,9 @@ def test_a_gene_is_chosen_by_symbol_and_an_unknown_one_replaced(interpret, train
 
 def test_a_network_of_other_outputs_is_refused(interpret, trained, tmp_path):
     group = trained[1]
-    card = json.loads(Path(group.card).read_text())
+    card = read_json(group.card)
     card["outputs"] = [f"factor{n}" for n in range(len(card["outputs"]))]
-    (tmp_path / "model.json").write_text(json.dumps(card))
+    write_json(tmp_path / "model.json", card)
     with pytest.raises(InputError, match=r"model\.safetensors: does not predict .*train it again"):
         interpret(groups=[group._replace(card=tmp_path / "model.json")])
     assert not (tmp_path / "a.npz").exists()

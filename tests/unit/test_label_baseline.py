@@ -7,6 +7,7 @@ import pytest
 
 from stnet.baselines.label import predict_label
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.held_out_job import HeldOutJob
 
 LABELS = {
@@ -40,7 +41,7 @@ def targets(tmp_path):
             obsm={"spatial": np.zeros((len(sections), 2))},
             uns={"targets": {"transform": "log_fraction", "universe": 9}},
         )
-        table.write_h5ad(tmp_path / "targets.h5ad")
+        write_h5ad(table, tmp_path / "targets.h5ad")
         return table
 
     return write

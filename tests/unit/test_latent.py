@@ -18,6 +18,7 @@ from stnet.analysis.latent.purity import purity_by_patient, two_means
 from stnet.analysis.latent.space import places, read_latent
 from stnet.analysis.latent.summary import summarise
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
 from stnet.expression.transforms import normalise
@@ -74,7 +75,7 @@ def clouds(labels: np.ndarray, seed=0, apart=20.0) -> np.ndarray:
 def as_group(spots: ad.AnnData, path):
     group = spots.copy()
     group.uns["provenance"] = group.uns.pop("targets")
-    group.write_h5ad(path)
+    write_h5ad(group, path)
     return path
 
 

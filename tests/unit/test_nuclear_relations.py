@@ -20,6 +20,7 @@ from stnet.analysis.nuclear_relations import (
 )
 from stnet.analysis.nuclei_counts import write_counts
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.consistency import fisher_t
 from stnet.features.collect import collect_features
@@ -80,7 +81,7 @@ def made(tmp_path_factory):
     """Folder with `targets.h5ad` and `features.h5ad`, and the data that are in them."""
     folder = tmp_path_factory.mktemp("nuclei")
     measured, features = made_spots()
-    measured.write_h5ad(folder / "targets.h5ad")
+    write_h5ad(measured, folder / "targets.h5ad")
     paths = []
     for section in PATIENTS:
         rows = (measured.obs["section"] == section).to_numpy()
@@ -350,7 +351,7 @@ def test_without_labels_supp_6_says_so(made, tmp_path):
     folder, measured, _ = made
     bare = measured.copy()
     bare.obs["label"] = pd.Categorical([None] * len(bare), categories=["tumour", "normal"])
-    bare.write_h5ad(tmp_path / "targets.h5ad")
+    write_h5ad(bare, tmp_path / "targets.h5ad")
     outputs = {name: tmp_path / f"{name}.tsv" for name in ("distribution", "patients", "summary")}
     write_counts(tmp_path / "targets.h5ad", folder / "features.h5ad", outputs)
     tables = [read_table(path) for path in outputs.values()]
@@ -364,7 +365,7 @@ def test_a_class_without_spots_in_any_patient_still_draws(made, tmp_path):
     folder, measured, _ = made
     tumour = measured.copy()
     tumour.obs["label"] = pd.Categorical(["tumour"] * len(tumour), categories=["tumour", "normal"])
-    tumour.write_h5ad(tmp_path / "targets.h5ad")
+    write_h5ad(tumour, tmp_path / "targets.h5ad")
     outputs = {name: tmp_path / f"{name}.tsv" for name in ("distribution", "patients", "summary")}
     write_counts(tmp_path / "targets.h5ad", folder / "features.h5ad", outputs)
     figure = nuclei_counts(*(read_table(path) for path in outputs.values()))
@@ -374,7 +375,7 @@ def test_a_class_without_spots_in_any_patient_still_draws(made, tmp_path):
 
 def test_features_of_other_spots_are_refused(made, tmp_path):
     folder, measured, _ = made
-    measured[5:].write_h5ad(tmp_path / "targets.h5ad")
+    write_h5ad(measured[5:], tmp_path / "targets.h5ad")
     with pytest.raises(InputError, match="delete it and rerun"):
         write_gene_relations(
             tmp_path / "targets.h5ad",

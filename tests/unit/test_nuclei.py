@@ -17,6 +17,7 @@ from skimage.draw import disk, ellipse
 from skimage.measure import regionprops_table
 
 from stnet.config.segmentation import Segmentation
+from stnet.core.h5ad import write_h5ad
 from stnet.features.measures import MEASURES, measure, neighbour_distances, neighbours
 from stnet.features.nuclear import write_nuclear_features
 from stnet.features.parallel import nuclear_features
@@ -268,7 +269,7 @@ def section(tmp_path):
     section_file(path, "S1", [[1]] * 4, ["A"], used=used)
     table = ad.read_h5ad(path)
     table.obsm["spatial"] = np.array([[150.0, 120], [60, 60], [60, 70], [100, 150]])
-    table.write_h5ad(path)
+    write_h5ad(table, path)
     view = {"view": "80x1"}
     write_patches(path, tmp_path / "image.png", tmp_path / "S1.npy", **view)
     write_index([path], [tmp_path / "S1.npy"], tmp_path / "index.tsv", **view)

@@ -12,6 +12,7 @@ from sections import section_file
 from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import names_sha256
 from stnet.slides.blank import BLANK
 from stnet.slides.image import open_image
@@ -86,7 +87,7 @@ def test_rows_are_the_spots_whatever_their_order_down_the_image(picture, tmp_pat
     path, pixels = picture
     section = section_file(tmp_path / "S1.h5ad", "S1", [[1], [2], [3]], ["A"])
     upward = ad.read_h5ad(section)[::-1].copy()
-    upward.write_h5ad(section)
+    write_h5ad(upward, section)
     write_patches(section, path, tmp_path / "S1.npy", view="8x1")
     patches = np.load(tmp_path / "S1.npy")
     np.testing.assert_array_equal(patches[:2], [pixels[36:44, 16:24], pixels[16:24, 6:14]])
@@ -232,7 +233,7 @@ def test_stained_patches_are_not_warned_of(section, picture, tmp_path, caplog):
 def test_removed_patches_are_made_again_as_they_were(section, picture, tmp_path):
     measured = ad.read_h5ad(section)
     measured.uns["slide"] = {"path": str(picture[0])}
-    measured.write_h5ad(section)
+    write_h5ad(measured, section)
     index = view_of(section, picture[0], tmp_path / "8x2", "8x2")
     path = index.parent / "S1.npy"
     os.utime(index, (1000, 1000))

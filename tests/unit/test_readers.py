@@ -342,8 +342,9 @@ def test_positions_off_the_grid_are_refused(tmp_path):
 def test_an_error_leaves_earlier_files_as_they_were(tmp_path):
     made = Section(tmp_path).files()
     made.write()
-    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     small_image(made)
     with pytest.raises(InputError):
         made.write()
-    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    after = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert after == before

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from stnet.analysis.bulk.classifier import classify, split_patients
 from stnet.analysis.bulk.correlation import correlate
 from stnet.analysis.bulk.subtype import subtypes, write_subtype
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.bootstrap import patient_draws
 
@@ -51,7 +52,7 @@ def simulate(seed: int, n: int = 150, planted: bool = True) -> ad.AnnData:
 
 
 def told(folder, patients: ad.AnnData, **changes) -> tuple[pd.DataFrame, pd.DataFrame]:
-    patients.write_h5ad(folder / "patients.h5ad")
+    write_h5ad(patients, folder / "patients.h5ad")
     genes = correlate(patients.X, patients.layers["observed"])
     genes.insert(0, "gene", patients.var_names)
     write_table(genes, folder / "genes.tsv")

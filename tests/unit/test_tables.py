@@ -37,7 +37,11 @@ COUNTS = pd.DataFrame([[1, 0, 3], [0, 0, 2], [9, 1, 0], [4, 4, 4]], SPOTS, ["GAP
 SHEET = pd.DataFrame("", index=range(3), columns=COLUMNS).assign(
     patient=["A", "B", "B"], section=["A_1", "B_1", "B_2"], format="her2st", grid="square"
 )
-SHEET = SHEET.assign(counts=["1.tsv", "2.tsv", "3.tsv"], spots="s.tsv", um_per_px=["", "0.5", "1"])
+SHEET = SHEET.assign(
+    counts=["1.tsv", "2.tsv", "3.tsv"],
+    spots=["4.tsv", "5.tsv", "6.tsv"],
+    um_per_px=["", "0.5", "1"],
+)
 
 dialects = st.fixed_dictionaries(
     {

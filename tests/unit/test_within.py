@@ -14,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from stnet.analysis.choice import top_genes
 from stnet.analysis.spread import spread, spread_of_genes, write_spread
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.genes import gene_performance
 from stnet.evaluation.performance_summary import summarise
@@ -271,7 +272,7 @@ def test_page_within_shows_every_stratum(measured, strata, totals, tmp_path):
         write_table(summary, paths[stratum][0])
         write_table(genes, paths[stratum][1])
     write_table(thresholds(strata), tmp_path / "thresholds.tsv")
-    measured.write_h5ad(tmp_path / "targets.h5ad")
+    write_h5ad(measured, tmp_path / "targets.h5ad")
     write_spread(tmp_path / "targets.h5ad", tmp_path / "spread.tsv", tmp_path / "spread_genes.tsv")
     write_within(
         {stratum: summary for stratum, (summary, _) in paths.items()},

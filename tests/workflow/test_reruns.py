@@ -63,7 +63,7 @@ def test_a_module_of_training(change):
     project = change("src/stnet/networks/symmetries.py", "N_SYMMETRIES = 8", "N_SYMMETRIES = 4 + 4")
     assert set(planned(project)) == EVERYTHING_TRAINED
     # The network's and that of the composition.
-    assert planned(project)["train"] == 9 + 8
+    assert planned(project)["train"] == 9 + 4
 
 
 def test_a_module_of_patches(change):
@@ -104,14 +104,14 @@ def test_another_baseline_reruns_itself(change, kind, drawn):
 
 def test_a_setting_of_the_segmentation_retrains_no_network(change):
     jobs = planned(change("config/demo.yaml", "smallest: 20", "smallest: 21"))
-    assert (jobs["nuclear_features"], jobs["nuclei_overlay"], jobs["predict_forest"]) == (9, 9, 8)
+    assert (jobs["nuclear_features"], jobs["nuclei_overlay"], jobs["predict_forest"]) == (9, 9, 4)
     assert not {"train", "predict_held_out", "attributions", "encoder_features"} & set(jobs)
 
 
 def test_factors_retrain_their_own_network(change):
     old, new = "{of: top60, factors: 4", "{of: top60, seed: 1, factors: 4"
     jobs = planned(change("config/demo.yaml", old, new))
-    assert (jobs["composition"], jobs["train"], jobs["predict_held_out"]) == (8, 8, 8)
+    assert (jobs["composition"], jobs["train"], jobs["predict_held_out"]) == (4, 4, 4)
     assert not {"model", "attributions", "latent_umap", "fig_2a"} & set(jobs)
 
 
@@ -203,5 +203,5 @@ def test_a_row_of_the_sheet(change):
     )
     jobs = planned(project)
     assert (jobs["section"], jobs["patches"]) == (1, 2)
-    assert jobs["train"] == 9 + 8
+    assert jobs["train"] == 9 + 4
     assert not {"simulate_cohort", "simulate_section"} & set(jobs)

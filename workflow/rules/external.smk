@@ -35,7 +35,7 @@ rule model:
 # Not in the model's file, which predictions depend on: a new evaluation must not predict again.
 rule model_genes:
     input:
-        targets=model_targets,
+        model="results/{cohort}/models/{experiment}/{model}.safetensors",
         genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
     output:
         "results/{cohort}/models/{experiment}/{model}.genes.tsv",
@@ -46,7 +46,7 @@ rule model_genes:
     wildcard_constraints:
         experiment=one_of(configuration.experiments_of("network")),
     conda:
-        "../../envs/core.yaml"
+        "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
     script:

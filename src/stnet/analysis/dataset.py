@@ -122,7 +122,11 @@ def quality(section: ad.AnnData) -> pd.DataFrame:
     This is done once per cohort and not in each section's job, because importing scanpy takes 4 s.
     """
     section.var["mt"] = section.var["symbol"].astype(str).str.startswith(MITOCHONDRIAL)
-    metrics, _ = sc.pp.calculate_qc_metrics(section, qc_vars=["mt"], percent_top=None, log1p=False)
+    # Its means over genes are not used; those of a section without used spots would warn.
+    with np.errstate(invalid="ignore"):
+        metrics, _ = sc.pp.calculate_qc_metrics(
+            section, qc_vars=["mt"], percent_top=None, log1p=False
+        )
     return pd.DataFrame(
         {
             "section": section.obs["section"].astype(str),

@@ -8,7 +8,6 @@ import anndata as ad
 import numpy as np
 
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
 from stnet.core.versions import versions
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.predictions import write_predictions
@@ -43,7 +42,7 @@ def read_spots(targets: str | Path, job: HeldOutJob) -> Spots:
 
     Raises InputError if either part is empty.
     """
-    measured = read_h5ad(targets)
+    measured = job.read_targets(targets)
     is_held_out = job.is_held_out(measured)
     if not is_held_out.any():
         raise InputError(f"{targets}: held-out group {job.held_out} has no used spot")

@@ -15,13 +15,15 @@ from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import check_array, um_per_px
 from stnet.cohorts.text_tables import CountTable
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
+from stnet.core.tables import write_table
 from stnet.expression.genes import GeneTable, read_gene_table
 from stnet.expression.grids import GRIDS
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
+from stnet.slides.scale import log_overridden
 
 logger = logging.getLogger(__name__)
 
@@ -132,9 +134,8 @@ def write_section(
         "spatial": {name: _spatial(slide, spot_diameter, overview)},
     }
     _log(name, drops, parts.remark, section.obs)
-    with atomic_path(output) as temporary, atomic_path(drops_output) as temporary_drops:
-        section.write_h5ad(temporary, compression="gzip")
-        pd.DataFrame([drops]).to_csv(temporary_drops, sep="\t", index=False)
+    write_h5ad(section, output)
+    write_table(pd.DataFrame([drops]), drops_output)
 
 
 def _slide(
@@ -150,8 +151,9 @@ def _slide(
     if row["image"]:
         with open_image(row["image"]) as image:
             slide["width"], slide["height"] = image.size
-            # The sheet's value is there to correct the image's own.
-            if image.um_per_px and not row["um_per_px"]:
+            if row["um_per_px"]:
+                log_overridden(image, float(row["um_per_px"]))
+            elif image.um_per_px:
                 scales[f"the properties of {row['image']}"] = image.um_per_px
             check_scale(row, scales)
             diameter = GRIDS[row["grid"]].spot_um / next(iter(scales.values()))

@@ -2,7 +2,6 @@
 
 import errno
 import glob
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -62,9 +61,3 @@ def _named(path: Path, errors: set[int]) -> Iterator[None]:
             f"{path}: cannot be written ({os.strerror(error.errno)}); fix this and rerun;"
             " nothing half-written is left"
         ) from error
-
-
-def write_json(path: str | Path, value: object) -> None:
-    """Write `value` as indented JSON, atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")

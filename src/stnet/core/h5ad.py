@@ -1,13 +1,29 @@
-"""Read the project's h5ad files; a damaged or outdated one gives one line that says what to do."""
+"""The project's h5ad files. A damaged or outdated one gives one line that says what to do.
+
+HDF5 has checksums for large arrays only, and not for text, scalars and its own structure. So the
+checksum of the whole file is its last line, `sha256 ...`, which every HDF5 library ignores.
+"""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import anndata as ad
 import h5py
 
+from stnet.core.atomic import atomic_path
+from stnet.core.checksums import Damaged, check_seal, seal
 from stnet.core.errors import InputError
+
+
+def write_h5ad(
+    content: ad.AnnData, path: str | Path, compression: Literal["gzip"] | None = "gzip"
+) -> None:
+    """Write a file with its checksum at the end, atomically."""
+    with atomic_path(path) as temporary:
+        content.write_h5ad(temporary, compression=compression)
+        seal(temporary)
 
 
 def read_h5ad(path: str | Path, needs: Collection[str] = (), *, backed: bool = False) -> ad.AnnData:
@@ -24,8 +40,9 @@ def open_h5ad(path: str | Path, needs: Collection[str] = ()) -> Iterator[h5py.Fi
     """Open a file that the workflow wrote, to read parts of it.
 
     `needs` names what must be in it, such as `obs/used`. Raises InputError if one is missing,
-    because an older version wrote the file, or if the file is damaged.
+    because an older version wrote the file, or if a byte of the file is not as it was written.
     """
+    check_seal(path)
     try:
         with h5py.File(path) as file:
             for need in needs:
@@ -40,5 +57,4 @@ def open_h5ad(path: str | Path, needs: Collection[str] = ()) -> Iterator[h5py.Fi
         # Errors of the file system, such as a missing file, have a number; those of HDF5 have none.
         if getattr(error, "errno", None):
             raise
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: damaged ({reason}); delete it and rerun") from error
+        raise Damaged(path, error) from error

@@ -1,35 +1,58 @@
 """Result tables as TSV; ids stay text when they are read back."""
 
+import zlib
 from collections.abc import Mapping
+from gzip import BadGzipFile
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from stnet.core.atomic import atomic_path
-from stnet.core.errors import InputError
+from stnet.core.checksums import Damaged, check_record, record
 
+FORMAT = {"sep": "\t", "index": False, "float_format": "%.6g"}
 IDS = ["gene", "symbol", "patient", "section", "sample", "slide"]
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a TSV atomically, without index: six significant digits, undefined values empty."""
+    """Write a TSV atomically, without index: six significant digits, undefined values empty.
+
+    Its checksum is recorded beside it (`stnet.core.checksums.record`).
+    """
     with atomic_path(path) as temporary:
-        frame.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+        frame.to_csv(temporary, **FORMAT)
+        record(path, temporary)
+
+
+def as_text(frame: pd.DataFrame) -> str:
+    """The text of a table as `write_table` writes it."""
+    return frame.to_csv(**FORMAT)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table written by `write_table`; ids such as `01` and a gene named `NA` stay text.
 
-    Raises InputError if it is damaged.
+    Raises InputError if it is not as it was written.
     """
+    check_record(path)
     try:
         return pd.read_csv(
             path, sep="\t", dtype=dict.fromkeys(IDS, str), keep_default_na=False, na_values=[""]
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: damaged table ({reason}); delete it and rerun") from error
+    except (ValueError, EOFError, BadGzipFile, zlib.error) as error:
+        raise Damaged(path, error) from error
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read a `.npz` file whose checksum was recorded. Raises InputError if it is damaged."""
+    check_record(path)
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (ValueError, EOFError, BadZipFile, zlib.error) as error:
+        raise Damaged(path, error) from error
 
 
 def gene_names(genes: pd.DataFrame) -> pd.Series:

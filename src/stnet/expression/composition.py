@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import NMF
 
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
+from stnet.core.h5ad import read_h5ad, write_h5ad
 from stnet.expression.spatial import keep_pictures
 from stnet.expression.transforms import invert
 
@@ -125,5 +124,4 @@ def write_composition(
     if held_out_sections:
         # As in `write_targets`: only the held-out sections are predicted from this file.
         keep_pictures(targets.uns, held_out_sections)
-    with atomic_path(output) as temporary:
-        targets.write_h5ad(temporary, compression="gzip")
+    write_h5ad(targets, output)

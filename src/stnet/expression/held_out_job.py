@@ -2,10 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import anndata as ad
 import numpy as np
+
+from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,13 @@ class HeldOutJob:
             threads=threads,
             code=params.digest,
         )
+
+    def read_targets(self, path: str | Path) -> ad.AnnData:
+        """Read the targets. Raises InputError if a value is infinite or not a number."""
+        measured = read_h5ad(path)
+        if not np.isfinite(measured.X).all():
+            raise InputError(f"{path}: has targets that are no finite numbers; delete it and rerun")
+        return measured
 
     def is_held_out(self, measured: ad.AnnData) -> np.ndarray:
         """Whether each spot of `measured` is held out: boolean (spots,)."""

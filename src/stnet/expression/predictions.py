@@ -6,7 +6,8 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 
-from stnet.core.atomic import atomic_path
+from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.expression.spatial import of_sections
 
 
@@ -34,8 +35,12 @@ def write_predictions(
         obsm: further arrays (spots, n) for obsm.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: a prediction is infinite, or undefined for a part of a spot's genes; or the
+            file cannot be written.
     """
+    undefined = np.isnan(predicted).all(axis=1)
+    if not np.isfinite(predicted[~undefined]).all():
+        raise InputError(f"{path}: not written, because some predictions are no finite numbers")
     layers = {"observed": measured.X} if sd is None else {"observed": measured.X, "sd": sd}
     predictions = ad.AnnData(
         np.asarray(predicted, dtype=np.float32),
@@ -50,5 +55,4 @@ def write_predictions(
     )
     if "slide" in measured.uns:
         predictions.uns["slide"] = dict(measured.uns["slide"])
-    with atomic_path(path) as temporary:
-        predictions.write_h5ad(temporary, compression="gzip")
+    write_h5ad(predictions, path)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import names_sha256
 from stnet.core.suggest import suggest
 from stnet.expression.cohort import Distinct, unite_genes
@@ -143,8 +143,7 @@ def write_targets(
         "held_out_sections": list(held_out_sections),
         "gene_list_sha256": names_sha256(chosen),
     }
-    with atomic_path(output) as temporary:
-        targets.write_h5ad(temporary, compression="gzip")
+    write_h5ad(targets, output)
 
 
 def _check_annotations(cohort: Sequence[ad.AnnData], known: Sequence[str]) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import anndata as ad
 
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
+from stnet.core.h5ad import read_h5ad, write_h5ad
 
 
 def collect_features(sections: Sequence[str | Path], output: str | Path) -> None:
@@ -22,5 +21,4 @@ def collect_features(sections: Sequence[str | Path], output: str | Path) -> None
         if part.var_names.tolist() != parts[0].var_names.tolist():
             raise InputError(f"{path}: not the features of {sections[0]}; delete both and rerun")
     features = ad.concat([part for part in parts if part.n_obs], merge="same", uns_merge="first")
-    with atomic_path(output) as temporary:
-        features.write_h5ad(temporary)
+    write_h5ad(features, output, compression=None)

@@ -7,9 +7,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
+from stnet.core.h5ad import read_h5ad, write_h5ad
 from stnet.expression.spots import spot_names
 
 
@@ -44,8 +43,7 @@ def write_features(
         obsm={"spatial": np.asarray(spots.obsm["spatial"])},
         uns={"features": provenance},
     )
-    with atomic_path(path) as temporary:
-        features.write_h5ad(temporary)
+    write_h5ad(features, path, compression=None)
 
 
 def read_features(

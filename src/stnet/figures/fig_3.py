@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from stnet.core.tables import gene_names, read_table
+from stnet.core.tables import gene_names, read_arrays, read_table
 from stnet.figures.spot_map import draw_scale_bar
 from stnet.figures.style import COLUMN_MM, hide_axes, new_figure, save, styled
 from stnet.slides.patches import parse_view
@@ -43,7 +43,7 @@ def draw(
         view: of the patches, for their scale.
         shown: number of patches to draw, from the first.
     """
-    table, found = read_table(attributions)[:shown], np.load(arrays)
+    table, found = read_table(attributions)[:shown], read_arrays(arrays)
     scales = read_table(sections).set_index("section")["um_per_px"]
     table["um_per_px"] = table["section"].map(scales) * parse_view(view)[1]
     save(attributed_patches(found["patches"], found["attributions"], table), figures)

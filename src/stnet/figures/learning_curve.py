@@ -1,6 +1,5 @@
 """Learning curves of the networks: loss by epoch, and the epoch chosen by the inner folds."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from stnet.core.checksums import read_json
 from stnet.core.tables import read_table
 from stnet.figures.style import (
     BLACK,
@@ -28,7 +28,7 @@ def draw(
     histories: Sequence[str | Path], epochs: Sequence[str | Path], figures: Iterable[str | Path]
 ) -> None:
     """Draw the learning curves from `history.tsv` and `epoch.json` of all held-out groups."""
-    choices = [json.loads(Path(path).read_text(encoding="utf-8")) for path in epochs]
+    choices = [read_json(path) for path in epochs]
     save(learning_curves([read_table(path) for path in histories], choices), figures)
 
 

@@ -32,9 +32,8 @@ def read_with_reliability(predictions: str | Path, reliability: str | Path | Non
     """
     table = read_h5ad(predictions)
     if reliability is not None:
-        table.var["consistent"] = (
-            read_gene_reliability(reliability)["consistent"].reindex(table.var_names).eq(True)
-        )
+        genes = read_gene_reliability(reliability, table.uns["provenance"]["weights_sha256"])
+        table.var["consistent"] = genes["consistent"].reindex(table.var_names).eq(True)
     return table
 
 

@@ -3,11 +3,10 @@
 `{model}.safetensors` has the weights of the model's members, one network each, as `member/layer`.
 Its metadata has the model card: input format, genes, and statistics of the training images. Model
 `all` has one member, trained on all patients. `ensemble` has the networks of all held-out groups.
-`{model}.genes.tsv` beside it has the reliability of the genes (`stnet.inference.gene_reliability`);
+`{model}.genes.tsv` beside it has the reliability of the genes (`stnet.inference.model_genes`);
 predictions do not depend on it.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -20,26 +19,27 @@ from safetensors.torch import save
 
 from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
+from stnet.core.checksums import sealed_json
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.factors import are_factors
+from stnet.inference.card import CARD, read_card
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, stain
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
 from stnet.networks.engine import Forward, place, start
-from stnet.networks.prediction import predict
+from stnet.networks.prediction import check_finite, predict
 from stnet.networks.standardisation import Standardisation
+from stnet.networks.tensors import tensors_sha256
 from stnet.slides.patches import parse_view
 from stnet.training.apply import load_model
 from stnet.training.checkpoints import remove_checkpoints
 
 # Spots per patient from which the statistics of training patches are computed.
 REFERENCE_SPOTS = 200
-# Key of the model card in the file's metadata.
-CARD = "card"
 
 
 def write_model(
@@ -106,14 +106,18 @@ def write_model(
             PatchStatistics.of(stain(data.patches[rows]), patients[rows]),
             PatchStatistics.of(latent, patients[rows]),
         )
-        cards[name] = {**known, "reference": reference.to_card()}
+        cards[name] = {
+            **known,
+            "reference": reference.to_card(),
+            "tensors_sha256": tensors_sha256(network.state_dict()),
+        }
     card = {
         **about,
         "genes": _names(measured.var),
         "engine": dict(engine),
         "members": cards,
     }
-    content = save(state, {CARD: json.dumps(card, sort_keys=True)})
+    content = save(state, {CARD: sealed_json(card)})
     with atomic_path(output) as temporary:
         temporary.write_bytes(content)
     # The training jobs' outputs are now confirmed.
@@ -165,17 +169,16 @@ class Model:
         Raises:
             InputError: a file is missing, damaged or not a model.
         """
-        path = Path(path)
+        self._path = path = Path(path)
         self.card = read_card(path)
         start(device, threads)
         self.device, self.threads, self._code = device, threads, code
+        self._weights_sha256 = file_sha256(path)
         self.genes = pd.DataFrame(self.card["genes"]).set_index("gene")
         if reliability is not None:
-            self.genes = self.genes.join(
-                read_gene_reliability(reliability).reindex(self.genes.index)
-            )
+            reliable = read_gene_reliability(reliability, self._weights_sha256)
+            self.genes = self.genes.join(reliable.reindex(self.genes.index))
         self._batch = self.card["engine"][device]["prediction_batch"]
-        self._weights_sha256 = file_sha256(path)
         self._members = list(self._read_members(path))
         one = next(iter(self.card["members"].values()))
         self.window, self.downsampling = parse_view(one["view"])
@@ -208,7 +211,9 @@ class Model:
         n_genes, rows = len(self.genes), torch.arange(len(patches))
         predicted, far_stain, far_latent = [], [], []
         for forward, standardise, reference in self._members:
-            found = predict(forward, standardise, on_device, rows, batch, "").cpu().numpy()
+            found = predict(forward, standardise, on_device, rows, batch, "")
+            check_finite(found, self._path)
+            found = found.cpu().numpy()
             predicted.append(found[:, :n_genes])
             far_stain.append(_relative(reference.stain, stains))
             far_latent.append(_relative(reference.latent, found[:, n_genes:]))
@@ -249,6 +254,11 @@ class Model:
                         for key in names
                         if key.startswith(prefix)
                     }
+                    if tensors_sha256(state) != card["tensors_sha256"]:
+                        raise InputError(
+                            f"{weights}: damaged (member {name} has other weights than its card"
+                            " says); fetch it again"
+                        )
                     recipe = card["recipe"]
                     network = build_network(
                         recipe["architecture"], recipe["architecture_options"], len(self.genes)
@@ -263,23 +273,6 @@ class Model:
         except (SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{weights}: cannot be loaded ({reason}); fetch it again") from error
-
-
-def read_card(path: str | Path) -> dict:
-    """The model card. Raises InputError if the file is missing or not a model."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            card = json.loads((file.metadata() or {}).get(CARD, "{}"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such model; name the .safetensors of a trained one") from None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a model ({error}); fetch it again") from error
-    if "members" not in card:
-        raise InputError(
-            f"{path}: no model card: not a model file of this workflow; name a file of"
-            " results/{cohort}/models/{experiment}"
-        )
-    return card
 
 
 def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from stnet.config.tiles import Cut
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, SystemFailure
+from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_hash
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.inference.model import Model
@@ -102,8 +102,7 @@ def predict_slide(
     logger.info(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}")
     slide.distance.report(about["slide"])
     report_blank(about["slide"], slide.blank, predictions.n_obs)
-    with atomic_path(output) as temporary:
-        predictions.write_h5ad(temporary, compression="gzip")
+    write_h5ad(predictions, output)
 
 
 class _Unreadable(InputError):

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.networks.architectures import build_network, head_name
+from stnet.networks.tensors import write_tensors
 from stnet.networks.weights import load_weights
 
 # Constants that torchvision's networks were trained with, for values from 0 to 1.
@@ -80,8 +79,7 @@ def download_timm(architecture: str, output: str | Path) -> None:
             f" ({str(error).splitlines()[0]}); fetch the file elsewhere and give its path as the"
             " weights of the features"
         ) from error
-    with atomic_path(output) as temporary:
-        save_file(network.state_dict(), temporary)
+    write_tensors(output, network.state_dict())
 
 
 def _build_timm(architecture: str, options: dict) -> nn.Module:

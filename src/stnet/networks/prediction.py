@@ -5,6 +5,7 @@ import sys
 import torch
 from tqdm import tqdm
 
+from stnet.core.errors import InputError
 from stnet.networks.engine import Forward
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry
@@ -43,6 +44,15 @@ def predict(
             parts.append(over_symmetries(forward, standardise, patches[some]))
             progress.update(len(some))
     return torch.cat(parts)
+
+
+def check_finite(predicted: torch.Tensor, model: object) -> None:
+    """Raise InputError, naming the `model`, if a prediction is infinite or not a number."""
+    if not torch.isfinite(predicted).all():
+        raise InputError(
+            f"{model}: predicts values that are infinite or not numbers; train it again, with a"
+            " lower learning_rate"
+        )
 
 
 def over_symmetries(

@@ -4,13 +4,12 @@ import re
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision import models
 
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.networks.architectures import head_name
+from stnet.networks.tensors import are_finite, read_tensors, write_tensors
 
 # Old checkpoints of torchvision's DenseNets name their layers "norm.1" instead of "norm1".
 OLD_DENSENET_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
@@ -34,8 +33,7 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
             f"weights: the ImageNet weights of {architecture} cannot be downloaded ({error});"
             " download the file elsewhere and give its path as the experiment's weights"
         ) from error
-    with atomic_path(output) as temporary:
-        save_file(network.state_dict(), temporary)
+    write_tensors(output, network.state_dict())
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:
@@ -43,15 +41,18 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
 
     A state dict is read with `weights_only`. Names and shapes must match the network's, except in
     the last layer and auxiliary classifiers. Raises InputError naming the file and the first layer
-    that does not fit.
+    that does not fit, or if a weight is not finite. Only files that the workflow wrote have a
+    checksum to compare.
     """
     path = Path(path)
     try:
         if path.suffix == ".safetensors":
-            state = load_file(path)
+            state = read_tensors(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
             state = state.get("state_dict", state)
+    except InputError:
+        raise
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a safetensors file or a state dict ({reason})") from error
@@ -68,4 +69,6 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
                 f"{path}: not weights of this architecture: {len(layers)} layers {what},"
                 f" the first is {layers[0]}"
             )
+    if not are_finite({name: state[name] for name in wanted}):
+        raise InputError(f"{path}: has weights that are infinite or not numbers; fetch it again")
     network.load_state_dict({name: state[name] for name in wanted}, strict=False)

@@ -1,11 +1,12 @@
 """Simulate a project of the Genomic Data Commons: slides, bulk expression and diagnoses."""
 
+import json
 from pathlib import Path
 from uuid import UUID
 
 import pandas as pd
 
-from stnet.core.atomic import atomic_path, write_json
+from stnet.core.atomic import atomic_path
 from stnet.core.hashing import file_hash
 from stnet.simulation.bulk import write_star
 from stnet.simulation.fields import stream
@@ -71,8 +72,9 @@ def write_gdc(
         archive.add_case(project, patient, histology)
         _add_patient(archive, project, patient, histology, number, has_bulk=not last)
     _add_decoys(archive, project)
-    write_json(archive.folder / "files.json", archive.files)
-    write_json(archive.folder / "cases.json", archive.cases)
+    for name, listed in (("files", archive.files), ("cases", archive.cases)):
+        with atomic_path(archive.folder / f"{name}.json") as temporary:
+            temporary.write_text(json.dumps(listed, indent=2, sort_keys=True) + "\n")
 
 
 class _Archive:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from stnet.config.base import split_view
 from stnet.core.atomic import atomic_path
+from stnet.core.checksums import Damaged
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
@@ -112,8 +113,7 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
     Removed files are recreated. Memory use is that of the patches.
     """
     index = Path(index)
-    with open(index, newline="") as file:
-        rows = {row["section"]: row for row in csv.DictReader(file, delimiter="\t")}
+    rows = _read_index(index)
     unknown = [section for section in sections if section not in rows]
     if unknown:
         raise InputError(f"{index}: has no section {unknown[0]}; delete it and rerun")
@@ -122,7 +122,7 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
     for section in sections:
         row = rows[section]
         path = index.parent / row["file"]
-        stop = start + int(row["rows"])
+        stop = start + row["rows"]
         if names_sha256(names[start:stop]) != row["spots_sha256"]:
             raise InputError(
                 f"{index}: its spots of {section} are not those of the targets; delete it and rerun"
@@ -199,10 +199,28 @@ def recreate(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
                 os.utime(temporary, ns=(date.st_atime_ns, date.st_mtime_ns))
 
 
+def _read_index(path: Path) -> dict[str, dict]:
+    """Rows of an index by section. Raises InputError if the file is damaged."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, delimiter="\t", strict=True)
+            rows = list(reader)
+        if reader.fieldnames != INDEX_COLUMNS:
+            raise ValueError("its columns are others")
+        for row in rows:
+            # Otherwise a removed file would be recreated under a wrong name.
+            if row["file"] != f"{row['section']}.npy":
+                raise ValueError(f"{row['file']} is not the file of {row['section']}")
+        return {row["section"]: {**row, "rows": int(row["rows"])} for row in rows}
+    except (ValueError, TypeError, csv.Error) as error:
+        raise Damaged(path, error) from error
+
+
 def _layout(path: Path) -> tuple[tuple[int, ...], int]:
     """Shape of the array in a .npy file and its offset in bytes, 0 if the file is incomplete."""
     try:
         array = np.lib.format.open_memmap(path, mode="r")
-    except (FileNotFoundError, ValueError):
+    except Exception:
+        # A damaged header is evaluated as Python, so almost any error can come out of it.
         return (0,), 0
     return array.shape, array.offset

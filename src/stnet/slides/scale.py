@@ -67,7 +67,7 @@ def resolve_scale(
     """
     if configured.overrides and configured.um_per_px is not None:
         um_per_px, taken_from = configured.um_per_px, "configured"
-        _log_overridden(image, um_per_px)
+        log_overridden(image, um_per_px)
     elif image.um_per_px is not None:
         um_per_px, taken_from = image.um_per_px, "mpp"
     elif image.objective_power is not None:
@@ -94,7 +94,8 @@ def resolve_scale(
     return Scale(um_per_px, scanned_at, float(whole) if is_nominal else downsample, taken_from)
 
 
-def _log_overridden(image: SlideImage, um_per_px: float) -> None:
+def log_overridden(image: SlideImage, um_per_px: float) -> None:
+    """Log that a configured µm per pixel replaces the image's own, as a warning if they differ."""
     try:
         own = image.um_per_px
     except InputError as error:

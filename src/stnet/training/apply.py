@@ -1,26 +1,25 @@
 """The prediction job of a held-out group."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from stnet.config.engine import Engine
+from stnet.core.checksums import read_json
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
+from stnet.core.hashing import file_sha256
 from stnet.expression.factors import are_factors, gene_targets, to_expression
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.predictions import write_predictions
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
 from stnet.networks.engine import place, start
-from stnet.networks.prediction import predict
+from stnet.networks.prediction import check_finite, predict
 from stnet.networks.standardisation import Standardisation
+from stnet.networks.tensors import are_finite, read_tensors
 from stnet.training.checkpoints import remove_checkpoints
 
 
@@ -29,13 +28,14 @@ def load_model(
 ) -> tuple[nn.Module, Standardisation, dict]:
     """A trained network on the CPU, its standardisation on `device`, and its model card.
 
-    Raises InputError if a file is damaged.
+    Raises InputError if a file is damaged, if the card is another model's, or if a weight is not
+    finite.
     """
-    try:
-        known, state = json.loads(Path(card).read_text()), load_file(model)
-    except (SafetensorError, ValueError) as error:
-        path = card if isinstance(error, ValueError) else model
-        raise InputError(f"{path}: damaged ({error}); delete it and rerun") from error
+    known, state = read_json(card), read_tensors(model)
+    if file_sha256(model) != known["weights_sha256"]:
+        raise InputError(f"{model}: not the model that {card} describes; delete both and rerun")
+    if not are_finite(state):
+        raise InputError(f"{model}: has weights that are infinite or not numbers; train it again")
     recipe = known["recipe"]
     network = build_network(
         recipe["architecture"], recipe["architecture_options"], len(known["outputs"])
@@ -68,24 +68,26 @@ def predict_held_out(
         device: `cpu` or `cuda`.
 
     Raises:
-        InputError: no used spot in the held-out sections, or a model of other genes.
+        InputError: no used spot in the held-out sections, or a model trained on other files.
     """
     start(device, job.threads)
     targets, model = inputs["targets"], inputs["model"]
-    measured = read_h5ad(targets)
+    measured = job.read_targets(targets)
     measured = measured[job.is_held_out(measured)].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: held-out group {job.held_out} has no used spot")
     network, standardise, known = load_model(model, inputs["card"], device)
     genes = gene_targets(measured)
-    if [known["outputs"], known["genes"]] != [[*measured.var_names], [*genes.var_names]]:
-        raise InputError(f"{model}: predicts other genes than {targets} has; train it again")
+    for key, path in (("targets_sha256", targets), ("view_sha256", inputs["index"])):
+        if known[key] != file_sha256(path):
+            raise InputError(f"{model}: was trained on another version of {path}; train it again")
     data = to_device(inputs["index"], measured, device)
     if latent:
         keep_features(network)
     forward = place(network.eval(), engine, device)
     rows, label = torch.arange(measured.n_obs), f"{job.held_out}: predict"
     found = predict(forward, standardise, data.patches, rows, engine.prediction_batch, label)
+    check_finite(found, model)
     predicted, features = np.split(found.cpu().numpy(), [measured.n_vars], axis=1)
     obsm = {"latent": features} if latent else {}
     if are_factors(measured):

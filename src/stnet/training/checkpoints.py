@@ -18,6 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stnet.core.atomic import atomic_path
+from stnet.core.checksums import json_sha256
+from stnet.networks.tensors import tensors_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -118,13 +120,4 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def _digest(metadata: dict[str, str], state: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for part in _parts(state):
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def _parts(state: dict[str, torch.Tensor]) -> Iterator[bytes]:
-    for name in sorted(state):
-        yield f"{name} {state[name].dtype} {tuple(state[name].shape)}".encode()
-        yield state[name].numpy()
+    return json_sha256({**metadata, "tensors": tensors_sha256(state)})

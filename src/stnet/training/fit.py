@@ -1,31 +1,30 @@
 """The training job of a held-out group: inner runs, the choice of the epoch, the final run."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import torch
-from safetensors.torch import save
 
 from stnet.config.recipe import Recipe
 from stnet.config.split import inner_folds
-from stnet.core.atomic import atomic_path, write_json
+from stnet.core.checksums import write_json
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
+from stnet.core.tables import write_table
 from stnet.core.versions import versions
 from stnet.expression.factors import gene_targets
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.networks.data import Data, to_device
 from stnet.networks.engine import start
+from stnet.networks.tensors import are_finite, write_tensors
 from stnet.training.checkpoints import Checkpoints
 from stnet.training.run import Run
-from stnet.training.runs import Runs, Spots
+from stnet.training.runs import DIVERGED, Runs, Spots
 
-DIVERGED = "learning_rate: training diverged, the loss is not finite; lower it"
 HISTORY_COLUMNS = ["run", "epoch", "train_loss", "inner_loss"]
 FINAL = "final"
 
@@ -87,8 +86,6 @@ def fit(
     runs = Runs(data, recipe, job.held_out, spots, checkpoints, tensorboard)
     choice = _train_inner(runs, spots, recipe)
     final = runs.train(FINAL, choice.epoch)
-    if not np.isfinite(runs.history[-1]["train_loss"]):
-        raise InputError(DIVERGED)
     _write_network(outputs["model"], final)
     _write_history(outputs["history"], runs)
     _write_epoch(outputs["epoch"], inner, choice, measured.n_obs)
@@ -169,20 +166,13 @@ def _train_inner(runs: Runs, spots: Mapping[str, Spots], recipe: Recipe) -> Choi
 
 def _write_network(path: str, final: Run) -> None:
     state = {name: value.cpu().contiguous() for name, value in final.network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save(state))
+    if not are_finite(state):
+        raise InputError(DIVERGED)
+    write_tensors(path, state)
 
 
 def _write_history(path: str, runs: Runs) -> None:
-    with (
-        atomic_path(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(
-            file, HISTORY_COLUMNS, extrasaction="ignore", delimiter="\t", lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows(runs.history)
+    write_table(pd.DataFrame(runs.history, columns=HISTORY_COLUMNS), path)
 
 
 def _write_epoch(path: str, inner: Inner, choice: Choice, n_spots: int) -> None:
@@ -223,7 +213,7 @@ def read_training_data(
     index: str | Path, targets: str | Path, job: HeldOutJob, device: str
 ) -> tuple[Data, ad.AnnData]:
     """Training spots on the device, and their targets. Raises InputError if there are none."""
-    measured = read_h5ad(targets)
+    measured = job.read_targets(targets)
     measured = measured[~job.is_held_out(measured)].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: nothing is left to train on beside the held-out sections")

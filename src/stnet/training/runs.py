@@ -1,16 +1,20 @@
 """The runs of a training job in sequence, with a checkpoint after every epoch."""
 
 import logging
+import math
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from stnet.config.recipe import Recipe
+from stnet.core.errors import InputError
 from stnet.networks.data import Data
 from stnet.training.checkpoints import Checkpoint, Checkpoints
 from stnet.training.progress import Progress, passes
 from stnet.training.run import Run
+
+DIVERGED = "learning_rate: training diverged, the loss is not finite; lower it"
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +78,10 @@ class Runs:
         return sum(row["run"] == name for row in self.history)
 
     def train(self, name: str, n_epochs: int) -> Run:
-        """Train a run up to epoch `n_epochs`, continuing from the checkpoint if it has one."""
+        """Train a run up to epoch `n_epochs`, continuing from the checkpoint if it has one.
+
+        Raises InputError if a run that leaves no spots out diverges.
+        """
         training, left_out = self._spots[name]
         run = Run(self._data, training, self._recipe, f"{self._held_out} {name}")
         done = self.epochs_done(name)
@@ -82,6 +89,9 @@ class Runs:
             run.restore(self._state)
         for epoch in range(done + 1, n_epochs + 1):
             row = {"run": name, "epoch": epoch, "train_loss": run.train_epoch(epoch)}
+            # An inner run may diverge late: its earlier epochs are still compared.
+            if not len(left_out) and not math.isfinite(row["train_loss"]):
+                raise InputError(DIVERGED)
             if len(left_out):
                 measured = self._data.targets[left_out.to(self._data.targets.device)]
                 errors = (run.predict(left_out) - measured).double().square().mean(dim=1)

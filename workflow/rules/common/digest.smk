@@ -10,6 +10,32 @@ DECIDED_BY = {"inference/predict_slide.py": "src/stnet/inference/slides.py"}
 
 DIGESTS = {}
 
+# Identities of the input files that no rule makes; empty for others.
+IDENTITIES = {}
+
+
+def identity(path):
+    """Identity of a file that the user may replace; empty if a rule makes the file."""
+    if path not in IDENTITIES:
+        made = path.startswith("results/") or any(r.is_producer(path) for r in workflow.rules)
+        IDENTITIES[path] = "" if made else file_identity(path)
+    return IDENTITIES[path]
+
+
+def own_files(rule):
+    """Input function: identities of the job's inputs that no rule makes.
+
+    Snakemake reruns a job when an input is newer than the outputs, and misses a file that was
+    replaced by an older one. Outputs of rules have no identity: their dates are those of this run.
+    """
+
+    # Snakemake does not compare parameters that ask for `input`, so the inputs are found again.
+    def found(wildcards):
+        inputs, *_ = rule.expand_input(wildcards)
+        return [about for about in map(identity, map(str, inputs)) if about]
+
+    return found
+
 
 def digest(script):
     """Hash of a rule's script, given as in the rule, and of the library code that it imports."""
@@ -21,7 +47,7 @@ def digest(script):
 
 
 def set_digests(rules):
-    """Give each rule that runs a script its digest, except the stages of `NOT_DIGESTED`."""
+    """Give each rule that runs a script its digest and its own files, except `NOT_DIGESTED`."""
     for each in rules:
         if each.script and Path(each.script).parent.name not in NOT_DIGESTED:
-            each.set_params(digest=digest(each.script))
+            each.set_params(digest=digest(each.script), own_files=own_files(each))

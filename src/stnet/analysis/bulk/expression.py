@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from stnet.cohorts.star import read_star
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 
 
 def write_bulk(
@@ -49,8 +49,7 @@ def write_bulk(
         ),
         var=pd.DataFrame({"symbol": genes["gene_name"].to_numpy(), "ensembl": names}, index=names),
     )
-    with atomic_path(output) as temporary:
-        bulk.write_h5ad(temporary)
+    write_h5ad(bulk, output, compression=None)
 
 
 def _in_order(

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from stnet.analysis.bulk.correlation import correlate, count_genes
-from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
-from stnet.core.h5ad import read_h5ad
+from stnet.core.h5ad import read_h5ad, write_h5ad
 from stnet.core.tables import summary_table, write_table
 from stnet.evaluation.averages import weighted_means
 from stnet.expression.gene_matching import align
@@ -80,8 +79,7 @@ def write_pseudobulk(
     counts = {**_count_slides(records), **_count_groups(samples, patients), **count_genes(table)}
     logger.info(", ".join(f"{name} {value}" for name, value in counts.items() if value))
     for name, content in (("samples", samples), ("patients", patients)):
-        with atomic_path(outputs[name]) as temporary:
-            content.write_h5ad(temporary)
+        write_h5ad(content, outputs[name], compression=None)
     write_table(records, outputs["slides"])
     write_table(alignment, outputs["alignment"])
     write_table(table, outputs["genes"])

@@ -14,6 +14,7 @@ from stnet.analysis.interpretation.chosen_patches import choose_patches, read_pr
 from stnet.analysis.interpretation.gradients import Attribution, attribute, averaged
 from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
+from stnet.core.checksums import record
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
@@ -83,6 +84,7 @@ def write_attributions(
             completeness=np.array([each.completeness_error for each in found]),
             baseline=np.array(baselines),
         )
+        record(outputs["arrays"], temporary)
     rows = chosen.drop(columns=["predicted", "group"])
     rows.insert(0, "gene", shown["gene"])
     rows.insert(1, "symbol", shown["symbol"])

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stnet.config.segmentation import Segmentation
 from stnet.core.h5ad import read_h5ad
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import read_arrays, read_table, write_table
 from stnet.features.segmentation import segment
 from stnet.slides.patches import parse_view, read_chosen
 
@@ -39,7 +39,7 @@ def write_on_nuclei(
     Raises:
         InputError: the index is not of the spots of `targets`.
     """
-    chosen, values = read_table(attributions), np.load(arrays)["attributions"]
+    chosen, values = read_table(attributions), read_arrays(arrays)["attributions"]
     seen = read_chosen(index, read_h5ad(targets).obs["section"], chosen["spot"])
     window = min(parse_view(each)[0] for each in (view, nuclear_view))
     rows = [
