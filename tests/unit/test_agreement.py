@@ -73,7 +73,9 @@ def test_scales_are_compared(tmp_path, monkeypatch, caplog):
     for stated, fits in ((2.5, True), (2.7, True), (2.8, False), (1.25, False), (5.0, False)):
         made.row["um_per_px"] = str(stated)
         found = pd.Series([str(write(made))])
-        right = found[0] == str(stated) if fits else found.str.contains(both.format("um_per_px in"))
+        right = (
+            found[0] == str(stated) if fits else found.str.contains(both.format("its um_per_px"))
+        )
         if not np.all(right):
             wrong.append(found[0])
         # The sheet overrides the image's own scale, which is compared where the sheet has none.

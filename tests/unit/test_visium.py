@@ -315,7 +315,7 @@ def test_a_pitch_or_scale_that_is_not_visium_s_is_refused(tmp_path):
     assert "spot_pitch_um (100 for Visium)" in error
     made.row["um_per_px"] = "1"
     error = made.refused()
-    assert "section V-1_A: 1 µm per pixel by um_per_px in the sheet, but 2.5" in error
+    assert "section V-1_A: 1 µm per pixel by its um_per_px, but 2.5" in error
 
 
 def test_a_shrunken_image_has_shrunken_spots(tmp_path, caplog):

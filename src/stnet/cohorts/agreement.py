@@ -104,7 +104,7 @@ def check_scale(row: dict[str, str], scales: dict[str, float]) -> None:
             raise InputError(
                 f"section {row['section']}: {stated:.4g} µm per pixel by {source}, but"
                 f" {um_per_px:.4g} by {first}; name the image that the spots were placed on, and"
-                " correct the wrong one (um_per_px in the sheet overrides the image's own)"
+                " correct the wrong one (um_per_px of the section overrides the image's own)"
             )
 
 
