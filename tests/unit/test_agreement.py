@@ -150,7 +150,8 @@ def test_spots_that_the_matrix_has_not_and_the_reverse(tmp_path):
     counts, words = made.counts, made.words
     assert made.files().write()[1]["kept"] == 48
     wrong = []
-    for lost, elsewhere, refused in ((1, 20, False), (2, 1, False), (20, 0, False), (2, 2, True)):
+    tried = [(1, 20, False), (2, 1, False), (20, 0, False), (2, 2, True), (3, 3, True)]
+    for lost, elsewhere, refused in tried:
         names = list(made.spots.index)
         kept = counts.loc[names[lost:]]
         added = counts.iloc[:elsewhere].set_axis([f"40x{i}" for i in range(elsewhere)], axis=0)
@@ -162,7 +163,8 @@ def test_spots_that_the_matrix_has_not_and_the_reverse(tmp_path):
         more = pd.Series(["non"] * elsewhere, added.index)
         made.words = pd.concat([words.loc[names[lost:]], more])
         found = write(made.files())
-        if ("labels are at no spot" in str(found)) != refused:
+        # Two of 48 labels may be beside their spots.
+        if ("labels are at no spot" in str(found)) != (refused and lost > 2):
             wrong.append((lost, elsewhere, found))
         made.words = words
     assert wrong == []

@@ -250,6 +250,20 @@ FAULTS = {
         r"scalefactors_json.json: damaged .*download the file",
     ),
     "no width": (scales('{"spot_diameter_fullres": 0}'), r"value 0.0"),
+    "huge width": (
+        scales(f'{{"spot_diameter_fullres": 1{"0" * 400}}}'),
+        r"spot_diameter_fullres is invalid",
+    ),
+    "nested": (scales("[" * 100_000), r"scalefactors_json.json: damaged"),
+    "far": (line(5, ",0,", ",1e19,"), r"positions.csv line 5, column \w+: '1e19' is too large"),
+    "counts in text": (
+        lambda m: m.matrix(data=lambda values: np.array([str(v) for v in values], "S")),
+        r"matrix.h5: has values that are not counts",
+    ),
+    "gene twice for a barcode": (
+        lambda m: m.matrix(indices=lambda genes: [genes[1], *genes[1:]]),
+        r"matrix.h5: damaged.*several counts of a gene for one barcode",
+    ),
     "a list": (scales("[1]"), r"scalefactors_json.json: damaged \(not an object\)"),
 }
 
@@ -431,6 +445,14 @@ def test_an_array_wholly_in_tissue_tells_where_glass_is(tmp_path):
     shutil.rmtree(tmp_path / "out")
     exchange(made)
     assert "with x and y exchanged" in made.files().refused(spot_window=20)
+
+
+def test_fat_is_no_fault_where_tissue_fills_the_array(tmp_path):
+    made = Visium(tmp_path)
+    made.spots["in_tissue"] = 1
+    made.tissue = (0, 0, SIDE, 300)
+    made.counts = made.counts.reindex(sorted(made.spots.index), fill_value=1)
+    assert made.files().write(spot_window=20)[1]["kept"] == len(made.spots)
 
 
 def test_half_of_the_tissue_in_fat_is_no_fault(tmp_path):

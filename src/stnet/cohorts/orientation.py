@@ -54,9 +54,9 @@ def check_misplaced(
       exchanging x and y puts clearly more of the flagged spots on tissue, and no more of the
       others.
     - Spots outside the tissue are clearly more often on tissue than the flagged ones.
-    - Only spots under tissue are given, and they fit the tissue clearly better when all are
-      shifted, mirrored or scaled. Space Ranger's own placement is not compared with others, because
-      a part of the tissue may have been left out on purpose.
+    - Only spots under tissue are given, with sites between them, and they fit the tissue clearly
+      better when all are shifted, mirrored or scaled. Space Ranger's own placement is not compared
+      with others, because a part of the tissue may have been left out on purpose.
 
     Args:
         row: row of the section sheet, with an image.
@@ -95,7 +95,8 @@ def check_misplaced(
             f"{found} lie on tissue in {row['image']}, and {outside:.0%} of the others: the spots"
             " are off the tissue; name the image they belong to or correct the positions"
         )
-    if not all_given and inside < FIT:
+    # Without sites between the spots, any place where all are on tissue would look better.
+    if not all_given and inside < FIT and (~in_tissue).sum() >= FEWEST:
         moves = {move: shares(places) for move, places in _moves(array, pixels, picture.size)}
         move = max(moves, key=lambda name: moves[name][0] - moves[name][1])
         if moves[move][0] - moves[move][1] > inside - outside + MOVED:
