@@ -106,11 +106,11 @@ def check_misplaced(
                 " spots; name the image that the spots were placed on"
             )
     if 0 < inside < FEW:
-        logger.warning(f"{found} lie on tissue in {row['image']}: look at the section's map")
+        logger.warning(f"{found} lie on tissue in {row['image']}: draw the spots on the image")
     if mirrored:
         logger.warning(
             f"{found} lie on tissue; the array is mirrored on the image, which happens when pixel"
-            " row and column are swapped: look at the section's map"
+            " row and column are swapped: draw the spots on the image"
         )
 
 
