@@ -73,7 +73,9 @@ def test_scales_are_compared(tmp_path, monkeypatch, caplog):
     for stated, fits in ((2.5, True), (2.7, True), (2.8, False), (1.25, False), (5.0, False)):
         made.row["um_per_px"] = str(stated)
         found = pd.Series([str(write(made))])
-        right = found[0] == str(stated) if fits else found.str.contains(both.format("um_per_px in"))
+        right = (
+            found[0] == str(stated) if fits else found.str.contains(both.format("its um_per_px"))
+        )
         if not np.all(right):
             wrong.append(found[0])
         # The sheet overrides the image's own scale, which is compared where the sheet has none.
@@ -150,7 +152,8 @@ def test_spots_that_the_matrix_has_not_and_the_reverse(tmp_path):
     counts, words = made.counts, made.words
     assert made.files().write()[1]["kept"] == 48
     wrong = []
-    for lost, elsewhere, refused in ((1, 20, False), (2, 1, False), (20, 0, False), (2, 2, True)):
+    tried = [(1, 20, False), (2, 1, False), (20, 0, False), (2, 2, True), (3, 3, True)]
+    for lost, elsewhere, refused in tried:
         names = list(made.spots.index)
         kept = counts.loc[names[lost:]]
         added = counts.iloc[:elsewhere].set_axis([f"40x{i}" for i in range(elsewhere)], axis=0)
@@ -162,7 +165,8 @@ def test_spots_that_the_matrix_has_not_and_the_reverse(tmp_path):
         more = pd.Series(["non"] * elsewhere, added.index)
         made.words = pd.concat([words.loc[names[lost:]], more])
         found = write(made.files())
-        if ("labels are at no spot" in str(found)) != refused:
+        # Two of 48 labels may be beside their spots.
+        if ("labels are at no spot" in str(found)) != (refused and lost > 2):
             wrong.append((lost, elsewhere, found))
         made.words = words
     assert wrong == []

@@ -485,6 +485,8 @@ WRONG_SHEETS = [
     ([{**ROW, "grid": "round"}], "grid 'round'"),
     ([{**ROW, "counts": ""}], "counts is empty"),
     ([{**ROW, "pixel_scale": "-1"}], "pixel_scale '-1' is not a positive number"),
+    ([{**ROW, "pixel_scale": "1e308"}], "pixel_scale '1e308' is not a positive number below"),
+    ([{**ROW, "um_per_px": "1e400"}], "um_per_px '1e400' is not a positive number below"),
     ([{**ROW, "um_per_px": "0,69"}], "um_per_px '0,69' is not a positive number"),
     ([{**ROW, "pixel_scale": "1e400"}], "pixel_scale '1e400' is not a positive number"),
     ([ROW, {**ROW, "patient": "a", "section": "B"}], "patient a differs only in capitals from A"),

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from stnet.analysis.control import control
+from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation import bootstrap, consistency, correlation
@@ -450,6 +451,7 @@ def test_predictions_of_an_older_version(tmp_path, part):
     paths = write_held_out(tmp_path, *map(predictions_of, "AB"))
     with h5py.File(paths[1], "a") as file:
         del file[part]
+    seal(paths[1])
     with pytest.raises(InputError, match=r"1\.h5ad: no .*; it was written by an older version"):
         read_predictions(paths)
 

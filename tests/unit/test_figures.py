@@ -196,6 +196,8 @@ def test_fig_2a_shows_values_and_labels_at_the_spots():
         assert words in texts(figure)
     [bar] = figure.axes[0].findobj(ScaleBar)
     assert bar.dx == shown.um_per_px
+    words = [bar.scale_formatter(75.0, bar.dimension.to_latex(unit)) for unit in ("µm", "mm")]
+    assert words == ["75 µm", "75 mm"]
     picture = figure.axes[0].images[0]
     assert picture.get_extent() == [0, 800, 600, 0]
 

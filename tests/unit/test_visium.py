@@ -225,10 +225,6 @@ FAULTS = {
     "short": (altered(data=[1, 2]), r"matrix.h5: damaged"),
     "index": (altered(indices=lambda i: [*i[:-1], 6]), r"matrix.h5: damaged"),
     "order": (altered(indptr=lambda i: [*i[:2], i[3], i[2], *i[4:]]), r"matrix.h5: damaged"),
-    "gene twice in a barcode": (
-        altered(indices=lambda i: [i[0], i[0], *i[2:]]),
-        r"matrix.h5: damaged.*a barcode has a gene twice",
-    ),
     "left over": (
         altered(data=lambda d: [*d, 1], indices=lambda i: [*i, 0]),
         r"matrix.h5: damaged.*values after the last barcode's",
@@ -272,8 +268,21 @@ FAULTS = {
         r"scalefactors_json.json: damaged .*download the file",
     ),
     "no width": (scales('{"spot_diameter_fullres": 0}'), r"value 0.0"),
-    "deep": (scales("[" * 100_000), r"scalefactors_json.json: damaged \(maximum recursion"),
     "gene unnamed": (features("id", 4, ""), r"matrix.h5: has a gene without an id"),
+    "huge width": (
+        scales(f'{{"spot_diameter_fullres": 1{"0" * 400}}}'),
+        r"spot_diameter_fullres is invalid",
+    ),
+    "nested": (scales("[" * 100_000), r"scalefactors_json.json: damaged"),
+    "far": (line(5, ",0,", ",1e19,"), r"positions.csv line 5, column \w+: '1e19' is too large"),
+    "counts in text": (
+        lambda m: m.matrix(data=lambda values: np.array([str(v) for v in values], "S")),
+        r"matrix.h5: has values that are not counts",
+    ),
+    "gene twice for a barcode": (
+        lambda m: m.matrix(indices=lambda genes: [genes[1], *genes[1:]]),
+        r"matrix.h5: damaged.*several counts of a gene for one barcode",
+    ),
     "a list": (scales("[1]"), r"scalefactors_json.json: damaged \(not an object\)"),
 }
 
@@ -325,7 +334,7 @@ def test_a_pitch_or_scale_that_is_not_visium_s_is_refused(tmp_path):
     assert "spot_pitch_um (100 for Visium)" in error
     made.row["um_per_px"] = "1"
     error = made.refused()
-    assert "section V-1_A: 1 µm per pixel by um_per_px in the sheet, but 2.5" in error
+    assert "section V-1_A: 1 µm per pixel by its um_per_px, but 2.5" in error
 
 
 def test_a_shrunken_image_has_shrunken_spots(tmp_path, caplog):
@@ -455,6 +464,14 @@ def test_an_array_wholly_in_tissue_tells_where_glass_is(tmp_path):
     shutil.rmtree(tmp_path / "out")
     exchange(made)
     assert "with x and y exchanged" in made.files().refused(spot_window=20)
+
+
+def test_fat_is_no_fault_where_tissue_fills_the_array(tmp_path):
+    made = Visium(tmp_path)
+    made.spots["in_tissue"] = 1
+    made.tissue = (0, 0, SIDE, 300)
+    made.counts = made.counts.reindex(sorted(made.spots.index), fill_value=1)
+    assert made.files().write(spot_window=20)[1]["kept"] == len(made.spots)
 
 
 def test_half_of_the_tissue_in_fat_is_no_fault(tmp_path):

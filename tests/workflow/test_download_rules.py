@@ -77,7 +77,7 @@ def test_section_and_genes_are_downloaded_once(project, remote):
     assert (project / "config/genes.lock.tsv").read_text().count("\nhgnc_2020-01-01.txt\t") == 1
 
     # Nothing of this changes the bytes.
-    edit(project / "src/stnet/sources/download.py", "CHUNK = 1 << 16", "CHUNK = 1 << 17")
+    edit(project / "src/stnet/sources/http.py", "CHUNK = 1 << 16", "CHUNK = 1 << 17")
     write_sheet(project, row("BC100", "BC100_C1", "0.7"))
     configure(project, "http://elsewhere.example", mirror="mirror")
     assert "Nothing to be done" in run(project, "--dry-run")

@@ -54,9 +54,9 @@ def check_misplaced(
       exchanging x and y puts clearly more of the flagged spots on tissue, and no more of the
       others.
     - Spots outside the tissue are clearly more often on tissue than the flagged ones.
-    - Only spots under tissue are given, and they fit the tissue clearly better when all are
-      shifted, mirrored or scaled. Space Ranger's own placement is not compared with others, because
-      a part of the tissue may have been left out on purpose.
+    - Only spots under tissue are given, with sites between them, and they fit the tissue clearly
+      better when all are shifted, mirrored or scaled. Space Ranger's own placement is not compared
+      with others, because a part of the tissue may have been left out on purpose.
 
     Args:
         row: row of the section sheet, with an image.
@@ -95,7 +95,8 @@ def check_misplaced(
             f"{found} lie on tissue in {row['image']}, and {outside:.0%} of the others: the spots"
             " are off the tissue; name the image they belong to or correct the positions"
         )
-    if not all_given and inside < FIT:
+    # Without sites between the spots, any place where all are on tissue would look better.
+    if not all_given and inside < FIT and (~in_tissue).sum() >= FEWEST:
         moves = {move: shares(places) for move, places in _moves(array, pixels, picture.size)}
         move = max(moves, key=lambda name: moves[name][0] - moves[name][1])
         if moves[move][0] - moves[move][1] > inside - outside + MOVED:
@@ -105,11 +106,11 @@ def check_misplaced(
                 " spots; name the image that the spots were placed on"
             )
     if 0 < inside < FEW:
-        logger.warning(f"{found} lie on tissue in {row['image']}: look at the section's map")
+        logger.warning(f"{found} lie on tissue in {row['image']}: draw the spots on the image")
     if mirrored:
         logger.warning(
             f"{found} lie on tissue; the array is mirrored on the image, which happens when pixel"
-            " row and column are swapped: look at the section's map"
+            " row and column are swapped: draw the spots on the image"
         )
 
 

@@ -180,7 +180,7 @@ def _scales(
             f"spot_pitch_um ({spot_pitch_um:g}) and the distance of the spots in {row['spots']}"
         ] = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])
     if row["um_per_px"]:
-        scales["um_per_px in the sheet"] = float(row["um_per_px"])
+        scales["its um_per_px"] = float(row["um_per_px"])
     stated = parts.space_ranger.um_per_px
     if stated:
         scale = stated / float(row["pixel_scale"] or 1)

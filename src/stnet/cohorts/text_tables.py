@@ -22,6 +22,8 @@ SPOT_NAME = re.compile(r"\d+x\d+")
 FLAGS = {"1": 1, "1.0": 1, "TRUE": 1, "T": 1, "0": 0, "0.0": 0, "FALSE": 0, "F": 0}
 # Names that tables give to the column with the names of their rows.
 CORNERS = {"spot", "spots", "barcode", "barcodes", "cell", "id", "index", "name", "x", "gene"}
+# Pixels of the largest image; numbers far beyond would overflow.
+FURTHEST = 10**7
 LARGEST_COUNT = np.iinfo(np.int32).max
 # In smaller tables a gene may be the sum of the others by chance.
 FEWEST_TO_SUM = 4
@@ -97,15 +99,14 @@ def read_columns(
 
 
 def numbers(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
-    """A column as float64. Raises InputError naming the first line without a finite number."""
+    """A column as float64. Raises InputError naming the first line without a number or place."""
     values = pd.to_numeric(table[column], errors="coerce").astype(float)
-    bad = table.index[~np.isfinite(values)]
+    bad = table.index[~(values.abs() <= FURTHEST)]
     if len(bad):
         text = table[column][bad[0]]
+        fault = "is too large" if np.isfinite(values[bad[0]]) else "is not a number"
         remedy = "write a decimal point" if DECIMAL_COMMA.fullmatch(text) else "correct it"
-        raise InputError(
-            f"{path} line {bad[0]}, column {column}: {text!r} is not a number; {remedy}"
-        )
+        raise InputError(f"{path} line {bad[0]}, column {column}: {text!r} {fault}; {remedy}")
     return values.to_numpy()
 
 

@@ -171,7 +171,7 @@ def _factor(path: Path, factors: dict, name: str) -> float | None:
         value = float(factors[name])
         if not 0 < value < np.inf:
             raise ValueError(f"value {value}")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(
             f"{path}: {name} is invalid ({error}); download the file again or remove it"
         ) from error
@@ -217,10 +217,10 @@ def read_matrix(path: str | Path) -> tuple[CountTable, str]:
         counts.check_format()
         if indptr[-1] != len(data):
             raise ValueError("values after the last barcode's")
-        counts.sort_indices()
-        if not counts.has_canonical_format:
-            raise ValueError("a barcode has a gene twice")
-    _check_counts(path, data)
+        _check_counts(path, data)
+        counts.sum_duplicates()
+        if counts.nnz < len(data):
+            raise ValueError("several counts of a gene for one barcode")
     is_gene = (features["feature_type"] == GENE).to_numpy()
     genes = features[is_gene]
     _check_genes(path, genes)
@@ -265,7 +265,8 @@ def _opened(path: str | Path) -> Iterator[h5py.Group]:
 
 
 def _check_counts(path: str | Path, values: np.ndarray) -> None:
-    whole = values.dtype.kind in "iu" or (values == np.rint(values)).all()
+    kind = values.dtype.kind
+    whole = kind in "iu" or (kind == "f" and (values == np.rint(values)).all())
     if values.size and not (whole and values.min() >= 0 and values.max() <= LARGEST_COUNT):
         raise InputError(
             f"{path}: has values that are not counts; use raw counts (non-negative integers)"

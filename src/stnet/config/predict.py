@@ -11,6 +11,9 @@ class OwnVisium(Keys):
     """Space Ranger's folder."""
     image: str
     """The full-resolution image that Space Ranger was run on."""
+    um_per_px: Positive | None = None
+    """Scale of the image, which overrides what it states; null takes that, or the scale by the
+    spots' distance. Unit: µm per px."""
 
 
 class Predict(Keys):

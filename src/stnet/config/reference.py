@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
-from stnet.config.base import Keys, Row
+from stnet.config.base import LARGEST, Keys, Row
 from stnet.config.names import ID
 from stnet.config.settings import TABLES, Settings
 
@@ -168,7 +168,11 @@ def _type(schema: dict[str, Any], whole: dict[str, Any]) -> str:
             values = schema[key] if key == "enum" else [schema[key]]
             return ", ".join(f"`{_yaml(value)}`" for value in values)
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {schema[key]:g}" for key, sign in limits.items() if key in schema]
+    bounds = [
+        f"{sign} {schema[key]:g}"
+        for key, sign in limits.items()
+        if schema.get(key, LARGEST) != LARGEST
+    ]
     bounds += [f"multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
     match schema.get("type"):
         case "array":

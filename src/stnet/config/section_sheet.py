@@ -22,6 +22,8 @@ GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 MARKUP = re.compile(r"<\s*/?\s*script|<!--", re.IGNORECASE)
 # File systems allow 255 bytes in a name, and ours add prefixes, suffixes and temporary parts.
 LONGEST_ID = 150
+# No scale is.
+TOO_LARGE = 1_000_000
 GROUP_ID_RULE = f"at most {LONGEST_ID} letters, digits, '.', '_' and '-'"
 
 
@@ -110,11 +112,12 @@ def _check_row(row: dict[str, str], where: str) -> None:
                 )
     for name in ("um_per_px", "pixel_scale"):
         try:
-            positive = not row[name] or number(row[name]) > 0
+            positive = not row[name] or 0 < number(row[name]) < TOO_LARGE
         except ValueError:
             positive = False
         if not positive:
             raise InputError(
-                f"{where} ({row['section']}): {name} {row[name]!r} is not a positive number"
+                f"{where} ({row['section']}): {name} {row[name]!r} is not a positive number below"
+                f" {TOO_LARGE:,}"
                 f"{'; write a decimal point' if DECIMAL_COMMA.fullmatch(row[name]) else ''}"
             )

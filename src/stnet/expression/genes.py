@@ -65,7 +65,7 @@ def read_gene_table(path: str | Path) -> GeneTable:
     """
     ensembl: dict[str, str] = {}
     names: dict[str, dict[str, set[str]]] = {"prev_symbol": {}, "alias_symbol": {}}
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
         header, rows = columns_of(
             path,
             list(rows_of(file, path, "\t")),

@@ -9,6 +9,9 @@ from scipy.spatial import cKDTree
 
 from stnet.figures.style import hide_axes
 
+# How the scale bar's library writes the prefix.
+MICRO = r"$\mathregular{\mu}$"
+
 
 def spot_pitch(places: np.ndarray) -> float:
     """Distance between neighbouring spots at `places`, (n, 2), in the same unit.
@@ -66,6 +69,8 @@ def draw_scale_bar(axis: Axes, um_per_px: float) -> None:
             box_alpha=0.7,
             border_pad=1.4,
             sep=1.5,
+            # Its own label is a formula, which our style does not draw.
+            scale_formatter=lambda length, unit: f"{length:g} {unit.replace(MICRO, 'µ')}",
             font_properties={"size": 7},
         )
     )

@@ -41,11 +41,12 @@ def own_model(w):
 
 def own_row(w):
     """The row of a section sheet that a Visium folder would have."""
-    folder = Path(own_sections[w.name]["folder"])
+    own, folder = own_sections[w.name], Path(own_sections[w.name]["folder"])
     return {
         **dict.fromkeys(SHEET_COLUMNS, ""),
         **{"patient": w.name, "section": w.name, "format": "visium", "grid": "hexagonal"},
-        "image": own_sections[w.name]["image"],
+        "image": own["image"],
+        "um_per_px": str(own["um_per_px"] or ""),
         "counts": str(folder / "filtered_feature_bc_matrix.h5"),
         "spots": str(folder / "spatial"),
     }
