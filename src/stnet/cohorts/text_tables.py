@@ -217,7 +217,7 @@ def read_counts(path: str | Path) -> CountTable:
 def _check_no_sum(path: str | Path, genes: list[str], matrix: sparse.csr_matrix) -> None:
     """Raise InputError if a column is the sum of all others, such as a total saved with them."""
     sums, totals = matrix.sum(axis=0).A1, matrix.sum(axis=1).A1
-    if min(matrix.shape) < FEWEST_TO_SUM:
+    if min(matrix.shape) < FEWEST_TO_SUM or not matrix.nnz:
         return
     for column in np.flatnonzero(2 * sums.astype(np.int64) == totals.sum()):
         if (2 * matrix[:, [column]].toarray().ravel().astype(np.int64) == totals).all():
