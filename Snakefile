@@ -16,7 +16,7 @@ from stnet.config.base import suggest_one
 from stnet.config.configuration import Configuration
 from stnet.config.names import IMAGENET, RANDOM
 from stnet.config.recipe import Training
-from stnet.config.repeated import check_repeated_keys
+from stnet.config.as_written import check_as_written
 from stnet.core.checkout import find
 from stnet.core.digest import code_digest
 from stnet.core.errors import InputError

@@ -55,7 +55,7 @@ def train(cohort, folder, held_out=("A1",), threads=1, code="0" * 16, tensorboar
     fit.fit(
         *cohort,
         outputs,
-        HeldOutJob("toy", "A", held_out, threads, code),
+        HeldOutJob("toy", "A" if held_out else "all", held_out, threads, code),
         recipe=recipe(**{"inner_folds": 2, "epochs": 3, **changes}),
         view="32x1",
         device="cpu",

@@ -62,7 +62,11 @@ class Cohort:
             var=var,
             obsm={"spatial": self.positions},
             uns={
-                "targets": {"transform": "log_fraction", "universe": 90},
+                "targets": {
+                    "transform": "log_fraction",
+                    "universe": 90,
+                    "held_out_sections": [],
+                },
                 "grid": dict.fromkeys(SECTIONS, "square"),
             },
         )

@@ -42,6 +42,14 @@ def test_names_of_one_gene_are_united():
     assert united(nameless, nameless) == {"..ambiguous": "..ambiguous", "other": "other"}
 
 
+def test_capitals_make_no_other_gene_unless_both_are_in_a_section():
+    small, large = genes(C1orf1="C1orf1/"), genes(C1ORF1="C1ORF1/")
+    assert united(small, large, large) == {"C1orf1": "C1ORF1", "C1ORF1": "C1ORF1"}
+    assert united(genes(ENSG1="C1orf1/ENSG1"), large) == {"ENSG1": "ENSG1", "C1ORF1": "ENSG1"}
+    mixed = genes(Gapdh="Gapdh/", GAPDH="GAPDH/")
+    assert united(mixed, genes(GAPDH="GAPDH/")) == {"Gapdh": "Gapdh", "GAPDH": "GAPDH"}
+
+
 def test_names_beside_each_other_are_different_genes():
     aliases = genes(OLD="OLD/ENSG1", NEW="NEW/ENSG1")
     assert united(aliases, genes(OLD="OLD/ENSG1")) == {"OLD": "OLD", "NEW": "NEW"}

@@ -11,9 +11,9 @@ from typing import Literal
 import pytest
 import yaml
 
+from stnet.config.as_written import check_as_written
 from stnet.config.configuration import Configuration
 from stnet.config.experiments import Experiment
-from stnet.config.repeated import check_repeated_keys
 from stnet.config.section_sheet import COLUMNS, read_sheet
 from stnet.core.errors import InputError
 
@@ -488,6 +488,9 @@ WRONG_SHEETS = [
     ([{**ROW, "pixel_scale": "1e308"}], "pixel_scale '1e308' is not a positive number below"),
     ([{**ROW, "um_per_px": "1e400"}], "um_per_px '1e400' is not a positive number below"),
     ([{**ROW, "um_per_px": "0,69"}], "um_per_px '0,69' is not a positive number"),
+    ([{**ROW, "pixel_scale": "1e400"}], "pixel_scale '1e400' is not a positive number"),
+    ([ROW, {**ROW, "patient": "a", "section": "B"}], "patient a differs only in capitals from A"),
+    ([ROW, {**ROW, "section": "a_1"}], "section a_1 differs only in capitals from A_1"),
     ([], "lists no sections"),
 ]
 
@@ -519,20 +522,28 @@ REPEATED = [
     ('{"a": {"b": 1,\n\t"b": 2}}', "configuration: b: there twice in the same mapping of"),
     ("a: &x {b: *x}\n", "configuration: a.b: contains itself"),
     ("? [a]\n: 1\n", "line 1: a key that is not text"),
+    ("a:\n  b: 010\n", "configuration: a.b: YAML reads 010 as 8, on line 2 of"),
+    ("a: {010: {b: 1}}\n", "configuration: a.010: YAML reads 010 as 8, on line 1 of"),
+    ("a: [1, 1:30]\n", "configuration: a[1]: YAML reads 1:30 as 90, on line 1 of"),
+    ("a: 0x10\n", "YAML reads 0x10 as 16"),
+    ("a: -0b11\n", "YAML reads -0b11 as -3"),
+    ("a: 1_000.5\n", "YAML reads 1_000.5 as 1000.5"),
+    ("a: 1:30.5\n", "YAML reads 1:30.5 as 90.5"),
 ]
 
 
 def test_a_key_that_is_there_twice_is_named_with_its_file(tmp_path):
-    check_repeated_keys((ROOT / "config").glob("*.yaml"))
+    check_as_written((ROOT / "config").glob("*.yaml"))
     good = "x: &x {a: 1}\ny: &y {b: 1}\nz:\n  <<: *x\n  <<: *y\nn: {1: a, '1': b}\n"
+    good += "o: [0, -0.5, 0.05, .5, 1e3, 1.0e-6, 10.0, '010', 1:a, 2020-01-02, 08, 0o7]\n"
     file = tmp_path / "my.yaml"
     for text in (good, '{"a": {"b": 1}, "b": [{"a": 1}]}', "# nothing"):
         file.write_text(text)
-        check_repeated_keys([file])
+        check_as_written([file])
     for text, message in REPEATED:
         file.write_text(text)
         with pytest.raises(InputError) as caught:
-            check_repeated_keys([file])
+            check_as_written([file])
         assert message in str(caught.value)
         assert str(file) in str(caught.value)
 

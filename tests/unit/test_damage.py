@@ -253,6 +253,26 @@ def test_a_model_predicts_only_what_it_was_trained_on(toy, tmp_path):
         predict((index, other), tmp_path / "A")
 
 
+def test_files_of_another_job_are_refused_though_their_checksums_are_right(toy, tmp_path):
+    _, cohort, trained = toy
+    shutil.copytree(Path(trained["all"]["model"]).parent, tmp_path / "A")
+    with pytest.raises(InputError, match=r"the model of held-out group all, not of A; delete it"):
+        predict(cohort, tmp_path / "A")
+    with pytest.raises(InputError, match=r"the model of held-out group all, not of A; delete it"):
+        write_toy_model((toy[0], cohort, {"A": trained["all"]}), tmp_path, ["A"])
+    shutil.rmtree(tmp_path / "A")
+    shutil.copytree(Path(trained["A"]["model"]).parent, tmp_path / "A")
+    card = tmp_path / "A/model.json"
+    write_json(card, {**read_json(card), "experiment": "other"})
+    with pytest.raises(InputError, match=r"the model of experiment other, not of toy; delete it"):
+        predict(cohort, tmp_path / "A")
+    fitted = ad.read_h5ad(cohort[1])
+    fitted.uns["targets"]["held_out_sections"] = ["B1"]
+    write_h5ad(fitted, tmp_path / "A.h5ad")
+    with pytest.raises(InputError, match=r"targets of another held-out group, fitted without B1"):
+        train((cohort[0], tmp_path / "A.h5ad"), tmp_path / "B", inner_folds=0)
+
+
 def test_marks_of_another_model_are_refused(toy, tmp_path):
     (tmp_path / "A").mkdir()
     (tmp_path / "all").mkdir()

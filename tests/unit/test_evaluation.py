@@ -25,6 +25,7 @@ from stnet.evaluation.held_out import read_predictions
 from stnet.evaluation.null import null_curves
 from stnet.evaluation.performance import evaluate
 from stnet.evaluation.performance_summary import summarise
+from stnet.expression.predictions import write_predictions
 
 
 @pytest.fixture(scope="module")
@@ -556,6 +557,22 @@ def test_groups_that_do_not_fit_together_are_refused(tmp_path):
     other.uns["targets"] = {"transform": "log_cp10k", "universe": 100}
     with pytest.raises(InputError, match=r"1\.h5ad: targets are log_cp10k over 100 genes"):
         read_predictions(write_held_out(tmp_path, group, other))
+
+
+def test_predictions_in_the_folder_of_another_job_are_refused(tmp_path):
+    def copied(experiment, held_out):
+        path = tmp_path / "experiments" / experiment / held_out / "predictions.h5ad"
+        path.parent.mkdir(parents=True)
+        group = predictions_of("A")
+        measured = group.copy()
+        measured.X = group.layers["observed"]
+        write_predictions(path, measured, group.X, {"experiment": "toy", "held_out": "A"})
+        return path
+
+    assert read_predictions([copied("toy", "A")]).n_obs
+    for place in (("other", "A"), ("toy", "B")):
+        with pytest.raises(InputError, match=r"the predictions of experiment toy, held-out group"):
+            read_predictions([copied(*place)])
 
 
 def test_unknown_words_are_refused(tmp_path):

@@ -248,6 +248,13 @@ def test_images_of_no_single_meaning_are_refused(tmp_path):
                 for page in pages:
                     tiff.write(np.ascontiguousarray(page), photometric="rgb", tile=tile)
             messages.append(message if name != "scenes" else "70 x 45")
+    for tile in (None, (16, 16)):
+        made["below", tile] = tmp_path / f"below{tile is None}.tif"
+        with tifffile.TiffWriter(made["below", tile]) as tiff:
+            small = np.ascontiguousarray(RGB[::4, ::4])
+            tiff.write(small, photometric="rgb", tile=tile, subifds=1)
+            tiff.write(RGB, photometric="rgb", tile=tile)
+        messages.append("a thumbnail as its first page and the image below it")
     other = [Image.fromarray(RGB[::-1])]
     for name in ("a.gif", "a.png", "a.webp", "a.mpo"):
         made[name] = tmp_path / name

@@ -17,6 +17,8 @@ LABELS = {
     "C1": ["tumour", "tumour", None],
 }
 
+TARGETS = {"transform": "log_fraction", "universe": 9, "held_out_sections": []}
+
 
 @pytest.fixture
 def targets(tmp_path):
@@ -39,7 +41,7 @@ def targets(tmp_path):
             obs=obs,
             var=pd.DataFrame({"symbol": list("WXYZ")}, index=[f"G{n}" for n in range(4)]),
             obsm={"spatial": np.zeros((len(sections), 2))},
-            uns={"targets": {"transform": "log_fraction", "universe": 9}},
+            uns={"targets": TARGETS},
         )
         write_h5ad(table, tmp_path / "targets.h5ad")
         return table

@@ -16,7 +16,13 @@ from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import names_sha256
 from stnet.slides.blank import BLANK
 from stnet.slides.image import open_image
-from stnet.slides.patches import parse_view, read_patches, write_index, write_patches
+from stnet.slides.patches import (
+    check_view,
+    parse_view,
+    read_patches,
+    write_index,
+    write_patches,
+)
 
 
 @pytest.fixture
@@ -115,6 +121,16 @@ def test_patches_and_targets_of_different_versions_never_meet(section, picture, 
     np.save(index.parent / "S1.npy", patches)
     with pytest.raises(InputError, match=r"S1\.npy.*differs from its index"):
         read_patches(index, NAMES, ["S1"])
+
+
+def test_an_index_is_of_its_own_sections_and_view(section, picture, tmp_path):
+    index = view_of(section, picture[0], tmp_path, "6x1")
+    check_view(index, "6x1")
+    with pytest.raises(InputError, match=r"index.tsv: the index of view 6x1; delete it and rerun"):
+        check_view(index, "12x2")
+    (tmp_path / "S1.npy").rename(tmp_path / "S2.npy")
+    with pytest.raises(InputError, match=r"S1.h5ad: the file of section S1; delete it and rerun"):
+        write_index([section], [tmp_path / "S2.npy"], tmp_path / "other.tsv", view="6x1")
 
 
 def test_sections_are_joined_in_the_order_asked_for(section, picture, tmp_path):

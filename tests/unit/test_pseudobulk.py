@@ -242,6 +242,10 @@ def test_slides_of_different_models_are_refused(tmp_path, tiles, fpkm):
     outputs = {name: tmp_path / f"{name}.out" for name in OUTPUTS}
     with pytest.raises(InputError, match=r"s4\.h5ad: predicts other genes than .*s1\.h5ad"):
         write_pseudobulk(paths, [first, other], tmp_path / "bulk.h5ad", None, outputs)
+    write_tiles(tmp_path, other, tiles["s4"][0], GENES).replace(paths[0])
+    write_tiles(tmp_path, other, tiles["s4"][0], GENES)
+    with pytest.raises(InputError, match=r"s1\.h5ad: the predictions of slide s4, not of s1"):
+        write_pseudobulk(paths, [first, other], tmp_path / "bulk.h5ad", None, outputs)
     assert not list(tmp_path.glob("*.out"))
 
 

@@ -182,6 +182,13 @@ def test_gene_names(tmp_path):
     assert list(var["ensembl"]) == ["ENSG00000000003", "ENSG00000000005", "", ""]
 
 
+def test_genes_that_a_spreadsheet_made_dates_are_warned_of(tmp_path, caplog):
+    made = Section(tmp_path)
+    made.counts.columns = ["1-Mar", "Sep-02", "MARCH-1", "SEPT2"]
+    assert list(made.files().write()[0].var_names) == list(made.counts.columns)
+    assert "2 genes are dates, such as 1-Mar: a spreadsheet" in caplog.text
+
+
 def test_compression_is_known_by_content_and_whole_decimals_are_counts(tmp_path):
     made = Section(tmp_path).files()
     first, _ = made.write()
@@ -261,6 +268,17 @@ COUNTS_FAULTS = {
     "gene twice": (altered("counts", in_field(1, 3, GENES[0])), r"gene 'ENSG\d+' has two columns"),
     "no spot": (altered("counts", in_field(3, 1, GENES[0])), r"line 3: 'ENSG\d+' is not a spot"),
     "no spots": (altered("counts", lambda s: s.split("\n")[0]), r"BC_stdata.tsv.gz: has no spots"),
+    "two in a cell": (
+        altered("counts", in_line(6, lambda s: " ".join(s.rsplit("\t", 1)) + "\t")),
+        r"line 6, column .*: '\d+ \d+' is not a count",
+    ),
+    "comment": (altered("counts", lambda s: "# v1\n" + s), r"begins with a comment \(# v1\); rem"),
+    "total": (
+        lambda made: made.put(
+            "counts", made.counts.assign(total=made.counts.sum(axis=1)).to_csv(sep="\t")
+        ),
+        r"BC_stdata.tsv.gz: column total is the sum of all others, so it is no gene; remove it",
+    ),
     "not a table": (altered("counts", lambda s: "error"), r"no genes in its first line"),
     "an image": (
         lambda made: Path(made.row["counts"]).write_bytes(Path(made.row["image"]).read_bytes()),
@@ -273,6 +291,7 @@ SPOTS_FAULTS = {
         altered("spots", in_line(1, lambda s: s.replace("Y", "row"))),
         r"spots_BT.csv.gz: no column Y in its header \(, X, row\)",
     ),
+    "comment": (altered("spots", lambda s: "# v1, BT\n" + s), r"begins with a comment \(# v1\)"),
     "empty": (altered("spots", lambda s: ""), r"spots_BT.csv.gz: no column X, Y"),
     "header only": (altered("spots", lambda s: s.split("\n")[0]), r"no rows after its header"),
     "spot": (altered("spots", in_field(3, 1, "3", ",")), r"line 3: '3' is not a spot written XxY"),
@@ -296,6 +315,10 @@ OTHER_FAULTS = {
     "label place": (
         altered("labels", lambda s: s.replace("C1_3_3\t3", "C1_3_3\tx")),
         r"BC_Coords.tsv.gz line 3: fields 2 and 3 are not a spot's x and y",
+    ),
+    "labels without ids": (
+        altered("labels", lambda s: s.replace("\tL1\t", "\t")),
+        r"BC_Coords.tsv.gz: no row has a label in field 5; write name, x, y, label id and label",
     ),
     "labels absent": (lambda made: Path(made.row["labels"]).unlink(), r"Coords.tsv.gz: no such fi"),
     "labels unnamed": (lambda made: made.row.update(labels=""), r"section P-1_C1: labels is empty"),

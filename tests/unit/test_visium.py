@@ -65,6 +65,9 @@ def test_a_header_is_known_by_what_it_says(tmp_path):
     expected = made.write()[0]
     made.positions.rename(made.positions.with_name("tissue_positions_list.csv"))
     assert (made.write()[0].obsm["spatial"] == expected.obsm["spatial"]).all()
+    old = Visium(tmp_path / "old", version=1).files()
+    old.positions.write_text("0,1,2,3,4,5\n" + old.table())  # as pandas saves it
+    assert (old.write()[0].obsm["spatial"] == expected.obsm["spatial"]).all()
 
 
 def test_symbols_are_the_table_s_or_else_the_matrix_s(tmp_path):
@@ -79,6 +82,17 @@ def test_symbols_are_the_table_s_or_else_the_matrix_s(tmp_path):
     var = made.write(genes=tmp_path / "hgnc.tsv")[0].var
     assert list(var["symbol"]) == ["TSPAN6", "TNMD", "", "TWIN", "TWIN", "GFP"]
     assert list(var["ensembl"]) == ids
+
+
+def test_ids_and_symbols_are_known_by_their_form(tmp_path):
+    made = Visium(tmp_path)
+    expected = made.files().write()[0].var
+    made.genes.loc[4, "name"] = "TWIN2"
+    made.genes[["id", "name"]] = made.genes[["name", "id"]]
+    var = made.files().write()[0].var
+    assert list(var.index) == ["OLD1", "TNMD", "DPM1", "TWIN", "TWIN2", "GFP"]
+    assert list(var["ensembl"]) == list(expected["ensembl"])
+    assert list(var["symbol"][:4]) == list(expected["symbol"][:4])
 
 
 def test_features_that_are_no_genes_are_left_out(tmp_path, caplog):
@@ -244,12 +258,17 @@ FAULTS = {
     "column": (line(1, "array_row", "row"), r"positions.csv: no column array_row in its header"),
     "cut line": (line(5, ",", ""), r"positions.csv line 5: 5 fields where the table has 6"),
     "word": (line(5, ",0,", ",no,"), r"positions.csv line 5, column \w+: 'no' is not a number"),
+    "cut in a number": (
+        lambda m: m.positions.write_text(m.table()[:-3]),
+        r"spatial: 1 of 108 spots are further than a spot's distance from their place",
+    ),
     "barcode twice": (twice, r"positions.csv line 3: spot [ACGT]+-1 is also on line 2"),
     "no json": (
         scales("{"),
         r"scalefactors_json.json: damaged .*download the file",
     ),
     "no width": (scales('{"spot_diameter_fullres": 0}'), r"value 0.0"),
+    "gene unnamed": (features("id", 4, ""), r"matrix.h5: has a gene without an id"),
     "huge width": (
         scales(f'{{"spot_diameter_fullres": 1{"0" * 400}}}'),
         r"spot_diameter_fullres is invalid",

@@ -7,8 +7,8 @@ from stnet.expression.grids import GRIDS
 
 # Limits of a regular array (ours); HER2ST's 27 sections have at most 1.013 and 0.41. The first is
 # the ratio of the pitches along two axes. A spot is astray if it is further than a pitch from its
-# place; a few may be, where they were corrected by hand.
-MOST_STRETCHED, MOST_ASTRAY = 1.1, 0.05
+# place; a few may be in ST, where they were corrected by hand, but Space Ranger places them all.
+MOST_STRETCHED, MOST_ASTRAY = 1.1, {"square": 0.05, "hexagonal": 0.0}
 # Fewer spots may by chance have row + column all even.
 FEWEST = 20
 
@@ -81,7 +81,7 @@ def check_array(array: np.ndarray, pixels: np.ndarray, grid: str, path: str) -> 
         )
     off = np.linalg.norm(array @ affine - pixels, axis=1) / np.sqrt(along * across)
     astray = int((off > 1).sum())
-    if astray > MOST_ASTRAY * len(off):
+    if astray > MOST_ASTRAY[grid] * len(off):
         raise InputError(
             f"{path}: {astray} of {len(off)} spots are further than a spot's distance from their"
             " place in the array, so array and pixel positions are of different spots; correct the"

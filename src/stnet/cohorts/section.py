@@ -38,6 +38,8 @@ MOST_PX = 2000
 # A scan may crop a few spots. If more are off the image, positions and image do not match (ours).
 MOST_OFF_IMAGE = 0.05
 ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
+# What spreadsheets make of MARCH1 and SEPT2.
+DATE = re.compile(r"\d{1,2}-(mar|sep|dec|oct)|(mar|sep|dec|oct)-\d{1,2}", re.IGNORECASE)
 # Names such as `__ambiguous[A+B]`: reads that fit several genes.
 NO_GENE = re.compile(r"__.*|.*[+\[\]].*")
 
@@ -286,8 +288,16 @@ def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.Da
     If the table does not know a gene, its distributed name is used as the symbol. Raises InputError
     naming the counts' `path` if two columns are versions of one Ensembl id.
     """
+    dates = [gene for gene in counts.genes if DATE.fullmatch(gene)]
+    if dates:
+        logger.warning(
+            f"{path}: {len(dates)} genes are dates, such as {dates[0]}: a spreadsheet changed their"
+            " names; use the file as it was before"
+        )
     symbols, ensembl = [], []
-    for gene, name in zip(counts.genes, counts.symbols or counts.genes, strict=True):
+    for pair in zip(counts.genes, counts.symbols or counts.genes, strict=True):
+        # In some matrices the two are exchanged.
+        gene, name = sorted(pair, key=lambda each: not ENSEMBL_ID.fullmatch(each))
         accession = ENSEMBL_ID.fullmatch(gene)
         if accession:
             known = table.symbol_of(accession[1]) if table else ""

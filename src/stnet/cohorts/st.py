@@ -65,7 +65,7 @@ def read_annotations(path: str) -> tuple[dict[str, str], str]:
     header names for five columns, and CR line endings. Non-integer x and y are rounded to the
     nearest spot, and the last row of a spot counts, as in the released code. Rows without an
     annotation are ignored. Raises InputError naming a line whose x or y is not a number, for a file
-    without rows, or as `open_text`.
+    without annotations, or as `open_text`.
     """
     annotations: dict[str, str] = {}
     empty = moved = changed = 0
@@ -91,6 +91,11 @@ def read_annotations(path: str) -> tuple[dict[str, str], str]:
             continue
         changed += annotations.get(spot, word) != word
         annotations[spot] = word
+    if not annotations:
+        raise InputError(
+            f"{path}: no row has a label in field 5; write name, x, y, label id and label, or"
+            " leave labels empty in the sheet"
+        )
     remark = (
         f"{len(annotations)} spots labelled, {moved} rows at non-integer positions rounded,"
         f" {empty} rows without an annotation, {changed} changed by a later row"

@@ -25,6 +25,8 @@ CORNERS = {"spot", "spots", "barcode", "barcodes", "cell", "id", "index", "name"
 # Pixels of the largest image; numbers far beyond would overflow.
 FURTHEST = 10**7
 LARGEST_COUNT = np.iinfo(np.int32).max
+# In smaller tables a gene may be the sum of the others by chance.
+FEWEST_TO_SUM = 4
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,14 @@ def read_columns(
     """Read a table as text, indexed by line number.
 
     Columns are named by the header. A table that `may_lack_header` has none if none of the columns
-    is in its first line; its columns are then `needed`. Raises InputError as `open_text` and
-    `columns_of`, and for a table without rows.
+    is in its first line, which may be pandas' numbers 0, 1, …; its columns are then `needed`.
+    Raises InputError as `open_text` and `columns_of`, and for a table without rows.
     """
     rows = read_rows(path, delimiter)
     first = rows[0][1] if rows else ["", ""]
     if may_lack_header and len(first) > 1 and set(needed).isdisjoint(first):
-        rows = [(0, needed), *rows]
+        is_numbered = first == [str(number) for number in range(len(first))]
+        rows = [(0, needed), *rows[is_numbered:]]
     hint = "check the format column of the section sheet"
     header, rows = columns_of(path, rows, needed, delimiter, padded=False, hint=hint)
     if not rows:
@@ -207,7 +210,21 @@ def read_counts(path: str | Path) -> CountTable:
     indptr = np.concatenate([[0], np.cumsum([len(present) for present, _ in rows])])
     indices, data = (np.concatenate(part) for part in zip(*rows, strict=True))
     matrix = sparse.csr_matrix((data, indices, indptr), shape=(len(spots), len(genes)))
+    _check_no_sum(path, genes, matrix)
     return CountTable(spots, genes, matrix)
+
+
+def _check_no_sum(path: str | Path, genes: list[str], matrix: sparse.csr_matrix) -> None:
+    """Raise InputError if a column is the sum of all others, such as a total saved with them."""
+    sums, totals = matrix.sum(axis=0).A1, matrix.sum(axis=1).A1
+    if min(matrix.shape) < FEWEST_TO_SUM or not matrix.nnz:
+        return
+    for column in np.flatnonzero(2 * sums.astype(np.int64) == totals.sum()):
+        if (2 * matrix[:, [column]].toarray().ravel().astype(np.int64) == totals).all():
+            raise InputError(
+                f"{path}: column {genes[column]} is the sum of all others, so it is no gene; remove"
+                " it"
+            )
 
 
 def _cells(content: str, path: str | Path, line: int) -> list[str]:
@@ -225,6 +242,7 @@ def _genes_of(path: str | Path, header: list[str], first: list[str]) -> list[str
     lacks_corner = len(first) == len(header) + 1 and header[0].lower() not in {"", *CORNERS}
     genes = header if lacks_corner else header[1:]
     if not genes:
+        check_delimiter(path, header, 2, "\t")
         check_delimiter(path, first, 2, "\t")
         raise InputError(f"{path}: no genes in its first line; use a tab-separated table")
     if "" in genes:
@@ -238,7 +256,8 @@ def _row_of_counts(values: str, genes: list[str], where: str) -> np.ndarray:
         counts = np.fromstring(values, dtype=np.int64, sep="\t")
     except ValueError:
         counts = np.empty(0)
-    complete = counts.size == len(genes) == values.count("\t") + 1
+    # NumPy takes any white space for a delimiter.
+    complete = counts.size == len(genes) == values.count("\t") + 1 and " " not in values
     if complete and counts.min() >= 0 and counts.max() <= LARGEST_COUNT:
         return counts
     fields = values.rstrip("\n").split("\t")

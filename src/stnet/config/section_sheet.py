@@ -38,9 +38,10 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
     File columns are joined to `root`; empty ones stay "". For format `visium`, `spots` is a folder,
     Space Ranger's `spatial`. With `check_files` every named file must exist; leave it off if a rule
     makes the files. Raises InputError naming the sheet, the row and what to do; also if two rows
-    name the same file.
+    name the same file, or ids differ only in capitals.
     """
     seen: dict[str, int] = {}
+    spelled: dict[tuple[str, str], str] = {}
     used: dict[tuple[str, Path], int] = {}
     sections = []
     for line, row in read_tsv(find(path), COLUMNS, "sections").items():
@@ -52,6 +53,13 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
                 f"{where}: section {row['section']} is also on line {first}; remove one"
             )
         seen[row["section"]] = line
+        for name in ("patient", "section"):
+            first = spelled.setdefault((name, row[name].lower()), row[name])
+            if first != row[name]:
+                raise InputError(
+                    f"{where}: {name} {row[name]} differs only in capitals from {first}; write one"
+                    f" {name} always alike, and two differently"
+                )
         for name in FILE_COLUMNS:
             if row[name]:
                 row[name] = str(Path(root) / row[name])

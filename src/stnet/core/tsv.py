@@ -5,6 +5,7 @@ line endings, a byte order mark, and the row numbers or names of R, with or with
 """
 
 import csv
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -140,17 +141,22 @@ def _trimmed(cells: list[str], least: int = 0) -> list[str]:
 
 
 def check_delimiter(path: str | Path, cells: list[str], least: int, delimiter: str) -> None:
-    """Raise InputError if a line is one cell, but at least `least` with another delimiter."""
+    """Raise InputError if a line is a comment, or one cell but `least` with another delimiter."""
+    if cells and cells[0].startswith("#"):
+        raise InputError(f"{path}: begins with a comment ({cells[0][:40]}); remove such lines")
     for other in DELIMITERS:
         if len(cells) == 1 and len(cells[0].split(other)) >= max(least, 2):
             raise _wrong_delimiter(path, other, delimiter)
 
 
 def number(text: str) -> float:
-    """The number that a cell has. Unlike `float`, this raises ValueError for nan, inf and `1_0`."""
+    """The number that a cell has. Unlike `float`, ValueError for nan, inf, `1e400` and `1_0`."""
     if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text):
         raise ValueError(text)
-    return float(text)
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def read_tsv(path: str | Path, columns: Sequence[str], of: str) -> dict[int, dict[str, str]]:

@@ -10,6 +10,7 @@ import pandas as pd
 from stnet.config.strata import STRATA
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
+from stnet.expression.predictions import check_place
 from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
 
 # What every predictions file has (`write_predictions`).
@@ -24,9 +25,11 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     `uns["initial_weights"]` the name of the initial weights of a network ("" for other kinds).
     If genes are chosen on the training part, a group can lack a gene; both values are then missing.
     Raises InputError if groups share a spot, if their targets differ in transform or universe, or
-    if a file is damaged or of an older version.
+    if a file is damaged, of an older version, or of another experiment or group than its folder.
     """
     groups = [read_h5ad(path, CONTRACT) for path in paths]
+    for path, group in zip(paths, groups, strict=True):
+        check_place(path, group.uns["provenance"])
     units = [
         {key: group.uns["provenance"][key] for key in ("transform", "universe")} for group in groups
     ]

@@ -61,7 +61,8 @@ def _shared(one: np.ndarray, other: np.ndarray) -> bool:
 def unite_genes(sections: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """One name for each gene of a cohort whose sections may name it differently.
 
-    Names are of one gene if they have the same Ensembl id without version, or else the same symbol.
+    Names are of one gene if they have the same Ensembl id without version, or else the same symbol,
+    in capitals or not.
     The gene is called by the name that most sections use, the first of equally frequent ones. Names
     that stand beside each other in a section are different genes, as they are there; then only
     names that also have the same symbol are of one gene. A name that may be of either of two genes
@@ -118,17 +119,17 @@ class _Names:
         ids: dict[str, dict[str, list[str]]] = {}
         for name, (symbol, ensembl) in self._known.items():
             if symbol and ensembl:
-                ids.setdefault(symbol, {}).setdefault(ensembl, []).append(name)
+                ids.setdefault(symbol.upper(), {}).setdefault(ensembl, []).append(name)
         by_key: dict[tuple[str, str], list[str]] = {}
         for name, (symbol, ensembl) in self._known.items():
-            of_symbol = {} if ensembl else ids.get(symbol, {})
+            of_symbol = {} if ensembl else ids.get(symbol.upper(), {})
             if len(of_symbol) > 1:
                 self._may_be(name, [other for same in of_symbol.values() for other in same])
                 key = ("name", name)
             elif ensembl or of_symbol:
                 key = ("ensembl", ensembl or next(iter(of_symbol)))
             else:
-                key = ("symbol", symbol) if symbol else ("name", name)
+                key = ("symbol", symbol.upper()) if symbol else ("name", name)
             by_key.setdefault(key, []).append(name)
         return [part for group in by_key.values() for part in self._parts(group)]
 

@@ -41,8 +41,18 @@ class HeldOutJob:
         )
 
     def read_targets(self, path: str | Path) -> ad.AnnData:
-        """Read the targets. Raises InputError if a value is infinite or not a number."""
+        """Read the targets.
+
+        Raises InputError if they were fitted without other sections than the held-out ones, or if
+        a value is infinite or not a number.
+        """
         measured = read_h5ad(path)
+        fitted_without = set(measured.uns["targets"]["held_out_sections"])
+        if fitted_without and fitted_without != set(self.sections):
+            raise InputError(
+                f"{path}: targets of another held-out group, fitted without"
+                f" {', '.join(sorted(fitted_without))}; delete it and rerun"
+            )
         if not np.isfinite(measured.X).all():
             raise InputError(f"{path}: has targets that are no finite numbers; delete it and rerun")
         return measured

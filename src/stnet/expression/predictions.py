@@ -10,6 +10,22 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.expression.spatial import of_sections
 
+FILE = "predictions.h5ad"
+
+
+def check_place(path: str | Path, provenance: Mapping[str, object]) -> None:
+    """Raise InputError if a file is in the folder of another experiment or held-out group.
+
+    Files other than `experiments/{experiment}/{held_out}/predictions.h5ad` are not compared.
+    """
+    *_, top, experiment, held_out, name = Path(path).absolute().parts
+    found = provenance.get("experiment"), provenance.get("held_out")
+    if (top, name) == ("experiments", FILE) and found != (experiment, held_out):
+        raise InputError(
+            f"{path}: the predictions of experiment {found[0]}, held-out group {found[1]}; delete"
+            " it and rerun"
+        )
+
 
 def write_predictions(
     path: str | Path,

@@ -8,7 +8,7 @@ from stnet.expression.spots import read_used_spots, spot_names
 from stnet.features.files import write_features
 from stnet.networks.engine import start
 from stnet.networks.image_encoder import Encoder
-from stnet.slides.patches import read_patches
+from stnet.slides.patches import check_view, read_patches
 
 # Patches per batch, and numerical settings. Features are computed once per view, so they can afford
 # float32, which all devices support.
@@ -52,6 +52,7 @@ def encode_section(
     Source: ours; later benchmarks (HEST) compare trained networks with frozen encoders.
     """
     start(device, threads)
+    check_view(index, view)
     spots = read_used_spots(section)
     patches = read_patches(index, spot_names(spots), [*spots.uns["grid"]])
     weights = settings["weights"]

@@ -84,7 +84,7 @@ def write_model(
     state: dict[str, torch.Tensor] = {}
     cards: dict[str, dict] = {}
     for name, (network_file, card_file) in members.items():
-        network, standardise, known = load_model(network_file, card_file, device)
+        network, standardise, known = load_model(network_file, card_file, device, name)
         if known["genes"] != measured.var_names.tolist():
             raise InputError(
                 f"{network_file}: predicts other genes than {targets} has; an ensemble needs"

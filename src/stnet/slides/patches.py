@@ -87,7 +87,7 @@ def write_index(
 
     `spots_sha256` is the hash of the spots' names in row order, `sha256` that of the file. Blank
     patches are counted and warned of (`stnet.slides.blank`). Raises InputError if the numbers of
-    patches and spots of a section differ.
+    patches and spots of a section differ, or a section's file is another's.
     """
     with atomic_path(output) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
@@ -95,6 +95,9 @@ def write_index(
         for section, path in zip(sections, patches, strict=True):
             spots = read_used_spots(section)
             name = Path(path).name
+            of = spots.obs["section"].astype(str).unique().tolist()
+            if of not in ([], [name.removesuffix(".npy")]):
+                raise InputError(f"{section}: the file of section {of[0]}; delete it and rerun")
             contents = np.load(path, mmap_mode="r")
             if len(contents) != spots.n_obs:
                 raise InputError(f"{path}: not the patches of the {spots.n_obs} spots of {section}")
@@ -140,6 +143,13 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
     if start != len(names):
         raise InputError(f"{index}: {start} rows for {len(names)} spots")
     return patches
+
+
+def check_view(index: str | Path, view: str) -> None:
+    """Raise InputError if an index is of another view."""
+    for row in _read_index(Path(index)).values():
+        if row["view"] != view:
+            raise InputError(f"{index}: the index of view {row['view']}; delete it and rerun")
 
 
 def read_chosen(index: str | Path, sections: pd.Series, chosen: Sequence[str]) -> np.ndarray:

@@ -152,6 +152,9 @@ def _pages(path: Path, tiff: tifffile.TiffFile, ome: ElementTree.Element | None)
         if sides != own:
             raise refused(path, f"holds two images, of {own} and, on page {number + 1}, {sides} px")
         equal[number] = page
+    for below in first.pages or ():
+        if below.imagewidth * below.imagelength > area:
+            raise refused(path, "has a thumbnail as its first page and the image below it")
     series = tiff.series[0]
     planes = len(equal)
     if series.keyframe.shape == first.shape:

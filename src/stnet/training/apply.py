@@ -24,14 +24,19 @@ from stnet.training.checkpoints import remove_checkpoints
 
 
 def load_model(
-    model: str | Path, card: str | Path, device: str
+    model: str | Path, card: str | Path, device: str, held_out: str | None = None
 ) -> tuple[nn.Module, Standardisation, dict]:
     """A trained network on the CPU, its standardisation on `device`, and its model card.
 
-    Raises InputError if a file is damaged, if the card is another model's, or if a weight is not
-    finite.
+    Raises InputError if a file is damaged, if the card is another model's, if both are of another
+    held-out group than the given one, or if a weight is not finite.
     """
     known, state = read_json(card), read_tensors(model)
+    if held_out not in (None, known["held_out"]):
+        raise InputError(
+            f"{model}: the model of held-out group {known['held_out']}, not of {held_out}; delete"
+            f" it and {card} and rerun"
+        )
     if file_sha256(model) != known["weights_sha256"]:
         raise InputError(f"{model}: not the model that {card} describes; delete both and rerun")
     if not are_finite(state):
@@ -76,7 +81,12 @@ def predict_held_out(
     measured = measured[job.is_held_out(measured)].copy()
     if not measured.n_obs:
         raise InputError(f"{targets}: held-out group {job.held_out} has no used spot")
-    network, standardise, known = load_model(model, inputs["card"], device)
+    network, standardise, known = load_model(model, inputs["card"], device, job.held_out)
+    if job.experiment != known["experiment"]:
+        raise InputError(
+            f"{model}: the model of experiment {known['experiment']}, not of {job.experiment};"
+            f" delete it and {inputs['card']} and rerun"
+        )
     genes = gene_targets(measured)
     for key, path in (("targets_sha256", targets), ("view_sha256", inputs["index"])):
         if known[key] != file_sha256(path):

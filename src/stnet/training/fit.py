@@ -21,6 +21,7 @@ from stnet.expression.held_out_job import HeldOutJob
 from stnet.networks.data import Data, to_device
 from stnet.networks.engine import start
 from stnet.networks.tensors import are_finite, write_tensors
+from stnet.slides.patches import check_view
 from stnet.training.checkpoints import Checkpoints
 from stnet.training.run import Run
 from stnet.training.runs import DIVERGED, Runs, Spots
@@ -75,9 +76,10 @@ def fit(
         tensorboard: folder for event files, or None.
 
     Raises:
-        InputError: no training spots, or training diverged.
+        InputError: no training spots, training diverged, or a file is another job's.
     """
     start(device, job.threads)
+    check_view(index, view)
     data, measured = read_training_data(index, targets, job, device)
     inner = _inner(measured, recipe)
     provenance = _provenance(index, targets, measured, job, recipe, view)
@@ -90,6 +92,7 @@ def fit(
     _write_history(outputs["history"], runs)
     _write_epoch(outputs["epoch"], inner, choice, measured.n_obs)
     card = {
+        "experiment": job.experiment,
         **provenance,
         **_what_it_predicts(measured),
         **{"mean": final.standardise.mean, "sd": final.standardise.sd},

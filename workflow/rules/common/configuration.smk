@@ -24,7 +24,7 @@ def check_braces(value, key):
 
 
 try:
-    check_repeated_keys(workflow.configfiles)
+    check_as_written(workflow.configfiles)
     configuration = Configuration(config)
     # The configuration as written, for nested runs; in the resolved one, parts removed by null would
     # return.

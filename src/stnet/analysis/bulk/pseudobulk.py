@@ -60,7 +60,7 @@ def write_pseudobulk(
             - `summary`, `quantity value`.
 
     Raises:
-        InputError: the slides' predictions are of different genes.
+        InputError: the slides' predictions are of different genes, or a file is another slide's.
     """
     by_slide = {Path(path).stem: path for path in slides}
     records, means = _read_slides([(row, by_slide[row["slide"]]) for row in rows])
@@ -98,6 +98,11 @@ def _read_slides(
             var = slide.var
         elif not slide.var_names.equals(var.index):
             raise InputError(f"{path}: predicts other genes than {first}; predict all by one model")
+        if slide.n_obs and (own := str(slide.obs["section"].iloc[0])) != row["slide"]:
+            raise InputError(
+                f"{path}: the predictions of slide {own}, not of {row['slide']}; delete it and"
+                " rerun"
+            )
         records.append(_record(row, slide))
         if slide.n_obs:
             means.append(np.asarray(slide.X).mean(axis=0, dtype=np.float64))

@@ -130,8 +130,12 @@ def _attribute(
     """
     with progress_bar(len(chosen), "attribute") as progress:
         for group, spots in chosen.groupby("group"):
+            predicted = read_h5ad(groups[group].predictions)
             network, standardise, known = load_model(
-                groups[group].model, groups[group].card, device
+                groups[group].model,
+                groups[group].card,
+                device,
+                predicted.uns["provenance"]["held_out"],
             )
             if gene not in known["outputs"]:
                 raise InputError(f"{groups[group].model}: does not predict {gene}; train it again")
@@ -140,8 +144,7 @@ def _attribute(
             baseline = torch.tensor(standardise.mean, dtype=torch.float32, device=device)
             # Each point on the path is eight patches; this keeps to the batch size of training.
             batch_size = max(1, known["recipe"]["batch_size"] // N_SYMMETRIES)
-            sections = read_h5ad(groups[group].predictions).obs["section"]
-            patches = read_chosen(index, sections, spots["spot"])
+            patches = read_chosen(index, predicted.obs["section"], spots["spot"])
             for row, patch in zip(spots.index, patches, strict=True):
                 values = torch.from_numpy(patch).to(device).float()
                 found = attribute(predict, values, baseline, steps, batch_size)

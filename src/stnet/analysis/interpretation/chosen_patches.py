@@ -8,6 +8,7 @@ import pandas as pd
 
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
+from stnet.expression.predictions import check_place
 
 
 def read_predicted(predictions: Sequence[str | Path], gene: str) -> pd.DataFrame:
@@ -20,6 +21,7 @@ def read_predicted(predictions: Sequence[str | Path], gene: str) -> pd.DataFrame
     parts = []
     for group, path in enumerate(predictions):
         table = read_h5ad(path)
+        check_place(path, table.uns["provenance"])
         if gene not in table.var_names:
             continue
         spots = table.obs[["patient", "section", "label"]].astype(object)
