@@ -117,7 +117,7 @@ def test_files_of_other_sections_are_refused(tmp_path):
         "labels are at no spot": {
             "labels": str(HER2ST / "ST-pat/lbl/B1_labeled_coordinates.tsv"),
         },
-        "0.5 µm per pixel by um_per_px": {"um_per_px": "0.5"},
+        "0.5 µm per pixel by its um_per_px": {"um_per_px": "0.5"},
     }
     for message, columns in cases.items():
         with pytest.raises(InputError) as caught:

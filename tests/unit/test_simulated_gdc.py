@@ -271,6 +271,7 @@ def test_slides_of_a_patient_share_stain_and_glass(path_of):
     assert np.abs(first - other).max() > 1
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_a_slide_cut_short_at_its_source_cannot_be_read(path_of):
     path = path_of(barcode(6))
     assert path.stat().st_size > 1_000_000
