@@ -7,7 +7,9 @@ import pandas as pd
 from PIL import Image
 
 from stnet.cohorts.distributed import DistributedSection, SpaceRanger
+from stnet.cohorts.visium import THEORETICAL_SPOT_UM
 from stnet.core.errors import InputError
+from stnet.expression.grids import GRIDS
 from stnet.slides.image import open_image
 
 logger = logging.getLogger(__name__)
@@ -106,6 +108,23 @@ def check_scale(row: dict[str, str], scales: dict[str, float]) -> None:
                 f" {um_per_px:.4g} by {first}; name the image that the spots were placed on, and"
                 " correct the wrong one (um_per_px of the section overrides the image's own)"
             )
+
+
+def check_spot_size(row: dict[str, str], diameter_um: float) -> None:
+    """Compare Space Ranger's diameter of a spot, by the section's scale, with the physical one.
+
+    Printed spots are 55 µm wide, and Space Ranger mostly gives its theoretical one. Raises
+    InputError if it is smaller or larger than both: the pitch of the spots, the positions or
+    `scalefactors_json.json` are then not the section's.
+    """
+    printed = GRIDS["hexagonal"].spot_um
+    if not printed / MOST_APART <= diameter_um <= THEORETICAL_SPOT_UM * MOST_APART:
+        raise InputError(
+            f"{row['spots']}: the spot diameter in scalefactors_json.json is {diameter_um:.0f} µm"
+            f" by the scale of section {row['section']}, not {printed:.0f} to"
+            f" {THEORETICAL_SPOT_UM:.0f}; check the cohort's spot_pitch_um (100 for Visium) and the"
+            " section's um_per_px and pixel_scale"
+        )
 
 
 def check_picture(row: dict[str, str], said: SpaceRanger, image: Image.Image, width: int) -> None:

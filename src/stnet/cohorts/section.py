@@ -10,7 +10,12 @@ import pandas as pd
 from PIL import Image
 
 from stnet.cohorts import her2st, st, visium
-from stnet.cohorts.agreement import check_picture, check_same_section, check_scale
+from stnet.cohorts.agreement import (
+    check_picture,
+    check_same_section,
+    check_scale,
+    check_spot_size,
+)
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import check_array, um_per_px
@@ -234,7 +239,7 @@ def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: fl
     if not parts.space_ranger.spot_diameter:
         return GRIDS[row["grid"]].spot_um / um_per_px
     diameter = parts.space_ranger.spot_diameter * float(row["pixel_scale"] or 1)
-    visium.check_spot_size(row, diameter * um_per_px)
+    check_spot_size(row, diameter * um_per_px)
     return diameter
 
 

@@ -5,7 +5,6 @@ but no counts.
 """
 
 import json
-import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,9 +24,6 @@ from stnet.cohorts.text_tables import (
     read_columns,
 )
 from stnet.core.errors import InputError
-from stnet.expression.grids import GRIDS
-
-logger = logging.getLogger(__name__)
 
 # Since Space Ranger 2.0, with a header; before, without one.
 POSITION_FILES = ["tissue_positions.csv", "tissue_positions_list.csv"]
@@ -49,11 +45,8 @@ PICTURES = {
 }
 # Barcodes of Visium HD's bins are named by their size, such as `s_008um_00301_00321-1`.
 BIN = re.compile(r"s_\d+um_.*")
-# Printed spots are 55 µm wide; according to 10x, `spot_diameter_fullres` is the diameter of a
-# theoretical spot of 65 µm. Beyond the first factor from this range there is a warning, beyond the
-# second an error: the pitch or the image is not the section's (ours).
-SPOT_UM, THEORETICAL_SPOT_UM = GRIDS["hexagonal"].spot_um, 65.0
-SUSPECT, IMPOSSIBLE = 1.25, 1.5
+# According to 10x, `spot_diameter_fullres` is the diameter of a theoretical spot.
+THEORETICAL_SPOT_UM = 65.0
 
 
 def read(row: dict[str, str]) -> DistributedSection:
@@ -176,27 +169,6 @@ def _factor(path: Path, factors: dict, name: str) -> float | None:
             f"{path}: {name} is invalid ({error}); download the file again or remove it"
         ) from error
     return value
-
-
-def check_spot_size(row: dict[str, str], diameter_um: float) -> None:
-    """Compare Space Ranger's diameter of a spot with the physical one.
-
-    `diameter_um` is Space Ranger's diameter in µm by the section's scale. Logs a warning if it
-    deviates by more than a quarter. Raises InputError if it deviates by more than half: the pitch
-    of the spots, the positions or `scalefactors_json.json` are then not the section's.
-    """
-    off = max(SPOT_UM / diameter_um, diameter_um / THEORETICAL_SPOT_UM)
-    if off <= SUSPECT:
-        return
-    message = (
-        f"{row['spots']}: the spot diameter in scalefactors_json.json is {diameter_um:.0f} µm by"
-        f" the scale of section {row['section']}, not {SPOT_UM:.0f} to"
-        f" {THEORETICAL_SPOT_UM:.0f}; check"
-        " the cohort's spot_pitch_um (100 for Visium) and the sheet's um_per_px and pixel_scale"
-    )
-    if off > IMPOSSIBLE:
-        raise InputError(message)
-    logger.warning(message)
 
 
 def read_matrix(path: str | Path) -> tuple[CountTable, str]:
