@@ -29,7 +29,8 @@ MOST_MISPLACED = 0.05
 # the second share should be on the wrong side, in both directions.
 TWO_GROUPS, MOST_ON_WRONG_SIDE = 0.8, 0.05
 # Counts outside the tissue are of a whole array if their median total is below this share of that
-# under tissue (0.89 and more between HER2ST's sections). There, more spots may lack counts.
+# under tissue (0.89 and more between HER2ST's sections). There, more spots may lack counts. If even
+# more do, the table of counts was cut short.
 BACKGROUND, MOST_EMPTY = 0.5, 0.05
 # Two statements of one length agree within this factor.
 MOST_APART = 1.1
@@ -58,6 +59,12 @@ def check_same_section(row: dict[str, str], parts: DistributedSection) -> None:
             f"{row['counts']}: {elsewhere} of its {len(totals)} spots are not under tissue in"
             f" {row['spots']}, and {lost} of the {len(under_tissue)} spots under tissue are not in"
             " it; name counts and spots of the same section"
+        )
+    if _many(lost, len(under_tissue), MOST_EMPTY):
+        raise InputError(
+            f"{row['counts']}: {lost} of the {len(under_tissue)} spots under tissue in"
+            f" {row['spots']} are not in it; fetch it again if it was cut short, or leave these"
+            " spots out of both files"
         )
     if elsewhere:
         _compare_tissue(row, totals, inside)
