@@ -129,7 +129,10 @@ def test_an_index_is_of_its_own_sections_and_view(section, picture, tmp_path):
     with pytest.raises(InputError, match=r"index.tsv: the index of view 6x1; delete it and rerun"):
         check_view(index, "12x2")
     (tmp_path / "S1.npy").rename(tmp_path / "S2.npy")
-    with pytest.raises(InputError, match=r"S1.h5ad: the file of section S1; delete it and rerun"):
+    with pytest.raises(
+        InputError,
+        match=r"S1.h5ad: has section S1, but its patches are S2.npy; delete it and rerun",
+    ):
         write_index([section], [tmp_path / "S2.npy"], tmp_path / "other.tsv", view="6x1")
 
 

@@ -63,12 +63,13 @@ def section(tmp_path_factory):
 def both(section, request):
     """By the network's name."""
     architecture, options, side = NETWORKS[request.param]
-    path, patches = section / "S1.h5ad", section / f"{side}.npy"
-    write_patches(path, section / "image.png", patches, view=f"{side}x1")
-    write_index([path], [patches], section / "index.tsv", view=f"{side}x1")
+    path, view = section / "S1.h5ad", section / f"{side}x1"
+    view.mkdir(exist_ok=True)
+    write_patches(path, section / "image.png", view / "S1.npy", view=view.name)
+    write_index([path], [view / "S1.npy"], view / "index.tsv", view=view.name)
     used = read_used_spots(path)
     names = [f"S1:{name}" for name in used.obs_names]
-    own = torch.from_numpy(read_patches(section / "index.tsv", names, [str(side)]))
+    own = torch.from_numpy(read_patches(view / "index.tsv", names, ["S1"]))
     targets = torch.randn(N_SPOTS, N_GENES, generator=torch.Generator().manual_seed(1))
     keys = recipe(
         architecture=architecture,

@@ -97,7 +97,10 @@ def write_index(
             name = Path(path).name
             of = spots.obs["section"].astype(str).unique().tolist()
             if of not in ([], [name.removesuffix(".npy")]):
-                raise InputError(f"{section}: the file of section {of[0]}; delete it and rerun")
+                raise InputError(
+                    f"{section}: has section {of[0]}, but its patches are {name}; delete it and"
+                    " rerun"
+                )
             contents = np.load(path, mmap_mode="r")
             if len(contents) != spots.n_obs:
                 raise InputError(f"{path}: not the patches of the {spots.n_obs} spots of {section}")
