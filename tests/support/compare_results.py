@@ -193,7 +193,11 @@ def _anndata(name: str, before: Path, after: Path, excepted: dict[str, str]) -> 
         return
     yield from _array("X", *(_dense(side.X) for side in (one, other)))
     for part in ("layers", "obsm", "varm"):
-        sides = getattr(one, part), getattr(other, part)
+        # From anndata 0.13 on, the layer None is X.
+        sides = [
+            {key: array for key, array in getattr(side, part).items() if key is not None}
+            for side in (one, other)
+        ]
         for key in sorted(set(sides[0]) ^ set(sides[1])):
             yield f"{part}[{key}]: on one side only"
         for key in sorted(set(sides[0]) & set(sides[1])):
