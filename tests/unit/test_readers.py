@@ -12,6 +12,7 @@ from st_files import GENES, HEIGHT, PITCH, WIDTH, Section
 
 from stnet.cohorts.scale import um_per_px
 from stnet.cohorts.section import READERS
+from stnet.cohorts.st import read_annotations
 from stnet.config.section_sheet import FORMATS
 from stnet.core.errors import InputError
 
@@ -371,3 +372,12 @@ def test_an_error_leaves_earlier_files_as_they_were(tmp_path):
         made.write()
     after = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert after == before
+
+
+def test_a_first_label_with_a_broken_number_is_no_header(tmp_path):
+    path = tmp_path / "labels.tsv"
+    path.write_text("a\t1O\t12\t1\ttumor\na\t11\t12\t1\ttumor\n")
+    with pytest.raises(InputError, match="line 1: fields 2 and 3 are not a spot's x and y"):
+        read_annotations(path)
+    path.write_text("name\tx\ty\tid\tlabel\na\t11\t12\t1\ttumor\n")
+    assert read_annotations(path)[0] == {"11x12": "tumor"}

@@ -78,7 +78,8 @@ def read_annotations(path: str) -> tuple[dict[str, str], str]:
             x, y = number(fields[1]), number(fields[2])
             spot = spot_name(x, y)
         except (IndexError, ValueError, OverflowError) as error:
-            if order == 0:  # the header
+            # A header has words there; a spot with a broken number is none.
+            if order == 0 and not any(field[:1].isdigit() for field in fields[1:3]):
                 continue
             raise InputError(
                 f"{path} line {line}: fields 2 and 3 are not a spot's x and y; write name, x, y,"
