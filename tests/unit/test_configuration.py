@@ -273,7 +273,7 @@ MISWRITTEN = [
     ("targets: {~: {}}", "targets.None: YAML reads it as null; write the id in quotes"),
     ("targets: {2020-01-01: {}}", "targets.2020-01-01: YAML reads it as datetime.date(2020, 1, 1)"),
     ("targets: {1.50: {}}", "targets.1.5: YAML reads it as 1.5; write the id in quotes"),
-    ("predict: {visium: [{no: 1}]}", "predict.visium[0].False: YAML reads it as false"),
+    ("predict: {sections: [{no: 1}]}", "predict.sections[0].False: YAML reads it as false"),
     ('targets: {"a\\nb": {}}', r"targets.a\nb: not an id"),
     ('targets: {a: {"b\\nc": 1}}', r"targets.a.b\nc: unknown key"),
     # Views that cannot be.
