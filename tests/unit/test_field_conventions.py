@@ -153,7 +153,7 @@ def test_log_cp10k_is_the_formula(files):
 def test_our_reader_of_10x_files_agrees_with_scanpys(files):
     import scanpy as sc
 
-    from stnet.cohorts.visium import read_matrix
+    from stnet.cohorts.tenx_matrix import read_matrix
 
     path = files["visium"].parent / "counts.h5"
     ours, theirs = read_matrix(path)[0], sc.read_10x_h5(path)

@@ -161,10 +161,10 @@ def cut_short(made: Visium) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def older_layout(made: Visium) -> None:
-    with h5py.File(made.row["counts"], "w") as file:
-        for name in ("barcodes", "data", "gene_names", "genes", "indices", "indptr", "shape"):
-            file[f"GRCh38/{name}"] = [1]
+def two_genomes(made: Visium) -> None:
+    made.matrix(of_cell_ranger_2="GRCh38")
+    with h5py.File(made.row["counts"], "a") as file:
+        file.copy("GRCh38", "mm10")
 
 
 def altered(**changed):
@@ -211,7 +211,16 @@ def twice(made: Visium) -> None:
 
 
 def high_definition(made: Visium) -> None:
-    made.positions.rename(made.positions.with_suffix(".parquet"))
+    row, column = made.spots["array_row"], made.spots["array_col"]
+    names = [f"s_008um_{r:05d}_{c:05d}-1" for r, c in zip(row, column, strict=True)]
+    made.counts.index = made.counts.index.map(dict(zip(made.spots.index, names, strict=True)))
+    made.spots.index = names
+    made.files()
+
+
+def segmented(made: Visium) -> None:
+    made.counts.index = [f"cellid_{number:09d}-1" for number in range(len(made.counts))]
+    made.matrix()
 
 
 def scales(text: str):
@@ -223,7 +232,7 @@ FAULTS = {
     "no matrix": (lambda m: Path(m.row["counts"]).unlink(), r"matrix.h5: no such file"),
     "truncated": (cut_short, r"matrix.h5: damaged, or not a matrix .*download it again"),
     "text": (lambda m: Path(m.row["counts"]).write_text("<html>"), r"matrix.h5: damaged"),
-    "older": (older_layout, r"matrix.h5: has the layout of Cell Ranger 2, .*\(GRCh38\)"),
+    "older": (two_genomes, r"matrix.h5: has genes of several genomes \(GRCh38, mm10\)"),
     "part": (altered(indptr=None), r"matrix.h5: has no matrix/indptr"),
     "shape": (altered(shape=[5, 9]), r"matrix.h5: damaged.*its shape does not match its feat"),
     "short": (altered(data=[1, 2]), r"matrix.h5: damaged"),
@@ -247,13 +256,18 @@ FAULTS = {
     "other section": (other_section, r"3 of its \d+ spots .*, and 3 of the \d+ spots under"),
     "no folder": (
         lambda m: shutil.rmtree(m.row["spots"]),
-        r"spatial: no such folder; .*spots must",
+        r"spatial: no such file or folder; correct",
     ),
     "no positions": (
         lambda m: m.positions.unlink(),
         r"spatial: has no tissue_positions.csv or tiss",
     ),
-    "hd": (high_definition, r"spatial: .parquet positions are from Visium HD"),
+    "hd": (high_definition, r"spatial: barcode s_008um_00000_00000-1 is from .*use format visium-"),
+    "hd's scale": (
+        scales('{"bin_size_um": 8}'),
+        r"bin_size_um in scalefactors_json.json is from .*use format visium-hd",
+    ),
+    "cells": (segmented, r"matrix.h5: barcode cellid_000000000-1 is a segmented cell"),
     "empty": (lambda m: m.positions.write_text(""), r"tissue_positions.csv: no rows"),
     "header only": (
         lambda m: m.positions.write_text(m.table().split("\n")[0]),
@@ -376,13 +390,14 @@ class Sheet:
         return str(caught.value)
 
 
-def test_the_sheet_names_the_spatial_folder(tmp_path):
+def test_the_sheet_names_the_spatial_folder_or_a_file_of_it(tmp_path):
     made = Visium(tmp_path).files()
     assert Sheet(made).read()["spots"] == str(tmp_path / "spatial")
-    file = str(made.positions)
-    assert f"line 2 (V-1_A): no spots folder {file}" in Sheet(made).refused(spots=file)
+    made.row["spots"] = str(made.positions)
+    assert Sheet(made).read()["spots"] == str(made.positions)
     folder = str(tmp_path)
-    assert f"no counts file {folder};" in Sheet(made).refused(counts=folder)
+    assert f"line 2 (V-1_A): counts {folder}: has no mat" in Sheet(made).refused(counts=folder)
+    assert f"spots {folder}/x: no such file or f" in Sheet(made).refused(spots=f"{folder}/x")
     assert "grid 'square' must be hexagonal for" in Sheet(made).refused(grid="square")
     assert "labels 'l.csv' must be empty" in Sheet(made).refused(labels="l.csv")
 

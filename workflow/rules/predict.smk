@@ -31,8 +31,8 @@ rule predict_own_slide:
 
 use rule section as own_section with:
     input:
-        spots=lambda w: spot_files(own_row(w)),
-        counts=lambda w: own_row(w)["counts"],
+        spots=lambda w: named_files(own_row(w), "spots"),
+        counts=lambda w: named_files(own_row(w), "counts"),
         image=lambda w: own_row(w)["image"],
         genes=own_genes,
     output:

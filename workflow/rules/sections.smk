@@ -3,8 +3,8 @@
 
 rule section:
     input:
-        counts=of_section("counts"),
-        spots=section_spots,
+        counts=section_files("counts"),
+        spots=section_files("spots"),
         image=of_section("image"),
         labels=of_section("labels"),
         genes=gene_table,

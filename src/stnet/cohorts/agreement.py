@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from stnet.cohorts.distributed import DistributedSection, SpaceRanger
+from stnet.cohorts.text_tables import unpacked
 from stnet.cohorts.visium import THEORETICAL_SPOT_UM
 from stnet.core.errors import InputError
 from stnet.expression.grids import GRIDS
@@ -117,19 +118,19 @@ def check_scale(row: dict[str, str], scales: dict[str, float]) -> None:
             )
 
 
-def check_spot_size(row: dict[str, str], diameter_um: float) -> None:
+def check_spot_size(row: dict[str, str], diameter_um: float, bin_um: float | None) -> None:
     """Compare Space Ranger's diameter of a spot, by the section's scale, with the physical one.
 
-    Printed spots are 55 µm wide, and Space Ranger mostly gives its theoretical one. Raises
-    InputError if it is smaller or larger than both: the pitch of the spots, the positions or
-    `scalefactors_json.json` are then not the section's.
+    Printed spots are 55 µm wide, and Space Ranger mostly gives its theoretical one; `bin_um` is the
+    side of a spot of Visium HD. Raises InputError if it is smaller or larger than both: the pitch
+    of the spots, the positions or `scalefactors_json.json` are then not the section's.
     """
-    printed = GRIDS["hexagonal"].spot_um
-    if not printed / MOST_APART <= diameter_um <= THEORETICAL_SPOT_UM * MOST_APART:
+    least, most = bin_um or GRIDS["hexagonal"].spot_um, bin_um or THEORETICAL_SPOT_UM
+    if not least / MOST_APART <= diameter_um <= most * MOST_APART:
         raise InputError(
             f"{row['spots']}: the spot diameter in scalefactors_json.json is {diameter_um:.0f} µm"
-            f" by the scale of section {row['section']}, not {printed:.0f} to"
-            f" {THEORETICAL_SPOT_UM:.0f}; check the cohort's spot_pitch_um (100 for Visium) and the"
+            f" by the scale of section {row['section']}, not {least:.0f} to"
+            f" {most:.0f}; check the cohort's spot_pitch_um (100 for Visium) and the"
             " section's um_per_px and pixel_scale"
         )
 
@@ -141,7 +142,7 @@ def check_picture(row: dict[str, str], said: SpaceRanger, image: Image.Image, wi
     """
     if not said.picture:
         return
-    with open_image(said.picture) as opened:
+    with unpacked(said.picture) as picture, open_image(picture) as opened:
         size, picture = opened.size, opened.thumbnail(MOST_SHOWN)
     height = width * image.height / image.width
     sides = [side / said.reduction * float(row["pixel_scale"] or 1) for side in size]

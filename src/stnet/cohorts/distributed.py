@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.cohorts.text_tables import CountTable
+from stnet.expression.grids import GRIDS
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class DistributedSection:
     `remark`: a message for the log, such as how annotations were matched to spots.
     `unplaced`: number of annotations at no spot of `positions`.
     `space_ranger`: what Space Ranger says of the image; nothing for other formats.
+    `bin_um`: side of a bin in µm, where spots are squares without gaps (Visium HD).
     """
 
     positions: pd.DataFrame
@@ -43,3 +45,8 @@ class DistributedSection:
     remark: str
     unplaced: int = 0
     space_ranger: SpaceRanger = SpaceRanger()
+    bin_um: float | None = None
+
+    def spot_um(self, grid: str) -> float:
+        """Diameter of a spot in µm: the side of a bin, or what is printed on arrays of the grid."""
+        return self.bin_um or GRIDS[grid].spot_um

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stnet.cohorts import her2st, st, visium
+from stnet.cohorts import her2st, st, visium, visium_hd
 from stnet.cohorts.agreement import (
     check_picture,
     check_same_section,
@@ -25,7 +25,6 @@ from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import write_table
 from stnet.expression.genes import GeneTable, read_gene_table
-from stnet.expression.grids import GRIDS
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
 from stnet.slides.scale import log_overridden
@@ -35,6 +34,7 @@ logger = logging.getLogger(__name__)
 READERS = {
     **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
     "visium": visium.read,
+    "visium-hd": visium_hd.read,
 }
 # A dropped position counts for the first reason that applies.
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
@@ -81,7 +81,7 @@ def write_section(
             is decided here, as `obs["used"]`, and read by all later stages. `margin`, the distance
             to the nearest edge, is only informative.
         spot_pitch_um: µm between neighbouring spots; gives the scale of the image if the sheet does
-            not.
+            not. Bins of Visium HD are added up to spots of this side.
         genes: table of gene identifiers, or None.
 
     Raises:
@@ -98,6 +98,8 @@ def write_section(
         )
     parts = READERS[row["format"]](row)
     check_same_section(row, parts)
+    if parts.bin_um:
+        parts = visium_hd.sum_bins(row, parts, spot_pitch_um)
     positions = parts.positions
     pixels = np.rint(positions[["pixel_x", "pixel_y"]].to_numpy() * float(row["pixel_scale"] or 1))
     slide, overview = _slide(row, parts, pixels, spot_pitch_um)
@@ -163,7 +165,7 @@ def _slide(
             elif image.um_per_px:
                 scales[f"the properties of {row['image']}"] = image.um_per_px
             check_scale(row, scales)
-            diameter = GRIDS[row["grid"]].spot_um / next(iter(scales.values()))
+            diameter = parts.spot_um(row["grid"]) / next(iter(scales.values()))
             side = max(THUMBNAIL, round(max(image.size) * SPOT_PX / diameter))
             overview = image.thumbnail(min(side, MOST_PX))
         check_picture(row, parts.space_ranger, overview, slide["width"])
@@ -230,16 +232,16 @@ def _check_placed(
     array = parts.positions[["array_col", "array_row"]].to_numpy()
     selected = parts.positions["selected"].to_numpy()
     reduced = np.array(overview.size) / [slide["width"], slide["height"]]
-    diameter = GRIDS[row["grid"]].spot_um / slide["um_per_px"] * reduced.mean()
+    diameter = parts.spot_um(row["grid"]) / slide["um_per_px"] * reduced.mean()
     check_misplaced(row, overview, array, pixels * reduced, selected, diameter)
 
 
 def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: float) -> float:
     """Diameter of a spot in pixels of the image: as distributed, else that of its platform."""
     if not parts.space_ranger.spot_diameter:
-        return GRIDS[row["grid"]].spot_um / um_per_px
+        return parts.spot_um(row["grid"]) / um_per_px
     diameter = parts.space_ranger.spot_diameter * float(row["pixel_scale"] or 1)
-    check_spot_size(row, diameter * um_per_px)
+    check_spot_size(row, diameter * um_per_px, parts.bin_um)
     return diameter
 
 

@@ -1,6 +1,7 @@
 """Read distributed text tables, plain or gzip: columns, spot positions and counts."""
 
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -8,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, TextIO
 
 import numpy as np
 import pandas as pd
@@ -44,11 +46,11 @@ class CountTable:
 
 
 @contextmanager
-def open_text(path: str | Path) -> Iterator[TextIO]:
-    """Open a text file, gzip or plain, with any line endings.
+def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file, gzip or plain.
 
-    Raises InputError, also while the file is read, if it is missing, damaged, truncated or not
-    text.
+    Raises InputError, also while the file is read, if it is missing, or if its gzip is damaged or
+    truncated.
     """
     path = Path(path)
     if not path.is_file():
@@ -57,12 +59,36 @@ def open_text(path: str | Path) -> Iterator[TextIO]:
     with open(path, "rb") as file:
         opener = gzip.open if file.read(2) == GZIP_MAGIC else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig") as text:
-            yield text
+        with opener(path, "rb") as content:
+            yield content
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
             f"{path}: truncated or damaged gzip ({error}); download it again"
         ) from error
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The file itself, or of a `.gz` an unpacked copy for a while. Raises as `open_unpacked`."""
+    if path.suffix != ".gz":
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, path.stem)
+        with open_unpacked(path) as content:
+            copy.write_bytes(content.read())
+        yield copy
+
+
+@contextmanager
+def open_text(path: str | Path) -> Iterator[TextIO]:
+    """Open a text file, gzip or plain, with any line endings.
+
+    Raises InputError as `open_unpacked`, and if the file is not text.
+    """
+    try:
+        with open_unpacked(path) as content:
+            yield io.TextIOWrapper(content, encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: not a text table in UTF-8 ({error}); save it so, or download it again"
@@ -103,7 +129,7 @@ def numbers(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
     values = pd.to_numeric(table[column], errors="coerce").astype(float)
     bad = table.index[~(values.abs() <= FURTHEST)]
     if len(bad):
-        text = table[column][bad[0]]
+        text = str(table[column][bad[0]])
         fault = "is too large" if np.isfinite(values[bad[0]]) else "is not a number"
         remedy = "write a decimal point" if DECIMAL_COMMA.fullmatch(text) else "correct it"
         raise InputError(f"{path} line {bad[0]}, column {column}: {text!r} {fault}; {remedy}")
@@ -115,11 +141,11 @@ def flags(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
 
     Raises InputError naming the first line with another value.
     """
-    values = table[column].str.upper().map(FLAGS)
+    values = table[column].astype(str).str.upper().map(FLAGS)
     bad = table.index[values.isna()]
     if len(bad):
         raise InputError(
-            f"{path} line {bad[0]}, column {column}: {table[column][bad[0]]!r} is not 0 or 1;"
+            f"{path} line {bad[0]}, column {column}: {str(table[column][bad[0]])!r} is not 0 or 1;"
             " correct it"
         )
     return values.to_numpy(bool)
@@ -130,8 +156,8 @@ def spot_name(x: float, y: float) -> str:
     return f"{round(x)}x{round(y)}"
 
 
-def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
-    """Spot positions indexed by `XxY`, in the order of `table`, the text of the file `path`.
+def places_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    """Spot positions, with the index of `table`, which has the cells of the file `path`.
 
     `columns` maps each output column to a column of the table: `array_col`, `array_row` (integers),
     `pixel_x`, `pixel_y` (float) and, if the table names it otherwise, `selected`. A spot is outside
@@ -152,11 +178,22 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
         positions[name] = positions[name].astype(int)
     selected = columns.get("selected", "selected")
     positions["selected"] = flags(path, table, selected) if selected in table else True
-    spots = [
+    repeated = positions.duplicated(["array_col", "array_row"], keep=False)
+    if repeated.any():
+        check_repeated(path, _spot_names(positions[repeated]), positions.index[repeated])
+    return positions
+
+
+def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    """Positions as from `places_table`, indexed by spots named `XxY`."""
+    positions = places_table(path, table, columns)
+    return positions.set_axis(_spot_names(positions), axis="index")
+
+
+def _spot_names(positions: pd.DataFrame) -> list[str]:
+    return [
         spot_name(x, y) for x, y in zip(positions["array_col"], positions["array_row"], strict=True)
     ]
-    check_repeated(path, spots, positions.index)
-    return positions.set_axis(spots, axis="index")
 
 
 def read_positions(path: str | Path) -> pd.DataFrame:
@@ -290,10 +327,12 @@ def _checked_row(fields: list[str], genes: list[str], where: str) -> np.ndarray:
 
 def check_repeated(path: str | Path, spots: Sequence[str], lines: Sequence[int]) -> None:
     """Raise InputError naming the line of a repeated spot in the file `path`."""
-    first: dict[str, int] = {}
-    for spot, line in zip(spots, lines, strict=True):
-        if spot in first:
-            raise InputError(
-                f"{path} line {line}: spot {spot} is also on line {first[spot]}; keep one"
-            )
-        first[spot] = line
+    names = pd.Index(spots)
+    repeated = names.duplicated()
+    if repeated.any():
+        second = repeated.argmax()
+        first = (names == names[second]).argmax()
+        raise InputError(
+            f"{path} line {lines[second]}: spot {names[second]} is also on line {lines[first]};"
+            " keep one"
+        )

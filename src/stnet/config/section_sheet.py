@@ -1,9 +1,11 @@
 """The section sheet: a TSV with one row per section defines a cohort."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from stnet.config.space_ranger import matrix_files, spatial_files
 from stnet.core.checkout import find
 from stnet.core.errors import InputError
 from stnet.core.tsv import DECIMAL_COMMA, number, read_tsv
@@ -34,21 +36,23 @@ class Format:
     Attributes:
         required: columns that must not be empty, besides those of every format.
         unused: columns that must be empty.
-        folders: columns that name a folder.
+        find: columns that stand for several files, each with the function that finds them.
         grid: the only grid, or None for any.
         whole_image: whether images are usually of a kind that is decoded as a whole.
     """
 
     required: tuple[str, ...] = ("counts", "spots")
     unused: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
+    find: Mapping[str, Callable[[str], dict[str, Path]]] = field(default_factory=dict)
     grid: str | None = None
     whole_image: bool = False
 
 
+SPACE_RANGER = {"counts": matrix_files, "spots": spatial_files}
 FORMATS = {
     **dict.fromkeys(["st-v5", "st-original", "her2st"], Format()),
-    "visium": Format(unused=("labels",), folders=("spots",), grid="hexagonal", whole_image=True),
+    "visium": Format(unused=("labels",), find=SPACE_RANGER, grid="hexagonal", whole_image=True),
+    "visium-hd": Format(unused=("labels",), find=SPACE_RANGER, grid="square", whole_image=True),
 }
 
 
@@ -87,26 +91,40 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
         for name in FILE_COLUMNS:
             if row[name]:
                 row[name] = str(Path(root) / row[name])
-                first = used.setdefault((name, Path(row[name]).resolve()), line)
-                if first != line:
-                    raise InputError(
-                        f"{where} ({row['section']}): {name} {row[name]} is also on line {first};"
-                        " name each section's own files"
-                    )
-                if check_files:
-                    _check_file(row, name, where)
+                for file in _existing(row, name, where) if check_files else [row[name]]:
+                    first = used.setdefault((name, Path(file).resolve()), line)
+                    if first != line:
+                        raise InputError(
+                            f"{where} ({row['section']}): {name} {file} is also on line {first};"
+                            " name each section's own files"
+                        )
         sections.append(row)
     return sections
 
 
-def _check_file(row: dict[str, str], name: str, where: str) -> None:
-    path = Path(row[name])
-    folder = name in FORMATS[row["format"]].folders
-    if not (path.is_dir() if folder else path.is_file()):
-        raise InputError(
-            f"{where} ({row['section']}): no {name} {'folder' if folder else 'file'} {path};"
-            " correct the path or the cohort's root"
-        )
+def _existing(row: dict[str, str], name: str, where: str) -> list[str]:
+    try:
+        files = files_of(row, name)
+    except InputError as error:
+        raise InputError(f"{where} ({row['section']}): {name} {error}") from error
+    for file in files:
+        if not Path(file).is_file():
+            raise InputError(
+                f"{where} ({row['section']}): no {name} file {file}; correct the path or the"
+                " cohort's root"
+            )
+    return files
+
+
+def files_of(row: dict[str, str], column: str) -> list[str]:
+    """The files that a column of a row stands for; empty if the cell is.
+
+    Raises InputError if a format that has several files in a column has none there, or too many.
+    """
+    find = FORMATS[row["format"]].find.get(column)
+    if find and row[column]:
+        return [str(file) for file in find(row[column]).values()]
+    return [row[column]] if row[column] else []
 
 
 def check_row(row: dict[str, str], where: str) -> None:

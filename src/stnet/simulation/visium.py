@@ -9,7 +9,9 @@ import pandas as pd
 from PIL import Image
 from scipy import sparse
 
-from stnet.cohorts.visium import GENE, POSITION_COLUMNS, POSITION_FILES, THEORETICAL_SPOT_UM
+from stnet.cohorts.tenx_matrix import GENE
+from stnet.cohorts.visium import POSITION_COLUMNS, THEORETICAL_SPOT_UM
+from stnet.config.space_ranger import POSITIONS
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.simulation.counts import draw_counts, expected_counts, log_depth, simulate_genes
@@ -182,7 +184,7 @@ def _write_positions(folder: Path, spots: pd.DataFrame, version: int) -> None:
         spots["array_col"],
     ]
     table = pd.DataFrame(dict(zip(POSITION_COLUMNS, [*columns, *pixels.T], strict=True)))
-    with atomic_path(folder / POSITION_FILES[version == 1]) as temporary:
+    with atomic_path(folder / POSITIONS[version == 1]) as temporary:
         table.to_csv(temporary, index=False, header=version == 2, lineterminator="\n")
 
 

@@ -53,11 +53,9 @@ def own_row(w):
     own = own_sections[w.name]
     row = {column: str(own.get(column) or "") for column in SHEET_COLUMNS}
     row |= {"patient": w.name, "section": w.name}
-    if own["folder"]:
-        folder = Path(own["folder"])
-        row["counts"] = str(folder / "filtered_feature_bc_matrix.h5")
-        row["spots"] = str(folder / "spatial")
     try:
+        if own["folder"]:
+            row |= output_files(own["folder"])
         check_row(row, "configuration: predict.sections")
     except InputError as error:
         refuse(error)

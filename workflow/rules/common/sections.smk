@@ -52,21 +52,19 @@ def for_image(least):
     return lambda w: 6000 if FORMATS[section_row(w)["format"]].whole_image else least
 
 
-def section_spots(w):
-    """The files of a section's spots."""
-    row = section_row(w)
-    if config["cohorts"][w.cohort]["source"] and "spots" in FORMATS[row["format"]].folders:
-        return [f"{row['spots']}/{name}" for name in SPATIAL_FILES]
-    return spot_files(row)
+def section_files(column):
+    """Input function: the files that a column of the section sheet stands for."""
+
+    def files(w):
+        row = section_row(w)
+        if not config["cohorts"][w.cohort]["source"]:
+            return named_files(row, column)
+        # They are still to be made.
+        if column == "spots" and FORMATS[row["format"]].find:
+            return [f"{row['spots']}/{name}" for name in SPATIAL_FILES]
+        return row[column] or []
+
+    return files
 
 
-def spot_files(row):
-    """The files that a row of a section sheet names as spots, or those of the folder it names."""
-    if "spots" in FORMATS[row["format"]].folders:
-        return space_ranger_files(row["spots"])
-    return row["spots"] or []
-
-
-def space_ranger_files(folder):
-    """Positions and scale factors in Space Ranger's folder, under whatever names it gives them."""
-    return sorted(map(str, Path(folder).glob("*.[cj]s*")))
+named_files = or_refuse(files_of)
