@@ -543,3 +543,10 @@ def test_spots_that_lie_beside_the_tissue_are_refused(tmp_path):
     error = made.files().refused()
     assert "spatial: 0% of the spots under tissue of section V-1_A lie on tissue" in error
     assert "the spots are off the tissue" in error
+
+
+def test_an_image_without_tissue_is_a_warning(tmp_path, caplog):
+    made = Visium(tmp_path)
+    made.tissue = (0, 0, 0, 0)
+    made.files().write()
+    assert "0% of the spots under tissue of section V-1_A lie on tissue" in caplog.text

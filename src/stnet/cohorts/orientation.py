@@ -105,7 +105,7 @@ def check_misplaced(
                 " the image is of another section, or of another scale or orientation than the"
                 " spots; name the image that the spots were placed on"
             )
-    if 0 < inside < FEW:
+    if inside < FEW:
         logger.warning(f"{found} lie on tissue in {row['image']}: draw the spots on the image")
     if mirrored:
         logger.warning(
