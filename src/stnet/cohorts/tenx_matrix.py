@@ -154,11 +154,6 @@ def _read_triplet(files: dict[str, Path]) -> Parts:
             f" {names.name} has {sides[0]} and {files['barcodes.tsv'].name} has {sides[1]}; name"
             " three files of one matrix, as Space Ranger wrote them"
         )
-    if barcodes != sorted(barcodes) and not barcodes[0].startswith("s_"):
-        raise InputError(
-            f"{files['barcodes.tsv']}: not in order, as Space Ranger writes barcodes, so they may"
-            " not be those of the matrix's columns; name the files as Space Ranger wrote them"
-        )
     width = min(map(len, rows))
     features = pd.DataFrame({"id": [cells[0] for cells in rows]})
     features["name"] = [cells[1] for cells in rows] if width > 1 else features["id"]

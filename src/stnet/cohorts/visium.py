@@ -12,9 +12,17 @@ import numpy as np
 import pandas as pd
 
 from stnet.cohorts.distributed import DistributedSection, SpaceRanger
+from stnet.cohorts.suspicion import suspect
 from stnet.cohorts.tenx_matrix import read_matrix
 from stnet.cohorts.text_tables import check_repeated, open_text, places_table, read_columns
-from stnet.config.space_ranger import PICTURES, POSITIONS, SCALE_FACTORS, spatial_files
+from stnet.config.space_ranger import (
+    HDF5,
+    PICTURES,
+    POSITIONS,
+    SCALE_FACTORS,
+    matrix_files,
+    spatial_files,
+)
 from stnet.core.errors import InputError
 
 POSITION_COLUMNS = [
@@ -34,8 +42,8 @@ THEORETICAL_SPOT_UM = 65.0
 def read(row: dict[str, str]) -> DistributedSection:
     """Read a section of Visium.
 
-    `row` is the section's row of the sheet. Raises InputError as `read_files`, and for the bins of
-    Visium HD.
+    `row` is the section's row of the sheet. Raises InputError as `read_files` and `check_barcodes`,
+    for the bins of Visium HD, and if the barcodes of a matrix in three files are not in order.
     """
     parts = read_files(row)
     for names in (parts.positions.index, parts.counts.spots):
@@ -47,6 +55,13 @@ def read(row: dict[str, str]) -> DistributedSection:
                 " visium-hd"
             )
     check_barcodes(row, parts)
+    # Of three files, that of the barcodes may be another's, or have been sorted or shuffled.
+    if HDF5 not in matrix_files(row["counts"]) and parts.counts.spots != sorted(parts.counts.spots):
+        suspect(
+            row,
+            f"{row['counts']}: its barcodes are not in order, as Space Ranger writes them, so they"
+            " may not be those of the matrix's columns",
+        )
     return parts
 
 
@@ -113,18 +128,20 @@ def _read_position_file(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    from pyarrow import parquet  # only Visium HD has such files
+
     try:
-        table = pd.read_parquet(path)
+        table = parquet.read_table(path)
+        missing = [name for name in POSITION_COLUMNS if name not in table.column_names]
+        if missing or not table.num_rows:
+            lacks = f"column {missing[0]}" if missing else "rows"
+            raise InputError(f"{path}: has no {lacks}; name Space Ranger's positions")
+        return table.select(POSITION_COLUMNS).to_pandas()
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"{path}: damaged, or no table in Parquet format ({' '.join(str(error).split())});"
             " download it again"
         ) from error
-    missing = [name for name in POSITION_COLUMNS if name not in table]
-    if missing or table.empty:
-        lacks = f"column {missing[0]}" if missing else "rows"
-        raise InputError(f"{path}: has no {lacks}; name Space Ranger's tissue_positions.parquet")
-    return table
 
 
 def read_scale_factors(path: str | Path) -> tuple[SpaceRanger, float | None]:
