@@ -8,9 +8,11 @@ def own_names():
     named = {}
     for item in [*OWN["slides"], *OWN["sections"]]:
         files = [item] if isinstance(item, str) else own_files_of(item)
-        path = Path(files[0])
-        # Space Ranger names every output folder `outs`.
-        name = path.parent.name if path.name == "outs" else path.stem
+        path = named_by = Path(files[0])
+        # Space Ranger gives these names to folders of every section.
+        while re.fullmatch(r"outs|binned_outputs|square_\d+um", named_by.name):
+            named_by = named_by.parent
+        name = named_by.stem if named_by == path else named_by.name
         if not isinstance(item, str) and item["name"]:
             name = item["name"]
         name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
