@@ -38,7 +38,7 @@ class Cohort(Row):
     Unit: px. Source: released code (224)."""
     spot_pitch_um: Positive
     """Distance between neighbouring spots. It gives the image's scale if the section sheet does
-    not. Unit: µm. Source: paper (200)."""
+    not. Bins of Visium HD are added up to spots of this side. Unit: µm. Source: paper (200)."""
     report: Report | None = None
     """What the report shows of the cohort."""
 

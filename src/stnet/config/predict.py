@@ -17,7 +17,8 @@ class OwnSection(Keys):
     format: Literal[tuple(FORMATS)] = "visium"
     """Format of the files."""
     folder: str | None = None
-    """Space Ranger's output folder, in place of counts and spots."""
+    """Space Ranger's output folder, or that of one size of Visium HD's bins, in place of counts and
+    spots."""
     counts: str = ""
     """Counts, as in a section sheet."""
     spots: str = ""
@@ -27,7 +28,8 @@ class OwnSection(Keys):
     grid: Literal["square", "hexagonal"] = "hexagonal"
     """The array of spots."""
     spot_pitch_um: Positive = 100
-    """Distance between neighbouring spots: 100 for Visium, 200 for ST. Unit: µm."""
+    """Distance between neighbouring spots: 100 for Visium, 200 for ST; for Visium HD the side of a
+    spot. Unit: µm."""
     um_per_px: Positive | None = None
     """Scale of the image, which overrides what it states; null takes that, or the scale by the
     spots' distance. Unit: µm per px."""
