@@ -188,6 +188,7 @@ class _Joined(io.RawIOBase):
         self.line, self.rest, self.last = line, rest, b"\n"
 
     def read(self, size: int = -1) -> bytes:
+        """The first line alone, then what is left. Raises ValueError at the end of a cut file."""
         if self.line:
             line, self.line = self.line, b""
             return line
