@@ -14,11 +14,21 @@ def collect_features(sections: Sequence[str | Path], output: str | Path) -> None
 
     If the job of every held-out group listed every section's file, Snakemake would have to check
     patients x sections files. `uns["features"]` is that of the first section. Raises InputError if
-    sections have different features.
+    sections have different features, or those of encoders with different names.
     """
     parts = [read_h5ad(path) for path in sections]
     for path, part in zip(sections, parts, strict=True):
-        if part.var_names.tolist() != parts[0].var_names.tolist():
-            raise InputError(f"{path}: not the features of {sections[0]}; delete both and rerun")
+        encoders = {of.uns["features"].get("encoder") for of in (part, parts[0])} - {None, ""}
+        if part.var_names.tolist() != parts[0].var_names.tolist() or len(encoders) > 1:
+            raise InputError(
+                f"{path}: not the features of {sections[0]} ({_about(part)}, not"
+                f" {_about(parts[0])}); give features of one encoder, or delete both and rerun"
+            )
     features = ad.concat([part for part in parts if part.n_obs], merge="same", uns_merge="first")
     write_h5ad(features, output, compression=None)
+
+
+def _about(part: ad.AnnData) -> str:
+    given = part.uns["features"]
+    words = [part.n_vars, given.get("encoder"), given.get("file") and f"from {given['file']}"]
+    return " ".join(str(word) for word in words if word)
