@@ -120,7 +120,7 @@ def _by_barcode(given: Embeddings, spots: ad.AnnData) -> np.ndarray:
             f"{given.path}: barcode {barcodes[repeated.argmax()]} is repeated; keep one of its rows"
         )
     rows = barcodes.get_indexer(list(map(_unpadded, spots.obs_names)))
-    _check_complete(given, spots, rows < 0, "with the barcode")
+    _check_complete(given, spots, rows < 0, "features with the barcode")
     return rows
 
 
@@ -136,8 +136,8 @@ def _check_order(given: Embeddings, spots: ad.AnnData, rows: np.ndarray, side: f
     if astray.any():
         raise InputError(
             f"{given.path}: by coords the tiles of {_named(spots, astray)} are up to"
-            f" {apart.max():.0f} px away, so coords and barcodes have another order, or are of another"
-            " slide or resolution; compute them again"
+            f" {apart.max():.0f} px away, so coords and barcodes have another order, or are of"
+            " another slide or resolution; compute them again"
         )
 
 
@@ -161,7 +161,7 @@ def _by_place(given: Embeddings, spots: ad.AnnData, side: float) -> np.ndarray:
         reach, distance = min(step, side) / 2, apart.max(axis=1)
     else:
         reach, distance = _radius(spots), np.hypot(*apart.T)
-    _check_complete(given, spots, distance > reach, f"with its centre within {reach:.3g} px")
+    _check_complete(given, spots, distance > reach, f"tile with its centre within {reach:.3g} px")
     logger.info(f"section {section}: centres of tiles are up to {distance.max():.3g} px from spots")
     if shared := len(rows) - len(np.unique(rows)):
         logger.warning(
@@ -181,13 +181,11 @@ def _step(corners: np.ndarray) -> int:
 def _check_complete(given: Embeddings, spots: ad.AnnData, missing: np.ndarray, what: str) -> None:
     if missing.any():
         remedy = (
-            "give those of this section and image"
+            "give the features of this section's image"
             if missing.sum() > len(missing) / 2
-            else "compute those of every used spot, also off the tissue"
+            else "compute features of every used spot, also off the tissue"
         )
-        raise InputError(
-            f"{given.path}: has no features {what} of {_named(spots, missing)}; {remedy}"
-        )
+        raise InputError(f"{given.path}: has no {what} of {_named(spots, missing)}; {remedy}")
 
 
 def _named(spots: ad.AnnData, chosen: np.ndarray) -> str:
