@@ -70,7 +70,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
             )
             if values is None:
                 raise InputError(
-                    f"{path}: has no {' or '.join(VALUES)}, but {', '.join(file) or 'nothing'};"
+                    f"{path}: has no embeddings or features, but {', '.join(file) or 'nothing'};"
                     " name a file of patch embeddings"
                 )
             if corners is None and barcodes is None:

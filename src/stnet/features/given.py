@@ -120,7 +120,7 @@ def _by_barcode(given: Embeddings, spots: ad.AnnData) -> np.ndarray:
             f"{given.path}: barcode {barcodes[repeated.argmax()]} is repeated; keep one of its rows"
         )
     rows = barcodes.get_indexer(list(map(_unpadded, spots.obs_names)))
-    _check_complete(given, spots, rows < 0, "features with the barcode")
+    _check_complete(given, spots, rows < 0, "has no features with the barcode of")
     return rows
 
 
@@ -161,7 +161,8 @@ def _by_place(given: Embeddings, spots: ad.AnnData, side: float) -> np.ndarray:
         reach, distance = min(step, side) / 2, apart.max(axis=1)
     else:
         reach, distance = _radius(spots), np.hypot(*apart.T)
-    _check_complete(given, spots, distance > reach, f"tile with its centre within {reach:.3g} px")
+    lacks = f"has no tile with its centre within {reach:.3g} px of"
+    _check_complete(given, spots, distance > reach, lacks)
     logger.info(f"section {section}: centres of tiles are up to {distance.max():.3g} px from spots")
     if shared := len(rows) - len(np.unique(rows)):
         logger.warning(
@@ -178,14 +179,14 @@ def _step(corners: np.ndarray) -> int:
     return int(np.gcd.reduce((corners - corners[0]).astype(np.int64).ravel()))
 
 
-def _check_complete(given: Embeddings, spots: ad.AnnData, missing: np.ndarray, what: str) -> None:
+def _check_complete(given: Embeddings, spots: ad.AnnData, missing: np.ndarray, lacks: str) -> None:
     if missing.any():
         remedy = (
             "give the features of this section's image"
             if missing.sum() > len(missing) / 2
             else "compute features of every used spot, also off the tissue"
         )
-        raise InputError(f"{given.path}: has no {what} of {_named(spots, missing)}; {remedy}")
+        raise InputError(f"{given.path}: {lacks} {_named(spots, missing)}; {remedy}")
 
 
 def _named(spots: ad.AnnData, chosen: np.ndarray) -> str:
