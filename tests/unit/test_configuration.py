@@ -310,6 +310,13 @@ MISWRITTEN = [
         "features: {a: {inherit: nuclei, kind: encoder}, nuclei: {bins: 5}}",
         "features.a.bins: unknown key for kind encoder (inherited from nuclei)",
     ),
+    ("features: {a: {kind: given}}", "features.a.files: missing; add it"),
+    ("features: {a: {kind: given, files: a.h5}}", "'a.h5' does not name a file for each section"),
+    (
+        "features: {a: {kind: given, files: '{cohort}/{section}.h5'}}",
+        "a.files: '{cohort}/{section}",
+    ),
+    ("features: {a: {kind: given, files: '{section}{.h5'}}", "or {slide}, and no other braces"),
     # Values of another type.
     ("device: no", "device: false should be 'cpu' or 'cuda'; YAML reads no and off as false"),
     ("cohorts: {stnet: {report: {gene: on}}}", "report.gene: true should be a valid string; YAML"),

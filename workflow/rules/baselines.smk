@@ -47,6 +47,29 @@ rule encoder_features:
         "../scripts/features/encoder_features.py"
 
 
+rule given_features:
+    input:
+        section="results/{cohort}/sections/{section}.h5ad",
+        embeddings=given_features,
+    output:
+        "results/{cohort}/features/{features}/{section}.h5ad",
+    log:
+        "results/{cohort}/logs/given_features/{features}/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/given_features/{features}/{section}.tsv"
+    wildcard_constraints:
+        features=one_of(configuration.features_of("given")),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        view=configured("features/{features}/view"),
+    script:
+        "../scripts/features/given_features.py"
+
+
 rule collect_features:
     input:
         of_sections("results/{cohort}/features/{features}/{section}.h5ad"),

@@ -14,12 +14,16 @@ def refuse(message):
     sys.exit(f"error: {message}")
 
 
+# Keys whose braces the model has checked.
+TEMPLATES = re.compile(r"configuration: features\..+\.files")
+
+
 def check_braces(value, key):
     """Refuse a path with braces, which Snakemake would take for a wildcard."""
     if isinstance(value, dict | list):
         for name, each in value.items() if isinstance(value, dict) else enumerate(value, 1):
             check_braces(each, f"{key}.{name}")
-    elif isinstance(value, str) and re.search(r"\{.*\}", value):
+    elif isinstance(value, str) and re.search(r"\{.*\}", value) and not TEMPLATES.fullmatch(key):
         refuse(f"{key}: {value} has braces; rename it, or make a link to it without them")
 
 

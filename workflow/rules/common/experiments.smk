@@ -91,6 +91,21 @@ def encoder_weights(w):
     return weights_file(keys)
 
 
+def given_features(w):
+    """File of a section's features that another program computed. An error if there is none."""
+    files = row_of("features", w.features)["files"]
+    image = section_image(w) if "{slide}" in files else ""
+    # As TRIDENT names a slide.
+    slide = re.sub(r"(\.ome)?\.[^.]*$", "", Path(image).name, flags=re.IGNORECASE)
+    path = files.format(section=w.section, slide=slide)
+    if not Path(path).is_file():
+        refuse(
+            f"configuration: features.{w.features}.files: no file {path} of section {w.section};"
+            " correct the path, or compute its features"
+        )
+    return path
+
+
 def collected_features(w):
     """Features that an experiment predicts from, of all sections of its cohort."""
     return f"results/{w.cohort}/features/{experiment_of(w)['features']}.h5ad"
