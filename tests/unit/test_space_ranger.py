@@ -45,7 +45,7 @@ def files(tmp_path):
 
 
 def test_each_file_of_a_sample_stands_for_all_of_it(files):
-    files.make(*GEO, "._GSM1_S1_matrix.mtx.gz", "GSM1_S1_tissue_hires_image.png.gz")
+    files.make(*GEO, "GSM1_S1_tissue_hires_image.png.gz")
     own = sorted(f"GSM1_S1_{name}.gz" for name in MATRIX)
     assert {tuple(files.found(matrix_files, name)) for name in own} == {tuple(own)}
     spatial = [
@@ -68,6 +68,9 @@ def test_of_several_samples_none_is_guessed(files):
 
 def test_a_folder_may_be_within_the_named_one(files):
     files.make(*(f"outs/filtered_feature_bc_matrix/{name}.gz" for name in MATRIX))
+    files.make(
+        "outs/filtered_feature_bc_matrix/._matrix.mtx.gz", "outs/spatial/._scalefactors_json.json"
+    )
     files.make("outs/spatial/tissue_positions.csv", "outs/spatial/tissue_lowres_image.png")
     inside = files.found(matrix_files, "outs/filtered_feature_bc_matrix")
     assert files.found(matrix_files, "outs") == inside

@@ -45,7 +45,7 @@ use rule section as own_section with:
     wildcard_constraints:
         name=one_of(own_sections),
     resources:
-        mem_mb=6000,
+        mem_mb=lambda w: for_section(own_row(w), 6000),
         runtime=30,
     params:
         row=own_row,

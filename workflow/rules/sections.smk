@@ -18,7 +18,7 @@ rule section:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=for_image(2000),
+        mem_mb=lambda w: for_section(section_row(w), for_image(2000)(w)),
     params:
         row=section_row,
         label_classes=configured("cohorts/{cohort}/label_classes"),

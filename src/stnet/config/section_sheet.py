@@ -41,6 +41,7 @@ class Format:
         find: columns that stand for several files, each with the function that finds them.
         grid: the only grid, or None for any.
         whole_image: whether images are usually of a kind that is decoded as a whole.
+        memory_mb: what it takes to read a section, if that is more than its image.
     """
 
     required: tuple[str, ...] = ("counts", "spots")
@@ -48,13 +49,21 @@ class Format:
     find: Mapping[str, Callable[[str], dict[str, Path]]] = field(default_factory=dict)
     grid: str | None = None
     whole_image: bool = False
+    memory_mb: int = 0
 
 
 SPACE_RANGER = {"counts": matrix_files, "spots": spatial_files}
 FORMATS = {
     **dict.fromkeys(["st-v5", "st-original", "her2st"], Format()),
     "visium": Format(unused=("labels",), find=SPACE_RANGER, grid="hexagonal", whole_image=True),
-    "visium-hd": Format(unused=("labels",), find=SPACE_RANGER, grid="square", whole_image=True),
+    # Bins of 2 µm take 7 GB.
+    "visium-hd": Format(
+        unused=("labels",),
+        find=SPACE_RANGER,
+        grid="square",
+        whole_image=True,
+        memory_mb=10_000,
+    ),
 }
 
 

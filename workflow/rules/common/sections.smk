@@ -47,6 +47,11 @@ def section_image(w):
     return image
 
 
+def for_section(row, least):
+    """Memory in MB of reading a section: `least`, or more if its format takes more."""
+    return max(least, FORMATS[row["format"]].memory_mb)
+
+
 def for_image(least):
     """Memory in MB: `least`, or more where images are decoded as a whole."""
     return lambda w: 6000 if FORMATS[section_row(w)["format"]].whole_image else least
