@@ -97,7 +97,7 @@ def test_scales_are_compared(tmp_path, monkeypatch, caplog):
 
 
 def test_bins_of_visium_hd_are_no_spots(tmp_path):
-    said = "from Visium HD, whose bins are not spots, and which is not supported"
+    said = "from Visium HD, whose bins are not spots; use format visium-hd"
     made = visium(tmp_path / "factors", bin_size_um=8.0)
     assert f"bin_size_um in scalefactors_json.json is {said}" in write(made)
     made = Visium(tmp_path / "barcodes")
