@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stnet.cohorts import her2st, st, visium
+from stnet.cohorts import her2st, scverse, st, visium
 from stnet.cohorts.agreement import (
     check_picture,
+    check_pitch,
     check_same_section,
     check_scale,
     check_spot_size,
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 READERS = {
     **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
     "visium": visium.read,
+    "anndata": scverse.read,
 }
 # A dropped position counts for the first reason that applies.
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
@@ -97,6 +99,7 @@ def write_section(
             " is true; name the file or set require_label: false"
         )
     parts = READERS[row["format"]](row)
+    row = {**row, "spots": parts.spot_file or row["spots"]}
     check_same_section(row, parts)
     positions = parts.positions
     pixels = np.rint(positions[["pixel_x", "pixel_y"]].to_numpy() * float(row["pixel_scale"] or 1))
@@ -179,6 +182,8 @@ def _scales(
     """µm per pixel of the image by the name of what states it."""
     array, grid = parts.positions[["array_col", "array_row"]].to_numpy(), row["grid"]
     plane = check_array(array, pixels, grid, row["spots"])
+    stated = parts.space_ranger
+    check_pitch(row, stated, spot_pitch_um)
     scales = {}
     if plane or not row["um_per_px"]:
         scales[
@@ -186,10 +191,8 @@ def _scales(
         ] = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])
     if row["um_per_px"]:
         scales["its um_per_px"] = float(row["um_per_px"])
-    stated = parts.space_ranger.um_per_px
-    if stated:
-        scale = stated / float(row["pixel_scale"] or 1)
-        scales[f"microns_per_pixel of scalefactors_json.json in {row['spots']}"] = scale
+    if stated.um_per_px:
+        scales[stated.scale_source] = stated.um_per_px / float(row["pixel_scale"] or 1)
     return scales
 
 
@@ -239,7 +242,8 @@ def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: fl
     if not parts.space_ranger.spot_diameter:
         return GRIDS[row["grid"]].spot_um / um_per_px
     diameter = parts.space_ranger.spot_diameter * float(row["pixel_scale"] or 1)
-    check_spot_size(row, diameter * um_per_px)
+    if row["grid"] == "hexagonal":
+        check_spot_size(row, diameter * um_per_px, parts.space_ranger.source)
     return diameter
 
 

@@ -106,8 +106,14 @@ def numbers(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
         text = table[column][bad[0]]
         fault = "is too large" if np.isfinite(values[bad[0]]) else "is not a number"
         remedy = "write a decimal point" if DECIMAL_COMMA.fullmatch(text) else "correct it"
-        raise InputError(f"{path} line {bad[0]}, column {column}: {text!r} {fault}; {remedy}")
+        where = f"{path} {_label(table.index)} {bad[0]}, column {column}"
+        raise InputError(f"{where}: {text!r} {fault}; {remedy}")
     return values.to_numpy()
+
+
+def _label(lines: Sequence[int]) -> str:
+    """What the rows of a table are named by: lines, if its index says nothing else."""
+    return getattr(lines, "name", None) or "line"
 
 
 def flags(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
@@ -119,10 +125,17 @@ def flags(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
     bad = table.index[values.isna()]
     if len(bad):
         raise InputError(
-            f"{path} line {bad[0]}, column {column}: {table[column][bad[0]]!r} is not 0 or 1;"
-            " correct it"
+            f"{path} {_label(table.index)} {bad[0]}, column {column}: {table[column][bad[0]]!r} is"
+            " not 0 or 1; correct it"
         )
     return values.to_numpy(bool)
+
+
+def are_counts(values: np.ndarray) -> bool:
+    """Whether all values are whole numbers from 0 to the largest count."""
+    kind = values.dtype.kind
+    whole = kind in "iu" or (kind == "f" and bool((values == np.rint(values)).all()))
+    return not values.size or (whole and values.min() >= 0 and values.max() <= LARGEST_COUNT)
 
 
 def spot_name(x: float, y: float) -> str:
@@ -146,8 +159,8 @@ def position_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str
         broken = positions.index[positions[name] != positions[name].round()]
         if len(broken):
             raise InputError(
-                f"{path} line {broken[0]}, column {columns[name]}: {positions[name][broken[0]]} is"
-                " not an array position; write a whole number"
+                f"{path} {_label(table.index)} {broken[0]}, column {columns[name]}:"
+                f" {positions[name][broken[0]]} is not an array position; write a whole number"
             )
         positions[name] = positions[name].astype(int)
     selected = columns.get("selected", "selected")
@@ -291,9 +304,10 @@ def _checked_row(fields: list[str], genes: list[str], where: str) -> np.ndarray:
 def check_repeated(path: str | Path, spots: Sequence[str], lines: Sequence[int]) -> None:
     """Raise InputError naming the line of a repeated spot in the file `path`."""
     first: dict[str, int] = {}
+    label = _label(lines)
     for spot, line in zip(spots, lines, strict=True):
         if spot in first:
             raise InputError(
-                f"{path} line {line}: spot {spot} is also on line {first[spot]}; keep one"
+                f"{path} {label} {line}: spot {spot} is also on {label} {first[spot]}; keep one"
             )
         first[spot] = line

@@ -17,8 +17,8 @@ from scipy import sparse
 
 from stnet.cohorts.distributed import DistributedSection, SpaceRanger
 from stnet.cohorts.text_tables import (
-    LARGEST_COUNT,
     CountTable,
+    are_counts,
     check_repeated,
     position_table,
     read_columns,
@@ -147,17 +147,17 @@ def read_scale_factors(folder: str | Path) -> SpaceRanger:
     if "bin_size_um" in factors:
         raise InputError(_not_hd(folder, "bin_size_um in scalefactors_json.json is"))
     picture = next((name for name in PICTURES if (Path(folder) / name).is_file()), None)
-    reduction = _factor(path, factors, PICTURES[picture]) if picture else None
+    reduction = factor(path, factors, PICTURES[picture]) if picture else None
     return SpaceRanger(
-        spot_diameter=_factor(path, factors, "spot_diameter_fullres"),
-        um_per_px=_factor(path, factors, "microns_per_pixel"),
+        spot_diameter=factor(path, factors, "spot_diameter_fullres"),
+        um_per_px=factor(path, factors, "microns_per_pixel"),
         picture=Path(folder) / picture if picture and reduction else None,
         reduction=reduction,
     )
 
 
-def _factor(path: Path, factors: dict, name: str) -> float | None:
-    """A positive number of `scalefactors_json.json`; None if it is not given."""
+def factor(path: Path, factors: dict, name: str) -> float | None:
+    """A positive number of the scale factors in the file `path`; None if it is not given."""
     if name not in factors:
         return None
     try:
@@ -189,13 +189,16 @@ def read_matrix(path: str | Path) -> tuple[CountTable, str]:
         counts.check_format()
         if indptr[-1] != len(data):
             raise ValueError("values after the last barcode's")
-        _check_counts(path, data)
+        if not are_counts(data):
+            raise InputError(
+                f"{path}: has values that are not counts; use raw counts (non-negative integers)"
+            )
         counts.sum_duplicates()
         if counts.nnz < len(data):
             raise ValueError("several counts of a gene for one barcode")
     is_gene = (features["feature_type"] == GENE).to_numpy()
     genes = features[is_gene]
-    _check_genes(path, genes)
+    check_genes(path, genes)
     repeated = pd.Index(barcodes).duplicated()
     if repeated.any():
         raise InputError(
@@ -236,16 +239,8 @@ def _opened(path: str | Path) -> Iterator[h5py.Group]:
         ) from error
 
 
-def _check_counts(path: str | Path, values: np.ndarray) -> None:
-    kind = values.dtype.kind
-    whole = kind in "iu" or (kind == "f" and (values == np.rint(values)).all())
-    if values.size and not (whole and values.min() >= 0 and values.max() <= LARGEST_COUNT):
-        raise InputError(
-            f"{path}: has values that are not counts; use raw counts (non-negative integers)"
-        )
-
-
-def _check_genes(path: str | Path, genes: pd.DataFrame) -> None:
+def check_genes(path: str | Path, genes: pd.DataFrame) -> None:
+    """Raise InputError if `genes` (id, genome) are none, or not each of its own of one genome."""
     if genes.empty:
         raise InputError(f"{path}: has no feature of type {GENE}; name the section's matrix")
     genomes = sorted(set(genes["genome"]))
