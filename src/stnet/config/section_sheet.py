@@ -50,6 +50,7 @@ FORMATS = {
     **dict.fromkeys(["st-v5", "st-original", "her2st"], Format()),
     "visium": Format(unused=("labels",), folders=("spots",), grid="hexagonal", whole_image=True),
     "anndata": Format(required=("counts",), unused=("spots", "labels"), whole_image=True),
+    "hest": Format(unused=("labels",)),
 }
 
 
