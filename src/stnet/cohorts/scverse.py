@@ -5,6 +5,7 @@ Spots are `obs`, genes `var`. `obsm["spatial"]` has x and y in pixels of the ful
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def read_anndata(path: str | Path) -> ad.AnnData:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; correct the section sheet or download the file")
     try:
-        return ad.read_h5ad(path)
+        # It warns of old files and of names that are not unique, which is checked later.
+        with warnings.catch_warnings(action="ignore"):
+            return ad.read_h5ad(path)
     # The errors of h5py and anndata have no class in common.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -124,7 +127,7 @@ def _positions(adata: ad.AnnData, path: str | Path) -> pd.DataFrame:
             table[name] = [round(float(place[number])) for place in places]
         names = [spot_name(*spot) for spot in table[ARRAY].itertuples(index=False)]
     table.index = pd.Index(adata.obs_names, name="spot")
-    return position_table(path, table.astype(str), columns).set_axis(list(names), axis="index")
+    return position_table(path, table.map(str), columns).set_axis(list(names), axis="index")
 
 
 def _pixels(adata: ad.AnnData, path: str | Path) -> np.ndarray:
@@ -167,7 +170,7 @@ def _counts(adata: ad.AnnData, spots: list[str], path: str | Path) -> tuple[Coun
     source, matrix, var = max(usable, key=lambda found: len(found[2]))
     counts = _sparse(matrix, path)
     for other, values, columns in usable:
-        same_genes = len(columns) == len(var)
+        same_genes = columns.index.equals(var.index)
         if other != source and same_genes and (_sparse(values, path) != counts).nnz:
             raise InputError(
                 f"{path}: {source} and {other} both have whole numbers, which differ; keep the raw"
