@@ -260,7 +260,10 @@ def names(axis, change):
         (counts(lambda x: x * 1e9), "neither X, layers['counts'] nor raw has counts"),
         (with_layer, "X and layers['counts'] both have whole numbers, which differ"),
         (with_pixels, "obsm['spatial'] and obs['pxl_col_in_fullres'], obs['pxl_row_in_fullres']"),
-        (lambda c: library(c)["images"].update(hires=np.zeros((2, 2, 2, 2))), "hires in uns['spatial'] is"),
+        (
+            lambda c: library(c)["images"].update(hires=np.zeros((2, 2, 2, 2))),
+            "hires in uns['spatial'] is",
+        ),
         (lambda c: library(c)["scalefactors"].update(tissue_hires_scalef=0.0), "hires_scalef is"),
         (lambda c: library(c)["scalefactors"].update(tissue_hires_scalef=0.5), "540 x 700 px by"),
         (lambda c: library(c)["metadata"].update(um_per_px=9.0), "9 µm per pixel by uns['spat"),
