@@ -7,6 +7,7 @@ import anndata as ad
 import numpy as np
 import pytest
 from scverse_files import assert_same, hest_sample, hest_st
+from sections import section_file
 from st_files import Section
 from visium_files import PITCH, Visium
 
@@ -115,19 +116,16 @@ def test_the_scale_is_that_of_the_metadata_where_spots_lie_on_one_line(tmp_path)
 
 def cohort(folder, *patients) -> list[Path]:
     """Sections of (patient of the sheet, published patient), all different."""
+    folder.mkdir(exist_ok=True)
     paths = []
     for number, (patient, published) in enumerate(patients):
-        counts = np.random.default_rng(number).poisson(9, (48, 4)) + 1
-        made = Section(folder / f"{number}", "her2st")
-        made.counts.iloc[:48] = counts
-        made.spots["pixel_x"] += number
-        made.size = (made.size[0], made.size[1] + number)
-        made.files()
-        content = hest_st(made.spots, made.counts)
-        row = hest_sample(content, made.folder, "ID1", made.row["image"], SCALE, patient=published)
-        made.row |= row | {"patient": patient, "section": f"S{number}"}
-        made.write(**WINDOW)
-        paths.append(made.folder / "out/s.h5ad")
+        counts = np.random.default_rng(number).poisson(9, (12, 3)) + 1
+        path = section_file(folder / f"{number}.h5ad", f"S{number}", counts, "ABC", patient=patient)
+        section = ad.read_h5ad(path)
+        if published:
+            section.uns["origin"] = {"dataset_title": "D", "patient": published}
+        write_h5ad(section, path)
+        paths.append(path)
     return paths
 
 
@@ -136,10 +134,10 @@ def test_published_patients_are_those_of_the_sheet(tmp_path):
     good = cohort(tmp_path, ("A", "1"), ("A", "1"), ("B", "2"), ("C", None), ("B", None))
     write_targets(good, tmp_path / "t.h5ad", **arguments)
     leak = cohort(tmp_path / "leak", ("A", "1"), ("B", "2"), ("C", "1"))
-    with pytest.raises(InputError, match="patient C of .* is '1' of 'Sim.*but '1' is 'A' in .*/0/"):
+    with pytest.raises(InputError, match=r"patient C of .* is '1' of 'D', but '1' is 'A' in .*/0"):
         write_targets(leak, tmp_path / "u.h5ad", **arguments)
     two = cohort(tmp_path / "two", ("A", "1"), ("B", "2"), ("A", "3"))
-    with pytest.raises(InputError, match="patient A of .* is '3' of 'Sim.*but 'A' is '1' in .*/0/"):
+    with pytest.raises(InputError, match=r"patient A of .* is '3' of 'D', but 'A' is '1' in .*/0"):
         write_targets(two, tmp_path / "u.h5ad", **arguments)
     assert not (tmp_path / "u.h5ad").exists()
     # Another data set has patients of its own.
