@@ -120,7 +120,9 @@ def cohort(folder, *patients) -> list[Path]:
     paths = []
     for number, (patient, published) in enumerate(patients):
         counts = np.random.default_rng(number).poisson(9, (12, 3)) + 1
-        path = section_file(folder / f"{number}.h5ad", f"S{number}", counts, list("ABC"), patient=patient)
+        path = section_file(
+            folder / f"{number}.h5ad", f"S{number}", counts, list("ABC"), patient=patient
+        )
         section = ad.read_h5ad(path)
         if published:
             section.uns["origin"] = {"dataset_title": "D", "patient": published}
