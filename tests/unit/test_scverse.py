@@ -14,6 +14,8 @@ from scverse_files import assert_same, scverse
 from st_files import Section
 from visium_files import Visium
 
+from stnet.cohorts.scverse import section_of
+
 WINDOW = {"require_label": False, "spot_window": 40}
 
 
@@ -58,6 +60,13 @@ def test_what_scanpy_read_is_the_section(own):
     assert factors[0] == factors[1]
 
 
+def test_the_picture_is_that_of_the_file(own):
+    made, _, read = own
+    assert read.uns["spatial"]["V-1"]["images"]["hires"].dtype == np.float32  # from 0 to 1
+    with Image.open(Path(made.row["spots"]) / "tissue_hires_image.png") as picture:
+        np.testing.assert_array_equal(section_of(read, "").space_ranger.picture, picture)
+
+
 @pytest.mark.parametrize("layout", ["visium", "st-v5", "her2st"])
 def test_our_own_sections_are_read_again(tmp_path, layout):
     made = visium(tmp_path) if layout == "visium" else Section(tmp_path, layout).files()
@@ -73,6 +82,8 @@ def test_an_st_section_may_lack_array_positions_and_image(tmp_path):
     expected, _ = made.write(**WINDOW)
     content = scverse(made.spots, made.counts, made.row["image"], diameter=20)
     content.obs = content.obs[[]]
+    assert_same(as_anndata(made, content).write(**WINDOW)[0], expected)
+    content.uns["spatial"]["is_single"] = True  # CELLxGENE
     assert_same(as_anndata(made, content).write(**WINDOW)[0], expected)
     del content.uns["spatial"]
     assert_same(as_anndata(made, content).write(**WINDOW)[0], expected)

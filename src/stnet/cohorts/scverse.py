@@ -80,7 +80,7 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
     _check_one(adata, path)
     positions = _positions(adata, path)
     counts, remark = _counts(adata, positions.index.to_list(), path)
-    stated = _stated(adata.uns.get("spatial"), path)
+    stated = _stated(adata, path)
     return DistributedSection(
         positions, counts, {}, remark, space_ranger=stated, spot_file=str(path)
     )
@@ -88,8 +88,7 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
 
 def _check_one(adata: ad.AnnData, path: str | Path) -> None:
     """Raise InputError if the file has several sections, or a spot twice."""
-    libraries = adata.uns.get("spatial")
-    names = set(libraries) if isinstance(libraries, Mapping) else set()
+    names = set(_libraries(adata))
     if "library_id" in adata.obs:
         names = max(names, set(adata.obs["library_id"].dropna().astype(str)), key=len)
     if len(names) > 1:
@@ -237,11 +236,18 @@ def _text(values: pd.Series | pd.Index) -> list[str]:
     ]
 
 
-def _stated(libraries: object, path: str | Path) -> SpaceRanger:
+def _libraries(adata: ad.AnnData) -> dict[str, Mapping]:
+    """Entries of `uns["spatial"]` by section. Beside them, CELLxGENE has a flag."""
+    spatial = adata.uns.get("spatial")
+    entries = spatial.items() if isinstance(spatial, Mapping) else ()
+    return {name: entry for name, entry in entries if isinstance(entry, Mapping)}
+
+
+def _stated(adata: ad.AnnData, path: str | Path) -> SpaceRanger:
     """What `uns["spatial"]` of one section says of the image; nothing if there is none."""
-    if not isinstance(libraries, Mapping) or not libraries:
+    library = next(iter(_libraries(adata).values()), None)
+    if library is None:
         return SpaceRanger()
-    (library,) = libraries.values()
     parts = {
         part: dict(library[part]) if isinstance(library.get(part), Mapping) else {}
         for part in ("images", "scalefactors", "metadata")
