@@ -12,7 +12,10 @@ def export(predictions: str | Path, path: Path, names: str = "gene") -> Path:
     The order of spots and genes is reversed. A table has the section in a column of its own.
     """
     found = ad.read_h5ad(predictions)[::-1, ::-1]
-    genes = found.var_names if names == "gene" else found.var[names]
+    genes = found.var_names.to_series()
+    if names != "gene":
+        named = found.var[names].astype(str)
+        genes = named.where(named != "", genes)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".h5ad":
         plain = ad.AnnData(found.X, obs=found.obs[["patient", "section"]])

@@ -238,14 +238,14 @@ def _columns(path: str | Path, names: Sequence[str], genes: pd.DataFrame) -> np.
         raise InputError(f"{path}: gene {gene} has two columns; remove one")
     matches = align(genes.drop(same), offered.drop(same), None).set_index("gene")["match"]
     matches = matches.reindex(genes.index).fillna(genes.index.to_series())
-    missing = genes.index[matches == ""]
-    if len(missing):
-        symbols = genes["symbol"][missing].where(genes["symbol"][missing] != "", missing)
+    missing = [symbol or gene for gene, symbol in genes["symbol"][matches == ""].items()]
+    if missing:
         raise InputError(
             f"{path}: {len(missing)} of the {len(genes)} target genes have no column, or several:"
-            f" {_some(symbols)}; predict them, or define targets with the genes that it has"
+            f" {_some(missing)}; predict them, or define targets with the genes that it has"
         )
-    logger.info(f"{path}: {len(own) - len(genes)} of its columns are no target genes; ignored")
+    further = len(own) - own.isin(LABELS).sum() - len(genes)
+    logger.info(f"{path}: {further} further genes are ignored")
     places = dict(zip(own, range(len(own)), strict=True))
     return np.array([places[name] for name in matches])
 
