@@ -1,6 +1,7 @@
 """Predictions that were made elsewhere: matched to the targets by spot and gene, and checked."""
 
 import logging
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -165,7 +166,10 @@ def _read_h5ad(
     path: str | Path, wanted: pd.Index, choose: Callable[[Sequence[str]], np.ndarray]
 ) -> Given:
     try:
-        content = ad.read_h5ad(path)
+        with warnings.catch_warnings():
+            # Repeated spots and genes are refused below, by name.
+            warnings.filterwarnings("ignore", ".* names are not unique")
+            content = ad.read_h5ad(path)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(

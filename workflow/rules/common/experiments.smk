@@ -134,7 +134,7 @@ def trained_on(w):
     """Patients and sections that the model of predictions made elsewhere saw, if they are listed."""
     listed, key = experiment_of(w)["trained_on"], f"experiments.{w.experiment}.trained_on"
     if isinstance(listed, dict):
-        for name in set(listed) ^ set(held_out(w.experiment)):
+        for name in sorted(set(listed) ^ set(held_out(w.experiment))):
             what = "is no held-out group" if name in listed else "is missing"
             refuse(f"configuration: {key}: {name} {what}; list what each group's model saw")
         return listed[w.held_out]
