@@ -187,7 +187,11 @@ def recorded(**provenance):
 CASES = {
     "a missing spot": (of("A") & (np.arange(5 * N) > 1), None, r"lacks 2 of the 24 spots of A: A1"),
     "a spot twice": (of("A"), renamed("A1:1x0", "A1:0x0"), r"1 spots are there twice: A1:0x0;"),
-    "an unknown spot": (of("A"), renamed("A1:1x0", "A1:9x9"), r"1 of its spots are no used.*A1:9x9"),
+    "an unknown spot": (
+        of("A"),
+        renamed("A1:1x0", "A1:9x9"),
+        r"1 of its spots are no used.*A1:9x9",
+    ),
     "a foreign spot": (of("A") | (np.arange(5 * N) == 5 * N - 1), None, r"1 of its.*A's: D1;"),
     "another group": (of("B"), None, r"12 of its spots are of other sections than A's: B1;"),
     "no gene": (of("A"), renamed("GNAS", "G", "var"), r"1 of the 4 target genes .*: GNAS;"),
@@ -196,7 +200,9 @@ CASES = {
         of("A"),
         lambda content: ad.concat(
             [
-                renamed("ENSG00000169710.7", f"ENSG00000169710.{i}", "var")(content.copy())[:, genes]
+                renamed("ENSG00000169710.7", f"ENSG00000169710.{i}", "var")(content.copy())[
+                    :, genes
+                ]
                 for i, genes in ((1, [0]), (2, [0, 1, 2, 3]))
             ],
             axis="var",
@@ -228,7 +234,10 @@ def test_what_does_not_fit_is_refused_by_name(cohort, case):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trained_on": ["B", "A"]}, "trained_on: the model of.* A was trained on A, which is held"),
+        (
+            {"trained_on": ["B", "A"]},
+            "trained_on: the model of.* A was trained on A, which is held",
+        ),
         ({"trained_on": ["B", "A2"]}, "trained_on: the model of.* A was trained on A2, which is"),
         ({"pretrained_on": ["A"]}, "pretrained_on: the model of.* A was trained on A, which is"),
         ({"pretrained_on": ["B1"]}, "pretrained_on: B1 is of the cohort; name it in trained_on"),
