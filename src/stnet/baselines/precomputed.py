@@ -3,7 +3,6 @@
 import logging
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +24,8 @@ from stnet.expression.predictions import write_predictions
 
 logger = logging.getLogger(__name__)
 
+# What anndata and h5py raise for a damaged file.
+UNREADABLE = OSError, KeyError, RuntimeError, TypeError, ValueError, IndexError, AttributeError
 # Columns that say where a spot is.
 LABELS = "section", "patient"
 # Names in a message.
@@ -142,23 +143,20 @@ def _check_seen(
         )
     known = {*patients, *patients.values()}
     held_out = {*job.sections, *(patients[section] for section in job.sections)}
-    for name in [*seen, *pretrained_on]:
+    elsewhere = dict.fromkeys(pretrained_on, f"configuration: {key}.pretrained_on")
+    for name, at in {**elsewhere, **dict.fromkeys(seen, where)}.items():
         if name in held_out:
             raise InputError(
-                f"{where if name in seen else f'configuration: {key}.pretrained_on'}: the model of"
-                f" held-out group {job.held_out} was trained on {name}, which is held out; hand in"
-                " predictions of a model that never saw it"
+                f"{at}: the model of held-out group {job.held_out} was trained on {name}, which is"
+                " held out; hand in predictions of a model that never saw it"
             )
-    for name in seen:
-        if name not in known:
+        if name in known and name not in seen:
+            raise InputError(f"{at}: {name} is of the cohort; name it in trained_on")
+        if name in seen and name not in known:
             raise InputError(
-                f"{where}: {name} is no patient or section of the cohort{suggest(name, known)};"
-                " name data from elsewhere in pretrained_on"
+                f"{at}: {name} is no patient or section of the cohort{suggest(name, known)}; name"
+                " data from elsewhere in pretrained_on"
             )
-    for name in known.intersection(pretrained_on):
-        raise InputError(
-            f"configuration: {key}.pretrained_on: {name} is of the cohort; name it in trained_on"
-        )
     return seen
 
 
@@ -170,16 +168,16 @@ def _read_h5ad(
             # Repeated spots and genes are refused below, by name.
             warnings.filterwarnings("ignore", ".* names are not unique")
             content = ad.read_h5ad(path)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         reason = str(error).partition("\n")[0]
         raise InputError(
             f"{path}: damaged, or no AnnData ({reason}); write it again with write_h5ad"
         ) from error
     if content.X is None:
         raise InputError(f"{path}: has no X; write the predictions there")
-    labels = {name: content.obs[name].astype(str) for name in LABELS if name in content.obs}
-    sections = labels.get("section", [""] * content.n_obs)
-    spots = pd.DataFrame(labels).set_axis(map(_spot, content.obs_names, sections))
+    spots = content.obs.filter(items=LABELS).astype(str)
+    sections = spots.get("section", [""] * len(spots))
+    spots.index = [*map(_spot, content.obs_names, sections)]
     values = content.X[np.flatnonzero(spots.index.isin(wanted))][:, choose(content.var_names)]
     values = values.toarray() if sparse.issparse(values) else np.asarray(values)
     provenance = content.uns.get("provenance", {})
@@ -195,19 +193,14 @@ def _read_text(
         rows = rows_of(text, path, delimiter)
         header = next(rows, (1, []))[1]
         check_delimiter(path, header, 2, delimiter)
-        first = next(rows, None)
-        if first is None:
-            raise InputError(f"{path}: has no spots; write a row for each")
-        # R's write.table writes no name for the column of row names.
-        header = ["", *header] if len(first[1]) == len(header) + 1 else header
         columns = choose(header[1:]) + 1
         # The first column is the spot's, so 0 stands for no column.
         places = [header.index(name) if name in header[1:] else 0 for name in LABELS]
-        for line, cells in chain([first], rows):
+        for line, cells in rows:
             if len(cells) != len(header):
                 raise InputError(
-                    f"{path} line {line}: {len(cells)} fields where the table has {len(header)};"
-                    " correct the line"
+                    f"{path} line {line}: {len(cells)} fields where the header has {len(header)},"
+                    " of which the first is the spot's; correct the line"
                 )
             section, patient = (cells[at] if at else "" for at in places)
             names.append(_spot(cells[0], section))
@@ -261,13 +254,14 @@ def _check_provenance(
     of_targets: Mapping[str, object],
 ) -> None:
     """Raise InputError if a file says that it is of another group, or in other units."""
-    expected = {"held_out": job.held_out, "model": job.held_out}
+    expected = {"held_out": job.held_out, "members": [job.held_out]}
     expected |= {key: of_targets[key] for key in ("transform", "universe")}
-    for key, value in expected.items():
-        if key in provenance and provenance[key] != value:
+    for key in filter(provenance.__contains__, expected):
+        found = np.asarray(provenance[key]).tolist()
+        if found != expected[key]:
             raise InputError(
-                f"{path}: its uns['provenance'] has {key} {provenance[key]}, not {value}; hand in"
-                f" the predictions of held-out group {job.held_out} in the unit of the targets"
+                f"{path}: its uns['provenance'] has {key} {found}, not {expected[key]}; hand in the"
+                f" predictions of held-out group {job.held_out} in the unit of the targets"
             )
 
 
