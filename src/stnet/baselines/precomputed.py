@@ -24,8 +24,6 @@ from stnet.expression.predictions import write_predictions
 
 logger = logging.getLogger(__name__)
 
-# What anndata and h5py raise for a damaged file.
-UNREADABLE = OSError, KeyError, RuntimeError, TypeError, ValueError, IndexError, AttributeError
 # Columns that say where a spot is.
 LABELS = "section", "patient"
 # Names in a message.
@@ -168,7 +166,8 @@ def _read_h5ad(
             # Repeated spots and genes are refused below, by name.
             warnings.filterwarnings("ignore", ".* names are not unique")
             content = ad.read_h5ad(path)
-    except UNREADABLE as error:
+    # What anndata and h5py raise for a damaged file has no class in common.
+    except Exception as error:
         reason = str(error).partition("\n")[0]
         raise InputError(
             f"{path}: damaged, or no AnnData ({reason}); write it again with write_h5ad"
