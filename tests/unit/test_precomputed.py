@@ -64,7 +64,7 @@ class Cohort:
             var=GENES,
             obsm={"spatial": random.uniform(0, 99, (n, 2))},
             uns={
-                "targets": {**UNITS, "held_out_sections": []},
+                "targets": {**UNITS, "targets": "top250", "held_out_sections": []},
                 "grid": dict.fromkeys(PATIENTS, "square"),
             },
         )
