@@ -87,7 +87,7 @@ class EncoderFeatures(Features):
 class GivenFeatures(Features):
     """Features that another program computed, such as TRIDENT or HEST's benchmark."""
 
-    kind: Literal["given"] = "given"
+    kind: Literal["precomputed"] = "precomputed"
     """Features from files."""
     files: str
     """Path of a section's HDF5 file, in which {section} stands for the section's id and {slide} for
