@@ -110,14 +110,15 @@ def download_timm(architecture: str, output: str | Path) -> None:
 def _build_timm(architecture: str, options: dict) -> nn.Module:
     import timm
 
-    # timm has no names for the layers of `mlp_layer`, as it has for activations.
-    named, layer = dict(options), options.get("mlp_layer")
-    if isinstance(layer, str):
-        layers = {name: each for name, each in vars(timm.layers).items() if isinstance(each, type)}
+    named = dict(options)
+    # timm takes activations and norms by name, but not these.
+    if isinstance(layer := options.get("mlp_layer"), str):
+        layers = {n: each for n, each in vars(timm.layers).items() if "Mlp" in n or "GLU" in n}
         if layer not in layers:
             raise InputError(f"options: mlp_layer: no {layer!r} in timm{suggest(layer, layers)}")
         named["mlp_layer"] = layers[layer]
-    if named.get("global_pool") == TOKEN_AND_MEAN:
+    has_both = options.get("global_pool") == TOKEN_AND_MEAN
+    if has_both:
         named["global_pool"] = "token"
     try:
         # One output: `load_weights` does not need the last layer in the file.
@@ -125,11 +126,13 @@ def _build_timm(architecture: str, options: dict) -> nn.Module:
         known = network.get_classifier() is network.get_submodule(head_name(network))
     except KeyError as error:
         raise InputError(f"architecture {architecture} with {options}: no layer {error}") from error
-    except (RuntimeError, ValueError, TypeError) as error:
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         similar = "" if timm.is_model(architecture) else suggest(architecture, timm.list_models())
         raise InputError(f"architecture {architecture} with {options}: {error}{similar}") from error
     except IndexError:
         known = False
     if not known:
         raise InputError(f"architecture {architecture}: no fully connected last layer")
+    if has_both and not getattr(network, "num_prefix_tokens", 0):
+        raise InputError(f"options: global_pool: {architecture} has no class token; remove it")
     return network

@@ -38,17 +38,12 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:
-    """Load all layers of `network` except the last from a file (see `read_weights`)."""
-    network.load_state_dict(read_weights(network, path), strict=False)
-
-
-def read_weights(network: nn.Module, path: str | Path) -> dict[str, torch.Tensor]:
-    """Weights of all layers of `network` except the last, from a safetensors file or a state dict.
+    """Load all layers of `network` except the last from a safetensors file or a state dict.
 
     A state dict is read with `weights_only`. Names and shapes must match the network's, except in
-    the last layer and auxiliary classifiers; those of a vision transformer of transformers become
-    timm's. Raises InputError naming the file and the first layer that does not fit, or if a weight
-    is not finite. Only files that the workflow wrote have a checksum to compare.
+    the last layer and auxiliary classifiers; names of the library transformers become timm's.
+    Raises InputError naming the file and the first layer that does not fit, or if a weight is not
+    finite. Only files that the workflow wrote have a checksum to compare.
     """
     path = Path(path)
     try:
@@ -77,7 +72,6 @@ def read_weights(network: nn.Module, path: str | Path) -> dict[str, torch.Tensor
                 f"{path}: not weights of this architecture: {len(layers)} layers {what},"
                 f" the first is {layers[0]}"
             )
-    state = {name: state[name] for name in wanted}
-    if not are_finite(state):
+    if not are_finite({name: state[name] for name in wanted}):
         raise InputError(f"{path}: has weights that are infinite or not numbers; fetch it again")
-    return state
+    network.load_state_dict({name: state[name] for name in wanted}, strict=False)
