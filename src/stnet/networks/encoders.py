@@ -58,9 +58,9 @@ def build_encoder(
 
     `architecture` is a name in the library (or `densenet`, see `build_network`), `options` are
     arguments of its constructor. timm's `act_layer`, `norm_layer` and `mlp_layer` are written by
-    name, as in `SwiGLUPacked`; its `global_pool` may be `TOKEN_AND_MEAN`. `weights` is a file for `load_weights`, or None for random weights
-    with a fixed seed. Raises InputError for an unknown library, name or option, and for weights
-    that do not fit.
+    name, as in `SwiGLUPacked`; its `global_pool` may be `TOKEN_AND_MEAN`. `weights` is a file for
+    `load_weights`, or None for random weights with a fixed seed. Raises InputError for an unknown
+    library, name or option, and for weights that do not fit.
     """
     if library not in ("torchvision", "timm"):
         raise InputError(f"features.*.library: {library!r} is not torchvision or timm")
@@ -117,8 +117,8 @@ def _build_timm(architecture: str, options: dict) -> nn.Module:
         if layer not in layers:
             raise InputError(f"options: mlp_layer: no {layer!r} in timm{suggest(layer, layers)}")
         named["mlp_layer"] = layers[layer]
-    has_both = options.get("global_pool") == TOKEN_AND_MEAN
-    if has_both:
+    if options.get("global_pool") == TOKEN_AND_MEAN:
+        # timm refuses it where there is no class token.
         named["global_pool"] = "token"
     try:
         # One output: `load_weights` does not need the last layer in the file.
@@ -133,6 +133,4 @@ def _build_timm(architecture: str, options: dict) -> nn.Module:
         known = False
     if not known:
         raise InputError(f"architecture {architecture}: no fully connected last layer")
-    if has_both and not getattr(network, "num_prefix_tokens", 0):
-        raise InputError(f"options: global_pool: {architecture} has no class token; remove it")
     return network
