@@ -201,7 +201,7 @@ def test_compression_is_known_by_content_and_whole_decimals_are_counts(tmp_path)
 
 
 def test_formats_are_those_of_the_sheet():
-    assert list(READERS) == FORMATS
+    assert list(READERS) == list(FORMATS)
 
 
 def altered(column: str, change) -> str:

@@ -187,7 +187,7 @@ device: cpu
 predict:
   model: all.safetensors
   slides: [case 1.svs]
-  visium: [{folder: sample/outs, image: sample/outs/image.jpg}]
+  sections: [{folder: sample/outs, image: sample/outs/image.jpg}]
   genes: [TUMOUR7, CONTROL3]
   tiles: {side: 128, magnification: 7.5}
 """
@@ -224,7 +224,7 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("{model: all.safetensors}", "predict.slides, predict.visium: both are empty"),
+        ("{model: all.safetensors}", "predict.slides, predict.sections: both are empty"),
         ("{slides: [case 1.svs]}", "predict.model: missing"),
         (
             "{model: none.safetensors, slides: [case 1.svs]}",

@@ -1,4 +1,4 @@
-# A trained model on your own slides and Visium sections: `predict` in the configuration. The model
+# A trained model on your own slides and sections: `predict` in the configuration. The model
 # is a parameter, not an input, so that Snakemake does not try to train it.
 
 
@@ -31,7 +31,7 @@ rule predict_own_slide:
 
 use rule section as own_section with:
     input:
-        spots=lambda w: space_ranger_files(own_row(w)["spots"]),
+        spots=lambda w: spot_files(own_row(w)),
         counts=lambda w: own_row(w)["counts"],
         image=lambda w: own_row(w)["image"],
         genes=own_genes,
@@ -53,7 +53,7 @@ use rule section as own_section with:
         require_label=False,
         # Every spot in the image is used. Parts of a window outside the image are black.
         spot_window=0,
-        spot_pitch_um=OWN["spot_pitch_um"],
+        spot_pitch_um=lambda w: own_sections[w.name]["spot_pitch_um"],
 
 
 rule predict_own_section:

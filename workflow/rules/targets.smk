@@ -30,5 +30,5 @@ def shown_files(target):
 def own_results(w):
     """What the target `predict` makes."""
     if not own:
-        refuse("predict.slides, predict.visium: both are empty; name what to predict (README)")
+        refuse("predict.slides, predict.sections: both are empty; name what to predict (README)")
     return expand("results/predict/{name}/{file}", name=own, file=["map.png", "summary.tsv"])

@@ -1,30 +1,58 @@
-"""Slides and Visium sections of your own, for the target `predict`."""
+"""Slides and sections of your own, for the target `predict`."""
 
-from stnet.config.base import Keys, Positive
+from typing import Literal
+
+from pydantic import model_validator
+
+from stnet.config.base import KeyFault, Keys, Positive
+from stnet.config.section_sheet import FORMATS
 from stnet.config.tiles import Scale, Tiles
 
 
-class OwnVisium(Keys):
-    """A Visium section of your own."""
+class OwnSection(Keys):
+    """A section of your own. Its keys are the columns of a section sheet."""
 
-    folder: str
-    """Space Ranger's folder."""
+    name: str | None = None
+    """Name of the results; null takes the folder's name, else that of the counts."""
+    format: Literal[tuple(FORMATS)] = "visium"
+    """Format of the files."""
+    folder: str | None = None
+    """Space Ranger's output folder, in place of counts and spots."""
+    counts: str = ""
+    """Counts, as in a section sheet."""
+    spots: str = ""
+    """Positions of the spots, as in a section sheet."""
     image: str
-    """The full-resolution image that Space Ranger was run on."""
+    """The full-resolution image."""
+    grid: Literal["square", "hexagonal"] = "hexagonal"
+    """The array of spots."""
+    spot_pitch_um: Positive = 100
+    """Distance between neighbouring spots: 100 for Visium, 200 for ST. Unit: µm."""
     um_per_px: Positive | None = None
     """Scale of the image, which overrides what it states; null takes that, or the scale by the
     spots' distance. Unit: µm per px."""
+    pixel_scale: Positive | None = None
+    """Factor to the spots' pixel coordinates, if the image was shrunk; null is 1."""
+
+    confirmed: Literal["", "yes"] = ""
+    """yes: if the files look as if they were of different sections, warn and go on."""
+
+    @model_validator(mode="after")
+    def _folder_or_files(self) -> "OwnSection":
+        if bool(self.folder) == bool(self.counts or self.spots):
+            raise KeyFault("folder", "write either folder, or counts and spots")
+        return self
 
 
 class Predict(Keys):
-    """Slides and Visium sections of your own, and the model to apply to them."""
+    """Slides and sections of your own, and the model to apply to them."""
 
     model: str | None = None
     """The .safetensors of a trained model, with its .genes.tsv in the same folder."""
     slides: list[str] = []
     """Files of whole slides."""
-    visium: list[OwnVisium] = []
-    """Visium sections."""
+    sections: list[OwnSection] = []
+    """Sections with measured expression, to compare with."""
     genes: list[str] = []
     """Genes to draw, by symbol or id; an empty list means the four consistently predicted genes
     that vary most."""
@@ -34,7 +62,5 @@ class Predict(Keys):
     um_per_px: Positive | None = None
     """Scale of your slides, which overrides what they state; null takes theirs and refuses slides
     that state neither their scale nor their objective. Unit: µm per px."""
-    spot_pitch_um: Positive = 100
-    """Distance between neighbouring spots of Visium sections. Unit: µm."""
     tiles: Tiles = Tiles()
     """How to cut a whole slide into tiles."""

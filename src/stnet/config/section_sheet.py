@@ -1,6 +1,7 @@
 """The section sheet: a TSV with one row per section defines a cohort."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from stnet.core.checkout import find
@@ -11,8 +12,9 @@ COLUMNS = [
     *["patient", "section", "format", "image", "counts", "spots", "labels"],
     *["grid", "um_per_px", "pixel_scale"],
 ]
+# A section whose files look as if they were of different sections is read all the same.
+OPTIONAL = ["confirmed"]
 FILE_COLUMNS = ["image", "counts", "spots", "labels"]
-FORMATS = ["st-v5", "st-original", "her2st", "visium"]
 GRIDS = ["square", "hexagonal"]
 # Ids of models that are not of a single held-out group.
 RESERVED = ["all", "ensemble"]
@@ -27,6 +29,31 @@ TOO_LARGE = 1_000_000
 GROUP_ID_RULE = f"at most {LONGEST_ID} letters, digits, '.', '_' and '-'"
 
 
+@dataclass(frozen=True)
+class Format:
+    """What a row of the section sheet says in a format.
+
+    Attributes:
+        required: columns that must not be empty, besides those of every format.
+        unused: columns that must be empty.
+        folders: columns that name a folder.
+        grid: the only grid, or None for any.
+        whole_image: whether images are usually of a kind that is decoded as a whole.
+    """
+
+    required: tuple[str, ...] = ("counts", "spots")
+    unused: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    grid: str | None = None
+    whole_image: bool = False
+
+
+FORMATS = {
+    **dict.fromkeys(["st-v5", "st-original", "her2st"], Format()),
+    "visium": Format(unused=("labels",), folders=("spots",), grid="hexagonal", whole_image=True),
+}
+
+
 def is_group_id(name: str) -> bool:
     """Whether `name` can be the id of a patient, section, sample or slide."""
     return bool(re.fullmatch(GROUP_ID, name)) and len(name) <= LONGEST_ID
@@ -35,18 +62,17 @@ def is_group_id(name: str) -> bool:
 def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list[dict[str, str]]:
     """Rows of the section sheet at `path` as dictionaries of its columns, all text.
 
-    File columns are joined to `root`; empty ones stay "". For format `visium`, `spots` is a folder,
-    Space Ranger's `spatial`. With `check_files` every named file must exist; leave it off if a rule
-    makes the files. Raises InputError naming the sheet, the row and what to do; also if two rows
-    name the same file, or ids differ only in capitals.
+    File columns are joined to `root`; empty ones stay "". With `check_files` every named file must
+    exist; leave it off if a rule makes the files. Raises InputError naming the sheet, the row and
+    what to do; also if two rows name the same file, or ids differ only in capitals.
     """
     seen: dict[str, int] = {}
     spelled: dict[tuple[str, str], str] = {}
     used: dict[tuple[str, Path], int] = {}
     sections = []
-    for line, row in read_tsv(find(path), COLUMNS, "sections").items():
+    for line, row in read_tsv(find(path), COLUMNS, "sections", OPTIONAL).items():
         where = f"{path} line {line}"
-        _check_row(row, where)
+        check_row(row, where)
         if row["section"] in seen:
             first = seen[row["section"]]
             raise InputError(
@@ -77,7 +103,7 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
 
 def _check_file(row: dict[str, str], name: str, where: str) -> None:
     path = Path(row[name])
-    folder = row["format"] == "visium" and name == "spots"
+    folder = name in FORMATS[row["format"]].folders
     if not (path.is_dir() if folder else path.is_file()):
         raise InputError(
             f"{where} ({row['section']}): no {name} {'folder' if folder else 'file'} {path};"
@@ -85,7 +111,8 @@ def _check_file(row: dict[str, str], name: str, where: str) -> None:
         )
 
 
-def _check_row(row: dict[str, str], where: str) -> None:
+def check_row(row: dict[str, str], where: str) -> None:
+    """Raise InputError, naming the place of the row, if a row of the sheet has a wrong value."""
     for name in ("patient", "section"):
         if not is_group_id(row[name]) or row[name] in RESERVED:
             raise InputError(
@@ -95,21 +122,26 @@ def _check_row(row: dict[str, str], where: str) -> None:
     for name in FILE_COLUMNS:
         if MARKUP.search(row[name]):
             raise InputError(f"{where}: {name} {row[name]!r} has markup of a web page; rename it")
-    for name in ("counts", "spots"):
-        if not row[name]:
-            raise InputError(f"{where} ({row['section']}): {name} is empty")
     for name, known in (("format", FORMATS), ("grid", GRIDS)):
         if row[name] not in known:
             raise InputError(
                 f"{where} ({row['section']}): {name} {row[name]!r} is not one of {', '.join(known)}"
             )
-    if row["format"] == "visium":
-        for name, value in (("grid", "hexagonal"), ("labels", "")):
-            if row[name] != value:
-                raise InputError(
-                    f"{where} ({row['section']}): {name} {row[name]!r} must be {value or 'empty'}"
-                    " for format visium"
-                )
+    needs = FORMATS[row["format"]]
+    for name in needs.required:
+        if not row[name]:
+            raise InputError(f"{where} ({row['section']}): {name} is empty")
+    only = {**dict.fromkeys(needs.unused, ""), "grid": needs.grid or row["grid"]}
+    for name, value in only.items():
+        if row[name] != value:
+            raise InputError(
+                f"{where} ({row['section']}): {name} {row[name]!r} must be {value or 'empty'} for"
+                f" format {row['format']}"
+            )
+    if row["confirmed"] not in ("", "yes"):
+        raise InputError(
+            f"{where} ({row['section']}): confirmed {row['confirmed']!r} is not yes or empty"
+        )
     for name in ("um_per_px", "pixel_scale"):
         try:
             positive = not row[name] or 0 < number(row[name]) < TOO_LARGE

@@ -1,15 +1,18 @@
-# Slides and Visium sections of your own, as the configuration names them under `predict`.
+# Slides and sections of your own, as the configuration names them under `predict`.
 
 OWN = config["predict"]
 
 
 def own_names():
-    """Slides and Visium folders by the names of their results: those of the files and folders."""
+    """Slides and sections by the names of their results: those of the files and folders."""
     named = {}
-    for item in [*OWN["slides"], *OWN["visium"]]:
-        path = Path(item if isinstance(item, str) else item["folder"])
+    for item in [*OWN["slides"], *OWN["sections"]]:
+        files = [item] if isinstance(item, str) else own_files_of(item)
+        path = Path(files[0])
         # Space Ranger names every output folder `outs`.
         name = path.parent.name if path.name == "outs" else path.stem
+        if not isinstance(item, str) and item["name"]:
+            name = item["name"]
         name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
         if name in ("logs", "benchmarks"):
             refuse(f"predict: {path} would be called {name}, which is reserved; rename it")
@@ -17,10 +20,16 @@ def own_names():
             refuse(f"predict: {path} has a name of more than {LONGEST_ID} characters; shorten it")
         if name in named:
             refuse(f"predict: {path} has the same name, {name}, as another image; rename one")
-        if not path.exists():
-            refuse(f"predict: no {path}; correct the path")
+        for each in files:
+            if not Path(each).exists():
+                refuse(f"predict: no {each}; correct the path")
         named[name] = item
     return named
+
+
+def own_files_of(item):
+    """Files and folders that an entry of `predict.sections` names."""
+    return [item[key] for key in ("folder", "counts", "spots", "image") if item[key]]
 
 
 own = own_names()
@@ -40,16 +49,19 @@ def own_model(w):
 
 
 def own_row(w):
-    """The row of a section sheet that a Visium folder would have."""
-    own, folder = own_sections[w.name], Path(own_sections[w.name]["folder"])
-    return {
-        **dict.fromkeys(SHEET_COLUMNS, ""),
-        **{"patient": w.name, "section": w.name, "format": "visium", "grid": "hexagonal"},
-        "image": own["image"],
-        "um_per_px": str(own["um_per_px"] or ""),
-        "counts": str(folder / "filtered_feature_bc_matrix.h5"),
-        "spots": str(folder / "spatial"),
-    }
+    """The row of a section sheet that an entry of `predict.sections` stands for."""
+    own = own_sections[w.name]
+    row = {column: str(own.get(column) or "") for column in [*SHEET_COLUMNS, *OPTIONAL]}
+    row |= {"patient": w.name, "section": w.name}
+    if own["folder"]:
+        folder = Path(own["folder"])
+        row["counts"] = str(folder / "filtered_feature_bc_matrix.h5")
+        row["spots"] = str(folder / "spatial")
+    try:
+        check_row(row, "configuration: predict.sections")
+    except InputError as error:
+        refuse(error)
+    return row
 
 
 def own_genes(w):

@@ -48,18 +48,23 @@ def section_image(w):
 
 
 def for_image(least):
-    """Memory in MB: `least`, or more for a Visium section, whose image is decoded as a whole."""
-    return lambda w: 6000 if section_row(w)["format"] == "visium" else least
+    """Memory in MB: `least`, or more where images are decoded as a whole."""
+    return lambda w: 6000 if FORMATS[section_row(w)["format"]].whole_image else least
 
 
 def section_spots(w):
-    """The spot file of a section; of a Visium section the two files of Space Ranger's folder."""
-    spots = section_row(w)["spots"]
-    if section_row(w)["format"] != "visium":
-        return spots
-    if config["cohorts"][w.cohort]["source"]:
-        return [f"{spots}/{name}" for name in SPATIAL_FILES]
-    return space_ranger_files(spots)
+    """The files of a section's spots."""
+    row = section_row(w)
+    if config["cohorts"][w.cohort]["source"] and "spots" in FORMATS[row["format"]].folders:
+        return [f"{row['spots']}/{name}" for name in SPATIAL_FILES]
+    return spot_files(row)
+
+
+def spot_files(row):
+    """The files that a row of a section sheet names as spots, or those of the folder it names."""
+    if "spots" in FORMATS[row["format"]].folders:
+        return space_ranger_files(row["spots"])
+    return row["spots"] or []
 
 
 def space_ranger_files(folder):
