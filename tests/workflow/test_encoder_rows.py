@@ -1,0 +1,52 @@
+"""The page of encoders: its example is planned, and refused before anything runs without weights."""
+
+import re
+
+import pytest
+from project import ROOT, copy_project, planned, snakemake
+
+PAGE = (ROOT / "docs/how-to/encoders.md").read_text(encoding="utf-8")
+CONFIGURATION = ("--configfile", "config/encoders.yaml", "mine.yaml")
+(TARGET,) = re.findall(r"^snakemake .* mine\.yaml -- (\S+)$", PAGE, re.M)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """The project with the page's example as a configuration."""
+    folder = copy_project(tmp_path / "project")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
+    (folder / "mine.yaml").write_text(example)
+    return folder
+
+
+def test_the_pages_example_is_one_check_and_features_of_every_section(project):
+    ((file, place),) = re.findall(r"^hf download \S+ (\S+) --local-dir (\S+)$", PAGE, re.M)
+    (project / place).mkdir(parents=True)
+    (project / place / file).touch()
+    jobs = planned(project, "--", TARGET, configuration=CONFIGURATION)
+    assert (jobs["check_encoder"], jobs["encoder_features"], jobs["predict_ridge"]) == (1, 68, 23)
+    assert "train" not in jobs
+
+
+def test_without_weights_the_dry_run_says_where_they_are(project):
+    done = snakemake(project, "-n", *CONFIGURATION, "--", TARGET, check=False)
+    assert done.returncode
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "error: configuration: features.uni2.weights: no file"
+        " resources/weights/uni2-h/pytorch_model.bin; download it from"
+        " huggingface.co/MahmoodLab/UNI2-h, or correct the path"
+    )
+
+
+def test_a_wrong_encoder_ends_the_run_before_patches_are_cut(project):
+    """The check is the first job that can start, whatever the order of the rules."""
+    (project / "wrong.bin").write_bytes(b"no weights")
+    row = "{inherit: uni2-h, model_card: null, architecture: test_vitt, weights: wrong.bin}"
+    (project / "mine.yaml").write_text(f"device: cpu\nfeatures: {{bad: {row}}}\n")
+    target = "results/stnet/features/bad/encoder.json"
+    done = snakemake(project, *CONFIGURATION, "--", target, check=False)
+    assert done.returncode
+    text = (project / "results/stnet/logs/check_encoder/bad.log").read_text()
+    assert "Unknown model (test_vitt); is it test_vit" in text
+    assert "Traceback" not in text
