@@ -1,4 +1,4 @@
-"""The page of encoders: its example is planned, and refused before anything runs without weights."""
+"""The page of encoders: its example is planned, and refused at once without weights."""
 
 import re
 
