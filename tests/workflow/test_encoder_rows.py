@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from project import ROOT, copy_project, planned, snakemake
+from project import DEMO, ROOT, copy_project, planned, snakemake
 
 PAGE = (ROOT / "docs/how-to/encoders.md").read_text(encoding="utf-8")
 CONFIGURATION = ("--configfile", "config/encoders.yaml", "mine.yaml")
@@ -39,14 +39,16 @@ def test_without_weights_the_dry_run_says_where_they_are(project):
     )
 
 
-def test_a_wrong_encoder_ends_the_run_before_patches_are_cut(project):
-    """The check is the first job that can start, whatever the order of the rules."""
-    (project / "wrong.bin").write_bytes(b"no weights")
-    row = "{inherit: uni2-h, model_card: null, architecture: test_vitt, weights: wrong.bin}"
-    (project / "mine.yaml").write_text(f"device: cpu\nfeatures: {{bad: {row}}}\n")
-    target = "results/stnet/features/bad/encoder.json"
-    done = snakemake(project, *CONFIGURATION, "--", target, check=False)
+def test_a_wrong_encoder_is_refused_by_the_first_job(project):
+    row = "{inherit: demo-encoder, library: timm, architecture: test_vitt, options: {}}"
+    (project / "mine.yaml").write_text(f"features: {{bad: {row}}}\n")
+    # The tables of the cohort, which another job makes, can be computed at once too.
+    targets = ("results/demo/features/bad.h5ad", "resources/demo/BC90001_C1/counts.tsv.gz")
+    arguments = (*DEMO, "mine.yaml", "--cores", "1", "--until", "check_encoder", "simulate_section")
+    done = snakemake(project, *arguments, "--", *targets, check=False)
+    rules = re.findall(r"^(?:local)?rule (\w+):$", done.stderr, re.M)
     assert done.returncode
-    text = (project / "results/stnet/logs/check_encoder/bad.log").read_text()
-    assert "Unknown model (test_vitt); is it test_vit" in text
-    assert "Traceback" not in text
+    assert rules[0] == "check_encoder"
+    assert "simulate_section" in rules
+    assert "error: architecture test_vitt with {}: Unknown model" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -21,7 +21,7 @@ rule download_timm_weights:
         "../scripts/download/download_timm_weights.py"
 
 
-# Before everything else, so that an encoder that cannot be used ends the run at once.
+# Before everything else, so that an encoder that cannot be used is named at once.
 rule check_encoder:
     input:
         weights=encoder_weights,

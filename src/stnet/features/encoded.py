@@ -75,7 +75,7 @@ def encode_section(
 def check_encoder(output: str | Path, *, view: str, settings: dict, threads: int) -> None:
     """Build an encoder, load its weights, and write what it is, as JSON.
 
-    This needs no patches, so that what does not fit is refused before any are cut. `view`,
+    This needs no patches, so that what does not fit is refused at the start of a run. `view`,
     `settings` and `threads` are those of `encode_section`. Raises InputError if the encoder cannot
     be built, does not fit its weights or does not accept the view's patches.
     """
