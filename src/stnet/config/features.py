@@ -100,3 +100,26 @@ class EncoderFeatures(Features):
                 number = f"{whole}.{fraction or 0}e{sign or '+'}{power}"
                 raise KeyFault(key, f"YAML reads {value} as text; write {number}")
         return options
+
+
+class GivenFeatures(Features):
+    """Features that another program computed, such as TRIDENT or HEST's benchmark."""
+
+    kind: Literal["precomputed"] = "precomputed"
+    """Features from files."""
+    files: str
+    """Path of a section's HDF5 file, in which {section} stands for the section's id and {slide} for
+    the name of its image without the suffix."""
+    view: View = "224x1"
+    """The view that the features describe; its window must be that of the files' tiles."""
+
+    @field_validator("files")
+    @classmethod
+    def _one_for_each_section(cls, files: str) -> str:
+        names = re.findall(r"\{(.*?)\}", files)
+        if not names or not {"section", "slide"}.issuperset(names) or files.count("{") > len(names):
+            raise ValueError(
+                f"{files!r} does not name a file for each section; write {{section}} or {{slide}},"
+                " and no other braces"
+            )
+        return files
