@@ -52,7 +52,7 @@ def changed(config, path, value):
 
 
 def test_shipped_configurations_are_valid():
-    for name in ("config.yaml", "demo.yaml", "her2st.yaml"):
+    for name in ("config.yaml", "demo.yaml", "her2st.yaml", "encoders.yaml"):
         config = merged("config.yaml", name)
         configuration = Configuration(config)
         for cohort in config["report"]:

@@ -21,11 +21,38 @@ rule download_timm_weights:
         "../scripts/download/download_timm_weights.py"
 
 
+# Before everything else, so that an encoder that cannot be used is named at once.
+rule check_encoder:
+    input:
+        weights=encoder_weights,
+    output:
+        "results/{cohort}/features/{features}/encoder.json",
+    log:
+        "results/{cohort}/logs/check_encoder/{features}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/check_encoder/{features}.tsv"
+    wildcard_constraints:
+        features=one_of(configuration.features_of("encoder")),
+    priority: 100
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=encoder_memory,
+        runtime=30,
+    params:
+        settings=some_keys(ENCODER, "features/{features}"),
+        view=configured("features/{features}/view"),
+    script:
+        "../scripts/features/check_encoder.py"
+
+
 rule encoder_features:
     input:
         section="results/{cohort}/sections/{section}.h5ad",
         index=features_view_index,
         weights=encoder_weights,
+        # It has passed the check; a check that was done anew changes no features.
+        checked=ancient("results/{cohort}/features/{features}/encoder.json"),
     output:
         "results/{cohort}/features/{features}/{section}.h5ad",
     log:
@@ -38,7 +65,7 @@ rule encoder_features:
         "../../envs/torch.yaml"
     resources:
         gpu=int(config["device"] == "cuda"),
-        mem_mb=8000,
+        mem_mb=encoder_memory,
         runtime=120,
     params:
         settings=some_keys(ENCODER, "features/{features}"),

@@ -65,6 +65,7 @@ row_of = or_refuse(configuration.row)
 sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
 slide_sheet = or_refuse(configuration.slides)
+check_weights = or_refuse(configuration.check_weights)
 
 
 def configured(path, **names):

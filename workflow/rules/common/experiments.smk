@@ -91,7 +91,18 @@ def encoder_weights(w):
     keys = row_of("features", w.features)
     if keys["library"] == "timm" and keys["weights"] == IMAGENET:
         return f"resources/weights/timm-{keys['architecture']}.safetensors"
-    return weights_file(keys)
+    path = weights_file(keys)
+    # Snakemake would not name the key, and misses the file where the outputs exist already.
+    if path and not is_made(path):
+        check_weights(w.features)
+    return path
+
+
+def encoder_memory(w, input):
+    """Memory of an encoder in MB: the network, the content of its file, and a batch."""
+    # What the workflow downloads is small, and not there yet.
+    there = [Path(path) for path in input if path == encoder_weights(w) and Path(path).is_file()]
+    return max(8000, 4000 + 2 * sum(path.stat().st_size // 2**20 for path in there))
 
 
 def precomputed_features(w):
