@@ -32,7 +32,7 @@ from stnet.config.section_sheet import (
 )
 from stnet.config.segmentation import Segmentation
 from stnet.config.space_ranger import output_files
-from stnet.config.split import ALL, held_out_groups
+from stnet.config.split import ALL, HELD_OUT, held_out_groups
 
 if workflow.modifier.is_main_snakefile():
 

@@ -13,7 +13,7 @@ from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.targets import write_targets
 from stnet.features.collect import collect_features
 from stnet.features.encoded import encode_section
-from stnet.features.given import write_given_features
+from stnet.features.precomputed import write_precomputed_features
 from stnet.slides.patches import write_index, write_patches
 
 IMAGES = {"B4": "B/B4/BT10737_D2_HE.jpg", "C2": "C/C2/5714_HE_BT_C2.jpg"}
@@ -85,7 +85,7 @@ def test_ridge_predicts_the_same_bits(encoded):
         attributes = trident_attributes(stem, (slide["width"], slide["height"]), 224)
         write_trident(encoded / "trident.h5", values, corners, attributes)
         for layout in ("hest", "trident"):
-            write_given_features(
+            write_precomputed_features(
                 *(encoded / f"{name}.h5ad", encoded / f"{layout}.h5"),
                 encoded / f"{name}-{layout}.h5ad",
                 **{"view": "224x1", "code": "0"},
@@ -106,7 +106,7 @@ def test_tiles_of_the_whole_slide_are_taken_by_place(encoded):
     attributes = trident_attributes("5714_HE_BT_C2", (slide["width"], slide["height"]), 224)
     file, output = encoded / "grid.h5", encoded / "grid.h5ad"
     write_trident(file, corners[near].astype("f4"), corners[near], attributes)
-    write_given_features(encoded / "C2.h5ad", file, output, view="224x1", code="0")
+    write_precomputed_features(encoded / "C2.h5ad", file, output, view="224x1", code="0")
     # The features here are the corners.
     tiles = ad.read_h5ad(output)
     assert (tiles.obsm["spatial"] >= tiles.X).all()
@@ -122,13 +122,13 @@ def test_features_of_another_section_are_refused(encoded):
     path, output = encoded / "other.h5", encoded / "other.h5ad"
     write_hest(path, own.X, names, corners)
     with pytest.raises(InputError, match=r"other\.h5: has no features with the barcode of \d+ of"):
-        write_given_features(encoded / "C2.h5ad", path, output, view="224x1", code="0")
+        write_precomputed_features(encoded / "C2.h5ad", path, output, view="224x1", code="0")
     write_trident(path, own.X, corners, attributes)
     with pytest.raises(InputError, match=r"of slide BT10737_D2_HE, but .* C2 is 5714_HE_BT_C2\.j"):
-        write_given_features(encoded / "C2.h5ad", path, output, view="224x1", code="0")
+        write_precomputed_features(encoded / "C2.h5ad", path, output, view="224x1", code="0")
     for part in attributes.values():
         for key in ("name", "level0_width", "level0_height"):
             part.pop(key, None)
     write_trident(path, own.X, corners, attributes)
     with pytest.raises(InputError, match=r"has no tile with its centre within 72\.\d px of \d+ of"):
-        write_given_features(encoded / "C2.h5ad", path, output, view="224x1", code="0")
+        write_precomputed_features(encoded / "C2.h5ad", path, output, view="224x1", code="0")

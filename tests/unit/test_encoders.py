@@ -20,7 +20,7 @@ from stnet.core.hashing import file_sha256
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.features.collect import collect_features
 from stnet.features.encoded import ENGINE, encode_section
-from stnet.features.given import write_given_features
+from stnet.features.precomputed import write_precomputed_features
 from stnet.networks.encoders import build_encoder, download_timm
 from stnet.networks.image_encoder import Encoder
 from stnet.slides.patches import write_index
@@ -235,7 +235,7 @@ def test_ridge_predicts_the_same_bits_from_our_features_and_from_the_same_ones_g
         write_trident(tmp_path / "trident.h5", encoded.X[order], corners, attributes)
         for layout in ("hest", "trident"):
             given_file = tmp_path / f"{layout}.h5"
-            write_given_features(section, given_file, paths[layout], view="32x1", code="0")
+            write_precomputed_features(section, given_file, paths[layout], view="32x1", code="0")
         for layout, path in paths.items():
             parts[layout].append(path)
     predicted = {}

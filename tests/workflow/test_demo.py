@@ -21,6 +21,7 @@ JOBS = {
     "predict_held_out": 12,
     "predict_label": 4,
     "nuclear_features": 9,
+    "check_encoder": 1,
     "encoder_features": 9,
     "predict_forest": 4,
     "predict_ridge": 4,

@@ -114,7 +114,7 @@ def test_every_key_is_described():
 def test_the_schema_takes_the_shipped_configurations_and_refuses_mistakes():
     validator = Draft202012Validator(json.loads(schema()))
     Draft202012Validator.check_schema(validator.schema)
-    for name in ("config.yaml", "demo.yaml", "her2st.yaml"):
+    for name in ("config.yaml", "demo.yaml", "her2st.yaml", "encoders.yaml"):
         assert validator.is_valid(yaml.safe_load((ROOT / "config" / name).read_text()))
     for mistake in (
         {"devise": "cpu"},

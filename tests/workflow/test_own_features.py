@@ -12,7 +12,7 @@ from snakemake.iocontainers import Wildcards
 from st_files import Section
 
 from stnet.core.hashing import file_identity
-from stnet.features.given import write_given_features
+from stnet.features.precomputed import write_precomputed_features
 from stnet.slides.patches import write_patches
 
 PAGE = (ROOT / "docs/how-to/own-features.md").read_text("utf-8")
@@ -62,12 +62,12 @@ OPTIONS = ("-s", ROOT / "Snakefile", "--configfile", "cohort.yaml", "mine.yaml",
 
 def test_the_pages_example_is_planned_and_its_files_are_taken(project):
     jobs = planned(project, *OPTIONS, TARGET, configuration=[])
-    expected = {"given_features": 2, "collect_features": 1, "predict_ridge": 2}
+    expected = {"precomputed_features": 2, "collect_features": 1, "predict_ridge": 2}
     assert {rule: jobs.get(rule) for rule in expected} == expected
     assert not {"encoder_features", "nuclear_features", "patches"} & jobs.keys()
     section = project / "S2/out/s.h5ad"
     output = project / "S2.h5ad"
-    write_given_features(section, "embeddings/S2.h5", output, view="224x1", code="0")
+    write_precomputed_features(section, "embeddings/S2.h5", output, view="224x1", code="0")
     found = ad.read_h5ad(output)
     write_patches(section, "S2/slide-S2.png", project / "S2.npy", view="224x1")
     np.testing.assert_array_equal(found.X, encoder(np.load(project / "S2.npy")))
@@ -92,7 +92,7 @@ def test_files_may_have_the_names_of_slides_and_are_noticed_if_they_are_replaced
         (project / name).symlink_to(ROOT / name)
     rules = load_workflow(project, project / "cohort.yaml", project / "mine.yaml")
     of_section = Wildcards(fromdict={"cohort": "mine", "features": "uni", "section": "S1"})
-    inputs, *_ = rules["given_features"].expand_input(of_section)
+    inputs, *_ = rules["precomputed_features"].expand_input(of_section)
     assert inputs.embeddings == "embeddings/slide-S1.h5"
-    own_files = rules["given_features"].params.own_files(of_section)
+    own_files = rules["precomputed_features"].params.own_files(of_section)
     assert own_files == [file_identity(path)]

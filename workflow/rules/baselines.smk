@@ -21,11 +21,38 @@ rule download_timm_weights:
         "../scripts/download/download_timm_weights.py"
 
 
+# Before everything else, so that an encoder that cannot be used is named at once.
+rule check_encoder:
+    input:
+        weights=encoder_weights,
+    output:
+        "results/{cohort}/features/{features}/encoder.json",
+    log:
+        "results/{cohort}/logs/check_encoder/{features}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/check_encoder/{features}.tsv"
+    wildcard_constraints:
+        features=one_of(configuration.features_of("encoder")),
+    priority: 100
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=encoder_memory,
+        runtime=30,
+    params:
+        settings=some_keys(ENCODER, "features/{features}"),
+        view=configured("features/{features}/view"),
+    script:
+        "../scripts/features/check_encoder.py"
+
+
 rule encoder_features:
     input:
         section="results/{cohort}/sections/{section}.h5ad",
         index=features_view_index,
         weights=encoder_weights,
+        # It has passed the check; a check that was done anew changes no features.
+        checked=ancient("results/{cohort}/features/{features}/encoder.json"),
     output:
         "results/{cohort}/features/{features}/{section}.h5ad",
     log:
@@ -38,7 +65,7 @@ rule encoder_features:
         "../../envs/torch.yaml"
     resources:
         gpu=int(config["device"] == "cuda"),
-        mem_mb=8000,
+        mem_mb=encoder_memory,
         runtime=120,
     params:
         settings=some_keys(ENCODER, "features/{features}"),
@@ -47,18 +74,18 @@ rule encoder_features:
         "../scripts/features/encoder_features.py"
 
 
-rule given_features:
+rule precomputed_features:
     input:
         section="results/{cohort}/sections/{section}.h5ad",
-        embeddings=given_features,
+        embeddings=precomputed_features,
     output:
         "results/{cohort}/features/{features}/{section}.h5ad",
     log:
-        "results/{cohort}/logs/given_features/{features}/{section}.log",
+        "results/{cohort}/logs/precomputed_features/{features}/{section}.log",
     benchmark:
-        "results/{cohort}/benchmarks/given_features/{features}/{section}.tsv"
+        "results/{cohort}/benchmarks/precomputed_features/{features}/{section}.tsv"
     wildcard_constraints:
-        features=one_of(configuration.features_of("given")),
+        features=one_of(configuration.features_of("precomputed")),
     conda:
         "../../envs/core.yaml"
     resources:
@@ -67,7 +94,7 @@ rule given_features:
     params:
         view=configured("features/{features}/view"),
     script:
-        "../scripts/features/given_features.py"
+        "../scripts/features/precomputed_features.py"
 
 
 rule collect_features:
@@ -211,3 +238,32 @@ rule predict_coordinates:
         penalty=configured("experiments/{experiment}/penalty"),
     script:
         "../scripts/baselines/predict_coordinates.py"
+
+
+# Made elsewhere, by a model of your own.
+rule predict_precomputed:
+    input:
+        targets=targets_file,
+        predictions=handed_in("predictions"),
+        trained_on=handed_in("trained_on"),
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict_precomputed/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_precomputed/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=one_of(configuration.experiments_of("precomputed")),
+        held_out=A_GROUP,
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        held_out_sections=held_out_sections,
+        units=some_keys(UNITS, "experiments/{experiment}"),
+        trained_on=trained_on,
+        pretrained_on=configured("experiments/{experiment}/pretrained_on"),
+        patients=patients_of_sections,
+    script:
+        "../scripts/baselines/predict_precomputed.py"

@@ -1,6 +1,7 @@
 """Check that counts, spots, labels and image of a section are of the same section (ours)."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -122,17 +123,19 @@ def check_scale(row: dict[str, str], scales: dict[str, float]) -> None:
             )
 
 
-def check_spot_size(row: dict[str, str], diameter_um: float, bin_um: float | None) -> None:
-    """Compare Space Ranger's diameter of a spot, by the section's scale, with the physical one.
+def check_spot_size(
+    row: dict[str, str], diameter_um: float, source: str, bin_um: float | None
+) -> None:
+    """Compare the diameter of a Visium spot in `source`, by the section's scale, with the physical.
 
     Printed spots are 55 µm wide, and Space Ranger mostly gives its theoretical one; `bin_um` is the
     side of a spot of Visium HD. Raises InputError if it is smaller or larger than both: the pitch
-    of the spots, the positions or `scalefactors_json.json` are then not the section's.
+    of the spots, the positions or `source` are then not the section's.
     """
     least, most = bin_um or GRIDS["hexagonal"].spot_um, bin_um or THEORETICAL_SPOT_UM
     if not least / MOST_APART <= diameter_um <= most * MOST_APART:
         raise InputError(
-            f"{row['spots']}: the spot diameter in scalefactors_json.json is {diameter_um:.0f} µm"
+            f"{row['spots']}: the spot diameter in {source} is {diameter_um:.0f} µm"
             f" by the scale of section {row['section']}, not {least:.0f} to"
             f" {most:.0f}; check the cohort's spot_pitch_um (100 for Visium) and the"
             " section's um_per_px and pixel_scale"
@@ -142,21 +145,22 @@ def check_spot_size(row: dict[str, str], diameter_um: float, bin_um: float | Non
 def check_picture(row: dict[str, str], said: SpaceRanger, image: Image.Image, width: int) -> None:
     """Raise InputError if the image is not the one that Space Ranger reduced to its picture.
 
-    `image` is a reduced copy of the image, which is `width` pixels wide.
+    `image` is a reduced copy of the image, which is `width` pixels wide. Its size is compared with
+    the stated one, too.
     """
+    sides = (width, width * image.height / image.width)
+    if said.size:
+        _check_sides(row, sides, said.size, said.scale_source)
     if not said.picture:
         return
-    with unpacked(said.picture) as picture, open_image(picture) as opened:
-        size, picture = opened.size, opened.thumbnail(MOST_SHOWN)
-    height = width * image.height / image.width
-    sides = [side / said.reduction * float(row["pixel_scale"] or 1) for side in size]
-    apart = [side / stated for side, stated in zip((width, height), sides, strict=True)]
-    if not all(1 / MOST_APART <= factor <= MOST_APART for factor in apart):
-        raise InputError(
-            f"{row['image']}: {width} x {height:.0f} px, but {sides[0]:.0f} x {sides[1]:.0f} px by"
-            f" {said.picture} and scalefactors_json.json; name the image that Space Ranger read, or"
-            " set pixel_scale"
-        )
+    if isinstance(said.picture, Image.Image):
+        name, picture = f"the picture of {row['spots']}", said.picture
+        size = picture.size
+    else:
+        name = str(said.picture)
+        with unpacked(said.picture) as file, open_image(file) as opened:
+            size, picture = opened.size, opened.thumbnail(MOST_SHOWN)
+    _check_sides(row, sides, [side / said.reduction for side in size], f"{name} and {said.source}")
     grey = [np.asarray(p.convert("L").resize((SIDE, SIDE))).ravel() for p in (image, picture)]
     if min(values.std() for values in grey) == 0:
         return
@@ -164,6 +168,30 @@ def check_picture(row: dict[str, str], said: SpaceRanger, image: Image.Image, wi
     if correlation < LEAST_CORRELATION:
         suspect(
             row,
-            f"{row['image']}: not what {said.picture} shows (they correlate by {correlation:.2f});"
-            " name the image that Space Ranger read",
+            f"{row['image']}: not what {name} shows (they correlate by {correlation:.2f});"
+            " name the image that it was made from",
+        )
+
+
+def _check_sides(
+    row: dict[str, str], sides: Sequence[float], stated: Sequence[float], source: str
+) -> None:
+    """Compare width and height of the image with those that `source` states."""
+    stated = [side * float(row["pixel_scale"] or 1) for side in stated]
+    apart = [side / other for side, other in zip(sides, stated, strict=True)]
+    if not all(1 / MOST_APART <= factor <= MOST_APART for factor in apart):
+        raise InputError(
+            f"{row['image']}: {sides[0]:.0f} x {sides[1]:.0f} px, but {stated[0]:.0f} x"
+            f" {stated[1]:.0f} px by {source}; name the image that the spots were placed on, or set"
+            " pixel_scale"
+        )
+
+
+def check_pitch(row: dict[str, str], said: SpaceRanger, spot_pitch_um: float) -> None:
+    """Raise InputError if the file states another distance of spots than the cohort."""
+    if said.pitch_um and not 1 / MOST_APART <= said.pitch_um / spot_pitch_um <= MOST_APART:
+        raise InputError(
+            f"section {row['section']}: spots are {said.pitch_um:g} µm apart by"
+            f" {said.scale_source}, but {spot_pitch_um:g} by spot_pitch_um; correct the cohort's"
+            " spot_pitch_um, and keep sections of other arrays in another cohort"
         )

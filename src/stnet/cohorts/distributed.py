@@ -1,9 +1,11 @@
 """A section as read from any format, before spots are matched and dropped."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from stnet.cohorts.text_tables import CountTable
 from stnet.expression.grids import GRIDS
@@ -13,17 +15,27 @@ from stnet.expression.grids import GRIDS
 class SpaceRanger:
     """What a `spatial` folder says of the image; None for what it does not say.
 
+    Other formats say some of it elsewhere.
+
     Attributes:
         spot_diameter: diameter of a spot in full-resolution pixels.
         um_per_px: µm per pixel at full resolution.
         picture: reduced copy of the image, such as `tissue_hires_image.png`.
         reduction: pixels of the picture per pixel of the image.
+        size: width and height of the image in pixels.
+        pitch_um: µm between neighbouring spots.
+        source: what says all of these, for messages.
+        scale_source: what says `um_per_px`, for messages.
     """
 
     spot_diameter: float | None = None
     um_per_px: float | None = None
-    picture: Path | None = None
+    picture: Path | Image.Image | None = None
     reduction: float | None = None
+    size: tuple[float, float] | None = None
+    pitch_um: float | None = None
+    source: str = "scalefactors_json.json"
+    scale_source: str = "microns_per_pixel of scalefactors_json.json"
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,9 @@ class DistributedSection:
     `annotations`: the pathologist's annotation by spot name; empty if there are none.
     `remark`: a message for the log, such as how annotations were matched to spots.
     `unplaced`: number of annotations at no spot of `positions`.
-    `space_ranger`: what Space Ranger says of the image; nothing for other formats.
+    `space_ranger`: what Space Ranger says of the image; nothing for text tables.
+    `spot_file`: the file of the positions, if it is not the sheet's `spots`.
+    `origin`: `dataset_title` and `patient` as they were published; empty if the files do not say.
     `bin_um`: side of a bin in µm, where spots are squares without gaps (Visium HD).
     """
 
@@ -45,6 +59,8 @@ class DistributedSection:
     remark: str
     unplaced: int = 0
     space_ranger: SpaceRanger = SpaceRanger()
+    spot_file: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
     bin_um: float | None = None
 
     def spot_um(self, grid: str) -> float:

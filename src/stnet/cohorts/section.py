@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stnet.cohorts import her2st, st, visium, visium_hd
+from stnet.cohorts import her2st, hest, scverse, st, visium, visium_hd
 from stnet.cohorts.agreement import (
     check_picture,
+    check_pitch,
     check_same_section,
     check_scale,
     check_spot_size,
@@ -24,7 +25,7 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import write_table
-from stnet.expression.genes import GeneTable, read_gene_table
+from stnet.expression.genes import ENSEMBL_ID, GeneTable, read_gene_table
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
 from stnet.slides.scale import log_overridden
@@ -35,6 +36,8 @@ READERS = {
     **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
     "visium": visium.read,
     "visium-hd": visium_hd.read,
+    "anndata": scverse.read,
+    "hest": hest.read,
 }
 # A dropped position counts for the first reason that applies.
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
@@ -42,7 +45,6 @@ REASONS = ["unselected", "no_counts", "off_image", "no_label"]
 MOST_PX = 2000
 # A scan may crop a few spots. If more are off the image, positions and image do not match (ours).
 MOST_OFF_IMAGE = 0.05
-ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
 # What spreadsheets make of MARCH1 and SEPT2.
 DATE = re.compile(r"\d{1,2}-(mar|sep|dec|oct)|(mar|sep|dec|oct)-\d{1,2}", re.IGNORECASE)
 # Names such as `__ambiguous[A+B]`: reads that fit several genes.
@@ -68,7 +70,8 @@ def write_section(
     Fields have the names of scanpy and squidpy. `obs` has `in_tissue` (always 1, because other
     spots are dropped), `array_row` and `array_col` (Space Ranger's for Visium; y and x of the
     spot's name for ST). `obsm["spatial"]` is x and y in full-resolution pixels.
-    `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid.
+    `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid. If the files
+    name the published patient, `uns["origin"]` has it.
 
     Args:
         row: the section's row of the sheet, with file columns joined to the root.
@@ -97,6 +100,7 @@ def write_section(
             " is true; name the file or set require_label: false"
         )
     parts = READERS[row["format"]](row)
+    row = {**row, "spots": parts.spot_file or row["spots"]}
     check_same_section(row, parts)
     if parts.bin_um:
         parts = visium_hd.sum_bins(row, parts, spot_pitch_um)
@@ -142,6 +146,8 @@ def write_section(
         "grid": {name: row["grid"]},
         "spatial": {name: _spatial(slide, spot_diameter, overview)},
     }
+    if parts.origin:
+        section.uns["origin"] = dict(parts.origin)
     _log(name, drops, parts.remark, section.obs)
     write_h5ad(section, output)
     write_table(pd.DataFrame([drops]), drops_output)
@@ -181,17 +187,17 @@ def _scales(
     """µm per pixel of the image by the name of what states it."""
     array, grid = parts.positions[["array_col", "array_row"]].to_numpy(), row["grid"]
     plane = check_array(array, pixels, grid, row["spots"])
+    stated = parts.space_ranger
+    check_pitch(row, stated, spot_pitch_um)
     scales = {}
-    if plane or not row["um_per_px"]:
+    if plane or not (row["um_per_px"] or stated.um_per_px):
         scales[
             f"spot_pitch_um ({spot_pitch_um:g}) and the distance of the spots in {row['spots']}"
         ] = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])
     if row["um_per_px"]:
         scales["its um_per_px"] = float(row["um_per_px"])
-    stated = parts.space_ranger.um_per_px
-    if stated:
-        scale = stated / float(row["pixel_scale"] or 1)
-        scales[f"microns_per_pixel of scalefactors_json.json in {row['spots']}"] = scale
+    if stated.um_per_px:
+        scales[stated.scale_source] = stated.um_per_px / float(row["pixel_scale"] or 1)
     return scales
 
 
@@ -241,7 +247,8 @@ def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: fl
     if not parts.space_ranger.spot_diameter:
         return parts.spot_um(row["grid"]) / um_per_px
     diameter = parts.space_ranger.spot_diameter * float(row["pixel_scale"] or 1)
-    check_spot_size(row, diameter * um_per_px, parts.bin_um)
+    if row["grid"] == "hexagonal" or parts.bin_um:
+        check_spot_size(row, diameter * um_per_px, parts.space_ranger.source, parts.bin_um)
     return diameter
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.io import mmread
 
-from stnet.cohorts.text_tables import LARGEST_COUNT, CountTable, open_unpacked, read_rows
+from stnet.cohorts.text_tables import CountTable, are_counts, open_unpacked, read_rows
 from stnet.config.space_ranger import FEATURES, HDF5, matrix_files
 from stnet.core.errors import InputError
 
@@ -60,7 +60,7 @@ def read_matrix(path: str | Path) -> tuple[CountTable, str]:
         )
     is_gene = (features["feature_type"] == GENE).to_numpy()
     genes = features[is_gene]
-    _check_genes(path, genes)
+    check_genes(path, genes)
     repeated = pd.Index(barcodes).duplicated()
     if repeated.any():
         raise InputError(
@@ -200,15 +200,14 @@ class _Joined(io.RawIOBase):
 
 
 def _check_counts(path: str | Path, values: np.ndarray) -> None:
-    kind = values.dtype.kind
-    whole = kind in "iu" or (kind == "f" and (values == np.rint(values)).all())
-    if values.size and not (whole and values.min() >= 0 and values.max() <= LARGEST_COUNT):
+    if not are_counts(values):
         raise InputError(
             f"{path}: has values that are not counts; use raw counts (non-negative integers)"
         )
 
 
-def _check_genes(path: str | Path, genes: pd.DataFrame) -> None:
+def check_genes(path: str | Path, genes: pd.DataFrame) -> None:
+    """Raise InputError if `genes` (id, genome) are none, or not each of its own of one genome."""
     if genes.empty:
         raise InputError(f"{path}: has no feature of type {GENE}; name the section's matrix")
     genomes = sorted(set(genes["genome"]))

@@ -132,8 +132,14 @@ def numbers(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
         text = str(table[column][bad[0]])
         fault = "is too large" if np.isfinite(values[bad[0]]) else "is not a number"
         remedy = "write a decimal point" if DECIMAL_COMMA.fullmatch(text) else "correct it"
-        raise InputError(f"{path} line {bad[0]}, column {column}: {text!r} {fault}; {remedy}")
+        where = f"{path} {_label(table.index)} {bad[0]}, column {column}"
+        raise InputError(f"{where}: {text!r} {fault}; {remedy}")
     return values.to_numpy()
+
+
+def _label(lines: Sequence[int]) -> str:
+    """What the rows of a table are named by: lines, if its index says nothing else."""
+    return getattr(lines, "name", None) or "line"
 
 
 def flags(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
@@ -145,10 +151,17 @@ def flags(path: str | Path, table: pd.DataFrame, column: str) -> np.ndarray:
     bad = table.index[values.isna()]
     if len(bad):
         raise InputError(
-            f"{path} line {bad[0]}, column {column}: {str(table[column][bad[0]])!r} is not 0 or 1;"
-            " correct it"
+            f"{path} {_label(table.index)} {bad[0]}, column {column}:"
+            f" {str(table[column][bad[0]])!r} is not 0 or 1; correct it"
         )
     return values.to_numpy(bool)
+
+
+def are_counts(values: np.ndarray) -> bool:
+    """Whether all values are whole numbers from 0 to the largest count."""
+    kind = values.dtype.kind
+    whole = kind in "iu" or (kind == "f" and bool((values == np.rint(values)).all()))
+    return not values.size or (whole and values.min() >= 0 and values.max() <= LARGEST_COUNT)
 
 
 def spot_name(x: float, y: float) -> str:
@@ -172,8 +185,8 @@ def places_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str])
         broken = positions.index[positions[name] != positions[name].round()]
         if len(broken):
             raise InputError(
-                f"{path} line {broken[0]}, column {columns[name]}: {positions[name][broken[0]]} is"
-                " not an array position; write a whole number"
+                f"{path} {_label(table.index)} {broken[0]}, column {columns[name]}:"
+                f" {positions[name][broken[0]]} is not an array position; write a whole number"
             )
         positions[name] = positions[name].astype(int)
     selected = columns.get("selected", "selected")
@@ -332,7 +345,8 @@ def check_repeated(path: str | Path, spots: Sequence[str], lines: Sequence[int])
     if repeated.any():
         second = repeated.argmax()
         first = (names == names[second]).argmax()
+        label = _label(lines)
         raise InputError(
-            f"{path} line {lines[second]}: spot {names[second]} is also on line {lines[first]};"
-            " keep one"
+            f"{path} {label} {lines[second]}: spot {names[second]} is also on {label}"
+            f" {lines[first]}; keep one"
         )

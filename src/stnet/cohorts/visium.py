@@ -164,18 +164,18 @@ def read_scale_factors(path: str | Path) -> tuple[SpaceRanger, float | None]:
             f"{file}: damaged ({error}); download the file again or remove it"
         ) from error
     picture = next((name for name in PICTURES if name in found), None)
-    reduction = _factor(file, factors, PICTURES[picture]) if picture else None
+    reduction = factor(file, factors, PICTURES[picture]) if picture else None
     said = SpaceRanger(
-        spot_diameter=_factor(file, factors, "spot_diameter_fullres"),
-        um_per_px=_factor(file, factors, "microns_per_pixel"),
+        spot_diameter=factor(file, factors, "spot_diameter_fullres"),
+        um_per_px=factor(file, factors, "microns_per_pixel"),
         picture=found[picture] if picture and reduction else None,
         reduction=reduction,
     )
-    return said, _factor(file, factors, "bin_size_um")
+    return said, factor(file, factors, "bin_size_um")
 
 
-def _factor(path: Path, factors: dict, name: str) -> float | None:
-    """A positive number of the scale factors; None if it is not given."""
+def factor(path: Path, factors: dict, name: str) -> float | None:
+    """A positive number of the scale factors in the file `path`; None if it is not given."""
     if name not in factors:
         return None
     try:

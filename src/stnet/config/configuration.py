@@ -12,6 +12,7 @@ from stnet.config.base import Keys, Row, suggest_one
 from stnet.config.checks import check_rows
 from stnet.config.cohorts import Made
 from stnet.config.faults import fault, first_fault, join, show
+from stnet.config.known_encoders import check_encoders
 from stnet.config.names import IMAGENET, RANDOM, digits_as_text
 from stnet.config.section_sheet import LONGEST_ID, MARKUP, read_sheet
 from stnet.config.settings import TABLES, Settings
@@ -41,6 +42,7 @@ class Configuration:
         self._rows = {table: _resolve(table, model, names) for table, model in TABLES.items()}
         alone = _expand_genes(self._rows)
         check_rows(self._rows, settings.report, alone)
+        check_encoders(self._rows["features"])
         self.resolved = settings.model_dump() | {
             table: {name: rows[name].model_dump() for name in sorted(rows)}
             for table, rows in self._rows.items()
@@ -67,7 +69,7 @@ class Configuration:
         return self._of("experiments", "kind", kind)
 
     def features_of(self, kind: str) -> list[str]:
-        """Features of a kind: `nuclei`, `encoder` or `given`."""
+        """Features of a kind: `nuclei`, `encoder` or `precomputed`."""
         return self._of("features", "kind", kind)
 
     def sources_of(self, kind: str) -> list[str]:
@@ -124,6 +126,17 @@ class Configuration:
                 known = [None, *made, *([IMAGENET, RANDOM] if key.endswith(".weights") else [])]
                 if path not in known and not Path(path).is_file():
                     raise fault(key, f"no file {path}; correct the path")
+            for name in self.shown_experiments(cohort, supplement=True):
+                if described := self.row("experiments", name).get("features"):
+                    self.check_weights(described)
+
+    def check_weights(self, features: str) -> None:
+        """Raise InputError if features name a file of weights that does not exist."""
+        keys = self.row("features", features)
+        path, card = keys.get("weights"), keys.get("model_card")
+        if path not in (None, IMAGENET, RANDOM) and not Path(path).is_file():
+            remedy = f"download it from huggingface.co/{card}, or " if card else ""
+            raise fault(f"features.{features}.weights", f"no file {path}; {remedy}correct the path")
 
     def _files(self, cohort: str) -> dict[str, str | None]:
         """Files that a cohort's report needs, by the key that names each."""
@@ -133,10 +146,6 @@ class Configuration:
         for name in self.shown_experiments(cohort, supplement=True):
             experiment = self.row("experiments", name)
             files[f"experiments.{name}.weights"] = experiment.get("weights")
-            if described := experiment.get("features"):
-                files[f"features.{described}.weights"] = self.row("features", described).get(
-                    "weights"
-                )
         for name in report["visium"]:
             of_source = self.row("external", name)["cohort"]
             files[f"cohorts.{of_source}.genes"] = self.row("cohorts", of_source)["genes"]

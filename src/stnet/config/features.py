@@ -5,9 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from stnet.config.base import AtLeastOne, Keys, Number, Positive, Row, Triple, View
+from stnet.config.base import AtLeastOne, KeyFault, Keys, Number, Positive, Row, Triple, View
 from stnet.config.names import IMAGENET, Architecture
 from stnet.config.segmentation import Segmentation
+
+# Numbers that YAML 1.1 takes for text, because they lack a dot, or a sign after the e.
+EXPONENT = re.compile(r"([-+]?\d+)\.?(\d*)[eE]([-+]?)(\d+)")
 
 Range = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
@@ -74,7 +77,9 @@ class EncoderFeatures(Features):
     architecture: Architecture = "densenet121"
     """Name of the architecture in the library; its last layer is left out."""
     options: dict[str, Any] = {}
-    """Arguments of the architecture's constructor."""
+    """Arguments of the architecture's constructor; layers of timm are written by name. For a vision
+    transformer of timm, `global_pool: token+avg` gives the class token and then the mean of the
+    patch tokens."""
     weights: str = IMAGENET
     """imagenet, random, or the path of a safetensors file or a state dict."""
     mean: Triple | None = None
@@ -82,12 +87,25 @@ class EncoderFeatures(Features):
     encoder's own."""
     sd: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
     """Standard deviation of each channel, used and given in the same way."""
+    model_card: str | None = None
+    """Repository of the weights on Hugging Face. Rows that share it must agree with the row of
+    `config/encoders.yaml` that has it; null allows any keys."""
+
+    @field_validator("options")
+    @classmethod
+    def _numbers(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for key, value in options.items():
+            if isinstance(value, str) and (parts := EXPONENT.fullmatch(value)):
+                whole, fraction, sign, power = parts.groups()
+                number = f"{whole}.{fraction or 0}e{sign or '+'}{power}"
+                raise KeyFault(key, f"YAML reads {value} as text; write {number}")
+        return options
 
 
 class GivenFeatures(Features):
     """Features that another program computed, such as TRIDENT or HEST's benchmark."""
 
-    kind: Literal["given"] = "given"
+    kind: Literal["precomputed"] = "precomputed"
     """Features from files."""
     files: str
     """Path of a section's HDF5 file, in which {section} stands for the section's id and {slide} for

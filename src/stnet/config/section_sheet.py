@@ -64,6 +64,8 @@ FORMATS = {
         whole_image=True,
         memory_mb=10_000,
     ),
+    "anndata": Format(required=("counts",), unused=("spots", "labels"), whole_image=True),
+    "hest": Format(unused=("labels",)),
 }
 
 

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from stnet.config.base import split_view
+from stnet.core.checksums import write_json
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.spots import read_used_spots, spot_names
@@ -55,13 +59,39 @@ def encode_section(
     check_view(index, view)
     spots = read_used_spots(section)
     patches = read_patches(index, spot_names(spots), [*spots.uns["grid"]])
-    weights = settings["weights"]
     encoder = Encoder(**settings, engine=ENGINE, device=device)
     encoder.check_side(patches.shape[1])
     values = encoder.features(patches, BATCH)
     packages = ["numpy", "torch", "torchvision"]
-    provenance = {
+    provenance = _about(encoder, settings, view) | {
         "kind": "encoder",
+        "code": code,
+        "versions": versions(*packages, *{settings["library"]} - {*packages}),
+    }
+    names = [f"feature{number}" for number in range(values.shape[1])]
+    write_features(output, spots, values, names, provenance)
+
+
+def check_encoder(output: str | Path, *, view: str, settings: dict, threads: int) -> None:
+    """Build an encoder, load its weights, and write what it is, as JSON.
+
+    This needs no patches, so that what does not fit is refused at the start of a run. `view`,
+    `settings` and `threads` are those of `encode_section`. Raises InputError if the encoder cannot
+    be built, does not fit its weights or does not accept the view's patches.
+    """
+    start("cpu", threads)
+    encoder = Encoder(**settings, engine=ENGINE, device="cpu")
+    window, downsampling = split_view(view)
+    side = window // downsampling
+    encoder.check_side(side)
+    none = np.empty((0, side, side, 3), dtype=np.uint8)
+    n_features = encoder.features(none, BATCH).shape[1]
+    write_json(output, _about(encoder, settings, view) | {"n_features": n_features})
+
+
+def _about(encoder: Encoder, settings: dict, view: str) -> dict:
+    weights = settings["weights"]
+    return {
         "view": view,
         "library": settings["library"],
         "architecture": settings["architecture"],
@@ -70,8 +100,4 @@ def encode_section(
         "sd": encoder.sd,
         "weights": encoder.name,
         "weights_sha256": file_sha256(weights) if weights else "random",
-        "code": code,
-        "versions": versions(*packages, *{settings["library"]} - {*packages}),
     }
-    names = [f"feature{number}" for number in range(values.shape[1])]
-    write_features(output, spots, values, names, provenance)

@@ -50,7 +50,9 @@ def build_network(architecture: str, options: dict, n_outputs: int) -> nn.Module
             options = {**DEFAULTS.get(architecture, {}), **options}
             network = models.get_model(architecture, weights=None, **options)
     except (ValueError, TypeError) as error:
-        raise InputError(f"architecture {architecture} with {options}: {error}") from error
+        known = models.list_models(module=models)
+        similar = "" if architecture in known else suggest(architecture, known)
+        raise InputError(f"architecture {architecture} with {options}: {error}{similar}") from error
     if options.get("aux_logits"):
         raise InputError(
             f"architecture_options: aux_logits: auxiliary classifiers of {architecture} only serve"

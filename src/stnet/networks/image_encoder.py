@@ -65,8 +65,11 @@ class Encoder:
         # Without patches, one empty batch gives an array with the right number of features.
         for start in range(0, max(1, len(patches)), batch):
             some = patches[start : start + batch]
-            if self._side is not None and len(some):
-                some = np.stack([fit_side(patch, self._side) for patch in some])
+            if self._side is not None:
+                fitted = np.empty((len(some), self._side, self._side, 3), dtype=np.uint8)
+                for number, patch in enumerate(some):
+                    fitted[number] = fit_side(patch, self._side)
+                some = fitted
             part = self._standardise(torch.tensor(some, device=self._device))
             found.append(self._forward(part).float())
         return torch.cat(found).cpu().numpy()

@@ -9,6 +9,7 @@ from torchvision import models
 
 from stnet.core.errors import InputError
 from stnet.networks.architectures import head_name
+from stnet.networks.layer_names import with_names_of_timm
 from stnet.networks.tensors import are_finite, read_tensors, write_tensors
 
 # Old checkpoints of torchvision's DenseNets name their layers "norm.1" instead of "norm1".
@@ -40,9 +41,9 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
     """Load all layers of `network` except the last from a safetensors file or a state dict.
 
     A state dict is read with `weights_only`. Names and shapes must match the network's, except in
-    the last layer and auxiliary classifiers. Raises InputError naming the file and the first layer
-    that does not fit, or if a weight is not finite. Only files that the workflow wrote have a
-    checksum to compare.
+    the last layer and auxiliary classifiers; names of the library transformers become timm's.
+    Raises InputError naming the file and the first layer that does not fit, or if a weight is not
+    finite. Only files that the workflow wrote have a checksum to compare.
     """
     path = Path(path)
     try:
@@ -58,6 +59,8 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
         raise InputError(f"{path}: not a safetensors file or a state dict ({reason})") from error
     head = head_name(network) + "."
     state = {OLD_DENSENET_NAME.sub(r"\1\2.", name): value for name, value in state.items()}
+    if "embeddings.cls_token" in state:
+        state = with_names_of_timm(state)
     own = network.state_dict()
     wanted = {n for n in own if not n.startswith(head) and not n.endswith("num_batches_tracked")}
     missing = sorted(wanted - state.keys())

@@ -8,14 +8,15 @@ REACTOME = "resources/gene_sets/reactome.gmt"
 # Files of a simulated cohort, beside those of its sections.
 SIMULATED_TABLES = ["genes.tsv", "gene_sets.gmt"]
 
+# Keys of paths in which braces stand for a section or a held-out group; their models check them.
+TEMPLATES = re.compile(
+    r"configuration: (features\..+\.files|experiments\..+\.(predictions|trained_on))"
+)
+
 
 def refuse(message):
     """End with one line, as bad input does in a job; an exception would print a traceback."""
     sys.exit(f"error: {message}")
-
-
-# Keys whose braces the model has checked.
-TEMPLATES = re.compile(r"configuration: features\..+\.files")
 
 
 def check_braces(value, key):
@@ -23,7 +24,7 @@ def check_braces(value, key):
     if isinstance(value, dict | list):
         for name, each in value.items() if isinstance(value, dict) else enumerate(value, 1):
             check_braces(each, f"{key}.{name}")
-    elif isinstance(value, str) and re.search(r"\{.*\}", value) and not TEMPLATES.fullmatch(key):
+    elif isinstance(value, str) and not TEMPLATES.fullmatch(key) and re.search(r"\{.*\}", value):
         refuse(f"{key}: {value} has braces; rename it, or make a link to it without them")
 
 
@@ -64,6 +65,7 @@ row_of = or_refuse(configuration.row)
 sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
 slide_sheet = or_refuse(configuration.slides)
+check_weights = or_refuse(configuration.check_weights)
 
 
 def configured(path, **names):

@@ -29,7 +29,7 @@ LEAST_STEP = 0.25
 SHOWN = 3
 
 
-def write_given_features(
+def write_precomputed_features(
     section: str | Path, embeddings: str | Path, output: str | Path, *, view: str, code: str
 ) -> None:
     """Write the features of a section's used spots from a file of embeddings.
@@ -78,7 +78,7 @@ def write_given_features(
             f"{given.path}: not all features of {_named(spots, bad)} are finite; compute them again"
         )
     provenance = {
-        "kind": "given",
+        "kind": "precomputed",
         "view": view,
         "file": given.path,
         "sha256": file_sha256(embeddings),

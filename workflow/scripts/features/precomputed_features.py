@@ -1,8 +1,8 @@
 from stnet.core.job import job
-from stnet.features.given import write_given_features
+from stnet.features.precomputed import write_precomputed_features
 
 with job(snakemake.log[0]):
-    write_given_features(
+    write_precomputed_features(
         snakemake.input.section,
         snakemake.input.embeddings,
         snakemake.output[0],

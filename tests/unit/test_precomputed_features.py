@@ -16,7 +16,7 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.features.collect import collect_features
-from stnet.features.given import write_given_features
+from stnet.features.precomputed import write_precomputed_features
 
 # Spots are 40 px apart, off an exact grid by up to 2 px, with a radius of 10 px.
 SIDE, VIEW, D = 80, "80x2", 6
@@ -50,7 +50,7 @@ class Made:
 
     def read(self, path=None, view=VIEW):
         output = self.folder / "features.h5ad"
-        write_given_features(self.section, path or self.path, output, view=view, code="0123")
+        write_precomputed_features(self.section, path or self.path, output, view=view, code="0123")
         return ad.read_h5ad(output)
 
     def refused(self, view=VIEW):
@@ -91,7 +91,7 @@ def test_each_spot_has_the_row_of_the_tile_cut_at_it(made):
     found = made.read()
     np.testing.assert_array_equal(found.X, made.expected)
     about = found.uns["features"]
-    assert (about["kind"], about["view"], about["encoder"]) == ("given", VIEW, "uni_v1")
+    assert (about["kind"], about["view"], about["encoder"]) == ("precomputed", VIEW, "uni_v1")
     assert (about["file"], about["sha256"]) == (str(made.path), file_sha256(made.path))
     stated = json.loads(about["attributes"])["coords"]
     assert stated == {key: str(value) for key, value in made.attributes["coords"].items()}
