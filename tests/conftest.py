@@ -19,7 +19,11 @@ def pytest_make_parametrize_id(val, argname):
 
 
 def pytest_collection_modifyitems(items):
-    """What takes longest first, so that no worker is left with it at the end."""
+    """What takes longest first, so that no worker is left with it at the end.
+
+    Names of tests must be the same in every process, and an address in memory is not.
+    """
+    assert not (named := [item.nodeid for item in items if " at 0x" in item.nodeid]), named
     items.sort(key=lambda item: "workflow" not in item.path.parts)
 
 
