@@ -35,6 +35,8 @@ class Format:
         required: columns that must not be empty, besides those of every format.
         unused: columns that must be empty.
         folders: columns that name a folder.
+        either: columns that name a file or a folder.
+        shared: columns in which several rows may name the same, because it has several sections.
         grid: the only grid, or None for any.
         whole_image: whether images are usually of a kind that is decoded as a whole.
     """
@@ -42,6 +44,8 @@ class Format:
     required: tuple[str, ...] = ("counts", "spots")
     unused: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     grid: str | None = None
     whole_image: bool = False
 
@@ -50,6 +54,14 @@ FORMATS = {
     **dict.fromkeys(["st-v5", "st-original", "her2st"], Format()),
     "visium": Format(unused=("labels",), folders=("spots",), grid="hexagonal", whole_image=True),
     "anndata": Format(required=("counts",), unused=("spots", "labels"), whole_image=True),
+    "spatialdata": Format(
+        required=("counts",),
+        unused=("labels",),
+        folders=("counts",),
+        either=("spots", "image"),
+        shared=("counts",),
+        whole_image=True,
+    ),
 }
 
 
@@ -89,7 +101,7 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
             if row[name]:
                 row[name] = str(Path(root) / row[name])
                 first = used.setdefault((name, Path(row[name]).resolve()), line)
-                if first != line:
+                if first != line and name not in FORMATS[row["format"]].shared:
                     raise InputError(
                         f"{where} ({row['section']}): {name} {row[name]} is also on line {first};"
                         " name each section's own files"
@@ -102,8 +114,11 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
 
 def _check_file(row: dict[str, str], name: str, where: str) -> None:
     path = Path(row[name])
-    folder = name in FORMATS[row["format"]].folders
-    if not (path.is_dir() if folder else path.is_file()):
+    needs = FORMATS[row["format"]]
+    folder = name in needs.folders
+    if not (
+        path.is_dir() if folder else path.is_file() or (name in needs.either and path.is_dir())
+    ):
         raise InputError(
             f"{where} ({row['section']}): no {name} {'folder' if folder else 'file'} {path};"
             " correct the path or the cohort's root"
