@@ -48,7 +48,7 @@ class DistributedSection:
     `unplaced`: number of annotations at no spot of `positions`.
     `space_ranger`: what Space Ranger says of the image; nothing for text tables.
     `spot_file`: the file of the positions, if it is not the sheet's `spots`.
-    `origin`: patient and data set by the names of those who published it, if the files have them.
+    `origin`: `dataset_title` and `patient` as they were published; empty if the files do not say.
     """
 
     positions: pd.DataFrame

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stnet.cohorts import her2st, scverse, st, visium
+from stnet.cohorts import her2st, hest, scverse, st, visium
 from stnet.cohorts.agreement import (
     check_picture,
     check_pitch,
@@ -44,6 +44,7 @@ READERS = {
     **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
     "visium": visium.read,
     "anndata": scverse.read,
+    "hest": hest.read,
     "spatialdata": _read_spatialdata,
 }
 # A dropped position counts for the first reason that applies.
@@ -78,7 +79,8 @@ def write_section(
     Fields have the names of scanpy and squidpy. `obs` has `in_tissue` (always 1, because other
     spots are dropped), `array_row` and `array_col` (Space Ranger's for Visium; y and x of the
     spot's name for ST). `obsm["spatial"]` is x and y in full-resolution pixels.
-    `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid.
+    `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid. If the files
+    name the published patient, `uns["origin"]` has it.
 
     Args:
         row: the section's row of the sheet, with file columns joined to the root.
@@ -151,6 +153,8 @@ def write_section(
         "grid": {name: row["grid"]},
         "spatial": {name: _spatial(slide, spot_diameter, overview)},
     }
+    if parts.origin:
+        section.uns["origin"] = dict(parts.origin)
     _log(name, drops, parts.remark, section.obs)
     write_h5ad(section, output)
     write_table(pd.DataFrame([drops]), drops_output)

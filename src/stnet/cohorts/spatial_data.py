@@ -60,16 +60,11 @@ def read(row: dict[str, str]) -> DistributedSection:
             known = ", ".join(sorted(data.images)) or "none"
             raise InputError(f"{row['image']}: not an image of {store}, which has {known}")
         to_pixels = _to_pixels(shapes, data.images[image] if image else None, places, row, spots)
-    about = {"scalefactors": _diameter(shapes, to_pixels)}
-    section = ad.AnnData(
-        adata.X,
-        obs=adata.obs.drop(columns=PIXELS, errors="ignore"),
-        var=adata.var,
-        layers=adata.layers,
-        raw=adata.raw,
-        obsm={"spatial": (places @ to_pixels.T)[:, :2]},
-        uns={"spatial": {region: about}},
-    )
+    section = adata.copy()
+    # Pixels by other programs, of the image or of another.
+    section.obs = section.obs.drop(columns=PIXELS, errors="ignore")
+    section.obsm = {"spatial": (places @ to_pixels.T)[:, :2]}
+    section.uns = {"spatial": {region: {"scalefactors": _diameter(shapes, to_pixels)}}}
     parts = section_of(section, table)
     left = len(data.shapes[region]) - len(shapes)
     remarks = [parts.remark, f"{left} shapes of {spots} are not in {table}" if left else ""]

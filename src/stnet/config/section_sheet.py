@@ -54,6 +54,7 @@ FORMATS = {
     **dict.fromkeys(["st-v5", "st-original", "her2st"], Format()),
     "visium": Format(unused=("labels",), folders=("spots",), grid="hexagonal", whole_image=True),
     "anndata": Format(required=("counts",), unused=("spots", "labels"), whole_image=True),
+    "hest": Format(unused=("labels",)),
     "spatialdata": Format(
         required=("counts",),
         unused=("labels",),
@@ -116,9 +117,8 @@ def _check_file(row: dict[str, str], name: str, where: str) -> None:
     path = Path(row[name])
     needs = FORMATS[row["format"]]
     folder = name in needs.folders
-    if not (
-        path.is_dir() if folder else path.is_file() or (name in needs.either and path.is_dir())
-    ):
+    fits = path.is_dir() if folder else path.is_file()
+    if not fits and not (name in needs.either and path.is_dir()):
         raise InputError(
             f"{where} ({row['section']}): no {name} {'folder' if folder else 'file'} {path};"
             " correct the path or the cohort's root"

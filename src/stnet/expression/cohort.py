@@ -18,10 +18,14 @@ SHARED_GENES, FEWEST_GENES = 0.1, 20
 
 
 class Distinct:
-    """Check that no section of a cohort has the counts, spots or image of another."""
+    """Check that no section of a cohort has the counts, spots or image of another.
+
+    Nor may two patients of the cohort be one where the sections are from, or the other way round.
+    """
 
     def __init__(self) -> None:
         self._seen: list[tuple[str | Path, str, dict[str, np.ndarray]]] = []
+        self._patients: dict[tuple[str, ...], tuple[str, str | Path]] = {}
 
     def add(self, section: ad.AnnData, path: str | Path) -> None:
         """Compare a section's used spots with those of the sections before it.
@@ -29,6 +33,7 @@ class Distinct:
         Counts are compared spot by spot, whatever the spots' names; pixel positions are, if both
         sections have an image. Raises InputError naming `path` and the other section's file.
         """
+        self._compare_patient(section, path)
         image = section.uns["slide"].get("sha256", "")
         weights = pd.util.hash_array(section.var_names.to_numpy(dtype=object))
         spots = {"counts": section.X.astype(np.uint64) @ weights}
@@ -50,6 +55,23 @@ class Distinct:
                     " files in the section sheet, and each section once"
                 )
         self._seen.append((path, image, spots))
+
+    def _compare_patient(self, section: ad.AnnData, path: str | Path) -> None:
+        origin = section.uns.get("origin")
+        for patient in section.obs["patient"].unique() if origin else ():
+            dataset, published = origin["dataset_title"], origin["patient"]
+            for kind, one, name in (
+                ("published", published, patient),
+                ("in the sheet", patient, published),
+            ):
+                key = (dataset, kind, one)
+                other, where = self._patients.setdefault(key, (name, path))
+                if other != name:
+                    raise InputError(
+                        f"{path}: patient {patient} of the section sheet is {published!r} of"
+                        f" {dataset!r}, but {one!r} is {other!r} in {where}; give the sections of"
+                        " one patient the same patient in the sheet, or correct the metadata"
+                    )
 
 
 def _shared(one: np.ndarray, other: np.ndarray) -> bool:
