@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import zarr
@@ -169,9 +168,7 @@ def _annotating(table: ad.AnnData, region: str) -> ad.AnnData:
     return table[(regions.astype(str) == region).to_numpy()]
 
 
-def _matched(
-    adata: ad.AnnData, shapes: gpd.GeoDataFrame, table: Path, spots: Path
-) -> gpd.GeoDataFrame:
+def _matched(adata: ad.AnnData, shapes: pd.DataFrame, table: Path, spots: Path) -> pd.DataFrame:
     """Shapes in the order of the table's rows."""
     key = adata.uns[TableModel.ATTRS_KEY]["instance_key"]
     instances = pd.Index(adata.obs[key])
@@ -191,7 +188,7 @@ def _matched(
 
 
 def _to_pixels(
-    shapes: gpd.GeoDataFrame,
+    shapes: pd.DataFrame,
     image: object | None,
     places: np.ndarray,
     row: dict[str, str],
@@ -245,7 +242,7 @@ def _affine(element: object) -> dict[str, np.ndarray]:
     return {name: step.to_affine_matrix(axes, axes) for name, step in systems.items()}
 
 
-def _diameter(shapes: gpd.GeoDataFrame, to_pixels: np.ndarray) -> dict[str, float]:
+def _diameter(shapes: pd.DataFrame, to_pixels: np.ndarray) -> dict[str, float]:
     """Diameter of the circles in pixels, as Space Ranger calls it; nothing if they differ."""
     radii = shapes["radius"].to_numpy(float) if "radius" in shapes else np.zeros(1)
     if not 0 < radii.max(initial=0) <= radii.min(initial=np.inf) * (1 + SAME_RADIUS):
