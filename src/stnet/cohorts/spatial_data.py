@@ -3,6 +3,7 @@
 Only sections of this format import spatialdata.
 """
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import zarr
+from scipy import sparse
 from spatialdata import SpatialData, read_zarr
 from spatialdata.models import TableModel
 from spatialdata.transformations import get_transformation
@@ -29,6 +31,9 @@ SAME_PX = 1.0
 SAME_RADIUS = 0.01
 # Where the matrices of a table are.
 MATRICES = ("X", "layers/counts", "raw/X")
+
+# It logs each attribute that it reads.
+logging.getLogger("ome_zarr").setLevel(logging.WARNING)
 
 
 def read(row: dict[str, str]) -> DistributedSection:
@@ -59,12 +64,11 @@ def read(row: dict[str, str]) -> DistributedSection:
             known = ", ".join(sorted(data.images)) or "none"
             raise InputError(f"{row['image']}: not an image of {store}, which has {known}")
         to_pixels = _to_pixels(shapes, data.images[image] if image else None, places, row, spots)
-    section = adata.copy()
-    # Pixels by other programs, of the image or of another.
-    section.obs = section.obs.drop(columns=PIXELS, errors="ignore")
-    section.obsm = {"spatial": (places @ to_pixels.T)[:, :2]}
-    section.uns = {"spatial": {region: {"scalefactors": _diameter(shapes, to_pixels)}}}
-    parts = section_of(section, table)
+    # Pixels by other programs are of this image or of another.
+    adata.obs = adata.obs.drop(columns=PIXELS, errors="ignore")
+    adata.obsm = {"spatial": (places @ to_pixels.T)[:, :2]}
+    adata.uns = {"spatial": {region: {"scalefactors": _diameter(shapes, to_pixels)}}}
+    parts = section_of(adata, table)
     left = len(data.shapes[region]) - len(shapes)
     remarks = [parts.remark, f"{left} shapes of {spots} are not in {table}" if left else ""]
     return replace(
@@ -96,7 +100,10 @@ def _image(path: str, store: Path) -> str:
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
     try:
-        yield
+        with warnings.catch_warnings():
+            # Of an older format, elements that are not read, and what is refused later.
+            warnings.simplefilter("ignore")
+            yield
     except InputError:
         raise
     # Those of spatialdata, anndata, Zarr and Parquet have no class in common.
@@ -109,10 +116,7 @@ def _named(path: Path) -> Iterator[None]:
 
 def _opened(store: Path, *, with_images: bool) -> SpatialData:
     kinds = ("shapes", "tables", "images") if with_images else ("shapes", "tables")
-    with warnings.catch_warnings():
-        # Of an older format, and of tables for elements that are not read here.
-        warnings.simplefilter("ignore")
-        return read_zarr(store, selection=kinds)
+    return read_zarr(store, selection=kinds)
 
 
 def _chosen(data: SpatialData, row: dict[str, str], store: Path, named: str) -> tuple[str, str]:
@@ -164,8 +168,12 @@ def _check_chunks(path: Path) -> None:
 
 def _annotating(table: ad.AnnData, region: str) -> ad.AnnData:
     """The rows of a table that annotate a region."""
+    matrices = [table.X, *table.layers.values(), *([table.raw.X] if table.raw else [])]
+    for matrix in filter(sparse.issparse, matrices):
+        # Selecting rows would read beyond the end of a damaged one.
+        matrix.check_format(full_check=True)
     regions = table.obs[table.uns[TableModel.ATTRS_KEY]["region_key"]]
-    return table[(regions.astype(str) == region).to_numpy()]
+    return table[(regions.astype(str) == region).to_numpy()].copy()
 
 
 def _matched(adata: ad.AnnData, shapes: pd.DataFrame, table: Path, spots: Path) -> pd.DataFrame:
@@ -199,7 +207,8 @@ def _to_pixels(
     Args:
         shapes: the spots.
         image: element of the Zarr; None for an image elsewhere, whose pixels are those of the
-            coordinate system `global`, or of the only one.
+            coordinate system `global`, else of the one that leaves the shapes as they are, else
+            of the only one.
         places: x, y and 1 of the spots' centres, (spots, 3).
         row: of the sheet.
         spots: path of the shapes, for messages.
@@ -209,13 +218,13 @@ def _to_pixels(
     """
     placed = _affine(shapes)
     if image is None:
-        (system, *others) = [GLOBAL] if GLOBAL in placed else sorted(placed)
-        if others:
+        unchanged = [matrix for matrix in placed.values() if np.array_equal(matrix, np.eye(3))]
+        if GLOBAL not in placed and not unchanged and len(placed) > 1:
             raise InputError(
                 f"{spots}: has the coordinate systems {', '.join(sorted(placed))}, and none is"
                 " called global; write the image into the Zarr and name it"
             )
-        return placed[system]
+        return placed.get(GLOBAL, [*unchanged, *placed.values()][0])
     shown = _affine(image)
     shared = sorted(placed.keys() & shown.keys())
     if not shared:
