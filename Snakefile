@@ -22,7 +22,7 @@ from stnet.core.digest import code_digest
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_identity, file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
-from stnet.config.section_sheet import FORMATS, GROUP_ID, LONGEST_ID, check_row
+from stnet.config.section_sheet import FORMATS, GROUP_ID, LONGEST_ID, OPTIONAL, check_row
 from stnet.config.segmentation import Segmentation
 from stnet.config.split import ALL, held_out_groups
 

@@ -346,7 +346,7 @@ def test_sections_are_collected_in_order_and_only_with_the_same_features(cohort)
     assert found.obs_names.tolist() == cohort.obs.index.tolist()
     assert found.obs["section"].tolist() == cohort.sections.tolist()
     assert found.var_names.tolist() == [f"f{i}" for i in range(FEATURES)]
-    assert found.uns["features"] == {"kind": "toy"}
+    assert found.uns["features"] == {"kind": "toy", "features": ""}
     np.testing.assert_array_equal(found.obsm["spatial"], cohort.positions)
 
     write_h5ad(ad.read_h5ad(files[1])[:, ::-1].copy(), files[1])

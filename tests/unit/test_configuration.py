@@ -14,7 +14,7 @@ import yaml
 from stnet.config.as_written import check_as_written
 from stnet.config.configuration import Configuration
 from stnet.config.experiments import Experiment
-from stnet.config.section_sheet import COLUMNS, read_sheet
+from stnet.config.section_sheet import COLUMNS, OPTIONAL, read_sheet
 from stnet.core.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -458,7 +458,7 @@ def test_the_papers_external_cohorts_are_the_papers_method(config):
     assert subtypes["regularisation"] == [10.0**power for power in range(-3, 3)]
 
 
-def sheet_file(path, *rows, columns=COLUMNS):
+def sheet_file(path, *rows, columns=(*COLUMNS, *OPTIONAL)):
     lines = ["\t".join(columns), *("\t".join(row.get(c, "") for c in columns) for row in rows)]
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -484,6 +484,7 @@ WRONG_SHEETS = [
     ([{**ROW, "format": "st"}], "line 2 (A_1): format 'st' is not one of st-v5"),
     ([{**ROW, "grid": "round"}], "grid 'round'"),
     ([{**ROW, "counts": ""}], "counts is empty"),
+    ([{**ROW, "confirmed": "no"}], "confirmed 'no' is not yes or empty"),
     ([{**ROW, "pixel_scale": "-1"}], "pixel_scale '-1' is not a positive number"),
     ([{**ROW, "pixel_scale": "1e308"}], "pixel_scale '1e308' is not a positive number below"),
     ([{**ROW, "um_per_px": "1e400"}], "um_per_px '1e400' is not a positive number below"),

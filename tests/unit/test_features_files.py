@@ -8,6 +8,7 @@ from sections import section_file
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.expression.spots import read_used_spots
+from stnet.features.collect import collect_features
 from stnet.features.files import read_features, write_features
 
 VALUES = {"S1": [[1.5, np.nan], [2.5, -3.0]], "S2": [[0.25, 7.0]]}
@@ -41,8 +42,26 @@ def test_the_file_says_whose_and_what_the_features_are(files):
     features = ad.read_h5ad(files[0])
     assert features.obs_names.tolist() == NAMES[:2]
     assert features.obs[["patient", "section"]].to_numpy().tolist() == [["P1", "S1"]] * 2
-    assert features.uns["features"] == {"kind": "toy"}
+    assert features.uns["features"] == {"kind": "toy", "features": ""}
     np.testing.assert_array_equal(features.obsm["spatial"], [[0, 0], [20, 40]])
+
+
+def test_features_in_the_place_of_others_are_refused(files, tmp_path):
+    whole = tmp_path / "features/mine.h5ad"
+    own, others = tmp_path / "features/mine/S1.h5ad", tmp_path / "features/theirs/S1.h5ad"
+    for path in (own, others):
+        path.parent.mkdir(parents=True)
+    spots = ad.read_h5ad(files[0])
+    spots.obs_names = [name.split(":")[1] for name in spots.obs_names]
+    write_features(own, spots, spots.X, spots.var_names, {"kind": "toy"})
+    collect_features([own], whole)
+    assert read_features([whole], NAMES[:2])[0].shape == spots.shape
+    others.write_bytes(own.read_bytes())
+    with pytest.raises(InputError, match=r"theirs/S1\.h5ad: the features in it are mine, not"):
+        collect_features([others], tmp_path / "features/theirs.h5ad")
+    whole.rename(tmp_path / "features/theirs.h5ad")
+    with pytest.raises(InputError, match="the features in it are mine, not theirs"):
+        read_features([tmp_path / "features/theirs.h5ad"], NAMES[:2])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from scverse_files import scverse
 from st_files import Section
 from visium_files import Visium
 
@@ -267,3 +268,104 @@ def test_an_altered_visium_section(tmp_path):
 
     check()
     assert len(seen) > 12
+
+
+def of_pixels(change):
+    """A change of `obsm["spatial"]`."""
+    return lambda content, other, rng: content.obsm.update(
+        spatial=change(content.obsm["spatial"], other.obsm["spatial"], rng)
+    )
+
+
+def rows_kept(choose):
+    return lambda content, other, rng: content._inplace_subset_obs(choose(content.n_obs, rng))
+
+
+def some(n, rng):
+    return np.sort(rng.permutation(n)[: rng.integers(n // 2, n)])
+
+
+def array_exchanged(content, other, rng):
+    content.obs["array_row"], content.obs["array_col"] = (
+        content.obs["array_col"].to_numpy(),
+        content.obs["array_row"].to_numpy(),
+    )
+
+
+def array_of_other_spots(content, other, rng):
+    order = rng.permutation(content.n_obs)
+    for name in ("array_row", "array_col"):
+        content.obs[name] = content.obs[name].to_numpy()[order]
+
+
+def places_of_another(content, other, rng):
+    """Counts of this section at the spots of another."""
+    spots = rng.permutation(other.n_obs)[: content.n_obs]
+    content._inplace_subset_obs(np.arange(len(spots)))
+    content.obsm["spatial"] = other.obsm["spatial"][spots]
+    for name in ("array_row", "array_col"):
+        content.obs[name] = other.obs[name].to_numpy()[spots]
+
+
+def normalised(content, other, rng):
+    content.X = content.X.multiply(1e4 / content.X.sum(axis=1)).tocsr()
+
+
+def scaled(content, factor):
+    content.obsm["spatial"] = content.obsm["spatial"] * factor
+
+
+# Whether the result may be used, as above.
+ANNDATA = {
+    "spots shuffled": (True, rows_kept(lambda n, rng: rng.permutation(n))),
+    "spots lost": (True, rows_kept(some)),
+    "genes shuffled": (True, lambda c, o, r: c._inplace_subset_var(r.permutation(c.n_vars))),
+    "normalised": (False, normalised),
+    "pixels of other spots": (False, of_pixels(lambda p, o, rng: rng.permutation(p))),
+    "pixels of another": (False, of_pixels(lambda p, o, rng: np.resize(o, p.shape))),
+    "pixels exchanged": (False, of_pixels(lambda p, o, rng: p[:, ::-1])),
+    "pixels scaled": (False, lambda c, o, r: scaled(c, r.choice([0.25, 0.5, 2, 4]))),
+    "pixels a little scaled": (False, lambda c, o, r: scaled(c, r.choice([0.8, 1.25]))),
+    "one pixel column of other spots": (
+        False,
+        of_pixels(lambda p, o, rng: np.column_stack([p[:, 0], rng.permutation(p[:, 1])])),
+    ),
+    "array exchanged": (False, array_exchanged),
+    "array of other spots": (False, array_of_other_spots),
+    "places of another": (False, places_of_another),
+    "picture of another": (False, lambda c, o, r: c.uns.update(spatial=o.uns["spatial"])),
+}
+
+
+def test_an_altered_anndata(tmp_path, caplog):
+    own, other = (files(made(tmp_path / f"{n}", "st-v5", n), n) for n in (0, 1))
+    expected = own.write(require_label=False, spot_window=32)
+    contents = [scverse(each.spots, each.counts, each.row["image"]) for each in (own, other)]
+    seen = set()
+
+    @QUICK
+    @given(st.sampled_from([*ANNDATA, "image of another"]), st.integers(0, 2**32 - 1))
+    def check(name, seed):
+        section = made(tmp_path / f"{name}-{seed}", "st-v5")
+        section.folder.mkdir(exist_ok=True)
+        content, rng = contents[0].copy(), np.random.default_rng(seed)
+        usable, alter = ANNDATA.get(name, (False, lambda *parts: None))
+        alter(content, contents[1], rng)
+        image = (other if name == "image of another" else own).row["image"]
+        section.row |= {"counts": str(section.folder / "s.h5ad"), "spots": "", "labels": ""}
+        section.row |= {"format": "anndata", "image": image}
+        content.write_h5ad(section.row["counts"])
+        caplog.clear()
+        found = outcome(section)
+        seen.add(name)
+        if found is None:
+            assert not usable or "lost" in name
+        else:
+            # Places on the image and counts are right, and the array only mirrored.
+            assert usable or name == "array exchanged", name
+            assert usable or "the array is mirrored on the image" in caplog.text
+            if usable:
+                agree(found, expected)
+
+    check()
+    assert len(seen) > 10

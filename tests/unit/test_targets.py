@@ -12,6 +12,7 @@ from sections import section_file
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
+from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.spots import read_used_centres, read_used_spots
 from stnet.expression.targets import choose_genes, find_genes, write_targets
 from stnet.expression.transforms import invert, normalise
@@ -170,3 +171,15 @@ def test_a_cohort_whose_annotations_are_in_no_class_is_refused(two_sections, tmp
     section.obs["label"] = pd.Categorical(["tumour", None], categories=list(classes))
     write_h5ad(section, path)
     written(two_sections, tmp_path, label_classes=classes)
+
+
+def test_targets_in_the_place_of_others_are_refused(two_sections, tmp_path):
+    own, others = (tmp_path / "targets" / name / "all.h5ad" for name in ("mine", "theirs"))
+    for path in (own, others):
+        path.parent.mkdir(parents=True)
+    write_targets(two_sections, own, genes=2, transform="log_fraction")
+    job = HeldOutJob("e", "P1", ["S1"], threads=1, code="")
+    assert job.read_targets(own).n_vars == 2
+    others.write_bytes(own.read_bytes())
+    with pytest.raises(InputError, match=r"theirs/all\.h5ad: the targets in it are mine, not"):
+        job.read_targets(others)

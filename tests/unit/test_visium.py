@@ -543,3 +543,28 @@ def test_spots_that_lie_beside_the_tissue_are_refused(tmp_path):
     error = made.files().refused()
     assert "spatial: 0% of the spots under tissue of section V-1_A lie on tissue" in error
     assert "the spots are off the tissue" in error
+
+
+def test_an_image_without_tissue_is_a_warning(tmp_path, caplog):
+    made = Visium(tmp_path)
+    made.tissue = (0, 0, 0, 0)
+    made.files().write()
+    assert "0% of the spots under tissue of section V-1_A lie on tissue" in caplog.text
+
+
+def test_suspect_files_that_the_sheet_confirms_are_a_warning(tmp_path, caplog):
+    made = Visium(tmp_path)
+    made.tissue = (0, 236, SIDE, SIDE)
+    made.files()
+    assert "If you have looked and they are right, set confirmed to yes" in made.refused()
+    made.row["confirmed"] = "yes"
+    section, _ = made.write()
+    assert section.n_obs
+    assert "the spots are off the tissue" in caplog.text
+
+
+def test_what_no_tissue_explains_is_refused_although_the_sheet_confirms(tmp_path):
+    made = Visium(tmp_path)
+    made.row["confirmed"] = "yes"
+    made.diameter *= 2
+    assert "the spot diameter" in made.files().refused()

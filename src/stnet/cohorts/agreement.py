@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from stnet.cohorts.distributed import DistributedSection, SpaceRanger
+from stnet.cohorts.suspicion import suspect
 from stnet.cohorts.visium import THEORETICAL_SPOT_UM
 from stnet.core.errors import InputError
 from stnet.expression.grids import GRIDS
@@ -56,16 +57,18 @@ def check_same_section(row: dict[str, str], parts: DistributedSection) -> None:
     if _many(lost, len(under_tissue), MOST_EMPTY if whole_array else MOST_UNMATCHED) and _many(
         elsewhere, len(totals), MOST_UNMATCHED
     ):
-        raise InputError(
+        suspect(
+            row,
             f"{row['counts']}: {elsewhere} of its {len(totals)} spots are not under tissue in"
             f" {row['spots']}, and {lost} of the {len(under_tissue)} spots under tissue are not in"
-            " it; name counts and spots of the same section"
+            " it; name counts and spots of the same section",
         )
     if _many(lost, len(under_tissue), MOST_EMPTY):
-        raise InputError(
+        suspect(
+            row,
             f"{row['counts']}: {lost} of the {len(under_tissue)} spots under tissue in"
             f" {row['spots']} are not in it; fetch it again if it was cut short, or leave these"
-            " spots out of both files"
+            " spots out of both files",
         )
     if elsewhere:
         _compare_tissue(row, totals, inside)
@@ -75,10 +78,11 @@ def check_same_section(row: dict[str, str], parts: DistributedSection) -> None:
     if all(_many(*each, MOST_UNMATCHED) for each in unmatched) and any(
         _many(*each, MOST_MISPLACED) for each in unmatched
     ):
-        raise InputError(
+        suspect(
+            row,
             f"{row['labels']}: {parts.unplaced} of its {labels} labels are at no spot of"
             f" {row['spots']}, and {unlabelled} of the {len(under_tissue)} spots under tissue have"
-            " none; name labels and spots of the same section"
+            " none; name labels and spots of the same section",
         )
 
 
@@ -159,9 +163,10 @@ def check_picture(row: dict[str, str], said: SpaceRanger, image: Image.Image, wi
         return
     correlation = np.corrcoef(*grey)[0, 1]
     if correlation < LEAST_CORRELATION:
-        raise InputError(
+        suspect(
+            row,
             f"{row['image']}: not what {name} shows (they correlate by {correlation:.2f});"
-            " name the image that Space Ranger read"
+            " name the image that it was made from",
         )
 
 

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from PIL import Image
 
-from stnet.core.errors import InputError
+from stnet.cohorts.suspicion import suspect
 
 logger = logging.getLogger(__name__)
 
@@ -86,26 +86,29 @@ def check_misplaced(
     inside_exchanged, outside_exchanged = shares(pixels[:, ::-1])
     found = f"{row['spots']}: {inside:.0%} of the spots under tissue of section {row['section']}"
     if mirrored and inside_exchanged > inside + BETTER and outside_exchanged <= outside:
-        raise InputError(
+        suspect(
+            row,
             f"{found} lie on tissue in {row['image']}, and {inside_exchanged:.0%} with x and y"
-            " exchanged: pixel row and column are swapped; correct the positions"
+            " exchanged: pixel row and column are swapped; correct the positions",
         )
     if inside < outside - WORSE:
-        raise InputError(
+        suspect(
+            row,
             f"{found} lie on tissue in {row['image']}, and {outside:.0%} of the others: the spots"
-            " are off the tissue; name the image they belong to or correct the positions"
+            " are off the tissue; name the image they belong to or correct the positions",
         )
     # Without sites between the spots, any place where all are on tissue would look better.
     if not all_given and inside < FIT and (~in_tissue).sum() >= FEWEST:
         moves = {move: shares(places) for move, places in _moves(array, pixels, picture.size)}
         move = max(moves, key=lambda name: moves[name][0] - moves[name][1])
         if moves[move][0] - moves[move][1] > inside - outside + MOVED:
-            raise InputError(
+            suspect(
+                row,
                 f"{found} lie on tissue in {row['image']}, and {moves[move][0]:.0%} when {move}:"
                 " the image is of another section, or of another scale or orientation than the"
-                " spots; name the image that the spots were placed on"
+                " spots; name the image that the spots were placed on",
             )
-    if 0 < inside < FEW:
+    if inside < FEW:
         logger.warning(f"{found} lie on tissue in {row['image']}: draw the spots on the image")
     if mirrored:
         logger.warning(

@@ -5,6 +5,7 @@ Spots are `obs`, genes `var`. `obsm["spatial"]` has x and y in pixels of the ful
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def read_anndata(path: str | Path) -> ad.AnnData:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; correct the section sheet or download the file")
     try:
-        return ad.read_h5ad(path)
+        # It warns of old files and of names that are not unique, which is checked later.
+        with warnings.catch_warnings(action="ignore"):
+            return ad.read_h5ad(path)
     # The errors of h5py and anndata have no class in common.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -77,7 +80,7 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
     _check_one(adata, path)
     positions = _positions(adata, path)
     counts, remark = _counts(adata, positions.index.to_list(), path)
-    stated = _stated(adata.uns.get("spatial"), path)
+    stated = _stated(adata, path)
     return DistributedSection(
         positions, counts, {}, remark, space_ranger=stated, spot_file=str(path)
     )
@@ -85,8 +88,7 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
 
 def _check_one(adata: ad.AnnData, path: str | Path) -> None:
     """Raise InputError if the file has several sections, or a spot twice."""
-    libraries = adata.uns.get("spatial")
-    names = set(libraries) if isinstance(libraries, Mapping) else set()
+    names = set(_libraries(adata))
     if "library_id" in adata.obs:
         names = max(names, set(adata.obs["library_id"].dropna().astype(str)), key=len)
     if len(names) > 1:
@@ -124,7 +126,7 @@ def _positions(adata: ad.AnnData, path: str | Path) -> pd.DataFrame:
             table[name] = [round(float(place[number])) for place in places]
         names = [spot_name(*spot) for spot in table[ARRAY].itertuples(index=False)]
     table.index = pd.Index(adata.obs_names, name="spot")
-    return position_table(path, table.astype(str), columns).set_axis(list(names), axis="index")
+    return position_table(path, table.map(str), columns).set_axis(list(names), axis="index")
 
 
 def _pixels(adata: ad.AnnData, path: str | Path) -> np.ndarray:
@@ -167,7 +169,7 @@ def _counts(adata: ad.AnnData, spots: list[str], path: str | Path) -> tuple[Coun
     source, matrix, var = max(usable, key=lambda found: len(found[2]))
     counts = _sparse(matrix, path)
     for other, values, columns in usable:
-        same_genes = len(columns) == len(var)
+        same_genes = columns.index.equals(var.index)
         if other != source and same_genes and (_sparse(values, path) != counts).nnz:
             raise InputError(
                 f"{path}: {source} and {other} both have whole numbers, which differ; keep the raw"
@@ -234,11 +236,18 @@ def _text(values: pd.Series | pd.Index) -> list[str]:
     ]
 
 
-def _stated(libraries: object, path: str | Path) -> SpaceRanger:
+def _libraries(adata: ad.AnnData) -> dict[str, Mapping]:
+    """Entries of `uns["spatial"]` by section. Beside them, CELLxGENE has a flag."""
+    spatial = adata.uns.get("spatial")
+    entries = spatial.items() if isinstance(spatial, Mapping) else ()
+    return {name: entry for name, entry in entries if isinstance(entry, Mapping)}
+
+
+def _stated(adata: ad.AnnData, path: str | Path) -> SpaceRanger:
     """What `uns["spatial"]` of one section says of the image; nothing if there is none."""
-    if not isinstance(libraries, Mapping) or not libraries:
+    library = next(iter(_libraries(adata).values()), None)
+    if library is None:
         return SpaceRanger()
-    (library,) = libraries.values()
     parts = {
         part: dict(library[part]) if isinstance(library.get(part), Mapping) else {}
         for part in ("images", "scalefactors", "metadata")

@@ -197,7 +197,7 @@ def _scales(
     stated = parts.space_ranger
     check_pitch(row, stated, spot_pitch_um)
     scales = {}
-    if plane or not row["um_per_px"]:
+    if plane or not (row["um_per_px"] or stated.um_per_px):
         scales[
             f"spot_pitch_um ({spot_pitch_um:g}) and the distance of the spots in {row['spots']}"
         ] = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])

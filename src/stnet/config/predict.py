@@ -34,6 +34,9 @@ class OwnSection(Keys):
     pixel_scale: Positive | None = None
     """Factor to the spots' pixel coordinates, if the image was shrunk; null is 1."""
 
+    confirmed: Literal["", "yes"] = ""
+    """yes: if the files look as if they were of different sections, warn and go on."""
+
     @model_validator(mode="after")
     def _folder_or_files(self) -> "OwnSection":
         if bool(self.folder) == bool(self.counts or self.spots):

@@ -12,6 +12,8 @@ COLUMNS = [
     *["patient", "section", "format", "image", "counts", "spots", "labels"],
     *["grid", "um_per_px", "pixel_scale"],
 ]
+# A section whose files look as if they were of different sections is read all the same.
+OPTIONAL = ["confirmed"]
 FILE_COLUMNS = ["image", "counts", "spots", "labels"]
 GRIDS = ["square", "hexagonal"]
 # Ids of models that are not of a single held-out group.
@@ -82,7 +84,7 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
     spelled: dict[tuple[str, str], str] = {}
     used: dict[tuple[str, Path], int] = {}
     sections = []
-    for line, row in read_tsv(find(path), COLUMNS, "sections").items():
+    for line, row in read_tsv(find(path), COLUMNS, "sections", OPTIONAL).items():
         where = f"{path} line {line}"
         check_row(row, where)
         if row["section"] in seen:
@@ -152,6 +154,10 @@ def check_row(row: dict[str, str], where: str) -> None:
                 f"{where} ({row['section']}): {name} {row[name]!r} must be {value or 'empty'} for"
                 f" format {row['format']}"
             )
+    if row["confirmed"] not in ("", "yes"):
+        raise InputError(
+            f"{where} ({row['section']}): confirmed {row['confirmed']!r} is not yes or empty"
+        )
     for name in ("um_per_px", "pixel_scale"):
         try:
             positive = not row[name] or 0 < number(row[name]) < TOO_LARGE

@@ -159,11 +159,14 @@ def number(text: str) -> float:
     return value
 
 
-def read_tsv(path: str | Path, columns: Sequence[str], of: str) -> dict[int, dict[str, str]]:
+def read_tsv(
+    path: str | Path, columns: Sequence[str], of: str, optional: Sequence[str] = ()
+) -> dict[int, dict[str, str]]:
     """Read the `columns` of a sheet as stripped text, by line. `of` is what it lists, as sections.
 
-    Raises InputError naming the sheet if it is missing or not text, lacks a column, has a row with
-    more cells than the header, or has no rows.
+    `optional` are columns that it may lack; their cells are then empty. Raises InputError naming
+    the sheet if it is missing or not text, lacks another column, has a row with more cells than the
+    header, or has no rows.
     """
     path = Path(path)
     if not path.is_file():
@@ -176,7 +179,11 @@ def read_tsv(path: str | Path, columns: Sequence[str], of: str) -> dict[int, dic
         raise InputError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
     hint = f"the columns are {' '.join(columns)}"
     header, rows = columns_of(path, rows, columns, "\t", padded=True, hint=hint)
+    for name in optional:
+        if header.count(name) > 1:
+            raise InputError(f"{path}: column {name} is there twice; remove one")
     if not rows:
         raise InputError(f"{path}: lists no {of}; add a row for each")
-    places = {name: header.index(name) for name in columns}
-    return {line: {name: cells[at] for name, at in places.items()} for line, cells in rows}
+    places = {name: header.index(name) for name in (*columns, *optional) if name in header}
+    absent = {name: "" for name in optional if name not in header}
+    return {line: {name: cells[at] for name, at in places.items()} | absent for line, cells in rows}

@@ -14,6 +14,7 @@ from sklearn.decomposition import NMF
 
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad, write_h5ad
+from stnet.expression.names import check_name, name_in
 from stnet.expression.spatial import keep_pictures
 from stnet.expression.transforms import invert
 
@@ -93,6 +94,7 @@ def write_composition(
         InputError: no training spot is left, or as `shares` and `factorise`.
     """
     measured = read_h5ad(base)
+    check_name(base, measured.uns, "targets")
     training = ~measured.obs["section"].isin(held_out_sections).to_numpy()
     if not training.any():
         raise InputError(f"{base}: no spots outside the held-out group; add a patient")
@@ -112,6 +114,7 @@ def write_composition(
             "genes": measured.var,
             "targets": {
                 **measured.uns["targets"],
+                "targets": name_in(output, "targets"),
                 "held_out_sections": list(held_out_sections),
                 "of": of,
                 "factors": factors,

@@ -10,6 +10,7 @@ import numpy as np
 
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
+from stnet.expression.names import check_name
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,11 @@ class HeldOutJob:
     def read_targets(self, path: str | Path) -> ad.AnnData:
         """Read the targets.
 
-        Raises InputError if they were fitted without other sections than the held-out ones, or if
-        a value is infinite or not a number.
+        Raises InputError if they were fitted without other sections than the held-out ones, are in
+        the folder of other targets, or if a value is infinite or not a number.
         """
         measured = read_h5ad(path)
+        check_name(path, measured.uns, "targets")
         fitted_without = set(measured.uns["targets"]["held_out_sections"])
         if fitted_without and fitted_without != set(self.sections):
             raise InputError(

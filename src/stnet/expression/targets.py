@@ -14,6 +14,7 @@ from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import names_sha256
 from stnet.core.suggest import suggest
 from stnet.expression.cohort import Distinct, unite_genes
+from stnet.expression.names import name_in
 from stnet.expression.spatial import keep_pictures, of_sections
 from stnet.expression.spots import read_used_spots, spot_names
 from stnet.expression.transforms import normalise
@@ -138,6 +139,7 @@ def write_targets(
     if held_out_sections:
         keep_pictures(targets.uns, held_out_sections)
     targets.uns["targets"] = {
+        "targets": name_in(output, "targets"),
         "transform": transform,
         "universe": len(universe),
         "held_out_sections": list(held_out_sections),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad, write_h5ad
+from stnet.expression.names import check_name, name_in
 from stnet.expression.spots import spot_names
 
 
@@ -22,7 +23,7 @@ def write_features(
     """Write the features of a section's patches.
 
     X is `values` as float32; obs is that of the spots with names `section:XxY`, as in the targets;
-    `obsm["spatial"]` is copied from the spots; `uns["features"]` is `provenance`.
+    `obsm["spatial"]` is copied from the spots; `uns["features"]` is `provenance` and the name.
 
     Args:
         path: output.
@@ -41,7 +42,7 @@ def write_features(
         obs=obs,
         var=pd.DataFrame(index=pd.Index(names, name="feature")),
         obsm={"spatial": np.asarray(spots.obsm["spatial"])},
-        uns={"features": provenance},
+        uns={"features": {**provenance, "features": name_in(path, "features")}},
     )
     write_h5ad(features, path, compression=None)
 
@@ -52,11 +53,13 @@ def read_features(
     """Read the features of the spots `names`: all spots of the files, in order.
 
     Returns float32 (spots, features), NaN where undefined, and the features' names. Raises
-    InputError if the spots are not `names`, or files have different features.
+    InputError if the spots are not `names`, files have different features, or one lies in the place
+    of others.
     """
     parts, features, start = [], [], 0
     for path in paths:
         section = read_h5ad(path)
+        check_name(path, section.uns, "features")
         stop = start + section.n_obs
         if section.obs_names.tolist() != list(names[start:stop]):
             raise InputError(f"{path}: its spots are not those of the targets; delete it and rerun")

@@ -51,7 +51,7 @@ def own_model(w):
 def own_row(w):
     """The row of a section sheet that an entry of `predict.sections` stands for."""
     own = own_sections[w.name]
-    row = {column: str(own.get(column) or "") for column in SHEET_COLUMNS}
+    row = {column: str(own.get(column) or "") for column in [*SHEET_COLUMNS, *OPTIONAL]}
     row |= {"patient": w.name, "section": w.name}
     if own["folder"]:
         folder = Path(own["folder"])

@@ -1,0 +1,18 @@
+"""Files that look as if they were of different sections, although they may be right (ours)."""
+
+import logging
+
+from stnet.core.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def suspect(row: dict[str, str], found: str) -> None:
+    """Raise InputError with what was found, or warn if the section sheet says it is `confirmed`.
+
+    `row` is the section's row of the sheet.
+    """
+    if row.get("confirmed"):
+        logger.warning(f"{found}; confirmed in the section sheet")
+        return
+    raise InputError(f"{found}. If you have looked and they are right, set confirmed to yes")

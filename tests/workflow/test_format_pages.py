@@ -1,0 +1,94 @@
+"""The examples of the pages on AnnData and HEST run."""
+
+import re
+import subprocess
+import sys
+
+import anndata as ad
+import pandas as pd
+import pytest
+from PIL import Image
+from project import ROOT, copy_project, planned
+from scverse_files import hest_sample, hest_st, scverse
+from st_files import Section
+
+from stnet.cohorts.section import write_section
+from stnet.config.section_sheet import read_sheet
+
+OPTIONS = {
+    **{"label_classes": {}, "require_label": False, "spot_window": 40, "spot_pitch_um": 200},
+    "genes": None,
+}
+
+
+def blocks(page, language):
+    """The examples of a page."""
+    text = (ROOT / f"docs/how-to/{page}.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def run(page, folder):
+    (code,) = blocks(page, "python")
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with a model's files, which are not opened by a dry run."""
+    project = copy_project(tmp_path_factory.mktemp("pages") / "project")
+    for suffix in ("genes.tsv", "safetensors"):
+        (project / f"all.{suffix}").touch()
+    return project
+
+
+def sections(folder, rows):
+    """The sections of a sheet, written."""
+    written = []
+    for row in rows:
+        output = folder / f"{row['section']}.section.h5ad"
+        write_section(row, output, folder / "drops.tsv", **OPTIONS)
+        written.append(ad.read_h5ad(output))
+    return written
+
+
+def test_a_file_of_several_sections_is_taken_apart(project):
+    parts = {}
+    for name in ("S1", "S2"):
+        made = Section(project / name).files()
+        Image.open(made.row["image"]).save(project / f"{name}.tif")
+        parts[name] = scverse(made.spots, made.counts, made.row["image"])
+        parts[name].obs["patient"] = f"P{name}"
+    cohort = ad.concat(parts, label="library_id", index_unique="-")
+    cohort.uns["spatial"] = {name: part.uns["spatial"]["library"] for name, part in parts.items()}
+    cohort.write_h5ad(project / "cohort.h5ad")
+    run("anndata", project)
+    sheet = pd.read_csv(project / "mine.tsv", sep="\t", dtype=str, keep_default_na=False)
+    # The example is of Visium, the test's sections are of ST.
+    sheet.assign(grid="square").to_csv(project / "mine.tsv", sep="\t", index=False)
+    rows = read_sheet(project / "mine.tsv", project, check_files=True)
+    assert [row["patient"] for row in rows] == ["PS1", "PS2"]
+    assert [section.n_obs for section in sections(project, rows)] == [48, 48]
+    (project / "mine.yaml").write_text(blocks("anndata", "yaml")[0])
+    jobs = planned(project, "predict", configuration=("--configfile", "mine.yaml", "--"))
+    assert jobs["own_section"] == 1
+
+
+def test_a_sheet_of_samples(project):
+    folder = project / "hest_data"
+    for number, patient in enumerate(["Patient 1", "Patient 2", float("nan")], start=1):
+        made = Section(project / f"H{number}", "her2st").files()
+        image = made.folder / "HE.tif"
+        Image.open(made.row["image"]).save(image)
+        content = hest_st(made.spots, made.counts)
+        hest_sample(content, folder, f"SPA{number}", image, 5.0, patient=patient)
+    hest_sample(content, folder, "TENX1", image, 5.0, st_technology="Visium HD")
+    run("hest", project)
+    rows = read_sheet(project / "hest.tsv", folder, check_files=True)
+    assert [row["patient"] for row in rows] == ["Patient-1", "Patient-2", "SPA3"]
+    assert [section.n_obs for section in sections(project, rows)] == [48] * 3
+    names = ["hest.yaml", "predict.yaml"]
+    for name, text in zip(names, blocks("hest", "yaml"), strict=True):
+        (project / name).write_text(text)
+    configuration = ("--configfile", *names, "--")
+    jobs = planned(project, "all", "predict", configuration=configuration)
+    assert [jobs[rule] for rule in ("section", "train", "own_section")] == [3, 3, 1]
