@@ -7,6 +7,7 @@ from copy import copy
 from pathlib import Path
 
 import anndata as ad
+import numcodecs
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +26,7 @@ from stnet.core.errors import InputError
 from stnet.expression.targets import write_targets
 from stnet.slides.image import open_image
 from stnet.slides.patches import write_patches
+from stnet.slides.zarr_image import check_whole
 
 VERSIONS = {"0.1": SpatialDataContainerFormatV01, "0.2": SpatialDataContainerFormatV02}
 RADIUS = 10.0  # of spots of 100 µm, where 200 µm are 40 px
@@ -324,13 +326,12 @@ def outcome(section, row):
         return str(error)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_damaged_file_is_one_line_or_changes_nothing(section, tmp_path, version):
-    store = put(stored(section).data(), tmp_path / "x.zarr", version)
+def check_damages(section, store, *, every):
+    """Damage files one by one, every so many."""
     row = row_of(store, section.row)
     expected = outcome(section, row)
-    refusals, silent = 0, []
-    for name, path, content in damages(store):
+    refusals = 0
+    for name, path, content in list(damages(store))[::every]:
         whole = path.read_bytes()
         path.unlink()
         if content is not None:
@@ -342,13 +343,35 @@ def test_a_damaged_file_is_one_line_or_changes_nothing(section, tmp_path, versio
             assert "\n" not in found, name
             assert str(store) in found, name
             continue
-        silent.append(name)
         pd.testing.assert_frame_equal(found.obs, expected.obs, obj=name)
         assert (found.X != expected.X).nnz == 0, name
         assert found.var_names.equals(expected.var_names), name
         np.testing.assert_array_equal(found.obsm["spatial"], expected.obsm["spatial"], name)
-    print(refusals, silent)
-    assert refusals > 60
+    return refusals
+
+
+def test_a_damaged_file_is_one_line_or_changes_nothing(section, tmp_path):
+    store = put(stored(section).data(), tmp_path / "x.zarr")
+    assert check_damages(section, store, every=11) > 10
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("version", VERSIONS)
+def test_any_damaged_file_is_one_line_or_changes_nothing(section, tmp_path, version):
+    store = put(stored(section).data(), tmp_path / "x.zarr", version)
+    assert check_damages(section, store, every=1) > 150
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_chunk_of_blosc_that_was_cut_is_refused(tmp_path, version):
+    compressor = numcodecs.Blosc() if version == 2 else zarr.codecs.BloscCodec()
+    pixels = np.random.default_rng(0).integers(0, 255, 50, dtype=np.uint8)
+    zarr.create_array(tmp_path / "x", data=pixels, compressors=compressor, zarr_format=version)
+    check_whole(tmp_path)
+    chunk = tmp_path / "x" / ("0" if version == 2 else "c/0")
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    with pytest.raises(InputError, match="0: cut short; fetch it again"):
+        check_whole(tmp_path)
 
 
 def test_a_sheet_names_folders_and_elements(section, tmp_path):

@@ -22,6 +22,7 @@ from spatialdata.transformations import get_transformation
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.scverse import PIXELS, section_of
 from stnet.core.errors import InputError
+from stnet.slides.zarr_image import check_whole
 
 # The coordinate system whose units are pixels, if the image is not in the Zarr.
 GLOBAL = "global"
@@ -49,12 +50,13 @@ def read(row: dict[str, str]) -> DistributedSection:
     store, named = _within(row["counts"], "tables")
     image = _image(row["image"], store)
     with _named(store):
+        check_whole(store / "tables")
         data = _opened(store, with_images=bool(image))
     name, region = _chosen(data, row, store, named)
     table = store / "tables" / name
     spots = store / "shapes" / region
     with _named(table):
-        _check_chunks(table)
+        _check_complete(table)
         adata = _annotating(data.tables[name], region)
     with _named(spots):
         shapes = _matched(adata, data.shapes[region], table, spots)
@@ -151,9 +153,11 @@ def _chosen(data: SpatialData, row: dict[str, str], store: Path, named: str) -> 
     return fitting[0]
 
 
-def _check_chunks(path: Path) -> None:
-    """Raise InputError if chunks of counts are missing, which Zarr reads as zeros."""
+def _check_complete(path: Path) -> None:
+    """Raise InputError if what a table lacks would be made up: its names, or counts of zero."""
     group = zarr.open_group(path, mode="r")
+    if not {"obs", "var"} <= {*group.group_keys()}:
+        raise InputError(f"{path}: lacks its spots (obs) or genes (var); download it again")
     for part in MATRICES:
         matrix = group.get(part)
         arrays = dict(matrix.arrays()) if isinstance(matrix, zarr.Group) else {"": matrix}

@@ -1,5 +1,6 @@
 """Images in OME-Zarr, such as the image elements of SpatialData, read chunk by chunk."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from stnet.core.errors import InputError
 from stnet.slides.tiff import NUMBERED, refused
 
 METADATA = ("zarr.json", ".zgroup", ".zarray")
+# Where a chunk of Blosc has its length, in bytes.
+BLOSC_LENGTH = slice(12, 16)
 COLOURS = (["r", "g", "b"], ["red", "green", "blue"])
 
 
@@ -36,6 +39,7 @@ class ZarrImage(AbstractSlide):
         (multiscale,) = ome["multiscales"]
         axes = [axis["name"] for axis in multiscale["axes"]]
         full = multiscale["datasets"][0]
+        check_whole(path / full["path"])
         self._pixels = group[full["path"]]
         _check_pixels(path, self._pixels, axes)
         labels = [channel.get("label") for channel in ome.get("omero", {}).get("channels", [])]
@@ -110,6 +114,26 @@ class ZarrImage(AbstractSlide):
         part[..., :3] = np.moveaxis(inside, 0, 2)
         part[..., 3] = 255
         return Image.fromarray(region)
+
+
+def check_whole(folder: Path) -> None:
+    """Raise InputError if a chunk in a Zarr, of an array compressed by Blosc, was cut.
+
+    Blosc goes on beyond its end, and gives whatever is in memory there. Shards have checksums.
+    """
+    for path in folder.rglob("*"):
+        if path.name not in (".zarray", "zarr.json"):
+            continue
+        about = json.loads(path.read_bytes())
+        codecs = [about.get("compressor") or {}, *about.get("codecs", [])]
+        if not any("blosc" in (codec.get("id"), codec.get("name")) for codec in codecs):
+            continue
+        for chunk in path.parent.rglob("*"):
+            if chunk.is_file() and chunk.name not in (".zarray", ".zattrs", "zarr.json"):
+                with open(chunk, "rb") as file:
+                    stated = int.from_bytes(file.read(16)[BLOSC_LENGTH], "little")
+                if stated != chunk.stat().st_size:
+                    raise InputError(f"{chunk}: cut short; fetch it again")
 
 
 def _opened(path: Path) -> zarr.Group:
