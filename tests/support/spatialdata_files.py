@@ -29,6 +29,7 @@ class Zarr:
         self.pixels = np.moveaxis(np.asarray(Image.open(image).convert("RGB")), 2, 0)
         self.channels: list | None = None
         self.levels: list | None = None
+        self.chunk = 128
         self.placed, self.shown = {"global": Identity()}, {"global": Identity()}
         self.centres = self.spots[["pixel_x", "pixel_y"]].to_numpy(float)
 
@@ -47,7 +48,7 @@ class Zarr:
             dims=("c", "y", "x"),
             c_coords=self.channels,
             scale_factors=self.levels,
-            chunks=(len(self.pixels), 128, 128),
+            chunks=(len(self.pixels), self.chunk, self.chunk),
             transformations=dict(self.shown),
         )
 
