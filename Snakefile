@@ -24,7 +24,7 @@ from stnet.core.hashing import file_identity, file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
 from stnet.config.section_sheet import FORMATS, GROUP_ID, LONGEST_ID, OPTIONAL, check_row
 from stnet.config.segmentation import Segmentation
-from stnet.config.split import ALL, held_out_groups
+from stnet.config.split import ALL, HELD_OUT, held_out_groups
 
 if workflow.modifier.is_main_snakefile():
 

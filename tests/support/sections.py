@@ -32,7 +32,7 @@ def section_file(path, name, counts, genes, used=None, patient="P1", um_per_px=0
     picture = Image.new("RGB", (4, 3), "pink")
     metadata = {"um_per_px": um_per_px}
     section.uns = {
-        "slide": metadata,
+        "slide": {"path": "", "sha256": "", "width": 0, "height": 0, **metadata},
         "grid": {name: "square"},
         "spatial": {name: spatial(picture, width=40, spot_diameter=5, metadata=metadata)},
     }

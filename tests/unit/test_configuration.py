@@ -18,6 +18,7 @@ from stnet.config.section_sheet import COLUMNS, OPTIONAL, read_sheet
 from stnet.core.errors import InputError
 
 ROOT = Path(__file__).parents[2]
+PRECOMPUTED = "kind: precomputed, cohort: stnet, targets: top250, transform: log_fraction"
 
 
 def lay(base, over):
@@ -310,12 +311,35 @@ MISWRITTEN = [
         "features: {a: {inherit: nuclei, kind: encoder}, nuclei: {bins: 5}}",
         "features.a.bins: unknown key for kind encoder (inherited from nuclei)",
     ),
+    ("features: {a: {kind: precomputed}}", "features.a.files: missing; add it"),
+    (
+        "features: {a: {kind: precomputed, files: a.h5}}",
+        "'a.h5' does not name a file for each section",
+    ),
+    (
+        "features: {a: {kind: precomputed, files: '{cohort}/{section}.h5'}}",
+        "a.files: '{cohort}/{section}",
+    ),
+    (
+        "features: {a: {kind: precomputed, files: '{section}{.h5'}}",
+        "or {slide}, and no other braces",
+    ),
     # Values of another type.
     ("device: no", "device: false should be 'cpu' or 'cuda'; YAML reads no and off as false"),
     ("cohorts: {stnet: {report: {gene: on}}}", "report.gene: true should be a valid string; YAML"),
     ("cohorts: {stnet: {report: {patients: [23]}}}", "patients[0]: 23 should be a valid string; w"),
     ("tensorboard: 'no'", "tensorboard: 'no' should be a valid boolean; write it without quotes"),
     ("experiments: {random: {engine: fast}}", "random.engine: 'fast' should be a mapping"),
+    *[
+        (f"experiments: {{given: {{{PRECOMPUTED}, {keys}}}}}", f"experiments.given.{message}")
+        for keys, message in (
+            ("predictions: a.txt, universe: 9, trained_on: []", "predictions: a.txt does not end"),
+            ("predictions: '{g}.tsv', universe: 9, trained_on: []", "predictions: {g}.tsv has br"),
+            ("predictions: a.tsv, universe: 9, trained_on: '{g'", "trained_on: {g has braces oth"),
+            ("predictions: a.tsv, universe: 9", "trained_on: missing; add it"),
+            ("predictions: a.tsv, trained_on: []", "universe: missing; log_fraction needs the nu"),
+        )
+    ],
     ("report: stnet", "report: 'stnet' should be a list; write [stnet]"),
     ("report: []", "report: [] should have at least 1 item, not 0"),
     ("targets: {top250: {genes: FASN}}", "be a valid integer or be a list; write [FASN]"),

@@ -6,15 +6,21 @@ import pytest
 import timm
 import torch
 from data import REAL
+from embedding_files import trident_attributes, write_hest, write_trident
 from safetensors.torch import load_file, save_file
 from sections import section_file
 from torch.nn import functional
 from torchvision import models
+from toy import make_cohort
 
+from stnet.baselines.ridge import predict_ridge
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
+from stnet.expression.held_out_job import HeldOutJob
+from stnet.features.collect import collect_features
 from stnet.features.encoded import ENGINE, encode_section
+from stnet.features.precomputed import write_precomputed_features
 from stnet.networks.encoders import build_encoder, download_timm
 from stnet.networks.image_encoder import Encoder
 from stnet.slides.patches import write_index
@@ -204,3 +210,43 @@ def test_a_section_without_used_spots_has_the_same_features(view, tmp_path):
     write_index([section], [tmp_path / "S1.npy"], index, view="32x1")
     width = encoder("torchvision", "densenet", SMALL).features(some_patches(1, 32), 1).shape[1]
     assert encoded(view, tmp_path).shape == (0, width)
+
+
+def test_ridge_predicts_the_same_bits_from_our_features_and_from_the_same_ones_given(tmp_path):
+    index, targets = make_cohort(tmp_path)
+    network = {"library": "torchvision", "architecture": "densenet", "options": SMALL}
+    constants = {"mean": None, "sd": None, "weights": None}
+    parts = {"encoder": [], "hest": [], "trident": []}
+    for name in ("A1", "B1", "C1", "D1", "E1"):
+        section = tmp_path / f"{name}.h5ad"
+        paths = {layout: tmp_path / f"{name}-{layout}.h5ad" for layout in parts}
+        encode_section(
+            *(section, index, paths["encoder"]),
+            **{"view": "32x1", "settings": network | constants},
+            **{"device": "cpu", "threads": 1, "code": "0"},
+        )
+        encoded = ad.read_h5ad(paths["encoder"])
+        assert len(np.unique(encoded.X, axis=0)) == encoded.n_obs
+        order = np.random.default_rng(1).permutation(encoded.n_obs)
+        corners = encoded.obsm["spatial"][order] - 16
+        names = [encoded.obs_names[row].split(":")[1] for row in order]
+        write_hest(tmp_path / "hest.h5", encoded.X[order], names, corners)
+        attributes = trident_attributes(name, (200, 200), 32)
+        write_trident(tmp_path / "trident.h5", encoded.X[order], corners, attributes)
+        for layout in ("hest", "trident"):
+            given_file = tmp_path / f"{layout}.h5"
+            write_precomputed_features(section, given_file, paths[layout], view="32x1", code="0")
+        for layout, path in paths.items():
+            parts[layout].append(path)
+    predicted = {}
+    for layout, paths in parts.items():
+        collect_features(paths, tmp_path / "features.h5ad")
+        predict_ridge(
+            *(targets, tmp_path / "features.h5ad", tmp_path / "predictions.h5ad"),
+            HeldOutJob("toy", "A", ["A1"], 1, "0"),
+            **{"components": 4, "penalties": [1.0, 10.0], "inner_folds": 2, "seed": 0},
+        )
+        predicted[layout] = ad.read_h5ad(tmp_path / "predictions.h5ad").X
+    assert predicted["encoder"].std() > 0
+    np.testing.assert_array_equal(predicted["hest"], predicted["encoder"])
+    np.testing.assert_array_equal(predicted["trident"], predicted["encoder"])

@@ -47,6 +47,29 @@ rule encoder_features:
         "../scripts/features/encoder_features.py"
 
 
+rule precomputed_features:
+    input:
+        section="results/{cohort}/sections/{section}.h5ad",
+        embeddings=precomputed_features,
+    output:
+        "results/{cohort}/features/{features}/{section}.h5ad",
+    log:
+        "results/{cohort}/logs/precomputed_features/{features}/{section}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/precomputed_features/{features}/{section}.tsv"
+    wildcard_constraints:
+        features=one_of(configuration.features_of("precomputed")),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        view=configured("features/{features}/view"),
+    script:
+        "../scripts/features/precomputed_features.py"
+
+
 rule collect_features:
     input:
         of_sections("results/{cohort}/features/{features}/{section}.h5ad"),
@@ -188,3 +211,32 @@ rule predict_coordinates:
         penalty=configured("experiments/{experiment}/penalty"),
     script:
         "../scripts/baselines/predict_coordinates.py"
+
+
+# Made elsewhere, by a model of your own.
+rule predict_precomputed:
+    input:
+        targets=targets_file,
+        predictions=handed_in("predictions"),
+        trained_on=handed_in("trained_on"),
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict_precomputed/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_precomputed/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=one_of(configuration.experiments_of("precomputed")),
+        held_out=A_GROUP,
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        held_out_sections=held_out_sections,
+        units=some_keys(UNITS, "experiments/{experiment}"),
+        trained_on=trained_on,
+        pretrained_on=configured("experiments/{experiment}/pretrained_on"),
+        patients=patients_of_sections,
+    script:
+        "../scripts/baselines/predict_precomputed.py"

@@ -25,7 +25,7 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import write_table
-from stnet.expression.genes import GeneTable, read_gene_table
+from stnet.expression.genes import ENSEMBL_ID, GeneTable, read_gene_table
 from stnet.expression.grids import GRIDS
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
@@ -53,7 +53,6 @@ REASONS = ["unselected", "no_counts", "off_image", "no_label"]
 MOST_PX = 2000
 # A scan may crop a few spots. If more are off the image, positions and image do not match (ours).
 MOST_OFF_IMAGE = 0.05
-ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
 # What spreadsheets make of MARCH1 and SEPT2.
 DATE = re.compile(r"\d{1,2}-(mar|sep|dec|oct)|(mar|sep|dec|oct)-\d{1,2}", re.IGNORECASE)
 # Names such as `__ambiguous[A+B]`: reads that fit several genes.

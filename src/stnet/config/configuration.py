@@ -67,7 +67,7 @@ class Configuration:
         return self._of("experiments", "kind", kind)
 
     def features_of(self, kind: str) -> list[str]:
-        """Features of a kind: `nuclei` or `encoder`."""
+        """Features of a kind: `nuclei`, `encoder` or `precomputed`."""
         return self._of("features", "kind", kind)
 
     def sources_of(self, kind: str) -> list[str]:

@@ -1,14 +1,16 @@
 """Experiments: ways of predicting expression. Each kind is a subclass of `Experiment`."""
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from stnet.config.base import (
     AS_WRITTEN,
     EACH_ONCE,
     AtLeastOne,
     AtLeastTwo,
+    KeyFault,
     Names,
     NotNegative,
     Row,
@@ -17,10 +19,29 @@ from stnet.config.base import (
     View,
 )
 from stnet.config.engine import Engines
-from stnet.config.names import IMAGENET, CohortName, FeaturesName, TargetsName
+from stnet.config.names import IMAGENET, CohortName, FeaturesName, RowId, TargetsName
 from stnet.config.recipe import Training
+from stnet.config.split import HELD_OUT
+from stnet.config.targets import Transform
 
 Penalties = Annotated[list[NotNegative], Field(min_length=1)]
+FORMATS = r"\.(h5ad|(tsv|csv)(\.gz)?)$"
+
+
+def _check_braces(path: str) -> str:
+    if re.search("[{}]", path.replace(HELD_OUT, "")):
+        raise ValueError(f"{path} has braces other than those of {HELD_OUT}; rename the file")
+    return path
+
+
+def _check_format(path: str) -> str:
+    if not re.search(FORMATS, path):
+        raise ValueError(f"{path} does not end with .h5ad, .tsv, .csv, .tsv.gz or .csv.gz")
+    return path
+
+
+# A path in which {held_out} may stand for the held-out group.
+OfGroup = Annotated[str, AfterValidator(_check_braces)]
 
 
 class Experiment(Row):
@@ -122,3 +143,31 @@ class Coordinates(Experiment):
     """Degree of the polynomial."""
     penalty: NotNegative = 1
     """Penalty of the ridge regression."""
+
+
+class Precomputed(Experiment):
+    """Predictions that were made elsewhere and are handed in as files."""
+
+    kind: Literal["precomputed"] = "precomputed"
+    """Predictions handed in as files."""
+    predictions: Annotated[OfGroup, AfterValidator(_check_format)]
+    """Path of a held-out group's predictions, in which `{held_out}` stands for the group; or of one
+    file with the predictions of all groups. An AnnData (.h5ad) or a table (.tsv, .csv, also .gz) of
+    spots by genes."""
+    transform: Transform
+    """Unit of the predictions, which must be that of the targets."""
+    universe: AtLeastOne | None = None
+    """Number of genes G in the unit log_fraction, which must be that of the targets. May be left
+    out for log_cp10k."""
+    trained_on: OfGroup | list[RowId] | dict[str, list[RowId]]
+    """Patients and sections of the cohort that the model saw: the path of a text file with one per
+    line, in which `{held_out}` stands for the group; a mapping from groups to lists; or one list
+    for all groups."""
+    pretrained_on: list[str] = []
+    """Data from outside the cohort that the model saw, as reports should name them."""
+
+    @model_validator(mode="after")
+    def _has_universe(self) -> "Precomputed":
+        if self.transform == "log_fraction" and self.universe is None:
+            raise KeyFault("universe", "missing; log_fraction needs the number of genes")
+        return self

@@ -1,5 +1,6 @@
 """Features: numbers that describe patches."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -81,3 +82,26 @@ class EncoderFeatures(Features):
     encoder's own."""
     sd: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
     """Standard deviation of each channel, used and given in the same way."""
+
+
+class GivenFeatures(Features):
+    """Features that another program computed, such as TRIDENT or HEST's benchmark."""
+
+    kind: Literal["precomputed"] = "precomputed"
+    """Features from files."""
+    files: str
+    """Path of a section's HDF5 file, in which {section} stands for the section's id and {slide} for
+    the name of its image without the suffix."""
+    view: View = "224x1"
+    """The view that the features describe; its window must be that of the files' tiles."""
+
+    @field_validator("files")
+    @classmethod
+    def _one_for_each_section(cls, files: str) -> str:
+        names = re.findall(r"\{(.*?)\}", files)
+        if not names or not {"section", "slide"}.issuperset(names) or files.count("{") > len(names):
+            raise ValueError(
+                f"{files!r} does not name a file for each section; write {{section}} or {{slide}},"
+                " and no other braces"
+            )
+        return files

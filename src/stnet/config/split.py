@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+HELD_OUT = "{held_out}"  # stands for the held-out group in the paths of a configuration
 ALL = "all"  # reserved held-out id: nothing is held out, for use on external images
 
 

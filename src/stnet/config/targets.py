@@ -7,6 +7,8 @@ from pydantic import model_validator
 from stnet.config.base import EACH_ONCE, AtLeastOne, KeyFault, Names, Row, Seed, Split
 from stnet.config.names import TargetsName
 
+Transform = Literal["log_fraction", "log_cp10k"]
+
 
 class Targets(Row):
     """Values to predict for a spot. Rows with `of` are factors, others are genes."""
@@ -34,7 +36,7 @@ class GeneTargets(Targets):
     genes: AtLeastOne | Annotated[Names, *EACH_ONCE] = 250
     """Number of genes with the highest mean count, or a list of genes by symbol or id. Source:
     paper."""
-    transform: Literal["log_fraction", "log_cp10k"] = "log_fraction"
+    transform: Transform = "log_fraction"
     """log_fraction is ln((1 + c) / (G + sum c)); log_cp10k is ln(1 + 10^4 c / sum c), which removes
     depth better. Source: released code."""
     choice: Literal["cohort", "training"] = "cohort"

@@ -1,7 +1,8 @@
 """Read the held-out predictions of an experiment, over all its held-out groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -23,6 +24,7 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     X is the prediction and `layers["observed"]` the measurement, both (spots, genes) in target
     units. `uns["targets"]` has their transform and universe, `uns["grid"]` the grid by section, and
     `uns["initial_weights"]` the name of the initial weights of a network ("" for other kinds).
+    `uns["origin"]` says of predictions that were made elsewhere that they are ("" for others).
     If genes are chosen on the training part, a group can lack a gene; both values are then missing.
     Raises InputError if groups share a spot, if their targets differ in transform or universe, or
     if a file is damaged, of an older version, or of another experiment or group than its folder.
@@ -49,9 +51,18 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     spots.var = genes[~genes.index.duplicated()].loc[spots.var_names]
     spots.uns["targets"] = units[0]
     spots.uns["grid"] = {name: grid for group in groups for name, grid in group.uns["grid"].items()}
+    spots.uns["origin"] = _origin([group.uns["provenance"] for group in groups])
     weights = {group.uns["provenance"].get("initial_weights", "") for group in groups}
     spots.uns["initial_weights"] = ", ".join(sorted(weights - {""}))
     return spots
+
+
+def _origin(provenances: Sequence[Mapping[str, Any]]) -> str:
+    """That predictions were made elsewhere, and what their models saw beside the cohort."""
+    if not any("handed_in" in each for each in provenances):
+        return ""
+    elsewhere = {name: None for each in provenances for name in each["pretrained_on"]}
+    return "predictions handed in" + "".join(f", pretrained on {name}" for name in elsewhere)
 
 
 def smooth_observed(spots: ad.AnnData, smoothing: str) -> np.ndarray:

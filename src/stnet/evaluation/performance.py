@@ -46,7 +46,7 @@ def evaluate(
         predictions: the files of all held-out groups.
         patient_table, section_table, gene_table: outputs, TSV.
         summary_table: output, TSV; besides the estimates it has the transform of the targets and
-            the initial weights of a network.
+            the initial weights of a network, or that the predictions were handed in.
         stratum: `all`, `tumour` or `normal`; only its spots are evaluated.
         smoothing: how the measurement is smoothed (`smooth_observed`).
         lenient: whether patients with a single label class count as consistent in every gene, as
@@ -73,8 +73,9 @@ def evaluate(
     summary = summarise(genes, patients, sections)
     transform = everything.uns["targets"]["transform"]
     summary.loc[len(summary)] = ["transform", transform, *BLANK]
-    if everything.uns["initial_weights"]:
-        summary.loc[len(summary)] = ["initial_weights", everything.uns["initial_weights"], *BLANK]
+    for about in ("initial_weights", "origin"):
+        if everything.uns[about]:
+            summary.loc[len(summary)] = [about, everything.uns[about], *BLANK]
     write_table(summary, summary_table)
 
 

@@ -1,11 +1,14 @@
 """Convert between Ensembl ids and gene symbols, including old symbols."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from stnet.core.errors import InputError
 from stnet.core.tsv import columns_of, rows_of
 
+# Of a gene; the first group is the id without version.
+ENSEMBL_ID = re.compile(r"(ENS[A-Z]*G\d+)(\.\d+)?")
 COLUMNS = ["symbol", "ensembl_gene_id", "prev_symbol", "alias_symbol"]
 
 

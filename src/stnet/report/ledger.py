@@ -119,10 +119,12 @@ def make_ledger(
 
 
 def _origin(tables: Mapping[str, pd.DataFrame]) -> str:
-    # The page says so if the network was trained from other weights than the paper's.
+    # The page says where predictions are from, or from which weights the network was trained.
     if "summary" not in tables:
         return ""
     values = tables["summary"].set_index("quantity")["value"]
+    if "origin" in values:
+        return f", {values['origin']}"
     return f", trained from {values['initial_weights']}" if "initial_weights" in values else ""
 
 

@@ -116,9 +116,10 @@ def changed_keys(w):
     """The keys in which a study's experiments differ, with the values of each experiment."""
     keys = {name: config["experiments"][name] for name in studied(w)}
     first, *others = keys.values()
-    # They follow from the architecture.
     names = dict.fromkeys(key for each in keys.values() for key in each)
-    names.pop("architecture_options", None)
+    # The first follow from the architecture; the second are long lists.
+    for name in ("architecture_options", "trained_on"):
+        names.pop(name, None)
     differing = [key for key in names if any(each.get(key) != first.get(key) for each in others)]
     return {name: {key: each.get(key) for key in differing} for name, each in keys.items()}
 

@@ -14,11 +14,15 @@ DIGESTS = {}
 IDENTITIES = {}
 
 
+def is_made(path):
+    """Whether a rule makes a file."""
+    return path.startswith("results/") or any(r.is_producer(path) for r in workflow.rules)
+
+
 def identity(path):
     """Identity of a file that the user may replace; empty if a rule makes the file."""
     if path not in IDENTITIES:
-        made = path.startswith("results/") or any(r.is_producer(path) for r in workflow.rules)
-        IDENTITIES[path] = "" if made else file_identity(path)
+        IDENTITIES[path] = "" if is_made(path) else file_identity(path)
     return IDENTITIES[path]
 
 

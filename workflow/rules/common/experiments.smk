@@ -10,6 +10,9 @@ ENCODER = ["library", "architecture", "options", "mean", "sd"]
 # Keys of nuclear features that the segmentation depends on.
 SEGMENTATION = list(Segmentation.model_fields)
 
+# Keys of predictions made elsewhere that say in which unit they are.
+UNITS = ["transform", "universe"]
+
 # Wildcard constraint: a held-out group, not `all`.
 A_GROUP = rf"(?!{ALL}/){GROUP_ID}"
 
@@ -91,6 +94,21 @@ def encoder_weights(w):
     return weights_file(keys)
 
 
+def precomputed_features(w):
+    """File of a section's features that another program computed. An error if there is none."""
+    files = row_of("features", w.features)["files"]
+    image = section_image(w) if "{slide}" in files else ""
+    # As TRIDENT names a slide.
+    slide = re.sub(r"(\.ome)?\.[^.]*$", "", Path(image).name, flags=re.IGNORECASE)
+    path = files.format(section=w.section, slide=slide)
+    if not Path(path).is_file():
+        refuse(
+            f"configuration: features.{w.features}.files: no file {path} of section {w.section};"
+            " correct the path, or compute its features"
+        )
+    return path
+
+
 def collected_features(w):
     """Features that an experiment predicts from, of all sections of its cohort."""
     return f"results/{w.cohort}/features/{experiment_of(w)['features']}.h5ad"
@@ -103,3 +121,41 @@ def weights_file(keys):
     if keys["weights"] == IMAGENET:
         return f"resources/weights/imagenet-{keys['architecture']}.safetensors"
     return keys["weights"]
+
+
+def handed_in(key):
+    """Input function: the held-out group's file of predictions made elsewhere, or nothing.
+
+    `key` is that of the experiment that has the path; it may have a list instead.
+    """
+
+    def file(w):
+        path = experiment_of(w)[key]
+        held_out_sections(w)
+        if not isinstance(path, str):
+            return []
+        path = path.replace(HELD_OUT, w.held_out)
+        if not (is_made(path) or Path(path).is_file()):
+            refuse(
+                f"configuration: experiments.{w.experiment}.{key}: no file {path} for held-out"
+                f" group {w.held_out}; add it, or correct the path"
+            )
+        return path
+
+    return file
+
+
+def trained_on(w):
+    """Patients and sections that the model of predictions made elsewhere saw, if they are listed."""
+    listed, key = experiment_of(w)["trained_on"], f"experiments.{w.experiment}.trained_on"
+    if isinstance(listed, dict):
+        for name in sorted(set(listed) ^ set(held_out(w.experiment))):
+            what = "is no held-out group" if name in listed else "is missing"
+            refuse(f"configuration: {key}: {name} {what}; list what each group's model saw")
+        return listed[w.held_out]
+    return [] if isinstance(listed, str) else listed
+
+
+def patients_of_sections(w):
+    """Patient of every section of a cohort."""
+    return {row["section"]: row["patient"] for row in sections(w.cohort)}
