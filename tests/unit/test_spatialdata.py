@@ -326,6 +326,25 @@ def outcome(section, row):
         return str(error)
 
 
+def test_what_zarr_would_make_up_is_refused(section, tmp_path):
+    store, own = put(stored(section).data(), tmp_path / "x.zarr", "0.1"), section.row
+    cases = [
+        ("images/he/s0/0/0/1", 0, "images/he: 1 of its 9 chunks are missing"),
+        ("tables/table/X/data/0", 0, "X/data: 1 of its 1 chunks are missing"),
+        ("tables/table/obs/spot_id/0", 1, "obs/spot_id/0: cut short; fetch it again"),
+        ("tables/table/var/.zgroup", 0, r"lacks its spots \(obs\) or genes \(var\)"),
+    ]
+    for name, cut, message in cases:
+        whole = (store / name).read_bytes()
+        if cut:
+            (store / name).write_bytes(whole[:-cut])
+        else:
+            (store / name).unlink()
+        assert re.search(message, refused(section, row_of(store, own)))
+        (store / name).write_bytes(whole)
+    assert outcome(section, row_of(store, own)).n_obs == 48
+
+
 def check_damages(section, store, *, every):
     """Damage files one by one, every so many."""
     row = row_of(store, section.row)
