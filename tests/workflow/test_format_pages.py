@@ -1,5 +1,6 @@
-"""The examples of the pages on AnnData and HEST run."""
+"""The examples of the pages on formats run, and a changed Zarr is read again."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import anndata as ad
 import pandas as pd
 import pytest
 from PIL import Image
-from project import ROOT, copy_project, planned
+from project import ROOT, copy_project, planned, snakemake
 from scverse_files import hest_sample, hest_st, scverse
+from spatialdata.models import TableModel
+from spatialdata_files import KEY, Zarr
 from st_files import Section
 
 from stnet.cohorts.section import write_section
@@ -92,3 +95,75 @@ def test_a_sheet_of_samples(project):
     configuration = ("--configfile", *names, "--")
     jobs = planned(project, "all", "predict", configuration=configuration)
     assert [jobs[rule] for rule in ("section", "train", "own_section")] == [3, 3, 1]
+
+
+def zarr_of(folder):
+    """A Zarr of two sections, in one table."""
+    made = {name: Section(folder / name, "her2st").files() for name in ("S1", "S2")}
+    parts = {}
+    for name, section in made.items():
+        spots = section.spots.rename(columns={"x": "array_col", "y": "array_row"})
+        parts[name] = Zarr(spots, section.counts + (name == "S2"), section.row["image"], 10)
+        parts[name].table.obs = parts[name].table.obs.assign(of=name, patient=f"P{name}")
+    data = parts["S1"].data()
+    table = ad.concat([part.table for part in parts.values()], index_unique="-", keys=parts)
+    table.obs_names = [f"{spot}-1" for spot in table.obs_names]
+    table.obs["of"] = pd.Categorical(table.obs["of"])
+    del data.tables["table"], data.shapes["spots"], data.images["he"]
+    for name, part in parts.items():
+        data.shapes[name], data.images[f"{name}_image"] = part.shapes(), part.image()
+    data.tables["table"] = TableModel.parse(
+        table, region=[*parts], region_key="of", instance_key=KEY
+    )
+    data.write(folder / "cohort.zarr")
+    return folder / "cohort.zarr"
+
+
+def test_a_zarr_of_several_sections(project):
+    store = zarr_of(project)
+    run("spatialdata", project)
+    sheet = pd.read_csv(project / "mine.tsv", sep="\t", dtype=str, keep_default_na=False)
+    sheet.assign(grid="square").to_csv(project / "mine.tsv", sep="\t", index=False)
+    rows = read_sheet(project / "mine.tsv", project, check_files=True)
+    assert [row["patient"] for row in rows] == ["PS1", "PS2"]
+    assert [section.n_obs for section in sections(project, rows)] == [48, 48]
+    (project / "mine.yaml").write_text(blocks("spatialdata", "yaml")[0].replace("_full", ""))
+    configuration = ("--configfile", "mine.yaml", "--")
+    refusal = snakemake(project, "-n", *configuration, "predict", check=False).stderr
+    assert "predict: no S1.zarr; correct the path" in refusal
+    store.rename(project / "S1.zarr")
+    assert planned(project, "predict", configuration=configuration)["own_section"] == 1
+
+
+@pytest.mark.full
+def test_a_section_is_read_again_when_its_part_of_a_zarr_changes(tmp_path):
+    project = copy_project(tmp_path / "project")
+    store = zarr_of(project)
+    run("spatialdata", project)
+    sheet = (project / "mine.tsv").read_text()
+    (project / "mine.tsv").write_text(sheet.replace("hexagonal", "square"))
+    (project / "mine.yaml").write_text(
+        "cohorts: {mine: {sheet: mine.tsv, root: '.', require_label: false, spot_window: 40,"
+        " spot_pitch_um: 200, label_classes: {tumour: [], normal: []}}}\n"
+    )
+    asked = [f"results/mine/sections/S{number}.h5ad" for number in (1, 2)]
+    configuration = ("--configfile", "config/demo.yaml", "mine.yaml", "--")
+    snakemake(project, *configuration, *asked)
+
+    def jobs():
+        return planned(project, *asked, configuration=configuration)
+
+    def replaced(part):
+        """What runs if a file is replaced by an older one, which is undone afterwards."""
+        path = store / part / "zarr.json"
+        content, about = path.read_bytes(), path.stat()
+        path.write_bytes(content + b" ")
+        os.utime(path, (10**9, 10**9))
+        found = jobs()
+        path.write_bytes(content)
+        os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+        return found
+
+    assert jobs() == replaced("") == replaced("images") == {}
+    assert replaced("shapes/S1") == replaced("images/S2_image") == {"section": 1}
+    assert replaced("tables/table/obs") == {"section": 2}

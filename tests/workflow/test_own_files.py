@@ -43,6 +43,26 @@ def test_the_identity_changes_with_a_file_and_not_with_a_copy(tmp_path):
     assert file_identity(tmp_path / "missing") == ""
 
 
+def test_the_identity_of_a_folder_is_that_of_the_files_in_it(tmp_path):
+    folder = tmp_path / "x.zarr"
+    (folder / "c").mkdir(parents=True)
+    for name in ("zarr.json", "c/0", "c/1"):
+        (folder / name).write_bytes(b"1")
+        old(folder / name)
+    seen = [file_identity(folder)]
+    shutil.copytree(folder, tmp_path / "copy.zarr")
+    assert file_identity(tmp_path / "copy.zarr") == seen[0]
+    (folder / "c/0").write_bytes(b"22")
+    seen.append(file_identity(folder))
+    old(folder / "c/0")
+    seen.append(file_identity(folder))
+    (folder / "c/1").rename(folder / "c/2")
+    seen.append(file_identity(folder))
+    (folder / "c/2").unlink()
+    seen.append(file_identity(folder))
+    assert len({*seen}) == 5
+
+
 def test_every_rule_with_a_digest_knows_the_files_that_no_rule_makes():
     rules = [rule for rule in load_rules().values() if hasattr(rule.params, "digest")]
     assert len(rules) > 50

@@ -32,12 +32,20 @@ from stnet.slides.scale import log_overridden
 
 logger = logging.getLogger(__name__)
 
+
+def _read_spatialdata(row: dict[str, str]) -> DistributedSection:
+    from stnet.cohorts.spatial_data import read  # imports spatialdata, which takes a second
+
+    return read(row)
+
+
 READERS = {
     **{"st-v5": st.read_v5, "st-original": st.read_original, "her2st": her2st.read},
     "visium": visium.read,
     "visium-hd": visium_hd.read,
     "anndata": scverse.read,
     "hest": hest.read,
+    "spatialdata": _read_spatialdata,
 }
 # A dropped position counts for the first reason that applies.
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]

@@ -39,6 +39,8 @@ class Format:
         required: columns that must not be empty, besides those of every format.
         unused: columns that must be empty.
         find: columns that stand for several files, each with the function that finds them.
+        folders: columns that may name a folder, which is one input, in place of a file.
+        shared: columns in which several rows may name the same, because it has several sections.
         grid: the only grid, or None for any.
         whole_image: whether images are usually of a kind that is decoded as a whole.
         memory_mb: what it takes to read a section, if that is more than its image.
@@ -47,6 +49,8 @@ class Format:
     required: tuple[str, ...] = ("counts", "spots")
     unused: tuple[str, ...] = ()
     find: Mapping[str, Callable[[str], dict[str, Path]]] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     grid: str | None = None
     whole_image: bool = False
     memory_mb: int = 0
@@ -64,8 +68,18 @@ FORMATS = {
         whole_image=True,
         memory_mb=10_000,
     ),
-    "anndata": Format(required=("counts",), unused=("spots", "labels"), whole_image=True),
-    "hest": Format(unused=("labels",)),
+    "anndata": Format(
+        required=("counts",), unused=("spots", "labels"), whole_image=True, memory_mb=4000
+    ),
+    "hest": Format(unused=("labels",), memory_mb=4000),
+    "spatialdata": Format(
+        required=("counts",),
+        unused=("labels",),
+        folders=("counts", "spots", "image"),
+        shared=("counts",),
+        whole_image=True,
+        memory_mb=4000,
+    ),
 }
 
 
@@ -106,7 +120,7 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
                 row[name] = str(Path(root) / row[name])
                 for file in _existing(row, name, where) if check_files else [row[name]]:
                     first = used.setdefault((name, Path(file).resolve()), line)
-                    if first != line:
+                    if first != line and name not in FORMATS[row["format"]].shared:
                         raise InputError(
                             f"{where} ({row['section']}): {name} {file} is also on line {first};"
                             " name each section's own files"
@@ -120,11 +134,12 @@ def _existing(row: dict[str, str], name: str, where: str) -> list[str]:
         files = files_of(row, name)
     except InputError as error:
         raise InputError(f"{where} ({row['section']}): {name} {error}") from error
+    folders = name in FORMATS[row["format"]].folders
     for file in files:
-        if not Path(file).is_file():
+        if not (Path(file).is_file() or (folders and Path(file).is_dir())):
             raise InputError(
-                f"{where} ({row['section']}): no {name} file {file}; correct the path or the"
-                " cohort's root"
+                f"{where} ({row['section']}): no {name} file {'or folder ' * folders}{file};"
+                " correct the path or the cohort's root"
             )
     return files
 

@@ -1,6 +1,7 @@
 """Hashes that identify files and ordered lists."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -30,8 +31,18 @@ def file_hash(path: str | Path, algorithm: Literal["sha256", "md5"]) -> Hash:
 
 
 def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
+    """SHA-256 of a file, as hexadecimal digits; of a folder, of the names and hashes within."""
+    if Path(path).is_dir():
+        return names_sha256(
+            [part for name in _files(path) for part in (name, file_sha256(Path(path, name)))]
+        )
     return file_hash(path, "sha256").hexdigest
+
+
+def _files(folder: str | Path) -> list[str]:
+    """Files in a folder and the folders within, by their names relative to it, in order."""
+    found = [Path(within, name) for within, _, names in os.walk(folder) for name in names]
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def read_sha256(path: str | Path, begin: int, content: memoryview) -> str:
@@ -64,14 +75,23 @@ def file_identity(path: str | Path) -> str:
     """What changes when a user replaces a file, also by an older one; cheap in every dry run.
 
     The hash of a small file, so that a copy is the same file. Of a large one its size and the
-    second of its date, which `cp -p`, rsync, tar and a move keep. Empty if there is no file.
+    second of its date, which `cp -p`, rsync, tar and a move keep. Of a folder, such as a Zarr,
+    those of all files in it. Empty if there is no file.
     """
     try:
-        about = Path(path).stat()
-        if about.st_size <= SMALL:
+        if Path(path).is_dir():
+            return names_sha256(
+                [f"{name} {_size_and_date(Path(path, name))}" for name in _files(path)]
+            )
+        if Path(path).stat().st_size <= SMALL:
             return file_sha256(path)
+        return _size_and_date(path)
     except OSError:
         return ""
+
+
+def _size_and_date(path: str | Path) -> str:
+    about = Path(path).stat()
     return f"{about.st_size} bytes, {int(about.st_mtime)}"
 
 

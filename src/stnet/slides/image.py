@@ -1,4 +1,4 @@
-"""Open images of sections and slides with OpenSlide, or with Pillow for other formats."""
+"""Open images of sections and slides with OpenSlide, Zarr, or Pillow for other formats."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from openslide import (
     PROPERTY_NAME_MPP_X,
     PROPERTY_NAME_MPP_Y,
     PROPERTY_NAME_OBJECTIVE_POWER,
+    AbstractSlide,
     OpenSlide,
     OpenSlideError,
 )
@@ -21,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from stnet.core.errors import InputError, SystemFailure
 from stnet.slides.tiff import COMMON, Tiff, inspect_tiff, is_tiff, refused
 from stnet.slides.whole import LARGE, WholeImage, check_bomb, over_white
+from stnet.slides.zarr_image import ZarrImage
 
 # Plausible micrometres per pixel of a slide. OpenSlide also derives them from the dots per inch of
 # a TIFF, which usually describe a printer or a screen: 1,200 dpi are 21 µm, 72 dpi are 353 µm.
@@ -45,12 +47,12 @@ class Level(NamedTuple):
 class SlideImage:
     """An image open for reading as upright RGB of 8 bits; use `open_image`.
 
-    OpenSlide decodes only the requested region, Pillow the whole image at the first read. Several
-    threads may read; with Pillow they take turns.
+    OpenSlide and Zarr decode only the requested region, Pillow the whole image at the first read.
+    Several threads may read; with Pillow they take turns.
     """
 
     def __init__(
-        self, path: Path, source: OpenSlide | WholeImage, properties: Mapping[str, str | float]
+        self, path: Path, source: AbstractSlide | WholeImage, properties: Mapping[str, str | float]
     ):
         """`properties` are OpenSlide's and those of OME."""
         self.path, self._source, self._properties = path, source, properties
@@ -64,7 +66,7 @@ class SlideImage:
     @cached_property
     def levels(self) -> list[Level]:
         """Levels from full resolution down; a single one for images read by Pillow."""
-        if not isinstance(self._source, OpenSlide):
+        if not isinstance(self._source, AbstractSlide):
             return [Level(*self._source.size, 1.0)]
         sides, downsamples = self._source.level_dimensions, self._source.level_downsamples
         return [
@@ -121,7 +123,7 @@ class SlideImage:
             InputError: the image's data are damaged.
         """
         with _damage_named(self.path):
-            if not isinstance(self._source, OpenSlide):
+            if not isinstance(self._source, AbstractSlide):
                 with self._one_at_a_time:
                     region = self._source.rgb.crop((left, top, left + width, top + height))
                 return np.asarray(region)
@@ -140,7 +142,7 @@ class SlideImage:
     def thumbnail(self, side: int) -> Image.Image:
         """The whole image as RGB, its longer side at most `side` pixels. Raises as `read`."""
         with _damage_named(self.path):
-            if isinstance(self._source, OpenSlide):
+            if isinstance(self._source, AbstractSlide):
                 level = self._source.get_best_level_for_downsample(max(self.size) / side)
                 if self.levels[level].width * self.levels[level].height <= LARGE:
                     return self._source.get_thumbnail((side, side)).convert("RGB")
@@ -179,7 +181,7 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
     not readable, or has no single meaning (`stnet.slides.tiff`).
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such image; check the image column and the cohort's root")
     with _large_images():
         with _damage_named(path):
@@ -188,7 +190,9 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
             yield SlideImage(path, source, properties)
 
 
-def _source(path: Path) -> tuple[OpenSlide | WholeImage, dict[str, str | float]]:
+def _source(path: Path) -> tuple[AbstractSlide | WholeImage, dict[str, str | float]]:
+    if path.is_dir():
+        return ZarrImage(path), {}
     vendor = OpenSlide.detect_format(path)
     if vendor is None and not is_tiff(path):
         return WholeImage(path), {}
