@@ -64,7 +64,7 @@ def test_the_picture_is_that_of_the_file(own):
     made, _, read = own
     assert read.uns["spatial"]["V-1"]["images"]["hires"].dtype == np.float32  # from 0 to 1
     with Image.open(Path(made.row["spots"]) / "tissue_hires_image.png") as picture:
-        np.testing.assert_array_equal(section_of(read, "").space_ranger.picture, picture)
+        np.testing.assert_array_equal(section_of(read, "").image_facts.picture, picture)
 
 
 @pytest.mark.parametrize("layout", ["visium", "st-v5", "her2st"])

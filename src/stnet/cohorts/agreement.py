@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stnet.cohorts.distributed import DistributedSection, SpaceRanger
+from stnet.cohorts.distributed import DistributedSection, ImageFacts
 from stnet.cohorts.suspicion import suspect
 from stnet.cohorts.text_tables import unpacked
 from stnet.cohorts.visium import THEORETICAL_SPOT_UM
@@ -142,7 +142,7 @@ def check_spot_size(
         )
 
 
-def check_picture(row: dict[str, str], said: SpaceRanger, image: Image.Image, width: int) -> None:
+def check_picture(row: dict[str, str], said: ImageFacts, image: Image.Image, width: int) -> None:
     """Raise InputError if the image is not the one that Space Ranger reduced to its picture.
 
     `image` is a reduced copy of the image, which is `width` pixels wide. Its size is compared with
@@ -187,7 +187,7 @@ def _check_sides(
         )
 
 
-def check_pitch(row: dict[str, str], said: SpaceRanger, spot_pitch_um: float) -> None:
+def check_pitch(row: dict[str, str], said: ImageFacts, spot_pitch_um: float) -> None:
     """Raise InputError if the file states another distance of spots than the cohort."""
     if said.pitch_um and not 1 / MOST_APART <= said.pitch_um / spot_pitch_um <= MOST_APART:
         raise InputError(

@@ -12,10 +12,10 @@ from stnet.expression.grids import GRIDS
 
 
 @dataclass(frozen=True)
-class SpaceRanger:
-    """What a `spatial` folder says of the image; None for what it does not say.
+class ImageFacts:
+    """What a section's files say of the image; None for what they do not say.
 
-    Other formats say some of it elsewhere.
+    The names of sources are those of Space Ranger unless a reader gives others.
 
     Attributes:
         spot_diameter: diameter of a spot in full-resolution pixels.
@@ -47,7 +47,7 @@ class DistributedSection:
     `annotations`: the pathologist's annotation by spot name; empty if there are none.
     `remark`: a message for the log, such as how annotations were matched to spots.
     `unplaced`: number of annotations at no spot of `positions`.
-    `space_ranger`: what Space Ranger says of the image; nothing for text tables.
+    `image_facts`: what the files say of the image; nothing for text tables.
     `spot_file`: the file of the positions, if it is not the sheet's `spots`.
     `origin`: `dataset_title` and `patient` as they were published; empty if the files do not say.
     `bin_um`: side of a bin in µm, where spots are squares without gaps (Visium HD).
@@ -58,7 +58,7 @@ class DistributedSection:
     annotations: dict[str, str]
     remark: str
     unplaced: int = 0
-    space_ranger: SpaceRanger = SpaceRanger()
+    image_facts: ImageFacts = ImageFacts()
     spot_file: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)
     bin_um: float | None = None

@@ -49,14 +49,14 @@ def read(row: dict[str, str]) -> DistributedSection:
     _check_numbers(adata, parts.positions, said, path, metadata)
     sides = [factor(metadata, said, f"fullres_px_{side}") for side in ("width", "height")]
     stated = replace(
-        parts.space_ranger,
+        parts.image_facts,
         um_per_px=factor(metadata, said, "pixel_size_um_estimated"),
         size=tuple(sides) if all(sides) else None,
         pitch_um=factor(metadata, said, "inter_spot_dist"),
         scale_source=metadata,
     )
     origin = {key: str(said[key]) for key in ("dataset_title", "patient") if key in said}
-    return replace(parts, space_ranger=stated, origin=origin if len(origin) == 2 else {})
+    return replace(parts, image_facts=stated, origin=origin if len(origin) == 2 else {})
 
 
 def _metadata(path: str) -> dict:

@@ -15,7 +15,7 @@ import pandas as pd
 from PIL import Image
 from scipy import sparse
 
-from stnet.cohorts.distributed import DistributedSection, SpaceRanger
+from stnet.cohorts.distributed import DistributedSection, ImageFacts
 from stnet.cohorts.tenx_matrix import GENE, check_genes
 from stnet.cohorts.text_tables import CountTable, are_counts, position_table, spot_name
 from stnet.cohorts.visium import factor
@@ -83,7 +83,7 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
     counts, remark = _counts(adata, positions.index.to_list(), path)
     stated = _stated(adata, path)
     return DistributedSection(
-        positions, counts, {}, remark, space_ranger=stated, spot_file=str(path)
+        positions, counts, {}, remark, image_facts=stated, spot_file=str(path)
     )
 
 
@@ -244,11 +244,11 @@ def _libraries(adata: ad.AnnData) -> dict[str, Mapping]:
     return {name: entry for name, entry in entries if isinstance(entry, Mapping)}
 
 
-def _stated(adata: ad.AnnData, path: str | Path) -> SpaceRanger:
+def _stated(adata: ad.AnnData, path: str | Path) -> ImageFacts:
     """What `uns["spatial"]` of one section says of the image; nothing if there is none."""
     library = next(iter(_libraries(adata).values()), None)
     if library is None:
-        return SpaceRanger()
+        return ImageFacts()
     parts = {
         part: dict(library[part]) if isinstance(library.get(part), Mapping) else {}
         for part in ("images", "scalefactors", "metadata")
@@ -262,7 +262,7 @@ def _stated(adata: ad.AnnData, path: str | Path) -> SpaceRanger:
     name = next((name for name in PICTURES if name in parts["images"]), None)
     reduction = factor(path, numbers, PICTURES[name]) if name else None
     scales = [factor(path, numbers, key) for key in SCALES]
-    return SpaceRanger(
+    return ImageFacts(
         spot_diameter=factor(path, numbers, "spot_diameter_fullres"),
         um_per_px=next(filter(None, scales), None),
         picture=_picture(parts["images"][name], name, path) if reduction else None,

@@ -182,7 +182,7 @@ def _slide(
             diameter = parts.spot_um(row["grid"]) / next(iter(scales.values()))
             side = max(THUMBNAIL, round(max(image.size) * SPOT_PX / diameter))
             overview = image.thumbnail(min(side, MOST_PX))
-        check_picture(row, parts.space_ranger, overview, slide["width"])
+        check_picture(row, parts.image_facts, overview, slide["width"])
         slide["sha256"] = file_sha256(row["image"])
     check_scale(row, scales)
     slide["um_per_px"] = float(row["um_per_px"] or next(iter(scales.values())))
@@ -195,7 +195,7 @@ def _scales(
     """µm per pixel of the image by the name of what states it."""
     array, grid = parts.positions[["array_col", "array_row"]].to_numpy(), row["grid"]
     plane = check_array(array, pixels, grid, row["spots"])
-    stated = parts.space_ranger
+    stated = parts.image_facts
     check_pitch(row, stated, spot_pitch_um)
     scales = {}
     if plane or not (row["um_per_px"] or stated.um_per_px):
@@ -252,11 +252,11 @@ def _check_placed(
 
 def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: float) -> float:
     """Diameter of a spot in pixels of the image: as distributed, else that of its platform."""
-    if not parts.space_ranger.spot_diameter:
+    if not parts.image_facts.spot_diameter:
         return parts.spot_um(row["grid"]) / um_per_px
-    diameter = parts.space_ranger.spot_diameter * float(row["pixel_scale"] or 1)
+    diameter = parts.image_facts.spot_diameter * float(row["pixel_scale"] or 1)
     if row["grid"] == "hexagonal" or parts.bin_um:
-        check_spot_size(row, diameter * um_per_px, parts.space_ranger.source, parts.bin_um)
+        check_spot_size(row, diameter * um_per_px, parts.image_facts.source, parts.bin_um)
     return diameter
 
 

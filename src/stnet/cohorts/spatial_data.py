@@ -76,7 +76,7 @@ def read(row: dict[str, str]) -> DistributedSection:
     return replace(
         parts,
         spot_file=str(spots),
-        space_ranger=replace(parts.space_ranger, source="the radius of its circles"),
+        image_facts=replace(parts.image_facts, source="the radius of its circles"),
         remark="; ".join(filter(None, remarks)),
     )
 

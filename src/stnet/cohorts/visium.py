@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stnet.cohorts.distributed import DistributedSection, SpaceRanger
+from stnet.cohorts.distributed import DistributedSection, ImageFacts
 from stnet.cohorts.suspicion import suspect
 from stnet.cohorts.tenx_matrix import read_matrix
 from stnet.cohorts.text_tables import check_repeated, open_text, places_table, read_columns
@@ -71,12 +71,10 @@ def read_files(row: dict[str, str]) -> DistributedSection:
     `row` is the section's row of the sheet. Raises InputError as `read_matrix`,
     `read_tissue_positions` and `read_scale_factors`.
     """
-    space_ranger, bin_um = read_scale_factors(row["spots"])
+    image_facts, bin_um = read_scale_factors(row["spots"])
     positions = read_tissue_positions(row["spots"])
     counts, remark = read_matrix(row["counts"])
-    return DistributedSection(
-        positions, counts, {}, remark, space_ranger=space_ranger, bin_um=bin_um
-    )
+    return DistributedSection(positions, counts, {}, remark, image_facts=image_facts, bin_um=bin_um)
 
 
 def check_barcodes(row: dict[str, str], parts: DistributedSection) -> None:
@@ -144,7 +142,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         ) from error
 
 
-def read_scale_factors(path: str | Path) -> tuple[SpaceRanger, float | None]:
+def read_scale_factors(path: str | Path) -> tuple[ImageFacts, float | None]:
     """What the scale factors and the reduced images say, and the side of a bin of Visium HD in µm.
 
     `path` is as in `read_tissue_positions`. Nothing if there are no scale factors. Raises
@@ -152,7 +150,7 @@ def read_scale_factors(path: str | Path) -> tuple[SpaceRanger, float | None]:
     """
     found = spatial_files(path)
     if SCALE_FACTORS not in found:
-        return SpaceRanger(), None
+        return ImageFacts(), None
     file = found[SCALE_FACTORS]
     try:
         with open_text(file) as text:
@@ -165,7 +163,7 @@ def read_scale_factors(path: str | Path) -> tuple[SpaceRanger, float | None]:
         ) from error
     picture = next((name for name in PICTURES if name in found), None)
     reduction = factor(file, factors, PICTURES[picture]) if picture else None
-    said = SpaceRanger(
+    said = ImageFacts(
         spot_diameter=factor(file, factors, "spot_diameter_fullres"),
         um_per_px=factor(file, factors, "microns_per_pixel"),
         picture=found[picture] if picture and reduction else None,

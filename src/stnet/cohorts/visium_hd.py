@@ -126,12 +126,12 @@ def sum_bins(row: dict[str, str], bins: DistributedSection, um: float) -> Distri
         add @ bins.counts.matrix,
         bins.counts.symbols,
     )
-    said = bins.space_ranger
+    said = bins.image_facts
     diameter = said.spot_diameter * side if said.spot_diameter else None
     return replace(
         bins,
         positions=positions,
         counts=counts,
-        space_ranger=replace(said, spot_diameter=diameter),
+        image_facts=replace(said, spot_diameter=diameter),
         bin_um=um,
     )
