@@ -257,7 +257,7 @@ def names(axis, change):
     [
         (names("obs_names", lambda n: [n[1], *n[1:]]), "spot 3x3 is repeated"),
         (names("var_names", lambda n: [n[1], *n[1:]]), "gene 'ENSG00000000005.2' is repeated"),
-        (names("var_names", lambda n: ["", *n[1:]]), "has a gene without an id"),
+        (names("var_names", lambda n: ["", *n[1:]]), "1 genes have no id, the first is feature 1"),
         (lambda c: c.var.insert(0, "genome", list("aabb")), "genes of several genomes (a, b)"),
         (lambda c: c.obsm.clear(), "has no obsm['spatial']"),
         (spatial(lambda p: np.column_stack([p, p])), "obsm['spatial'] is no table of two"),

@@ -286,7 +286,7 @@ FAULTS = {
         r"scalefactors_json.json: damaged .*download the file",
     ),
     "no width": (scales('{"spot_diameter_fullres": 0}'), r"value 0.0"),
-    "gene unnamed": (features("id", 4, ""), r"matrix.h5: has a gene without an id"),
+    "gene unnamed": (features("id", 4, ""), r"matrix.h5: 1 genes have no id, the first is feature"),
     "huge width": (
         scales(f'{{"spot_diameter_fullres": 1{"0" * 400}}}'),
         r"spot_diameter_fullres is invalid",

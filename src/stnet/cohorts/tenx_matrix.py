@@ -215,8 +215,12 @@ def check_genes(path: str | Path, genes: pd.DataFrame) -> None:
         raise InputError(
             f"{path}: has genes of several genomes ({', '.join(genomes)}); name a matrix of one"
         )
-    if (genes["id"] == "").any():
-        raise InputError(f"{path}: has a gene without an id; give each its own")
+    nameless = (genes["id"] == "").to_numpy()
+    if nameless.any():
+        raise InputError(
+            f"{path}: {nameless.sum()} genes have no id, the first is feature"
+            f" {nameless.argmax() + 1}; give each its own"
+        )
     repeated = genes["id"][genes["id"].duplicated()]
     if len(repeated):
         raise InputError(f"{path}: gene {repeated.iloc[0]!r} is repeated; give each its own id")

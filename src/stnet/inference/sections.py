@@ -57,7 +57,11 @@ def predict_section(
     lost = int((table["match"] == "").sum())
     logger.info(f"{lost} of {len(table)} genes of the model are not measured")
     if lost == len(table):
-        raise InputError(f"{section}: measures none of the model's genes; check the gene table")
+        own, theirs = (names.iloc[0] for names in (spots.var["symbol"], model.genes["symbol"]))
+        raise InputError(
+            f"{section}: measures none of the model's genes: it has {own or spots.var_names[0]},"
+            f" …, and the model {theirs}, …; name genes alike, or give the model of these genes"
+        )
     um_per_px = float(slide["um_per_px"])
     window, side = input_window(
         scale,
