@@ -127,7 +127,14 @@ def with_antibody(content):
     content.var["feature_types"] = ["Gene Expression"] * 5 + ["Antibody Capture"]
 
 
+def of_cellxgene(content):
+    """As CELLxGENE describes genes."""
+    content.var["feature_name"], content.var["feature_type"] = content.var_names, "protein_coding"
+    content.var = content.var.drop(columns="feature_types").set_index("gene_ids")
+
+
 FORMS = {
+    "CELLxGENE": of_cellxgene,
     "dense": dense,
     "by columns": lambda content: setattr(content, "X", content.X.tocsc()),
     "int64 indices": wide,

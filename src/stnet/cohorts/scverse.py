@@ -24,6 +24,7 @@ from stnet.core.errors import InputError
 # Columns of `var` that have the id of a gene, if its name is another.
 IDS = ["gene_ids", "gene_id"]
 SYMBOLS = ["symbol", "gene_name", "gene_names", "gene_symbols", "gene_symbol", "feature_name"]
+# What a feature is. In files of CELLxGENE the second is the type of the gene, as protein_coding.
 TYPES = ["feature_types", "feature_type"]
 ARRAY = ["array_col", "array_row"]
 # ST names spots by their places, which may be corrected (`10.05x13.9`) or padded (`010x013`).
@@ -177,6 +178,8 @@ def _counts(adata: ad.AnnData, spots: list[str], path: str | Path) -> tuple[Coun
                 " counts only"
             )
     types = _column(var, TYPES)
+    if TYPES[0] not in var and GENE not in types:
+        types = []
     is_gene = np.array([kind in ("", GENE) for kind in types or [""] * len(var)], dtype=bool)
     genes, symbols = _genes(var[is_gene], path)
     others = int((~is_gene).sum())
