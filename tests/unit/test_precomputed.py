@@ -297,7 +297,7 @@ def test_values_far_from_the_measurement_are_warned_of(cohort, caplog):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.h5ad", "spot,GNAS\n", "damaged, or no AnnData"),
+        ("a.h5ad", "spot,GNAS\n", "damaged, or not an AnnData file"),
         ("a.tsv", "", "4 of the 4 target genes have no column"),
         ("a.tsv", "spot\t{genes}\n", "lacks 24 of the 24 spots of A"),
         ("a.tsv", "spot,GNAS\nA1:0x0,1\n", "separated by commas; separate them by tabs"),

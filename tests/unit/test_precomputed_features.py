@@ -249,7 +249,7 @@ REFUSED = [
     (
         "hest",
         elsewhere,
-        "with the barcode of 34 of 34 used spots of section P-1_C1 (3x4, 4x4, 5x4, …)",
+        "with the barcode of 34 of 34 used spots of section P-1_C1 (3x4, 4x4, 5x4, 6x4, 7x4, …)",
     ),
     ("hest", elsewhere, "; give the features of this section's image"),
     ("hest", repeated, "is repeated; keep one of its rows"),

@@ -5,7 +5,6 @@ Spots are `obs`, genes `var`. `obsm["spatial"]` has x and y in pixels of the ful
 """
 
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from stnet.cohorts.distributed import DistributedSection, ImageFacts
 from stnet.cohorts.tenx_matrix import GENE, check_genes
 from stnet.cohorts.text_tables import CountTable, are_counts, position_table, spot_name
 from stnet.cohorts.visium import factor
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, first_of
+from stnet.core.h5ad import read_foreign
 
 # Columns of `var` that have the id of a gene, if its name is another.
 IDS = ["gene_ids", "gene_id"]
@@ -43,23 +43,7 @@ SCALES = ["microns_per_pixel", "um_per_px"]
 
 def read(row: dict[str, str]) -> DistributedSection:
     """Read a section's `.h5ad`, the `counts` of its row of the sheet. Raises as `section_of`."""
-    return section_of(read_anndata(row["counts"]), row["counts"])
-
-
-def read_anndata(path: str | Path) -> ad.AnnData:
-    """Read a file of any program. Raises InputError if it is missing, damaged or not AnnData."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; correct the section sheet or download the file")
-    try:
-        # It warns of old files and of names that are not unique, which is checked later.
-        with warnings.catch_warnings(action="ignore"):
-            return ad.read_h5ad(path)
-    # The errors of h5py and anndata have no class in common.
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{path}: damaged, or not an AnnData file ({reason}); download or write it again"
-        ) from error
+    return section_of(read_foreign(row["counts"]), row["counts"])
 
 
 def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
@@ -95,7 +79,7 @@ def _check_one(adata: ad.AnnData, path: str | Path) -> None:
         names = max(names, set(adata.obs["library_id"].dropna().astype(str)), key=len)
     if len(names) > 1:
         raise InputError(
-            f"{path}: has {len(names)} sections ({', '.join(sorted(names)[:5])}); write one file"
+            f"{path}: has {len(names)} sections ({first_of(sorted(names))}); write one file"
             " for each section"
         )
     repeated = adata.obs_names[adata.obs_names.duplicated()]

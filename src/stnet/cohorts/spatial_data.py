@@ -21,7 +21,7 @@ from spatialdata.transformations import get_transformation
 
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.scverse import PIXELS, section_of
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 from stnet.slides.zarr_image import check_whole
 
 # The coordinate system whose units are pixels, if the image is not in the Zarr.
@@ -110,9 +110,9 @@ def _named(path: Path) -> Iterator[None]:
         raise
     # Those of spatialdata, anndata, Zarr and Parquet have no class in common.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{path}: damaged, or not written by spatialdata ({reason}); download or write it again"
+            f"{path}: damaged, or not written by spatialdata ({reason_of(error)}); download or"
+            " write it again"
         ) from error
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from stnet.config.base import split_view
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, first_of
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.spots import read_used_spots
@@ -25,8 +25,6 @@ MOST_APART = 1.1
 # Tiles are on a grid if all corners are multiples of a step apart that is at least this share of a
 # tile. So are TRIDENT's, with up to three quarters of overlap; patches cut at spots are not (ours).
 LEAST_STEP = 0.25
-# Spots named in a message.
-SHOWN = 3
 
 
 def write_precomputed_features(
@@ -203,8 +201,9 @@ def _check_complete(given: Embeddings, spots: ad.AnnData, missing: np.ndarray, l
 
 def _named(spots: ad.AnnData, chosen: np.ndarray) -> str:
     names = spots.obs_names[chosen]
-    shown = ", ".join([*names[:SHOWN], *["…"][: len(names) - SHOWN]])
-    return f"{len(names)} of {len(chosen)} used spots of section {_section(spots)} ({shown})"
+    return (
+        f"{len(names)} of {len(chosen)} used spots of section {_section(spots)} ({first_of(names)})"
+    )
 
 
 def _section(spots: ad.AnnData) -> str:
