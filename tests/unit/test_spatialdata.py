@@ -409,8 +409,8 @@ def test_a_sheet_names_folders_and_elements(section, tmp_path):
     second["image"] = f"{store}/images/he2"
     assert len(sheet(first, second)) == 2
     for columns, message in (
-        ({"counts": str(tmp_path / "no.zarr")}, "no counts folder .*no.zarr; correct the path"),
-        ({"counts": section.row["counts"]}, "no counts folder"),
+        ({"counts": str(tmp_path / "no.zarr")}, "no counts file or folder .*no.zarr; correct"),
+        ({"counts": section.row["counts"]}, "no counts file or folder"),
         ({"spots": f"{store}/shapes/no"}, "no spots file .*shapes/no; correct the path"),
         ({"image": f"{store}/images/no"}, "no image file .*images/no; correct the path"),
         ({"labels": section.row["counts"]}, "labels .* must be empty for format spatialdata"),

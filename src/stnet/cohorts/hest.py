@@ -12,7 +12,8 @@ import pandas as pd
 
 from stnet.cohorts.agreement import MOST_APART
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.scverse import ARRAY, section_of
+from stnet.cohorts.scverse import section_of
+from stnet.cohorts.text_tables import ARRAY
 from stnet.cohorts.visium import factor
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_foreign
@@ -56,8 +57,8 @@ def read(row: dict[str, str]) -> DistributedSection:
         pitch_um=factor(metadata, said, "inter_spot_dist"),
         scale_source=metadata,
     )
-    origin = {key: str(said[key]) for key in ("dataset_title", "patient") if key in said}
-    return replace(parts, image_facts=stated, origin=origin if len(origin) == 2 else {})
+    published = {key: str(said[key]) for key in ("dataset_title", "patient") if key in said}
+    return replace(parts, image_facts=stated, published=published if len(published) == 2 else {})
 
 
 def _metadata(path: str) -> dict:

@@ -16,7 +16,14 @@ from scipy import sparse
 
 from stnet.cohorts.distributed import DistributedSection, ImageFacts
 from stnet.cohorts.tenx_matrix import GENE, check_genes
-from stnet.cohorts.text_tables import CountTable, are_counts, position_table, spot_name
+from stnet.cohorts.text_tables import (
+    ARRAY,
+    PIXELS,
+    CountTable,
+    are_counts,
+    position_table,
+    spot_name,
+)
 from stnet.cohorts.visium import factor
 from stnet.core.errors import InputError, first_of
 from stnet.core.h5ad import read_foreign
@@ -26,11 +33,10 @@ IDS = ["gene_ids", "gene_id"]
 SYMBOLS = ["symbol", "gene_name", "gene_names", "gene_symbols", "gene_symbol", "feature_name"]
 # What a feature is. In files of CELLxGENE the second is the type of the gene, as protein_coding.
 TYPES = ["feature_types", "feature_type"]
-ARRAY = ["array_col", "array_row"]
 # ST names spots by their places, which may be corrected (`10.05x13.9`) or padded (`010x013`).
 PLACE = re.compile(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)")
 # Where some files have the pixels, once more. Scanpy exchanged the two for some time.
-PIXELS = ["pxl_col_in_fullres", "pxl_row_in_fullres"]
+FULLRES = ["pxl_col_in_fullres", "pxl_row_in_fullres"]
 # Reduced copies of the image, each with its key in `scalefactors`. The second is HEST's.
 PICTURES = {
     "hires": "tissue_hires_scalef",
@@ -92,7 +98,7 @@ def _positions(adata: ad.AnnData, path: str | Path) -> pd.DataFrame:
     x, y = _pixels(adata, path).T
     # As text, because text tables have the same faults.
     table = pd.DataFrame({"obsm['spatial'] x": x, "obsm['spatial'] y": y}, dtype=object)
-    columns = {"pixel_x": table.columns[0], "pixel_y": table.columns[1]}
+    columns = dict(zip(PIXELS, table.columns, strict=True))
     columns |= {name: name for name in ARRAY}
     given = [name for name in [*ARRAY, "in_tissue"] if name in adata.obs]
     for name in given:
@@ -131,13 +137,13 @@ def _pixels(adata: ad.AnnData, path: str | Path) -> np.ndarray:
             f"{path}: obsm['spatial'] is no table of two numbers, x and y, for each spot; correct"
             " it"
         )
-    if all(name in adata.obs for name in PIXELS):
-        again = adata.obs[PIXELS].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    if all(name in adata.obs for name in FULLRES):
+        again = adata.obs[FULLRES].apply(pd.to_numeric, errors="coerce").to_numpy(float)
         apart = [np.abs(pixels - places).max(axis=1) > 1 for places in (again, again[:, ::-1])]
         off = min(apart, key=np.sum)
         if off.any():
             raise InputError(
-                f"{path}: obsm['spatial'] and obs[{PIXELS[0]!r}], obs[{PIXELS[1]!r}] differ for"
+                f"{path}: obsm['spatial'] and obs[{FULLRES[0]!r}], obs[{FULLRES[1]!r}] differ for"
                 f" {off.sum()} spots, such as {adata.obs_names[off.argmax()]}; remove the one that"
                 " is not of the full-resolution image"
             )

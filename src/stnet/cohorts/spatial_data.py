@@ -20,7 +20,7 @@ from spatialdata.models import TableModel
 from spatialdata.transformations import get_transformation
 
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.scverse import PIXELS, section_of
+from stnet.cohorts.scverse import FULLRES, section_of
 from stnet.core.errors import InputError, reason_of
 from stnet.slides.zarr_image import check_whole
 
@@ -67,7 +67,7 @@ def read(row: dict[str, str]) -> DistributedSection:
             raise InputError(f"{row['image']}: not an image of {store}, which has {known}")
         to_pixels = _to_pixels(shapes, data.images[image] if image else None, places, row, spots)
     # Pixels by other programs are of this image or of another.
-    adata.obs = adata.obs.drop(columns=PIXELS, errors="ignore")
+    adata.obs = adata.obs.drop(columns=FULLRES, errors="ignore")
     adata.obsm = {"spatial": (places @ to_pixels.T)[:, :2]}
     adata.uns = {"spatial": {region: {"scalefactors": _diameter(shapes, to_pixels)}}}
     parts = section_of(adata, table)
