@@ -410,10 +410,11 @@ def test_a_sheet_names_folders_and_elements(section, tmp_path):
     assert len(sheet(first, second)) == 2
     for columns, message in (
         ({"counts": str(tmp_path / "no.zarr")}, "no counts file or folder .*no.zarr; correct"),
-        ({"counts": section.row["counts"]}, "no counts file or folder"),
-        ({"spots": f"{store}/shapes/no"}, "no spots file .*shapes/no; correct the path"),
-        ({"image": f"{store}/images/no"}, "no image file .*images/no; correct the path"),
+        ({"spots": f"{store}/shapes/no"}, "no spots file or folder .*shapes/no; correct"),
+        ({"image": f"{store}/images/no"}, "no image file or folder .*images/no; correct"),
         ({"labels": section.row["counts"]}, "labels .* must be empty for format spatialdata"),
     ):
         with pytest.raises(InputError, match=message):
             sheet({**first, **columns})
+    a_file = {**first, "counts": section.row["counts"], "image": section.row["image"]}
+    assert "damaged, or not written by spatialdata" in refused(section, a_file)

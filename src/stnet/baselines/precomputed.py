@@ -92,7 +92,9 @@ def predict_precomputed(
     in_file = found.spots[found.spots.index.isin(measured.obs_names)]
     if "patient" in in_file:
         _check_patients(given, in_file["patient"], measured.obs["patient"])
-    predicted = found.values[in_file.index.get_indexer(measured.obs_names)]
+    # A float64 may be beyond float32.
+    with np.errstate(over="ignore"):
+        predicted = found.values[in_file.index.get_indexer(measured.obs_names)].astype(np.float32)
     _check_finite(given, predicted, measured)
     _warn_of_unit(given, predicted, measured)
     provenance = {
