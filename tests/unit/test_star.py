@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stnet.cohorts.star import read_star
 from stnet.core.errors import InputError
@@ -99,3 +101,38 @@ def test_no_table_and_no_text(path):
     path.write_bytes(b"\xff\xfe\x00\n")
     with pytest.raises(InputError, match=r"star.tsv: not a STAR table"):
         read_star(path)
+
+
+QUICK = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@QUICK
+@given(columns=st.permutations(range(9)), genes=st.permutations(range(3)))
+def test_order_of_columns_and_genes_does_not_matter(path, columns, genes):
+    path.write_text(TABLE)
+    expected = read_star(path)
+    rows = GENES.splitlines()
+    # Of a pseudoautosomal gene, the row of X comes before that of Y.
+    lines = [HEADER.rstrip("\n"), *[rows[n] for n in genes], rows[3]]
+    cells = [line.split("\t") for line in lines]
+    path.write_text("".join("\t".join(row[n] for n in columns) + "\n" for row in cells))
+    found = read_star(path)
+    assert found.loc[expected.index].equals(expected)
+
+
+@QUICK
+@given(place=st.integers(0, len(TABLE) - 1), letter=st.sampled_from('\t\n ,;."-_0aZé'))
+def test_a_changed_letter_changes_one_gene_or_is_refused(path, place, letter):
+    path.write_text(TABLE)
+    expected = read_star(path)
+    path.write_text(TABLE[:place] + letter + TABLE[place + 1 :])
+    try:
+        found = read_star(path)
+    except InputError:
+        return
+    # Within a table's cells a letter is no more than that.
+    same = found.reindex(expected.index).eq(expected).all(axis=1)
+    assert (~same).sum() <= 1
+    assert len(found) >= len(expected) - 1
