@@ -393,6 +393,18 @@ def test_a_chunk_of_blosc_that_was_cut_is_refused(tmp_path, version):
         check_whole(tmp_path)
 
 
+def test_shapes_of_the_first_version_are_checked_too(section, tmp_path):
+    store = put(stored(section).data(), tmp_path / "x.zarr", "0.1")
+    path = store / "shapes/spots/coords"
+    made = zarr.create_array(
+        path, shape=(48, 2), dtype="f8", zarr_format=2, compressors=numcodecs.Blosc()
+    )
+    made[:] = 1.5
+    (chunk,) = (file for file in path.iterdir() if file.name == "0.0")
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    assert "coords/0.0: cut short; fetch it again" in refused(section, row_of(store, section.row))
+
+
 def test_a_sheet_names_folders_and_elements(section, tmp_path):
     store = put(several(section), tmp_path / "x.zarr")
 
