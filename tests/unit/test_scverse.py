@@ -263,6 +263,10 @@ def names(axis, change):
     ("change", "message"),
     [
         (names("obs_names", lambda n: [n[1], *n[1:]]), "spot 3x3 is repeated"),
+        (
+            names("obs_names", lambda n: [f"s_008um_00001_{at:05d}-1" for at in range(len(n))]),
+            "barcode s_008um_00001_00000-1 is from Visium HD, whose bins are not spots",
+        ),
         (names("var_names", lambda n: [n[1], *n[1:]]), "gene 'ENSG00000000005.2' is repeated"),
         (names("var_names", lambda n: ["", *n[1:]]), "has a gene without an id"),
         (lambda c: c.var.insert(0, "genome", list("aabb")), "genes of several genomes (a, b)"),

@@ -24,7 +24,7 @@ from stnet.cohorts.text_tables import (
     position_table,
     spot_name,
 )
-from stnet.cohorts.visium import factor
+from stnet.cohorts.visium import check_no_bins, factor
 from stnet.core.errors import InputError, first_of
 from stnet.core.h5ad import read_foreign
 
@@ -65,7 +65,7 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
 
     Raises:
         InputError: no raw counts, or two that differ; no or broken positions; a repeated or
-            unnamed spot or gene; several sections.
+            unnamed spot or gene; several sections; bins of Visium HD.
 
     Source: ours; the convention is that of `scanpy.read_visium`.
     """
@@ -79,7 +79,7 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
 
 
 def _check_one(adata: ad.AnnData, path: str | Path) -> None:
-    """Raise InputError if the file has several sections, or a spot twice."""
+    """Raise InputError if the file has several sections, a spot twice, or bins of Visium HD."""
     names = set(_libraries(adata))
     if "library_id" in adata.obs:
         names = max(names, set(adata.obs["library_id"].dropna().astype(str)), key=len)
@@ -91,6 +91,7 @@ def _check_one(adata: ad.AnnData, path: str | Path) -> None:
     repeated = adata.obs_names[adata.obs_names.duplicated()]
     if len(repeated):
         raise InputError(f"{path}: spot {repeated[0]} is repeated; give each spot its own name")
+    check_no_bins(path, adata.obs_names)
 
 
 def _positions(adata: ad.AnnData, path: str | Path) -> pd.DataFrame:
