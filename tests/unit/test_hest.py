@@ -36,8 +36,8 @@ def test_a_sample_of_st_is_the_section(tmp_path):
     found, drops = made.write(**WINDOW)
     assert_same(found, expected)
     assert drops["kept"] == 48
-    origin = {"dataset_title": "Simulated sections", "patient": "Patient 1"}
-    assert found.uns["origin"] == origin
+    published = {"dataset_title": "Simulated sections", "patient": "Patient 1"}
+    assert found.uns["published"] == published
 
 
 def test_a_sample_of_visium_is_the_section(tmp_path):
@@ -65,7 +65,7 @@ def test_metadata_may_say_little(tmp_path):
         json.dumps(said | {"dataset_title": "D", "nb_genes": "", "spot_diameter": None})
     )
     found, _ = made.write(**WINDOW)
-    assert "origin" not in found.uns
+    assert "published" not in found.uns
     assert found.n_obs == 48
     made.row["image"] = ""
     assert made.write(**WINDOW)[0].n_obs == 48
@@ -125,7 +125,7 @@ def cohort(folder, *patients) -> list[Path]:
         )
         section = ad.read_h5ad(path)
         if published:
-            section.uns["origin"] = {"dataset_title": "D", "patient": published}
+            section.uns["published"] = {"dataset_title": "D", "patient": published}
         write_h5ad(section, path)
         paths.append(path)
     return paths
@@ -144,6 +144,6 @@ def test_published_patients_are_those_of_the_sheet(tmp_path):
     assert not (tmp_path / "u.h5ad").exists()
     # Another data set has patients of its own.
     section = ad.read_h5ad(leak[2])
-    section.uns["origin"]["dataset_title"] = "Another"
+    section.uns["published"]["dataset_title"] = "Another"
     write_h5ad(section, leak[2])
     write_targets(leak, tmp_path / "u.h5ad", **arguments)

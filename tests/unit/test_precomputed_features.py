@@ -121,6 +121,18 @@ def test_on_a_grid_a_spot_has_the_nearest_tile(made, step, caplog):
     assert (shared > 0) == (step == 80)
 
 
+@pytest.mark.parametrize("step", [40, 80, 160])
+def test_a_grid_of_tiles_whose_width_is_not_stated(made, step):
+    corners = grid_corners((WIDTH, HEIGHT), step)
+    write_trident(
+        made.path, np.ones((len(corners), D), "f4"), corners, {"features": {}, "coords": {}}
+    )
+    if step == SIDE:
+        assert made.read().n_obs == made.used.n_obs
+    else:
+        assert f"its tiles are {step} px apart in the image, but the window" in made.refused()
+
+
 def test_a_spot_without_its_tile_does_not_take_a_neighbours(made):
     spot = made.used.obs_names[7]
     for corners in (made.corners, grid_corners((WIDTH, HEIGHT), 40)):
@@ -237,7 +249,7 @@ REFUSED = [
     (
         "hest",
         elsewhere,
-        "with the barcode of 34 of 34 used spots of section P-1_C1 (3x4, 4x4, 5x4, …)",
+        "with the barcode of 34 of 34 used spots of section P-1_C1 (3x4, 4x4, 5x4, 6x4, 7x4, …)",
     ),
     ("hest", elsewhere, "; give the features of this section's image"),
     ("hest", repeated, "is repeated; keep one of its rows"),

@@ -127,7 +127,14 @@ def with_antibody(content):
     content.var["feature_types"] = ["Gene Expression"] * 5 + ["Antibody Capture"]
 
 
+def of_cellxgene(content):
+    """As CELLxGENE describes genes."""
+    content.var["feature_name"], content.var["feature_type"] = content.var_names, "protein_coding"
+    content.var = content.var.drop(columns="feature_types").set_index("gene_ids")
+
+
 FORMS = {
+    "CELLxGENE": of_cellxgene,
     "dense": dense,
     "by columns": lambda content: setattr(content, "X", content.X.tocsc()),
     "int64 indices": wide,
@@ -256,6 +263,10 @@ def names(axis, change):
     ("change", "message"),
     [
         (names("obs_names", lambda n: [n[1], *n[1:]]), "spot 3x3 is repeated"),
+        (
+            names("obs_names", lambda n: [f"s_008um_00001_{at:05d}-1" for at in range(len(n))]),
+            "barcode s_008um_00001_00000-1 is from Visium HD, whose bins are not spots",
+        ),
         (names("var_names", lambda n: [n[1], *n[1:]]), "gene 'ENSG00000000005.2' is repeated"),
         (names("var_names", lambda n: ["", *n[1:]]), "1 genes have no id, the first is feature 1"),
         (lambda c: c.var.insert(0, "genome", list("aabb")), "genes of several genomes (a, b)"),

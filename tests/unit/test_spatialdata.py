@@ -393,6 +393,18 @@ def test_a_chunk_of_blosc_that_was_cut_is_refused(tmp_path, version):
         check_whole(tmp_path)
 
 
+def test_shapes_of_the_first_version_are_checked_too(section, tmp_path):
+    store = put(stored(section).data(), tmp_path / "x.zarr", "0.1")
+    path = store / "shapes/spots/coords"
+    made = zarr.create_array(
+        path, shape=(48, 2), dtype="f8", zarr_format=2, compressors=numcodecs.Blosc()
+    )
+    made[:] = 1.5
+    (chunk,) = (file for file in path.iterdir() if file.name == "0.0")
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    assert "coords/0.0: cut short; fetch it again" in refused(section, row_of(store, section.row))
+
+
 def test_a_sheet_names_folders_and_elements(section, tmp_path):
     store = put(several(section), tmp_path / "x.zarr")
 
@@ -409,11 +421,12 @@ def test_a_sheet_names_folders_and_elements(section, tmp_path):
     second["image"] = f"{store}/images/he2"
     assert len(sheet(first, second)) == 2
     for columns, message in (
-        ({"counts": str(tmp_path / "no.zarr")}, "no counts folder .*no.zarr; correct the path"),
-        ({"counts": section.row["counts"]}, "no counts folder"),
-        ({"spots": f"{store}/shapes/no"}, "no spots file .*shapes/no; correct the path"),
-        ({"image": f"{store}/images/no"}, "no image file .*images/no; correct the path"),
+        ({"counts": str(tmp_path / "no.zarr")}, "no counts file or folder .*no.zarr; correct"),
+        ({"spots": f"{store}/shapes/no"}, "no spots file or folder .*shapes/no; correct"),
+        ({"image": f"{store}/images/no"}, "no image file or folder .*images/no; correct"),
         ({"labels": section.row["counts"]}, "labels .* must be empty for format spatialdata"),
     ):
         with pytest.raises(InputError, match=message):
             sheet({**first, **columns})
+    a_file = {**first, "counts": section.row["counts"], "image": section.row["image"]}
+    assert "damaged, or not written by spatialdata" in refused(section, a_file)

@@ -51,7 +51,7 @@ def test_they_are_the_main_experiment_without_a_network(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"predictions": "x/{held_out}.tsv"}, "predictions: no file x/BC90001.tsv for held-out"),
+        ({"predictions": "x/{held_out}.tsv"}, "predictions: no file x/BC90001.tsv of held-out"),
         (
             {"trained_on": {name: ["BC90001"] for name in PATIENTS[1:]}},
             "trained_on: BC90001 is missing; list what each group's model saw",

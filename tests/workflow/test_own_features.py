@@ -79,8 +79,8 @@ def test_a_missing_file_is_named_before_any_job_starts(project):
     run = snakemake(project, "--dry-run", *OPTIONS, TARGET, check=False)
     (line,) = [line for line in (run.stdout + run.stderr).splitlines() if "error" in line.lower()]
     assert line == (
-        "error: configuration: features.uni.files: no file embeddings/S2.h5 of section S2; correct"
-        " the path, or compute its features"
+        "error: configuration: features.uni.files: no file embeddings/S2.h5 of section S2; add it,"
+        " or correct the path"
     )
 
 

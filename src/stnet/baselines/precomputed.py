@@ -1,8 +1,7 @@
 """Predictions that were made elsewhere: matched to the targets by spot and gene, and checked."""
 
 import logging
-import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,8 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.cohorts.text_tables import open_text
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, first_of
+from stnet.core.h5ad import read_foreign
 from stnet.core.hashing import file_sha256
 from stnet.core.suggest import suggest
 from stnet.core.tsv import check_delimiter, number, rows_of
@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 # Columns that say where a spot is.
 LABELS = "section", "patient"
-# Names in a message.
-SHOWN = 5
 # Predictions further from the measurement, in its s.d., are probably in another unit (ours).
 MOST_SD = 3
 
@@ -94,7 +92,9 @@ def predict_precomputed(
     in_file = found.spots[found.spots.index.isin(measured.obs_names)]
     if "patient" in in_file:
         _check_patients(given, in_file["patient"], measured.obs["patient"])
-    predicted = found.values[in_file.index.get_indexer(measured.obs_names)]
+    # A float64 may be beyond float32.
+    with np.errstate(over="ignore"):
+        predicted = found.values[in_file.index.get_indexer(measured.obs_names)].astype(np.float32)
     _check_finite(given, predicted, measured)
     _warn_of_unit(given, predicted, measured)
     provenance = {
@@ -161,17 +161,7 @@ def _check_seen(
 def _read_h5ad(
     path: str | Path, wanted: pd.Index, choose: Callable[[Sequence[str]], np.ndarray]
 ) -> Given:
-    try:
-        with warnings.catch_warnings():
-            # Repeated spots and genes are refused below, by name.
-            warnings.filterwarnings("ignore", ".* names are not unique")
-            content = ad.read_h5ad(path)
-    # What anndata and h5py raise for a damaged file has no class in common.
-    except Exception as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(
-            f"{path}: damaged, or no AnnData ({reason}); write it again with write_h5ad"
-        ) from error
+    content = read_foreign(path)
     if content.X is None:
         raise InputError(f"{path}: has no X; write the predictions there")
     spots = content.obs.filter(items=LABELS).astype(str)
@@ -238,7 +228,7 @@ def _columns(path: str | Path, names: Sequence[str], genes: pd.DataFrame) -> np.
     if missing:
         raise InputError(
             f"{path}: {len(missing)} of the {len(genes)} target genes have no column, or several:"
-            f" {_some(missing)}; predict them, or define targets with the genes that it has"
+            f" {first_of(missing)}; predict them, or define targets with the genes that it has"
         )
     further = len(own) - own.isin(LABELS).sum() - len(genes)
     logger.info(f"{path}: {further} further genes are ignored")
@@ -273,17 +263,17 @@ def _check_spots(
     missing = wanted.difference(names)
     others = names.intersection(cohort.index).difference(wanted)
     if len(repeated):
-        what, remedy = f"{len(repeated)} spots are there twice: {_some(repeated)}", "remove one"
+        what, remedy = f"{len(repeated)} spots are there twice: {first_of(repeated)}", "remove one"
     elif len(unknown):
-        what = f"{len(unknown)} of its spots are no used spots of the cohort: {_some(unknown)}"
+        what = f"{len(unknown)} of its spots are no used spots of the cohort: {first_of(unknown)}"
         remedy = f"name spots as the targets do, such as {wanted[0]}, and leave others out"
     elif len(others) and len(cohort.index.difference(names)):
         sections = cohort["section"].astype(str)[others].unique()
         what = f"{len(others)} of its spots are of other sections than {held_out}'s:"
-        what += f" {_some(sections)}"
+        what += f" {first_of(sections)}"
         remedy = "hand in the held-out group's spots, or all used spots of the cohort"
     elif len(missing):
-        what = f"lacks {len(missing)} of the {len(wanted)} spots of {held_out}: {_some(missing)}"
+        what = f"lacks {len(missing)} of the {len(wanted)} spots of {held_out}: {first_of(missing)}"
         remedy = "predict every used spot"
     else:
         return
@@ -317,8 +307,3 @@ def _warn_of_unit(path: str | Path, predicted: np.ndarray, measured: ad.AnnData)
             f"{path}: predictions have a mean of {predicted.mean():.3g}, the measurement one of"
             f" {measured.X.mean():.3g}; are they in the unit that the configuration states?"
         )
-
-
-def _some(names: Collection[str]) -> str:
-    """The first names of several, for a message."""
-    return ", ".join(list(names)[:SHOWN]) + (", …" if len(names) > SHOWN else "")

@@ -49,7 +49,7 @@ class DistributedSection:
     `unplaced`: number of annotations at no spot of `positions`.
     `image_facts`: what the files say of the image; nothing for text tables.
     `spot_file`: the file of the positions, if it is not the sheet's `spots`.
-    `origin`: `dataset_title` and `patient` as they were published; empty if the files do not say.
+    `published`: `dataset_title` and `patient` as published; empty if the files do not say.
     `bin_um`: side of a bin in µm, where spots are squares without gaps (Visium HD).
     """
 
@@ -60,7 +60,7 @@ class DistributedSection:
     unplaced: int = 0
     image_facts: ImageFacts = ImageFacts()
     spot_file: str = ""
-    origin: Mapping[str, str] = field(default_factory=dict)
+    published: Mapping[str, str] = field(default_factory=dict)
     bin_um: float | None = None
 
     def spot_um(self, grid: str) -> float:

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.text_tables import numbers, read_columns, read_counts, read_positions
+from stnet.cohorts.text_tables import ARRAY, numbers, read_columns, read_counts, read_positions
 
 # In grid units. Spots are one unit apart, so at most one spot is nearer than half a unit.
 LABEL_REACH = 0.5
@@ -35,7 +35,7 @@ def match_annotations(path: str, positions: pd.DataFrame) -> tuple[dict[str, str
     """
     table = read_columns(path, "\t", ["x", "y", "label"])
     places = np.column_stack([numbers(path, table, "x"), numbers(path, table, "y")])
-    distances, nearest = cKDTree(positions[["array_col", "array_row"]]).query(places)
+    distances, nearest = cKDTree(positions[ARRAY]).query(places)
     order = np.argsort(distances, kind="stable")
     annotations: dict[str, str] = {}
     distant = second = 0

@@ -12,9 +12,11 @@ import pandas as pd
 
 from stnet.cohorts.agreement import MOST_APART
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.scverse import ARRAY, read_anndata, section_of
+from stnet.cohorts.scverse import section_of
+from stnet.cohorts.text_tables import ARRAY
 from stnet.cohorts.visium import factor
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_foreign
 
 ST = "Spatial Transcriptomics"
 # HEST pooled the bins of Visium HD and states the distance of the bins, not that of its spots.
@@ -27,10 +29,10 @@ def read(row: dict[str, str]) -> DistributedSection:
     `row` is the section's row of the sheet. For ST, HEST has x of the array as `array_row` and y as
     `array_col`; the names of the spots are used instead. `pixel_size_um_embedded` is not read: it
     is what the submitted image said, and often the default of a program. Raises InputError as
-    `read_anndata` and `section_of`, and if the files are not of one sample of a known technology.
+    `read_foreign` and `section_of`, and if the files are not of one sample of a known technology.
     """
     path, metadata = row["counts"], row["spots"]
-    adata, said = read_anndata(path), _metadata(metadata)
+    adata, said = read_foreign(path), _metadata(metadata)
     for column in ("counts", "spots", "image"):
         if row[column] and Path(row[column]).stem != said.get("id"):
             raise InputError(
@@ -55,8 +57,8 @@ def read(row: dict[str, str]) -> DistributedSection:
         pitch_um=factor(metadata, said, "inter_spot_dist"),
         scale_source=metadata,
     )
-    origin = {key: str(said[key]) for key in ("dataset_title", "patient") if key in said}
-    return replace(parts, image_facts=stated, origin=origin if len(origin) == 2 else {})
+    published = {key: str(said[key]) for key in ("dataset_title", "patient") if key in said}
+    return replace(parts, image_facts=stated, published=published if len(published) == 2 else {})
 
 
 def _metadata(path: str) -> dict:

@@ -5,7 +5,6 @@ Spots are `obs`, genes `var`. `obsm["spatial"]` has x and y in pixels of the ful
 """
 
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,19 +16,27 @@ from scipy import sparse
 
 from stnet.cohorts.distributed import DistributedSection, ImageFacts
 from stnet.cohorts.tenx_matrix import GENE, check_genes
-from stnet.cohorts.text_tables import CountTable, are_counts, position_table, spot_name
-from stnet.cohorts.visium import factor
-from stnet.core.errors import InputError
+from stnet.cohorts.text_tables import (
+    ARRAY,
+    PIXELS,
+    CountTable,
+    are_counts,
+    position_table,
+    spot_name,
+)
+from stnet.cohorts.visium import check_no_bins, factor
+from stnet.core.errors import InputError, first_of
+from stnet.core.h5ad import read_foreign
 
 # Columns of `var` that have the id of a gene, if its name is another.
 IDS = ["gene_ids", "gene_id"]
 SYMBOLS = ["symbol", "gene_name", "gene_names", "gene_symbols", "gene_symbol", "feature_name"]
+# What a feature is. In files of CELLxGENE the second is the type of the gene, as protein_coding.
 TYPES = ["feature_types", "feature_type"]
-ARRAY = ["array_col", "array_row"]
 # ST names spots by their places, which may be corrected (`10.05x13.9`) or padded (`010x013`).
 PLACE = re.compile(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)")
 # Where some files have the pixels, once more. Scanpy exchanged the two for some time.
-PIXELS = ["pxl_col_in_fullres", "pxl_row_in_fullres"]
+FULLRES = ["pxl_col_in_fullres", "pxl_row_in_fullres"]
 # Reduced copies of the image, each with its key in `scalefactors`. The second is HEST's.
 PICTURES = {
     "hires": "tissue_hires_scalef",
@@ -42,23 +49,7 @@ SCALES = ["microns_per_pixel", "um_per_px"]
 
 def read(row: dict[str, str]) -> DistributedSection:
     """Read a section's `.h5ad`, the `counts` of its row of the sheet. Raises as `section_of`."""
-    return section_of(read_anndata(row["counts"]), row["counts"])
-
-
-def read_anndata(path: str | Path) -> ad.AnnData:
-    """Read a file of any program. Raises InputError if it is missing, damaged or not AnnData."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; correct the section sheet or download the file")
-    try:
-        # It warns of old files and of names that are not unique, which is checked later.
-        with warnings.catch_warnings(action="ignore"):
-            return ad.read_h5ad(path)
-    # The errors of h5py and anndata have no class in common.
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{path}: damaged, or not an AnnData file ({reason}); download or write it again"
-        ) from error
+    return section_of(read_foreign(row["counts"]), row["counts"])
 
 
 def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
@@ -74,7 +65,7 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
 
     Raises:
         InputError: no raw counts, or two that differ; no or broken positions; a repeated or
-            unnamed spot or gene; several sections.
+            unnamed spot or gene; several sections; bins of Visium HD.
 
     Source: ours; the convention is that of `scanpy.read_visium`.
     """
@@ -88,18 +79,19 @@ def section_of(adata: ad.AnnData, path: str | Path) -> DistributedSection:
 
 
 def _check_one(adata: ad.AnnData, path: str | Path) -> None:
-    """Raise InputError if the file has several sections, or a spot twice."""
+    """Raise InputError if the file has several sections, a spot twice, or bins of Visium HD."""
     names = set(_libraries(adata))
     if "library_id" in adata.obs:
         names = max(names, set(adata.obs["library_id"].dropna().astype(str)), key=len)
     if len(names) > 1:
         raise InputError(
-            f"{path}: has {len(names)} sections ({', '.join(sorted(names)[:5])}); write one file"
+            f"{path}: has {len(names)} sections ({first_of(sorted(names))}); write one file"
             " for each section"
         )
     repeated = adata.obs_names[adata.obs_names.duplicated()]
     if len(repeated):
         raise InputError(f"{path}: spot {repeated[0]} is repeated; give each spot its own name")
+    check_no_bins(path, adata.obs_names)
 
 
 def _positions(adata: ad.AnnData, path: str | Path) -> pd.DataFrame:
@@ -107,7 +99,7 @@ def _positions(adata: ad.AnnData, path: str | Path) -> pd.DataFrame:
     x, y = _pixels(adata, path).T
     # As text, because text tables have the same faults.
     table = pd.DataFrame({"obsm['spatial'] x": x, "obsm['spatial'] y": y}, dtype=object)
-    columns = {"pixel_x": table.columns[0], "pixel_y": table.columns[1]}
+    columns = dict(zip(PIXELS, table.columns, strict=True))
     columns |= {name: name for name in ARRAY}
     given = [name for name in [*ARRAY, "in_tissue"] if name in adata.obs]
     for name in given:
@@ -146,13 +138,13 @@ def _pixels(adata: ad.AnnData, path: str | Path) -> np.ndarray:
             f"{path}: obsm['spatial'] is no table of two numbers, x and y, for each spot; correct"
             " it"
         )
-    if all(name in adata.obs for name in PIXELS):
-        again = adata.obs[PIXELS].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    if all(name in adata.obs for name in FULLRES):
+        again = adata.obs[FULLRES].apply(pd.to_numeric, errors="coerce").to_numpy(float)
         apart = [np.abs(pixels - places).max(axis=1) > 1 for places in (again, again[:, ::-1])]
         off = min(apart, key=np.sum)
         if off.any():
             raise InputError(
-                f"{path}: obsm['spatial'] and obs[{PIXELS[0]!r}], obs[{PIXELS[1]!r}] differ for"
+                f"{path}: obsm['spatial'] and obs[{FULLRES[0]!r}], obs[{FULLRES[1]!r}] differ for"
                 f" {off.sum()} spots, such as {adata.obs_names[off.argmax()]}; remove the one that"
                 " is not of the full-resolution image"
             )
@@ -177,6 +169,8 @@ def _counts(adata: ad.AnnData, spots: list[str], path: str | Path) -> tuple[Coun
                 " counts only"
             )
     types = _column(var, TYPES)
+    if TYPES[0] not in var and GENE not in types:
+        types = []
     is_gene = np.array([kind in ("", GENE) for kind in types or [""] * len(var)], dtype=bool)
     genes, symbols = _genes(var[is_gene], path)
     others = int((~is_gene).sum())

@@ -20,7 +20,7 @@ from stnet.cohorts.agreement import (
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import check_array, um_per_px
-from stnet.cohorts.text_tables import CountTable
+from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
@@ -79,7 +79,7 @@ def write_section(
     spots are dropped), `array_row` and `array_col` (Space Ranger's for Visium; y and x of the
     spot's name for ST). `obsm["spatial"]` is x and y in full-resolution pixels.
     `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid. If the files
-    name the published patient, `uns["origin"]` has it.
+    name the published patient, `uns["published"]` has it.
 
     Args:
         row: the section's row of the sheet, with file columns joined to the root.
@@ -113,7 +113,7 @@ def write_section(
     if parts.bin_um:
         parts = visium_hd.sum_bins(row, parts, spot_pitch_um)
     positions = parts.positions
-    pixels = np.rint(positions[["pixel_x", "pixel_y"]].to_numpy() * float(row["pixel_scale"] or 1))
+    pixels = np.rint(positions[PIXELS].to_numpy() * float(row["pixel_scale"] or 1))
     slide, overview = _slide(row, parts, pixels, spot_pitch_um)
     margin = _margins(pixels, slide)
     selected = positions["selected"].to_numpy()
@@ -154,8 +154,8 @@ def write_section(
         "grid": {name: row["grid"]},
         "spatial": {name: _spatial(slide, spot_diameter, overview)},
     }
-    if parts.origin:
-        section.uns["origin"] = dict(parts.origin)
+    if parts.published:
+        section.uns["published"] = dict(parts.published)
     _log(name, drops, parts.remark, section.obs)
     write_h5ad(section, output)
     write_table(pd.DataFrame([drops]), drops_output)
@@ -193,7 +193,7 @@ def _scales(
     row: dict[str, str], parts: DistributedSection, pixels: np.ndarray, spot_pitch_um: float
 ) -> dict[str, float]:
     """µm per pixel of the image by the name of what states it."""
-    array, grid = parts.positions[["array_col", "array_row"]].to_numpy(), row["grid"]
+    array, grid = parts.positions[ARRAY].to_numpy(), row["grid"]
     plane = check_array(array, pixels, grid, row["spots"])
     stated = parts.image_facts
     check_pitch(row, stated, spot_pitch_um)
@@ -243,7 +243,7 @@ def _check_placed(
     overview: Image.Image,
 ) -> None:
     """Compare the spots with the tissue in the image (`check_misplaced`)."""
-    array = parts.positions[["array_col", "array_row"]].to_numpy()
+    array = parts.positions[ARRAY].to_numpy()
     selected = parts.positions["selected"].to_numpy()
     reduced = np.array(overview.size) / [slide["width"], slide["height"]]
     diameter = parts.spot_um(row["grid"]) / slide["um_per_px"] * reduced.mean()

@@ -20,8 +20,8 @@ from spatialdata.models import TableModel
 from spatialdata.transformations import get_transformation
 
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.scverse import PIXELS, section_of
-from stnet.core.errors import InputError
+from stnet.cohorts.scverse import FULLRES, section_of
+from stnet.core.errors import InputError, reason_of
 from stnet.slides.zarr_image import check_whole
 
 # The coordinate system whose units are pixels, if the image is not in the Zarr.
@@ -50,7 +50,9 @@ def read(row: dict[str, str]) -> DistributedSection:
     store, named = _within(row["counts"], "tables")
     image = _image(row["image"], store)
     with _named(store):
-        check_whole(store / "tables")
+        # The first versions of shapes are arrays of Zarr too.
+        for kind in ("tables", "shapes"):
+            check_whole(store / kind)
         data = _opened(store, with_images=bool(image))
     name, region = _chosen(data, row, store, named)
     table = store / "tables" / name
@@ -67,7 +69,7 @@ def read(row: dict[str, str]) -> DistributedSection:
             raise InputError(f"{row['image']}: not an image of {store}, which has {known}")
         to_pixels = _to_pixels(shapes, data.images[image] if image else None, places, row, spots)
     # Pixels by other programs are of this image or of another.
-    adata.obs = adata.obs.drop(columns=PIXELS, errors="ignore")
+    adata.obs = adata.obs.drop(columns=FULLRES, errors="ignore")
     adata.obsm = {"spatial": (places @ to_pixels.T)[:, :2]}
     adata.uns = {"spatial": {region: {"scalefactors": _diameter(shapes, to_pixels)}}}
     parts = section_of(adata, table)
@@ -110,9 +112,9 @@ def _named(path: Path) -> Iterator[None]:
         raise
     # Those of spatialdata, anndata, Zarr and Parquet have no class in common.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{path}: damaged, or not written by spatialdata ({reason}); download or write it again"
+            f"{path}: damaged, or not written by spatialdata ({reason_of(error)}); download or"
+            " write it again"
         ) from error
 
 

@@ -19,6 +19,8 @@ from scipy import sparse
 from stnet.core.errors import InputError
 from stnet.core.tsv import DECIMAL_COMMA, check_delimiter, columns_of, number, rows_of
 
+# Columns of positions: on the array, and x and y in the image.
+ARRAY, PIXELS = ["array_col", "array_row"], ["pixel_x", "pixel_y"]
 GZIP_MAGIC = b"\x1f\x8b"
 SPOT_NAME = re.compile(r"\d+x\d+")
 FLAGS = {"1": 1, "1.0": 1, "TRUE": 1, "T": 1, "0": 0, "0.0": 0, "FALSE": 0, "F": 0}
@@ -181,7 +183,7 @@ def places_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str])
     positions = pd.DataFrame(
         {name: numbers(path, table, columns[name]) for name in places}, index=table.index
     )
-    for name in ("array_col", "array_row"):
+    for name in ARRAY:
         broken = positions.index[positions[name] != positions[name].round()]
         if len(broken):
             raise InputError(
@@ -191,7 +193,7 @@ def places_table(path: str | Path, table: pd.DataFrame, columns: dict[str, str])
         positions[name] = positions[name].astype(int)
     selected = columns.get("selected", "selected")
     positions["selected"] = flags(path, table, selected) if selected in table else True
-    repeated = positions.duplicated(["array_col", "array_row"], keep=False)
+    repeated = positions.duplicated(ARRAY, keep=False)
     if repeated.any():
         check_repeated(path, _spot_names(positions[repeated]), positions.index[repeated])
     return positions

@@ -6,6 +6,7 @@ but no counts.
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -47,13 +48,12 @@ def read(row: dict[str, str]) -> DistributedSection:
     """
     parts = read_files(row)
     for names in (parts.positions.index, parts.counts.spots):
-        found = next((spot for spot in names if BIN.fullmatch(spot)), None)
-        if found or parts.bin_um:
-            what = f"barcode {found} is" if found else f"bin_size_um in {SCALE_FACTORS} is"
-            raise InputError(
-                f"{row['spots']}: {what} from Visium HD, whose bins are not spots; use format"
-                " visium-hd"
-            )
+        check_no_bins(row["spots"], names)
+    if parts.bin_um:
+        raise InputError(
+            f"{row['spots']}: bin_size_um in {SCALE_FACTORS} is from Visium HD, whose bins are not"
+            " spots; use format visium-hd"
+        )
     check_barcodes(row, parts)
     # Of three files, that of the barcodes may be another's, or have been sorted or shuffled.
     if HDF5 not in matrix_files(row["counts"]) and parts.counts.spots != sorted(parts.counts.spots):
@@ -75,6 +75,15 @@ def read_files(row: dict[str, str]) -> DistributedSection:
     positions = read_tissue_positions(row["spots"])
     counts, remark = read_matrix(row["counts"])
     return DistributedSection(positions, counts, {}, remark, image_facts=image_facts, bin_um=bin_um)
+
+
+def check_no_bins(path: str | Path, names: Iterable[str]) -> None:
+    """Raise InputError if spots of the file `path` are bins of Visium HD by their names."""
+    for name in filter(BIN.fullmatch, names):
+        raise InputError(
+            f"{path}: barcode {name} is from Visium HD, whose bins are not spots; use format"
+            " visium-hd, with the files of Space Ranger"
+        )
 
 
 def check_barcodes(row: dict[str, str], parts: DistributedSection) -> None:

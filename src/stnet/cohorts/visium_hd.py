@@ -10,14 +10,12 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.cohorts.distributed import DistributedSection
-from stnet.cohorts.text_tables import CountTable
+from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable
 from stnet.cohorts.visium import BIN, check_barcodes, read_files
 from stnet.core.errors import InputError
 
 # A spot is under tissue if at least this share of its bins is (ours).
 LEAST_TISSUE = 0.5
-AXES = ["array_col", "array_row"]
-PIXELS = ["pixel_x", "pixel_y"]
 
 
 def read(row: dict[str, str]) -> DistributedSection:
@@ -40,7 +38,7 @@ def read(row: dict[str, str]) -> DistributedSection:
             f"{row['spots']}: bin_size_um is {parts.bin_um:g}, but its barcodes are of"
             f" {bin_um:g} µm, such as {names[0]}; name the files of one size of bins"
         )
-    expected = bin_names(bin_um, *parts.positions[AXES[::-1]].to_numpy().T)
+    expected = bin_names(bin_um, *parts.positions[ARRAY[::-1]].to_numpy().T)
     differ = names.to_numpy() != np.array(expected, object)
     if differ.any():
         raise InputError(
@@ -90,7 +88,7 @@ def sum_bins(row: dict[str, str], bins: DistributedSection, um: float) -> Distri
     if side == 1:
         return bins
     table, selected = bins.positions, bins.positions["selected"].to_numpy()
-    places = table[AXES].to_numpy() // side
+    places = table[ARRAY].to_numpy() // side
     width = places[:, 0].max() + 1
     blocks, block = np.unique(places @ [1, width], return_inverse=True)
     array = np.column_stack([blocks % width, blocks // width])
@@ -99,16 +97,16 @@ def sum_bins(row: dict[str, str], bins: DistributedSection, um: float) -> Distri
         return np.bincount(block, values, len(blocks))
 
     size = sums(np.ones(len(table)))
-    means = pd.DataFrame({name: sums(table[name].to_numpy()) / size for name in AXES + PIXELS})
-    centred = table[AXES + PIXELS] - table[AXES + PIXELS].mean()
-    step = np.linalg.lstsq(centred[AXES].to_numpy(), centred[PIXELS].to_numpy(), rcond=None)[0]
+    means = pd.DataFrame({name: sums(table[name].to_numpy()) / size for name in ARRAY + PIXELS})
+    centred = table[ARRAY + PIXELS] - table[ARRAY + PIXELS].mean()
+    step = np.linalg.lstsq(centred[ARRAY].to_numpy(), centred[PIXELS].to_numpy(), rcond=None)[0]
     # The centre of its square, where the mean of its bins is only if none is beyond the array.
-    beyond = array * side + (side - 1) / 2 - means[AXES].to_numpy()
+    beyond = array * side + (side - 1) / 2 - means[ARRAY].to_numpy()
     pixels = means[PIXELS].to_numpy() + beyond @ step
     names = bin_names(um, array[:, 1], array[:, 0])
     positions = pd.DataFrame(
         {
-            **dict(zip(AXES, array.T, strict=True)),
+            **dict(zip(ARRAY, array.T, strict=True)),
             **dict(zip(PIXELS, pixels.T, strict=True)),
             "selected": sums(selected) >= LEAST_TISSUE * side**2,
         },

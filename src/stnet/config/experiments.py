@@ -25,7 +25,7 @@ from stnet.config.split import HELD_OUT
 from stnet.config.targets import Transform
 
 Penalties = Annotated[list[NotNegative], Field(min_length=1)]
-FORMATS = r"\.(h5ad|(tsv|csv)(\.gz)?)$"
+EXTENSIONS = r"\.(h5ad|(tsv|csv)(\.gz)?)$"
 
 
 def _check_braces(path: str) -> str:
@@ -35,7 +35,7 @@ def _check_braces(path: str) -> str:
 
 
 def _check_format(path: str) -> str:
-    if not re.search(FORMATS, path):
+    if not re.search(EXTENSIONS, path):
         raise ValueError(f"{path} does not end with .h5ad, .tsv, .csv, .tsv.gz or .csv.gz")
     return path
 

@@ -102,7 +102,7 @@ class EncoderFeatures(Features):
         return options
 
 
-class GivenFeatures(Features):
+class PrecomputedFeatures(Features):
     """Features that another program computed, such as TRIDENT or HEST's benchmark."""
 
     kind: Literal["precomputed"] = "precomputed"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, first_of
 
 # What `matrix_files` calls a matrix that is one file.
 HDF5 = "hdf5"
@@ -26,7 +26,6 @@ PICTURES = {
 }
 MATRIX_HINT = "name Space Ranger's filtered_feature_bc_matrix, its .h5 or its folder"
 SPATIAL_HINT = "name Space Ranger's folder spatial, or its file of positions"
-MOST_SHOWN = 4
 
 
 def matrix_files(path: str | Path) -> dict[str, Path]:
@@ -99,10 +98,9 @@ def _sample(path: Path, known: Sequence[str], marks: Sequence[str], hint: str) -
     if not samples:
         raise InputError(f"{path}: has no {' or '.join(marks)}; {hint}")
     if len(samples) > 1:
-        shown = ", ".join(str(file.relative_to(path)) for file in marked[:MOST_SHOWN])
-        more = ", …" if len(marked) > MOST_SHOWN else ""
+        shown = first_of(file.relative_to(path) for file in marked)
         raise InputError(
-            f"{path}: has {len(samples)} samples or matrices ({shown}{more}); name the section's"
+            f"{path}: has {len(samples)} samples or matrices ({shown}); name the section's"
             " own file or folder"
         )
     return _of_prefix(*samples[0], known)

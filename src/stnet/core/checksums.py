@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from stnet.core.atomic import atomic_path
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 from stnet.core.hashing import file_sha256, head_sha256
 
 # Last bytes of a sealed file. HDF5 ignores what is behind its own end.
@@ -25,7 +25,7 @@ class Damaged(InputError):
     """A file of ours that is not as it was written."""
 
     def __init__(self, path: str | Path, reason: object):
-        super().__init__(f"{path}: damaged ({str(reason).splitlines()[0]}); delete it and rerun")
+        super().__init__(f"{path}: damaged ({reason_of(reason)}); delete it and rerun")
 
 
 def seal(path: str | Path) -> None:

@@ -1,9 +1,11 @@
-"""The project's h5ad files. A damaged or outdated one gives one line that says what to do.
+"""Files in h5ad format: the project's own, and those of other programs.
 
-HDF5 has checksums for large arrays only, and not for text, scalars and its own structure. So the
-checksum of the whole file is its last line, `sha256 ...`, which every HDF5 library ignores.
+A damaged or outdated one gives one line that says what to do. HDF5 has checksums for large arrays
+only, and not for text, scalars and its own structure. So the checksum of the whole file is the last
+line of the project's own, `sha256 ...`, which every HDF5 library ignores.
 """
 
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ import h5py
 
 from stnet.core.atomic import atomic_path
 from stnet.core.checksums import Damaged, check_seal, seal
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 
 
 def write_h5ad(
@@ -33,6 +35,22 @@ def read_h5ad(path: str | Path, needs: Collection[str] = (), *, backed: bool = F
     """
     with open_h5ad(path, needs):
         return ad.read_h5ad(path, backed="r" if backed else None)
+
+
+def read_foreign(path: str | Path) -> ad.AnnData:
+    """Read a file of any program. Raises InputError if it is missing, damaged or not AnnData."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; correct its path or download it")
+    try:
+        # It warns of old files, and of names that are not unique, which its readers check.
+        with warnings.catch_warnings(action="ignore"):
+            return ad.read_h5ad(path)
+    # The errors of h5py and anndata have no class in common.
+    except Exception as error:
+        raise InputError(
+            f"{path}: damaged, or not an AnnData file ({reason_of(error)}); download or write it"
+            " again"
+        ) from error
 
 
 @contextmanager

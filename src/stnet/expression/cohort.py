@@ -57,18 +57,18 @@ class Distinct:
         self._seen.append((path, image, spots))
 
     def _compare_patient(self, section: ad.AnnData, path: str | Path) -> None:
-        origin = section.uns.get("origin")
-        for patient in section.obs["patient"].unique() if origin else ():
-            dataset, published = origin["dataset_title"], origin["patient"]
+        published = section.uns.get("published")
+        for patient in section.obs["patient"].unique() if published else ():
+            dataset, theirs = published["dataset_title"], published["patient"]
             for kind, one, name in (
-                ("published", published, patient),
-                ("in the sheet", patient, published),
+                ("published", theirs, patient),
+                ("in the sheet", patient, theirs),
             ):
                 key = (dataset, kind, one)
                 other, where = self._patients.setdefault(key, (name, path))
                 if other != name:
                     raise InputError(
-                        f"{path}: patient {patient} of the section sheet is {published!r} of"
+                        f"{path}: patient {patient} of the section sheet is {theirs!r} of"
                         f" {dataset!r}, but {one!r} is {other!r} in {where}; give the sections of"
                         " one patient the same patient in the sheet, or correct the metadata"
                     )

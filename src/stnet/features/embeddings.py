@@ -6,7 +6,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 
 # Names of the datasets, in HEST's embeddings, TRIDENT's features and HEST's patches.
 VALUES, BARCODES, CORNERS = ("embeddings", "features"), ("barcodes", "barcode"), ("coords",)
@@ -89,9 +89,9 @@ def read_embeddings(path: str | Path) -> Embeddings:
                 },
             )
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"{path}: damaged, or not embeddings in HDF5 ({reason}); copy or compute it again"
+            f"{path}: damaged, or not embeddings in HDF5 ({reason_of(error)}); copy or compute it"
+            " again"
         ) from error
     for name, part in (("coords", found.corners), ("barcodes", found.barcodes)):
         if part is not None and len(part) != len(found.values):

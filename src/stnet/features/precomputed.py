@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from stnet.config.base import split_view
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, first_of
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.spots import read_used_spots
@@ -25,8 +25,6 @@ MOST_APART = 1.1
 # Tiles are on a grid if all corners are multiples of a step apart that is at least this share of a
 # tile. So are TRIDENT's, with up to three quarters of overlap; patches cut at spots are not (ours).
 LEAST_STEP = 0.25
-# Spots named in a message.
-SHOWN = 3
 
 
 def write_precomputed_features(
@@ -56,19 +54,15 @@ def write_precomputed_features(
     _check_slide(given, spots)
     # As TRIDENT and as HEST's patches name it.
     side = given.number("patch_size_level0") or given.number("patch_size_src")
-    window, _ = split_view(view)
     rows = None if given.barcodes is None else _by_barcode(given, spots)
     if rows is not None and given.corners is not None:
         # HEST's embeddings do not state the side.
         side = side or 2 * np.median(spots.obsm["spatial"] - given.corners[rows])
         _check_order(given, spots, rows, side)
-    if side is not None and not window / MOST_APART <= side <= window * MOST_APART:
-        raise InputError(
-            f"{given.path}: its tiles are {side:.0f} px wide in the image, but the window of view"
-            f" {view} is {window}; set view to that of these tiles, or give features of this one"
-        )
+    if side is not None:
+        _check_window(given, view, side, "px wide", "give features of this one")
     if rows is None:
-        rows = _by_place(given, spots, side or window)
+        rows = _by_place(given, spots, side, view)
     # A float64 may be beyond float32.
     with np.errstate(over="ignore"):
         values = given.values[rows].astype(np.float32)
@@ -111,6 +105,16 @@ def _check_slide(given: Embeddings, spots: ad.AnnData) -> None:
         )
 
 
+def _check_window(given: Embeddings, view: str, px: float, what: str, remedy: str) -> None:
+    """Raise InputError if tiles that are so many pixels wide, or apart, are not of the view."""
+    window, _ = split_view(view)
+    if not window / MOST_APART <= px <= window * MOST_APART:
+        raise InputError(
+            f"{given.path}: its tiles are {px:.0f} {what} in the image, but the window of view"
+            f" {view} is {window}; set view to that of these tiles, or {remedy}"
+        )
+
+
 def _by_barcode(given: Embeddings, spots: ad.AnnData) -> np.ndarray:
     """Row of each spot's barcode in the file."""
     barcodes = pd.Index(map(_unpadded, given.barcodes or []))
@@ -141,8 +145,9 @@ def _check_order(given: Embeddings, spots: ad.AnnData, rows: np.ndarray, side: f
         )
 
 
-def _by_place(given: Embeddings, spots: ad.AnnData, side: float) -> np.ndarray:
-    """Row of the tile of `side` px whose centre is nearest to each spot."""
+def _by_place(given: Embeddings, spots: ad.AnnData, side: float | None, view: str) -> np.ndarray:
+    """Row of the tile whose centre is nearest to each spot. `side` is None if it is not stated."""
+    is_stated, side = side is not None, side or split_view(view)[0]
     corners, slide, section = given.corners, spots.uns["slide"], _section(spots)
     size = np.array([slide["width"], slide["height"]])
     off = ((corners >= size) | (corners <= -side)).any(axis=1)
@@ -153,11 +158,16 @@ def _by_place(given: Embeddings, spots: ad.AnnData, side: float) -> np.ndarray:
         )
     if len(np.unique(corners, axis=0)) < max(1, len(corners)):
         raise InputError(f"{given.path}: no tiles, or two with the same coords; compute it again")
+    step = _step(corners)
+    on_grid = step >= LEAST_STEP * side
+    if on_grid and not is_stated:
+        # CLAM's files do not state it; its tiles are side by side.
+        remedy = "state their width as attribute patch_size_level0 of coords"
+        _check_window(given, view, step, "px apart", remedy)
     centres, places = corners + side / 2, spots.obsm["spatial"]
     _, rows = cKDTree(centres).query(places)
     apart = np.abs(centres[rows] - places)
-    step = _step(corners)
-    if step >= LEAST_STEP * side:
+    if on_grid:
         reach, distance = min(step, side) / 2, apart.max(axis=1)
     else:
         reach, distance = _radius(spots), np.hypot(*apart.T)
@@ -191,8 +201,9 @@ def _check_complete(given: Embeddings, spots: ad.AnnData, missing: np.ndarray, l
 
 def _named(spots: ad.AnnData, chosen: np.ndarray) -> str:
     names = spots.obs_names[chosen]
-    shown = ", ".join([*names[:SHOWN], *["…"][: len(names) - SHOWN]])
-    return f"{len(names)} of {len(chosen)} used spots of section {_section(spots)} ({shown})"
+    return (
+        f"{len(names)} of {len(chosen)} used spots of section {_section(spots)} ({first_of(names)})"
+    )
 
 
 def _section(spots: ad.AnnData) -> str:

@@ -20,7 +20,7 @@ from safetensors.torch import save
 from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
 from stnet.core.checksums import sealed_json
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
@@ -271,8 +271,9 @@ class Model:
                         TrainingStatistics.from_card(card["reference"]),
                     )
         except (SafetensorError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{weights}: cannot be loaded ({reason}); fetch it again") from error
+            raise InputError(
+                f"{weights}: cannot be loaded ({reason_of(error)}); fetch it again"
+            ) from error
 
 
 def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:

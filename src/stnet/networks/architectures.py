@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 from stnet.core.suggest import suggest
 
 # Options of the two architectures with auxiliary classifiers, which only serve ImageNet's classes
@@ -97,7 +97,7 @@ def check_side(network: nn.Module, architecture: str, side: int) -> None:
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f"view: {architecture} does not accept patches of {side} x {side} pixels"
-            f" ({str(error).splitlines()[0]}); choose another view or architecture"
+            f" ({reason_of(error)}); choose another view or architecture"
         ) from error
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 from stnet.core.suggest import suggest
 from stnet.networks.architectures import build_network, head_name
 from stnet.networks.tensors import write_tensors
@@ -101,7 +101,7 @@ def download_timm(architecture: str, output: str | Path) -> None:
     except (OSError, RuntimeError) as error:
         raise InputError(
             f"weights: timm's weights of {architecture} cannot be downloaded"
-            f" ({str(error).splitlines()[0]}); fetch the file elsewhere and give its path as the"
+            f" ({reason_of(error)}); fetch the file elsewhere and give its path as the"
             " weights of the features"
         ) from error
     write_tensors(output, network.state_dict())

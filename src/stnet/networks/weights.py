@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 from stnet.networks.architectures import head_name
 from stnet.networks.layer_names import with_names_of_timm
 from stnet.networks.tensors import are_finite, read_tensors, write_tensors
@@ -55,8 +55,9 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
     except InputError:
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a safetensors file or a state dict ({reason})") from error
+        raise InputError(
+            f"{path}: not a safetensors file or a state dict ({reason_of(error)})"
+        ) from error
     head = head_name(network) + "."
     state = {OLD_DENSENET_NAME.sub(r"\1\2.", name): value for name, value in state.items()}
     if "embeddings.cls_token" in state:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from stnet.core.errors import first_of
 from stnet.core.tables import gene_names, read_table
 from stnet.figures.subtype_roc import FEATURES
 from stnet.inference.flags import WARNINGS
 from stnet.report.claims import read_claims
 from stnet.report.page import page_table, short, write_page
 
-NAMED = 5  # slides named in each row of the table of problems
 # Words for the quantities of the summaries, and for how genes were matched.
 VISIUM = {
     "genes": "genes measured",
@@ -206,7 +206,7 @@ def _to_check(slides: pd.DataFrame) -> pd.DataFrame:
     problems = pd.Series([_problems(row) for row in slides.itertuples()], index=slides["slide"])
     problems = problems.explode().dropna()
     rows = [
-        (problem, len(names), ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else ""))
+        (problem, len(names), first_of(names))
         for problem, names in problems.groupby(problems, sort=False).groups.items()
     ]
     return pd.DataFrame(rows, columns=["Problem", "Number", "Slides"])

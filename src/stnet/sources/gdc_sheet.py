@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stnet.config.section_sheet import is_group_id
 from stnet.config.slide_sheet import COLUMNS, check_slides, read_slide_sheet
 from stnet.core.atomic import atomic_path
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, first_of
 from stnet.sources.gdc import list_entries
 from stnet.sources.http import DEFAULT_PATIENCE, Patience
 
@@ -39,7 +39,6 @@ CASE_FIELDS = [
     "diagnoses.morphology",
     "diagnoses.diagnosis_is_primary_disease",
 ]
-SHOWN = 5  # names shown in a message
 
 
 def write_slide_sheet(
@@ -239,5 +238,4 @@ def _log_changes(rows: Sequence[dict[str, str]], path: Path) -> bool:
 
 def _log_names(path: Path, what: str, names: Sequence[str]) -> None:
     if names:
-        shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-        logger.info(f"{path}: {len(names)} {what}: {shown}")
+        logger.info(f"{path}: {len(names)} {what}: {first_of(names)}")

@@ -98,11 +98,19 @@ def encoder_weights(w):
     return path
 
 
-def encoder_memory(w, input):
+def encoder_memory(w):
     """Memory of an encoder in MB: the network, the content of its file, and a batch."""
+    weights = encoder_weights(w)
     # What the workflow downloads is small, and not there yet.
-    there = [Path(path) for path in input if path == encoder_weights(w) and Path(path).is_file()]
-    return max(8000, 4000 + 2 * sum(path.stat().st_size // 2**20 for path in there))
+    size = Path(weights).stat().st_size if weights and Path(weights).is_file() else 0
+    return max(8000, 4000 + 2 * (size // 2**20))
+
+
+def there(path, key, of):
+    """A file that a key of the configuration names. An error if it is not there, nor made by a rule."""
+    if not (is_made(path) or Path(path).is_file()):
+        refuse(f"configuration: {key}: no file {path} of {of}; add it, or correct the path")
+    return path
 
 
 def precomputed_features(w):
@@ -112,12 +120,7 @@ def precomputed_features(w):
     # As TRIDENT names a slide.
     slide = re.sub(r"(\.ome)?\.[^.]*$", "", Path(image).name, flags=re.IGNORECASE)
     path = files.format(section=w.section, slide=slide)
-    if not Path(path).is_file():
-        refuse(
-            f"configuration: features.{w.features}.files: no file {path} of section {w.section};"
-            " correct the path, or compute its features"
-        )
-    return path
+    return there(path, f"features.{w.features}.files", f"section {w.section}")
 
 
 def collected_features(w):
@@ -146,12 +149,7 @@ def handed_in(key):
         if not isinstance(path, str):
             return []
         path = path.replace(HELD_OUT, w.held_out)
-        if not (is_made(path) or Path(path).is_file()):
-            refuse(
-                f"configuration: experiments.{w.experiment}.{key}: no file {path} for held-out"
-                f" group {w.held_out}; add it, or correct the path"
-            )
-        return path
+        return there(path, f"experiments.{w.experiment}.{key}", f"held-out group {w.held_out}")
 
     return file
 
