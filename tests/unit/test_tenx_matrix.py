@@ -102,7 +102,7 @@ def test_probes_are_added_up_by_gene(tmp_path):
     with h5py.File(made.row["counts"], "a") as file:
         del file["matrix/features/filtered_probes"]
         file["matrix/features/filtered_probes"] = np.array(included, bool).astype("S")
-    with pytest.raises(InputError, match="filtered_probes is of type .*, not true or false"):
+    with pytest.raises(InputError, match=r"filtered_probes is of type .*, not true or false"):
         read_matrix(made.row["counts"])
 
 
