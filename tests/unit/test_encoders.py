@@ -118,6 +118,8 @@ def test_what_does_not_fit_is_said_in_one_line(tmp_path):
         build_encoder("timm", "resnet19", {}, None)
     with pytest.raises(InputError, match="unexpected keyword argument 'depht'"):
         build_encoder("timm", "test_vit", {"depht": 2}, None)
+    with pytest.raises(InputError, match=r"architecture test_vit with .*: FileNotFoundError"):
+        build_encoder("timm", "test_vit", {"checkpoint_path": str(tmp_path / "no.bin")}, None)
     save_file(timm.create_model("test_resnet").state_dict(), tmp_path / "other.safetensors")
     with pytest.raises(InputError, match=r"other\.safetensors: not weights of this architecture"):
         build_encoder("timm", "test_vit", {}, tmp_path / "other.safetensors")

@@ -172,6 +172,16 @@ def set_to(value):
     return change
 
 
+def large(content):
+    content.X = content.X.astype(np.float64)
+    return set_to(1e300)(content)
+
+
+def complex_(content):
+    content.X = content.X + 1j
+    return content
+
+
 def patient_x(content):
     content.obs["patient"] = "X"
     return content
@@ -213,6 +223,8 @@ CASES = {
     ),
     "no number": (of("A"), set_to(np.nan), "spot A1:1x0, gene XBP1.old: no finite number"),
     "no end": (of("A"), set_to(-np.inf), "spot A1:1x0, gene XBP1.old: no finite number"),
+    "no float32": (of("A"), large, "spot A1:1x0, gene XBP1.old: no finite number"),
+    "complex": (of("A"), complex_, "X has type complex64; write predictions as float32"),
     "another patient": (of("A"), patient_x, "spot A1:0x0 is of patient X there, and of A in"),
     "of B": (of("A"), recorded(held_out="B"), "provenance.*has held_out B, not A"),
     "of all": (of("A"), recorded(members=["all"]), r"provenance.*has members \['all'\], not \['A"),
@@ -302,7 +314,8 @@ def test_values_far_from_the_measurement_are_warned_of(cohort, caplog):
         ("a.tsv", "spot\t{genes}\n", "lacks 24 of the 24 spots of A"),
         ("a.tsv", "spot,GNAS\nA1:0x0,1\n", "separated by commas; separate them by tabs"),
         ("a.tsv", "spot\t{genes}\nA1:0x0\t1\n", "line 2: 2 fields where the header has 5"),
-        # R's write.table, or decimal commas: neither is guessed.
+        ("a.tsv", "spot\t{genes}\nA1:0x0\t1\t1\t-7,5\t1\n", "line 2, column XBP1.old: '-7,5' is "),
+        # R's write.table is not guessed.
         ("a.tsv", "{genes}\nA1:0x0\t1\t1\t1\t1\n", "1 of the 4 target genes have no column"),
         ("a.tsv", "x\t{genes}\nA1:0x0\t1\t1\t1\t1\t1\n", "line 2: 6 fields where"),
     ],
@@ -346,7 +359,7 @@ def test_a_table_says_the_same_however_it_is_written(cohort, data):
     if broken is None:
         np.testing.assert_array_equal(cohort.hand_in(path).X, cohort.predicted[of("A")])
     else:
-        with pytest.raises(InputError, match=rf"gene {at[1]}: no finite number"):
+        with pytest.raises(InputError, match=rf"(gene|column) {at[1]}: (no finite|'1,5')"):
             cohort.hand_in(path)
 
 

@@ -219,6 +219,18 @@ def renamed(made):
         each["name"] = "HE2"
 
 
+def renamed_once(made):
+    made.attributes["coords"]["name"] = "HE2"
+
+
+def centred(made):
+    made.corners += SIDE // 2
+
+
+def constant(made):
+    made.values[:] = 1
+
+
 def infinite(made):
     made.values[made.names.index(made.used.obs_names[4]), 2] = np.inf
 
@@ -260,6 +272,9 @@ REFUSED = [
     ("trident", halved, "a slide of 135 x 175 px, but the image of section P-1_C1 has 270 x 350"),
     ("trident", unnamed, "tiles are off the image of section P-1_C1 (270 x 350 px)"),
     ("trident", renamed, "features of slide HE2, but the image of section P-1_C1 is HE.jpg"),
+    ("trident", renamed_once, "its datasets have different attributes name (HE, HE2)"),
+    ("hest", centred, "its coords are at the centres of the spots; write the top left"),
+    ("hest", constant, "all 34 used spots of section P-1_C1 have the same features"),
     ("trident", without, "with its centre within 10 px of 2 of 34 used spots of section P-1_C1 ("),
     ("trident", without, "compute features of every used spot, also off the tissue"),
     ("trident", twice, "no tiles, or two with the same coords"),

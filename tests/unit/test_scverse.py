@@ -284,6 +284,10 @@ def names(axis, change):
         (counts(lambda x: first(x, -1)), "neither X, layers['counts'] nor raw has counts"),
         (counts(lambda x: first(x, 0.5)), "neither X, layers['counts'] nor raw has counts"),
         (counts(lambda x: first(x, np.nan)), "neither X, layers['counts'] nor raw has counts"),
+        (
+            lambda c: setattr(c, "X", c.X.toarray().astype(np.float16)),
+            "float16, which rounds those above 2048",
+        ),
         (counts(lambda x: x * 1e9), "neither X, layers['counts'] nor raw has counts"),
         (with_layer, "X and layers['counts'] both have whole numbers, which differ"),
         (with_pixels, "obsm['spatial'] and obs['pxl_col_in_fullres'], obs['pxl_row_in_fullres']"),

@@ -99,6 +99,11 @@ def test_probes_are_added_up_by_gene(tmp_path):
     sums = np.column_stack([counts[:, 0] + counts[:, 5], counts[:, 1] + counts[:, 4]])
     assert (table.matrix.toarray() == sums).all()
     assert remark == "4 probes added up to 2 genes, 2 excluded"
+    with h5py.File(made.row["counts"], "a") as file:
+        del file["matrix/features/filtered_probes"]
+        file["matrix/features/filtered_probes"] = np.array(included, bool).astype("S")
+    with pytest.raises(InputError, match=r"filtered_probes is of type .*, not true or false"):
+        read_matrix(made.row["counts"])
 
 
 @needs_visium

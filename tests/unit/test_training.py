@@ -259,6 +259,14 @@ def test_foreign_weights_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(caught.value)
     (tmp_path / "text.safetensors").write_text("not weights")
     torch.save({"module": nn.Linear(2, 2)}, tmp_path / "pickle.pth")
-    for name in ("text.safetensors", "pickle.pth", "absent.pth"):
-        with pytest.raises(InputError, match=name):
+    (tmp_path / "empty.pth").write_bytes(b"")
+    (tmp_path / "pointer.pth").write_text("version https://git-lfs.github.com/spec/v1\n")
+    for name, content in {"none": {"state_dict": None}, "keys": {0: torch.ones(1)}}.items():
+        torch.save(content, tmp_path / f"{name}.pth")
+    torch.save(dict.fromkeys(state, 1.0), tmp_path / "numbers.pth")
+    names = ["pickle", "absent", "empty", "pointer", "none", "keys", "numbers"]
+    for name in ("text.safetensors", *(f"{each}.pth" for each in names)):
+        with pytest.raises(InputError, match=name) as caught:
             load_weights(network, tmp_path / name)
+        assert "arbitrary code" not in str(caught.value)
+        assert str(caught.value).isprintable()

@@ -348,9 +348,9 @@ def test_a_spot_of_another_width_is_refused(tmp_path, width):
 
 def test_a_pitch_or_scale_that_is_not_visium_s_is_refused(tmp_path):
     made = Visium(tmp_path).files()
-    error = made.refused(spot_pitch_um=200)
-    assert "the spot diameter in scalefactors_json.json is 130 µm" in error
-    assert "spot_pitch_um (100 for Visium)" in error
+    # Also where no scale factors say so.
+    Path(made.row["spots"], "scalefactors_json.json").unlink()
+    assert "spots of Visium are 100 µm apart, but 200 by" in made.refused(spot_pitch_um=200)
     made.row["um_per_px"] = "1"
     error = made.refused()
     assert "section V-1_A: 1 µm per pixel by its um_per_px, but 2.5" in error

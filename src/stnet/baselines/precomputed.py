@@ -15,7 +15,7 @@ from stnet.core.errors import InputError, first_of
 from stnet.core.h5ad import read_foreign
 from stnet.core.hashing import file_sha256
 from stnet.core.suggest import suggest
-from stnet.core.tsv import check_delimiter, number, rows_of
+from stnet.core.tsv import DECIMAL_COMMA, check_delimiter, number, rows_of
 from stnet.core.versions import versions
 from stnet.expression.gene_matching import align
 from stnet.expression.genes import ENSEMBL_ID
@@ -92,7 +92,7 @@ def predict_precomputed(
     in_file = found.spots[found.spots.index.isin(measured.obs_names)]
     if "patient" in in_file:
         _check_patients(given, in_file["patient"], measured.obs["patient"])
-    # A float64 may be beyond float32.
+    # As they are written: a float64 may be beyond float32.
     with np.errstate(over="ignore"):
         predicted = found.values[in_file.index.get_indexer(measured.obs_names)].astype(np.float32)
     _check_finite(given, predicted, measured)
@@ -164,6 +164,8 @@ def _read_h5ad(
     content = read_foreign(path)
     if content.X is None:
         raise InputError(f"{path}: has no X; write the predictions there")
+    if content.X.dtype.kind not in "iuf":
+        raise InputError(f"{path}: X has type {content.X.dtype}; write predictions as float32")
     spots = content.obs.filter(items=LABELS).astype(str)
     sections = spots.get("section", [""] * len(spots))
     spots.index = [*map(_spot, content.obs_names, sections)]
@@ -195,7 +197,8 @@ def _read_text(
             names.append(_spot(cells[0], section))
             patients.append(patient)
             if names[-1] in wanted:
-                values.append([_number(cells[at]) for at in columns])
+                where = f"{path} line {line}, column"
+                values.append([_number(cells[at], f"{where} {header[at]}") for at in columns])
     spots = pd.DataFrame({"patient": patients} if places[1] else {}, index=names)
     return Given(spots, np.array(values).reshape(-1, len(columns)), {})
 
@@ -205,10 +208,12 @@ def _spot(name: str, section: str) -> str:
     return name if not section or name.startswith(f"{section}:") else f"{section}:{name}"
 
 
-def _number(text: str) -> float:
+def _number(text: str, where: str) -> float:
     try:
         return number(text)
     except ValueError:
+        if DECIMAL_COMMA.fullmatch(text):
+            raise InputError(f"{where}: {text!r} is not a number; write a decimal point") from None
         return np.nan
 
 

@@ -190,10 +190,17 @@ def _matrices(adata: ad.AnnData) -> Iterator[tuple[str, np.ndarray | sparse.spar
 
 
 def _values(matrix: np.ndarray | sparse.sparray) -> np.ndarray:
-    return matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
+    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
+    # The largest count is beyond float16.
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def _sparse(matrix: np.ndarray | sparse.sparray, path: str | Path) -> sparse.csr_matrix:
+    if matrix.dtype == np.float16:
+        raise InputError(
+            f"{path}: has counts of type float16, which rounds those above 2048; write them as"
+            " int32"
+        )
     try:
         if sparse.issparse(matrix):
             matrix.check_format(full_check=True)

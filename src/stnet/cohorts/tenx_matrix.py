@@ -93,7 +93,7 @@ def _read_hdf5(path: Path) -> Parts:
             **{"feature_type": GENE, "genome": ""} if layout is UNTIL_2 else {}
         )
         data, indices, indptr, shape = (matrix[part][:] for part in VALUES)
-        included = matrix[INCLUDED][:].astype(bool) if layout is OF_PROBES else None
+        included = _flags(matrix[INCLUDED]) if layout is OF_PROBES else None
         if tuple(shape) != (len(features), len(barcodes)):
             raise ValueError("its shape does not match its features and barcodes")
         # The file has features x barcodes by columns, which is barcodes x features by rows.
@@ -108,6 +108,13 @@ def _read_hdf5(path: Path) -> Parts:
         if included is None:
             return counts, barcodes, features, ""
         return _sum_probes(counts, barcodes, features, included)
+
+
+def _flags(dataset: h5py.Dataset) -> np.ndarray:
+    # NumPy would take the word FALSE for true.
+    if dataset.dtype.kind not in "biu":
+        raise ValueError(f"{dataset.name[1:]} is of type {dataset.dtype}, not true or false")
+    return dataset[:].astype(bool)
 
 
 @contextmanager

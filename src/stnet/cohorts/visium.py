@@ -143,7 +143,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         if missing or not table.num_rows:
             lacks = f"column {missing[0]}" if missing else "rows"
             raise InputError(f"{path}: has no {lacks}; name Space Ranger's positions")
-        return table.select(POSITION_COLUMNS).to_pandas().rename_axis("row")
+        # Pandas may have written one of them as its index.
+        columns = table.select(POSITION_COLUMNS).to_pandas(ignore_metadata=True)
+        return columns.rename_axis("row")
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"{path}: damaged, or no table in Parquet format ({' '.join(str(error).split())});"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from stnet.config.base import AtLeastOne, KeyFault, Keys, Number, Positive, Row, Triple, View
+from stnet.config.base import AtLeastOne, KeyFault, Keys, Number, Positive, Row, Share, View
 from stnet.config.names import IMAGENET, Architecture
 from stnet.config.segmentation import Segmentation
 
@@ -82,10 +82,12 @@ class EncoderFeatures(Features):
     patch tokens."""
     weights: str = IMAGENET
     """imagenet, random, or the path of a safetensors file or a state dict."""
-    mean: Triple | None = None
+    mean: Annotated[list[Share], Field(min_length=3, max_length=3)] | None = None
     """Mean of each channel that standardises the images, for values from 0 to 1; null uses the
     encoder's own."""
-    sd: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
+    sd: (
+        Annotated[list[Annotated[Positive, Field(le=1)]], Field(min_length=3, max_length=3)] | None
+    ) = None
     """Standard deviation of each channel, used and given in the same way."""
     model_card: str | None = None
     """Repository of the weights on Hugging Face. Rows that share it must agree with the row of

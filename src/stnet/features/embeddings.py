@@ -32,10 +32,16 @@ class Embeddings(NamedTuple):
     attributes: dict[str, dict[str, str]]
 
     def stated(self, name: str) -> str:
-        """An attribute of any of the datasets, empty if there is none."""
-        found = [each[name] for each in self.attributes.values() if name in each]
+        """An attribute of the datasets, empty if there is none. Raises InputError if two differ."""
         # TRIDENT writes None as text.
-        return found[0] if found and found[0] != "None" else ""
+        found = {each.get(name, "None"): None for each in self.attributes.values()}
+        found.pop("None", None)
+        if len(found) > 1:
+            raise InputError(
+                f"{self.path}: its datasets have different attributes {name} ({', '.join(found)});"
+                " compute it again"
+            )
+        return next(iter(found), "")
 
     def number(self, name: str) -> float | None:
         """The same as a number of pixels, or None. Raises InputError if it is none."""

@@ -57,7 +57,13 @@ def write_precomputed_features(
     rows = None if given.barcodes is None else _by_barcode(given, spots)
     if rows is not None and given.corners is not None:
         # HEST's embeddings do not state the side.
-        side = side or 2 * np.median(spots.obsm["spatial"] - given.corners[rows])
+        if side is None:
+            side = 2 * np.median(spots.obsm["spatial"] - given.corners[rows])
+            if abs(side) < _radius(spots) < window / 2:
+                raise InputError(
+                    f"{given.path}: its coords are at the centres of the spots; write the top left"
+                    " corners of the tiles"
+                )
         _check_order(given, spots, rows, side)
     if side is not None:
         _check_window(given, view, side, "px wide", "give features of this one")
@@ -70,6 +76,11 @@ def write_precomputed_features(
     if bad.any():
         raise InputError(
             f"{given.path}: not all features of {_named(spots, bad)} are finite; compute them again"
+        )
+    if len(values) > 1 and (values == values[0]).all():
+        raise InputError(
+            f"{given.path}: all {len(values)} used spots of section {_section(spots)} have the same"
+            " features; compute them again"
         )
     provenance = {
         "kind": "precomputed",

@@ -126,9 +126,13 @@ def _build_timm(architecture: str, options: dict) -> nn.Module:
         known = network.get_classifier() is network.get_submodule(head_name(network))
     except KeyError as error:
         raise InputError(f"architecture {architecture} with {options}: no layer {error}") from error
-    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+    # The last is that of a download, or of a file that an option names.
+    except (RuntimeError, ValueError, TypeError, AssertionError, OSError) as error:
         similar = "" if timm.is_model(architecture) else suggest(architecture, timm.list_models())
-        raise InputError(f"architecture {architecture} with {options}: {error}{similar}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"architecture {architecture} with {options}: {reason}{similar}"
+        ) from error
     except IndexError:
         known = False
     if not known:

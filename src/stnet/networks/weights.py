@@ -52,14 +52,20 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
             state = state.get("state_dict", state)
+        if not all(isinstance(value, torch.Tensor) for value in state.values()):
+            raise TypeError("its values are not tensors")
+        # Names that are no text raise TypeError.
+        state = {OLD_DENSENET_NAME.sub(r"\1\2.", name): value for name, value in state.items()}
     except InputError:
         raise
     except Exception as error:
+        # PyTorch advises to read the file without `weights_only`, which would run code in it.
+        reason = reason_of(error).partition(". ")[0]
         raise InputError(
-            f"{path}: not a safetensors file or a state dict ({reason_of(error)})"
+            f"{path}: not a safetensors file or a state dict ({reason}); download the file of"
+            " weights itself, not its page or a pointer of Git LFS"
         ) from error
     head = head_name(network) + "."
-    state = {OLD_DENSENET_NAME.sub(r"\1\2.", name): value for name, value in state.items()}
     if "embeddings.cls_token" in state:
         state = with_names_of_timm(state)
     own = network.state_dict()
