@@ -125,7 +125,10 @@ def test_on_a_grid_a_spot_has_the_nearest_tile(made, step, caplog):
 def test_a_grid_of_tiles_whose_width_is_not_stated(made, step):
     corners = grid_corners((WIDTH, HEIGHT), step)
     write_trident(
-        made.path, np.ones((len(corners), D), "f4"), corners, {"features": {}, "coords": {}}
+        made.path,
+        np.arange(len(corners) * D, dtype="f4").reshape(-1, D),
+        corners,
+        {"features": {}, "coords": {}},
     )
     if step == SIDE:
         assert made.read().n_obs == made.used.n_obs

@@ -15,7 +15,7 @@ def project(tmp_path):
     """The project with the page's example as a configuration."""
     folder = copy_project(tmp_path / "project")
     (example,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
-    (folder / "mine.yaml").write_text(example)
+    (folder / "mine.yaml").write_text(f"{example}cohorts: {{mine: {{inherit: stnet}}}}\n")
     return folder
 
 

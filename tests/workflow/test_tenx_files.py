@@ -48,10 +48,14 @@ def project(tmp_path_factory):
     row["spots"] = "outs/binned_outputs/square_008um/spatial"
     cells = "\t".join(row.get(name, "") for name in header)
     (project / "hd.tsv").write_text(f"{sheet.splitlines()[0]}\n{cells}\n")
-    cohorts, predict = map(yaml.safe_load, examples("yaml"))
-    geo = {**cohorts["cohorts"]["hd"], "sheet": "geo.tsv", "spot_window": 60, "spot_pitch_um": 100}
-    cohorts["cohorts"] |= {"geo": geo}
-    (project / "mine.yaml").write_text(yaml.safe_dump(cohorts))
+    (example,) = examples("yaml")
+    predict = yaml.safe_load(example)
+    both = {"root": "data", "require_label": False, "label_classes": {"tumour": [], "normal": []}}
+    cohorts = {
+        "hd": {**both, "sheet": "hd.tsv", "spot_window": 224, "spot_pitch_um": 56},
+        "geo": {**both, "sheet": "geo.tsv", "spot_window": 60, "spot_pitch_um": 100},
+    }
+    (project / "mine.yaml").write_text(yaml.safe_dump({"cohorts": cohorts}))
     own = predict["predict"]["sections"][0]
     own |= {name: f"data/{own[name]}" for name in ("folder", "image")}
     (project / "predict.yaml").write_text(yaml.safe_dump({"predict": {"sections": [own]}}))

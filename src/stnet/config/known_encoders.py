@@ -25,8 +25,8 @@ def read_recipes() -> dict[str, EncoderFeatures]:
 def check_encoders(rows: dict[str, Row]) -> None:
     """Compare the rows of features that use a known encoder's weights with its recipe.
 
-    A row does so if it has the recipe's `model_card`, or if it states none and its file or the
-    folder of that file has the encoder's name. Further options are allowed. Raises InputError
+    A row does so if it has the recipe's `model_card`, or if its file or the folder of that file has
+    the encoder's name, unless `model_card` is null. Further options are allowed. Raises InputError
     naming the key that differs. Source: ours.
     """
     own = {
@@ -37,14 +37,16 @@ def check_encoders(rows: dict[str, Row]) -> None:
     # Only configurations with such rows pay for reading the recipes.
     known = read_recipes() if own else {}
     for name, keys in own.items():
-        for recipe, of in known.items():
-            if keys.model_card == of.model_card or _is_named(keys, recipe, of):
-                _compare(f"features.{name}", keys, recipe, of)
+        stated = {recipe for recipe, of in known.items() if keys.model_card == of.model_card}
+        named = {recipe for recipe, of in known.items() if _is_named(keys, recipe, of)}
+        # A folder may be named after another encoder than the file in it.
+        for recipe in stated if stated & named else stated | named:
+            _compare(f"features.{name}", keys, recipe, known[recipe])
 
 
 def _is_named(keys: EncoderFeatures, recipe: str, of: EncoderFeatures) -> bool:
-    """Whether the path of the weights names an encoder, and the row does not say which it is."""
-    if "model_card" in keys.model_fields_set:
+    """Whether the path of the weights names an encoder, and the row does not deny it."""
+    if "model_card" in keys.model_fields_set and keys.model_card is None:
         return False
     path = Path(keys.weights)
     # The cache of Hugging Face has folders like models--MahmoodLab--UNI2-h.

@@ -59,7 +59,7 @@ def write_precomputed_features(
         # HEST's embeddings do not state the side.
         if side is None:
             side = 2 * np.median(spots.obsm["spatial"] - given.corners[rows])
-            if abs(side) < _radius(spots) < window / 2:
+            if abs(side) < _radius(spots) < split_view(view)[0] / 2:
                 raise InputError(
                     f"{given.path}: its coords are at the centres of the spots; write the top left"
                     " corners of the tiles"
