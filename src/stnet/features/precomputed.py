@@ -25,6 +25,8 @@ MOST_APART = 1.1
 # Tiles are on a grid if all corners are multiples of a step apart that is at least this share of a
 # tile. So are TRIDENT's, with up to three quarters of overlap; patches cut at spots are not (ours).
 LEAST_STEP = 0.25
+# So many spots with the same features were not looked at.
+FEWEST_ALIKE = 10
 
 
 def write_precomputed_features(
@@ -77,7 +79,7 @@ def write_precomputed_features(
         raise InputError(
             f"{given.path}: not all features of {_named(spots, bad)} are finite; compute them again"
         )
-    if len(values) > 1 and (values == values[0]).all():
+    if len(values) >= FEWEST_ALIKE and (values == values[0]).all():
         raise InputError(
             f"{given.path}: all {len(values)} used spots of section {_section(spots)} have the same"
             " features; compute them again"
