@@ -1,5 +1,6 @@
 """The rules as Snakemake itself reads them."""
 
+from contextlib import chdir
 from functools import cache
 from pathlib import Path
 
@@ -20,8 +21,13 @@ def load_rules(configuration: str = "config/demo.yaml") -> dict[str, Rule]:
 
 
 def load_workflow(folder: Path, *configurations: Path) -> dict[str, Rule]:
-    """All rules of the Snakefile in a folder, by name, as of a run in that folder."""
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+    """All rules of the Snakefile in a folder, by name, as of a run in that folder.
+
+    Functions of rules that were loaded before see the configuration of the last ones.
+    """
+    load_rules.cache_clear()
+    # Snakemake would stay in the folder.
+    with chdir(folder), SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         loader = api.workflow(
             resource_settings=ResourceSettings(),
             config_settings=ConfigSettings(configfiles=list(configurations)),
