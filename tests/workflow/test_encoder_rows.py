@@ -39,6 +39,7 @@ def test_without_weights_the_dry_run_says_where_they_are(project):
     )
 
 
+@pytest.mark.full
 def test_a_wrong_encoder_is_refused_by_the_first_job(project):
     row = "{inherit: demo-encoder, library: timm, architecture: test_vitt, options: {}}"
     (project / "mine.yaml").write_text(f"features: {{bad: {row}}}\n")
