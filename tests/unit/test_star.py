@@ -81,7 +81,7 @@ def test_every_cut_is_noticed(path):
         (TABLE.replace("33.25", "nan"), "gene ENSG00000002586 is 'nan', not a non-negative number"),
         (TABLE + GENES.splitlines(True)[0], "gene ENSG00000000003 is repeated"),
         (TABLE + GENES.splitlines(True)[0].replace(".15", ".2"), "ENSG00000000003 is repeated"),
-        (TABLE + "ENSG1.1\tX\n", "gene ENSG1 is '', not a non-negative number"),
+        (TABLE + "ENSG1.1\tX\n", "its rows differ in their number of columns"),
         (TABLE + "a\t" * 12 + "\n", "not a STAR table"),
         (TABLE.rstrip("\n"), "truncated, its last line has no end"),
         (HEADER + COUNTS, "has no genes"),

@@ -39,7 +39,11 @@ def read_star(path: str | Path) -> pd.DataFrame:
     _check_end(path)
     try:
         with open(path, encoding="utf-8") as file:
-            skipped = next((i for i, line in enumerate(file) if not line.startswith("#")), 0)
+            lines = file.readlines()
+        skipped = next((i for i, line in enumerate(lines) if not line.startswith("#")), 0)
+        # A header with a tab too many would give each column another's values.
+        if len({line.count("\t") for line in lines[skipped:]}) > 1:
+            raise ValueError("its rows differ in their number of columns")
         table = pd.read_csv(
             path, sep="\t", skiprows=skipped, dtype=str, na_filter=False, quoting=csv.QUOTE_NONE
         )
