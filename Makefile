@@ -10,12 +10,13 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/requirements.lock
+SPATIALDATA := $(VENV)/spatialdata.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
 # One worker per core; tests of a file share fixtures, so they run on one worker.
 TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-full test-cluster benchmark lint format docs lock
+.PHONY: help demo test test-full test-cluster spatialdata benchmark lint format docs lock
 
 # A shell command that prints "3.14 python3.14" for each usable Python. A name on the
 # path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
@@ -45,11 +46,11 @@ demo: $(INSTALLED)  ## Run the whole workflow on the embedded cohort, and make i
 	@echo "Pages of tables:"; find results/demo/tables -name '*.html' | sort | sed 's/^/  /'
 	@echo "Figures:"; find results/demo/figures -name '*.png' | sort | sed 's/^/  /'
 
-test: $(INSTALLED)  ## The tests that fit in minutes
+test: $(INSTALLED) $(SPATIALDATA)  ## The tests that fit in minutes
 	$(BIN)/python -m pytest $(TESTS)
 
 # An environment for each version is kept: CUDA's libraries come with torch.
-test-full: $(INSTALLED)  ## All tests but a cluster's, and `test` under each other Python found (7 GB each)
+test-full: $(INSTALLED) $(SPATIALDATA)  ## All tests but a cluster's, and `test` under each other Python found (7 GB each)
 	$(BIN)/python -m pytest $(TESTS) -m "not cluster"
 	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	$(USABLE) | while read -r version python; do \
@@ -61,6 +62,8 @@ test-cluster: $(INSTALLED)  ## The workflow under a real Slurm on this machine (
 	@command -v slurmctld slurmd munged >/dev/null || \
 	{ echo "no Slurm here: apt-get install --no-install-recommends slurm-wlm munge"; exit 1; }
 	$(BIN)/python -m pytest -m cluster
+
+spatialdata: $(SPATIALDATA)  ## Install what sections of SpatialData need
 
 benchmark: $(INSTALLED)  ## The engine against a plain loop, on real sections: 15 minutes on two cores
 	PYTHONPATH=src $(BIN)/python benchmarks/suite.py $(BENCHMARK)
@@ -80,9 +83,12 @@ format: $(INSTALLED)  ## Format Python and Snakemake code
 docs: $(INSTALLED)  ## Generate what the models of the configuration say: schema and pages
 	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
 
+LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
+# What SpatialData needs is chosen so that it fits the other packages, which its lock leaves out.
 lock:  ## Choose exact versions again (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-		pyproject.toml --group pyproject.toml:dev -o requirements.lock
+	$(LOCKED) pyproject.toml --group pyproject.toml:dev -o requirements.lock
+	$(LOCKED) --quiet --group pyproject.toml:spatialdata --overrides requirements.lock | \
+		awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > spatialdata.lock
 
 # A copy of the locks marks what was installed, and is written only when that went well. HistomicsTK's
 # requirements include a web server and GDAL, which its import does not need: it is installed without.
@@ -93,7 +99,13 @@ $(INSTALLED): requirements.lock histomicstk.lock
 	"to name one: make PYTHON=python3.13. Found:" \
 	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)$(if \
 	$(PYTHON), among PYTHON=$(PYTHON) (a path without spaces))" >&2; exit 1; }; \
-	echo "$$python in $(VENV)"; "$$python" -m venv $(VENV) && \
+	echo "$$python in $(VENV)"; rm -f $(SPATIALDATA); "$$python" -m venv $(VENV) && \
 	$(BIN)/python -m pip install --requirement requirements.lock && \
 	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }
 	@cat $^ > $@
+
+# In a folder of its own: anndata imports dask and xarray wherever they are, in every job.
+$(SPATIALDATA): spatialdata.lock $(INSTALLED)
+	@cmp -s $< $@ || { rm -rf $(VENV)/spatialdata && \
+	$(BIN)/python -m pip install --no-deps --target $(VENV)/spatialdata --requirement $<; }
+	@cp $< $@

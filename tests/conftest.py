@@ -1,6 +1,8 @@
 """The one end-to-end run, which the tests of the workflow share, and the order of the tests."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -11,6 +13,9 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 # Workers that each take all cores would hinder one another; torch reads this when it is imported.
 if WORKER:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Tests write SpatialData (`make spatialdata`).
+sys.path.append(str(Path(sys.prefix) / "spatialdata"))
 
 
 def pytest_make_parametrize_id(val, argname):

@@ -100,7 +100,7 @@ def test_an_environment_is_pinned_to_the_minor(environment):
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_agrees_with_the_lock(environment):
     names = {package: PYPI[module] for module, package in CONDA.items()}
-    versions = locked(PYTHON)
+    versions = locked(PYTHON) | locked(PYTHON, "spatialdata.lock")
     compared = {
         name: (rattler.VersionSpec(spec.version), versions[names.get(name, name)])
         for name, spec in specifications(environment).items()
@@ -141,8 +141,11 @@ def test_hosted_tests_run_under_each_python_with_pinned_actions():
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_lock_has_what_pyproject_asks_for(python):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    versions = locked(python)
+    groups = project["dependency-groups"]
+    asked = [*project["project"]["dependencies"], *groups["dev"], *groups["spatialdata"]]
+    beside = locked(python, "spatialdata.lock")
+    versions = locked(python) | beside
+    assert not beside.keys() & locked(python).keys()
     for requirement in map(Requirement, asked):
         version = versions.get(canonicalize_name(requirement.name))
         assert version, f"{requirement.name} is not in requirements.lock: make lock"
@@ -151,7 +154,8 @@ def test_the_lock_has_what_pyproject_asks_for(python):
 
 def test_pyproject_asks_for_what_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = {canonicalize_name(Requirement(d).name) for d in project["project"]["dependencies"]}
+    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["spatialdata"]]
+    asked = {canonicalize_name(Requirement(d).name) for d in asked}
     asked |= without_dependencies().keys()
     files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").rglob("*.py")]
     assert {PYPI.get(module, module) for module in third_party(*files)} <= asked

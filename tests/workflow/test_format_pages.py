@@ -32,7 +32,8 @@ def blocks(page, language):
 
 def run(page, folder):
     (code,) = blocks(page, "python")
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    environment = os.environ | {"PYTHONPATH": f"{sys.prefix}/spatialdata"}
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ rule section:
     benchmark:
         "results/{cohort}/benchmarks/section/{section}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/sections.yaml"
     resources:
         mem_mb=lambda w: for_section(section_row(w), for_image(2000)(w)),
     params:

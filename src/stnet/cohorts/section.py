@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 from pathlib import Path
 
 import anndata as ad
@@ -34,8 +35,15 @@ logger = logging.getLogger(__name__)
 
 
 def _read_spatialdata(row: dict[str, str]) -> DistributedSection:
-    from stnet.cohorts.spatial_data import read  # imports spatialdata, which takes a second
-
+    # `make spatialdata` installs it there, because anndata imports some of what it requires, if it
+    # is on the path, in every job. In a conda environment it is beside the others.
+    sys.path.append(str(Path(sys.prefix) / "spatialdata"))
+    try:
+        from stnet.cohorts.spatial_data import read
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{row['counts']}: to read SpatialData, install it: make spatialdata ({error})"
+        ) from error
     return read(row)
 
 

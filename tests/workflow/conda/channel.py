@@ -82,12 +82,24 @@ def write(folder: Path, name: str, version: str, depends: Iterable[str], files: 
                 archive.addfile(member, io.BytesIO(content.encode()))
 
 
+def required_by(distribution: importlib.metadata.Distribution, extra: str = "") -> set[str]:
+    """Packages that a distribution requires, and those for the extras that it asks of them."""
+    found = set()
+    for requirement in map(Requirement, distribution.requires or []):
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        found.add(canonicalize_name(requirement.name))
+        for each in requirement.extras:
+            found |= required_by(importlib.metadata.distribution(requirement.name), each)
+    return found
+
+
 async def make_channel(folder: Path) -> None:
     """Write all packages into `folder`, and index them."""
     packages = folder / "linux-64"
     packages.mkdir(parents=True)
     (folder / "noarch").mkdir()
-    versions = locked(PYTHON) | without_dependencies()
+    versions = locked(PYTHON) | locked(PYTHON, "spatialdata.lock") | without_dependencies()
     site = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     base = Path(sys.base_prefix) / "bin"
     alone = f"home = {base}\ninclude-system-site-packages = false\n"
@@ -99,13 +111,8 @@ async def make_channel(folder: Path) -> None:
     for name, distribution in installed.items():
         if name.startswith(INSIDE_PYTORCH) or name in EMPTY:
             continue
-        requirements = map(Requirement, distribution.requires or [])
-        required = {
-            canonicalize_name(requirement.name)
-            for requirement in requirements
-            if not requirement.marker or requirement.marker.evaluate({"extra": ""})
-        }
-        required = {r for r in required & installed.keys() if not r.startswith(INSIDE_PYTORCH)}
+        required = {r for r in required_by(distribution) if not r.startswith(INSIDE_PYTORCH)}
+        required &= installed.keys()
         if name in without_dependencies():
             required = set()
         files = {f"{site}/{path}": target for path, target in top_level(distribution).items()}
