@@ -3,8 +3,9 @@
 import anndata as ad
 import numpy as np
 import pytest
-from data import HER2ST, needs_her2st
+from data import needs_her2st
 from embedding_files import grid_corners, trident_attributes, write_hest, write_trident
+from real_sections import IMAGES, OPTIONS, her2st_row
 
 from stnet.baselines.ridge import predict_ridge
 from stnet.cohorts.section import write_section
@@ -16,7 +17,7 @@ from stnet.features.encoded import encode_section
 from stnet.features.precomputed import write_precomputed_features
 from stnet.slides.patches import write_index, write_patches
 
-IMAGES = {"B4": "B/B4/BT10737_D2_HE.jpg", "C2": "C/C2/5714_HE_BT_C2.jpg"}
+NAMES = ["B4", "C2"]
 # A small network, so that two sections are encoded in seconds.
 ENCODER = {
     "library": "torchvision",
@@ -32,25 +33,15 @@ pytestmark = needs_her2st
 def encoded(tmp_path_factory):
     """Sections, targets, and features of our own kind."""
     folder = tmp_path_factory.mktemp("her2st")
-    for name, image in IMAGES.items():
-        row = {
-            **{"patient": name[0], "section": name, "format": "her2st", "grid": "square"},
-            "image": str(HER2ST / "ST-imgs" / image),
-            "counts": str(HER2ST / f"ST-cnts/{name}.tsv.gz"),
-            "spots": str(HER2ST / f"ST-spotfiles/{name}_selection.tsv"),
-            **{"labels": "", "um_per_px": "", "pixel_scale": ""},
-        }
+    for name in NAMES:
+        row = her2st_row(name)
         section = folder / f"{name}.h5ad"
-        write_section(
-            *(row, section, folder / f"{name}.tsv"),
-            **{"label_classes": {"tumour": [], "normal": []}, "require_label": False},
-            **{"spot_window": 224, "spot_pitch_um": 200, "genes": None},
-        )
+        write_section(row, section, folder / f"{name}.tsv", **OPTIONS)
         write_patches(section, row["image"], folder / f"{name}.npy", view="224x1")
-    sections, patches = ([folder / f"{n}.{end}" for n in IMAGES] for end in ("h5ad", "npy"))
+    sections, patches = ([folder / f"{n}.{end}" for n in NAMES] for end in ("h5ad", "npy"))
     write_index(sections, patches, folder / "index.tsv", view="224x1")
     write_targets(sections, folder / "targets.h5ad", genes=250, transform="log_fraction")
-    for name, section in zip(IMAGES, sections, strict=True):
+    for name, section in zip(NAMES, sections, strict=True):
         encode_section(
             *(section, folder / "index.tsv", folder / f"{name}-encoder.h5ad"),
             **{"view": "224x1", "settings": ENCODER, "device": "cpu", "threads": 2, "code": "0"},
@@ -64,7 +55,7 @@ def padded(name):
 
 
 def predictions(folder, layout):
-    collect_features([folder / f"{n}-{layout}.h5ad" for n in IMAGES], folder / "features.h5ad")
+    collect_features([folder / f"{n}-{layout}.h5ad" for n in NAMES], folder / "features.h5ad")
     predict_ridge(
         *(folder / "targets.h5ad", folder / "features.h5ad", folder / "predictions.h5ad"),
         HeldOutJob("toy", "B", ["B4"], 2, "0"),
@@ -74,14 +65,14 @@ def predictions(folder, layout):
 
 
 def test_ridge_predicts_the_same_bits(encoded):
-    for name, image in IMAGES.items():
+    for name in NAMES:
         own = ad.read_h5ad(encoded / f"{name}-encoder.h5ad")
         slide = ad.read_h5ad(encoded / f"{name}.h5ad").uns["slide"]
         order = np.random.default_rng(0).permutation(own.n_obs)
         values, corners = own.X[order], own.obsm["spatial"][order].astype(int) - 112
         names = [padded(own.obs_names[row]) for row in order]
         write_hest(encoded / "hest.h5", values, names, corners)
-        stem = image.split("/")[-1].removesuffix(".jpg")
+        stem = IMAGES[name].split("/")[-1].removesuffix(".jpg")
         attributes = trident_attributes(stem, (slide["width"], slide["height"]), 224)
         write_trident(encoded / "trident.h5", values, corners, attributes)
         for layout in ("hest", "trident"):

@@ -8,13 +8,14 @@ import pytest
 from data import HER2ST, needs_her2st
 from openslide import OpenSlide
 from PIL import Image
+from real_sections import IMAGES, OPTIONS, her2st_row
 from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.cohorts.section import write_section
 from stnet.expression.targets import write_targets
 from stnet.slides.patches import read_patches, write_index, write_patches
 
-IMAGES = {"B4": "B/B4/BT10737_D2_HE.jpg", "C2": "C/C2/5714_HE_BT_C2.jpg"}
+NAMES = ["B4", "C2"]
 
 
 def plain_counts(name):
@@ -35,37 +36,21 @@ def plain_spots(name):
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     folder = tmp_path_factory.mktemp("her2st")
-    for name, image in IMAGES.items():
-        row = {
-            **{"patient": name[0], "section": name, "format": "her2st", "grid": "square"},
-            "image": str(HER2ST / "ST-imgs" / image),
-            "counts": str(HER2ST / f"ST-cnts/{name}.tsv.gz"),
-            "spots": str(HER2ST / f"ST-spotfiles/{name}_selection.tsv"),
-            **{"labels": "", "um_per_px": "", "pixel_scale": ""},
-        }
-        write_section(
-            row,
-            folder / f"{name}.h5ad",
-            folder / f"{name}.tsv",
-            label_classes={"tumour": [], "normal": []},
-            require_label=False,
-            spot_window=224,
-            spot_pitch_um=200,
-            genes=None,
-        )
+    for name in NAMES:
+        write_section(her2st_row(name), folder / f"{name}.h5ad", folder / f"{name}.tsv", **OPTIONS)
     return folder
 
 
 @needs_her2st
 def test_targets_are_those_of_a_plain_computation(cohort):
     write_targets(
-        [cohort / f"{name}.h5ad" for name in IMAGES],
+        [cohort / f"{name}.h5ad" for name in NAMES],
         cohort / "targets.h5ad",
         genes=250,
         transform="log_fraction",
     )
     targets = ad.read_h5ad(cohort / "targets.h5ad")
-    tables = {name: plain_counts(name) for name in IMAGES}
+    tables = {name: plain_counts(name) for name in NAMES}
     universe = sorted(set().union(*(genes for genes, _ in tables.values())))
     place = {gene: i for i, gene in enumerate(universe)}
     rows, names = [], []

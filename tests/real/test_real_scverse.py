@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from data import HER2ST, needs_her2st
+from real_sections import IMAGES, OPTIONS, her2st_row
 from scverse_files import assert_same, hest_sample, hest_st, scverse
 from tiled import to_tiled_tiff
 
@@ -15,24 +16,13 @@ from stnet.cohorts.section import write_section
 from stnet.expression.targets import write_targets
 from stnet.slides.patches import write_patches
 
-IMAGES = {
-    "B4": "B/B4/BT10737_D2_HE.jpg",
-    "C2": "C/C2/5714_HE_BT_C2.jpg",
-    "C3": "C/C3/5714_HE_BT_D1.jpg",
-    "C4": "C/C4/5714_HE_BT_D2.jpg",
-}
 FORMATS = ["her2st", "anndata", "hest"]
 
 
 def rows(name, folder):
     """The section's row of a sheet in each format, its files written."""
     image = HER2ST / "ST-imgs" / IMAGES[name]
-    own = {
-        **{"patient": name[0], "section": name, "format": "her2st", "grid": "square"},
-        **{"image": str(image), "counts": str(HER2ST / f"ST-cnts/{name}.tsv.gz")},
-        "spots": str(HER2ST / f"ST-spotfiles/{name}_selection.tsv"),
-        **{"labels": "", "um_per_px": "", "pixel_scale": ""},
-    }
+    own = her2st_row(name)
     counts = pd.read_csv(own["counts"], sep="\t", index_col=0)
     spots = pd.read_csv(own["spots"], sep="\t")
     spots.index = [f"{x}x{y}" for x, y in zip(spots["x"], spots["y"], strict=True)]
@@ -55,14 +45,7 @@ def folder(tmp_path_factory):
     for name in IMAGES:
         for kind, row in rows(name, folder).items():
             write_section(
-                row,
-                folder / kind / f"{name}.h5ad",
-                folder / kind / f"{name}.tsv",
-                label_classes={"tumour": [], "normal": []},
-                require_label=False,
-                spot_window=224,
-                spot_pitch_um=200,
-                genes=None,
+                row, folder / kind / f"{name}.h5ad", folder / kind / f"{name}.tsv", **OPTIONS
             )
     return folder
 

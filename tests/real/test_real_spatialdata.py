@@ -4,7 +4,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from data import HER2ST, needs_her2st
+from data import needs_her2st
+from real_sections import OPTIONS, her2st_row
 from spatialdata_files import Zarr, row_of
 
 from stnet.cohorts.section import write_section
@@ -12,30 +13,13 @@ from stnet.cohorts.text_tables import read_counts, read_positions
 from stnet.expression.targets import write_targets
 from stnet.slides.patches import write_patches
 
-IMAGES = {
-    "B4": "B/B4/BT10737_D2_HE.jpg",
-    "C2": "C/C2/5714_HE_BT_C2.jpg",
-    "C3": "C/C3/5714_HE_BT_D1.jpg",
-    "C4": "C/C4/5714_HE_BT_D2.jpg",
-}
-OPTIONS = {
-    **{"label_classes": {}, "require_label": False, "spot_window": 224, "spot_pitch_um": 200},
-    "genes": None,
-}
-
 
 @needs_her2st
 @pytest.mark.parametrize(
     "name", ["C2", *(pytest.param(name, marks=pytest.mark.full) for name in ("B4", "C3", "C4"))]
 )
 def test_section_targets_and_patches_are_the_same(tmp_path, name):
-    row = {
-        **{"patient": name[0], "section": name, "format": "her2st", "grid": "square"},
-        "image": str(HER2ST / "ST-imgs" / IMAGES[name]),
-        "counts": str(HER2ST / f"ST-cnts/{name}.tsv.gz"),
-        "spots": str(HER2ST / f"ST-spotfiles/{name}_selection.tsv"),
-        **{"labels": "", "um_per_px": "", "pixel_scale": ""},
-    }
+    row = her2st_row(name)
     counts, store = read_counts(row["counts"]), tmp_path / "x.zarr"
     table = pd.DataFrame(counts.matrix.toarray(), counts.spots, counts.genes)
     made = Zarr(read_positions(row["spots"]), table, row["image"], 72.5)

@@ -15,7 +15,7 @@ from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.scverse import section_of
 from stnet.cohorts.text_tables import ARRAY
 from stnet.cohorts.visium import factor
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, check_system
 from stnet.core.h5ad import read_foreign
 
 ST = "Spatial Transcriptomics"
@@ -68,6 +68,7 @@ def _metadata(path: str) -> dict:
         if not isinstance(said, dict):
             raise ValueError("not an object")
     except (OSError, ValueError, RecursionError) as error:
+        check_system(error, path)
         raise InputError(f"{path}: not a sample's metadata ({error}); download it again") from error
     return {key: value for key, value in said.items() if value not in (None, "") and value == value}
 

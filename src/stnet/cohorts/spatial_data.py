@@ -21,7 +21,7 @@ from spatialdata.transformations import get_transformation
 
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.scverse import FULLRES, section_of
-from stnet.core.errors import InputError, reason_of
+from stnet.core.errors import InputError, check_system, reason_of
 from stnet.slides.zarr_image import check_whole
 
 # The coordinate system whose units are pixels, if the image is not in the Zarr.
@@ -112,6 +112,7 @@ def _named(path: Path) -> Iterator[None]:
         raise
     # Those of spatialdata, anndata, Zarr and Parquet have no class in common.
     except Exception as error:
+        check_system(error, path)
         raise InputError(
             f"{path}: damaged, or not written by spatialdata ({reason_of(error)}); download or"
             " write it again"

@@ -15,7 +15,7 @@ from scipy.io import mmread
 
 from stnet.cohorts.text_tables import CountTable, are_counts, open_unpacked, read_rows
 from stnet.config.space_ranger import FEATURES, HDF5, matrix_files
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, check_system
 
 GENE = "Gene Expression"
 COLUMNS = ["id", "name", "feature_type", "genome"]
@@ -131,6 +131,7 @@ def _opened(path: Path) -> Iterator[h5py.Group]:
                 )
             yield file[genomes[0]] if genomes and "matrix" not in groups else file["matrix"]
     except UNREADABLE as error:
+        check_system(error, path)
         raise InputError(
             f"{path}: damaged, or not a matrix of Space Ranger ({error}); download it again"
         ) from error
@@ -182,6 +183,7 @@ def _read_matrix_market(path: Path) -> sparse.coo_matrix:
             as_real = re.sub(rb"integer", b"real", banner, flags=re.IGNORECASE)
             return mmread(_Joined(as_real, content), spmatrix=True)
     except (MemoryError, *UNREADABLE) as error:
+        check_system(error, path)
         raise InputError(
             f"{path}: damaged, or not a matrix of counts in Matrix Market format ({error});"
             " download it again"

@@ -24,7 +24,7 @@ from stnet.config.space_ranger import (
     matrix_files,
     spatial_files,
 )
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, check_system
 
 POSITION_COLUMNS = [
     "barcode",
@@ -147,6 +147,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         columns = table.select(POSITION_COLUMNS).to_pandas(ignore_metadata=True)
         return columns.rename_axis("row")
     except (OSError, ValueError, TypeError) as error:
+        check_system(error, path)
         raise InputError(
             f"{path}: damaged, or no table in Parquet format ({' '.join(str(error).split())});"
             " download it again"

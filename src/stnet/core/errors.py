@@ -1,6 +1,7 @@
 """Errors that the user can fix, and parts of their messages."""
 
 from collections.abc import Iterable
+from os import strerror
 
 # Names in a message.
 MOST_NAMES = 5
@@ -12,6 +13,18 @@ class InputError(Exception):
 
 class SystemFailure(InputError):
     """A failure of the system that may pass, such as a lost disk or connection. Try again."""
+
+
+def check_system(error: Exception, path: object) -> None:
+    """Raise SystemFailure if a file cannot be read for a reason that is not in the file.
+
+    Decoders raise OSError too, for damaged files, but without a number; that of a folder where a
+    file should be is the user's.
+    """
+    if isinstance(error, OSError) and error.errno and not isinstance(error, IsADirectoryError):
+        raise SystemFailure(
+            f"{path}: cannot be read now ({strerror(error.errno)}); rerun"
+        ) from error
 
 
 def reason_of(error: object) -> str:

@@ -16,7 +16,7 @@ import h5py
 
 from stnet.core.atomic import atomic_path
 from stnet.core.checksums import Damaged, check_seal, seal
-from stnet.core.errors import InputError, reason_of
+from stnet.core.errors import InputError, check_system, reason_of
 
 
 def write_h5ad(
@@ -47,6 +47,7 @@ def read_foreign(path: str | Path) -> ad.AnnData:
             return ad.read_h5ad(path)
     # The errors of h5py and anndata have no class in common.
     except Exception as error:
+        check_system(error, path)
         raise InputError(
             f"{path}: damaged, or not an AnnData file ({reason_of(error)}); download or write it"
             " again"
@@ -72,7 +73,5 @@ def open_h5ad(path: str | Path, needs: Collection[str] = ()) -> Iterator[h5py.Fi
                     )
             yield file
     except (OSError, KeyError, ValueError) as error:
-        # Errors of the file system, such as a missing file, have a number; those of HDF5 have none.
-        if getattr(error, "errno", None):
-            raise
+        check_system(error, path)
         raise Damaged(path, error) from error

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, check_system
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
@@ -30,6 +30,7 @@ def read_gene_sets(path: str | Path) -> list[GeneSet]:
     try:
         text = unpacked(path).decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeDecodeError) as error:
+        check_system(error, path)
         raise InputError(f"{path}: not a complete GMT file ({error}); download it again") from error
     sets: dict[str, GeneSet] = {}
     for number, line in enumerate(text.split("\n"), start=1):

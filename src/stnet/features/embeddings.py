@@ -6,7 +6,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from stnet.core.errors import InputError, reason_of
+from stnet.core.errors import InputError, check_system, reason_of
 
 # Names of the datasets, in HEST's embeddings, TRIDENT's features and HEST's patches.
 VALUES, BARCODES, CORNERS = ("embeddings", "features"), ("barcodes", "barcode"), ("coords",)
@@ -95,6 +95,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
                 },
             )
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError) as error:
+        check_system(error, path)
         raise InputError(
             f"{path}: damaged, or not embeddings in HDF5 ({reason_of(error)}); copy or compute it"
             " again"

@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from stnet.core.checksums import open_sealed_json
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, check_system
 
 # Key of the model card in the file's metadata.
 CARD = "card"
@@ -19,6 +19,7 @@ def read_card(path: str | Path) -> dict:
     except FileNotFoundError:
         raise InputError(f"{path}: no such model; name the .safetensors of a trained one") from None
     except (SafetensorError, OSError, ValueError) as error:
+        check_system(error, path)
         raise InputError(f"{path}: not a model ({error}); fetch it again") from error
     if card is None:
         raise InputError(

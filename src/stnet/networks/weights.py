@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from stnet.core.errors import InputError, reason_of
+from stnet.core.errors import InputError, check_system, reason_of
 from stnet.networks.architectures import head_name
 from stnet.networks.layer_names import with_names_of_timm
 from stnet.networks.tensors import are_finite, read_tensors, write_tensors
@@ -59,6 +59,7 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
     except InputError:
         raise
     except Exception as error:
+        check_system(error, path)
         # PyTorch advises to read the file without `weights_only`, which would run code in it.
         reason = reason_of(error).partition(". ")[0]
         raise InputError(

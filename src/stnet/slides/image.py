@@ -19,7 +19,7 @@ from openslide import (
 )
 from PIL import Image, UnidentifiedImageError
 
-from stnet.core.errors import InputError, SystemFailure
+from stnet.core.errors import InputError, check_system
 from stnet.slides.tiff import COMMON, Tiff, inspect_tiff, is_tiff, refused
 from stnet.slides.whole import LARGE, WholeImage, check_bomb, over_white
 from stnet.slides.zarr_image import ZarrImage
@@ -251,9 +251,7 @@ def _damage_named(path: Path) -> Iterator[None]:
             f"{path}: the memory does not hold the image; convert it to a pyramid of TIFF tiles"
         ) from error
     except Exception as error:  # of a decoder; the type depends on where the file is damaged
-        # Only errors of the system have an errno; those of decoders have none.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise SystemFailure(f"{path}: cannot be read now ({error.strerror}); rerun") from error
+        check_system(error, path)
         what = " ".join(str(error).split()) or type(error).__name__
         if UNSUPPORTED.search(what):
             raise InputError(f"{path}: cannot be decoded ({what}); convert it to TIFF") from error

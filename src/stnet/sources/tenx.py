@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from stnet.core.atomic import atomic_path
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, check_system
 from stnet.core.hashing import Hash, file_sha256
 from stnet.sources.http import DEFAULT_PATIENCE, Patience
 from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
@@ -114,6 +114,7 @@ def read_archive(path: str | Path) -> dict[str, bytes]:
             while stream.read(CHUNK):  # read to the end, where the checksum is
                 pass
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        check_system(error, path)
         raise InputError(
             f"{path}: not a complete tar.gz archive ({error}); download it again"
         ) from error
