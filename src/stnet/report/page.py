@@ -55,6 +55,11 @@ def page_table(
     return Table(heading, columns, row_styles or [""] * len(table))
 
 
+def spaced(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with spaces for the underscores of its column names."""
+    return table.rename(columns=lambda name: name.replace("_", " "))
+
+
 def short(value: float | str) -> str:
     """Format a number, or text of a number: whole, or with three significant digits.
 
