@@ -162,6 +162,7 @@ def test_outputs_are_kept_whole_and_nothing_is_left_over(demo):
     assert all(p.stat().st_size for p in (demo / "results/demo/figures").iterdir())
 
 
+@pytest.mark.full
 def test_deleted_views_are_made_again_without_retraining(demo, tmp_path):
     project = copy_run(demo, tmp_path / "project")
     view = project / "results/demo/views/128x2"
