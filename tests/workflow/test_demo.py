@@ -135,7 +135,7 @@ def test_epochs_are_chosen_by_inner_folds(demo):
 
 
 def test_ledger_has_every_claim_and_judges_none_by_another_cohort(demo):
-    ledger = read(demo, "ledger.tsv")
+    ledger = read(demo, "ledger-paper.tsv")
     claims = pd.read_csv(demo / "resources/paper/claims.tsv", sep="\t")
     assert ledger["id"].tolist() == claims["id"].tolist()
     assert set(ledger["verdict"]) == {"other cohort", "not evaluated"}

@@ -142,7 +142,7 @@ def test_ablations_are_a_study_and_answer_their_claims_in_a_ledger_of_their_own(
     assert study["view"].to_dict() == {"demo-window128": "128x2", "demo-window64": "64x1"}
     assert study["n_patients"].tolist() == [8, 8]
     ledgers = [
-        read(demo, f"{name}.tsv").set_index("id") for name in ("ledger", "ledger-supplement")
+        read(demo, f"{name}.tsv").set_index("id") for name in ("ledger-paper", "ledger-paper-supplement")
     ]
     answers = [ledger["reproduced"].notna() for ledger in ledgers]
     assert set(answers[0].index[answers[0] != answers[1]]) == {"genes.shared_similar"}
