@@ -17,8 +17,8 @@ echo "$@" >> calls
 case "$*" in
 *--report*) echo report > results/demo/report.html ;;
 *) mkdir -p results/demo/tables results/demo/figures
-   [ -e results/demo/ledger-x.tsv ] || touch results/demo/ledger-x.tsv results/demo/figures/1b.png \\
-   results/demo/tables/within.html ;;
+   [ -e results/demo/ledger-x.tsv ] || touch results/demo/ledger-x.tsv \\
+   results/demo/figures/1b.png results/demo/tables/within.html ;;
 esac
 """
 
