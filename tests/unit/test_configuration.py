@@ -302,11 +302,11 @@ MISWRITTEN = [
     ("external: {stnet: {inherit: tcga}}", "external.stnet: cohort stnet has the same folder"),
     (
         "external: {weights: {inherit: tcga}}",
-        "external.weights: predict, logs, benchmarks, claims, paper",
+        "external.weights: predict, logs, benchmarks",
     ),
     (
         "cohorts: {benchmarks: {}}",
-        "cohorts.benchmarks: predict, logs, benchmarks, claims, paper, genes",
+        "cohorts.benchmarks: predict, logs, benchmarks, claims",
     ),
     ("experiments: {random: {architecture: ../a}}", "random.architecture: '../a' should match"),
     ("features: {densenet121-imagenet: {architecture: a/b}}", "architecture: 'a/b' should match"),
