@@ -416,9 +416,10 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         r = stats.pearsonr(of_section.X[:, column], of_section.layers["observed"][:, column])[0]
         assert sections.loc[(gene, "A2"), "pearson"] == pytest.approx(r, abs=1e-5)
     assert found["patients"].columns.tolist() == [
-        *["gene", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc", "rmse"],
-        *["partial", "depth"],
+        *["gene", "symbol", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc"],
+        *["rmse", "partial", "depth"],
     ]
+    assert (found["patients"]["symbol"] == "s" + found["patients"]["gene"]).all()
     assert found["sections"].columns[:3].tolist() == ["gene", "section", "patient"]
     genes = found["genes"]
     assert genes.columns.tolist() == COLUMNS
@@ -437,6 +438,8 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         assert float(summary.loc[name, "value"]) == pytest.approx(value, rel=1e-5)
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
+    gain = genes["median_pearson_smooth"].median() - median
+    assert float(summary.loc["median_pearson_gain", "value"]) == pytest.approx(gain, rel=1e-4)
     for name in ("rmse", "median_pearson", "mean_auroc"):
         row = summary.loc[name]
         # Six digits, like the value.
