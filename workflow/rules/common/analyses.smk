@@ -49,9 +49,7 @@ def names_of(cohort, analysis):
         "study": facts["studies"],
         "ledger": ledgers_of(cohort),
         "ledger_with_ablations": [
-            f"{name}{SUPPLEMENT}"
-            for name, keys in ledgers_of(cohort).items()
-            if keys["ablations"]
+            f"{name}{SUPPLEMENT}" for name, keys in ledgers_of(cohort).items() if keys["ablations"]
         ],
         "varied_weights": facts["varied_weights"],
         "varied_architecture": facts["varied_architecture"],
