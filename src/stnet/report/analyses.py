@@ -79,6 +79,7 @@ ANALYSES = [
         shown=("tables/{main}/all/control.tsv",),
         tables={"control": "tables/{main}/all/control.tsv"},
     ),
+    Analysis(shown=("tables/ceilings.html",)),
     Analysis(
         needs=("label",), shown=("figures/fig_2d.png", "tables/{main}/all/against-{label}.tsv")
     ),

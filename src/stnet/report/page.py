@@ -57,6 +57,11 @@ def page_table(table: pd.DataFrame, heading: str = "") -> Table:
     return Table(heading, columns, len(table))
 
 
+def spaced(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with spaces for the underscores of its column names."""
+    return table.rename(columns=lambda name: name.replace("_", " "))
+
+
 def short(value: float | str) -> str:
     """Format a number, or text of a number: whole, or with three significant digits.
 
