@@ -15,11 +15,12 @@ from stnet.analysis.latent.embedding import embed
 from stnet.analysis.latent.examples import find_examples
 from stnet.analysis.latent.neighbours import nearest_and_farthest, neighbour_performance
 from stnet.analysis.latent.purity import purity_by_patient, two_means
-from stnet.analysis.latent.space import places, read_latent
+from stnet.analysis.latent.space import read_latent
 from stnet.analysis.latent.summary import summarise
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
+from stnet.expression.grids import places
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
 from stnet.expression.transforms import normalise
 from stnet.figures import fig_4, supp_8, supp_9

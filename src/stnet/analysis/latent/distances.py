@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
-from stnet.analysis.latent.space import places, read_latent
+from stnet.analysis.latent.space import read_latent
 from stnet.core.tables import write_table
+from stnet.expression.grids import places
 
 # The unit within which neighbours are searched, by form of the analysis.
 FORMS = {"ours": "section", "released": "patient"}
