@@ -25,6 +25,11 @@ class Grid:
     adjacent: Steps
     spot_um: float
 
+    @property
+    def reach(self) -> float:
+        """Distance of the farthest spot of a neighbourhood, in spot pitches."""
+        return float(np.linalg.norm(np.multiply(self.neighbourhood, self.pitches), axis=1).max())
+
 
 # Columns increase by two within a row, and by one from row to row.
 _AROUND = ((-2, 0), (2, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
