@@ -22,7 +22,7 @@ from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
 from stnet.evaluation.held_out import read_predictions
-from stnet.evaluation.null import null_curves
+from stnet.evaluation.null import null_tables
 from stnet.evaluation.performance import evaluate
 from stnet.evaluation.performance_summary import summarise
 from stnet.expression.predictions import write_predictions
@@ -642,37 +642,24 @@ def test_control_tells_planted_from_unplanted_genes():
 
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):
     groups = [predictions_of(patient, [f"G{n}" for n in range(40)]) for patient in "ABC"]
-    independent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
+    independent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
     assert independent["rank"].tolist() == list(range(1, 41))
     assert np.abs(independent["permuted"] - independent["binomial"]).mean() < 0.25
     for group in groups:
         group.X[:] = group.X[:, :1]
         group.layers["observed"][:] = group.layers["observed"][:, :1]
-    dependent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
+    dependent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
     # All genes are one gene: every curve is flat, at any of 0 to 3 patients.
     assert (dependent["permuted_low"] == 0).all()
     assert (dependent["permuted_high"] == 3).all()
     assert np.ptp(dependent["permuted"]) < 1e-9
 
 
-def test_null_shifts_along_the_array_however_the_rows_are_ordered(tmp_path):
+def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
     spots = read_predictions(
         write_held_out(tmp_path, *(predictions_of(patient) for patient in "AB"))
     )
     shuffled = np.random.default_rng(5).permutation(60)
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
-    pd.testing.assert_frame_equal(null_curves(reordered), null_curves(spots))
-
-
-def test_null_covariance_is_that_of_shifted_spots(tmp_path):
-    from stnet.evaluation.null import _shifted_covariance
-
-    random = np.random.default_rng(4)
-    predicted, observed = random.normal(size=(2, 11, 3))
-    predicted[3] = np.nan
-    found = _shifted_covariance(predicted, observed)
-    x, y = np.delete(predicted, 3, 0), np.delete(observed, 3, 0)
-    for places in range(10):
-        for gene in range(3):
-            expected = np.cov(np.roll(x[:, gene], places), y[:, gene], ddof=0)[0, 1]
-            assert found[places, gene] / 10 == pytest.approx(expected)
+    for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
+        pd.testing.assert_frame_equal(one, other)

@@ -62,7 +62,8 @@ rule null:
     input:
         predictions=rules.performance.input.predictions,
     output:
-        f"{TABLES}/null.tsv",
+        curves=f"{TABLES}/null.tsv",
+        genes=f"{TABLES}/null_genes.tsv",
     log:
         "results/{cohort}/logs/null/{experiment}/{stratum}.log",
     benchmark:
