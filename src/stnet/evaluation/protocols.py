@@ -11,7 +11,6 @@ import pandas as pd
 from scipy import sparse
 
 from stnet.core.errors import InputError
-from stnet.core.tables import write_table
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import (
     interval,
@@ -127,32 +126,11 @@ class Units(NamedTuple):
         return table[self.draws].reshape(len(self.draws), -1)
 
 
-def write_protocols(
+def score_protocols(
     predictions: Mapping[str, Sequence[str | Path]],
-    output: str | Path,
     *,
     smoothing: str,
     references: Collection[str] = (),
-) -> pd.DataFrame:
-    """Write `score_protocols` of the experiments of a report, and return it.
-
-    Args:
-        predictions: files of all held-out groups by experiment, the main one first.
-        output: table to write.
-        smoothing: what is averaged, as in `smooth_observed`.
-        references: experiments without a rank, because they see the held-out measurement.
-
-    Raises:
-        InputError: experiments of other spots, or without a gene in common.
-    """
-    everyone = {name: read_predictions(paths) for name, paths in predictions.items()}
-    table = score_protocols(everyone, smoothing, references)
-    write_table(table, output)
-    return table
-
-
-def score_protocols(
-    everyone: Mapping[str, ad.AnnData], smoothing: str, references: Collection[str] = ()
 ) -> pd.DataFrame:
     """A row per protocol and experiment: its r with a 95% interval over patients.
 
@@ -160,13 +138,23 @@ def score_protocols(
     measurement, and on the genes that all experiments predict for every patient. An undefined r is
     left out of medians and means. A gene's r is summarised over units first, then over genes; with
     `best_training`, where patients differ in their genes, over genes first. The choice of genes is
-    the same in all resamples. Source: ours. Arguments as in `write_protocols`; `everyone` has the
-    spots of `read_predictions` by experiment.
+    the same in all resamples. Source: ours.
 
-    Columns: those of `Protocol`; `users`; `leaks`; `n_genes`, how many genes count; `experiment`;
-    `r`, `low`, `high`; `rank`, 1 for the highest r; `gain`, `gain_low`, `gain_high`, the r minus
-    that of the experiment with rank 1 under the paper's protocol, the same patients drawn of both.
+    Args:
+        predictions: files of all held-out groups by experiment, the main one first.
+        smoothing: what smoothing averages, as in `smooth_observed`.
+        references: experiments without a rank, because they see the held-out measurement.
+
+    Returns:
+        The columns of `Protocol`; `users`; `leaks`; `n_genes`, how many genes count; `experiment`;
+        `r`, `low`, `high`; `gain`, `gain_low`, `gain_high`, the r minus that of the experiment with
+        rank 1 under the paper's protocol, the same patients drawn of both; `rank`, 1 for the
+        highest r.
+
+    Raises:
+        InputError: experiments of other spots, or without a gene in common.
     """
+    everyone = {name: read_predictions(paths) for name, paths in predictions.items()}
     main, predicted = _in_common(everyone)
     units = Units.of(main.obs)
     counts = target_counts(main)

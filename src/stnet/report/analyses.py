@@ -138,6 +138,7 @@ ANALYSES = [
             Answer(lookups.of_method),
         ),
     ),
+    Analysis(shown=("tables/protocols.html", "figures/protocols.png")),
     Analysis(
         needs=("images", "composition"),
         shown=("figures/supp_7b.png", "figures/supp_7c.png"),

@@ -20,6 +20,7 @@ KINDS = {
     "ridge": "ridge regression on features",
     "mean": "mean of the training spots",
     "coordinates": "position in the section",
+    "depth": "measured total counts (a reference)",
     "precomputed": "predictions handed in",
 }
 # Column of the comparison by the last part of a claim's id.
