@@ -96,11 +96,13 @@ class Units(NamedTuple):
         patient_sections: 0/1 matrix (patients, sections).
         draws: patients drawn in each resample (1 + samples, patients); the first row is each
             patient once.
+        times: how often each patient is drawn, likewise.
     """
 
     section_spots: sparse.csr_array
     patient_sections: np.ndarray
     draws: np.ndarray
+    times: np.ndarray
 
     @classmethod
     def of(cls, obs: pd.DataFrame) -> "Units":
@@ -111,8 +113,10 @@ class Units(NamedTuple):
         spots = sparse.csr_array((np.ones(len(obs)), (section, np.arange(len(obs)))), shape=shape)
         sections = np.zeros((len(patients), len(names)))
         sections[patient, section] = 1
-        everyone = np.arange(len(patients))[None]
-        return cls(spots, sections, np.vstack([everyone, patient_draws(len(patients))]))
+        everyone = np.arange(len(patients))
+        draws = np.vstack([everyone, patient_draws(len(patients))])
+        times = (draws[:, :, None] == everyone).sum(axis=1)
+        return cls(spots, sections, draws, times)
 
     @property
     def section_draws(self) -> np.ndarray:
@@ -210,9 +214,7 @@ def _scores(
     """r of an experiment (protocols, 1 + samples), the first as measured."""
     moments, smallest = _moments(predicted, observed, units.section_spots)
     of_patients = np.tensordot(units.patient_sections, moments, 1)
-    times = np.zeros((len(units.draws), len(of_patients)))
-    np.add.at(times, (np.arange(len(times))[:, None], units.draws), 1)
-    pooled = _pearson(np.tensordot(times, of_patients, 1), smallest)
+    pooled = _pearson(np.tensordot(units.times, of_patients, 1), smallest)
     n_genes = predicted.shape[1]
     rs = {
         "patient": _pearson(of_patients, smallest),
