@@ -48,7 +48,9 @@ def patients_table(r: np.ndarray, genes: list[str] | None = None) -> pd.DataFram
     table["pearson_smooth"], table["spearman"] = 1.2 * table["pearson"], 0.9 * table["pearson"]
     table["auroc"] = (0.5 + table["pearson"] / 2).fillna(0.5)
     table["rmse"] = (0.5 - table["pearson"] / 4).fillna(0.6)
-    return table.assign(partial=table["pearson"], depth=0.4)
+    return table.assign(
+        partial=table["pearson"], depth=0.4, auroc_partial=table["auroc"], auroc_depth=0.7
+    )
 
 
 def of_genes(patients: pd.DataFrame, excused: tuple[str, ...] = ()) -> pd.DataFrame:

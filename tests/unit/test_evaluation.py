@@ -65,7 +65,15 @@ def plain_statistics(predicted, observed, smooth, ln_total) -> dict[str, float]:
         "rmse": np.sqrt(np.mean((predicted - observed) ** 2)),
         "partial": stats.pearsonr(*residuals)[0],
         "depth": stats.pearsonr(ln_total, observed)[0],
+        "auroc_depth": roc_auc_score(observed[outer] >= high, ln_total[outer]),
+        "auroc_partial": plain_auroc(*residuals),
     }
+
+
+def plain_auroc(predicted, observed) -> float:
+    low, high = np.percentile(observed, [25, 75])
+    outer = (observed <= low) | (observed >= high)
+    return roc_auc_score(observed[outer] >= high, predicted[outer])
 
 
 def test_statistics_equal_plain_loops(spots):
@@ -140,10 +148,13 @@ def test_quarters_keep_tied_spots_together():
 
 
 def test_a_prediction_from_depth_alone_has_no_partial_r(spots):
-    _, observed, _, ln_total = spots
-    from_depth = np.tile(0.3 * ln_total - 10, (12, 1)).astype(np.float32)
-    assert np.isnan(correlation.partial(from_depth, observed.T, ln_total)).all()
-    assert (correlation.pearson(from_depth, observed.T) > 0.2).all()
+    _, observed, smooth, ln_total = spots
+    from_depth = np.tile(0.3 * ln_total[:, None] - 10, 12).astype(np.float32)
+    found = correlation.statistics(from_depth, observed, smooth, ln_total)
+    assert np.isnan(found["partial"]).all()
+    assert (found["pearson"] > 0.2).all()
+    assert (found["auroc_partial"] == 0.5).all()
+    np.testing.assert_allclose(found["auroc"], found["auroc_depth"])
 
 
 # Tests over patients, on the paper's published results

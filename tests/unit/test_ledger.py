@@ -271,6 +271,8 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
     tables["sections"] = pd.DataFrame({"patient": ["BC1"], "section": ["BC1_C1"], "used": [321]})
     performance = [*("n_consistent_smooth", "p_holm", "p_t_bh", "median_spearman")]
     performance += [*("mean_auroc", "rmse", "median_partial", "median_depth")]
+    performance += [*("mean_auroc_partial", "mean_auroc_depth", "n_consistent_partial")]
+    performance += ["consistent_partial"]
     tables["genes"] = tables["genes"].assign(**dict.fromkeys(performance, 0.5), consistent=True)
     paths = write_tables(tmp_path, tables)
     html = tmp_path / "page.html"

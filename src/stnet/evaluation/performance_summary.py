@@ -11,7 +11,12 @@ from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL, choose_rule
 from stnet.evaluation.genes import MEDIANS
 
-MEANS = {"mean_pearson": "pearson", "mean_auroc": "auroc"}
+MEANS = {
+    "mean_pearson": "pearson",
+    "mean_auroc": "auroc",
+    "mean_auroc_partial": "auroc_partial",
+    "mean_auroc_depth": "auroc_depth",
+}
 
 
 def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFrame) -> pd.DataFrame:
@@ -21,6 +26,7 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
       mean over patients; `median_pearson_section`: median over genes of the median over sections;
       `rmse`: over all spots and genes; `median_pearson_gain`: of `median_pearson` if measurements
       are smoothed;
+    - `…_partial`: given the spots' ln total counts; `mean_auroc_depth`: of these alone;
     - `n_patients_with_r`: patients with an r in at least one gene. A patient with fewer than four
       spots in the stratum counts in `n_patients`, but is consistent in no gene;
     - `fdr`: the largest adjusted p among the consistent genes; `consistency_rule`: `holm`, `t` or
@@ -97,4 +103,5 @@ def _consistency(genes: pd.DataFrame) -> dict[str, object]:
         "consistent_genes_holm": int((genes["p_holm"] <= HOLM_LEVEL).sum()),
         "consistent_genes_bh": int((genes["p_bh"] <= BH_LEVEL).sum()),
         "consistent_genes_t": int((genes["p_t_bh"] <= BH_LEVEL).sum()),
+        "consistent_genes_partial": int(genes["consistent_partial"].sum()),
     }

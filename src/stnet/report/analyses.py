@@ -95,6 +95,7 @@ ANALYSES = [
         shown=("tables/comparison.html",),
         tables={"comparison": "tables/comparison.tsv"},
     ),
+    Analysis(shown=("tables/protocols.html", "figures/protocols.png")),
     Analysis(
         needs=("images", "composition"),
         shown=("figures/supp_7b.png", "figures/supp_7c.png"),

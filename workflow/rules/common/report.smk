@@ -54,6 +54,20 @@ def of_main(name):
     )
 
 
+def shown_predictions(w):
+    """Predictions of all held-out groups of the experiments that the cohort's report shows."""
+    return [
+        f"results/{w.cohort}/experiments/{name}/{group}/predictions.h5ad"
+        for name in configuration.shown_experiments(w.cohort)
+        for group in held_out(name)
+    ]
+
+
+def main_smoothing(w):
+    """What smoothing averages in the main experiment."""
+    return config["experiments"][main_experiment(w)]["smoothing"]
+
+
 def main_view_index(w):
     """Index of the main experiment's view."""
     return f"results/{w.cohort}/views/{main_network(w)['view']}/index.tsv"
