@@ -14,13 +14,13 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from stnet.analysis.control import control
+from stnet.analysis.control import controls
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
-from stnet.evaluation.genes import COLUMNS, gene_performance
+from stnet.evaluation.genes import COLUMNS, MEDIANS, gene_performance
 from stnet.evaluation.held_out import read_predictions
 from stnet.evaluation.null import null_curves
 from stnet.evaluation.performance import evaluate
@@ -619,22 +619,54 @@ def test_comparison_takes_shared_patients_and_shared_genes():
     assert table["ahead_shared"].tolist() == [False, False]
 
 
-def test_control_tells_planted_from_unplanted_genes():
-    r = [0.5, 0.4, np.nan, 0.1, -0.1, 0.45]
-    planted = [1, 1, 1, 0, 0, 0]
-    genes = pd.DataFrame({"gene": list("ABCDEF"), "median_pearson": r})
-    genes["consistent"] = [True, False, False, False, False, True]
-    truth = pd.DataFrame({"gene": list("FEDCBAZ"), "planted": [*planted[::-1], 1]})
-    found = control(genes, truth).set_index("quantity")["value"]
-    assert found["auroc"] == pytest.approx(roc_auc_score(planted, np.nan_to_num(r)))
-    assert found["genes_planted"] == 3
-    assert found["median_pearson_planted"] == pytest.approx(0.4)
-    assert found["mean_pearson_unplanted"] == pytest.approx(0.15)
-    assert found["consistent_genes_planted"] == 1
+def test_controls_are_medians_by_kind_of_gene():
+    truth = pd.DataFrame({"gene": list("ABCDEFZ"), "planted": [1, 1, 1, 0, 0, 0, 1]})
+    truth["kind"] = ["size", "size", "tumour", "none", "none", "none", "size"]
+    truth = truth.assign(tumour=0.0, size=0.0).sample(frac=1, random_state=0)
+    rng = np.random.default_rng(0)
+    genes, patients = {}, {}
+    for name in ("main", "other"):
+        table = pd.DataFrame(
+            [(gene, patient) for gene in "ABCDEF" for patient in "PQR"],
+            columns=["gene", "patient"],
+        ).assign(n_spots=9, rmse=1.0)
+        for column in (*dict.fromkeys(MEDIANS.values()), "auroc"):
+            table[column] = rng.normal(0, 0.1, len(table))
+        patients[name] = table
+        medians = table.groupby("gene")["pearson"].median().reset_index(name="median_pearson")
+        genes[name] = medians.assign(consistent=medians["gene"].isin(["A", "D"]))
+    patients["other"].loc[patients["other"]["gene"] == "B", ["pearson", "partial"]] = np.nan
+    genes["other"].loc[genes["other"]["gene"] == "B", "median_pearson"] = np.nan
+    table = controls(genes, patients, truth).set_index(["kind", "experiment"])
+    # Fields in the order of the truth's columns, then what follows none.
+    assert table.index.tolist() == [
+        (kind, name) for kind in ("tumour", "size", "none") for name in ("main", "other")
+    ]
+    assert table["genes"].tolist() == [1, 1, 2, 2, 3, 3]
+    assert table["consistent_genes"].tolist() == [0, 0, 1, 1, 1, 1]
+    for (kind, name), row in table.iterrows():
+        own = truth["gene"][truth["kind"] == kind]
+        for quantity in ("pearson", "partial"):
+            wide = {
+                each: patients[each].pivot(index="gene", columns="patient", values=quantity)
+                for each in genes
+            }
+            medians = {each: wide[each].median(axis=1).reindex(own).dropna() for each in genes}
+            assert row[f"median_{quantity}"] == pytest.approx(medians[name].median())
+            assert row[f"median_{quantity}_low"] <= row[f"median_{quantity}"]
+            both = medians["main"][medians[name].index]
+            lead = both.median() - medians[name].median()
+            assert row[f"lead_{quantity}"] == pytest.approx(lead)
+        r = genes[name].set_index("gene")["median_pearson"].fillna(0)
+        if kind == "none":
+            assert np.isnan(row["auroc"])
+        else:
+            ahead = [r[gene] > r[other] for gene in own if gene in r for other in "DEF"]
+            assert row["auroc"] == pytest.approx(np.mean(ahead))
     with pytest.raises(InputError, match="truth table: no row for gene A"):
-        control(genes, truth[truth["gene"] != "A"])
+        controls(genes, patients, truth[truth["gene"] != "A"])
     with pytest.raises(InputError, match="both planted and unplanted"):
-        control(genes, truth.assign(planted=1))
+        controls(genes, patients, truth.assign(kind="size"))
 
 
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):

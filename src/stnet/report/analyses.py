@@ -108,7 +108,7 @@ ANALYSES = [
         },
     ),
     Analysis(needs=("network",), shown=("figures/learning_curve.png",)),
-    Analysis(needs=("simulated",), shown=("tables/{main}/all/control.tsv",)),
+    Analysis(needs=("simulated",), shown=("tables/controls.html",)),
     Analysis(
         needs=("label",), shown=("figures/fig_2d.png", "tables/{main}/all/against-{label}.tsv")
     ),
