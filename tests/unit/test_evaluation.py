@@ -14,13 +14,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from stnet.analysis.control import controls
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
-from stnet.evaluation.genes import COLUMNS, MEDIANS, gene_performance
+from stnet.evaluation.genes import COLUMNS, gene_performance
 from stnet.evaluation.held_out import read_predictions
 from stnet.evaluation.null import null_curves
 from stnet.evaluation.performance import evaluate
@@ -591,7 +590,7 @@ def test_ids_survive_a_table(tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.tsv"), table)
 
 
-# Comparison, control and null
+# Comparison and null
 
 
 def test_comparison_takes_shared_patients_and_shared_genes():
@@ -617,56 +616,6 @@ def test_comparison_takes_shared_patients_and_shared_genes():
     np.testing.assert_allclose(table["median_pearson_shared"], [0.15, 0.2])
     assert table["ahead"].tolist() == [True, False]
     assert table["ahead_shared"].tolist() == [False, False]
-
-
-def test_controls_are_medians_by_kind_of_gene():
-    truth = pd.DataFrame({"gene": list("ABCDEFZ"), "planted": [1, 1, 1, 0, 0, 0, 1]})
-    truth["kind"] = ["size", "size", "tumour", "none", "none", "none", "size"]
-    truth = truth.assign(tumour=0.0, size=0.0).sample(frac=1, random_state=0)
-    rng = np.random.default_rng(0)
-    genes, patients = {}, {}
-    for name in ("main", "other"):
-        table = pd.DataFrame(
-            [(gene, patient) for gene in "ABCDEF" for patient in "PQR"],
-            columns=["gene", "patient"],
-        ).assign(n_spots=9, rmse=1.0)
-        for column in (*dict.fromkeys(MEDIANS.values()), "auroc"):
-            table[column] = rng.normal(0, 0.1, len(table))
-        patients[name] = table
-        medians = table.groupby("gene")["pearson"].median().reset_index(name="median_pearson")
-        genes[name] = medians.assign(consistent=medians["gene"].isin(["A", "D"]))
-    patients["other"].loc[patients["other"]["gene"] == "B", ["pearson", "partial"]] = np.nan
-    genes["other"].loc[genes["other"]["gene"] == "B", "median_pearson"] = np.nan
-    table = controls(genes, patients, truth).set_index(["kind", "experiment"])
-    # Fields in the order of the truth's columns, then what follows none.
-    assert table.index.tolist() == [
-        (kind, name) for kind in ("tumour", "size", "none") for name in ("main", "other")
-    ]
-    assert table["genes"].tolist() == [1, 1, 2, 2, 3, 3]
-    assert table["consistent_genes"].tolist() == [0, 0, 1, 1, 1, 1]
-    for (kind, name), row in table.iterrows():
-        own = truth["gene"][truth["kind"] == kind]
-        for quantity in ("pearson", "partial"):
-            wide = {
-                each: patients[each].pivot(index="gene", columns="patient", values=quantity)
-                for each in genes
-            }
-            medians = {each: wide[each].median(axis=1).reindex(own).dropna() for each in genes}
-            assert row[f"median_{quantity}"] == pytest.approx(medians[name].median())
-            assert row[f"median_{quantity}_low"] <= row[f"median_{quantity}"]
-            both = medians["main"][medians[name].index]
-            lead = both.median() - medians[name].median()
-            assert row[f"lead_{quantity}"] == pytest.approx(lead)
-        r = genes[name].set_index("gene")["median_pearson"].fillna(0)
-        if kind == "none":
-            assert np.isnan(row["auroc"])
-        else:
-            ahead = [r[gene] > r[other] for gene in own if gene in r for other in "DEF"]
-            assert row["auroc"] == pytest.approx(np.mean(ahead))
-    with pytest.raises(InputError, match="truth table: no row for gene A"):
-        controls(genes, patients, truth[truth["gene"] != "A"])
-    with pytest.raises(InputError, match="both planted and unplanted"):
-        controls(genes, patients, truth.assign(kind="size"))
 
 
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):

@@ -57,7 +57,7 @@ def controls(
             found, n_patients = estimates(own, names), own["patient"].nunique()
             for quantity in QUANTITIES:
                 row |= _with_ends(quantity, with_interval(found[quantity], n_patients))
-            row["auroc"] = np.nan if kind in UNPLANTED else auroc(r, chosen, ~planted)
+            row["auroc"] = np.nan if kind in UNPLANTED else float(auroc(r, chosen, ~planted))
             row["consistent_genes"] = genes[name]["consistent"].to_numpy()[chosen].sum()
             for quantity, lead in differences(main, own, QUANTITIES).items():
                 row |= _with_ends(quantity.replace("median", "lead"), lead)
