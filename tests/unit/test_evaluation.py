@@ -14,7 +14,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from stnet.analysis.control import control
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
@@ -605,7 +604,7 @@ def test_ids_survive_a_table(tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.tsv"), table)
 
 
-# Comparison, control and null
+# Comparison and null
 
 
 def test_comparison_takes_shared_patients_and_shared_genes():
@@ -631,24 +630,6 @@ def test_comparison_takes_shared_patients_and_shared_genes():
     np.testing.assert_allclose(table["median_pearson_shared"], [0.15, 0.2])
     assert table["ahead"].tolist() == [True, False]
     assert table["ahead_shared"].tolist() == [False, False]
-
-
-def test_control_tells_planted_from_unplanted_genes():
-    r = [0.5, 0.4, np.nan, 0.1, -0.1, 0.45]
-    planted = [1, 1, 1, 0, 0, 0]
-    genes = pd.DataFrame({"gene": list("ABCDEF"), "median_pearson": r})
-    genes["consistent"] = [True, False, False, False, False, True]
-    truth = pd.DataFrame({"gene": list("FEDCBAZ"), "planted": [*planted[::-1], 1]})
-    found = control(genes, truth).set_index("quantity")["value"]
-    assert found["auroc"] == pytest.approx(roc_auc_score(planted, np.nan_to_num(r)))
-    assert found["genes_planted"] == 3
-    assert found["median_pearson_planted"] == pytest.approx(0.4)
-    assert found["mean_pearson_unplanted"] == pytest.approx(0.15)
-    assert found["consistent_genes_planted"] == 1
-    with pytest.raises(InputError, match="truth table: no row for gene A"):
-        control(genes, truth[truth["gene"] != "A"])
-    with pytest.raises(InputError, match="both planted and unplanted"):
-        control(genes, truth.assign(planted=1))
 
 
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):

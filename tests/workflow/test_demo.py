@@ -25,7 +25,8 @@ JOBS = {
     "check_encoder": 1,
     "encoder_features": 9,
     "predict_forest": 4,
-    "predict_ridge": 4,
+    "colour_features": 1,
+    "predict_ridge": 6,
     "predict_coordinates": 4,
     "predict_mean": 2,
     "composition": 4,
@@ -41,7 +42,7 @@ def test_jobs_are_few(tmp_path):
     jobs = planned(project)
     assert {rule: jobs[rule] for rule in JOBS} == JOBS
     # 41 of them for the slides, and the expression of their samples.
-    assert sum(jobs.values()) <= 270
+    assert sum(jobs.values()) <= 275
     more = planned(project, "--", "supplement")
     # Three ablations, on two folds of the patients each.
     assert {rule: more[rule] - jobs[rule] for rule in ("train", "predict_held_out")} == {
@@ -108,8 +109,17 @@ def test_planted_genes_are_found_and_others_are_not(demo):
     auroc = sum(ahead) / len(ahead)
     assert auroc >= 0.9
     assert abs(other.median()) < 0.1
-    control = read(demo, f"tables/{MAIN}/all/control.tsv").set_index("quantity")["value"]
-    assert control["auroc"] == pytest.approx(auroc, abs=1e-6)
+
+
+def test_controls_show_every_kind_of_gene_and_method(demo):
+    table = read(demo, "tables/controls.tsv").set_index(["kind", "experiment"])
+    kinds = {"tumour": 8, "immune": 6, "stroma": 6, "none": 40}
+    assert table.loc[[(kind, MAIN) for kind in kinds], "genes"].tolist() == [*kinds.values()]
+    planted = [kind for kind in kinds if kind != "none"]
+    assert (table.loc[[(kind, MAIN) for kind in planted], "auroc"] > 0.8).all()
+    assert table.loc[("none", MAIN), ["median_pearson", "median_partial"]].abs().max() < 0.1
+    # Colour alone finds these genes too: `controls` has those for which that is not enough.
+    assert (table.loc[[(kind, "demo-colour") for kind in planted], "median_pearson"] > 0.2).all()
 
 
 def test_every_spot_is_predicted_by_a_model_that_never_saw_its_patient(demo):

@@ -40,7 +40,7 @@ def test_nothing_is_found_without_the_image(demo, planted):
 
 def test_every_comparison_has_all_ways(demo):
     table = read(demo, "tables/comparison.tsv").set_index("experiment")
-    others = [LABEL, *WAYS.values(), "demo-coordinates", "demo-mean"]
+    others = [LABEL, *WAYS.values(), "demo-colour", "demo-coordinates", "demo-mean"]
     assert table.index[0] == MAIN
     assert set(table.index) == {MAIN, *others}
     consistent = table["consistent_genes"]

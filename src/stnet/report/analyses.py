@@ -76,8 +76,8 @@ ANALYSES = [
     Analysis(needs=("network",), shown=("figures/learning_curve.png",)),
     Analysis(
         needs=("simulated",),
-        shown=("tables/{main}/all/control.tsv",),
-        tables={"control": "tables/{main}/all/control.tsv"},
+        shown=("tables/controls.html",),
+        tables={"controls": "tables/controls.tsv"},
     ),
     Analysis(shown=("tables/ceilings.html",)),
     Analysis(
