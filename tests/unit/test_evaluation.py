@@ -14,7 +14,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from stnet.analysis.control import control
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
@@ -65,7 +64,15 @@ def plain_statistics(predicted, observed, smooth, ln_total) -> dict[str, float]:
         "rmse": np.sqrt(np.mean((predicted - observed) ** 2)),
         "partial": stats.pearsonr(*residuals)[0],
         "depth": stats.pearsonr(ln_total, observed)[0],
+        "auroc_depth": roc_auc_score(observed[outer] >= high, ln_total[outer]),
+        "auroc_partial": plain_auroc(*residuals),
     }
+
+
+def plain_auroc(predicted, observed) -> float:
+    low, high = np.percentile(observed, [25, 75])
+    outer = (observed <= low) | (observed >= high)
+    return roc_auc_score(observed[outer] >= high, predicted[outer])
 
 
 def test_statistics_equal_plain_loops(spots):
@@ -140,10 +147,13 @@ def test_quarters_keep_tied_spots_together():
 
 
 def test_a_prediction_from_depth_alone_has_no_partial_r(spots):
-    _, observed, _, ln_total = spots
-    from_depth = np.tile(0.3 * ln_total - 10, (12, 1)).astype(np.float32)
-    assert np.isnan(correlation.partial(from_depth, observed.T, ln_total)).all()
-    assert (correlation.pearson(from_depth, observed.T) > 0.2).all()
+    _, observed, smooth, ln_total = spots
+    from_depth = np.tile(0.3 * ln_total[:, None] - 10, 12).astype(np.float32)
+    found = correlation.statistics(from_depth, observed, smooth, ln_total)
+    assert np.isnan(found["partial"]).all()
+    assert (found["pearson"] > 0.2).all()
+    assert (found["auroc_partial"] == 0.5).all()
+    np.testing.assert_allclose(found["auroc"], found["auroc_depth"])
 
 
 # Tests over patients, on the paper's published results
@@ -416,9 +426,10 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         r = stats.pearsonr(of_section.X[:, column], of_section.layers["observed"][:, column])[0]
         assert sections.loc[(gene, "A2"), "pearson"] == pytest.approx(r, abs=1e-5)
     assert found["patients"].columns.tolist() == [
-        *["gene", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc", "rmse"],
-        *["partial", "depth"],
+        *["gene", "symbol", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc"],
+        *["rmse", "partial", "depth"],
     ]
+    assert (found["patients"]["symbol"] == "s" + found["patients"]["gene"]).all()
     assert found["sections"].columns[:3].tolist() == ["gene", "section", "patient"]
     genes = found["genes"]
     assert genes.columns.tolist() == COLUMNS
@@ -437,6 +448,8 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         assert float(summary.loc[name, "value"]) == pytest.approx(value, rel=1e-5)
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
+    gain = genes["median_pearson_smooth"].median() - median
+    assert float(summary.loc["median_pearson_gain", "value"]) == pytest.approx(gain, rel=1e-4)
     for name in ("rmse", "median_pearson", "mean_auroc"):
         row = summary.loc[name]
         # Six digits, like the value.
@@ -591,7 +604,7 @@ def test_ids_survive_a_table(tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.tsv"), table)
 
 
-# Comparison, control and null
+# Comparison and null
 
 
 def test_comparison_takes_shared_patients_and_shared_genes():
@@ -617,24 +630,6 @@ def test_comparison_takes_shared_patients_and_shared_genes():
     np.testing.assert_allclose(table["median_pearson_shared"], [0.15, 0.2])
     assert table["ahead"].tolist() == [True, False]
     assert table["ahead_shared"].tolist() == [False, False]
-
-
-def test_control_tells_planted_from_unplanted_genes():
-    r = [0.5, 0.4, np.nan, 0.1, -0.1, 0.45]
-    planted = [1, 1, 1, 0, 0, 0]
-    genes = pd.DataFrame({"gene": list("ABCDEF"), "median_pearson": r})
-    genes["consistent"] = [True, False, False, False, False, True]
-    truth = pd.DataFrame({"gene": list("FEDCBAZ"), "planted": [*planted[::-1], 1]})
-    found = control(genes, truth).set_index("quantity")["value"]
-    assert found["auroc"] == pytest.approx(roc_auc_score(planted, np.nan_to_num(r)))
-    assert found["genes_planted"] == 3
-    assert found["median_pearson_planted"] == pytest.approx(0.4)
-    assert found["mean_pearson_unplanted"] == pytest.approx(0.15)
-    assert found["consistent_genes_planted"] == 1
-    with pytest.raises(InputError, match="truth table: no row for gene A"):
-        control(genes, truth[truth["gene"] != "A"])
-    with pytest.raises(InputError, match="both planted and unplanted"):
-        control(genes, truth.assign(planted=1))
 
 
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):

@@ -18,7 +18,7 @@ from scipy import stats
 
 from stnet.core.tables import summary_table
 from stnet.evaluation.averages import mean
-from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
+from stnet.evaluation.bootstrap import mean_interval
 from stnet.evaluation.consistency import LARGEST_R
 from stnet.evaluation.correlation import FEWEST_SPOTS
 
@@ -168,8 +168,7 @@ def summarise(patients: pd.DataFrame, n_pairs: int, note: str) -> pd.DataFrame:
     intervals = {}
     if len(defined) > 1:
         t, p = stats.ttest_rel(defined["observed_z"], defined["chance_z"])
-        bounds = interval(resampled_means(values, patient_draws(len(defined))))
-        intervals = dict(zip(names, bounds.T, strict=True))
+        intervals = dict(zip(names, mean_interval(values).T, strict=True))
     if note:
         logger.warning(note)
     found = {
