@@ -57,7 +57,9 @@ def cohort() -> dict[str, ad.AnnData]:
     noise = random.normal(size=(2, *y.shape)) * random.uniform(0.1, 2, GENES)
     predicted = {"main": y + 0.5 * noise[0], "other": y + noise[1]}
     # Constant within a patient, and without a prediction of some spots.
-    predicted["mean"] = np.broadcast_to(obs.groupby("patient").ngroup().to_numpy()[:, None], y.shape)
+    predicted["mean"] = np.broadcast_to(
+        obs.groupby("patient").ngroup().to_numpy()[:, None], y.shape
+    )
     predicted["other"][3:9] = np.nan
     grid = {name: "square" for sections in SECTIONS.values() for name in sections}
     return {
@@ -255,7 +257,9 @@ def test_intervals_draw_the_same_patients_for_all(spots, table, monkeypatch, tmp
     for each in PROTOCOLS[:38:5]:
         assert (each.normalisation, each.measurement) == ("targets", "raw")
         one, two = (
-            np.array([plain_score(each, spots[name], y, [patients[i] for i in draw]) for draw in draws])
+            np.array(
+                [plain_score(each, spots[name], y, [patients[i] for i in draw]) for draw in draws]
+            )
             for name in ("other", "main")
         )
         row = found.loc[("other", *each)]

@@ -174,10 +174,7 @@ def score_protocols(
         for name, of_spots in predicted.items():
             found = _scores([each for _, each in asked], of_spots, values, units, variable)
             drawn[name][[index for index, _ in asked]] = found
-    if len(units.patient_sections) == 1:
-        # One patient gives no interval.
-        drawn = {name: np.where(np.arange(len(units.draws)), np.nan, r) for name, r in drawn.items()}
-    return _table(drawn, references, main.n_vars, n_chosen)
+    return _table(drawn, references, len(units.patient_sections), main.n_vars, n_chosen)
 
 
 def _in_common(everyone: Mapping[str, ad.AnnData]) -> tuple[ad.AnnData, dict[str, np.ndarray]]:
@@ -305,7 +302,11 @@ def _pearson(moments: np.ndarray, smallest: np.ndarray) -> np.ndarray:
 
 
 def _table(
-    drawn: Mapping[str, np.ndarray], references: Collection[str], n_genes: int, n_chosen: int
+    drawn: Mapping[str, np.ndarray],
+    references: Collection[str],
+    n_patients: int,
+    n_genes: int,
+    n_chosen: int,
 ) -> pd.DataFrame:
     ranked = [name for name in drawn if name not in references]
     r = pd.DataFrame({name: drawn[name][:, 0] for name in drawn})
@@ -324,7 +325,8 @@ def _table(
         for column, resampled in (("r", values), ("gain", values - leader)):
             prefix = "" if column == "r" else "gain_"
             part[column] = resampled[:, 0]
-            part[f"{prefix}low"], part[f"{prefix}high"] = interval(resampled[:, 1:].T)
+            bounds = interval(resampled[:, 0], resampled[:, 1:].T, n_patients)
+            part[f"{prefix}low"], part[f"{prefix}high"] = bounds
         part["rank"] = ranks[name] if name in ranked else np.nan
         parts.append(part)
     table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)

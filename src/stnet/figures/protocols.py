@@ -88,7 +88,8 @@ def specification_curve(table: pd.DataFrame) -> Figure:
     above.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
     above.set_ylabel("r of the same predictions")
     above.set_title(
-        f"{len(protocols)} protocols, by the r of {first} (dotted: the paper's; red: leaks)", loc="left"
+        f"{len(protocols)} protocols, by the r of {first} (dotted: the paper's; red: leaks)",
+        loc="left",
     )
     above.legend(loc="upper left", ncols=2, markerscale=2)
     _mark_choices(below, protocols, leaks)
@@ -100,8 +101,15 @@ def specification_curve(table: pd.DataFrame) -> Figure:
 def _mark_choices(axis: Axes, protocols: list[Protocol], leaks: Iterable[bool]) -> None:
     row, labels = 0, []
     for kind, choices in CHOICES._asdict().items():
-        axis.text(-0.005, row, KINDS[kind], transform=axis.get_yaxis_transform(), ha="right",
-                  va="center", fontweight="bold")
+        axis.text(
+            -0.005,
+            row,
+            KINDS[kind],
+            transform=axis.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            fontweight="bold",
+        )
         labels.append((row, ""))
         row += 1
         for choice in choices:
@@ -111,7 +119,9 @@ def _mark_choices(axis: Axes, protocols: list[Protocol], leaks: Iterable[bool]) 
                     for place, (each, leaks_here) in enumerate(zip(protocols, leaks, strict=True))
                     if getattr(each, kind) == choice and leaks_here == leaking
                 ]
-                axis.scatter(places, [row] * len(places), s=14, marker="|", color=colour, linewidths=0.7)
+                axis.scatter(
+                    places, [row] * len(places), s=14, marker="|", color=colour, linewidths=0.7
+                )
             labels.append((row, WORDS.get(choice, choice)))
             row += 1
     axis.set_yticks([at for at, _ in labels], [text for _, text in labels])
