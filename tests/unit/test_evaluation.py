@@ -704,3 +704,29 @@ def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
     for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_genes_are_tested_against_both_nulls(tmp_path):
+    genes = ["predicted", "noise", "constant", "partly"]
+    groups = [predictions_of(patient, genes) for patient in "ABC"]
+    for group in groups:
+        group.X[:, 1] = np.random.default_rng(8).permutation(group.X[:, 1])
+        group.X[:, 2] = 3
+    groups[2] = groups[2][:, :3]
+    table = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[1].set_index("gene")
+    assert table["n_patients"].to_dict() == {
+        "predicted": 3,
+        "noise": 3,
+        "constant": 0,
+        "partly": 2,
+    }
+    for null in ("spectral", "toroidal"):
+        p, n = table[f"p_{null}"], table[f"n_{null}"]
+        assert p["predicted"] < 0.01
+        assert n["predicted"] == 3
+        assert p["noise"] > 0.05
+        assert n["noise"] <= 1
+        assert np.isnan(p["constant"])
+        assert n["constant"] == 0
+        assert p["partly"] < 0.01
+        assert n["partly"] == 2
