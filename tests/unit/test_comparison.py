@@ -488,7 +488,11 @@ def test_single_genes_as_tables_and_figure(tmp_path, alone):
     )
     table = read_table(outputs[0])
     assert table["experiment"].tolist() == ["alone-G1", "alone-G3"]
-    assert read_table(outputs[1])["quantity"].tolist() == ["n_genes", "mean_difference"]
+    assert read_table(outputs[1])["quantity"].tolist() == [
+        *("n_genes", "mean_together", "mean_difference")
+    ]
+    found = read_table(outputs[1]).set_index("quantity")["value"]
+    assert found["mean_together"] == pytest.approx(table["median_pearson_together"].mean())
     figure = supp_12.together_and_alone(table, together, own)
     words = render(figure)
     assert "G1" in words

@@ -14,7 +14,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from stnet.analysis.control import control
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
@@ -22,7 +21,7 @@ from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
 from stnet.evaluation.held_out import read_predictions
-from stnet.evaluation.null import null_curves
+from stnet.evaluation.null import null_tables
 from stnet.evaluation.performance import evaluate
 from stnet.evaluation.performance_summary import summarise
 from stnet.expression.predictions import write_predictions
@@ -455,9 +454,10 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         r = stats.pearsonr(of_section.X[:, column], of_section.layers["observed"][:, column])[0]
         assert sections.loc[(gene, "A2"), "pearson"] == pytest.approx(r, abs=1e-5)
     assert found["patients"].columns.tolist() == [
-        *["gene", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc", "rmse"],
-        *["partial", "depth", "auroc_partial", "auroc_depth"],
+        *["gene", "symbol", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc"],
+        *["rmse", "partial", "depth", "auroc_partial", "auroc_depth"],
     ]
+    assert (found["patients"]["symbol"] == "s" + found["patients"]["gene"]).all()
     assert found["sections"].columns[:3].tolist() == ["gene", "section", "patient"]
     genes = found["genes"]
     assert genes.columns.tolist() == COLUMNS
@@ -482,6 +482,8 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
     assert int(summary.loc["consistent_genes_partial", "value"]) == consistent
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
+    gain = genes["median_pearson_smooth"].median() - median
+    assert float(summary.loc["median_pearson_gain", "value"]) == pytest.approx(gain, rel=1e-4)
     for name in ("rmse", "median_pearson", "mean_auroc"):
         row = summary.loc[name]
         # Six digits, like the value.
@@ -636,7 +638,7 @@ def test_ids_survive_a_table(tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.tsv"), table)
 
 
-# Comparison, control and null
+# Comparison and null
 
 
 def test_comparison_takes_shared_patients_and_shared_genes():
@@ -664,57 +666,26 @@ def test_comparison_takes_shared_patients_and_shared_genes():
     assert table["ahead_shared"].tolist() == [False, False]
 
 
-def test_control_tells_planted_from_unplanted_genes():
-    r = [0.5, 0.4, np.nan, 0.1, -0.1, 0.45]
-    planted = [1, 1, 1, 0, 0, 0]
-    genes = pd.DataFrame({"gene": list("ABCDEF"), "median_pearson": r})
-    genes["consistent"] = [True, False, False, False, False, True]
-    truth = pd.DataFrame({"gene": list("FEDCBAZ"), "planted": [*planted[::-1], 1]})
-    found = control(genes, truth).set_index("quantity")["value"]
-    assert found["auroc"] == pytest.approx(roc_auc_score(planted, np.nan_to_num(r)))
-    assert found["genes_planted"] == 3
-    assert found["median_pearson_planted"] == pytest.approx(0.4)
-    assert found["mean_pearson_unplanted"] == pytest.approx(0.15)
-    assert found["consistent_genes_planted"] == 1
-    with pytest.raises(InputError, match="truth table: no row for gene A"):
-        control(genes, truth[truth["gene"] != "A"])
-    with pytest.raises(InputError, match="both planted and unplanted"):
-        control(genes, truth.assign(planted=1))
-
-
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):
     groups = [predictions_of(patient, [f"G{n}" for n in range(40)]) for patient in "ABC"]
-    independent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
+    independent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
     assert independent["rank"].tolist() == list(range(1, 41))
     assert np.abs(independent["permuted"] - independent["binomial"]).mean() < 0.25
     for group in groups:
         group.X[:] = group.X[:, :1]
         group.layers["observed"][:] = group.layers["observed"][:, :1]
-    dependent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
+    dependent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
     # All genes are one gene: every curve is flat, at any of 0 to 3 patients.
     assert (dependent["permuted_low"] == 0).all()
     assert (dependent["permuted_high"] == 3).all()
     assert np.ptp(dependent["permuted"]) < 1e-9
 
 
-def test_null_shifts_along_the_array_however_the_rows_are_ordered(tmp_path):
+def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
     spots = read_predictions(
         write_held_out(tmp_path, *(predictions_of(patient) for patient in "AB"))
     )
     shuffled = np.random.default_rng(5).permutation(60)
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
-    pd.testing.assert_frame_equal(null_curves(reordered), null_curves(spots))
-
-
-def test_null_covariance_is_that_of_shifted_spots(tmp_path):
-    from stnet.evaluation.null import _shifted_covariance
-
-    random = np.random.default_rng(4)
-    predicted, observed = random.normal(size=(2, 11, 3))
-    predicted[3] = np.nan
-    found = _shifted_covariance(predicted, observed)
-    x, y = np.delete(predicted, 3, 0), np.delete(observed, 3, 0)
-    for places in range(10):
-        for gene in range(3):
-            expected = np.cov(np.roll(x[:, gene], places), y[:, gene], ddof=0)[0, 1]
-            assert found[places, gene] / 10 == pytest.approx(expected)
+    for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
+        pd.testing.assert_frame_equal(one, other)

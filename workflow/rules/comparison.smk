@@ -85,6 +85,41 @@ rule protocols:
         "../scripts/analysis/protocols.py"
 
 
+rule controls:
+    input:
+        genes=tables_of(methods, "gene_performance"),
+        patients=tables_of(methods, "patient_performance"),
+        truth=rules.simulate_cohort.output.truth,
+    output:
+        tsv=report(
+            "results/{cohort}/tables/controls.tsv",
+            caption="../report/controls.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "Planted genes by method", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/tables/controls.html",
+            caption="../report/controls.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "Planted genes by method", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/controls.log",
+    benchmark:
+        "results/{cohort}/benchmarks/controls.tsv"
+    wildcard_constraints:
+        cohort=simulated_cohorts,
+    conda:
+        "../../envs/core.yaml"
+    params:
+        main=main_experiment,
+        methods=methods,
+    script:
+        "../scripts/analysis/controls.py"
+
+
 use rule fig_2d as supp_7a with:
     input:
         against_main("features"),

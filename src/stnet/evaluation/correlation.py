@@ -93,7 +93,7 @@ def statistics(
     n_genes = observed.shape[1]
     found = {name: np.full(n_genes, np.nan) for name in STATISTICS}
     found["n_spots"] = np.zeros(n_genes, dtype=int)
-    for spots, genes in _complete_blocks(np.isfinite(predicted) & np.isfinite(observed)):
+    for spots, genes in complete_blocks(np.isfinite(predicted) & np.isfinite(observed)):
         block = np.ix_(spots, genes)
         x, y, z = (np.ascontiguousarray(side[block].T) for side in (predicted, observed, smooth))
         found["n_spots"][genes] = len(spots)
@@ -113,7 +113,7 @@ def statistics(
     return found
 
 
-def _complete_blocks(finite: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def complete_blocks(finite: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks without missing values: for genes that miss the same spots, the other spots."""
     patterns, pattern = np.unique(np.packbits(finite, axis=0), axis=1, return_inverse=True)
     for index in range(patterns.shape[1]):

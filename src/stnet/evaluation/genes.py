@@ -62,9 +62,9 @@ def gene_performance(
     `n_patients` if at least one of its spots has a prediction of the gene. An undefined r counts as
     not consistent and is left out of medians and means. Patients in `excused` without an r in any
     gene count as consistent in every gene. `consistent_partial` is the same test for r given depth
-    (`partial`). `rmse` is over all spots. The 95% intervals have the
-    patient as unit: by bootstrap for medians, by Wilson for the number of consistent patients. They
-    need two patients.
+    (`partial`). `rmse` is over all spots. The 95% intervals have the patient as unit: by bootstrap
+    for medians (`interval`), by Wilson for the number of consistent patients. They need two
+    patients.
     """
     patients = patients[patients["n_spots"] > 0]
     names = symbols.index.astype(str).tolist()
@@ -91,8 +91,9 @@ def gene_performance(
         bounds = np.full((2, len(names)), np.nan)
         if n_patients.max(initial=0) > 1:
             draws = patient_draws(len(evaluated))
-            bounds = interval(resampled_medians(values[MEDIANS[name]], draws))
-            bounds[:, n_patients < 2] = np.nan
+            of_patients = values[MEDIANS[name]]
+            n_values = np.isfinite(of_patients).sum(axis=0)
+            bounds = interval(table[name], resampled_medians(of_patients, draws), n_values)
         table[f"{name}_low"], table[f"{name}_high"] = bounds
     for column in ("auroc", "auroc_partial", "auroc_depth"):
         table[f"mean_{column}"] = mean(by_patient(patients, column, names), axis=0)

@@ -24,7 +24,8 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
 
     - `median_…`: median over genes of the median over patients; `mean_…`: mean over genes of the
       mean over patients; `median_pearson_section`: median over genes of the median over sections;
-      `rmse`: over all spots and genes;
+      `rmse`: over all spots and genes; `median_pearson_gain`: of `median_pearson` if measurements
+      are smoothed;
     - `…_partial`: given the spots' ln total counts; `mean_auroc_depth`: of these alone;
     - `n_patients_with_r`: patients with an r in at least one gene. A patient with fewer than four
       spots in the stratum counts in `n_patients`, but is consistent in no gene;
@@ -80,8 +81,10 @@ def estimates(
         values = by_patient(patients, column, names)
         return lambda draws: mean(resampled_means(values, draws), axis=1)
 
+    raw, smooth = median_of("pearson"), median_of("pearson_smooth")
     return {
         "rmse": rmse,
+        "median_pearson_gain": lambda draws: smooth(draws) - raw(draws),
         **{name: median_of(column) for name, column in MEDIANS.items()},
         **{name: mean_of(column) for name, column in MEANS.items()},
     }

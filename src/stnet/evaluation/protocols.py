@@ -175,14 +175,7 @@ def score_protocols(
         for name, of_spots in predicted.items():
             found = _scores([each for _, each in asked], of_spots, values, units, variable)
             drawn[name][[index for index, _ in asked]] = found
-    n_patients = len(units.patient_sections)
-    if n_patients == 1:
-        # One patient gives no interval.
-        drawn = {
-            name: np.where(np.arange(len(units.draws)), np.nan, r) for name, r in drawn.items()
-        }
-    table = _table(drawn, references)
-    table.insert(len(KEYS) + 2, "n_patients", n_patients)
+    table = _table(drawn, len(units.patient_sections), references)
     n_genes = np.where(table["genes"] == "all", main.n_vars, n_chosen)
     table.insert(len(KEYS) + 2, "n_genes", n_genes)
     return table
@@ -312,7 +305,9 @@ def _pearson(moments: np.ndarray, smallest: np.ndarray) -> np.ndarray:
     return np.where(defined, ((xy - x * y / spots) / spots / sd).clip(-1, 1), np.nan)
 
 
-def _table(drawn: Mapping[str, np.ndarray], references: Collection[str]) -> pd.DataFrame:
+def _table(
+    drawn: Mapping[str, np.ndarray], n_patients: int, references: Collection[str]
+) -> pd.DataFrame:
     ranked = [name for name in drawn if name not in references]
     r = pd.DataFrame({name: drawn[name][:, 0] for name in drawn})
     ranks = r[ranked].rank(axis=1, ascending=False, method="min")
@@ -325,11 +320,14 @@ def _table(drawn: Mapping[str, np.ndarray], references: Collection[str]) -> pd.D
             "; ".join(user for user, used in USERS.items() if used == each) for each in PROTOCOLS
         ]
         part["leaks"] = [each.leaks for each in PROTOCOLS]
+        part["n_patients"] = n_patients
         part["experiment"] = name
         for column, resampled in (("r", values), ("gain", values - leader)):
             prefix = "" if column == "r" else "gain_"
-            part[column] = resampled[:, 0]
-            part[f"{prefix}low"], part[f"{prefix}high"] = interval(resampled[:, 1:].T)
+            value, samples = resampled[:, 0], resampled[:, 1:].T
+            part[column] = value
+            ends = interval(value, samples, n_patients)
+            part[f"{prefix}low"], part[f"{prefix}high"] = ends
         part["rank"] = ranks[name] if name in ranked else np.nan
         parts.append(part)
     table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)

@@ -7,7 +7,7 @@ import pandas as pd
 from stnet.analysis.choice import top_genes
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, short, write_page
+from stnet.report.page import page_table, short, spaced, write_page
 
 # Column of the performance by the last part of a claim's id.
 TABLE_1 = {
@@ -153,7 +153,7 @@ def write_dataset_page(
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
             page_table(_named(steps.rename(SPOTS)), "Spots by step"),
-            page_table(_spaced(read_table(sections)), "Sections"),
+            page_table(spaced(read_table(sections)), "Sections"),
         ],
     )
 
@@ -183,15 +183,11 @@ def write_performance_page(
             "each spot's total counts. Depth: of these total counts alone, without a prediction.",
         ],
         [
-            page_table(_spaced(totals), "Summary"),
-            page_table(_spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),
+            page_table(spaced(totals), "Summary"),
+            page_table(spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),
         ],
     )
 
 
 def _named(values: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"": values.index, "number": values.to_numpy()})
-
-
-def _spaced(table: pd.DataFrame) -> pd.DataFrame:
-    return table.rename(columns=lambda name: name.replace("_", " "))
