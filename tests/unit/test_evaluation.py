@@ -457,6 +457,34 @@ def evaluated(folder: Path, paths: list[Path], **options) -> dict[str, pd.DataFr
     return {name: read_table(folder / f"{name}.tsv") for name in names}
 
 
+@pytest.mark.parametrize("n", [8, 23])
+def test_consistency_given_depth_is_the_same_test_on_partial_r(n):
+    """Of ten genes the first four are predicted, two of them by depth alone."""
+    random = np.random.default_rng(n)
+    r = random.uniform(-0.3, 0.3, (n, 10)) + 0.5 * (np.arange(10) < 4)
+    given = random.uniform(-0.3, 0.3, (n, 10)) + 0.5 * (np.arange(10) < 2)
+    rows = [(f"g{g}", f"P{p}", 50, r[p, g], given[p, g]) for p in range(n) for g in range(10)]
+    table = pd.DataFrame(rows, columns=["gene", "patient", "n_spots", "pearson", "partial"])
+    others = (
+        "pearson_smooth",
+        "spearman",
+        "auroc",
+        "rmse",
+        "depth",
+        "auroc_partial",
+        "auroc_depth",
+    )
+    table = table.assign(**dict.fromkeys(others, 0.3))
+    names = table["gene"].unique()
+    found = gene_performance(table, pd.Series(names, index=names))
+    assert found["consistent"].tolist() == [True] * 4 + [False] * 6
+    assert found["consistent_partial"].tolist() == [True] * 2 + [False] * 8
+    assert found["n_consistent_partial"].tolist() == (given > 0).sum(axis=0).tolist()
+    swapped = table.rename(columns={"pearson": "partial", "partial": "pearson"})
+    other = gene_performance(swapped, pd.Series(names, index=names))
+    assert other["consistent"].tolist() == found["consistent_partial"].tolist()
+
+
 def test_evaluate_pools_a_patients_sections(tmp_path):
     groups = [predictions_of(patient) for patient in "ABC"]
     found = evaluated(tmp_path, write_held_out(tmp_path, *groups))
@@ -476,7 +504,7 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         assert sections.loc[(gene, "A2"), "pearson"] == pytest.approx(r, abs=1e-5)
     assert found["patients"].columns.tolist() == [
         *["gene", "symbol", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc"],
-        *["rmse", "partial", "depth"],
+        *["rmse", "partial", "depth", "auroc_partial", "auroc_depth"],
     ]
     assert (found["patients"]["symbol"] == "s" + found["patients"]["gene"]).all()
     assert found["sections"].columns[:3].tolist() == ["gene", "section", "patient"]
@@ -495,6 +523,12 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
     of_sections = sections.groupby("gene")["pearson"].median().median()
     for name, value in (("mean_auroc", mean_auroc.mean()), ("median_pearson_section", of_sections)):
         assert float(summary.loc[name, "value"]) == pytest.approx(value, rel=1e-5)
+    for name in ("mean_auroc_partial", "mean_auroc_depth"):
+        of_genes = found["patients"].groupby("gene", sort=False)[name.removeprefix("mean_")].mean()
+        np.testing.assert_allclose(genes[name], of_genes, rtol=1e-5)
+        assert float(summary.loc[name, "value"]) == pytest.approx(of_genes.mean(), rel=1e-5)
+    consistent = genes["consistent_partial"].sum()
+    assert int(summary.loc["consistent_genes_partial", "value"]) == consistent
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
     gain = genes["median_pearson_smooth"].median() - median
