@@ -15,7 +15,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from stnet.analysis.control import control
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
@@ -23,7 +22,7 @@ from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
 from stnet.evaluation.held_out import read_predictions
-from stnet.evaluation.null import null_curves
+from stnet.evaluation.null import null_tables
 from stnet.evaluation.performance import evaluate
 from stnet.evaluation.performance_summary import summarise
 from stnet.expression.predictions import write_predictions
@@ -66,7 +65,15 @@ def plain_statistics(predicted, observed, smooth, ln_total) -> dict[str, float]:
         "rmse": np.sqrt(np.mean((predicted - observed) ** 2)),
         "partial": stats.pearsonr(*residuals)[0],
         "depth": stats.pearsonr(ln_total, observed)[0],
+        "auroc_depth": roc_auc_score(observed[outer] >= high, ln_total[outer]),
+        "auroc_partial": plain_auroc(*residuals),
     }
+
+
+def plain_auroc(predicted, observed) -> float:
+    low, high = np.percentile(observed, [25, 75])
+    outer = (observed <= low) | (observed >= high)
+    return roc_auc_score(observed[outer] >= high, predicted[outer])
 
 
 def test_statistics_equal_plain_loops(spots):
@@ -141,10 +148,13 @@ def test_quarters_keep_tied_spots_together():
 
 
 def test_a_prediction_from_depth_alone_has_no_partial_r(spots):
-    _, observed, _, ln_total = spots
-    from_depth = np.tile(0.3 * ln_total - 10, (12, 1)).astype(np.float32)
-    assert np.isnan(correlation.partial(from_depth, observed.T, ln_total)).all()
-    assert (correlation.pearson(from_depth, observed.T) > 0.2).all()
+    _, observed, smooth, ln_total = spots
+    from_depth = np.tile(0.3 * ln_total[:, None] - 10, 12).astype(np.float32)
+    found = correlation.statistics(from_depth, observed, smooth, ln_total)
+    assert np.isnan(found["partial"]).all()
+    assert (found["pearson"] > 0.2).all()
+    assert (found["auroc_partial"] == 0.5).all()
+    np.testing.assert_allclose(found["auroc"], found["auroc_depth"])
 
 
 # Tests over patients, on the paper's published results
@@ -447,6 +457,34 @@ def evaluated(folder: Path, paths: list[Path], **options) -> dict[str, pd.DataFr
     return {name: read_table(folder / f"{name}.tsv") for name in names}
 
 
+@pytest.mark.parametrize("n", [8, 23])
+def test_consistency_given_depth_is_the_same_test_on_partial_r(n):
+    """Of ten genes the first four are predicted, two of them by depth alone."""
+    random = np.random.default_rng(n)
+    r = random.uniform(-0.3, 0.3, (n, 10)) + 0.5 * (np.arange(10) < 4)
+    given = random.uniform(-0.3, 0.3, (n, 10)) + 0.5 * (np.arange(10) < 2)
+    rows = [(f"g{g}", f"P{p}", 50, r[p, g], given[p, g]) for p in range(n) for g in range(10)]
+    table = pd.DataFrame(rows, columns=["gene", "patient", "n_spots", "pearson", "partial"])
+    others = (
+        "pearson_smooth",
+        "spearman",
+        "auroc",
+        "rmse",
+        "depth",
+        "auroc_partial",
+        "auroc_depth",
+    )
+    table = table.assign(**dict.fromkeys(others, 0.3))
+    names = table["gene"].unique()
+    found = gene_performance(table, pd.Series(names, index=names))
+    assert found["consistent"].tolist() == [True] * 4 + [False] * 6
+    assert found["consistent_partial"].tolist() == [True] * 2 + [False] * 8
+    assert found["n_consistent_partial"].tolist() == (given > 0).sum(axis=0).tolist()
+    swapped = table.rename(columns={"pearson": "partial", "partial": "pearson"})
+    other = gene_performance(swapped, pd.Series(names, index=names))
+    assert other["consistent"].tolist() == found["consistent_partial"].tolist()
+
+
 def test_evaluate_pools_a_patients_sections(tmp_path):
     groups = [predictions_of(patient) for patient in "ABC"]
     found = evaluated(tmp_path, write_held_out(tmp_path, *groups))
@@ -465,9 +503,10 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         r = stats.pearsonr(of_section.X[:, column], of_section.layers["observed"][:, column])[0]
         assert sections.loc[(gene, "A2"), "pearson"] == pytest.approx(r, abs=1e-5)
     assert found["patients"].columns.tolist() == [
-        *["gene", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc", "rmse"],
-        *["partial", "depth"],
+        *["gene", "symbol", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc"],
+        *["rmse", "partial", "depth", "auroc_partial", "auroc_depth"],
     ]
+    assert (found["patients"]["symbol"] == "s" + found["patients"]["gene"]).all()
     assert found["sections"].columns[:3].tolist() == ["gene", "section", "patient"]
     genes = found["genes"]
     assert genes.columns.tolist() == COLUMNS
@@ -484,8 +523,16 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
     of_sections = sections.groupby("gene")["pearson"].median().median()
     for name, value in (("mean_auroc", mean_auroc.mean()), ("median_pearson_section", of_sections)):
         assert float(summary.loc[name, "value"]) == pytest.approx(value, rel=1e-5)
+    for name in ("mean_auroc_partial", "mean_auroc_depth"):
+        of_genes = found["patients"].groupby("gene", sort=False)[name.removeprefix("mean_")].mean()
+        np.testing.assert_allclose(genes[name], of_genes, rtol=1e-5)
+        assert float(summary.loc[name, "value"]) == pytest.approx(of_genes.mean(), rel=1e-5)
+    consistent = genes["consistent_partial"].sum()
+    assert int(summary.loc["consistent_genes_partial", "value"]) == consistent
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
+    gain = genes["median_pearson_smooth"].median() - median
+    assert float(summary.loc["median_pearson_gain", "value"]) == pytest.approx(gain, rel=1e-4)
     for name in ("rmse", "median_pearson", "mean_auroc"):
         row = summary.loc[name]
         # Six digits, like the value.
@@ -640,7 +687,7 @@ def test_ids_survive_a_table(tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.tsv"), table)
 
 
-# Comparison, control and null
+# Comparison and null
 
 
 def test_comparison_takes_shared_patients_and_shared_genes():
@@ -668,57 +715,52 @@ def test_comparison_takes_shared_patients_and_shared_genes():
     assert table["ahead_shared"].tolist() == [False, False]
 
 
-def test_control_tells_planted_from_unplanted_genes():
-    r = [0.5, 0.4, np.nan, 0.1, -0.1, 0.45]
-    planted = [1, 1, 1, 0, 0, 0]
-    genes = pd.DataFrame({"gene": list("ABCDEF"), "median_pearson": r})
-    genes["consistent"] = [True, False, False, False, False, True]
-    truth = pd.DataFrame({"gene": list("FEDCBAZ"), "planted": [*planted[::-1], 1]})
-    found = control(genes, truth).set_index("quantity")["value"]
-    assert found["auroc"] == pytest.approx(roc_auc_score(planted, np.nan_to_num(r)))
-    assert found["genes_planted"] == 3
-    assert found["median_pearson_planted"] == pytest.approx(0.4)
-    assert found["mean_pearson_unplanted"] == pytest.approx(0.15)
-    assert found["consistent_genes_planted"] == 1
-    with pytest.raises(InputError, match="truth table: no row for gene A"):
-        control(genes, truth[truth["gene"] != "A"])
-    with pytest.raises(InputError, match="both planted and unplanted"):
-        control(genes, truth.assign(planted=1))
-
-
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):
     groups = [predictions_of(patient, [f"G{n}" for n in range(40)]) for patient in "ABC"]
-    independent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
+    independent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
     assert independent["rank"].tolist() == list(range(1, 41))
     assert np.abs(independent["permuted"] - independent["binomial"]).mean() < 0.25
     for group in groups:
         group.X[:] = group.X[:, :1]
         group.layers["observed"][:] = group.layers["observed"][:, :1]
-    dependent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
+    dependent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
     # All genes are one gene: every curve is flat, at any of 0 to 3 patients.
     assert (dependent["permuted_low"] == 0).all()
     assert (dependent["permuted_high"] == 3).all()
     assert np.ptp(dependent["permuted"]) < 1e-9
 
 
-def test_null_shifts_along_the_array_however_the_rows_are_ordered(tmp_path):
+def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
     spots = read_predictions(
         write_held_out(tmp_path, *(predictions_of(patient) for patient in "AB"))
     )
     shuffled = np.random.default_rng(5).permutation(60)
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
-    pd.testing.assert_frame_equal(null_curves(reordered), null_curves(spots))
+    for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
+        pd.testing.assert_frame_equal(one, other)
 
 
-def test_null_covariance_is_that_of_shifted_spots(tmp_path):
-    from stnet.evaluation.null import _shifted_covariance
-
-    random = np.random.default_rng(4)
-    predicted, observed = random.normal(size=(2, 11, 3))
-    predicted[3] = np.nan
-    found = _shifted_covariance(predicted, observed)
-    x, y = np.delete(predicted, 3, 0), np.delete(observed, 3, 0)
-    for places in range(10):
-        for gene in range(3):
-            expected = np.cov(np.roll(x[:, gene], places), y[:, gene], ddof=0)[0, 1]
-            assert found[places, gene] / 10 == pytest.approx(expected)
+def test_genes_are_tested_against_both_nulls(tmp_path):
+    genes = ["predicted", "noise", "constant", "partly"]
+    groups = [predictions_of(patient, genes) for patient in "ABC"]
+    for group in groups:
+        group.X[:, 1] = np.random.default_rng(8).permutation(group.X[:, 1])
+        group.X[:, 2] = 3
+    groups[2] = groups[2][:, :3]
+    table = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[1].set_index("gene")
+    assert table["n_patients"].to_dict() == {
+        "predicted": 3,
+        "noise": 3,
+        "constant": 0,
+        "partly": 2,
+    }
+    for null in ("spectral", "toroidal"):
+        p, n = table[f"p_{null}"], table[f"n_{null}"]
+        assert p["predicted"] < 0.01
+        assert n["predicted"] == 3
+        assert p["noise"] > 0.05
+        assert n["noise"] <= 1
+        assert np.isnan(p["constant"])
+        assert n["constant"] == 0
+        assert p["partly"] < 0.01
+        assert n["partly"] == 2

@@ -3,6 +3,7 @@
 import gzip
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 import pytest
 from demo_tables import MAIN, read
@@ -24,7 +25,8 @@ JOBS = {
     "check_encoder": 1,
     "encoder_features": 9,
     "predict_forest": 4,
-    "predict_ridge": 4,
+    "colour_features": 1,
+    "predict_ridge": 6,
     "predict_coordinates": 4,
     "predict_mean": 2,
     "composition": 4,
@@ -40,7 +42,7 @@ def test_jobs_are_few(tmp_path):
     jobs = planned(project)
     assert {rule: jobs[rule] for rule in JOBS} == JOBS
     # 41 of them for the slides, and the expression of their samples.
-    assert sum(jobs.values()) <= 270
+    assert sum(jobs.values()) <= 275
     more = planned(project, "--", "supplement")
     # Three ablations, on two folds of the patients each.
     assert {rule: more[rule] - jobs[rule] for rule in ("train", "predict_held_out")} == {
@@ -107,8 +109,17 @@ def test_planted_genes_are_found_and_others_are_not(demo):
     auroc = sum(ahead) / len(ahead)
     assert auroc >= 0.9
     assert abs(other.median()) < 0.1
-    control = read(demo, f"tables/{MAIN}/all/control.tsv").set_index("quantity")["value"]
-    assert control["auroc"] == pytest.approx(auroc, abs=1e-6)
+
+
+def test_controls_show_every_kind_of_gene_and_method(demo):
+    table = read(demo, "tables/controls.tsv").set_index(["kind", "experiment"])
+    kinds = {"tumour": 8, "immune": 6, "stroma": 6, "none": 40}
+    assert table.loc[[(kind, MAIN) for kind in kinds], "genes"].tolist() == [*kinds.values()]
+    planted = [kind for kind in kinds if kind != "none"]
+    assert (table.loc[[(kind, MAIN) for kind in planted], "auroc"] > 0.8).all()
+    assert table.loc[("none", MAIN), ["median_pearson", "median_partial"]].abs().max() < 0.1
+    # Colour alone finds these genes too: `controls` has those for which that is not enough.
+    assert (table.loc[[(kind, "demo-colour") for kind in planted], "median_pearson"] > 0.2).all()
 
 
 def test_every_spot_is_predicted_by_a_model_that_never_saw_its_patient(demo):
@@ -135,14 +146,23 @@ def test_epochs_are_chosen_by_inner_folds(demo):
 
 
 def test_ledger_has_every_claim_and_judges_none_by_another_cohort(demo):
-    ledger = read(demo, "ledger.tsv")
+    ledger = read(demo, "ledger-paper.tsv")
     claims = pd.read_csv(demo / "resources/paper/claims.tsv", sep="\t")
     assert ledger["id"].tolist() == claims["id"].tolist()
     assert set(ledger["verdict"]) == {"other cohort", "not evaluated"}
-    answered = ledger.set_index("id")["reproduced"].dropna()
+    answered = ledger.set_index("id")["found"].dropna()
     assert {"cohort.spots", "stnet.rmse", "stnet.consistent_genes", "label.beaten"} <= set(
         answered.index
     )
+
+
+def test_what_was_planted_is_reproduced_and_what_is_false_differs(demo):
+    ledger = read(demo, "ledger-planted.tsv").set_index("id")
+    is_false = ledger.index.str.startswith("false.")
+    assert is_false.sum() >= 10
+    assert len(ledger) - is_false.sum() >= 30
+    others = ledger["verdict"] != np.where(is_false, "differs", "reproduced")
+    assert ledger.loc[others, ["verdict", "why"]].to_dict("index") == {}
 
 
 def test_report_holds_the_ledger_and_the_figures(demo):
@@ -162,6 +182,7 @@ def test_outputs_are_kept_whole_and_nothing_is_left_over(demo):
     assert all(p.stat().st_size for p in (demo / "results/demo/figures").iterdir())
 
 
+@pytest.mark.full
 def test_deleted_views_are_made_again_without_retraining(demo, tmp_path):
     project = copy_run(demo, tmp_path / "project")
     view = project / "results/demo/views/128x2"

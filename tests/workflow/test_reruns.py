@@ -6,7 +6,7 @@ import pytest
 from project import DEMO, copy_run, edit, planned, snakemake
 
 EVALUATED = {
-    *{"performance", "performance_page", "compare", "control", "table_1", "ledger", "comparison"},
+    *{"performance", "performance_page", "compare", "controls", "table_1", "ledger", "comparison"},
     *{"thresholds", "within_page", "pathways", "pathways_page"},
     *{"nuclear_relations", "supp_table_2_3"},
 }
@@ -24,7 +24,8 @@ SLIDES = {"pseudobulk", "subtype", "subtype_roc", "tcga_page", "colocalisation_s
 EVERYTHING_TRAINED = TRAINED | EVALUATED | DRAWN | MARKED | APPLIED | VISIUM | SLIDES
 EVERYTHING_TRAINED |= INTERPRETED | LATENT
 # Of one way of predicting beside the others.
-COMPARED = {"performance", "performance_page", "compare", "comparison", "fig_2b", "ledger"}
+COMPARED = {"performance", "performance_page", "compare", "comparison", "controls"}
+COMPARED |= {"fig_2b", "ledger"}
 
 
 @pytest.fixture(scope="module")

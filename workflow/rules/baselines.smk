@@ -74,6 +74,30 @@ rule encoder_features:
         "../scripts/features/encoder_features.py"
 
 
+# All sections in one job, which is quick, and so nothing is left to collect.
+rule colour_features:
+    input:
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
+        index=features_view_index,
+    output:
+        "results/{cohort}/features/{features}.h5ad",
+    log:
+        "results/{cohort}/logs/colour_features/{features}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/colour_features/{features}.tsv"
+    wildcard_constraints:
+        features=one_of(configuration.features_of("colour")),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        view=configured("features/{features}/view"),
+    script:
+        "../scripts/features/colour_features.py"
+
+
 rule precomputed_features:
     input:
         section="results/{cohort}/sections/{section}.h5ad",
@@ -106,6 +130,12 @@ rule collect_features:
         "results/{cohort}/logs/collect_features/{features}.log",
     benchmark:
         "results/{cohort}/benchmarks/collect_features/{features}.tsv"
+    wildcard_constraints:
+        features=one_of(
+            each
+            for kind in ("nuclei", "encoder", "precomputed")
+            for each in configuration.features_of(kind)
+        ),
     conda:
         "../../envs/core.yaml"
     resources:
@@ -214,6 +244,29 @@ rule predict_mean:
         held_out_sections=held_out_sections,
     script:
         "../scripts/baselines/predict_mean.py"
+
+
+# A reference: it reads the total counts of the spots that it predicts.
+rule predict_depth:
+    input:
+        targets=targets_file,
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict_depth/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_depth/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=one_of(configuration.experiments_of("depth")),
+        held_out=A_GROUP,
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        held_out_sections=held_out_sections,
+    script:
+        "../scripts/baselines/predict_depth.py"
 
 
 rule predict_coordinates:

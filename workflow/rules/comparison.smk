@@ -40,6 +40,86 @@ rule comparison:
         "../scripts/analysis/comparison.py"
 
 
+rule protocols:
+    input:
+        shown_predictions,
+    output:
+        tsv=report(
+            "results/{cohort}/tables/protocols.tsv",
+            caption="../report/protocols.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "What r means", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/tables/protocols.html",
+            caption="../report/protocols.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "What r means", "cohort": "{cohort}", "format": "HTML"},
+        ),
+        figures=[
+            report(
+                "results/{cohort}/figures/protocols.png",
+                caption="../report/protocols.rst",
+                category="6 Comparison",
+                subcategory="1 Results",
+                labels={"item": "What r means", "cohort": "{cohort}", "format": "PNG"},
+            ),
+            "results/{cohort}/figures/protocols.pdf",
+        ],
+    log:
+        "results/{cohort}/logs/protocols.log",
+    benchmark:
+        "results/{cohort}/benchmarks/protocols.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        main=main_experiment,
+        methods=methods,
+        smoothing=main_smoothing,
+    script:
+        "../scripts/analysis/protocols.py"
+
+
+rule controls:
+    input:
+        genes=tables_of(methods, "gene_performance"),
+        patients=tables_of(methods, "patient_performance"),
+        truth=rules.simulate_cohort.output.truth,
+    output:
+        tsv=report(
+            "results/{cohort}/tables/controls.tsv",
+            caption="../report/controls.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "Planted genes by method", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/tables/controls.html",
+            caption="../report/controls.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "Planted genes by method", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/controls.log",
+    benchmark:
+        "results/{cohort}/benchmarks/controls.tsv"
+    wildcard_constraints:
+        cohort=simulated_cohorts,
+    conda:
+        "../../envs/core.yaml"
+    params:
+        main=main_experiment,
+        methods=methods,
+    script:
+        "../scripts/analysis/controls.py"
+
+
 use rule fig_2d as supp_7a with:
     input:
         against_main("features"),

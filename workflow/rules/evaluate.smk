@@ -62,7 +62,8 @@ rule null:
     input:
         predictions=rules.performance.input.predictions,
     output:
-        f"{TABLES}/null.tsv",
+        curves=f"{TABLES}/null.tsv",
+        genes=f"{TABLES}/null_genes.tsv",
     log:
         "results/{cohort}/logs/null/{experiment}/{stratum}.log",
     benchmark:
@@ -126,21 +127,3 @@ rule compare:
         "../../envs/core.yaml"
     script:
         "../scripts/evaluate/compare.py"
-
-
-rule control:
-    input:
-        genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
-        truth=rules.simulate_cohort.output.truth,
-    output:
-        "results/{cohort}/tables/{experiment}/all/control.tsv",
-    log:
-        "results/{cohort}/logs/control/{experiment}.log",
-    benchmark:
-        "results/{cohort}/benchmarks/control/{experiment}.tsv"
-    wildcard_constraints:
-        cohort=simulated_cohorts,
-    conda:
-        "../../envs/core.yaml"
-    script:
-        "../scripts/analysis/control.py"

@@ -18,6 +18,7 @@ rule simulate_cohort:
         runtime=5,
     params:
         seed=configured("cohorts/{cohort}/simulation/seed"),
+        controls=configured("cohorts/{cohort}/simulation/controls"),
     script:
         "../scripts/simulate/simulate_cohort.py"
 
@@ -65,6 +66,7 @@ rule simulate_section:
         seed=configured("cohorts/{cohort}/simulation/seed"),
         all_tumour=lambda w: of_section("patient")(w)
         in config["cohorts"][w.cohort]["simulation"]["all_tumour"],
+        controls=configured("cohorts/{cohort}/simulation/controls"),
     script:
         "../scripts/simulate/simulate_section.py"
 

@@ -1,42 +1,88 @@
-"""Positive control on the simulated cohort: are the planted genes predicted, and no others?"""
+"""Control on a simulated cohort: which kinds of planted genes does each method find?"""
 
-from pathlib import Path
+from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table, write_table
+from stnet.evaluation.bootstrap import with_interval
 from stnet.evaluation.correlation import auroc
+from stnet.evaluation.paired import differences
+from stnet.evaluation.performance_summary import estimates
+
+# r, and r given the ln of the spots' total counts.
+QUANTITIES = ["median_pearson", "median_partial"]
+# Kinds of genes that follow no field of the tissue.
+UNPLANTED = ["none", "depth"]
 
 
-def write_control(gene_table: str | Path, truth_table: str | Path, output: str | Path) -> None:
-    """Write `control` of an experiment's gene table and the simulation's truth table."""
-    write_table(control(read_table(gene_table), read_table(truth_table)), output)
+def controls(
+    genes: Mapping[str, pd.DataFrame],
+    patients: Mapping[str, pd.DataFrame],
+    truth: pd.DataFrame,
+) -> pd.DataFrame:
+    """Performance by kind of planted gene, a row per kind and experiment.
 
+    Columns: `kind`; `experiment`; `genes`, their number; `median_pearson` and `median_partial`,
+    medians over the kind's genes of the median over patients of r, and of r given depth; `auroc`,
+    the probability that a gene of the kind has a higher median r than a gene that is not planted
+    (one without r, as in a constant prediction, counts as 0); `consistent_genes`; and how far the
+    first experiment is ahead in both medians, over the genes and patients with both r:
+    `lead_pearson` and `lead_partial`. Medians and leads have 95% intervals over patients in
+    `…_low` and `…_high`; the first experiment's leads over itself are 0.
 
-def control(genes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """Table `quantity value`: how well the median r separates planted genes from the others.
+    Args:
+        genes: gene performance by experiment, the main one first.
+        patients: patient performance by experiment.
+        truth: table of `simulate_genes`, which may have genes that are no target.
 
-    `truth` has `gene` and `planted` (0 or 1, or a boolean), and may have genes that are no target.
-    `auroc` is the probability that a planted gene has a higher median r than another gene. A gene
-    without r (a constant prediction) counts as 0. Then follow, for planted and unplanted genes,
-    their number, mean and median r, and number of consistent genes. Raises InputError if a target
-    gene is not in `truth`, or if no target gene is planted or all are. Source: ours.
+    Raises:
+        InputError: a target gene is not in `truth`, or no target gene is planted or all are.
+
+    Source: ours.
     """
-    planted = truth.set_index("gene")["planted"].reindex(genes["gene"])
-    if planted.isna().any():
-        raise InputError(f"truth table: no row for gene {planted.index[planted.isna()][0]}")
-    planted = planted.astype(bool).to_numpy()
-    r = genes["median_pearson"].fillna(0.0).to_numpy()
-    if planted.all() or not planted.any():
+    main = next(iter(patients.values()))
+    followed = {name: _followed(table, truth) for name, table in genes.items()}
+    rows = []
+    for kind in _kinds(truth):
+        for name, kinds in followed.items():
+            chosen, planted = (kinds == kind).to_numpy(), ~kinds.isin(UNPLANTED).to_numpy()
+            if not chosen.any():
+                continue
+            names = genes[name]["gene"][chosen].tolist()
+            own = patients[name][patients[name]["gene"].isin(names)]
+            r = genes[name]["median_pearson"].fillna(0.0).to_numpy()
+            row = {"kind": kind, "experiment": name, "genes": len(names)}
+            found, n_patients = estimates(own, names), own["patient"].nunique()
+            for quantity in QUANTITIES:
+                row |= _with_ends(quantity, with_interval(found[quantity], n_patients))
+            row["auroc"] = np.nan if kind in UNPLANTED else float(auroc(r, chosen, ~planted))
+            row["consistent_genes"] = genes[name]["consistent"].to_numpy()[chosen].sum()
+            for quantity, lead in differences(main, own, QUANTITIES).items():
+                row |= _with_ends(quantity.replace("median", "lead"), lead)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _followed(genes: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
+    """What each gene of a table follows: its kind."""
+    kinds = truth.set_index("gene")["kind"].reindex(genes["gene"])
+    if kinds.isna().any():
+        raise InputError(f"truth table: no row for gene {kinds.index[kinds.isna()][0]}")
+    if kinds.isin(UNPLANTED).nunique() == 1:
         raise InputError(
             "truth table: the targets need both planted and unplanted genes; "
             "change the number of target genes or of planted ones"
         )
-    found = {"auroc": auroc(r, planted, ~planted)}
-    for kind, chosen in (("planted", planted), ("unplanted", ~planted)):
-        found[f"genes_{kind}"] = chosen.sum()
-        found[f"median_pearson_{kind}"] = pd.Series(r[chosen]).median()
-        found[f"mean_pearson_{kind}"] = r[chosen].mean()
-        found[f"consistent_genes_{kind}"] = genes["consistent"].to_numpy()[chosen].sum()
-    return pd.DataFrame({"quantity": list(found), "value": [float(v) for v in found.values()]})
+    return kinds
+
+
+def _kinds(truth: pd.DataFrame) -> list[str]:
+    """Fields that genes follow, in the order of their columns, and the kind of the others."""
+    kinds = set(truth["kind"])
+    return [name for name in truth.columns if name in kinds] + [*kinds.intersection(UNPLANTED)]
+
+
+def _with_ends(name: str, found: tuple[float, float, float]) -> dict[str, float]:
+    return dict(zip([name, f"{name}_low", f"{name}_high"], found, strict=True))

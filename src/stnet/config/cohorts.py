@@ -98,12 +98,20 @@ class Simulation(Keys):
     """Patients whose spots are all tumour."""
 
 
+class SectionSimulation(Simulation):
+    """Parameters of the simulation of ST sections."""
+
+    controls: bool = False
+    """Simulate a cohort of controls: some genes follow only the size of nuclei, which does not show
+    in a patch's mean colour, some only colour, and most only a depth that the image shows."""
+
+
 class Simulated(Made):
     """Simulated ST sections."""
 
     source: Literal["simulated"] = "simulated"
     """A simulation."""
-    simulation: Simulation
+    simulation: SectionSimulation
     """Parameters of the simulation."""
 
 

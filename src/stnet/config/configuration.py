@@ -69,7 +69,7 @@ class Configuration:
         return self._of("experiments", "kind", kind)
 
     def features_of(self, kind: str) -> list[str]:
-        """Features of a kind: `nuclei`, `encoder` or `precomputed`."""
+        """Features of a kind: `nuclei`, `encoder`, `colour` or `precomputed`."""
         return self._of("features", "kind", kind)
 
     def sources_of(self, kind: str) -> list[str]:

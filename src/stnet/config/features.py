@@ -104,6 +104,14 @@ class EncoderFeatures(Features):
         return options
 
 
+class ColourFeatures(Features):
+    """Mean and s.d. of red, green and blue of a patch: what a prediction can know without seeing
+    any structure."""
+
+    kind: Literal["colour"] = "colour"
+    """Mean colour and its spread."""
+
+
 class PrecomputedFeatures(Features):
     """Features that another program computed, such as TRIDENT or HEST's benchmark."""
 

@@ -69,9 +69,11 @@ def interval(
 def percentile_interval(resampled: np.ndarray) -> tuple[float, float]:
     """95% percentile interval of one estimate (samples,), for many patients.
 
-    Resamples without a value are left out. Source: the usual reading of the paper's bootstrap.
+    Resamples without a value are left out; NaN if there is none. Source: the usual reading of the
+    paper's bootstrap.
     """
-    return tuple(np.nanpercentile(resampled, PERCENTILES))
+    defined = resampled[np.isfinite(resampled)]
+    return tuple(np.percentile(defined, PERCENTILES)) if len(defined) else (np.nan, np.nan)
 
 
 def mean_interval(values: np.ndarray) -> np.ndarray:

@@ -35,16 +35,23 @@ def write_features(
     Raises:
         InputError: the file cannot be written.
     """
+    named = {**provenance, "features": name_in(path, "features")}
+    write_h5ad(features_of(spots, values, names, named), path, compression=None)
+
+
+def features_of(
+    spots: ad.AnnData, values: np.ndarray, names: Sequence[str], provenance: dict
+) -> ad.AnnData:
+    """The content of the file of `write_features`."""
     obs = spots.obs.copy()
     obs.index = spot_names(spots)
-    features = ad.AnnData(
+    return ad.AnnData(
         np.asarray(values, dtype=np.float32),
         obs=obs,
         var=pd.DataFrame(index=pd.Index(names, name="feature")),
         obsm={"spatial": np.asarray(spots.obsm["spatial"])},
-        uns={"features": {**provenance, "features": name_in(path, "features")}},
+        uns={"features": provenance},
     )
-    write_h5ad(features, path, compression=None)
 
 
 def read_features(

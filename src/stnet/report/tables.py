@@ -51,7 +51,8 @@ SPOTS = {
 GENE_COLUMNS = (
     *("gene", "n_patients", "n_consistent", "n_consistent_smooth", "consistent"),
     *("p_holm", "p_t_bh", "median_pearson", "median_pearson_smooth", "median_spearman"),
-    *("mean_auroc", "rmse", "median_partial", "median_depth"),
+    *("mean_auroc", "mean_auroc_depth", "mean_auroc_partial", "rmse"),
+    *("median_partial", "median_depth", "n_consistent_partial", "consistent_partial"),
 )
 
 
@@ -176,7 +177,11 @@ def write_performance_page(
     write_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
-        ["Medians are over patients. Intervals are 95%, by bootstrap over the unit in the table."],
+        [
+            "Medians are over patients. Intervals are 95%, by bootstrap over the table's unit. "
+            "Partial: of what is left of prediction and measurement after regression on the ln of "
+            "each spot's total counts. Depth: of these total counts alone, without a prediction.",
+        ],
         [
             page_table(spaced(totals), "Summary"),
             page_table(spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),

@@ -18,15 +18,15 @@ METADATA_COLUMNS = {
 }
 
 
-def write_genes(truth: str | Path, genes: str | Path, *, seed: int) -> None:
-    """Write the planted genes and the table of gene identifiers.
+def write_genes(truth: str | Path, genes: str | Path, *, seed: int, controls: bool = False) -> None:
+    """Write the planted genes, of a cohort of controls if so, and the table of gene identifiers.
 
     - `truth`: the table of `simulate_genes`, TSV.
     - `genes`: columns of HGNC's complete set, TSV; it lacks some of the cohort's genes.
 
     Source: ours.
     """
-    table = simulate_genes(seed)
+    table = simulate_genes(seed, controls=controls)
     with atomic_path(truth) as temporary:
         table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
     with atomic_path(genes) as temporary:

@@ -3,11 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from stnet.simulation.fields import stream
+from stnet.simulation.fields import stream, unexplained
 
 FIELDS = ("tumour", "immune", "stroma")
+# With those of a cohort of controls.
+ALL_FIELDS = (*FIELDS, "size", "eosin")
 # Pairs of high-mean genes that follow a field, one up and one down; then genes that follow none.
 PLANTED_PAIRS = {"tumour": 4, "immune": 3, "stroma": 3}
+# Likewise in a cohort of controls, where the others follow a depth that the image shows.
+CONTROL_PAIRS = {"tumour": 2, "size": 5, "eosin": 3}
 CONTROLS = 40
 MINOR = 1140
 AMBIGUOUS_CONTROLS, AMBIGUOUS_MINOR = 2, 4
@@ -24,33 +28,42 @@ STRAY = 0.03
 TYPICAL = 0.4
 
 
-def simulate_genes(seed: int) -> pd.DataFrame:
+def simulate_genes(seed: int, *, controls: bool = False) -> pd.DataFrame:
     """The genes of the simulated cohort, one per row, sorted by id.
+
+    Args:
+        seed: seed of the cohort.
+        controls: plant the genes of a cohort of controls, whose images show the depth.
 
     Returns:
         Columns gene (an unassigned Ensembl id, or `__ambiguous[A+B]`), symbol ("" if ambiguous),
-        planted (0 or 1), mean (counts per spot at typical depth and content), strength (absolute
-        change of the log mean between a field of 0 and of 1) and tumour, immune, stroma (signed
-        change; 0 if the gene does not follow the field). Planted genes come in pairs of opposite
-        sign. Planted genes and controls have means from the same distribution.
+        planted (0 or 1), kind (the field that the gene follows; without one `depth` in a cohort of
+        controls, `none` otherwise), mean (counts per spot at typical depth and content), strength
+        (absolute change of the log mean between a field of 0 and of 1) and the fields tumour,
+        immune, stroma, or of controls tumour, size, eosin (signed change; 0 if the gene does not
+        follow the field). Planted genes come in pairs of opposite sign. Planted genes and controls
+        have means from the same distribution.
 
     Source: ours.
     """
     rng = stream(seed, "genes")
+    planted_pairs = CONTROL_PAIRS if controls else PLANTED_PAIRS
+    fields = list(planted_pairs)
     planted = [
         {"symbol": f"{field.upper()}{2 * pair + way + 1}", "planted": 1, field: sign * strength}
-        for field, pairs in PLANTED_PAIRS.items()
+        | {"kind": field}
+        for field, pairs in planted_pairs.items()
         for pair, strength in enumerate(np.linspace(*STRENGTHS, pairs).round(2))
         for way, sign in enumerate((1, -1))
     ]
     others = [
-        {"symbol": f"{name}{number + 1}", "planted": 0}
+        {"symbol": f"{name}{number + 1}", "planted": 0, "kind": "depth" if controls else "none"}
         for name, count in (("CONTROL", CONTROLS), ("MINOR", MINOR))
         for number in range(count)
     ]
-    genes = pd.DataFrame([*planted, *others], columns=["symbol", "planted", *FIELDS])
-    genes = genes.fillna(dict.fromkeys(FIELDS, 0.0))
-    genes["strength"] = genes[list(FIELDS)].abs().max(axis=1)
+    genes = pd.DataFrame([*planted, *others], columns=["symbol", "planted", "kind", *fields])
+    genes = genes.fillna(dict.fromkeys(fields, 0.0))
+    genes["strength"] = genes[fields].abs().max(axis=1)
 
     # Planted genes get every third of the high means.
     high = np.geomspace(*HIGH_MEANS, len(planted) + CONTROLS)
@@ -63,7 +76,7 @@ def simulate_genes(seed: int) -> pd.DataFrame:
         for row in range(first, first + count):
             pair = f"{genes.loc[row, 'gene']}+ENSG{99_100_000_000 + row}"
             genes.loc[row, ["gene", "symbol"]] = f"__ambiguous[{pair}]", ""
-    columns = ["gene", "symbol", "planted", "mean", "strength", *FIELDS]
+    columns = ["gene", "symbol", "planted", "kind", "mean", "strength", *fields]
     return genes[columns].sort_values("gene", ignore_index=True)
 
 
@@ -80,15 +93,11 @@ def log_depth(seed: int, patient: str, spots: pd.DataFrame) -> np.ndarray:
         spots: table of `simulate_tissue`.
     """
     covered = spots["under_tissue"].to_numpy()
-    basis = [np.ones(covered.sum())]
-    for name in (*FIELDS, "depth"):
-        column = spots.loc[covered, name].to_numpy(dtype=float)
-        # Sums, not BLAS: its results depend on the number of threads.
-        for known in basis:
-            column = column - known * (known * column).sum() / (known * known).sum()
-        basis.append(column)
+    names = [*(field for field in ALL_FIELDS if field in spots), "depth"]
+    columns = spots.loc[covered, names].to_numpy(dtype=float).T
+    own = unexplained([np.ones(covered.sum()), *columns])
     depth = np.full(len(spots), np.log(STRAY))
-    depth[covered] = DEPTH_SD * basis[-1] / basis[-1].std()
+    depth[covered] = DEPTH_SD * own / own.std()
     return depth + stream(seed, "depth", patient).normal(0, 0.25)
 
 
@@ -100,18 +109,25 @@ def expected_counts(genes: pd.DataFrame, spots: pd.DataFrame, depth: np.ndarray)
 
     Args:
         genes: table of `simulate_genes`.
-        spots: table with columns tumour, immune, stroma (0 to 1).
+        spots: table with a column for each field that a gene follows (0 to 1).
         depth: log depth of each spot.
     """
     mean = genes["mean"].to_numpy()
     planted = genes["planted"].to_numpy() == 1
     change = np.zeros((len(spots), len(genes)))
-    for field in FIELDS:
+    for field in genes.columns.intersection(ALL_FIELDS):
         content = spots[field].to_numpy(dtype=float) - TYPICAL
         change += content[:, None] * genes[field].to_numpy()[None, :]
     expected = mean * np.exp(change)
-    share = mean[planted].sum() / expected[:, planted].sum(axis=1, keepdims=True)
-    expected[:, planted] *= share
+    # In a cohort of controls each kind has a total of its own; a common one would show every gene
+    # the fields of the others.
+    pools = [planted]
+    if "size" in genes:
+        pools = [(genes["kind"] == field).to_numpy() for field in CONTROL_PAIRS]
+    for members in pools:
+        expected[:, members] *= mean[members].sum() / expected[:, members].sum(
+            axis=1, keepdims=True
+        )
     return expected * np.exp(depth)[:, None]
 
 

@@ -1,7 +1,7 @@
 """Simulated tissue: its outline, its composition, and the array of spots on it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ MOST_OFF_IMAGE = 3
 FIELD_SCALE, NEST_SCALE = 1.2 * PITCH / CELL, 0.5 * PITCH / CELL
 # A spot is 100 µm wide; a pathologist outlines regions of a few spots.
 SPOT, OUTLINED = 0.5 * PITCH, 3 * PITCH
+# Shift of the probits of tumour and immune in sections of controls: nests show the nuclei's size.
+CONTROLS_SHIFT = (1.2, -1.2)
 # Half the side of the tissue on an array, in pixels.
 RADIUS = 6.2 * PITCH
 
@@ -35,7 +37,11 @@ class Tissue:
         stroma: likewise.
         fat: likewise.
         immune: density of lymphocytes in any tissue, from 0 to 1.
-        depth: a smooth field of mean 0 and s.d. 1 that the image does not depend on.
+        depth: a smooth field of mean 0 and s.d. 1. The image does not depend on it, but in sections
+            of controls, where it is the section's thickness.
+        size: in sections of controls, the share of the nests whose nuclei are few and large; they
+            are many and small in the rest.
+        eosin: in sections of controls, how much eosin the tissue took up, from 0 to 1.
     """
 
     shape: tuple[int, int]
@@ -45,6 +51,8 @@ class Tissue:
     fat: np.ndarray
     immune: np.ndarray
     depth: np.ndarray
+    size: np.ndarray | None = None
+    eosin: np.ndarray | None = None
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
@@ -60,7 +68,7 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], scale: float)
 
 
 def simulate_tissue(
-    seed: int, patient: str, section: str, *, all_tumour: bool
+    seed: int, patient: str, section: str, *, all_tumour: bool, controls: bool = False
 ) -> tuple[Tissue, pd.DataFrame]:
     """Draw a section's tissue and its array.
 
@@ -69,11 +77,12 @@ def simulate_tissue(
         patient: id of the patient; patients differ in their amount of tumour and immune cells.
         section: id of the section.
         all_tumour: draw so much tumour that every spot is labelled tumour.
+        controls: draw a section of controls, most of which is nests.
 
     Returns:
         The tissue, and a table of the array's spots, indexed by `XxY`: array_col, array_row; x, y
-        (pixels, float); under_tissue; tumour, stroma, fat, immune, depth (means over the spot);
-        tumour_around (mean over 3 × 3 spots).
+        (pixels, float); under_tissue; tumour, stroma, fat, immune, depth, and of controls size and
+        eosin (means over the spot); tumour_around (mean over 3 × 3 spots).
 
     Source: ours.
     """
@@ -91,7 +100,10 @@ def simulate_tissue(
     spots["y"] -= top
 
     patient_rng = stream(seed, "composition", patient)
-    fields = composition(rng, patient_rng, rows.shape, all_tumour=all_tumour)
+    shift = CONTROLS_SHIFT if controls else (0.0, 0.0)
+    fields = composition(rng, patient_rng, rows.shape, all_tumour=all_tumour, shift=shift)
+    if controls:
+        fields |= _control_fields(rng, fields, inside_edge > 0)
     tissue = Tissue((height, width), inside_edge, **fields)
     for name, field in fields.items():
         spots[name] = square_mean(field, spots, SPOT)
@@ -192,6 +204,39 @@ def composition(
         "immune": (1 - fat) * ndtr(1.2 * immune - 0.6 + more_immune),
         "depth": depth,
     }
+
+
+def _control_fields(
+    rng: np.random.Generator, fields: dict[str, np.ndarray], inside: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Draw size and eosin of `Tissue`, which in the tissue correlate with no other of its fields.
+
+    Otherwise chance correlations between smooth fields would let colour tell the size of nuclei.
+    """
+    known = [
+        np.ones(inside.shape),
+        *(fields[name] for name in ("tumour", "fat", "immune", "depth")),
+    ]
+    drawn = {}
+    for name in ("size", "eosin"):
+        known.append(unexplained([*known, smooth_field(rng, inside.shape, FIELD_SCALE)], inside))
+        drawn[name] = ndtr(1.5 * known[-1] / known[-1][inside].std())
+    return drawn
+
+
+def unexplained(columns: Sequence[np.ndarray], among: np.ndarray | float = 1.0) -> np.ndarray:
+    """The last of some arrays, without what a regression on the others explains.
+
+    `among` are weights of the elements, of the same shape; 0 leaves an element out of the fit.
+    """
+    basis: list[np.ndarray] = []
+    for column in columns:
+        column = column.astype(float)
+        # Sums, not BLAS: its results depend on the number of threads.
+        for known in basis:
+            column = column - known * (known * column * among).sum() / (known * known * among).sum()
+        basis.append(column)
+    return basis[-1]
 
 
 def square_mean(field: np.ndarray, spots: pd.DataFrame, side: float) -> np.ndarray:

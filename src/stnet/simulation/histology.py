@@ -13,6 +13,11 @@ from stnet.simulation.fields import CELL, Tissue, smooth_field, stream
 HAEMATOXYLIN = (0.644, 0.717, 0.267)
 EOSIN = (0.093, 0.954, 0.283)
 FAT_CELL = 17.0
+# Of controls: log change of eosin between a field of 0 and of 1, s.d. of the log thickness, and
+# scale and relative density of the two sizes of nuclei. They cover the same share of the nests, and
+# their densities give patches of 128 px the same mean and s.d. of each colour.
+EOSIN_CHANGE, THICKNESS_SD = 0.8, 0.2
+SMALL, LARGE = (0.6, 1.0), (1.0, 0.97)
 
 
 def draw(seed: int, patient: str, section: str, tissue: Tissue) -> np.ndarray:
@@ -39,6 +44,10 @@ def draw(seed: int, patient: str, section: str, tissue: Tissue) -> np.ndarray:
     haematoxylin = within * (nest * 0.16 + stroma * 0.03)
     inked = _nuclei(rng, tissue, within * nest, within * stroma, lumen, direction)
     haematoxylin = np.maximum(haematoxylin, inked)
+    if tissue.eosin is not None:
+        eosin *= np.exp(EOSIN_CHANGE * (_grow(tissue.eosin, tissue.shape) - 0.5))
+        thickness = np.exp(THICKNESS_SD * _grow(tissue.depth, tissue.shape))
+        haematoxylin, eosin = haematoxylin * thickness, eosin * thickness
     return _scan(stream(seed, "stain", patient), rng, haematoxylin, eosin)
 
 
@@ -110,10 +119,17 @@ def _nuclei(
     which = np.floor(turn / np.pi * len(stamps)).astype(int) % len(stamps)
     nuclei.stamp(canvas, stamps, which, y, x, rng.uniform(0.8, 1.2, y.size))
 
-    y, x = nuclei.scatter(rng, (nest - 0.4) / 0.65, 15.5)
-    stamps = nuclei.tumour_stamps(rng, 64)
-    which = rng.integers(len(stamps), size=y.size)
-    nuclei.stamp(canvas, stamps, which, y, x, rng.uniform(0.8, 1.3, y.size))
+    chance = (nest - 0.4) / 0.65
+    if tissue.size is None:
+        sizes = [(chance, 1.0, 1.0)]
+    else:
+        large = ndtr(_noise(rng, tissue.shape, 25.0)) < _grow(tissue.size, tissue.shape)
+        sizes = [(chance * ~large, *SMALL), (chance * large, *LARGE)]
+    for among, scale, darker in sizes:
+        y, x = nuclei.scatter(rng, among, 15.5 * scale)
+        stamps = nuclei.tumour_stamps(rng, 64, scale)
+        which = rng.integers(len(stamps), size=y.size)
+        nuclei.stamp(canvas, stamps, which, y, x, darker * rng.uniform(0.8, 1.3, y.size))
 
     crowds = ndtr(1.5 * _noise(rng, tissue.shape, 16.0))
     chance = _grow(tissue.immune, tissue.shape) * crowds * (nest + stroma) * (lumen < 0.5)

@@ -6,11 +6,14 @@ import numpy as np
 REACH = 12
 
 
-def tumour_stamps(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Large pleomorphic nuclei with irregular outlines and coarse chromatin."""
+def tumour_stamps(rng: np.random.Generator, count: int, scale: float = 1.0) -> np.ndarray:
+    """Large pleomorphic nuclei with irregular outlines and coarse chromatin.
+
+    `scale` multiplies their radius.
+    """
     return _stamps(
         rng,
-        radius=rng.uniform(4.6, 8.2, count),
+        radius=scale * rng.uniform(4.6, 8.2, count),
         elongation=rng.uniform(1.0, 1.6, count),
         angle=rng.uniform(0, np.pi, count),
         irregularity=0.08,

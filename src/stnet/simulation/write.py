@@ -27,6 +27,7 @@ def write_section(
     patient: str,
     seed: int,
     all_tumour: bool,
+    controls: bool = False,
 ) -> None:
     """Simulate a section and write its files; the same arguments give the same bytes.
 
@@ -41,14 +42,16 @@ def write_section(
         patient: id of the patient; its sections share stain, scanner and depth.
         seed: seed of the cohort.
         all_tumour: draw so much tumour that every spot is labelled tumour.
+        controls: simulate a section of a cohort of controls.
 
     Raises:
         InputError: a file cannot be written.
 
     Source: ours; the format is that of Mendeley Data 29ntw7sh4r, version 5.
     """
-    tissue, table = simulate_tissue(seed, patient, section, all_tumour=all_tumour)
-    genes = simulate_genes(seed)
+    drawn_as = {"all_tumour": all_tumour, "controls": controls}
+    tissue, table = simulate_tissue(seed, patient, section, **drawn_as)
+    genes = simulate_genes(seed, controls=controls)
     expected = expected_counts(genes, table, log_depth(seed, patient, table))
     drawn = draw_counts(stream(seed, "counts", section), expected)
     drawn = pd.DataFrame(drawn, index=table.index, columns=genes["gene"].to_list())

@@ -11,4 +11,5 @@ with job(snakemake.log[0]):
         patient=snakemake.params.patient,
         seed=snakemake.params.seed,
         all_tumour=snakemake.params.all_tumour,
+        controls=snakemake.params.controls,
     )

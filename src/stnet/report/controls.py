@@ -1,0 +1,92 @@
+"""Table and page of the control on a simulated cohort."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from stnet.analysis.control import controls
+from stnet.core.tables import read_table, write_table
+from stnet.report.comparison import KINDS, estimates
+from stnet.report.page import page_table, write_page
+
+# What genes of each kind follow, in words.
+FOLLOWED = {
+    "tumour": "the share of tumour: structure and colour both show it",
+    "immune": "the density of lymphocytes: structure and colour both show it",
+    "stroma": "the share of stroma: structure and colour both show it",
+    "size": "whether nuclei are few and large or many and small. Both cover the same area with the "
+    "same stain, so that mean and s.d. of a patch's colours hardly show it",
+    "eosin": "how pink the tissue is, whatever its structure",
+    "depth": "nothing but the spot's sequencing depth, as every gene does. Depth follows the "
+    "section's thickness, which the image shows as darker stain",
+    "none": "nothing that an image shows",
+}
+
+
+def write_controls(
+    genes: Mapping[str, str | Path],
+    patients: Mapping[str, str | Path],
+    truth: str | Path,
+    tsv: str | Path,
+    html: str | Path,
+    *,
+    methods: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write the performance by kind of planted gene (`controls`), as a table and as a page.
+
+    Args:
+        genes: paths of the gene performance by experiment, the main one first.
+        patients: paths of the patient performance by experiment.
+        truth: the simulation's table of genes.
+        tsv: table to write.
+        html: page to write.
+        methods: for each experiment its `kind` and what it is built on (`of`).
+
+    Raises:
+        InputError: the truth does not go with the target genes.
+    """
+    tables = [{name: read_table(path) for name, path in each.items()} for each in (genes, patients)]
+    table = controls(*tables, read_table(truth))
+    write_table(table, tsv)
+    main = table["experiment"].iloc[0]
+    kinds = table["kind"].unique()
+    write_page(
+        html,
+        "Which planted genes does each method find?",
+        [
+            "The cohort is simulated, so it is known what each gene follows:",
+            *(f"{kind}: {FOLLOWED[kind]}." for kind in kinds),
+            "A method that sees no more than colour finds what colour shows, and looks as good as "
+            "a network there. Only a method that sees the structure of tissue finds genes of the "
+            "nuclei's size. What any method finds of a gene that follows nothing but depth is not "
+            "biology; r given depth (the partial correlation given the ln of the spots' total "
+            "counts) takes it out, and should be about 0.",
+            "r: median over genes of the median over held-out patients. AUROC: probability that a "
+            "gene of the kind has a higher median r than one that follows no field. Ahead: median "
+            f"of {main} minus that of the other method, over the same genes and patients. "
+            "Intervals are 95%, by bootstrap over patients.",
+        ],
+        [page_table(_shown(table[table["kind"] == kind], methods), kind) for kind in kinds],
+    )
+
+
+def _shown(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    table = table.reset_index(drop=True)
+    about = [methods[name] for name in table["experiment"]]
+    return pd.DataFrame(
+        {
+            "Experiment": table["experiment"],
+            "Predicts from": [
+                KINDS[each["kind"]] + (f": {each['of']}" if each["of"] else "") for each in about
+            ],
+            "r": estimates(table, "median_pearson"),
+            "r given depth": estimates(table, "median_partial"),
+            "AUROC": table["auroc"],
+            "Consistent genes": [
+                f"{row.consistent_genes} of {row.genes}" for row in table.itertuples()
+            ],
+            "Ahead in r": estimates(table, "lead_pearson"),
+            "Ahead in r given depth": estimates(table, "lead_partial"),
+        }
+    )
