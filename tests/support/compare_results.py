@@ -47,7 +47,6 @@ ROWS = [
 VALUES = [
     ("*/latent/umap.tsv", {"umap1", "umap2"}, "Fig. 4 is scanpy's UMAP"),
     ("*/single_genes.tsv", {"experiment"}, "the experiment of a gene alone has its name"),
-    ("*/ledger.tsv", {"how"}, "how a value was obtained is said in plainer words"),
 ]
 # (files, why): files that may differ in all, or be on one side only.
 FILES = [

@@ -21,7 +21,9 @@ def as_patients(k: pd.Series, n: int, n_undefined: int = 0) -> pd.DataFrame:
         for patient, value in enumerate([*r, *[np.nan] * n_undefined]):
             rows.append((gene, f"P{patient:02}", 100, *[value] * 4, 0.3, value, 0.2))
     columns = ["gene", "patient", "n_spots", *["pearson", "pearson_smooth", "spearman", "auroc"]]
-    return pd.DataFrame(rows, columns=[*columns, "rmse", "partial", "depth"])
+    return pd.DataFrame(rows, columns=[*columns, "rmse", "partial", "depth"]).assign(
+        auroc_partial=0.6, auroc_depth=0.7
+    )
 
 
 def write_held_out(folder: Path, *groups: ad.AnnData) -> list[Path]:

@@ -6,7 +6,7 @@ import pytest
 from paper_tables import PAPER
 
 from stnet.core.tables import write_table
-from stnet.report.claims import read_claims, read_margins
+from stnet.report.claims import read_claims
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +31,3 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="session")
 def claims() -> pd.DataFrame:
     return read_claims(PAPER / "claims.tsv")
-
-
-@pytest.fixture(scope="session")
-def margins() -> pd.DataFrame:
-    return read_margins(PAPER / "margins.tsv")

@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 from slide_tiles import gene_table, row, write_tiles
 
-from stnet.analysis.bulk.colocalisation import correlations, make_pairs
+from stnet.analysis.bulk.colocalisation import Section, correlations, make_pairs
 from stnet.analysis.bulk.colocalised import write_measured, write_predicted
+from stnet.analysis.bulk.random_sets import draw_sets, random_differences, summarise_null
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table
@@ -87,6 +88,75 @@ def plain(sections: dict[str, np.ndarray]) -> pd.DataFrame:
 def apart(tmp_path_factory):
     sections = simulate(-0.8)
     return sections, *measured(tmp_path_factory.mktemp("apart"), sections)
+
+
+def test_drawn_genes_are_near_in_mean_and_neither_tested_nor_drawn_twice():
+    sets = draw_sets(MEANS, [0, 1, 2], [3, 4, 5], 200)
+    drawn = np.concatenate([sets.tumour, sets.immune], axis=1)
+    matched = np.concatenate([sets.tumour_matched, sets.immune_matched], axis=1)
+    assert drawn.shape == (200, 6)
+    assert matched.shape == (200, 6, 10)
+    assert drawn.min() >= 6
+    assert len({tuple(row) for row in drawn}) > 150
+    for genes, of_genes in zip(drawn, matched, strict=True):
+        assert len(set(genes)) == 6
+        left = [gene for gene in range(6, len(MEANS)) if gene not in genes]
+        for gene, ten in zip(genes, of_genes, strict=True):
+            nearest = sorted(left, key=lambda other, gene=gene: abs(MEANS[other] - MEANS[gene]))
+            assert ten.tolist() == nearest[:10]
+    rank = np.argsort(np.argsort(np.abs(MEANS[None, 6:] - MEANS[:6, None]), axis=1), axis=1)
+    # A gene may lose some of the ten nearest to those drawn before it.
+    assert max(rank[place, gene - 6] for row in drawn for place, gene in enumerate(row)) < 15
+
+
+def test_a_random_set_has_the_difference_of_the_same_set_tested(tmp_path):
+    sections = simulate(-0.8)
+    sections["B1"][:, 20] = CONSTANT
+    everything = np.concatenate([*sections.values()]).astype(float)
+    sets = draw_sets(everything.mean(axis=0), range(3), range(3, 6), 5)
+    units = [Section(SECTIONS[name], name, values) for name, values in sections.items()]
+    found = random_differences(units, sets)
+    for draw, difference in enumerate(found):
+        # The same values without the six tested genes, and with the drawn ones in their place.
+        drawn = [*sets.tumour[draw], *sets.immune[draw]]
+        order = [*drawn, *(gene for gene in range(6, len(SYMBOLS)) if gene not in drawn)]
+        (tmp_path / str(draw)).mkdir()
+        moved = {name: values[:, order] for name, values in sections.items()}
+        summary = measured(tmp_path / str(draw), moved, [*SYMBOLS[:6], *SYMBOLS[12:]])[-1]
+        assert difference == pytest.approx(float(summary.loc["mean_difference", "value"]), rel=1e-4)
+
+
+def test_planted_genes_differ_from_random_sets_where_others_do_not(tmp_path, apart):
+    summary = apart[-1]
+    assert float(summary.loc["p_random_sets", "value"]) == pytest.approx(2 / 1001, rel=1e-3)
+    assert summary.loc["n_random_sets", "value"] == "1000"
+    null = summary.loc["mean_difference_null"]
+    assert null["ci_low"] < float(null["value"]) < null["ci_high"]
+    assert null["unit"] == "null"
+    assert float(summary.loc["mean_difference", "value"]) < null["ci_low"]
+    # Every gene is of one of two kinds, so that most sets differ from chance in all patients.
+    p = []
+    for seed in range(6):
+        sections = simulate(0, seed)
+        kind = np.random.default_rng(seed).choice([-0.8, 0.8], len(SYMBOLS))
+        for values in sections.values():
+            values += (kind * np.random.default_rng(9).normal(size=(len(values), 1))).astype("f4")
+        (tmp_path / str(seed)).mkdir()
+        value = measured(tmp_path / str(seed), sections)[-1]["value"]
+        p.append([float(value["p"]), float(value["p_random_sets"])])
+    paired, among_sets = np.transpose(p)
+    assert np.median(paired) < 0.01
+    assert np.median(among_sets) > 0.1
+
+
+def test_p_counts_draws_on_the_side_of_the_difference_twice():
+    null = np.array([-3.0, -2.0, -1.0, 0.5, 1.0, 4.0, np.nan, 0.1, 0.2])
+    p = {
+        difference: float(summarise_null(difference, null)["value"][0])
+        for difference in (-2.5, 2.0, -2.0, 0.05)
+    }
+    expected = {-2.5: 2 * 2 / 9, 2.0: 2 * 2 / 9, -2.0: 2 * 3 / 9, 0.05: 1.0}
+    assert p == pytest.approx(expected, rel=1e-5)
 
 
 def test_pairs_are_pearson_within_each_section(apart):
@@ -204,7 +274,7 @@ def test_one_patient_has_a_difference_and_no_test(tmp_path):
     summary = measured(tmp_path, sections)[-1]
     assert float(summary.loc["mean_difference", "value"]) < 0
     assert summary.loc[["t", "p"], "value"].isna().all()
-    assert summary["ci_low"].isna().all()
+    assert summary["ci_low"].drop("mean_difference_null").isna().all()
     assert summary.loc["direction", "value"] == "less"
     assert summary.loc["note", "value"] == "a test over patients needs 2, not 1"
 

@@ -48,7 +48,9 @@ def patients_table(r: np.ndarray, genes: list[str] | None = None) -> pd.DataFram
     table["pearson_smooth"], table["spearman"] = 1.2 * table["pearson"], 0.9 * table["pearson"]
     table["auroc"] = (0.5 + table["pearson"] / 2).fillna(0.5)
     table["rmse"] = (0.5 - table["pearson"] / 4).fillna(0.6)
-    return table.assign(partial=table["pearson"], depth=0.4)
+    return table.assign(
+        partial=table["pearson"], depth=0.4, auroc_partial=table["auroc"], auroc_depth=0.7
+    )
 
 
 def of_genes(patients: pd.DataFrame, excused: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -486,7 +488,11 @@ def test_single_genes_as_tables_and_figure(tmp_path, alone):
     )
     table = read_table(outputs[0])
     assert table["experiment"].tolist() == ["alone-G1", "alone-G3"]
-    assert read_table(outputs[1])["quantity"].tolist() == ["n_genes", "mean_difference"]
+    assert read_table(outputs[1])["quantity"].tolist() == [
+        *("n_genes", "mean_together", "mean_difference")
+    ]
+    found = read_table(outputs[1]).set_index("quantity")["value"]
+    assert found["mean_together"] == pytest.approx(table["median_pearson_together"].mean())
     figure = supp_12.together_and_alone(table, together, own)
     words = render(figure)
     assert "G1" in words

@@ -14,7 +14,7 @@ from sections import section_file
 from torchvision import models
 from toy import PATIENTS, make_cohort, predict, train
 
-from stnet.analysis.composition import explained, write_explained
+from stnet.analysis.composition import EXPLAINED, explained, write_explained
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table
@@ -211,6 +211,12 @@ def test_variance_explained_is_that_of_a_plain_computation(base, tmp_path):
 
     everywhere = np.full(60, True)
     assert table.loc[2, "explained"] == pytest.approx(1 - left(everywhere, everywhere) / total)
+    random = np.random.default_rng(0)
+    shuffled = np.stack([random.permutation(gene) for gene in share.T], axis=1)
+    profiles = factorise(shuffled, 2, iterations=200, seed=0).components_
+    error = sum(nnls(profiles.T, row)[1] ** 2 for row in shuffled)
+    assert table.loc[2, "explained_shuffled"] == pytest.approx(1 - error / total, abs=0.1)
+    assert table.loc[2, "explained_shuffled"] < table.loc[2, "explained"] - 0.1
     outside = sum(left(patients != patient, patients == patient) for patient in "ABCD")
     assert table.loc[2, "explained_left_out"] == pytest.approx(1 - outside / total)
     assert (table.loc[3:, ["explained", "explained_left_out"]] > 0.999).all(axis=None)
@@ -228,10 +234,11 @@ def test_one_section_has_nothing_left_out(base):
     assert (table["folds"] == 0).all()
     assert table["explained"].notna().all()
     assert table["explained_left_out"].isna().all()
-    (line,) = (
+    lines = (
         variance_explained(table.assign(configured=table["factors"] == 2)).axes[0].get_lines()[1:]
     )
-    assert line.get_label() == "in the spots fitted"
+    names = ["in the spots fitted", "in the spots fitted, each gene shuffled"]
+    assert [line.get_label() for line in lines] == names
 
 
 def test_the_figure_marks_the_factors_that_are_predicted(base, tmp_path):
@@ -239,7 +246,7 @@ def test_the_figure_marks_the_factors_that_are_predicted(base, tmp_path):
     table = read_table(tmp_path / "variance.tsv")
     mark, *lines = variance_explained(table).axes[0].get_lines()
     assert list(mark.get_xdata()) == [2, 2]
-    for line, column in zip(lines, ("explained", "explained_left_out"), strict=True):
+    for line, column in zip(lines, EXPLAINED, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), table[column])
     paths = [tmp_path / f"supp_7c.{kind}" for kind in ("png", "pdf")]
     draw(tmp_path / "variance.tsv", paths)

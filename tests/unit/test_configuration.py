@@ -246,7 +246,7 @@ REFUSED = [
     (
         "cohorts.predict",
         {},
-        "cohorts.predict: predict, logs, benchmarks, paper, genes, weights are",
+        "cohorts.predict: predict, logs, benchmarks, claims, paper, genes, weights are",
     ),
     (
         "cohorts.stnet.dataset",
@@ -300,8 +300,14 @@ MISWRITTEN = [
     ),
     # Names of folders and files.
     ("external: {stnet: {inherit: tcga}}", "external.stnet: cohort stnet has the same folder"),
-    ("external: {weights: {inherit: tcga}}", "external.weights: predict, logs, benchmarks, paper"),
-    ("cohorts: {benchmarks: {}}", "cohorts.benchmarks: predict, logs, benchmarks, paper, genes"),
+    (
+        "external: {weights: {inherit: tcga}}",
+        "external.weights: predict, logs, benchmarks",
+    ),
+    (
+        "cohorts: {benchmarks: {}}",
+        "cohorts.benchmarks: predict, logs, benchmarks, claims",
+    ),
     ("experiments: {random: {architecture: ../a}}", "random.architecture: '../a' should match"),
     ("features: {densenet121-imagenet: {architecture: a/b}}", "architecture: 'a/b' should match"),
     ("external: {tcga: {encoder: {architecture: a/b}}}", "encoder.architecture: 'a/b' should mat"),

@@ -8,6 +8,7 @@ from stnet.analysis.control import controls
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.genes import MEDIANS
+from stnet.evaluation.performance_summary import MEANS
 from stnet.report.controls import FOLLOWED, write_controls
 from stnet.simulation.counts import simulate_genes
 
@@ -25,7 +26,7 @@ def results():
             [(gene, patient) for gene in "ABCDEF" for patient in "PQR"],
             columns=["gene", "patient"],
         ).assign(n_spots=9, rmse=1.0)
-        for column in (*dict.fromkeys(MEDIANS.values()), "auroc"):
+        for column in dict.fromkeys([*MEDIANS.values(), *MEANS.values()]):
             table[column] = rng.normal(0, 0.1, len(table))
         patients[name] = table
         medians = table.groupby("gene")["pearson"].median().reset_index(name="median_pearson")
@@ -57,8 +58,16 @@ def test_controls_are_medians_by_kind_of_gene(results):
             both = medians["main"][medians[name].index]
             lead = both.median() - medians[name].median()
             assert row[f"lead_{quantity}"] == pytest.approx(lead)
+        r = genes[name].set_index("gene")["median_pearson"].fillna(0)
+        if kind == "none":
+            assert np.isnan(row["auroc"])
+        else:
+            ahead = [r[gene] > r[other] for gene in own if gene in r for other in "DEF"]
+            assert row["auroc"] == pytest.approx(np.mean(ahead))
     with pytest.raises(InputError, match="truth table: no row for gene A"):
         controls(genes, patients, truth[truth["gene"] != "A"])
+    with pytest.raises(InputError, match="both planted and unplanted"):
+        controls(genes, patients, truth.assign(kind="size"))
 
 
 def test_the_page_says_what_each_kind_follows_and_shows_every_method(results, tmp_path):

@@ -21,7 +21,7 @@ from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
 from stnet.evaluation.held_out import read_predictions
-from stnet.evaluation.null import null_curves
+from stnet.evaluation.null import null_tables
 from stnet.evaluation.performance import evaluate
 from stnet.evaluation.performance_summary import summarise
 from stnet.expression.predictions import write_predictions
@@ -64,7 +64,15 @@ def plain_statistics(predicted, observed, smooth, ln_total) -> dict[str, float]:
         "rmse": np.sqrt(np.mean((predicted - observed) ** 2)),
         "partial": stats.pearsonr(*residuals)[0],
         "depth": stats.pearsonr(ln_total, observed)[0],
+        "auroc_depth": roc_auc_score(observed[outer] >= high, ln_total[outer]),
+        "auroc_partial": plain_auroc(*residuals),
     }
+
+
+def plain_auroc(predicted, observed) -> float:
+    low, high = np.percentile(observed, [25, 75])
+    outer = (observed <= low) | (observed >= high)
+    return roc_auc_score(observed[outer] >= high, predicted[outer])
 
 
 def test_statistics_equal_plain_loops(spots):
@@ -139,10 +147,13 @@ def test_quarters_keep_tied_spots_together():
 
 
 def test_a_prediction_from_depth_alone_has_no_partial_r(spots):
-    _, observed, _, ln_total = spots
-    from_depth = np.tile(0.3 * ln_total - 10, (12, 1)).astype(np.float32)
-    assert np.isnan(correlation.partial(from_depth, observed.T, ln_total)).all()
-    assert (correlation.pearson(from_depth, observed.T) > 0.2).all()
+    _, observed, smooth, ln_total = spots
+    from_depth = np.tile(0.3 * ln_total[:, None] - 10, 12).astype(np.float32)
+    found = correlation.statistics(from_depth, observed, smooth, ln_total)
+    assert np.isnan(found["partial"]).all()
+    assert (found["pearson"] > 0.2).all()
+    assert (found["auroc_partial"] == 0.5).all()
+    np.testing.assert_allclose(found["auroc"], found["auroc_depth"])
 
 
 # Tests over patients, on the paper's published results
@@ -415,9 +426,10 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         r = stats.pearsonr(of_section.X[:, column], of_section.layers["observed"][:, column])[0]
         assert sections.loc[(gene, "A2"), "pearson"] == pytest.approx(r, abs=1e-5)
     assert found["patients"].columns.tolist() == [
-        *["gene", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc", "rmse"],
-        *["partial", "depth"],
+        *["gene", "symbol", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc"],
+        *["rmse", "partial", "depth"],
     ]
+    assert (found["patients"]["symbol"] == "s" + found["patients"]["gene"]).all()
     assert found["sections"].columns[:3].tolist() == ["gene", "section", "patient"]
     genes = found["genes"]
     assert genes.columns.tolist() == COLUMNS
@@ -436,6 +448,8 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         assert float(summary.loc[name, "value"]) == pytest.approx(value, rel=1e-5)
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
+    gain = genes["median_pearson_smooth"].median() - median
+    assert float(summary.loc["median_pearson_gain", "value"]) == pytest.approx(gain, rel=1e-4)
     for name in ("rmse", "median_pearson", "mean_auroc"):
         row = summary.loc[name]
         # Six digits, like the value.
@@ -620,37 +634,24 @@ def test_comparison_takes_shared_patients_and_shared_genes():
 
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):
     groups = [predictions_of(patient, [f"G{n}" for n in range(40)]) for patient in "ABC"]
-    independent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
+    independent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
     assert independent["rank"].tolist() == list(range(1, 41))
     assert np.abs(independent["permuted"] - independent["binomial"]).mean() < 0.25
     for group in groups:
         group.X[:] = group.X[:, :1]
         group.layers["observed"][:] = group.layers["observed"][:, :1]
-    dependent = null_curves(read_predictions(write_held_out(tmp_path, *groups)))
+    dependent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
     # All genes are one gene: every curve is flat, at any of 0 to 3 patients.
     assert (dependent["permuted_low"] == 0).all()
     assert (dependent["permuted_high"] == 3).all()
     assert np.ptp(dependent["permuted"]) < 1e-9
 
 
-def test_null_shifts_along_the_array_however_the_rows_are_ordered(tmp_path):
+def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
     spots = read_predictions(
         write_held_out(tmp_path, *(predictions_of(patient) for patient in "AB"))
     )
     shuffled = np.random.default_rng(5).permutation(60)
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
-    pd.testing.assert_frame_equal(null_curves(reordered), null_curves(spots))
-
-
-def test_null_covariance_is_that_of_shifted_spots(tmp_path):
-    from stnet.evaluation.null import _shifted_covariance
-
-    random = np.random.default_rng(4)
-    predicted, observed = random.normal(size=(2, 11, 3))
-    predicted[3] = np.nan
-    found = _shifted_covariance(predicted, observed)
-    x, y = np.delete(predicted, 3, 0), np.delete(observed, 3, 0)
-    for places in range(10):
-        for gene in range(3):
-            expected = np.cov(np.roll(x[:, gene], places), y[:, gene], ddof=0)[0, 1]
-            assert found[places, gene] / 10 == pytest.approx(expected)
+    for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
+        pd.testing.assert_frame_equal(one, other)

@@ -297,6 +297,7 @@ def colocalisation_tables(observed, chance, p: float) -> list[pd.DataFrame]:
     )
     values = {
         "p": p,
+        "p_random_sets": 0.2,
         "mean_difference": np.mean(observed - chance) if len(observed) else np.nan,
         "direction": "less" if sum(observed) < sum(chance) else "more",
     }
@@ -312,8 +313,12 @@ def test_supp_3_sets_each_patient_against_chance():
     }
     figure = render(supp_3.colocalisation(tables))
     left, right, other, _ = figure.axes
-    assert left.get_title() == "Sections: less than by chance, P < 0.001"
-    assert other.get_title() == "Slides: more than by chance, P = 0.040"
+    assert (
+        left.get_title() == "Sections: less than by chance, P < 0.001; among random genes P = 0.200"
+    )
+    assert (
+        other.get_title() == "Slides: more than by chance, P = 0.040; among random genes P = 0.200"
+    )
     ends = sorted(tuple(line.get_ydata()) for line in left.lines if len(line.get_ydata()))
     mean = (pytest.approx(0.2), pytest.approx(0.4 / 3))
     assert ends == [(0.1, 0.0), (0.2, 0.3), mean, (0.3, 0.1)]

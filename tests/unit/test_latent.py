@@ -13,13 +13,18 @@ from sklearn.metrics import adjusted_rand_score
 from stnet.analysis.latent.distances import neighbour_distances
 from stnet.analysis.latent.embedding import embed
 from stnet.analysis.latent.examples import find_examples
-from stnet.analysis.latent.neighbours import nearest_and_farthest, neighbour_performance
-from stnet.analysis.latent.purity import purity_by_patient, two_means
-from stnet.analysis.latent.space import places, read_latent
+from stnet.analysis.latent.neighbours import (
+    nearest_and_farthest,
+    neighbour_null,
+    neighbour_performance,
+)
+from stnet.analysis.latent.purity import purity_by_patient, shuffled_labels, two_means
+from stnet.analysis.latent.space import read_latent
 from stnet.analysis.latent.summary import summarise
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table, write_table
+from stnet.expression.grids import places
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
 from stnet.expression.transforms import normalise
 from stnet.figures import fig_4, supp_8, supp_9
@@ -146,7 +151,29 @@ def test_purity_equals_a_plain_count():
     )
     found = two_means(latent.astype(np.float32), labels, seed=0)
     assert 25 < expected < 50
-    assert found == pytest.approx((expected / 50, adjusted_rand_score(labels, cluster)))
+    smaller = min(cluster.sum(), (~cluster).sum())
+    assert found == pytest.approx((smaller, expected / 50, adjusted_rand_score(labels, cluster)))
+
+
+def test_shuffled_labels_are_those_of_plain_shuffles():
+    random = np.random.default_rng(0)
+    sizes = {"n_tumour": [30, 9, 25], "n_normal": [20, 41, 0], "n_cluster": [12, 25, 10]}
+    patients = pd.DataFrame(sizes)
+    found = shuffled_labels(patients, 4000, random)
+    for place, (tumour, normal, size) in enumerate(patients.to_numpy()):
+        labels = np.repeat(["tumour", "normal"], [tumour, normal])
+        clusters = np.arange(len(labels)) < size
+        plain = []
+        for _ in range(1000):
+            random.shuffle(labels)
+            parts = [(labels[some] == "tumour").sum() for some in (clusters, ~clusters)]
+            most = [max(n, m - n) for n, m in zip(parts, (size, len(labels) - size), strict=True)]
+            plain.append((sum(most) / len(labels), adjusted_rand_score(labels, clusters)))
+        for one, other in zip(found, np.transpose(plain), strict=True):
+            ours = one[:, place]
+            assert set(np.round(other, 9)) <= set(np.round(ours, 9))
+            np.testing.assert_allclose(ours.mean(), other.mean(), atol=0.005)
+            np.testing.assert_allclose(ours.std(), other.std(), atol=0.005)
 
 
 def test_a_patient_of_one_class_is_pure_and_unlabelled_spots_take_no_part():
@@ -266,6 +293,7 @@ def summary_of(spots: ad.AnnData) -> pd.DataFrame:
         purity_by_patient(spots, 0),
         neighbour_performance(spots),
         neighbour_distances(spots, 0),
+        neighbour_null(spots),
     ).set_index("quantity")
 
 
@@ -281,7 +309,67 @@ def test_latents_that_are_positions_have_adjacent_neighbours():
     assert (released["spot"].str[:2] != released["neighbour"].str[:2]).all()
     summary = summary_of(spots)["value"]
     assert summary["not_adjacent"] == 0
-    assert summary["random_not_adjacent"] > 0.9
+    assert summary["not_adjacent_null"] > 0.8
+
+
+def test_diagonal_spots_are_adjacent_on_a_square_grid_and_chance_is_a_plain_count():
+    spots = make_spots(side=4)
+    # The nearest in latent space is the next spot along the diagonal.
+    along = spots.obs["array_col"] - spots.obs["array_row"]
+    spots.obsm["latent"] = np.stack([100 * along, spots.obs["array_row"]], axis=1)
+    table = neighbour_distances(spots, seed=0)
+    ours = table[(table["form"] == "ours") & (table["section"] == "A1")].set_index("spot")
+    diagonal = ours[np.isclose(ours["distance"], np.sqrt(2))]
+    assert len(diagonal) == 14
+    assert diagonal["adjacent"].all()
+    around = {(0, 0): 3, (0, 1): 5, (1, 1): 8}
+    for spot, row in ours.iterrows():
+        x, y = (int(number) for number in spot.split(":")[1].split("x"))
+        edges = tuple(sorted(int(step in (1, 2)) for step in (x - 3, y - 5)))
+        assert row["chance_adjacent"] == pytest.approx(around[edges] / 15)
+
+
+def test_random_latents_are_within_each_null_and_planted_ones_are_not():
+    names = ["purity_mean", "ari_mean_both", "neighbour_gain", "not_adjacent"]
+    spots = make_spots("ABCD")
+    random = summary_of(spots)
+    for name in names:
+        null = random.loc[f"{name}_null"]
+        room = (null["ci_high"] - null["ci_low"]) / 2
+        assert null["ci_low"] - room < random.loc[name, "value"] < null["ci_high"] + room
+        assert null["unit"] == "null"
+    # Latents that follow the array, the labels and the expression.
+    at = spots.obs[["array_col", "array_row"]].to_numpy(dtype=float)
+    spots.obs["label"] = np.where(at[:, 0] < 7, "tumour", "normal")
+    spots.layers["observed"] = np.repeat(at[:, :1], 4, axis=1) + 0.1 * spots.X
+    spots.obsm["latent"] = at * [10, 1]
+    planted = summary_of(spots)
+    outside = planted.loc[names, "value"].to_numpy()
+    null = planted.loc[[f"{name}_null" for name in names]]
+    assert (outside[:3] > null["ci_high"].iloc[:3]).all()
+    assert outside[3] < null["ci_low"].iloc[3]
+
+
+def test_the_null_of_neighbours_takes_two_of_them_at_random():
+    spots = make_spots("AB", side=3)
+    spots = spots[spots.obs["section"].str.endswith("1")].copy()
+    random = np.random.default_rng(7)
+    found = neighbour_null(spots, draws=400)
+    adjacent = neighbourhoods(spots.obs, spots.uns["grid"], ADJACENT).toarray() > 0
+    y = spots.layers["observed"].astype(float)
+    plain = []
+    for _ in range(400):
+        drawn = [random.choice(np.flatnonzero(row), 2, replace=False) for row in adjacent]
+        r = np.empty((2, 2, 4))
+        for n, patient in enumerate("AB"):
+            rows = np.flatnonzero(spots.obs["patient"] == patient)
+            for side in range(2):
+                ends = [drawn[row][side] for row in rows]
+                r[side, n] = [np.corrcoef(y[ends, g], y[rows, g])[0, 1] for g in range(4)]
+        gain = np.median(r[0], axis=0) - np.median(r[1], axis=0)
+        plain.append(gain.mean())
+    assert found["neighbour_gain"].mean() == pytest.approx(np.mean(plain), abs=0.05)
+    assert found["neighbour_gain"].std() == pytest.approx(np.std(plain), rel=0.2)
 
 
 def test_distances_equal_a_plain_loop():
@@ -333,13 +421,14 @@ def test_summary_averages_patients_with_and_without_those_of_one_class():
             "n_tumour": [60, 30, 50, 0],
             "n_normal": [40, 70, 0, 0],
             "majority": [0.6, 0.7, 1, np.nan],
+            "n_cluster": [40, 30, 20, np.nan],
             "purity": [0.9, 0.8, 1, np.nan],
             "ari": [0.6, 0.3, 0, np.nan],
         }
     )
     spots = make_spots(side=4)
     summary = summarise(
-        purity, neighbour_performance(spots), neighbour_distances(spots, 0)
+        purity, neighbour_performance(spots), neighbour_distances(spots, 0), neighbour_null(spots)
     ).set_index("quantity")
     value = summary["value"]
     assert value["purity_mean"] == pytest.approx(0.9)
@@ -351,15 +440,19 @@ def test_summary_averages_patients_with_and_without_those_of_one_class():
     assert value["purity_gain_both"] == pytest.approx(0.2)
     assert summary.loc["purity_gain_both", "ci_low"] == pytest.approx(0.1)
     assert summary.loc["purity_gain_both", "ci_high"] == pytest.approx(0.3)
-    assert set(summary["unit"]) == {"patients"}
+    null = summary.index.str.endswith("_null")
+    assert set(summary.loc[~null, "unit"]) == {"patients"}
+    assert set(summary.loc[null, "unit"]) == {"null"}
 
 
 def test_one_patient_has_values_and_no_interval_and_no_label_no_purity():
     spots = make_spots("A", side=4)
     one = summary_of(spots)
-    assert one["ci_low"].isna().all()
-    assert set(one["unit"]) == {""}
-    assert one["value"].isna().sum() == 2  # the s.d. of one patient
+    null = one.index.str.endswith("_null")
+    assert one.loc[~null, "ci_low"].isna().all()
+    assert set(one.loc[~null, "unit"]) == {""}
+    assert one.index[one["value"].isna()].str.startswith("purity_sd").all()
+    assert one["value"].isna().sum() == 4  # the s.d. of one patient
     spots.obs["label"] = np.nan
     unlabelled = summary_of(spots)["value"]
     assert unlabelled.filter(like="purity").isna().all()

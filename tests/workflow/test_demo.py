@@ -3,6 +3,7 @@
 import gzip
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 import pytest
 from demo_tables import MAIN, read
@@ -145,14 +146,23 @@ def test_epochs_are_chosen_by_inner_folds(demo):
 
 
 def test_ledger_has_every_claim_and_judges_none_by_another_cohort(demo):
-    ledger = read(demo, "ledger.tsv")
+    ledger = read(demo, "ledger-paper.tsv")
     claims = pd.read_csv(demo / "resources/paper/claims.tsv", sep="\t")
     assert ledger["id"].tolist() == claims["id"].tolist()
     assert set(ledger["verdict"]) == {"other cohort", "not evaluated"}
-    answered = ledger.set_index("id")["reproduced"].dropna()
+    answered = ledger.set_index("id")["found"].dropna()
     assert {"cohort.spots", "stnet.rmse", "stnet.consistent_genes", "label.beaten"} <= set(
         answered.index
     )
+
+
+def test_what_was_planted_is_reproduced_and_what_is_false_differs(demo):
+    ledger = read(demo, "ledger-planted.tsv").set_index("id")
+    is_false = ledger.index.str.startswith("false.")
+    assert is_false.sum() >= 10
+    assert len(ledger) - is_false.sum() >= 30
+    others = ledger["verdict"] != np.where(is_false, "differs", "reproduced")
+    assert ledger.loc[others, ["verdict", "why"]].to_dict("index") == {}
 
 
 def test_report_holds_the_ledger_and_the_figures(demo):
@@ -172,6 +182,7 @@ def test_outputs_are_kept_whole_and_nothing_is_left_over(demo):
     assert all(p.stat().st_size for p in (demo / "results/demo/figures").iterdir())
 
 
+@pytest.mark.full
 def test_deleted_views_are_made_again_without_retraining(demo, tmp_path):
     project = copy_run(demo, tmp_path / "project")
     view = project / "results/demo/views/128x2"

@@ -121,6 +121,7 @@ def test_only_what_the_predictions_depend_on_predicts_slides_again(demo, tmp_pat
     assert planned(project)["predict_slide"] == 21
 
 
+@pytest.mark.full
 def test_a_variant_of_a_source_takes_slides_from_its_mirror(demo, tmp_path):
     project = shutil.copytree(demo, tmp_path / "project", symlinks=True)
     row = pd.read_csv(project / "config/slides/demo.tsv", sep="\t").iloc[0]
@@ -153,6 +154,7 @@ def test_another_slide_in_the_sheet_predicts_only_that(demo, tmp_path):
     assert not {"train", "model", "predict_section", "bulk"} & jobs.keys()
 
 
+@pytest.mark.full
 def test_a_visium_cohort_can_be_trained_on_like_any_other(demo, tmp_path):
     project = shutil.copytree(demo, tmp_path / "project", symlinks=True)
     experiment = "inherit: densenet-small, cohort: demo-visium, split: section"

@@ -17,8 +17,8 @@ echo "$@" >> calls
 case "$*" in
 *--report*) echo report > results/demo/report.html ;;
 *) mkdir -p results/demo/tables results/demo/figures
-   [ -e results/demo/ledger.tsv ] || touch results/demo/ledger.tsv results/demo/figures/1b.png \\
-   results/demo/tables/within.html ;;
+   [ -e results/demo/ledger-x.tsv ] || touch results/demo/ledger-x.tsv \\
+   results/demo/figures/1b.png results/demo/tables/within.html ;;
 esac
 """
 
@@ -87,7 +87,7 @@ def test_demo_runs_reports_and_names_what_it_made(checkout):
     said = make(checkout, "demo")
     assert said.returncode == 0, said.stderr
     assert calls(checkout) == [RUN, REPORT]
-    for name in ("report.html", "ledger.html", "figures/1b.png", "tables/within.html"):
+    for name in ("report.html", "ledger-planted.html", "figures/1b.png", "tables/within.html"):
         assert f"results/demo/{name}" in said.stdout
 
 
@@ -98,7 +98,7 @@ def test_a_second_demo_makes_no_report(checkout):
     assert calls(checkout) == [RUN]
 
 
-@pytest.mark.parametrize("newer", ["results/demo/ledger.tsv", "workflow/report/fig_1b.rst"])
+@pytest.mark.parametrize("newer", ["results/demo/ledger-x.tsv", "workflow/report/fig_1b.rst"])
 def test_a_newer_result_or_caption_makes_a_new_report(checkout, newer):
     make(checkout, "demo")
     calls(checkout)

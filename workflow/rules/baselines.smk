@@ -246,6 +246,29 @@ rule predict_mean:
         "../scripts/baselines/predict_mean.py"
 
 
+# A reference: it reads the total counts of the spots that it predicts.
+rule predict_depth:
+    input:
+        targets=targets_file,
+    output:
+        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
+    log:
+        "results/{cohort}/logs/predict_depth/{experiment}/{held_out}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/predict_depth/{experiment}/{held_out}.tsv"
+    wildcard_constraints:
+        experiment=one_of(configuration.experiments_of("depth")),
+        held_out=A_GROUP,
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        held_out_sections=held_out_sections,
+    script:
+        "../scripts/baselines/predict_depth.py"
+
+
 rule predict_coordinates:
     input:
         targets=targets_file,

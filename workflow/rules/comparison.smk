@@ -40,6 +40,51 @@ rule comparison:
         "../scripts/analysis/comparison.py"
 
 
+rule protocols:
+    input:
+        shown_predictions,
+    output:
+        tsv=report(
+            "results/{cohort}/tables/protocols.tsv",
+            caption="../report/protocols.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "What r means", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        html=report(
+            "results/{cohort}/tables/protocols.html",
+            caption="../report/protocols.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "What r means", "cohort": "{cohort}", "format": "HTML"},
+        ),
+        figures=[
+            report(
+                "results/{cohort}/figures/protocols.png",
+                caption="../report/protocols.rst",
+                category="6 Comparison",
+                subcategory="1 Results",
+                labels={"item": "What r means", "cohort": "{cohort}", "format": "PNG"},
+            ),
+            "results/{cohort}/figures/protocols.pdf",
+        ],
+    log:
+        "results/{cohort}/logs/protocols.log",
+    benchmark:
+        "results/{cohort}/benchmarks/protocols.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        main=main_experiment,
+        methods=methods,
+        smoothing=main_smoothing,
+    script:
+        "../scripts/analysis/protocols.py"
+
+
 rule controls:
     input:
         genes=tables_of(methods, "gene_performance"),

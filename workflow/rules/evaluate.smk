@@ -62,7 +62,8 @@ rule null:
     input:
         predictions=rules.performance.input.predictions,
     output:
-        f"{TABLES}/null.tsv",
+        curves=f"{TABLES}/null.tsv",
+        genes=f"{TABLES}/null_genes.tsv",
     log:
         "results/{cohort}/logs/null/{experiment}/{stratum}.log",
     benchmark:
@@ -74,6 +75,41 @@ rule null:
         runtime=30,
     script:
         "../scripts/evaluate/null.py"
+
+
+rule ceilings:
+    input:
+        predictions=of_main("predictions.h5ad"),
+        genes=main_table("gene_performance"),
+    output:
+        genes=report(
+            "results/{cohort}/tables/ceilings.tsv",
+            caption="../report/ceilings.rst",
+            category="3 Performance",
+            subcategory="1 Results",
+            labels={"item": "Noise ceiling", "cohort": "{cohort}", "format": "TSV"},
+        ),
+        summary="results/{cohort}/tables/ceilings_summary.tsv",
+        html=report(
+            "results/{cohort}/tables/ceilings.html",
+            caption="../report/ceilings.rst",
+            category="3 Performance",
+            subcategory="1 Results",
+            labels={"item": "Noise ceiling", "cohort": "{cohort}", "format": "HTML"},
+        ),
+    log:
+        "results/{cohort}/logs/ceilings.log",
+    benchmark:
+        "results/{cohort}/benchmarks/ceilings.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        main=main_experiment,
+    script:
+        "../scripts/evaluate/ceilings.py"
 
 
 rule compare:

@@ -68,6 +68,7 @@ rule latent_neighbours:
         predictions=of_main("predictions.h5ad"),
     output:
         f"{LATENT}/neighbours.tsv",
+        null=f"{LATENT}/neighbours_null.tsv",
     log:
         "results/{cohort}/logs/latent_neighbours.log",
     benchmark:
@@ -105,6 +106,7 @@ rule latent_summary:
     input:
         purity=rules.latent_purity.output[0],
         neighbours=rules.latent_neighbours.output[0],
+        neighbours_null=rules.latent_neighbours.output.null,
         distances=rules.latent_distances.output[0],
     output:
         report(

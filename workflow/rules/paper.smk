@@ -7,18 +7,18 @@ if not CHECKOUT.samefile("."):
 
     rule paper:
         output:
-            "resources/paper/{table}.tsv",
+            "resources/{table}.tsv",
         log:
             "results/logs/paper/{table}.log",
         benchmark:
             "results/benchmarks/paper/{table}.tsv"
         wildcard_constraints:
-            table="claims|margins",
+            table="paper/claims|claims/demo",
         localrule: True
         conda:
             "../../envs/core.yaml"
         params:
-            sha256=lambda w: file_sha256(CHECKOUT / f"resources/paper/{w.table}.tsv"),
+            sha256=lambda w: file_sha256(CHECKOUT / f"resources/{w.table}.tsv"),
         script:
             "../scripts/report/paper.py"
 
@@ -107,32 +107,26 @@ rule table_1:
 rule ledger:
     input:
         unpack(ledger_tables),
-        claims="resources/paper/claims.tsv",
-        margins="resources/paper/margins.tsv",
+        claims=lambda w: claims_of(w)["table"],
     output:
-        tsv=report(
-            "results/{cohort}/{ledger}.tsv",
-            caption="../report/ledger.rst",
-            category="1 Ledger",
-            labels={"item": "{ledger}", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/{ledger}.tsv",
         html=report(
             "results/{cohort}/{ledger}.html",
             caption="../report/ledger.rst",
             category="1 Ledger",
-            labels={"item": "{ledger}", "cohort": "{cohort}", "format": "HTML"},
+            labels=ledger_labels,
         ),
     log:
         "results/{cohort}/logs/{ledger}.log",
     benchmark:
         "results/{cohort}/benchmarks/{ledger}.tsv"
     wildcard_constraints:
-        ledger="ledger|ledger-supplement",
+        ledger="ledger-[^/]+",
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
-        is_paper_cohort=lambda w: config["cohorts"][w.cohort]["paper"],
+        about=lambda w: {**claims_of(w), "main": main_experiment(w)},
+        judged=lambda w: not claims_of(w)["other_cohort"],
         other_data=tables_of_other_data,
         rules=ledger_rules,
     script:

@@ -13,6 +13,7 @@ from stnet.expression.composition import factorise, shares
 
 # Folds of patients in which the fit to other patients is evaluated.
 FOLDS = 4
+EXPLAINED = ["explained", "explained_left_out", "explained_shuffled"]
 
 
 def write_explained(
@@ -50,11 +51,13 @@ def explained(
         iterations, seed: of the factorisation.
 
     Returns:
-        Table `factors explained explained_left_out folds`, a row per number of factors from 1 to
-        `most`. Variance is the squared distance from the mean over all spots. `explained`: factors
-        are fitted to all spots. `explained_left_out`: factors are fitted to the other folds
-        (patients[f::4], like the inner folds), and only the composition is fitted to the spot
-        itself; missing if there is nothing to split, or fewer spots than factors remain.
+        Table `factors explained explained_left_out explained_shuffled folds`, a row per number of
+        factors from 1 to `most`. Variance is the squared distance from the mean over all spots.
+        `explained`: factors are fitted to all spots. `explained_left_out`: factors are fitted to
+        the other folds (patients[f::4], like the inner folds), and only the composition is fitted
+        to the spot itself; missing if there is nothing to split, or fewer spots than factors
+        remain. `explained_shuffled`: as `explained`, after each gene was shuffled over all spots on
+        its own, so that no two genes vary together (ours).
     """
     rows = spots.drop_duplicates().to_dict("records")
     _, folds = inner_folds(rows, FOLDS)
@@ -62,6 +65,7 @@ def explained(
     fewest = min(((~some).sum() for some in left_out), default=0)
     total = np.square(shares - shares.mean(axis=0)).sum()
     keys = {"iterations": iterations, "seed": seed}
+    shuffled = np.random.default_rng(seed).permuted(shares, axis=0)
     found = []
     for factors in range(1, most + 1):
         everywhere = factorise(shares, factors, **keys)
@@ -69,8 +73,10 @@ def explained(
         if factors <= fewest:
             error = sum(_error(factorise(shares[~i], factors, **keys), shares[i]) for i in left_out)
             row["explained_left_out"] = 1 - error / total
+        by_chance = factorise(shuffled, factors, **keys)
+        row["explained_shuffled"] = 1 - _error(by_chance, shuffled) / total
         found.append(row)
-    table = pd.DataFrame(found, columns=["factors", "explained", "explained_left_out"])
+    table = pd.DataFrame(found, columns=["factors", *EXPLAINED])
     return table.assign(folds=len(folds))
 
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from stnet.core.errors import InputError
 from stnet.evaluation.bootstrap import with_interval
+from stnet.evaluation.correlation import auroc
 from stnet.evaluation.paired import differences
 from stnet.evaluation.performance_summary import estimates
 
 # r, and r given the ln of the spots' total counts.
 QUANTITIES = ["median_pearson", "median_partial"]
+# Kinds of genes that follow no field of the tissue.
+UNPLANTED = ["none", "depth"]
 
 
 def controls(
@@ -21,10 +25,12 @@ def controls(
     """Performance by kind of planted gene, a row per kind and experiment.
 
     Columns: `kind`; `experiment`; `genes`, their number; `median_pearson` and `median_partial`,
-    medians over the kind's genes of the median over patients of r, and of r given depth;
-    `consistent_genes`; and how far the first experiment is ahead in both medians, over the genes
-    and patients with both r: `lead_pearson` and `lead_partial`. Medians and leads have 95%
-    intervals over patients in `…_low` and `…_high`; the first experiment's leads over itself are 0.
+    medians over the kind's genes of the median over patients of r, and of r given depth; `auroc`,
+    the probability that a gene of the kind has a higher median r than a gene that is not planted
+    (one without r, as in a constant prediction, counts as 0); `consistent_genes`; and how far the
+    first experiment is ahead in both medians, over the genes and patients with both r:
+    `lead_pearson` and `lead_partial`. Medians and leads have 95% intervals over patients in
+    `…_low` and `…_high`; the first experiment's leads over itself are 0.
 
     Args:
         genes: gene performance by experiment, the main one first.
@@ -32,7 +38,7 @@ def controls(
         truth: table of `simulate_genes`, which may have genes that are no target.
 
     Raises:
-        InputError: a target gene is not in `truth`.
+        InputError: a target gene is not in `truth`, or no target gene is planted or all are.
 
     Source: ours.
     """
@@ -41,7 +47,7 @@ def controls(
     rows = []
     for kind in _kinds(truth):
         for name, kinds in followed.items():
-            chosen = (kinds == kind).to_numpy()
+            chosen, planted = (kinds == kind).to_numpy(), ~kinds.isin(UNPLANTED).to_numpy()
             if not chosen.any():
                 continue
             names = genes[name]["gene"][chosen].tolist()
@@ -50,6 +56,8 @@ def controls(
             found, n_patients = estimates(own, names), own["patient"].nunique()
             for quantity in QUANTITIES:
                 row |= _with_ends(quantity, with_interval(found[quantity], n_patients))
+            r = genes[name]["median_pearson"].fillna(0.0).to_numpy()
+            row["auroc"] = np.nan if kind in UNPLANTED else float(auroc(r, chosen, ~planted))
             row["consistent_genes"] = genes[name]["consistent"].to_numpy()[chosen].sum()
             for quantity, lead in differences(main, own, QUANTITIES).items():
                 row |= _with_ends(quantity.replace("median", "lead"), lead)
@@ -63,6 +71,11 @@ def _followed(genes: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
     if kinds.isna().any():
         gene = kinds.index[kinds.isna()][0]
         raise InputError(f"truth table: no row for gene {gene}; delete the table and rerun")
+    if kinds.isin(UNPLANTED).nunique() == 1:
+        raise InputError(
+            "truth table: the targets need both planted and unplanted genes; "
+            "change the number of target genes or of planted ones"
+        )
     return kinds
 
 

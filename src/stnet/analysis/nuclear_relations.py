@@ -17,7 +17,7 @@ from stnet.config.strata import STRATA
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.averages import mean
-from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
+from stnet.evaluation.bootstrap import mean_interval
 from stnet.evaluation.consistency import benjamini_hochberg, fisher_t
 from stnet.evaluation.correlation import statistics
 from stnet.evaluation.held_out import of_stratum, read_predictions
@@ -172,15 +172,3 @@ def relations(of_patients: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     table["mean_partial"] = mean(wide["partial"], axis=0)
     table["p_partial"] = fisher_t(wide["partial"], two_sided=True)[1]
     return table
-
-
-def mean_interval(values: np.ndarray) -> np.ndarray:
-    """95% bootstrap interval (2, …) over patients of the mean of (patients, …).
-
-    Missing with fewer than two patients that have a value.
-    """
-    bounds = np.full((2, values.shape[1]), np.nan)
-    if len(values) > 1:
-        bounds = interval(resampled_means(values, patient_draws(len(values))))
-    bounds[:, np.isfinite(values).sum(axis=0) < 2] = np.nan
-    return bounds

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stnet.analysis.nuclear_relations import COUNT, mean_interval, read_nuclei
+from stnet.analysis.nuclear_relations import COUNT, read_nuclei
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
 from stnet.evaluation.averages import mean
+from stnet.evaluation.bootstrap import mean_interval
 from stnet.evaluation.correlation import auroc
 
 

@@ -84,12 +84,14 @@ def single_genes(
 def summarise(together: pd.DataFrame, alone: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Table `quantity value ci_low ci_high unit`: the mean over genes of the difference.
 
-    `mean_difference` is the mean over genes of the median r together minus alone.
+    `mean_difference` is the mean over genes of the median r together minus alone, `mean_together`
+    that of the median r together.
     """
     own = pd.concat(alone.values(), ignore_index=True)
     unit = "patients" if together["patient"].nunique() > 1 else ""
     rows = [
         ("n_genes", len(alone), None, None, ""),
+        ("mean_together", gene_medians(together, own)["median"].mean(), None, None, ""),
         ("mean_difference", *mean_gain(together, own), unit),
     ]
     return pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "unit"])

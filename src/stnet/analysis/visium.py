@@ -22,7 +22,8 @@ def write_visium_summary(
     - `positive_genes`: genes with r > 0, and `mean_r`: mean over genes of r. r is Pearson's over
       the spots of all sections of a patient; with several patients it is the median over them (the
       paper has one patient);
-    - `mean_auroc`: mean over genes of the mean AUROC over patients;
+    - `mean_auroc`: mean over genes of the mean AUROC over patients; `mean_auroc_depth`: that of
+      the spots' total counts alone;
     - `median_counts`: median total counts of the spots.
 
     There are no intervals: the paper's sections are of one patient, and spots are not independent.
@@ -63,4 +64,5 @@ def _of_genes(performance: pd.DataFrame, ending: str) -> dict[str, object]:
         f"positive_genes{ending}": int((r > 0).sum()),
         f"mean_r{ending}": float(r.mean()),
         f"mean_auroc{ending}": float(genes["auroc"].mean().mean()),
+        f"mean_auroc_depth{ending}": float(genes["auroc_depth"].mean().mean()),
     }

@@ -145,6 +145,13 @@ class Coordinates(Experiment):
     """Penalty of the ridge regression."""
 
 
+class Depth(Experiment):
+    """A line in the ln of a spot's measured total counts: a reference that sees the measurement."""
+
+    kind: Literal["depth"] = "depth"
+    """Sequencing depth of the held-out spots, which no image shows."""
+
+
 class Precomputed(Experiment):
     """Predictions that were made elsewhere and are handed in as files."""
 

@@ -84,6 +84,21 @@ class Colocalisation(Keys):
     """Genes expressed by immune cells."""
 
 
+class Claims(Keys):
+    """Claims that a ledger compares with the results."""
+
+    table: str
+    """The claims, a TSV with one row per claim."""
+    title: str
+    """Title of the ledger's page."""
+    about: str = ""
+    """What a reader must know of the claims; shown below the title."""
+    ablations: bool = False
+    """Whether some claims are about ablations; `supplement` then makes a ledger with these."""
+    other_cohort: bool = False
+    """Whether the claims are about another cohort; the ledger then has no verdicts."""
+
+
 class Report(Keys):
     """Tables, figures and ledger of a cohort."""
 
@@ -100,6 +115,9 @@ class Report(Keys):
     """Gene shown in Fig. 2a; null means the gene with the highest median r."""
     patients: list[str] = []
     """Patients shown in Fig. 2a; an empty list means the two in the middle of the ranking."""
+    claims: Annotated[dict[Id, Claims | None] | None, BeforeValidator(_without_nulls)] = {}
+    """Claims by the name of their ledger, `ledger-{name}.html`. Write null to remove one of them,
+    or all."""
     others: Annotated[list[ExperimentName], *EACH_ONCE] = []
     """Further experiments to evaluate and to include in every comparison."""
     nuclear_gene: str | None = None

@@ -75,11 +75,13 @@ def by_patient(table: pd.DataFrame, column: str, genes: list[str]) -> np.ndarray
 
 
 def summary_table(
-    found: Mapping[str, object], intervals: Mapping[str, np.ndarray] | None = None
+    found: Mapping[str, object],
+    intervals: Mapping[str, np.ndarray] | None = None,
+    unit: str = "patients",
 ) -> pd.DataFrame:
     """Table `quantity value ci_low ci_high unit` of named numbers and words.
 
-    `intervals` has 95% intervals over patients, (low, high), of some quantities. Undefined numbers
+    `intervals` has 95% intervals over `unit`, (low, high), of some quantities. Undefined numbers
     are empty.
     """
     intervals = intervals or {}
@@ -88,6 +90,6 @@ def summary_table(
         # The column also has words, so `write_table` would not format its numbers.
         text = f"{value:.6g}" if isinstance(value, float) else str(value)
         low, high = intervals.get(name, (np.nan, np.nan))
-        unit = "" if np.isnan(low) else "patients"
-        rows.append((name, "" if text == "nan" else text, low, high, unit))
+        of_interval = "" if np.isnan(low) else unit
+        rows.append((name, "" if text == "nan" else text, low, high, of_interval))
     return pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "unit"])

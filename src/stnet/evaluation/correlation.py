@@ -15,7 +15,10 @@ from scipy.stats import rankdata
 FEWEST_SPOTS = 4
 # A residual variance below this share of the variance is rounding of float32 predictions.
 UNEXPLAINED = 1e-9
-STATISTICS = ["pearson", "pearson_smooth", "spearman", "auroc", "rmse", "partial", "depth"]
+STATISTICS = [
+    *("pearson", "pearson_smooth", "spearman", "auroc", "rmse", "partial", "depth"),
+    *("auroc_partial", "auroc_depth"),
+]
 
 
 def pearson(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
@@ -62,23 +65,18 @@ def rmse(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(np.subtract(predicted, observed, dtype=np.float64)).mean(axis=1))
 
 
-def partial(predicted: np.ndarray, observed: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Partial correlation: Pearson's r of the residuals of both after regression on `given`.
+def residuals(values: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Residuals of (genes, spots) after regression on `given` (spots,), zero if it explains all.
 
-    `given` is (spots,). With the ln of the spots' total counts it is the correlation that is not
-    explained by sequencing depth. NaN where `given` explains one side entirely. Source: ours.
+    With the ln of the spots' total counts, Pearson's r of the residuals of prediction and
+    measurement is the partial correlation: what sequencing depth does not explain. Source: ours.
     """
-    given = _centred(given[None, :])
-    norm = np.square(given).sum()
-    residuals = []
-    for side in (predicted, observed):
-        values = _centred(side)
-        spread = np.square(values).sum(axis=1)
-        if norm > 0:
-            values = values - (values @ given.T) / norm * given
-        explained = np.square(values).sum(axis=1) <= UNEXPLAINED * spread
-        residuals.append(np.where(explained[:, None], 0.0, values))
-    return _correlation(*residuals)
+    values, given = _centred(values), _centred(given[None, :])
+    spread, norm = np.square(values).sum(axis=1), np.square(given).sum()
+    if norm > 0:
+        values = values - (values @ given.T) / norm * given
+    explained = np.square(values).sum(axis=1) <= UNEXPLAINED * spread
+    return np.where(explained[:, None], 0.0, values)
 
 
 def statistics(
@@ -89,13 +87,13 @@ def statistics(
     `predicted`, `observed` and `smooth` (the smoothed measurement) are (spots, genes) in target
     units. `ln_total` (spots,) is the natural log of the spots' total counts. Spots with a missing
     prediction or measurement are left out per gene; `n_spots` counts the others. Correlations and
-    AUROC are NaN with fewer than four spots. `partial` is r given `ln_total`; `depth` is r of the
-    measurement with `ln_total`.
+    AUROC are NaN with fewer than four spots. `partial` and `auroc_partial` are r and AUROC given
+    `ln_total`, those of the `residuals`; `depth` and `auroc_depth` are those of `ln_total` alone.
     """
     n_genes = observed.shape[1]
     found = {name: np.full(n_genes, np.nan) for name in STATISTICS}
     found["n_spots"] = np.zeros(n_genes, dtype=int)
-    for spots, genes in _complete_blocks(np.isfinite(predicted) & np.isfinite(observed)):
+    for spots, genes in complete_blocks(np.isfinite(predicted) & np.isfinite(observed)):
         block = np.ix_(spots, genes)
         x, y, z = (np.ascontiguousarray(side[block].T) for side in (predicted, observed, smooth))
         found["n_spots"][genes] = len(spots)
@@ -106,12 +104,16 @@ def statistics(
         found["pearson_smooth"][genes] = pearson(x, z)
         found["spearman"][genes] = spearman(x, y)
         found["auroc"][genes] = quarter_auroc(x, y)
-        found["partial"][genes] = partial(x, y, ln_total[spots])
-        found["depth"][genes] = pearson(ln_total[None, spots], y)
+        depth = ln_total[None, spots]
+        found["depth"][genes] = pearson(depth, y)
+        found["auroc_depth"][genes] = quarter_auroc(np.broadcast_to(depth, y.shape), y)
+        unexplained = [residuals(side, ln_total[spots]) for side in (x, y)]
+        found["partial"][genes] = _correlation(*unexplained)
+        found["auroc_partial"][genes] = quarter_auroc(*unexplained)
     return found
 
 
-def _complete_blocks(finite: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def complete_blocks(finite: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks without missing values: for genes that miss the same spots, the other spots."""
     patterns, pattern = np.unique(np.packbits(finite, axis=0), axis=1, return_inverse=True)
     for index in range(patterns.shape[1]):

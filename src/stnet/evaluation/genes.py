@@ -48,6 +48,7 @@ COLUMNS = [
     "wilson_high",
     "median_partial",
     "median_depth",
+    *("n_consistent_partial", "consistent_partial", "mean_auroc_partial", "mean_auroc_depth"),
     *[f"{name}_{end}" for name in WITH_INTERVAL for end in ("low", "high")],
 ]
 
@@ -60,9 +61,10 @@ def gene_performance(
     `symbols` maps genes to symbols and gives the order of the rows. A patient counts in
     `n_patients` if at least one of its spots has a prediction of the gene. An undefined r counts as
     not consistent and is left out of medians and means. Patients in `excused` without an r in any
-    gene count as consistent in every gene. `rmse` is over all spots. The 95% intervals have the
-    patient as unit: by bootstrap for medians, by Wilson for the number of consistent patients. They
-    need two patients.
+    gene count as consistent in every gene. `consistent_partial` is the same test for r given depth
+    (`partial`). `rmse` is over all spots. The 95% intervals have the patient as unit: by bootstrap
+    for medians (`interval`), by Wilson for the number of consistent patients. They need two
+    patients.
     """
     patients = patients[patients["n_spots"] > 0]
     names = symbols.index.astype(str).tolist()
@@ -79,7 +81,9 @@ def gene_performance(
     table = pd.DataFrame({"gene": names, "symbol": symbols.to_numpy()})
     table["n_patients"] = n_patients
     table["n_consistent"] = n_consistent
-    table["n_consistent_smooth"] = ((values["pearson_smooth"] > 0) | pardoned).sum(axis=0)
+    for ending in ("smooth", "partial"):
+        r = values["pearson_smooth" if ending == "smooth" else ending]
+        table[f"n_consistent_{ending}"] = ((r > 0) | pardoned).sum(axis=0)
     table["wilson_low"], table["wilson_high"] = wilson(n_consistent, n_patients)
     for name, column in MEDIANS.items():
         table[name] = median(values[column], axis=0) if len(evaluated) else np.nan
@@ -87,10 +91,12 @@ def gene_performance(
         bounds = np.full((2, len(names)), np.nan)
         if n_patients.max(initial=0) > 1:
             draws = patient_draws(len(evaluated))
-            bounds = interval(resampled_medians(values[MEDIANS[name]], draws))
-            bounds[:, n_patients < 2] = np.nan
+            of_patients = values[MEDIANS[name]]
+            n_values = np.isfinite(of_patients).sum(axis=0)
+            bounds = interval(table[name], resampled_medians(of_patients, draws), n_values)
         table[f"{name}_low"], table[f"{name}_high"] = bounds
-    table["mean_auroc"] = mean(by_patient(patients, "auroc", names), axis=0)
+    for column in ("auroc", "auroc_partial", "auroc_depth"):
+        table[f"mean_{column}"] = mean(by_patient(patients, column, names), axis=0)
     with np.errstate(invalid="ignore"):
         table["rmse"] = np.sqrt(np.nansum(squared * n_spots, axis=0) / n_spots.sum(axis=0))
     table["p"] = binomial_p(n_consistent, n_patients)
@@ -100,4 +106,9 @@ def gene_performance(
     table["p_t_bh"] = benjamini_hochberg(table["p_t"])
     rule = choose_rule(n_patients.max(initial=0), len(names))
     table["consistent"] = table[rule.column] <= rule.level
+    if rule.name == "holm":
+        given_depth = holm(binomial_p(table["n_consistent_partial"], n_patients))
+    else:
+        given_depth = benjamini_hochberg(fisher_t(values["partial"])[1])
+    table["consistent_partial"] = given_depth <= rule.level
     return table[COLUMNS]

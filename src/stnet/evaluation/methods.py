@@ -16,8 +16,12 @@ COUNTS = [
     "consistent_genes_holm",
     "consistent_genes_bh",
     "consistent_genes_t",
+    "consistent_genes_partial",
 ]
-ESTIMATES = ["median_pearson", "median_pearson_smooth", "mean_auroc", "rmse"]
+ESTIMATES = [
+    *("median_pearson", "median_pearson_smooth", "median_partial"),
+    *("mean_auroc", "mean_auroc_partial", "mean_auroc_depth", "rmse"),
+]
 ENDS = ["low", "high"]
 
 

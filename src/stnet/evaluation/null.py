@@ -1,46 +1,72 @@
-"""The null of Fig. 2b: number of patients with r > 0 if predictions are moved to other spots."""
+"""What predictions that know nothing of the measurements reach (Fig. 2b), and tests against it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import fft, stats
+from scipy import stats
 
 from stnet.core.tables import write_table
 from stnet.evaluation.bootstrap import PERCENTILES, SAMPLES, SEED
+from stnet.evaluation.consistency import LARGEST_R
 from stnet.evaluation.held_out import of_stratum, read_predictions
+from stnet.evaluation.spatial import spectral_null, toroidal_null
+from stnet.expression.grids import places
+
+# A patient counts if its r is among this share of the highest of its null (ours).
+LEVEL = 0.05
+NULLS = ("spectral", "toroidal")
+# Room for rounding when draws are compared with the true value.
+TIE = 1e-12
 
 
-def write_null(predictions: Sequence[str | Path], output: str | Path, *, stratum: str) -> None:
-    """Write `null_curves` of an experiment's held-out predictions over the spots of a stratum."""
-    write_table(null_curves(of_stratum(read_predictions(predictions), stratum)), output)
+def write_null(
+    predictions: Sequence[str | Path], outputs: Mapping[str, str | Path], *, stratum: str
+) -> None:
+    """Write the `curves` and the `genes` of `null_tables` for the spots of a stratum."""
+    curves, genes = null_tables(of_stratum(read_predictions(predictions), stratum))
+    write_table(curves, outputs["curves"])
+    write_table(genes, outputs["genes"])
 
 
-def null_curves(spots: ad.AnnData) -> pd.DataFrame:
-    """Number of consistent patients under the null by rank of the gene, a row per rank.
+def null_tables(spots: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The null of Fig. 2b by rank of the gene, and tests of each gene against two spatial nulls.
 
-    `binomial` has the quantiles of Binomial(patients, 1/2) (released code, bin/generate_figs.py),
-    which treats genes as independent. `permuted` is the mean over 1,000 permutations, with its 95%
-    range `permuted_low` to `permuted_high`. A permutation shifts each patient's predictions along
-    its spots by a random number of places, the same for all genes, which keeps the dependence
-    between genes and between neighbouring spots (ours). `rank` 1 is the most consistent gene.
+    First table, a row per rank; 1 is the most consistent gene. `binomial` has the quantiles of
+    Binomial(patients, 1/2) (released code, bin/generate_figs.py), which treats genes as
+    independent. `permuted` is the mean over 1,000 draws of `toroidal_null`, with its 95% range
+    `permuted_low` to `permuted_high`; all genes of a patient are moved together, which keeps their
+    dependence (ours). Surrogates of `spectral_null` stay in place, so where most genes are
+    predicted they would make genes agree more than by chance.
+
+    Second table, a row per gene (ours): `gene n_patients`, and for each null, `spectral` and
+    `toroidal`, `p_…`: one-sided P of the mean Fisher's z over patients, whose nulls are drawn
+    independently; and `n_…`: in how many patients r is in the top 5% of the patient's own null,
+    which 5% of the patients reach by chance.
     """
-    random = np.random.default_rng(SEED)
-    consistent = np.zeros((SAMPLES, spots.n_vars), dtype=int)
     patients = spots.obs["patient"].astype(str).to_numpy()
     names = pd.unique(patients)
+    totals = {null: np.zeros((1 + SAMPLES, spots.n_vars)) for null in NULLS}
+    above = {null: np.zeros(spots.n_vars, dtype=int) for null in NULLS}
+    consistent = np.zeros((SAMPLES, spots.n_vars), dtype=int)
+    n_patients = np.zeros(spots.n_vars, dtype=int)
+    random = np.random.default_rng(SEED)
     for name in names:
-        of_patient = spots[patients == name]
-        order = np.lexsort([of_patient.obs[key] for key in ("array_row", "array_col", "section")])
-        covariance = _shifted_covariance(of_patient.X[order], of_patient.layers["observed"][order])
-        if len(covariance) > 1:
-            consistent += covariance[random.integers(1, len(covariance), size=SAMPLES)] > 0
+        for null, r in _nulls(spots[patients == name], random).items():
+            defined = np.isfinite(r[0])
+            r = np.where(defined, np.nan_to_num(r), 0.0)
+            totals[null] += np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))
+            above[null] += defined & (_p(r) <= LEVEL)
+            if null == "toroidal":
+                consistent += r[1:] > 0
+            else:
+                n_patients += defined
     curves = np.sort(consistent, axis=1)[:, ::-1]
     low, high = np.percentile(curves, PERCENTILES, axis=0)
     rank = np.arange(spots.n_vars) + 1
-    return pd.DataFrame(
+    by_rank = pd.DataFrame(
         {
             "rank": rank,
             "binomial": stats.binom.isf((rank - 0.5) / spots.n_vars, len(names), 0.5).astype(int),
@@ -49,22 +75,33 @@ def null_curves(spots: ad.AnnData) -> pd.DataFrame:
             "permuted_high": high,
         }
     )
+    by_gene = pd.DataFrame({"gene": spots.var_names, "n_patients": n_patients})
+    for null in NULLS:
+        by_gene[f"p_{null}"] = np.where(n_patients > 0, _p(totals[null]), np.nan)
+        by_gene[f"n_{null}"] = above[null]
+    return by_rank, by_gene
 
 
-def _shifted_covariance(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Sum of products of the centred sides, for `predicted` shifted by 0, 1, … places: a row each.
+def _nulls(spots: ad.AnnData, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Both nulls of a patient by name: r, (1 + draws, genes)."""
+    # Spots in their order on the array, so that the draws do not depend on the order of the file.
+    order = np.lexsort([spots.obs[key] for key in ("array_row", "array_col", "section")])
+    spots = spots[order[np.isfinite(spots.X[order]).any(axis=1)]]
+    if not spots.n_obs:
+        return {null: np.full((1 + SAMPLES, spots.n_vars), np.nan) for null in NULLS}
+    sides = [np.asarray(spots.X), np.asarray(spots.layers["observed"])]
+    missing = ~np.logical_and(*(np.isfinite(side).all(axis=0) for side in sides))
+    # A gene of constant values has no r.
+    sides = [np.where(missing, 0.0, side) for side in sides]
+    section = spots.obs["section"].astype(str).to_numpy()
+    steps = spots.obs[["array_col", "array_row"]].to_numpy(dtype=int)
+    at = places(spots.obs, spots.uns["grid"])
+    return {
+        "spectral": spectral_null(*sides, at, section, random),
+        "toroidal": toroidal_null(*sides, steps, section, random),
+    }
 
-    It has the sign of the covariance. Spots without any prediction are left out first. Genes that
-    still miss a value are zero.
-    """
-    present = np.isfinite(predicted).any(axis=1)
-    sides = []
-    for side in (predicted[present], observed[present]):
-        side = side.astype(np.float64)
-        constant = ~np.isfinite(side).all(axis=0) | (np.ptp(side, axis=0) == 0)
-        sides.append(np.where(constant, 0.0, side - side.mean(axis=0)))
-    if not present.any():
-        return np.empty((0, predicted.shape[1]))
-    # The correlation theorem gives all circular shifts at once.
-    spectrum = np.conj(fft.rfft(sides[0], axis=0)) * fft.rfft(sides[1], axis=0)
-    return fft.irfft(spectrum, n=int(present.sum()), axis=0)
+
+def _p(values: np.ndarray) -> np.ndarray:
+    """Share of the rows, the true first one included, that are as high as it: one per column."""
+    return np.mean(values >= values[0] - TIE, axis=0)

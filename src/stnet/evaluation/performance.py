@@ -66,6 +66,7 @@ def evaluate(
     of_section = spots.obs.drop_duplicates("section").set_index("section")["patient"].astype(str)
     sections.insert(2, "patient", sections["section"].map(of_section))
     excused = single_class_patients(spots) if lenient and stratum == "all" else []
+    patients.insert(1, "symbol", everything.var["symbol"].reindex(patients["gene"]).to_numpy())
     genes = gene_performance(patients, everything.var["symbol"], excused)
     write_table(patients, patient_table)
     write_table(sections, section_table)

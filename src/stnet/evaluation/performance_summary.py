@@ -11,7 +11,12 @@ from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL, choose_rule
 from stnet.evaluation.genes import MEDIANS
 
-MEANS = {"mean_pearson": "pearson", "mean_auroc": "auroc"}
+MEANS = {
+    "mean_pearson": "pearson",
+    "mean_auroc": "auroc",
+    "mean_auroc_partial": "auroc_partial",
+    "mean_auroc_depth": "auroc_depth",
+}
 
 
 def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFrame) -> pd.DataFrame:
@@ -19,7 +24,9 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
 
     - `median_…`: median over genes of the median over patients; `mean_…`: mean over genes of the
       mean over patients; `median_pearson_section`: median over genes of the median over sections;
-      `rmse`: over all spots and genes;
+      `rmse`: over all spots and genes; `median_pearson_gain`: of `median_pearson` if measurements
+      are smoothed;
+    - `…_partial`: given the spots' ln total counts; `mean_auroc_depth`: of these alone;
     - `n_patients_with_r`: patients with an r in at least one gene. A patient with fewer than four
       spots in the stratum counts in `n_patients`, but is consistent in no gene;
     - `fdr`: the largest adjusted p among the consistent genes; `consistency_rule`: `holm`, `t` or
@@ -74,8 +81,10 @@ def estimates(
         values = by_patient(patients, column, names)
         return lambda draws: mean(resampled_means(values, draws), axis=1)
 
+    raw, smooth = median_of("pearson"), median_of("pearson_smooth")
     return {
         "rmse": rmse,
+        "median_pearson_gain": lambda draws: smooth(draws) - raw(draws),
         **{name: median_of(column) for name, column in MEDIANS.items()},
         **{name: mean_of(column) for name, column in MEANS.items()},
     }
@@ -94,4 +103,5 @@ def _consistency(genes: pd.DataFrame) -> dict[str, object]:
         "consistent_genes_holm": int((genes["p_holm"] <= HOLM_LEVEL).sum()),
         "consistent_genes_bh": int((genes["p_bh"] <= BH_LEVEL).sum()),
         "consistent_genes_t": int((genes["p_t_bh"] <= BH_LEVEL).sum()),
+        "consistent_genes_partial": int(genes["consistent_partial"].sum()),
     }

@@ -1,8 +1,10 @@
 """The arrays of spots: what sets a square (ST) and a hexagonal (Visium) array apart."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 Steps = tuple[tuple[int, int], ...]
 
@@ -22,6 +24,11 @@ class Grid:
     neighbourhood: Steps
     adjacent: Steps
     spot_um: float
+
+    @property
+    def reach(self) -> float:
+        """Distance of the farthest spot of a neighbourhood, in spot pitches."""
+        return float(np.linalg.norm(np.multiply(self.neighbourhood, self.pitches), axis=1).max())
 
 
 # Columns increase by two within a row, and by one from row to row.
@@ -44,3 +51,13 @@ GRIDS = {
         spot_um=55.0,
     ),
 }
+
+
+def places(spots: pd.DataFrame, grids: Mapping[str, str]) -> np.ndarray:
+    """Positions of spots on their section's array, (spots, 2), in spot pitches.
+
+    `spots` has `section`, `array_col` and `array_row`; `grids` maps each section to `square` or
+    `hexagonal`.
+    """
+    pitch = spots["section"].astype(str).map(lambda section: GRIDS[grids[section]].pitches)
+    return spots[["array_col", "array_row"]].to_numpy(dtype=float) * np.array(pitch.tolist())

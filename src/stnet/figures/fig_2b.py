@@ -44,8 +44,8 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
 
     The left panel uses the measurements as they are, the right panel smoothed measurements: the
     paper's text says smoothed, its caption does not. `null` is the table of
-    `stnet.evaluation.null`. Its permutations use the measurements as they are, so the right panel
-    has only the binomial curve.
+    `stnet.evaluation.null`. Its draws use the measurements as they are, so the right panel has only
+    the binomial curve.
     """
     figure = new_figure(PAGE_MM, 75)
     panels = figure.subplots(1, 2, sharey=True)
@@ -62,7 +62,7 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
         axis.set_xlabel("Genes, sorted")
     band = {"color": GREY, "alpha": 0.25, "linewidth": 0, "fill": True}
     low, high = null["permuted_low"], null["permuted_high"]
-    panels[0].stairs(high, baseline=low, label="permuted null, 95%", **band)
+    panels[0].stairs(high, baseline=low, label="spatial null, 95%", **band)
     main = next(iter(performance.values()))
     n_patients = int(main["n_patients"].max())
     panels[0].set_xlim(0, len(main))

@@ -59,13 +59,19 @@ def colocalisation(tables: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
 
 
 def in_words(summary: pd.DataFrame) -> str:
-    """Text with the direction and the P of the test over patients."""
+    """Text with the direction, the P of the test over patients, and that over random sets."""
     value = summary.set_index("quantity")["value"]
-    p = float(value["p"])
-    if np.isnan(p):
+    if np.isnan(float(value["p"])):
         return "no test possible"
-    p_text = "P < 0.001" if p < 0.001 else f"P = {p:.3f}"
-    return f"{value['direction']} than by chance, {p_text}"
+    return (
+        f"{value['direction']} than by chance, {_p(value['p'])};"
+        f" among random genes {_p(value['p_random_sets'])}"
+    )
+
+
+def _p(value: str) -> str:
+    p = float(value)
+    return "untested" if np.isnan(p) else "P < 0.001" if p < 0.001 else f"P = {p:.3f}"
 
 
 def _draw_patients(axis: Axes, patients: pd.DataFrame) -> None:

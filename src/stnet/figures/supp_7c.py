@@ -28,10 +28,10 @@ def draw(variance: str | Path, figures: Iterable[str | Path]) -> None:
 
 @styled
 def variance_explained(variance: pd.DataFrame) -> Figure:
-    """Two lines over the number of factors: in the spots fitted, and in patients left out.
+    """Lines over the number of factors: spots fitted, patients left out, and shuffled genes.
 
-    `variance` has one row per number of factors. If no patients were left out, there is only the
-    first line. The dashed line marks the `configured` row: the factors that the network predicts.
+    `variance` has one row per number of factors. If no patients were left out, that line is left
+    out. The dashed line marks the `configured` row: the factors that the network predicts.
     """
     figure = new_figure(COLUMN_MM, 60)
     axis = figure.add_subplot()
@@ -40,6 +40,7 @@ def variance_explained(variance: pd.DataFrame) -> Figure:
     for column, colour, name in (
         ("explained", BLUE, "in the spots fitted"),
         ("explained_left_out", ORANGE, "in patients left out of the fit"),
+        ("explained_shuffled", GREY, "in the spots fitted, each gene shuffled"),
     ):
         if variance[column].notna().any():
             axis.plot(variance["factors"], variance[column], color=colour, label=name, **LINE)

@@ -83,8 +83,10 @@ def distance_curves(distances: pd.DataFrame) -> Figure:
         ):
             label = f"{name}, mean {of_form[column].mean():.1f}"
             axis.ecdf(of_form[column], color=colour, label=label)
-        axis.axvline(1, color=GREY, linestyle="--", linewidth=0.8)
-        axis.text(1, 1.02, "adjacent", ha="center", color=GREY)
+        farthest = of_form.loc[of_form["adjacent"], "distance"].max()
+        if np.isfinite(farthest):
+            axis.axvline(farthest, color=GREY, linestyle="--", linewidth=0.8)
+            axis.text(farthest, 1.02, "adjacent", ha="center", color=GREY)
         axis.set_xlim(left=0)
         axis.legend(loc="lower right")
     panels[0].set_ylabel("Cumulative share of spots")

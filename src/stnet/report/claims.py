@@ -1,88 +1,215 @@
-"""The paper's claims, and the margins within which a reproduced value agrees with them."""
+"""Claims about a cohort: what they say, and where the results of a run answer them."""
 
-from collections.abc import Callable
-from fnmatch import fnmatchcase
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from stnet.core.errors import InputError
+from stnet.core.tables import gene_names
+
+# What a claim is judged by (`stnet.report.verdicts.judge`), in words for its page.
+COMPARISONS = {
+    "equal": "the same number",
+    "absolute": "within {margin:g} of it",
+    "relative": "within {margin:.0%} of it",
+    "above": "above {margin:g}",
+    "below": "below {margin:g}",
+    "similar": "within {margin:g} of 0",
+    "at_most": "a P value of at most {value}",
+    "names": "at least {margin:g} names in common",
+}
+# Comparisons of a number with the claim's; the others have no value, or names.
+WITH_VALUE = {"equal", "absolute", "relative", "at_most"}
+COLUMNS = [
+    *("id", "group", "quantity", "value", "comparison", "margin", "null", "sign", "requires"),
+    *("table", "where", "order", "column", "interval", "how", "settled"),
+]
+CONDITION = re.compile(r"([^=<>]+?)(=|<=|>=|<|>)(.*)")
+ORDER = re.compile(r"(\d+)(?:-(\d+))? of (\w+)")
+
+
+class Value(NamedTuple):
+    """A number of a run with its 95% interval, which is NaN if there is none."""
+
+    value: float | str
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+class Finding(NamedTuple):
+    """What a run says of a claim.
+
+    Attributes:
+        found: a number, or names joined by commas.
+        unit: what the interval was resampled over.
+        null: the number, if there were nothing to find; None if the claim names none.
+        opposed: the effect has the other sign than the claim's.
+        how: how the number was obtained, or why there is none.
+    """
+
+    found: Value
+    unit: str = ""
+    null: Value | None = None
+    opposed: bool = False
+    how: str = ""
+
+
+MISSING = Value(float("nan"))
 
 
 def read_claims(path: str | Path) -> pd.DataFrame:
-    """Read the claims in the paper's order, all columns as text: `id section quantity value …`.
+    """Read claims, all columns as text, in the order of their page.
 
-    For claims on consistent genes, `at_least` and `of_patients` are the paper's threshold: r > 0 in
-    at least that many of these patients. Raises InputError for a missing column.
+    - `id`, `quantity` (in words), `group` (heading of the page), `value` (what is claimed; empty
+      for directions), `section` (place in the source) and `note`, which may be missing;
+    - `comparison`, `margin`, `null`, `sign`, `requires`: how it is judged (`verdicts.judge`);
+    - `table`, `where`, `order`, `column`, `interval`, `how`: where its value is (`look_up`);
+    - `settled`: when comparison and margin were chosen.
+
+    For claims on consistent genes, `at_least` and `of_patients` are the source's threshold: r > 0
+    in at least that many of these patients. Raises InputError for a missing column, a repeated id,
+    an unknown comparison, or a value, margin, order or condition that cannot be read.
     """
-    return _read(path, ["id", "section", "quantity", "value", "at_least", "of_patients"])
-
-
-def read_margins(path: str | Path) -> pd.DataFrame:
-    """Read the margins, all columns as text: `id kind margin why`.
-
-    `id` is a claim's id or a pattern with *. Raises InputError for a missing column or an unknown
-    kind of margin.
-    """
-    margins = _read(path, ["id", "kind", "margin"])
-    for margin in margins.itertuples():
-        if margin.kind not in KINDS:
-            raise InputError(
-                f"{path}: {margin.id}: kind {margin.kind!r} is not one of {', '.join(KINDS)}"
-            )
-    return margins
-
-
-def margin_of(claim: str, margins: pd.DataFrame) -> pd.Series:
-    """The first margin whose id or pattern matches the claim; InputError if there is none."""
-    for _, margin in margins.iterrows():
-        if fnmatchcase(claim, margin["id"]):
-            return margin
-    raise InputError(f"margins: none for the claim {claim}; add a row to the table of margins")
-
-
-def agrees(margin: pd.Series, paper: str, value: float | str, ci_low: float = float("nan")) -> bool:
-    """Whether a reproduced value agrees with the paper's. The kind of the margin sets the test.
-
-    - `exact`: the same number;
-    - `absolute`: the difference is at most the margin;
-    - `relative`: the difference is at most the margin times the paper's value;
-    - `below`, for p values: at most the paper's value plus the margin;
-    - `list`: at least as many names in common as the margin says, in any order;
-    - `above`, for directions: the value is above the margin, and the lower end of its interval too
-      if it has one;
-    - `near_zero`, for "similar": the difference is at most the margin.
-
-    Source: ours, fixed before any run.
-    """
-    return KINDS[margin["kind"]](paper, value, ci_low, margin["margin"])
-
-
-def _read(path: str | Path, columns: list[str]) -> pd.DataFrame:
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    missing = [name for name in columns if name not in table]
+    missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; restore the file")
-    return table
+    if repeated := table["id"][table["id"].duplicated()].tolist():
+        raise InputError(f"{path}: {repeated[0]} is repeated; rename or remove one")
+    for claim in table.itertuples():
+        _check(claim, f"{path}: {claim.id}")
+    return table.assign(**{name: "" for name in ("section", "note") if name not in table})
 
 
-def _difference(value: float, paper: str) -> float:
-    # Rounded, because 0.34 - 0.29 is not exactly 0.05 in binary.
-    return round(abs(value - float(paper)), 9)
+def _check(claim: tuple, where: str) -> None:
+    if claim.comparison not in COMPARISONS:
+        raise InputError(
+            f"{where}: comparison {claim.comparison!r} is not one of {', '.join(COMPARISONS)}"
+        )
+    numbers = {"margin": claim.margin} if claim.comparison not in ("equal", "at_most") else {}
+    if claim.comparison in WITH_VALUE:
+        numbers["value"] = claim.value
+    for column, text in numbers.items():
+        if _number(text) is None:
+            raise InputError(f"{where}: {column} {text!r} is not a number; correct it")
+    if claim.order and not ORDER.fullmatch(claim.order):
+        raise InputError(f"{where}: order {claim.order!r} is not like '2 of r' or '1-5 of r'")
+    for part in [*_parts(claim.where), *_parts(claim.requires), *_parts(claim.sign)]:
+        if not CONDITION.fullmatch(part):
+            raise InputError(f"{where}: {part!r} is not a condition such as symbol=FASN")
 
 
-def _in_common(names: str, paper: str) -> int:
-    return len(set(paper.split(",")) & set(names.split(",")))
+def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
+    """What a table of results says of a claim, a row of `read_claims`.
+
+    The rows are those for which all conditions in `where` hold, separated by semicolons. `order`
+    chooses among them: `2 of r` is the row with the second largest r, `1-5 of r` are the first
+    five; without it the first row counts. The value is in `column` (`symbol` gives the genes'
+    names), its interval in `{interval}_low` and `{interval}_high`.
+
+    `null`, and names in braces in `how`, are columns of the row or, in a table `quantity value …`,
+    other quantities; `null` may also be a number. So are the names in the conditions `requires`,
+    without which the claim is not judged, and `sign`, without which its effect is opposed. Numbers
+    are compared as numbers.
+    """
+    rows = table
+    for part in _parts(claim.where):
+        name, sign, text = CONDITION.fullmatch(part).groups()
+        if name not in rows:
+            return Finding(MISSING, how=f"table {claim.table} has no column {name}")
+        rows = rows[[_holds(value, sign, text) for value in rows[name]]]
+    if claim.order:
+        first, last, by = ORDER.fullmatch(claim.order).groups()
+        ranked = rows.dropna(subset=by).nlargest(int(last or first), by, keep="first")
+        rows = ranked.iloc[int(first) - 1 :] if len(ranked) >= int(last or first) else ranked[:0]
+    if rows.empty:
+        asked = " and ".join(filter(None, [claim.where, claim.order]))
+        return Finding(MISSING, how=f"no row with {asked} in table {claim.table}")
+    facts = _Facts(table, rows.iloc[0])
+    how = re.sub(r"\{(.+?)\}", lambda found: _text(facts.value(found[1])), claim.how)
+    if unmet := [part for part in _parts(claim.requires) if not facts.hold(part)]:
+        return Finding(MISSING, how=f"not judged without {unmet[0]}")
+    if claim.column == "symbol":
+        return Finding(Value(",".join(gene_names(rows))), how=how)
+    found = facts.with_interval(claim.column, claim.interval)
+    if _number(found.value) is None:
+        note = facts.value("note")
+        return Finding(MISSING, how=_text(note) or f"{claim.column} is missing in {claim.table}")
+    unit = facts.value("unit")
+    return Finding(
+        found,
+        "" if pd.isna(found.low) else _text(unit) or "patients",
+        facts.null(claim.null) if claim.null else None,
+        opposed=not all(map(facts.hold, _parts(claim.sign))),
+        how=how,
+    )
 
 
-KINDS: dict[str, Callable[[str, float | str, float, str], bool]] = {
-    "exact": lambda paper, value, low, margin: value == float(paper),
-    "absolute": lambda paper, value, low, margin: _difference(value, paper) <= float(margin),
-    "relative": lambda paper, value, low, margin: (
-        _difference(value, paper) <= float(margin) * float(paper)
-    ),
-    "below": lambda paper, value, low, margin: value <= float(paper) + float(margin),
-    "list": lambda paper, value, low, margin: _in_common(value, paper) >= int(margin),
-    "above": lambda paper, value, low, margin: value > float(margin) and not low <= float(margin),
-    "near_zero": lambda paper, value, low, margin: abs(value) <= float(margin),
-}
+class _Facts:
+    """A row of a table, and in a table `quantity value …` the other quantities."""
+
+    def __init__(self, table: pd.DataFrame, row: pd.Series):
+        self._row = row
+        listed = "quantity" in table and "value" in table
+        self._others = table.set_index("quantity") if listed else pd.DataFrame()
+
+    def value(self, name: str) -> object:
+        """The column, or the quantity, of that name; NaN if there is neither."""
+        if name in self._row.index:
+            return self._row[name]
+        return self._others["value"].get(name, float("nan")) if len(self._others) else float("nan")
+
+    def with_interval(self, column: str, interval: str) -> Value:
+        """A cell of the row with its interval."""
+        prefix = interval or ("ci" if column == "value" else column)
+        ends = (_number(self._row.get(f"{prefix}_{end}")) for end in ("low", "high"))
+        number = _number(self._row.get(column))
+        return Value(*(float("nan") if each is None else each for each in (number, *ends)))
+
+    def null(self, name: str) -> Value:
+        """A number, or a column or quantity with its range."""
+        if (number := _number(name)) is not None:
+            return Value(number)
+        if name in self._row.index:
+            return self.with_interval(name, name)
+        if name not in self._others.index:
+            return MISSING
+        return _Facts(pd.DataFrame(), self._others.loc[name]).with_interval("value", "ci")
+
+    def hold(self, condition: str) -> bool:
+        """Whether a condition on the facts is true; not if the fact is missing."""
+        name, sign, text = CONDITION.fullmatch(condition).groups()
+        return _holds(self.value(name), sign, text)
+
+
+def _parts(conditions: str) -> list[str]:
+    return [part.strip() for part in conditions.split(";") if part.strip()]
+
+
+def _holds(value: object, sign: str, text: str) -> bool:
+    if pd.isna(value):
+        return False
+    one, two = _number(value), _number(text)
+    if one is None or two is None:
+        return sign == "=" and str(value) == text
+    return {"=": one == two, "<": one < two, ">": one > two, "<=": one <= two, ">=": one >= two}[
+        sign
+    ]
+
+
+def _number(value: object) -> float | None:
+    """A number, or the number that a text is; None for other text and for what is missing."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return None if pd.isna(number) else number
+
+
+def _text(value: object) -> str:
+    number = _number(value)
+    if number is not None:
+        return f"{number:.3g}" if number != int(number) else str(int(number))
+    return "" if pd.isna(value) else str(value)

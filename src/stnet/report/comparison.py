@@ -20,6 +20,7 @@ KINDS = {
     "ridge": "ridge regression on features",
     "mean": "mean of the training spots",
     "coordinates": "position in the section",
+    "depth": "measured total counts (a reference)",
     "precomputed": "predictions handed in",
 }
 # Column of the comparison by the last part of a claim's id.
@@ -86,6 +87,9 @@ def write_methods(
             "(smooth: measurements averaged over the 3 × 3 neighbourhood). Mean AUROC is the mean "
             "over genes of the mean over patients. RMSE is over all spots and genes, for "
             "predictions in the same unit.",
+            "Given depth: r, AUROC and consistent genes (the same rule) of what is left of "
+            "prediction and measurement after regression on the ln of each spot's total counts. "
+            "AUROC of depth: of these total counts alone, without any prediction.",
         ],
         [
             page_table(_consistency(table), "Consistent genes"),
@@ -136,6 +140,7 @@ def _consistency(table: pd.DataFrame) -> pd.DataFrame:
     shown["Genes"] = table["n_genes"].map(_whole)
     shown["Consistent genes"] = table["consistent_genes"].map(_whole)
     shown["Consistent genes, paper"] = table["paper_consistent_genes"].map(_whole)
+    shown["Given depth"] = table["consistent_genes_partial"].map(_whole)
     shown["Rule"] = table["consistency_rule"]
     shown["Holm"] = table["consistent_genes_holm"].map(_whole)
     shown["BH"] = table["consistent_genes_bh"].map(_whole)
@@ -159,8 +164,11 @@ def _ahead(table: pd.DataFrame) -> pd.DataFrame:
 def _estimates(table: pd.DataFrame) -> pd.DataFrame:
     shown = table[["experiment"]].rename(columns={"experiment": "Experiment"})
     shown["Median r"] = estimates(table, "median_pearson")
+    shown["Given depth"] = estimates(table, "median_partial")
     shown["Median r (smooth)"] = estimates(table, "median_pearson_smooth")
     shown["Mean AUROC"] = estimates(table, "mean_auroc")
+    shown["AUROC given depth"] = estimates(table, "mean_auroc_partial")
+    shown["AUROC of depth"] = estimates(table, "mean_auroc_depth")
     shown["RMSE"] = estimates(table, "rmse")
     return shown
 

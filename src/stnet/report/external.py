@@ -18,6 +18,7 @@ VISIUM = {
     "positive_genes": "genes with r > 0",
     "mean_r": "mean r",
     "mean_auroc": "mean AUROC",
+    "mean_auroc_depth": "mean AUROC of total counts alone",
     "median_counts": "median counts per spot",
 }
 TCGA = {

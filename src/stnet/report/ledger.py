@@ -1,154 +1,202 @@
-"""The ledger: every claim of the paper, the value from this run, and whether they agree."""
+"""The ledger: every claim about a cohort, the value from this run, and whether it bears it out."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 
 from stnet.core.atomic import atomic_path
-from stnet.core.tables import read_table
-from stnet.report.analyses import answer
-from stnet.report.claims import agrees, margin_of, read_claims, read_margins
-from stnet.report.page import Table, page_table, short, write_page
+from stnet.core.tables import read_table, write_table
+from stnet.report.axis import Axis, axes_of, marks_of
+from stnet.report.claims import COMPARISONS, MISSING, Finding, look_up, read_claims
+from stnet.report.page import render, short
+from stnet.report.verdicts import (
+    DIFFERS,
+    INCONCLUSIVE,
+    NOT_EVALUATED,
+    OTHER_COHORT,
+    REPRODUCED,
+    Verdict,
+    judge,
+)
 
-# Repeat in black and white what the colours of the page show.
-MARKS = {"agrees": "✓", "differs": "✗", "other cohort": "○", "not evaluated": "–"}
-STYLES = {name: name.replace(" ", "-") for name in MARKS}
+# In the order of the page's summary. The marks repeat in black and white what colours show.
+VERDICTS = {
+    REPRODUCED: ("✓", "the result bears the claim out"),
+    INCONCLUSIVE: ("?", "the interval cannot tell, or chance does as well"),
+    DIFFERS: ("✗", "the result contradicts the claim"),
+    OTHER_COHORT: ("○", "the claim is about other data; no verdict"),
+    NOT_EVALUATED: ("–", "this run has no value for it"),
+}
+COLUMNS = [
+    *("id", "group", "quantity", "claimed", "found", "ci_low", "ci_high", "unit"),
+    *("null", "null_low", "null_high", "verdict", "why", "rule", "how"),
+]
 
 
 def write_ledger(
-    inputs: Mapping[str, str | Path],
+    claims: str | Path,
+    results: Mapping[str, str | Path],
     tsv: str | Path,
     html: str | Path,
     *,
-    cohort: str,
-    main: str,
-    is_paper_cohort: bool,
+    about: Mapping[str, str],
+    judged: bool,
     rules: Mapping[str, str],
     other_data: Collection[str] = (),
 ) -> None:
     """Write the ledger as a table and as a page.
 
     Args:
-        inputs: paths by name: `claims`, `margins`, and the tables of `answer` that this run has.
+        claims: table of `read_claims`.
+        results: paths of the tables of this run, by the names that claims use.
         tsv: table to write.
         html: page to write.
-        cohort: name of the cohort, for the title.
-        main: name of the main experiment.
-        is_paper_cohort: as in `make_ledger`.
+        about: `title` of the page, `about` the claims, and the `main` experiment.
+        judged: as in `make_ledger`.
         rules: as in `make_ledger`.
         other_data: as in `make_ledger`.
 
     Raises:
-        InputError: a claim has no margin, or a column is missing.
+        InputError: as `read_claims`.
     """
-    results = dict(inputs)
-    claims, margins = read_claims(results.pop("claims")), read_margins(results.pop("margins"))
+    listed = read_claims(claims)
     tables = {name: read_table(path) for name, path in results.items()}
-    ledger = make_ledger(claims, margins, tables, is_paper_cohort, other_data, rules)
-    with atomic_path(tsv) as temporary:
-        ledger.to_csv(temporary, sep="\t", index=False)
+    ledger = make_ledger(listed, tables, judged=judged, rules=rules, other_data=other_data)
+    write_table(ledger, tsv)
     counts = ledger["verdict"].value_counts()
-    verdicts = ", ".join(f"{name} {counts[name]}" for name in MARKS if name in counts)
-    write_page(
-        html,
-        f"The paper's claims and the results on cohort {cohort}",
-        [
-            f"{len(ledger)} claims: {verdicts}. Predictions are those of {main}{_origin(tables)}.",
-            "Each verdict follows from a margin that was fixed before any run. Claims are judged "
-            "only on the paper's own data; on any other data the verdict is 'other cohort'. "
-            "Intervals are 95%, over the unit in brackets.",
+    content = render(
+        "ledger.html",
+        title=about["title"],
+        about=about["about"],
+        main=about["main"] + _origin(tables),
+        judged=judged,
+        verdicts=[
+            {"name": name, "mark": mark, "words": words, "count": counts.get(name, 0)}
+            for name, (mark, words) in VERDICTS.items()
+            if name in counts or (judged and name in (REPRODUCED, INCONCLUSIVE, DIFFERS))
         ],
-        [_shown(ledger)],
+        total=len(ledger),
+        late=int((~listed["settled"].str.startswith("before")).sum()),
+        groups=[
+            {"name": name, "claims": _shown_group(listed[rows], ledger[rows])}
+            for name in listed["group"].unique()
+            if (rows := listed["group"] == name).any()
+        ],
     )
+    with atomic_path(html) as temporary:
+        temporary.write_text(content, encoding="utf-8")
 
 
 def make_ledger(
     claims: pd.DataFrame,
-    margins: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
-    is_paper_cohort: bool,
+    *,
+    judged: bool,
+    rules: Mapping[str, str],
     other_data: Collection[str] = (),
-    rules: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Make the ledger, one row per claim.
 
     Args:
         claims: table of `read_claims`.
-        margins: table of `read_margins`.
-        tables: results by name, as in `answer`.
-        is_paper_cohort: whether the networks were trained on the paper's cohort.
-        other_data: names of the tables that come from external data other than the paper's.
+        tables: results by the names that claims use; those that this run has.
+        judged: whether the claims are about this run's cohort.
         rules: the rule of the workflow that makes each table.
+        other_data: names of the tables that come from other external data than the claims'.
 
     Returns:
-        `id section quantity paper reproduced ci_low ci_high unit verdict rule how`, all text. The
-        verdict is `agrees` or `differs` by the claim's margin, `other cohort` if the value comes
-        from other data than the paper's, and `not evaluated` if there is no value.
-
-    Raises:
-        InputError: a claim has no margin.
+        `id group quantity claimed found ci_low ci_high unit null null_low null_high verdict why
+        rule how`. The verdict is that of `judge`, `other cohort` if the value comes from other data
+        than the claim's, and `not evaluated` if there is no value.
     """
     rows = []
     for claim in claims.itertuples():
-        margin = margin_of(claim.id, margins)
-        found = answer(claim.id, tables)
-        verdict = "not evaluated"
-        if found is not None and not pd.isna(found.value):
-            verdict = "other cohort"
-            if is_paper_cohort and not set(found.tables) & set(other_data):
-                same = agrees(margin, claim.value, found.value, found.ci_low)
-                verdict = "agrees" if same and not found.opposed else "differs"
-        rows.append(
-            {
-                "id": claim.id,
-                "section": claim.section,
-                "quantity": claim.quantity,
-                "paper": claim.value,
-                "reproduced": _text(found and found.value),
-                "ci_low": _text(found and found.ci_low),
-                "ci_high": _text(found and found.ci_high),
-                "unit": found.unit if found else "",
-                "verdict": verdict,
-                "rule": rules.get(found.tables[0], "") if found else "",
-                "how": found.how if found else "",
-            }
-        )
-    return pd.DataFrame(rows)
+        table = tables.get(claim.table)
+        finding = Finding(MISSING) if table is None else look_up(claim, table)
+        null = finding.null or MISSING
+        if pd.isna(finding.found.value):
+            verdict = Verdict(NOT_EVALUATED, finding.how or f"no table {claim.table} in this run")
+        elif not judged or claim.table in other_data:
+            verdict = Verdict(OTHER_COHORT, "")
+        else:
+            verdict = judge(claim, finding)
+        known = [claim.id, claim.group, claim.quantity, claim.value]
+        numbers = [*finding.found, finding.unit, *null, *verdict]
+        rows.append([*known, *numbers, rules.get(claim.table, ""), finding.how])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _shown_group(claims: pd.DataFrame, ledger: pd.DataFrame) -> list[dict[str, object]]:
+    """What the page shows of a group's claims. Those of one column of a table share an axis."""
+    pairs = list(zip(claims.itertuples(), ledger.itertuples(), strict=True))
+    marks = {claim.id: found for claim, row in pairs if (found := marks_of(claim, row))}
+    alike: dict[tuple, list[str]] = {}
+    for claim, _ in pairs:
+        if claim.id in marks:
+            where = claim.where if claim.column == "value" else ""
+            alike.setdefault((claim.table, claim.column, where), []).append(claim.id)
+    axes = {}
+    for ids in alike.values():
+        axes |= zip(ids, axes_of([marks[each] for each in ids]), strict=True)
+    return [_shown(claim, row, axes.get(claim.id)) for claim, row in pairs]
+
+
+def _shown(claim: tuple, row: tuple, axis: Axis | None) -> dict[str, object]:
+    """What the page shows of a claim."""
+    margin = float(claim.margin) if claim.margin else 0.0
+    rule = COMPARISONS[claim.comparison].format(margin=margin, value=claim.value)
+    interval = f"{short(row.ci_low)} to {short(row.ci_high)}" if row.unit else ""
+    return {
+        "id": claim.id,
+        "quantity": claim.quantity,
+        "section": claim.section,
+        # With spaces, so that lists of genes wrap.
+        "claimed": short(claim.value.replace(",", ", ")) if claim.value else rule,
+        "found": short(row.found.replace(",", ", ") if isinstance(row.found, str) else row.found),
+        "interval": interval,
+        "verdict": row.verdict,
+        "style": row.verdict.replace(" ", "-"),
+        "mark": VERDICTS[row.verdict][0],
+        "why": row.why,
+        "axis": axis,
+        "facts": {
+            "Obtained as": row.how,
+            "95% interval": interval and f"{interval}, over {row.unit}",
+            "By chance": _null(row),
+            "Judged by": rule,
+            "Least that would do": _least(claim, row),
+            "Comparison settled": claim.settled,
+            "Note": claim.note,
+            "Made by rule": row.rule,
+            "Id": claim.id,
+        },
+    }
+
+
+def _null(row: tuple) -> str:
+    if pd.isna(row.null):
+        return ""
+    spread = "" if pd.isna(row.null_low) else f" ({short(row.null_low)} to {short(row.null_high)})"
+    return short(row.null) + spread
+
+
+def _least(claim: tuple, row: tuple) -> str:
+    """The smallest value that would bear a direction out, were its interval as wide."""
+    if claim.comparison not in ("above", "below") or pd.isna(row.ci_low):
+        return ""
+    limit = float(claim.margin)
+    ends = [limit, *(end for end in (row.null_low, row.null_high, row.null) if not pd.isna(end))]
+    if claim.comparison == "above":
+        return short(max(ends) + row.found - row.ci_low)
+    return short(min(ends) - (row.ci_high - row.found))
 
 
 def _origin(tables: Mapping[str, pd.DataFrame]) -> str:
-    # The page says where predictions are from, or from which weights the network was trained.
+    """Where predictions are from, or from which weights the network was trained."""
     if "summary" not in tables:
         return ""
     values = tables["summary"].set_index("quantity")["value"]
     if "origin" in values:
         return f", {values['origin']}"
     return f", trained from {values['initial_weights']}" if "initial_weights" in values else ""
-
-
-def _text(value: float | str | None) -> str:
-    if value is None or pd.isna(value):
-        return ""
-    return value if isinstance(value, str) else f"{value:.6g}"
-
-
-def _shown(ledger: pd.DataFrame) -> Table:
-    shown = pd.DataFrame(
-        {
-            "Claim": ledger["quantity"] + " (" + ledger["section"] + ")",
-            "Id": ledger["id"],
-            # With spaces, so that lists of genes wrap.
-            "Paper": ledger["paper"].str.replace(",", ", "),
-            "This run": ledger["reproduced"].str.replace(",", ", ").map(short),
-            "95% interval": [
-                f"{short(row.ci_low)} to {short(row.ci_high)} ({row.unit})" if row.ci_low else ""
-                for row in ledger.itertuples()
-            ],
-            "Verdict": [f"{MARKS[verdict]} {verdict}" for verdict in ledger["verdict"]],
-            "Rule": ledger["rule"],
-            "How": ledger["how"],
-        }
-    )
-    return page_table(shown, row_styles=ledger["verdict"].map(STYLES).tolist())

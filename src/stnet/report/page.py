@@ -30,29 +30,36 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table of a page. `row_styles` has a CSS class of the template, or "", for each row."""
+    """A table of a page."""
 
     heading: str
     columns: list[Column]
-    row_styles: Sequence[str]
+    n_rows: int
 
 
 def write_page(
     path: str | Path, title: str, paragraphs: Sequence[str], tables: Sequence[Table]
 ) -> None:
     """Write a self-contained page: title, paragraphs, and tables of `page_table`."""
-    page = TEMPLATES.get_template("page.html")
+    content = render("page.html", title=title, paragraphs=paragraphs, tables=tables)
     with atomic_path(path) as temporary:
-        content = page.render(title=title, paragraphs=paragraphs, tables=tables)
         temporary.write_text(content, encoding="utf-8")
 
 
-def page_table(
-    table: pd.DataFrame, heading: str = "", row_styles: Sequence[str] | None = None
-) -> Table:
+def render(template: str, **content: object) -> str:
+    """Fill in a template of the folder `templates`."""
+    return TEMPLATES.get_template(template).render(**content)
+
+
+def page_table(table: pd.DataFrame, heading: str = "") -> Table:
     """Convert a table for `write_page`. Missing values become empty cells, True a tick."""
     columns = [_column(name, values) for name, values in table.items()]
-    return Table(heading, columns, row_styles or [""] * len(table))
+    return Table(heading, columns, len(table))
+
+
+def spaced(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with spaces for the underscores of its column names."""
+    return table.rename(columns=lambda name: name.replace("_", " "))
 
 
 def short(value: float | str) -> str:
@@ -69,6 +76,9 @@ def short(value: float | str) -> str:
     if number == int(number):
         return f"{int(number):,}"
     return f"{number:,.1f}" if abs(number) >= 1000 else f"{number:.3g}"
+
+
+TEMPLATES.filters["short"] = short
 
 
 def _column(name: str, values: pd.Series) -> Column:

@@ -7,7 +7,7 @@ import pandas as pd
 from stnet.analysis.choice import top_genes
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, short, write_page
+from stnet.report.page import page_table, short, spaced, write_page
 
 # Column of the performance by the last part of a claim's id.
 TABLE_1 = {
@@ -51,7 +51,8 @@ SPOTS = {
 GENE_COLUMNS = (
     *("gene", "n_patients", "n_consistent", "n_consistent_smooth", "consistent"),
     *("p_holm", "p_t_bh", "median_pearson", "median_pearson_smooth", "median_spearman"),
-    *("mean_auroc", "rmse", "median_partial", "median_depth"),
+    *("mean_auroc", "mean_auroc_depth", "mean_auroc_partial", "rmse"),
+    *("median_partial", "median_depth", "n_consistent_partial", "consistent_partial"),
 )
 
 
@@ -152,7 +153,7 @@ def write_dataset_page(
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
             page_table(_named(steps.rename(SPOTS)), "Spots by step"),
-            page_table(_spaced(read_table(sections)), "Sections"),
+            page_table(spaced(read_table(sections)), "Sections"),
         ],
     )
 
@@ -176,17 +177,17 @@ def write_performance_page(
     write_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
-        ["Medians are over patients. Intervals are 95%, by bootstrap over the unit in the table."],
         [
-            page_table(_spaced(totals), "Summary"),
-            page_table(_spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),
+            "Medians are over patients. Intervals are 95%, by bootstrap over the unit in the table.",
+            "Partial: given the ln of each spot's total counts, that is, of what is left of "
+            "prediction and measurement after regression on it. Depth: of these total counts alone.",
+        ],
+        [
+            page_table(spaced(totals), "Summary"),
+            page_table(spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),
         ],
     )
 
 
 def _named(values: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"": values.index, "number": values.to_numpy()})
-
-
-def _spaced(table: pd.DataFrame) -> pd.DataFrame:
-    return table.rename(columns=lambda name: name.replace("_", " "))

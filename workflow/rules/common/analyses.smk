@@ -47,6 +47,10 @@ def names_of(cohort, analysis):
         "nuclei": facts["features"] and config["experiments"][facts["features"]]["features"],
         "section": section_ids(cohort),
         "study": facts["studies"],
+        "ledger": ledgers_of(cohort),
+        "ledger_with_ablations": [
+            f"{name}{SUPPLEMENT}" for name, keys in ledgers_of(cohort).items() if keys["ablations"]
+        ],
         "varied_weights": facts["varied_weights"],
         "varied_architecture": facts["varied_architecture"],
     }

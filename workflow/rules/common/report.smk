@@ -1,5 +1,8 @@
 # Inputs of a cohort's figures, tables and ledger, by what its configuration has under `report`.
 
+# Ends the name of a ledger that has the ablations too.
+SUPPLEMENT = "-supplement"
+
 
 def report_of(w):
     """The cohort's `report` section: what its tables and figures show."""
@@ -51,6 +54,20 @@ def of_main(name):
     )
 
 
+def shown_predictions(w):
+    """Predictions of all held-out groups of the experiments that the cohort's report shows."""
+    return [
+        f"results/{w.cohort}/experiments/{name}/{group}/predictions.h5ad"
+        for name in configuration.shown_experiments(w.cohort)
+        for group in held_out(name)
+    ]
+
+
+def main_smoothing(w):
+    """What smoothing averages in the main experiment."""
+    return config["experiments"][main_experiment(w)]["smoothing"]
+
+
 def main_view_index(w):
     """Index of the main experiment's view."""
     return f"results/{w.cohort}/views/{main_network(w)['view']}/index.tsv"
@@ -81,10 +98,32 @@ def main_targets(w):
     return f"results/{w.cohort}/targets/{targets}/{ALL}.h5ad"
 
 
+def ledgers_of(cohort):
+    """Claims of a cohort's report, by the name of their ledger."""
+    claims = config["cohorts"][cohort]["report"]["claims"]
+    return {f"ledger-{name}": keys for name, keys in claims.items()}
+
+
+def claims_of(w):
+    """Claims of a ledger."""
+    report_of(w)
+    ledgers = ledgers_of(w.cohort)
+    name = w.ledger.removesuffix(SUPPLEMENT)
+    if name not in ledgers:
+        refuse(f"no {name}: cohorts.{w.cohort}.report.claims has {', '.join(ledgers) or 'none'}")
+    return ledgers[name]
+
+
+def ledger_labels(w):
+    """Title of a ledger and its cohort, for Snakemake's report."""
+    ablations = " (with ablations)" if w.ledger.endswith(SUPPLEMENT) else ""
+    return {"item": claims_of(w)["title"] + ablations, "cohort": w.cohort}
+
+
 def answering_analyses(w):
     """The analyses whose tables a ledger reads, each with the names of its first source."""
     report_of(w)
-    targets = ("all", "supplement") if w.ledger == "ledger-supplement" else ("all",)
+    targets = ("all", "supplement") if w.ledger.endswith(SUPPLEMENT) else ("all",)
     found = [(each, names_of(w.cohort, each)) for each in analyses_of(w.cohort, *targets)]
     return [(each, names[0]) for each, names in found if names]
 

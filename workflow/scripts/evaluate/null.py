@@ -4,6 +4,6 @@ from stnet.evaluation.null import write_null
 with job(snakemake.log[0]):
     write_null(
         snakemake.input.predictions,
-        snakemake.output[0],
+        dict(snakemake.output.items()),
         stratum=snakemake.wildcards.stratum,
     )

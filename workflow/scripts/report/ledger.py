@@ -2,13 +2,14 @@ from stnet.core.job import job
 from stnet.report.ledger import write_ledger
 
 with job(snakemake.log[0]):
+    results = dict(snakemake.input.items())
     write_ledger(
-        dict(snakemake.input.items()),
+        results.pop("claims"),
+        results,
         snakemake.output.tsv,
         snakemake.output.html,
-        cohort=snakemake.wildcards.cohort,
-        main=snakemake.params.main,
-        is_paper_cohort=snakemake.params.is_paper_cohort,
+        about=snakemake.params.about,
+        judged=snakemake.params.judged,
         other_data=snakemake.params.other_data,
         rules=snakemake.params.rules,
     )

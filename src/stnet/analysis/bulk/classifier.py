@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_sp
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stnet.evaluation.bootstrap import interval, patient_draws
+from stnet.evaluation.bootstrap import patient_draws, percentile_interval
 from stnet.evaluation.correlation import auroc
 
 # Enough for the weakest regularisation of a thousand features.
@@ -85,8 +85,8 @@ def classify(
         seed: of the folds.
 
     Returns:
-        The chosen C, AUROC over the test patients with a 95% bootstrap interval over them
-        (resamples with a single class are left out), and their scores.
+        The chosen C, AUROC over the test patients with a 95% percentile interval of the bootstrap
+        over them (resamples with a single class are left out), and their scores.
 
     Source: Methods, "Cross validation using five folds of the training set was used to select the
     regularization parameter". Selection by AUROC and standardisation are ours.
@@ -100,6 +100,6 @@ def classify(
     scores = search.decision_function(features[split.test])
     tested = positive[split.test]
     draws = patient_draws(len(tested))
-    low, high = interval(auroc(scores[draws], tested[draws], ~tested[draws]))
+    low, high = percentile_interval(auroc(scores[draws], tested[draws], ~tested[draws]))
     area = float(auroc(scores, tested, ~tested))
     return Classification(search.best_params_["logisticregression__C"], area, low, high, scores)

@@ -18,7 +18,7 @@ from scipy import stats
 
 from stnet.core.tables import summary_table
 from stnet.evaluation.averages import mean
-from stnet.evaluation.bootstrap import interval, patient_draws, resampled_means
+from stnet.evaluation.bootstrap import mean_interval
 from stnet.evaluation.consistency import LARGEST_R
 from stnet.evaluation.correlation import FEWEST_SPOTS
 
@@ -74,10 +74,7 @@ def make_pairs(
     reasons = {0: "not among the genes", **{n: f"{n} genes are called so" for n in times.values()}}
     note = "; ".join(f"{name}: {reasons[times[name]]}" for name in wanted if times[name] != 1)
     others = np.flatnonzero(~np.isin(symbols, wanted))
-    stand_ins = {
-        name: others[np.argsort(np.abs(means[others] - means[at]), kind="stable")[:CANDIDATES]]
-        for name, at in column.items()
-    }
+    stand_ins = {name: nearest_in_mean(means, others, at) for name, at in column.items()}
     pairs = []
     for one in filter(column.__contains__, tumour):
         for other in filter(column.__contains__, immune):
@@ -85,6 +82,24 @@ def make_pairs(
             chance = chance[:, chance[0] != chance[1]]
             pairs.append(Pair(one, other, (column[one], column[other]), chance))
     return pairs, note
+
+
+def nearest_in_mean(means: np.ndarray, others: np.ndarray, gene: int) -> np.ndarray:
+    """The ten columns of `others` that are nearest to `gene` in `means`, the nearest first."""
+    return others[np.argsort(np.abs(means[others] - means[gene]), kind="stable")[:CANDIDATES]]
+
+
+def matrix(values: np.ndarray) -> np.ndarray:
+    """Pearson's r of all genes over the spots of a section, (genes, genes); NaN if constant."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # In double precision the mean of equal float32 values is exact, so r of a constant gene is
+        # undefined and not a rounding error.
+        return np.corrcoef(values.astype(np.float64), rowvar=False)
+
+
+def fisher_z(r: np.ndarray) -> np.ndarray:
+    """Fisher's z, finite for perfect correlations."""
+    return np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))
 
 
 def correlations(values: np.ndarray, pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
@@ -96,12 +111,9 @@ def correlations(values: np.ndarray, pairs: Sequence[Pair]) -> tuple[np.ndarray,
     """
     if len(values) < FEWEST_SPOTS or not pairs:
         return np.full((2, len(pairs)), np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # In double precision the mean of equal float32 values is exact, so r of a constant gene is
-        # undefined and not a rounding error.
-        r = np.corrcoef(values.astype(np.float64), rowvar=False)
+    r = matrix(values)
     observed = np.array([r[pair.columns] for pair in pairs])
-    chance = np.array([mean(_fisher(r[*pair.chance]), axis=0) for pair in pairs])
+    chance = np.array([mean(fisher_z(r[*pair.chance]), axis=0) for pair in pairs])
     return observed, chance
 
 
@@ -124,7 +136,7 @@ def compare_with_chance(
             for pair, value in zip(pairs, r, strict=True)
         ]
         both = np.isfinite(r) & np.isfinite(chance)
-        z = (side[both].mean() if both.any() else np.nan for side in (_fisher(r), chance))
+        z = (side[both].mean() if both.any() else np.nan for side in (fisher_z(r), chance))
         units.append((patient, both.any(), *z))
     of_pairs = pd.DataFrame(rows, columns=["patient", "section", "tumour", "immune", "r"])
     by_patient = pd.DataFrame(units, columns=["patient", "n_sections", *UNITS]).groupby(
@@ -156,8 +168,7 @@ def summarise(patients: pd.DataFrame, n_pairs: int, note: str) -> pd.DataFrame:
     intervals = {}
     if len(defined) > 1:
         t, p = stats.ttest_rel(defined["observed_z"], defined["chance_z"])
-        bounds = interval(resampled_means(values, patient_draws(len(defined))))
-        intervals = dict(zip(names, bounds.T, strict=True))
+        intervals = dict(zip(names, mean_interval(values).T, strict=True))
     if note:
         logger.warning(note)
     found = {
@@ -170,7 +181,3 @@ def summarise(patients: pd.DataFrame, n_pairs: int, note: str) -> pd.DataFrame:
         "note": note,
     }
     return summary_table(found, intervals)
-
-
-def _fisher(r: np.ndarray) -> np.ndarray:
-    return np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from stnet.analysis.bulk.colocalisation import Section, compare_with_chance, make_pairs, summarise
+from stnet.analysis.bulk.random_sets import draw_sets, random_differences, summarise_null
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
@@ -23,7 +25,7 @@ def write_measured(
     Args:
         targets: a file of `stnet.expression.targets.write_targets`, with all spots of the cohort.
         outputs: paths of `pairs` and `patients`, the tables of `compare_with_chance`, and of
-            `summary`.
+            `summary`, the tables of `summarise` and of `summarise_null`.
         tumour, immune: symbols of the genes.
 
     Source: Results, "in our ST-Net data".
@@ -48,9 +50,9 @@ def write_predicted(
 ) -> None:
     """Write the co-localisation of predicted expression over the tiles of whole slides.
 
-    Slides are read one at a time, and twice: the first time for the genes' mean prediction, which
-    the matching needs. Slides without tiles are left out. `outputs`, `tumour` and `immune` are as
-    in `write_measured`.
+    Slides are read one at a time, and three times: the first time for the genes' mean prediction,
+    which the matching needs. Slides without tiles are left out. `outputs`, `tumour` and `immune`
+    are as in `write_measured`.
 
     Raises:
         InputError: the slides' predictions are of different genes.
@@ -81,13 +83,17 @@ def _write(
     tumour: Sequence[str],
     immune: Sequence[str],
 ) -> None:
-    """Iterate over the sections twice, for the genes' means and for the correlations."""
+    """Iterate over the sections for the genes' means, the correlations, and the random sets."""
     total, n_spots = np.zeros(len(symbols)), 0
     for section in sections():
         total += section.values.sum(axis=0, dtype=np.float64)
         n_spots += len(section.values)
-    pairs, note = make_pairs(symbols, total / max(n_spots, 1), tumour, immune)
+    means = total / max(n_spots, 1)
+    pairs, note = make_pairs(symbols, means, tumour, immune)
     of_pairs, patients = compare_with_chance(sections(), pairs)
+    sets = draw_sets(means, *(sorted({pair.columns[side] for pair in pairs}) for side in (0, 1)))
+    null = summarise_null(patients["difference"].mean(), random_differences(sections(), sets))
     write_table(of_pairs, outputs["pairs"])
     write_table(patients, outputs["patients"])
-    write_table(summarise(patients, len(pairs), note), outputs["summary"])
+    summary = pd.concat([summarise(patients, len(pairs), note), null])
+    write_table(summary, outputs["summary"])

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from stnet.analysis.latent.space import places
 from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table, write_table
+from stnet.expression.grids import places
 
 KINDS = ["representative", "atypical"]
 # Examples per kind, class and patient; and the fewest neighbours for a meaningful share.

@@ -10,6 +10,9 @@ from scipy import sparse
 
 from stnet.analysis.latent.space import read_latent
 from stnet.core.tables import write_table
+from stnet.evaluation.averages import mean, median
+from stnet.evaluation.bootstrap import SEED
+from stnet.evaluation.correlation import FEWEST_SPOTS, pearson
 from stnet.evaluation.performance import performance_by
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
 from stnet.expression.transforms import invert, normalise
@@ -17,13 +20,19 @@ from stnet.expression.transforms import invert, normalise
 # Fewest neighbours of a spot, by form of the analysis.
 FORMS = {"ours": 2, "released": 1}
 SIDES = ["nearest", "farthest"]
+# Draws of the null; each costs as much as an evaluation of all spots and genes.
+DRAWS = 200
 # Pairs of spots whose latents are in memory at once.
 BATCH_PAIRS = 10_000
 
 
-def write_neighbours(predictions: Sequence[str | Path], output: str | Path) -> None:
-    """Write `neighbour_performance` of the predictions of all held-out groups."""
-    write_table(neighbour_performance(read_latent(predictions)), output)
+def write_neighbours(
+    predictions: Sequence[str | Path], output: str | Path, null: str | Path
+) -> None:
+    """Write `neighbour_performance` and `neighbour_null` of the predictions of all groups."""
+    spots = read_latent(predictions)
+    write_table(neighbour_performance(spots), output)
+    write_table(neighbour_null(spots), null)
 
 
 def neighbour_performance(spots: ad.AnnData) -> pd.DataFrame:
@@ -57,6 +66,34 @@ def neighbour_performance(spots: ad.AnnData) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def neighbour_null(spots: ad.AnnData, draws: int = DRAWS) -> pd.DataFrame:
+    """Gain of the nearest over the farthest neighbour if latents are exchanged among neighbours.
+
+    Of each spot's neighbours a random one is the nearest and another one the farthest. A row per
+    draw: `neighbour_gain` and `neighbour_gain_median`, as in `summarise`, in the form `ours`.
+    """
+    adjacent = neighbourhoods(spots.obs, spots.uns["grid"], ADJACENT)
+    rows, columns = adjacent.nonzero()
+    centres = np.bincount(rows, minlength=spots.n_obs) >= FORMS["ours"]
+    patients = spots.obs["patient"].astype(str).to_numpy()
+    of_patients = [np.flatnonzero(centres & (patients == name)) for name in pd.unique(patients)]
+    of_patients = [some for some in of_patients if len(some) >= FEWEST_SPOTS]
+    measured = np.asarray(spots.layers["observed"], dtype=np.float64)
+    random = np.random.default_rng(SEED)
+    found = []
+    for _ in range(draws if of_patients else 0):
+        _, *ends = _ends(rows, columns, random.random(len(rows)), spots.n_obs)
+        r = [
+            [pearson(measured[end[some]].T, measured[some].T) for some in of_patients]
+            for end in ends
+        ]
+        nearest, farthest = median(np.array(r), axis=1)
+        found.append(
+            [average(nearest, axis=0) - average(farthest, axis=0) for average in (mean, median)]
+        )
+    return pd.DataFrame(found, columns=["neighbour_gain", "neighbour_gain_median"])
+
+
 def nearest_and_farthest(
     latent: np.ndarray, adjacent: sparse.csr_array
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -70,10 +107,17 @@ def nearest_and_farthest(
     for start in range(0, len(rows), BATCH_PAIRS):
         some = slice(start, start + BATCH_PAIRS)
         apart[some] = np.linalg.norm(latent[rows[some]] - latent[columns[some]], axis=1)
+    return _ends(rows, columns, apart, len(latent))
+
+
+def _ends(
+    rows: np.ndarray, columns: np.ndarray, apart: np.ndarray, n_spots: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`nearest_and_farthest` of pairs of neighbours that are `apart`."""
     order = np.lexsort((columns, apart, rows))
     rows, columns = rows[order], columns[order]
-    n_neighbours = np.bincount(rows, minlength=len(latent))
-    nearest, farthest = np.full((2, len(latent)), -1)
+    n_neighbours = np.bincount(rows, minlength=n_spots)
+    nearest, farthest = np.full((2, n_spots), -1)
     last = n_neighbours.cumsum() - 1
     some = n_neighbours > 0
     nearest[some] = columns[(last - n_neighbours + 1)[some]]

@@ -1,18 +1,15 @@
 """The latent space: the inputs of the network's last layer, one vector per held-out spot."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
-import numpy as np
-import pandas as pd
 from anndata.io import read_elem
 
 from stnet.core.errors import InputError
 from stnet.core.h5ad import open_h5ad
 from stnet.evaluation.held_out import read_predictions
-from stnet.expression.grids import GRIDS
 
 
 def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
@@ -39,13 +36,3 @@ def read_latent(predictions: Sequence[str | Path]) -> ad.AnnData:
                 " latent spaces; set cohorts.*.report.latent to null, or split by patients"
             )
     return read_predictions(predictions)
-
-
-def places(spots: pd.DataFrame, grids: Mapping[str, str]) -> np.ndarray:
-    """Positions of spots on their section's array, (spots, 2), in spot pitches.
-
-    `spots` has `section`, `array_col` and `array_row`; `grids` maps each section to `square` or
-    `hexagonal`.
-    """
-    pitch = spots["section"].astype(str).map(lambda section: GRIDS[grids[section]].pitches)
-    return spots[["array_col", "array_row"]].to_numpy(dtype=float) * np.array(pitch.tolist())

@@ -1,33 +1,39 @@
 """Summary of the latent space analyses, for the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from stnet.analysis.latent.neighbours import SIDES
+from stnet.analysis.latent.purity import shuffled_labels
 from stnet.core.tables import by_patient, read_table, write_table
 from stnet.evaluation.averages import mean, median
-from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_interval
+from stnet.evaluation.bootstrap import (
+    SAMPLES,
+    SEED,
+    percentile_interval,
+    resampled_means,
+    resampled_medians,
+    with_interval,
+)
 
 # Suffix of quantities, by form of the analysis.
 SUFFIXES = {"ours": "", "released": "_released"}
-# Largest distance of an adjacent spot in spot pitches, with room for rounding.
-ADJACENT_WITHIN = 1.001
-FAR = ["not_adjacent", "random_not_adjacent"]
 Estimate = Callable[[np.ndarray], np.ndarray]
 
 
-def write_summary(
-    purity: str | Path, neighbours: str | Path, distances: str | Path, output: str | Path
-) -> None:
-    """Write `summarise` of the tables of purity, neighbours and distances."""
-    write_table(summarise(*map(read_table, (purity, neighbours, distances))), output)
+def write_summary(tables: Mapping[str, str | Path], output: str | Path) -> None:
+    """Write `summarise` of `tables`, whose names are its arguments."""
+    write_table(summarise(**{name: read_table(path) for name, path in tables.items()}), output)
 
 
 def summarise(
-    purity: pd.DataFrame, neighbours: pd.DataFrame, distances: pd.DataFrame
+    purity: pd.DataFrame,
+    neighbours: pd.DataFrame,
+    distances: pd.DataFrame,
+    neighbours_null: pd.DataFrame,
 ) -> pd.DataFrame:
     """Table `quantity value ci_low ci_high unit`; patients are the unit of every interval.
 
@@ -38,20 +44,31 @@ def summarise(
       `neighbour_gain_median`: the first minus the second. `neighbour_gain`: the same with the mean
       over genes, because for the median, genes that no neighbour predicts can be the majority;
       `neighbour_gain_partial`: that of partial r;
-    - `not_adjacent`: share of latent nearest neighbours that are not adjacent;
-      `random_not_adjacent`: the same for random spots; `distance`, `random_distance`: in spot
-      pitches. All four are means over patients of the mean over spots.
+    - `not_adjacent`: share of latent nearest neighbours that are not adjacent, diagonals being
+      adjacent on a square grid; `distance`, `random_distance`: in spot pitches. All three are means
+      over patients of the mean over spots.
 
     Suffix `_released`: the last two groups in the form of the released code.
+
+    Rows `…_null` have the mean and the 95% range of a quantity by chance, and the unit `null`:
+
+    - purity and Rand index: labels are shuffled among the spots of each patient;
+    - `neighbour_gain`, `neighbour_gain_median`: `neighbour_null`;
+    - `not_adjacent`: the nearest neighbour is a random other spot.
     """
     labelled = purity.dropna(subset=["purity"])
     both = labelled[(labelled["n_tumour"] > 0) & (labelled["n_normal"] > 0)]
-    rows = [*_rows(_of_purity(labelled), labelled, ""), *_rows(_of_purity(both), both, "_both")]
+    rows = []
+    for table, suffix in ((labelled, ""), (both, "_both")):
+        rows += _rows(_of_purity(table), table, suffix)
+        rows += _null_rows(_purity_null(table), suffix)
     for form, suffix in SUFFIXES.items():
         of_form = neighbours[neighbours["form"] == form]
         rows += _rows(_of_neighbours(of_form), of_form, suffix)
         of_form = distances[distances["form"] == form]
         rows += _rows(_of_distances(of_form), of_form, suffix)
+        rows += _null_rows({"not_adjacent": _not_adjacent_null(of_form)}, suffix)
+    rows += _null_rows({name: neighbours_null[name].to_numpy() for name in neighbours_null}, "")
     return pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "unit"])
 
 
@@ -101,12 +118,38 @@ def _of_neighbours(performance: pd.DataFrame) -> dict[str, Estimate]:
 
 
 def _of_distances(distances: pd.DataFrame) -> dict[str, Estimate]:
-    names = ["distance", "random_distance"]
-    values = distances[names].join(
-        distances[names].gt(ADJACENT_WITHIN).rename(columns=dict(zip(names, FAR, strict=True)))
-    )
+    values = distances[["distance", "random_distance"]].assign(not_adjacent=~distances["adjacent"])
     patients = values.groupby(distances["patient"], sort=False).mean()
-    return {name: _mean_of(patients[name].to_numpy()) for name in [*FAR, *names]}
+    return {name: _mean_of(patients[name].to_numpy(dtype=float)) for name in patients}
+
+
+def _purity_null(patients: pd.DataFrame) -> dict[str, np.ndarray]:
+    purity, ari = shuffled_labels(patients, SAMPLES, np.random.default_rng(SEED))
+    average = mean(purity, axis=1)
+    return {
+        "purity_mean": average,
+        # One patient has no s.d.
+        "purity_sd": purity.std(axis=1, ddof=1) if len(patients) > 1 else average * np.nan,
+        "ari_mean": mean(ari, axis=1),
+        "purity_gain": average - patients["majority"].mean(),
+    }
+
+
+def _not_adjacent_null(distances: pd.DataFrame) -> np.ndarray:
+    random = np.random.default_rng(SEED)
+    shares = [
+        np.mean(random.random((SAMPLES, len(chance))) >= chance.to_numpy(), axis=1)
+        for _, chance in distances.groupby("patient", sort=False)["chance_adjacent"]
+    ]
+    return np.mean(shares, axis=0) if shares else np.array([np.nan])
+
+
+def _null_rows(draws: Mapping[str, np.ndarray], suffix: str) -> list[tuple]:
+    """Rows of the mean and the 95% range of draws of quantities by chance."""
+    return [
+        (f"{name}{suffix}_null", float(mean(values, axis=0)), *percentile_interval(values), "null")
+        for name, values in draws.items()
+    ]
 
 
 def _mean_of(values: np.ndarray) -> Estimate:

@@ -1,0 +1,108 @@
+"""The noise ceiling: the highest r that a prediction can have with counts as few as these."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.core.tables import summary_table
+from stnet.evaluation.averages import mean, median
+from stnet.evaluation.bootstrap import SEED
+from stnet.evaluation.correlation import FEWEST_SPOTS, complete_blocks, partial, pearson
+from stnet.expression.transforms import invert, normalise
+
+DRAWS = 10
+# What is correlated, and the columns of the gene table with the results of an experiment.
+KINDS = {"": "median_pearson", "_partial": "median_partial"}
+
+
+def reliabilities(spots: ad.AnnData) -> dict[str, np.ndarray]:
+    """r between two random halves of the counts, (draws, patients, genes), by name of `KINDS`.
+
+    Each count is divided at random, every molecule with probability 1/2 (binomial thinning), and
+    both halves are transformed as the targets are. r is over the spots over which predictions are
+    evaluated; the partial r is given ln of the total counts. NaN where it is undefined. `spots` are
+    those of `read_predictions`; the counts are recovered from the measured expression.
+    """
+    units = (spots.uns["targets"]["universe"], spots.uns["targets"]["transform"])
+    random = np.random.default_rng(SEED)
+    patients = spots.obs["patient"].astype(str).to_numpy()
+    names = pd.unique(patients)
+    found = {kind: np.full((DRAWS, len(names), spots.n_vars), np.nan) for kind in KINDS}
+    for number, name in enumerate(names):
+        of_patient = spots[patients == name]
+        totals = of_patient.obs["total_counts"].to_numpy(dtype=np.int64)
+        observed = of_patient.layers["observed"]
+        measured = np.isfinite(observed)
+        counts = np.rint(invert(observed.astype(np.float64), totals, *units))
+        counts = np.where(measured, counts, 0).astype(np.int64)
+        # The sum over the genes that are no targets; 0 if rounding makes it negative.
+        others = np.maximum(totals - counts.sum(axis=1), 0)
+        blocks = [
+            block
+            for block in complete_blocks(measured & np.isfinite(of_patient.X))
+            if len(block[0]) >= FEWEST_SPOTS
+        ]
+        for draw in range(DRAWS):
+            half, rest = random.binomial(counts, 0.5), random.binomial(others, 0.5)
+            # A half without counts has a total of 1, by which `log_cp10k` can divide.
+            halves = [
+                normalise(part, np.maximum(part.sum(axis=1) + of_others, 1), *units)
+                for part, of_others in ((half, rest), (counts - half, others - rest))
+            ]
+            for rows, genes in blocks:
+                sides = [np.ascontiguousarray(side[np.ix_(rows, genes)].T) for side in halves]
+                found[""][draw, number, genes] = pearson(*sides)
+                found["_partial"][draw, number, genes] = partial(*sides, np.log(totals[rows]))
+    return found
+
+
+def ceiling(reliability: np.ndarray) -> np.ndarray:
+    """The highest r with a measurement whose halves have correlation `reliability`.
+
+    By the Spearman-Brown formula the whole measurement has the reliability 2 rho / (1 + rho), and a
+    prediction that equals the expression without noise has the square root of it as its r. 0 if the
+    halves have no positive correlation.
+    """
+    rho = np.maximum(reliability, 0.0)
+    return np.sqrt(2 * rho / (1 + rho))
+
+
+def gene_ceilings(spots: ad.AnnData, genes: pd.DataFrame) -> pd.DataFrame:
+    """A row per gene: its ceiling, an experiment's median r, and the share of the ceiling reached.
+
+    - `ceiling`: median over the `n_patients` that have one, each from the mean of `reliabilities`;
+      `ceiling_min`, `ceiling_max`: their range;
+    - `ceiling_error`: standard error of `ceiling` by the random division of the counts;
+    - `share`: `median_pearson` of `genes` (`gene_performance`) divided by `ceiling`; it may exceed
+      1 by chance;
+    - `…_partial`: the same for the partial r given ln of the total counts.
+
+    `spots` are the experiment's, of `read_predictions`. Source: ours.
+    """
+    results = genes.set_index("gene").reindex(spots.var_names)
+    table = pd.DataFrame({"gene": spots.var_names, "symbol": spots.var["symbol"].to_numpy()})
+    for kind, rho in reliabilities(spots).items():
+        of_patients = pd.DataFrame(ceiling(mean(rho, axis=0)))
+        name = f"ceiling{kind}"
+        if not kind:
+            table["n_patients"] = of_patients.count()
+        table[name] = of_patients.median()
+        table[f"{name}_min"], table[f"{name}_max"] = of_patients.min(), of_patients.max()
+        of_draws = median(ceiling(rho), axis=1)
+        table[f"{name}_error"] = of_draws.std(axis=0, ddof=1) / np.sqrt(DRAWS)
+        table[KINDS[kind]] = results[KINDS[kind]].to_numpy()
+        table[f"share{kind}"] = table[KINDS[kind]] / table[name].replace(0, np.nan)
+    return table
+
+
+def summarise(genes: pd.DataFrame) -> pd.DataFrame:
+    """Table `quantity value …` of `gene_ceilings`: medians over genes.
+
+    `largest_error` is the largest standard error of a gene's ceiling by the random division.
+    """
+    found = {"n_genes": len(genes), "draws": DRAWS}
+    for kind in KINDS:
+        for name in ("ceiling", "share"):
+            found[f"median_{name}{kind}"] = genes[f"{name}{kind}"].median()
+        found[f"largest_error{kind}"] = genes[f"ceiling{kind}_error"].max()
+    return summary_table(found)

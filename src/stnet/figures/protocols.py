@@ -1,0 +1,129 @@
+"""r of every method under every protocol, and what the protocols choose."""
+
+from collections.abc import Iterable, Mapping
+from itertools import cycle
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stnet.evaluation.protocols import CHOICES, PAPER, Protocol
+from stnet.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    LIGHT_GREY,
+    ORANGE,
+    PAGE_MM,
+    SKY,
+    VERMILLION,
+    new_figure,
+    save,
+    styled,
+)
+
+KINDS = {
+    "normalisation": "Measurement",
+    "measurement": "Neighbours",
+    "unit": "r over the spots of",
+    "over_units": "Over patients or sections",
+    "genes": "Genes",
+    "over_genes": "Over genes",
+}
+# Choices in words; those of two kinds of average are the same.
+WORDS = {
+    "targets": "targets' unit",
+    "ln_counts": "ln(1 + c)",
+    "cp10k": "ln(1 + CP10k)",
+    "residuals": "Pearson residuals",
+    "raw": "not smoothed",
+    "smoothed": "smoothed",
+    "patient": "a patient",
+    "section": "a section",
+    "spots": "all patients",
+    "": "one r of all",
+    "all": "all",
+    "variable": "most variable",
+    "best_training": "best in other patients",
+    "best_test": "best in the test: leaks",
+}
+METHODS = [(BLUE, "s"), (GREEN, "^"), (ORANGE, "v"), (SKY, "D"), (GREY, "P"), ("#CC79A7", "X")]
+
+
+def draw(table: pd.DataFrame, figures: Iterable[str | Path]) -> None:
+    """Draw the table of `score_protocols`, whose first experiment is the main one."""
+    save(specification_curve(table), figures)
+
+
+@styled
+def specification_curve(table: pd.DataFrame) -> Figure:
+    """Protocols from left to right by the main experiment's r.
+
+    Above, r of each experiment, with the interval of the main one. Below, a mark for each choice
+    that the protocol makes; those of protocols that leak are red.
+    """
+    by_protocol = table.pivot(index=[*Protocol._fields], columns="experiment", values="r")
+    first = table["experiment"].iloc[0]
+    main = table[table["experiment"] == first].sort_values("r", kind="stable", na_position="first")
+    protocols = [Protocol(*row) for row in main[[*Protocol._fields]].itertuples(index=False)]
+    leaks = main["leaks"].to_numpy()
+    figure = new_figure(PAGE_MM, 165)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.15, 1])
+    places = range(len(protocols))
+    for place in main["leaks"].to_numpy().nonzero()[0]:
+        above.axvspan(place - 0.5, place + 0.5, color=VERMILLION, alpha=0.12, linewidth=0)
+    above.fill_between(places, main["low"], main["high"], color=LIGHT_GREY, linewidth=0, step="mid")
+    others = [name for name in table["experiment"].unique() if name != first]
+    for name, (colour, marker) in zip(others, cycle(METHODS), strict=False):
+        values = by_protocol[name].reindex(protocols)
+        above.scatter(
+            places, values, s=4, color=colour, marker=marker, linewidths=0, alpha=0.8, label=name
+        )
+    above.plot(places, main["r"], color=BLACK, linewidth=1.6, label=f"{first} (grey: 95% interval)")
+    above.axvline(protocols.index(PAPER), color=BLACK, linestyle=":", linewidth=0.8)
+    above.axhline(0, color=GREY, linestyle="--", linewidth=0.6)
+    low, high = above.get_ylim()
+    above.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
+    above.set_ylabel("r of the same predictions")
+    above.set_title(
+        f"{len(protocols)} protocols, by the r of {first} (dotted: the paper's; red: leaks)",
+        loc="left",
+    )
+    above.legend(loc="upper left", ncols=2, markerscale=2)
+    _mark_choices(below, protocols, leaks)
+    below.set_xlabel(f"Protocols, by the r of {first}")
+    below.set_xlim(-1, len(protocols))
+    return figure
+
+
+def _mark_choices(axis: Axes, protocols: list[Protocol], leaks: Iterable[bool]) -> None:
+    row, labels = 0, []
+    for kind, choices in CHOICES._asdict().items():
+        axis.text(
+            -0.005,
+            row,
+            KINDS[kind],
+            transform=axis.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            fontweight="bold",
+        )
+        labels.append((row, ""))
+        row += 1
+        for choice in choices:
+            for leaking, colour in ((False, BLACK), (True, VERMILLION)):
+                places = [
+                    place
+                    for place, (each, leaks_here) in enumerate(zip(protocols, leaks, strict=True))
+                    if getattr(each, kind) == choice and leaks_here == leaking
+                ]
+                axis.scatter(
+                    places, [row] * len(places), s=14, marker="|", color=colour, linewidths=0.7
+                )
+            labels.append((row, WORDS.get(choice, choice)))
+            row += 1
+    axis.set_yticks([at for at, _ in labels], [text for _, text in labels])
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylim(row - 0.5, -0.5)

@@ -1,0 +1,55 @@
+"""Tables and page of the noise ceiling, and of what the main experiment reaches of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stnet.core.tables import gene_names, read_table, write_table
+from stnet.evaluation.ceiling import DRAWS, gene_ceilings, summarise
+from stnet.evaluation.held_out import read_predictions
+from stnet.report.page import page_table, short, spaced, write_page
+
+
+def write_ceilings(
+    predictions: Sequence[str | Path],
+    genes: str | Path,
+    outputs: Mapping[str, str | Path],
+    *,
+    experiment: str,
+) -> None:
+    """Write the noise ceilings of the spots on which an experiment is evaluated.
+
+    Args:
+        predictions: the experiment's, of all held-out groups.
+        genes: its gene performance.
+        outputs: paths by name: `genes` (`gene_ceilings`), `summary` (`summarise`) and `html`.
+        experiment: its name.
+
+    Raises:
+        InputError: predictions of different experiments (`read_predictions`).
+    """
+    table = gene_ceilings(read_predictions(predictions), read_table(genes))
+    summary = summarise(table)
+    write_table(table, outputs["genes"])
+    write_table(summary, outputs["summary"])
+    totals = summary[["quantity", "value"]].assign(value=summary["value"].map(short))
+    shown = table.assign(gene=gene_names(table)).drop(columns="symbol")
+    write_page(
+        outputs["html"],
+        f"Noise ceiling, and what {experiment} reaches of it",
+        [
+            "The counts of a spot are a sample of its molecules, so even a prediction of the "
+            "expression without noise has an r below 1 with the measurement: the ceiling. "
+            f"Each count is divided at random into two halves, {DRAWS} times; from the mean r "
+            "between the halves, ρ, the ceiling is √(2ρ/(1+ρ)). It is computed for each gene and "
+            "patient over the spots that are evaluated; a gene has the median over patients, and "
+            "the range. The error is the standard error by the random division.",
+            "It is an upper bound: what differs between spots for technical reasons, such as "
+            "sequencing depth, counts as expression. Partial: the same for the partial r given the "
+            "logarithm of the total counts, which leaves depth out.",
+            f"Share: the median r of {experiment} over patients, divided by the ceiling.",
+        ],
+        [
+            page_table(spaced(totals), "Medians over genes"),
+            page_table(spaced(shown.sort_values("share", ascending=False)), "Genes, by share"),
+        ],
+    )

@@ -1,0 +1,171 @@
+"""Claims are looked up in tables of results, and judged by their intervals and by chance."""
+
+import math
+
+import pandas as pd
+import pytest
+from paper_tables import PAPER
+
+from stnet.core.errors import InputError
+from stnet.report.claims import COLUMNS, Finding, Value, look_up, read_claims
+from stnet.report.verdicts import judge
+
+
+def claim_of(**columns):
+    """A row of a table of claims."""
+    row = dict.fromkeys(COLUMNS, "") | {"id": "a.b", "table": "t", "column": "value"} | columns
+    (claim,) = pd.DataFrame([row]).itertuples()
+    return claim
+
+
+GENES = pd.DataFrame(
+    {
+        "gene": ["E1", "E2", "E3", "E4"],
+        "symbol": ["A", "B", None, "D"],
+        "stratum": ["all", "tumour", "tumour", "all"],
+        "r": [0.1, 0.4, 0.3, None],
+        "r_low": [0.0, 0.3, 0.2, None],
+        "r_high": [0.2, 0.5, 0.4, None],
+        "other_low": 0.05,
+        "other_high": 0.15,
+        "chance": 0.01,
+        "kept": [True, False, False, True],
+    }
+)
+SUMMARY = pd.DataFrame(
+    {
+        "quantity": ["p", "direction", "p_null", "note"],
+        "value": ["0.02", "less", "0.4", "too few patients"],
+        "ci_low": [math.nan, math.nan, 0.3, math.nan],
+        "ci_high": [math.nan, math.nan, 0.5, math.nan],
+        "unit": ["", "", "draws", ""],
+    }
+)
+
+
+def test_a_number_with_its_interval_and_what_chance_gives():
+    finding = look_up(
+        claim_of(where="symbol=B", column="r", null="chance", how="of {stratum}, {r_low}"), GENES
+    )
+    assert finding.found == (0.4, 0.3, 0.5)
+    assert finding.null.value == 0.01
+    assert (finding.unit, finding.how) == ("patients", "of tumour, 0.3")
+    named = look_up(claim_of(where="kept=True", column="r", interval="other", null="2"), GENES)
+    assert named.found == (0.1, 0.05, 0.15)
+    assert named.null.value == 2
+
+
+def test_rows_are_chosen_by_conditions_and_rank():
+    names = look_up(claim_of(order="1-2 of r", column="symbol"), GENES)
+    assert names.found.value == "B,E3"
+    second = look_up(claim_of(where="stratum=tumour", order="2 of r", column="r"), GENES)
+    assert second.found.value == 0.3
+    assert look_up(claim_of(where="r>0.2; r<=0.3", column="r"), GENES).found.value == 0.3
+    for missing in ({"where": "symbol=X"}, {"order": "4 of r"}, {"where": "symbol=D"}):
+        assert math.isnan(look_up(claim_of(**missing, column="r"), GENES).found.value)
+    assert look_up(claim_of(where="symbol=X"), GENES).how == "no row with symbol=X in table t"
+    assert look_up(claim_of(where="x=1"), GENES).how == "table t has no column x"
+
+
+def test_a_list_of_quantities_has_its_facts_in_other_rows():
+    claim = claim_of(where="quantity=p", null="p_null", sign="direction=less", how="{direction}")
+    finding = look_up(claim, SUMMARY)
+    assert finding.found.value == 0.02
+    assert finding.null == (0.4, 0.3, 0.5)
+    assert (finding.opposed, finding.how) == (False, "less")
+    assert look_up(claim._replace(sign="direction=more"), SUMMARY).opposed
+    unmet = look_up(claim._replace(requires="n>3"), SUMMARY)
+    assert math.isnan(unmet.found.value)
+    assert unmet.how == "not judged without n>3"
+    missing = look_up(claim, SUMMARY.replace("0.02", math.nan))
+    assert missing.how == "too few patients"
+
+
+JUDGED = [
+    ("equal", "23", "", (23,), None, "reproduced"),
+    ("equal", "23", "", (22,), None, "differs"),
+    ("absolute", "0.29", "0.05", (0.34,), None, "reproduced"),
+    ("absolute", "0.29", "0.05", (0.3401,), None, "differs"),
+    ("absolute", "0.29", "0.05", (0.36, 0.33, 0.39), None, "inconclusive"),
+    ("absolute", "0.29", "0.05", (0.36, 0.35, 0.39), None, "differs"),
+    ("absolute", "0.03", "0.05", (-0.02, -0.04, 0.01), (0,), "inconclusive"),
+    ("absolute", "0.03", "0.05", (0.02, 0.01, 0.04), (0,), "reproduced"),
+    ("absolute", "0.07", "0.05", (0.1,), (0.1, 0.08, 0.12), "inconclusive"),
+    ("relative", "100", "0.15", (115,), None, "reproduced"),
+    ("relative", "100", "0.15", (84.9,), None, "differs"),
+    ("above", "", "0.5", (0.6, 0.51, 0.7), None, "reproduced"),
+    ("above", "", "0.5", (0.6, 0.49, 0.7), None, "inconclusive"),
+    ("above", "", "0.5", (0.4, 0.3, 0.5), None, "differs"),
+    ("above", "", "0.5", (0.6,), None, "inconclusive"),
+    ("above", "", "0.5", (0.9, 0.88, 0.92), (0.975, 0.96, 0.99), "reproduced"),
+    ("above", "", "0.5", (0.97, 0.95, 0.98), (0.975, 0.96, 0.99), "inconclusive"),
+    ("above", "", "0.5", (0.86,), (0.77,), "reproduced"),
+    ("above", "", "0.5", (0.77,), (0.77,), "inconclusive"),
+    ("above", "", "0.5", (0.86,), (math.nan,), "inconclusive"),
+    ("below", "", "0", (-0.2, -0.3, -0.1), None, "reproduced"),
+    ("below", "", "0", (0.2, 0.1, 0.3), None, "differs"),
+    ("below", "", "0", (-0.2, -0.3, 0.1), None, "inconclusive"),
+    ("similar", "", "0.05", (0.01, -0.04, 0.05), None, "reproduced"),
+    ("similar", "", "0.05", (0.01, -0.06, 0.05), None, "inconclusive"),
+    ("similar", "", "0.05", (0.01,), None, "inconclusive"),
+    ("similar", "", "0.05", (0.1, 0.06, 0.2), None, "differs"),
+    ("at_most", "0.001", "", (0.001,), None, "reproduced"),
+    ("at_most", "0.001", "", (0.0011,), None, "inconclusive"),
+    ("at_most", "0.05", "0.005", (0.055,), None, "reproduced"),
+    ("at_most", "0.001", "", (0.0001,), (0.2,), "inconclusive"),
+    ("at_most", "0.001", "", (0.0001,), (0.01,), "reproduced"),
+    ("names", "A,B,C,D,E", "3", ("C,B,X,A,Y",), None, "reproduced"),
+    ("names", "A,B,C,D,E", "3", ("A,B,X,Y,Z",), None, "differs"),
+]
+
+
+def test_verdicts():
+    wrong = []
+    for comparison, value, margin, found, null, expected in JUDGED:
+        claim = claim_of(comparison=comparison, value=value, margin=margin)
+        finding = Finding(Value(*found), null=None if null is None else Value(*null))
+        verdict = judge(claim, finding)
+        if verdict.name != expected or not verdict.why:
+            wrong.append((comparison, found, null, verdict))
+    assert wrong == []
+
+
+def test_a_small_p_in_the_other_direction_differs():
+    claim = claim_of(comparison="at_most", value="0.001")
+    assert judge(claim, Finding(Value(0.0001), opposed=True)).name == "differs"
+    assert judge(claim, Finding(Value(0.2), opposed=True)).name == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "message"),
+    [
+        ("comparison", "about", "comparison 'about' is not one of equal, absolute"),
+        ("margin", "wide", "margin 'wide' is not a number"),
+        ("value", "many", "value 'many' is not a number"),
+        ("order", "first", "order 'first' is not like"),
+        ("where", "symbol FASN", "'symbol FASN' is not a condition"),
+        ("requires", "yes", "'yes' is not a condition"),
+        ("id", "stnet.rmse", "stnet.rmse is repeated"),
+    ],
+)
+def test_bad_claims_are_named(tmp_path, claims, column, text, message):
+    path = tmp_path / "claims.tsv"
+    changed = claims.copy()
+    changed.loc[changed["id"] == "stnet.GNAS.median_r", column] = text
+    changed.to_csv(path, sep="\t", index=False)
+    with pytest.raises(InputError, match=message):
+        read_claims(path)
+
+
+def test_a_missing_column_is_named(tmp_path, claims):
+    claims.drop(columns="null").to_csv(tmp_path / "claims.tsv", sep="\t", index=False)
+    with pytest.raises(InputError, match="no column null; restore"):
+        read_claims(tmp_path / "claims.tsv")
+
+
+@pytest.mark.parametrize("path", [PAPER / "claims.tsv", PAPER.parent / "claims/demo.tsv"])
+def test_own_tables_of_claims_say_how_and_when(path):
+    claims = read_claims(path)
+    for column in ("group", "quantity", "table", "settled"):
+        assert (claims[column] != "").all(), column
+    assert set(claims["comparison"]) >= {"equal", "above", "below", "names", "at_most"}

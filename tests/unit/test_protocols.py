@@ -1,0 +1,366 @@
+"""r under many protocols, each choice against plain loops over spots, genes and patients."""
+
+from itertools import product
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import scanpy as sc
+from scipy import stats
+
+from stnet.core.errors import InputError
+from stnet.core.tables import read_table
+from stnet.evaluation import protocols
+from stnet.evaluation.bootstrap import patient_draws
+from stnet.evaluation.held_out import smooth_observed
+from stnet.evaluation.measurements import (
+    dispersion,
+    measurements,
+    pearson_residuals,
+    target_counts,
+)
+from stnet.evaluation.performance import performance_by
+from stnet.evaluation.performance_summary import estimates
+from stnet.evaluation.protocols import PAPER, PROTOCOLS, USERS, Protocol, score_protocols
+from stnet.expression.predictions import write_predictions
+from stnet.expression.transforms import normalise
+from stnet.report.protocols import findings, write_protocols
+
+UNITS = {"transform": "log_fraction", "universe": 500}
+SECTIONS = {"P1": ["P1a", "P1b", "P1c"], "P2": ["P2a"], "P3": ["P3a", "P3b"]}
+SIDE, GENES = 5, 15
+BEST = 3  # a fifth of the genes
+
+
+def cohort() -> dict[str, ad.AnnData]:
+    """Measured spots, and predictions of them by three experiments."""
+    random = np.random.default_rng(0)
+    col, row = (axis.ravel() for axis in np.mgrid[:SIDE, :SIDE])
+    parts = []
+    for patient, sections in SECTIONS.items():
+        for section in sections:
+            names = [f"{section}:{x}x{y}" for x, y in zip(col, row, strict=True)]
+            parts.append(
+                pd.DataFrame(
+                    {"patient": patient, "section": section, "array_col": col, "array_row": row},
+                    index=names,
+                )
+            )
+    obs = pd.concat(parts)
+    rates = random.gamma(1, 2, GENES) * random.lognormal(0, 0.8, (len(obs), 1))
+    counts = random.poisson(rates * random.lognormal(0, 0.5, (len(obs), GENES))).astype(float)
+    obs["total_counts"] = counts.sum(axis=1) + random.integers(50, 90, len(obs))
+    obs["label"] = "tumour"
+    y = normalise(counts, obs["total_counts"], UNITS["universe"], UNITS["transform"])
+    var = pd.DataFrame({"symbol": [f"S{i}" for i in range(GENES)]}, [f"g{i}" for i in range(GENES)])
+    noise = random.normal(size=(2, *y.shape)) * random.uniform(0.1, 2, GENES)
+    predicted = {"main": y + 0.5 * noise[0], "other": y + noise[1]}
+    # Constant within a patient, and without a prediction of some spots.
+    predicted["mean"] = np.broadcast_to(
+        obs.groupby("patient").ngroup().to_numpy()[:, None], y.shape
+    )
+    predicted["other"][3:9] = np.nan
+    grid = {name: "square" for sections in SECTIONS.values() for name in sections}
+    return {
+        name: ad.AnnData(
+            x.astype(np.float32),
+            obs=obs.copy(),
+            var=var.copy(),
+            layers={"observed": y.astype(np.float32), "counts": counts},
+            uns={"targets": UNITS, "grid": grid},
+        )
+        for name, x in predicted.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def spots():
+    return cohort()
+
+
+def written(folder, experiments) -> dict[str, list]:
+    """Files of a held-out group per patient."""
+    paths = {}
+    for name, everyone in experiments.items():
+        paths[name] = []
+        for patient in everyone.obs["patient"].unique():
+            group = everyone[everyone.obs["patient"] == patient].copy()
+            measured = group.copy()
+            measured.X, measured.layers["counts"] = group.layers["observed"], None
+            del measured.layers["counts"]
+            paths[name].append(folder / f"experiments/{name}/{patient}/predictions.h5ad")
+            paths[name][-1].parent.mkdir(parents=True)
+            about = {"experiment": name, "held_out": patient}
+            write_predictions(paths[name][-1], measured, group.X, about)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def table(spots, tmp_path_factory):
+    paths = written(tmp_path_factory.mktemp("protocols"), spots)
+    return score_protocols(paths, smoothing="values")
+
+
+# The measurement
+
+
+def test_counts_are_those_that_were_measured(spots):
+    main = spots["main"]
+    np.testing.assert_array_equal(target_counts(main), main.layers["counts"])
+
+
+def plain_measurement(spots: ad.AnnData, normalisation: str, counts, totals) -> np.ndarray:
+    if normalisation == "targets":
+        return np.log((1 + counts) / (UNITS["universe"] + totals[:, None]))
+    if normalisation == "ln_counts":
+        return np.log(1 + counts)
+    table = ad.AnnData(counts.copy())
+    if normalisation == "cp10k":
+        sc.pp.normalize_total(table, target_sum=1e4)
+        sc.pp.log1p(table)
+    else:
+        sc.experimental.pp.normalize_pearson_residuals(table)
+    return table.X
+
+
+def averaged(spots: ad.AnnData, values) -> np.ndarray:
+    """Mean over the 3 x 3 neighbourhood in a section, spot by spot."""
+    obs = spots.obs
+    near = [
+        (obs["section"] == each.section)
+        & (abs(obs["array_col"] - each.array_col) <= 1)
+        & (abs(obs["array_row"] - each.array_row) <= 1)
+        for each in obs.itertuples()
+    ]
+    return np.array([values[rows.to_numpy()].mean(axis=0) for rows in near])
+
+
+@pytest.mark.parametrize("smoothing", ["values", "counts"])
+def test_measurements_equal_scanpy_and_plain_loops(spots, smoothing):
+    main = spots["main"]
+    counts, totals = main.layers["counts"], main.obs["total_counts"].to_numpy(dtype=float)
+    seen = []
+    for normalisation, measurement, values in measurements(main, counts, smoothing):
+        seen.append((normalisation, measurement))
+        if measurement == "raw":
+            expected = plain_measurement(main, normalisation, counts, totals)
+        elif smoothing == "values":
+            raw = plain_measurement(main, normalisation, counts, totals)
+            expected = averaged(main, raw)
+        else:
+            of_counts = averaged(main, counts), averaged(main, totals)
+            expected = plain_measurement(main, normalisation, *of_counts)
+        np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-6)
+        if (normalisation, measurement) == ("targets", "smoothed"):
+            np.testing.assert_allclose(values, smooth_observed(main, smoothing), atol=1e-5)
+    assert seen == [*product(protocols.NORMALISATIONS, ("raw", "smoothed"))]
+
+
+def test_spots_and_genes_without_counts_have_no_residual_and_no_dispersion():
+    counts = np.array([[0.0, 0, 0], [3, 0, 1], [1, 0, 4], [2, 0, 2]])
+    found = pearson_residuals(counts)
+    assert not found[0].any()
+    assert not found[:, 1].any()
+    shares = np.array([0, 3 / 4, 1 / 5, 2 / 4])
+    assert dispersion(counts)[0] == pytest.approx(shares.var() / shares.mean())
+    assert np.isnan(dispersion(counts)[1])
+
+
+# The protocols
+
+
+def plain_r(spots: ad.AnnData, rows, values, gene: int) -> float:
+    x, y = spots.X[rows, gene].astype(float), values[rows, gene]
+    defined = np.isfinite(x)
+    if defined.sum() < 4 or np.ptp(x[defined]) == 0:
+        return np.nan
+    return stats.pearsonr(x[defined], y[defined])[0]
+
+
+def average(kind: str, values) -> float:
+    values = [value for value in values if np.isfinite(value)]
+    return {"median": np.median, "mean": np.mean}[kind](values) if values else np.nan
+
+
+def best(scores) -> list[int]:
+    """The genes with the highest scores."""
+    known = [gene for gene in range(GENES) if np.isfinite(scores[gene])]
+    return sorted(known, key=lambda gene: -scores[gene])[:BEST]
+
+
+def plain_score(each: Protocol, spots: ad.AnnData, values, patients) -> float:
+    """The r of an experiment in some patients, which may be named twice."""
+    everyone = list(SECTIONS)
+    if each.unit == "spots":
+        rows = [i for p in patients for i in np.flatnonzero(spots.obs["patient"] == p)]
+        units = {0: rows}
+        owner = {0: None}
+        all_units = {0: np.arange(spots.n_obs)}
+    else:
+        ids = spots.obs[each.unit]
+        all_units = {name: np.flatnonzero(ids == name) for name in ids.unique()}
+        owner = {name: spots.obs["patient"].iloc[rows[0]] for name, rows in all_units.items()}
+        units = all_units
+    r = {u: [plain_r(spots, rows, values, g) for g in range(GENES)] for u, rows in units.items()}
+    everywhere = {
+        u: [plain_r(spots, rows, values, g) for g in range(GENES)] for u, rows in all_units.items()
+    }
+    drawn = [u for p in patients for u in r if owner[u] == p] if each.unit != "spots" else [0]
+
+    def mean_r(names) -> list[float]:
+        return [average("mean", [everywhere[u][g] for u in names]) for g in range(GENES)]
+
+    if each.genes == "best_training":
+        of_units = {}
+        for patient in everyone:
+            chosen = best(mean_r([u for u in r if owner[u] != patient]))
+            for u in (u for u in r if owner[u] == patient):
+                of_units[u] = average(each.over_genes, [r[u][g] for g in chosen])
+        return average(each.over_units, [of_units[u] for u in drawn])
+    shares = spots.layers["counts"] / spots.layers["counts"].sum(axis=1, keepdims=True)
+    chosen = {
+        "all": range(GENES),
+        "variable": best(shares.var(axis=0) / shares.mean(axis=0)),
+        "best_test": best(mean_r(everywhere)),
+    }[each.genes]
+    of_genes = [average(each.over_units or "mean", [r[u][g] for u in drawn]) for g in chosen]
+    return average(each.over_genes, of_genes)
+
+
+def test_every_protocol_equals_plain_loops(spots, table):
+    counts = spots["main"].layers["counts"]
+    values = {
+        (normalisation, measurement): y
+        for normalisation, measurement, y in measurements(spots["main"], counts, "values")
+    }
+    found = table.set_index(["experiment", *Protocol._fields])["r"]
+    assert len(found) == 3 * len(PROTOCOLS) == 3 * 304
+    defined = 0
+    for name, each in product(("main", "other", "mean"), PROTOCOLS):
+        if name == "other" and each.normalisation in ("ln_counts", "cp10k"):
+            continue  # the same code
+        y = values[each.normalisation, each.measurement]
+        expected = plain_score(each, spots[name], y, list(SECTIONS))
+        assert found[name, *each] == pytest.approx(expected, abs=1e-6, nan_ok=True), (name, each)
+        defined += np.isfinite(expected)
+    assert defined > 400
+
+
+def test_intervals_draw_the_same_patients_for_all(spots, table, monkeypatch, tmp_path):
+    draws = patient_draws(3)[:25]
+    monkeypatch.setattr(protocols, "patient_draws", lambda n: draws)
+    found = score_protocols(written(tmp_path, spots), smoothing="values")
+    found = found.set_index(["experiment", *Protocol._fields])
+    y = next(measurements(spots["main"], spots["main"].layers["counts"], "values"))[2]
+    patients = [*SECTIONS]
+    for each in PROTOCOLS[:38:5]:
+        assert (each.normalisation, each.measurement) == ("targets", "raw")
+        one, two = (
+            np.array(
+                [plain_score(each, spots[name], y, [patients[i] for i in draw]) for draw in draws]
+            )
+            for name in ("other", "main")
+        )
+        row = found.loc[("other", *each)]
+        bounds = np.nanpercentile(one, [2.5, 97.5])
+        assert [row["low"], row["high"]] == pytest.approx(bounds, abs=1e-6), each
+        bounds = np.nanpercentile(one - two, [2.5, 97.5])
+        assert [row["gain_low"], row["gain_high"]] == pytest.approx(bounds, abs=1e-6), each
+
+
+def test_the_papers_protocol_is_the_summary_of_the_performance(spots, table):
+    main = spots["main"].copy()
+    main.layers["smooth"] = smooth_observed(main, "values")
+    patients = performance_by(main, "patient")
+    of_summary = estimates(patients, main.var_names.tolist())
+    everyone = np.arange(3)[None]
+    found = table[table["experiment"] == "main"].set_index([*Protocol._fields])["r"]
+    assert found[PAPER] == pytest.approx(of_summary["median_pearson"](everyone)[0], abs=1e-6)
+    smooth = found[PAPER._replace(measurement="smoothed")]
+    assert smooth == pytest.approx(of_summary["median_pearson_smooth"](everyone)[0], abs=1e-6)
+
+
+def test_protocols_are_different_and_their_users_are_among_them(table):
+    assert len(set(PROTOCOLS)) == len(PROTOCOLS)
+    assert set(USERS.values()) <= set(PROTOCOLS)
+    used = table[table["experiment"] == "main"].set_index("users")
+    assert not used.loc["He 2020, Table 1", "leaks"]
+    assert used.loc["TRIPLEX, best 50 genes", "leaks"]
+    assert set(used.loc[used["leaks"], "genes"]) == {"best_test"}
+    assert used.loc[used["genes"] != "best_test", "leaks"].sum() == 0
+
+
+def test_genes_chosen_in_other_patients_do_not_know_the_test(spots, tmp_path):
+    """A patient whose genes are predicted by chance gains from the leak only."""
+    random = np.random.default_rng(1)
+    noise = spots["main"].copy()
+    noise.X = random.normal(size=noise.shape).astype(np.float32)
+    found = score_protocols(written(tmp_path, {"noise": noise}), smoothing="values")
+    r = found.set_index([*Protocol._fields])["r"].unstack("genes").dropna()
+    assert abs(r["best_training"].mean()) < 0.05
+    assert r["best_test"].min() > 0.03
+
+
+def test_a_reference_has_no_rank_and_one_patient_no_interval(spots, tmp_path):
+    one = {name: each[each.obs["patient"] == "P1"].copy() for name, each in spots.items()}
+    paths = written(tmp_path, one)
+    found = score_protocols(paths, smoothing="values", references=["other"])
+    assert found[["low", "high", "gain_low", "gain_high"]].isna().all(axis=None)
+    assert found.loc[found["genes"] == "best_training", "r"].isna().all()
+    assert found.loc[found["experiment"] == "other", "rank"].isna().all()
+    ranked = found[found["rank"].notna()]
+    assert set(ranked["experiment"]) <= {"main", "mean"}
+    assert (ranked.loc[ranked["experiment"] == "main", "rank"] == 1).any()
+
+
+def test_other_spots_and_no_gene_in_common_are_refused(spots, tmp_path):
+    fewer = {"main": spots["main"], "other": spots["other"][:75].copy()}
+    with pytest.raises(InputError, match="experiment other: its held-out spots are not those of"):
+        score_protocols(written(tmp_path / "a", fewer), smoothing="values")
+    other = spots["other"].copy()
+    other.var_names = [f"h{i}" for i in range(GENES)]
+    apart = {"main": spots["main"], "other": other}
+    with pytest.raises(InputError, match="experiments main, other: no gene is predicted by all"):
+        score_protocols(written(tmp_path / "b", apart), smoothing="values")
+
+
+# The page
+
+
+def rows(*scores: tuple[float, float, float]) -> pd.DataFrame:
+    """A table of a main experiment, another and a reference, a protocol for each of the scores."""
+    parts = []
+    for each, values in zip([PAPER, *PROTOCOLS[1:]], scores, strict=False):
+        for name, r in zip(("main", "other", "depth"), values, strict=True):
+            parts.append({**each._asdict(), "experiment": name, "leaks": each.leaks, "r": r})
+    table = pd.DataFrame(parts)
+    table["rank"] = np.where(table["experiment"] == "depth", np.nan, 2)
+    best = table[table["experiment"] != "depth"].groupby([*Protocol._fields])["r"].idxmax()
+    table.loc[best, "rank"] = 1
+    leader = table.loc[table["experiment"] == "main", "r"].repeat(3).to_numpy()
+    table["gain"] = table["r"] - leader
+    return table.assign(gain_low=table["gain"] - 0.1)
+
+
+def test_findings_count_winners_and_inversions():
+    same = [(0.4, 0.3, 0.5)] * 20
+    table = rows((0.4, 0.3, 0.5), (0.1, 0.15, 0.1), (0.2, 0.5, 0.1), *same)
+    found = " ".join(findings(table, "main", ["depth"]))
+    assert "an r from 0.10 to 0.40 under 23 protocols, 0.40 under the paper's" in found
+    assert "main under 21, other under 2" in found
+    assert "changes in 2 of the 23 protocols; in 1 of these" in found
+    assert "higher than that of every method under 21 protocols" in found
+
+
+def test_the_page_and_the_figure_show_all_of_it(spots, tmp_path):
+    paths = [path for each in written(tmp_path, spots).values() for path in each]
+    methods = {"main": {"kind": "network"}, "other": {"kind": "depth"}, "mean": {"kind": "mean"}}
+    outputs = [tmp_path / f"protocols.{kind}" for kind in ("tsv", "html", "png")]
+    write_protocols(paths, *outputs[:2], outputs[2:], methods=methods, smoothing="values")
+    page = outputs[1].read_text(encoding="utf-8")
+    for words in ("TRIPLEX, best 50 genes", "other is a reference", "best in other patients"):
+        assert words in page
+    assert "nan" not in page
+    assert len(read_table(outputs[0])) == 3 * len(PROTOCOLS)
+    assert outputs[2].stat().st_size > 50_000

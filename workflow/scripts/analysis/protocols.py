@@ -1,0 +1,12 @@
+from stnet.core.job import job
+from stnet.report.protocols import write_protocols
+
+with job(snakemake.log[0]):
+    write_protocols(
+        snakemake.input,
+        snakemake.output.tsv,
+        snakemake.output.html,
+        snakemake.output.figures,
+        methods=snakemake.params.methods,
+        smoothing=snakemake.params.smoothing,
+    )
