@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from stnet.baselines import coordinates, forest, label, mean, ridge
+from stnet.baselines import coordinates, depth, forest, label, mean, ridge
 from stnet.baselines.estimator import Spots
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
@@ -108,6 +108,7 @@ KINDS = {
     "ridge": (ridge, ridge.predict_ridge, RIDGE),
     "mean": (mean, mean.predict_mean, {}),
     "coordinates": (coordinates, coordinates.predict_coordinates, COORDINATES),
+    "depth": (depth, depth.predict_depth, {}),
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -284,6 +285,16 @@ def test_coordinates_are_a_polynomial_of_the_place_in_the_section(cohort):
     gram = known.T @ known + 0.5 * np.eye(len(powers))
     plain = mean_y + asked @ np.linalg.solve(gram, known.T @ (expression - mean_y))
     np.testing.assert_allclose(found.X, plain, rtol=1e-5)
+
+
+def test_depth_is_a_line_per_gene_in_the_ln_of_the_measured_total(cohort):
+    found = cohort.predict(depth.predict_depth)
+    ln_total = np.log(cohort.obs["total_counts"].to_numpy(dtype=float))
+    _, expression = cohort.training
+    for gene in range(GENES):
+        slope, intercept = np.polyfit(ln_total[~cohort.is_held_out], expression[:, gene], 1)
+        expected = intercept + slope * ln_total[cohort.is_held_out]
+        np.testing.assert_allclose(found.X[:, gene], expected, rtol=1e-5)
 
 
 def test_place_is_that_within_the_section_wherever_it_lies():

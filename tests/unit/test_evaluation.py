@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from intervals import t_interval
 from performance import PUBLISHED, as_patients, write_held_out
 from scipy import stats
 from sklearn.linear_model import LinearRegression
@@ -354,9 +355,57 @@ def test_resampled_medians_and_means_equal_plain_loops():
             assert means[sample, gene] == pytest.approx(np.mean(drawn))
         else:
             assert np.isnan([medians[sample, gene], means[sample, gene]]).all()
-    bounds = bootstrap.interval(medians)
-    np.testing.assert_allclose(bounds[:, 0], np.nanpercentile(medians[:, 0], [2.5, 97.5]))
-    assert np.isnan(bounds[:, 4]).all()
+
+
+def test_intervals_equal_their_formula_and_that_of_a_mean_is_its_t_interval():
+    values = np.random.default_rng(2).normal(size=(7, 3))
+    values[:3, 1], values[1:, 2] = np.nan, np.nan
+    medians = bootstrap.resampled_medians(values, bootstrap.patient_draws(7))
+    n_values, value = np.array([7, 4, 1]), np.nanmedian(values, axis=0)
+    bounds = bootstrap.interval(value, medians, n_values)
+    for gene in range(2):
+        expected = t_interval(value[gene], medians[:, gene], n_values[gene])
+        np.testing.assert_allclose(bounds[:, gene], expected)
+    # One patient is none.
+    assert np.isnan(bounds[:, 2]).all()
+    error = stats.bootstrap((values[:, 0],), np.median, n_resamples=5000, rng=1).standard_error
+    half = stats.t(6).ppf(0.975) * np.sqrt(7 / 6) * error
+    assert np.ptp(bounds[:, 0]) / 2 == pytest.approx(half, rel=0.1)
+    of_mean = bootstrap.mean_interval(values)
+    for gene in range(2):
+        present = values[np.isfinite(values[:, gene]), gene]
+        expected = stats.ttest_1samp(present, 0).confidence_interval()
+        assert of_mean[:, gene] == pytest.approx(expected)
+    assert np.isnan(of_mean[:, 2]).all()
+    assert np.isnan(bootstrap.mean_interval(np.empty((0, 2)))).all()
+
+
+@pytest.mark.parametrize("n_patients", [2, 3, 4, 8, 23])
+def test_intervals_cover_as_often_as_they_say(n_patients):
+    """Every column is a cohort of its own; docs/methods.md has more kinds of estimates."""
+    values = np.random.default_rng(n_patients).normal(size=(n_patients, 4000))
+    means = bootstrap.mean_interval(values)
+    medians = bootstrap.interval(
+        np.median(values, axis=0),
+        bootstrap.resampled_medians(values, bootstrap.patient_draws(n_patients)),
+        n_patients,
+    )
+    for low, high in (means, medians):
+        assert 0.94 < ((low < 0) & (high > 0)).mean() < 0.99
+
+
+def test_an_estimate_has_no_interval_if_a_single_patient_has_a_value():
+    values = np.array([[np.nan, 0.3, np.nan]]).T
+
+    def estimate(draws: np.ndarray) -> np.ndarray:
+        return bootstrap.resampled_means(values, draws)[:, 0]
+
+    value, low, high = bootstrap.with_interval(estimate, 3)
+    assert value == 0.3
+    assert np.isnan([low, high]).all()
+    values[0] = 0.5
+    drawn = estimate(bootstrap.patient_draws(3))
+    assert bootstrap.with_interval(estimate, 3)[1:] == pytest.approx(t_interval(0.4, drawn, 2))
 
 
 # Whole experiments
@@ -408,6 +457,34 @@ def evaluated(folder: Path, paths: list[Path], **options) -> dict[str, pd.DataFr
     return {name: read_table(folder / f"{name}.tsv") for name in names}
 
 
+@pytest.mark.parametrize("n", [8, 23])
+def test_consistency_given_depth_is_the_same_test_on_partial_r(n):
+    """Of ten genes the first four are predicted, two of them by depth alone."""
+    random = np.random.default_rng(n)
+    r = random.uniform(-0.3, 0.3, (n, 10)) + 0.5 * (np.arange(10) < 4)
+    given = random.uniform(-0.3, 0.3, (n, 10)) + 0.5 * (np.arange(10) < 2)
+    rows = [(f"g{g}", f"P{p}", 50, r[p, g], given[p, g]) for p in range(n) for g in range(10)]
+    table = pd.DataFrame(rows, columns=["gene", "patient", "n_spots", "pearson", "partial"])
+    others = (
+        "pearson_smooth",
+        "spearman",
+        "auroc",
+        "rmse",
+        "depth",
+        "auroc_partial",
+        "auroc_depth",
+    )
+    table = table.assign(**dict.fromkeys(others, 0.3))
+    names = table["gene"].unique()
+    found = gene_performance(table, pd.Series(names, index=names))
+    assert found["consistent"].tolist() == [True] * 4 + [False] * 6
+    assert found["consistent_partial"].tolist() == [True] * 2 + [False] * 8
+    assert found["n_consistent_partial"].tolist() == (given > 0).sum(axis=0).tolist()
+    swapped = table.rename(columns={"pearson": "partial", "partial": "pearson"})
+    other = gene_performance(swapped, pd.Series(names, index=names))
+    assert other["consistent"].tolist() == found["consistent_partial"].tolist()
+
+
 def test_evaluate_pools_a_patients_sections(tmp_path):
     groups = [predictions_of(patient) for patient in "ABC"]
     found = evaluated(tmp_path, write_held_out(tmp_path, *groups))
@@ -427,7 +504,7 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         assert sections.loc[(gene, "A2"), "pearson"] == pytest.approx(r, abs=1e-5)
     assert found["patients"].columns.tolist() == [
         *["gene", "symbol", "patient", "n_spots", "pearson", "pearson_smooth", "spearman", "auroc"],
-        *["rmse", "partial", "depth"],
+        *["rmse", "partial", "depth", "auroc_partial", "auroc_depth"],
     ]
     assert (found["patients"]["symbol"] == "s" + found["patients"]["gene"]).all()
     assert found["sections"].columns[:3].tolist() == ["gene", "section", "patient"]
@@ -446,6 +523,12 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
     of_sections = sections.groupby("gene")["pearson"].median().median()
     for name, value in (("mean_auroc", mean_auroc.mean()), ("median_pearson_section", of_sections)):
         assert float(summary.loc[name, "value"]) == pytest.approx(value, rel=1e-5)
+    for name in ("mean_auroc_partial", "mean_auroc_depth"):
+        of_genes = found["patients"].groupby("gene", sort=False)[name.removeprefix("mean_")].mean()
+        np.testing.assert_allclose(genes[name], of_genes, rtol=1e-5)
+        assert float(summary.loc[name, "value"]) == pytest.approx(of_genes.mean(), rel=1e-5)
+    consistent = genes["consistent_partial"].sum()
+    assert int(summary.loc["consistent_genes_partial", "value"]) == consistent
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
     gain = genes["median_pearson_smooth"].median() - median
@@ -655,3 +738,29 @@ def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
     for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_genes_are_tested_against_both_nulls(tmp_path):
+    genes = ["predicted", "noise", "constant", "partly"]
+    groups = [predictions_of(patient, genes) for patient in "ABC"]
+    for group in groups:
+        group.X[:, 1] = np.random.default_rng(8).permutation(group.X[:, 1])
+        group.X[:, 2] = 3
+    groups[2] = groups[2][:, :3]
+    table = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[1].set_index("gene")
+    assert table["n_patients"].to_dict() == {
+        "predicted": 3,
+        "noise": 3,
+        "constant": 0,
+        "partly": 2,
+    }
+    for null in ("spectral", "toroidal"):
+        p, n = table[f"p_{null}"], table[f"n_{null}"]
+        assert p["predicted"] < 0.01
+        assert n["predicted"] == 3
+        assert p["noise"] > 0.05
+        assert n["noise"] <= 1
+        assert np.isnan(p["constant"])
+        assert n["constant"] == 0
+        assert p["partly"] < 0.01
+        assert n["partly"] == 2

@@ -93,10 +93,12 @@ def test_quantities_are_over_the_sections_pooled_and_over_each(tmp_path):
         observed = np.concatenate([part.X for part in parts])
         counts = np.concatenate([part.obs["total_counts"] for part in parts])
         expected = {**plain(predicted, observed), "median_counts": np.median(counts)}
+        depth = np.broadcast_to(np.log(counts)[:, None], observed.shape)
+        expected["mean_auroc_depth"] = plain(depth, observed)["mean_auroc"]
         for quantity, value in expected.items():
             assert found.loc[f"{quantity}{name}", "value"] == pytest.approx(value, rel=1e-4)
     assert found.loc[["genes", "genes.S1", "genes.S2"], "value"].tolist() == [7, 6, 7]
-    assert len(found) == 15
+    assert len(found) == 18
     # One patient has no interval.
     assert found[["ci_low", "ci_high", "unit"]].isna().all(axis=None)
 

@@ -59,6 +59,7 @@ class Protocol(NamedTuple):
         return self.genes == "best_test"
 
 
+KEYS = list(Protocol._fields)
 CHOICES = Protocol(
     NORMALISATIONS,
     ("raw", "smoothed"),
@@ -150,10 +151,10 @@ def score_protocols(
         references: experiments without a rank, because they see the held-out measurement.
 
     Returns:
-        The columns of `Protocol`; `users`; `leaks`; `n_genes`, how many genes count; `experiment`;
-        `r`, `low`, `high`; `gain`, `gain_low`, `gain_high`, the r minus that of the experiment with
-        rank 1 under the paper's protocol, the same patients drawn of both; `rank`, 1 for the
-        highest r.
+        The columns of `Protocol`; `users`; `leaks`; `n_genes` and `n_patients`, how many count;
+        `experiment`; `r`, `low`, `high`; `gain`, `gain_low`, `gain_high`, the r minus that of the
+        experiment with rank 1 under the paper's protocol, the same patients drawn of both;
+        `rank`, 1 for the highest r.
 
     Raises:
         InputError: experiments of other spots, or without a gene in common.
@@ -174,7 +175,10 @@ def score_protocols(
         for name, of_spots in predicted.items():
             found = _scores([each for _, each in asked], of_spots, values, units, variable)
             drawn[name][[index for index, _ in asked]] = found
-    return _table(drawn, references, len(units.patient_sections), main.n_vars, n_chosen)
+    table = _table(drawn, len(units.patient_sections), references)
+    n_genes = np.where(table["genes"] == "all", main.n_vars, n_chosen)
+    table.insert(len(KEYS) + 2, "n_genes", n_genes)
+    return table
 
 
 def _in_common(everyone: Mapping[str, ad.AnnData]) -> tuple[ad.AnnData, dict[str, np.ndarray]]:
@@ -290,7 +294,7 @@ def _moments(
 
 
 def _pearson(moments: np.ndarray, smallest: np.ndarray) -> np.ndarray:
-    """Pearson's r (units, genes) from `_moments`; NaN with few spots or where a side is constant."""
+    """Pearson's r (units, genes) from `_moments`; NaN with few spots or for a constant side."""
     n, x, y, xx, yy, xy = np.moveaxis(moments, 1, 0)
     spots = np.maximum(n, 1)
     variances = [(xx - x * x / spots) / spots, (yy - y * y / spots) / spots]
@@ -302,11 +306,7 @@ def _pearson(moments: np.ndarray, smallest: np.ndarray) -> np.ndarray:
 
 
 def _table(
-    drawn: Mapping[str, np.ndarray],
-    references: Collection[str],
-    n_patients: int,
-    n_genes: int,
-    n_chosen: int,
+    drawn: Mapping[str, np.ndarray], n_patients: int, references: Collection[str]
 ) -> pd.DataFrame:
     ranked = [name for name in drawn if name not in references]
     r = pd.DataFrame({name: drawn[name][:, 0] for name in drawn})
@@ -320,13 +320,14 @@ def _table(
             "; ".join(user for user, used in USERS.items() if used == each) for each in PROTOCOLS
         ]
         part["leaks"] = [each.leaks for each in PROTOCOLS]
-        part["n_genes"] = np.where(part["genes"] == "all", n_genes, n_chosen)
+        part["n_patients"] = n_patients
         part["experiment"] = name
         for column, resampled in (("r", values), ("gain", values - leader)):
             prefix = "" if column == "r" else "gain_"
-            part[column] = resampled[:, 0]
-            bounds = interval(resampled[:, 0], resampled[:, 1:].T, n_patients)
-            part[f"{prefix}low"], part[f"{prefix}high"] = bounds
+            value, samples = resampled[:, 0], resampled[:, 1:].T
+            part[column] = value
+            ends = interval(value, samples, n_patients)
+            part[f"{prefix}low"], part[f"{prefix}high"] = ends
         part["rank"] = ranks[name] if name in ranked else np.nan
         parts.append(part)
     table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)

@@ -1,6 +1,6 @@
 """r of every method under every protocol, and what the protocols choose."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import cycle
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stnet.evaluation.protocols import CHOICES, PAPER, Protocol
+from stnet.evaluation.protocols import CHOICES, KEYS, PAPER, Protocol
 from stnet.figures.style import (
     BLACK,
     BLUE,
@@ -64,16 +64,16 @@ def specification_curve(table: pd.DataFrame) -> Figure:
     Above, r of each experiment, with the interval of the main one. Below, a mark for each choice
     that the protocol makes; those of protocols that leak are red.
     """
-    by_protocol = table.pivot(index=[*Protocol._fields], columns="experiment", values="r")
+    by_protocol = table.pivot(index=KEYS, columns="experiment", values="r")
     first = table["experiment"].iloc[0]
     main = table[table["experiment"] == first].sort_values("r", kind="stable", na_position="first")
-    protocols = [Protocol(*row) for row in main[[*Protocol._fields]].itertuples(index=False)]
-    leaks = main["leaks"].to_numpy()
+    protocols = [Protocol(*row) for row in main[KEYS].itertuples(index=False)]
     figure = new_figure(PAGE_MM, 165)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.15, 1])
     places = range(len(protocols))
-    for place in main["leaks"].to_numpy().nonzero()[0]:
-        above.axvspan(place - 0.5, place + 0.5, color=VERMILLION, alpha=0.12, linewidth=0)
+    for place, each in enumerate(protocols):
+        if each.leaks:
+            above.axvspan(place - 0.5, place + 0.5, color=VERMILLION, alpha=0.12, linewidth=0)
     above.fill_between(places, main["low"], main["high"], color=LIGHT_GREY, linewidth=0, step="mid")
     others = [name for name in table["experiment"].unique() if name != first]
     for name, (colour, marker) in zip(others, cycle(METHODS), strict=False):
@@ -92,38 +92,25 @@ def specification_curve(table: pd.DataFrame) -> Figure:
         loc="left",
     )
     above.legend(loc="upper left", ncols=2, markerscale=2)
-    _mark_choices(below, protocols, leaks)
+    _mark_choices(below, protocols)
     below.set_xlabel(f"Protocols, by the r of {first}")
     below.set_xlim(-1, len(protocols))
     return figure
 
 
-def _mark_choices(axis: Axes, protocols: list[Protocol], leaks: Iterable[bool]) -> None:
+def _mark_choices(axis: Axes, protocols: list[Protocol]) -> None:
     row, labels = 0, []
+    heading = {"ha": "right", "va": "center", "fontweight": "bold"}
     for kind, choices in CHOICES._asdict().items():
-        axis.text(
-            -0.005,
-            row,
-            KINDS[kind],
-            transform=axis.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            fontweight="bold",
-        )
-        labels.append((row, ""))
-        row += 1
+        axis.text(-0.005, row, KINDS[kind], transform=axis.get_yaxis_transform(), **heading)
+        labels.append("")
         for choice in choices:
-            for leaking, colour in ((False, BLACK), (True, VERMILLION)):
-                places = [
-                    place
-                    for place, (each, leaks_here) in enumerate(zip(protocols, leaks, strict=True))
-                    if getattr(each, kind) == choice and leaks_here == leaking
-                ]
-                axis.scatter(
-                    places, [row] * len(places), s=14, marker="|", color=colour, linewidths=0.7
-                )
-            labels.append((row, WORDS.get(choice, choice)))
-            row += 1
-    axis.set_yticks([at for at, _ in labels], [text for _, text in labels])
+            places = [i for i, each in enumerate(protocols) if getattr(each, kind) == choice]
+            colours = [VERMILLION if protocols[i].leaks else BLACK for i in places]
+            at = [len(labels)] * len(places)
+            axis.scatter(places, at, s=14, marker="|", c=colours, linewidths=0.7)
+            labels.append(WORDS.get(choice, choice))
+        row = len(labels)
+    axis.set_yticks(range(row), labels)
     axis.tick_params(axis="y", length=0)
     axis.set_ylim(row - 0.5, -0.5)

@@ -7,12 +7,11 @@ import pandas as pd
 
 from stnet.core.printed import decimals
 from stnet.core.tables import write_table
-from stnet.evaluation.protocols import PAPER, Protocol, score_protocols
+from stnet.evaluation.protocols import KEYS, PAPER, score_protocols
 from stnet.figures.protocols import KINDS, WORDS, draw
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 
-KEYS = [*Protocol._fields]
 # Kinds of experiment that see the held-out measurement: they are shown, but cannot win.
 REFERENCES = ["depth"]
 DEFINITIONS = [
@@ -91,18 +90,23 @@ def findings(table: pd.DataFrame, main: str, references: Sequence[str]) -> list[
         f"The highest r has {_times(wins)}. Under the paper's protocol it has "
         f"{', '.join(at_paper) or 'no method'}. The winner changes in {len(changed)} of the "
         f"{len(r)} protocols; in {len(certain)} of these the 95% interval of the difference "
-        "excludes zero (the same patients drawn of both).",
+        f"excludes zero (bootstrap over {table['n_patients'].iloc[0]} patients, the same drawn of "
+        "both).",
         f"{int(leaks.sum())} protocols leak: they report the genes with the highest r in the test "
-        f"itself. For {main} this adds {decimals(favour)} to r on average, compared with genes "
-        "chosen in the other patients.",
+        "itself.",
     ]
+    if pd.notna(favour):
+        found[-1] += (
+            f" For {main} this adds {decimals(favour)} to r on average, compared with genes chosen "
+            "in the other patients."
+        )
     best = winners.groupby(KEYS)["r"].max()
     for name in references:
         depth = _of(table, name)["r"]
         found.append(
-            f"{name} is a reference, not a method: a line in the measured total counts of the very "
-            f"spot that is predicted. Its r is from {_range(depth)}, {decimals(depth[PAPER])} under "
-            f"the paper's protocol, and higher than that of every method under "
+            f"{name} is a reference, not a method: a line in the measured total counts of the "
+            f"spot that it predicts. Its r is from {_range(depth)}, {decimals(depth[PAPER])} under "
+            "the paper's protocol, and higher than that of every method under "
             f"{int((depth > best.reindex(depth.index)).sum())} protocols."
         )
     return found
@@ -146,7 +150,9 @@ def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
             index=kind, columns="experiment", values="r", aggfunc="median", sort=False
         )
         choices = [WORDS.get(choice, choice) for choice in medians.index]
-        medians = medians.reindex(columns=table["experiment"].unique()).map(decimals)
+        medians = medians.reindex(columns=table["experiment"].unique()).map(
+            decimals, na_action="ignore"
+        )
         parts.append(medians.assign(Choice=heading, Of=choices))
     shown = pd.concat(parts, ignore_index=True)
     return shown[["Choice", "Of", *table["experiment"].unique()]]

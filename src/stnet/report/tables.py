@@ -178,9 +178,9 @@ def write_performance_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
         [
-            "Medians are over patients. Intervals are 95%, by bootstrap over the unit in the table.",
-            "Partial: given the ln of each spot's total counts, that is, of what is left of "
-            "prediction and measurement after regression on it. Depth: of these total counts alone.",
+            "Medians are over patients. Intervals are 95%, by bootstrap over the table's unit. "
+            "Partial: of what is left of prediction and measurement after regression on the ln of "
+            "each spot's total counts. Depth: of these total counts alone, without a prediction.",
         ],
         [
             page_table(spaced(totals), "Summary"),
