@@ -30,7 +30,8 @@ def results():
             table[column] = rng.normal(0, 0.1, len(table))
         patients[name] = table
         medians = table.groupby("gene")["pearson"].median().reset_index(name="median_pearson")
-        genes[name] = medians.assign(consistent=medians["gene"].isin(["A", "D"]))
+        medians["consistent"] = medians["gene"].isin(["A", "D"])
+        genes[name] = medians.assign(consistent_partial=medians["gene"].isin(["C"]))
     patients["other"].loc[patients["other"]["gene"] == "B", ["pearson", "partial"]] = np.nan
     genes["other"].loc[genes["other"]["gene"] == "B", "median_pearson"] = np.nan
     return genes, patients, truth
@@ -45,6 +46,7 @@ def test_controls_are_medians_by_kind_of_gene(results):
     ]
     assert table["genes"].tolist() == [1, 1, 2, 2, 3, 3]
     assert table["consistent_genes"].tolist() == [0, 0, 1, 1, 1, 1]
+    assert table["consistent_genes_partial"].tolist() == [1, 1, 0, 0, 0, 0]
     for (kind, name), row in table.iterrows():
         own = truth["gene"][truth["kind"] == kind]
         for quantity in ("pearson", "partial"):
