@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from intervals import t_interval
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
@@ -98,10 +99,6 @@ def test_paired_rows_are_shared_in_order_and_undefined_in_both(two):
     assert "P1" not in paired(without_spots, second)[0]["patient"].to_numpy()
 
 
-def plain_interval(values: list[float]) -> np.ndarray:
-    return np.nanpercentile(values, [2.5, 97.5])
-
-
 def test_mean_gain_equals_plain_loops(two):
     first, second, one, other = two
     undefined = np.isnan(one) | np.isnan(other)
@@ -117,7 +114,10 @@ def test_mean_gain_equals_plain_loops(two):
 
     value, *bounds = mean_gain(first, second)
     assert value == pytest.approx(gain(range(5)))
-    assert bounds == pytest.approx(plain_interval([gain(draw) for draw in patient_draws(5)]))
+    have_value = sum(not undefined[patient].all() for patient in range(5))
+    assert have_value == 4
+    expected = t_interval(value, [gain(draw) for draw in patient_draws(5)], have_value)
+    assert bounds == pytest.approx(expected)
     medians = gene_medians(first, second)
     assert (medians["median"] - medians["median_other"]).mean() == pytest.approx(value)
 
@@ -145,7 +145,7 @@ def test_differences_equal_plain_loops():
     value, drawn = apart(np.arange(5)), [apart(rows) for rows in patient_draws(5)]
     for name in METRICS:
         assert found[name][0] == pytest.approx(value[name]), name
-        expected = plain_interval([each[name] for each in drawn])
+        expected = t_interval(value[name], [each[name] for each in drawn], 5)
         assert found[name][1:] == pytest.approx(expected), name
 
 

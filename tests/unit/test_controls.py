@@ -8,6 +8,7 @@ from stnet.analysis.control import controls
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.genes import MEDIANS
+from stnet.evaluation.performance_summary import MEANS
 from stnet.report.controls import FOLLOWED, write_controls
 from stnet.simulation.counts import simulate_genes
 
@@ -25,11 +26,12 @@ def results():
             [(gene, patient) for gene in "ABCDEF" for patient in "PQR"],
             columns=["gene", "patient"],
         ).assign(n_spots=9, rmse=1.0)
-        for column in (*dict.fromkeys(MEDIANS.values()), "auroc"):
+        for column in dict.fromkeys([*MEDIANS.values(), *MEANS.values()]):
             table[column] = rng.normal(0, 0.1, len(table))
         patients[name] = table
         medians = table.groupby("gene")["pearson"].median().reset_index(name="median_pearson")
-        genes[name] = medians.assign(consistent=medians["gene"].isin(["A", "D"]))
+        medians["consistent"] = medians["gene"].isin(["A", "D"])
+        genes[name] = medians.assign(consistent_partial=medians["gene"].isin(["C"]))
     patients["other"].loc[patients["other"]["gene"] == "B", ["pearson", "partial"]] = np.nan
     genes["other"].loc[genes["other"]["gene"] == "B", "median_pearson"] = np.nan
     return genes, patients, truth
@@ -44,6 +46,7 @@ def test_controls_are_medians_by_kind_of_gene(results):
     ]
     assert table["genes"].tolist() == [1, 1, 2, 2, 3, 3]
     assert table["consistent_genes"].tolist() == [0, 0, 1, 1, 1, 1]
+    assert table["consistent_genes_partial"].tolist() == [1, 1, 0, 0, 0, 0]
     for (kind, name), row in table.iterrows():
         own = truth["gene"][truth["kind"] == kind]
         for quantity in ("pearson", "partial"):

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from intervals import t_interval
 from performance import PUBLISHED, as_patients, write_held_out
 from scipy import stats
 from sklearn.linear_model import LinearRegression
@@ -355,9 +356,57 @@ def test_resampled_medians_and_means_equal_plain_loops():
             assert means[sample, gene] == pytest.approx(np.mean(drawn))
         else:
             assert np.isnan([medians[sample, gene], means[sample, gene]]).all()
-    bounds = bootstrap.interval(medians)
-    np.testing.assert_allclose(bounds[:, 0], np.nanpercentile(medians[:, 0], [2.5, 97.5]))
-    assert np.isnan(bounds[:, 4]).all()
+
+
+def test_intervals_equal_their_formula_and_that_of_a_mean_is_its_t_interval():
+    values = np.random.default_rng(2).normal(size=(7, 3))
+    values[:3, 1], values[1:, 2] = np.nan, np.nan
+    medians = bootstrap.resampled_medians(values, bootstrap.patient_draws(7))
+    n_values, value = np.array([7, 4, 1]), np.nanmedian(values, axis=0)
+    bounds = bootstrap.interval(value, medians, n_values)
+    for gene in range(2):
+        expected = t_interval(value[gene], medians[:, gene], n_values[gene])
+        np.testing.assert_allclose(bounds[:, gene], expected)
+    # One patient is none.
+    assert np.isnan(bounds[:, 2]).all()
+    error = stats.bootstrap((values[:, 0],), np.median, n_resamples=5000, rng=1).standard_error
+    half = stats.t(6).ppf(0.975) * np.sqrt(7 / 6) * error
+    assert np.ptp(bounds[:, 0]) / 2 == pytest.approx(half, rel=0.1)
+    of_mean = bootstrap.mean_interval(values)
+    for gene in range(2):
+        present = values[np.isfinite(values[:, gene]), gene]
+        expected = stats.ttest_1samp(present, 0).confidence_interval()
+        assert of_mean[:, gene] == pytest.approx(expected)
+    assert np.isnan(of_mean[:, 2]).all()
+    assert np.isnan(bootstrap.mean_interval(np.empty((0, 2)))).all()
+
+
+@pytest.mark.parametrize("n_patients", [2, 3, 4, 8, 23])
+def test_intervals_cover_as_often_as_they_say(n_patients):
+    """Every column is a cohort of its own; docs/methods.md has more kinds of estimates."""
+    values = np.random.default_rng(n_patients).normal(size=(n_patients, 4000))
+    means = bootstrap.mean_interval(values)
+    medians = bootstrap.interval(
+        np.median(values, axis=0),
+        bootstrap.resampled_medians(values, bootstrap.patient_draws(n_patients)),
+        n_patients,
+    )
+    for low, high in (means, medians):
+        assert 0.94 < ((low < 0) & (high > 0)).mean() < 0.99
+
+
+def test_an_estimate_has_no_interval_if_a_single_patient_has_a_value():
+    values = np.array([[np.nan, 0.3, np.nan]]).T
+
+    def estimate(draws: np.ndarray) -> np.ndarray:
+        return bootstrap.resampled_means(values, draws)[:, 0]
+
+    value, low, high = bootstrap.with_interval(estimate, 3)
+    assert value == 0.3
+    assert np.isnan([low, high]).all()
+    values[0] = 0.5
+    drawn = estimate(bootstrap.patient_draws(3))
+    assert bootstrap.with_interval(estimate, 3)[1:] == pytest.approx(t_interval(0.4, drawn, 2))
 
 
 # Whole experiments
@@ -690,3 +739,29 @@ def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
     for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_genes_are_tested_against_both_nulls(tmp_path):
+    genes = ["predicted", "noise", "constant", "partly"]
+    groups = [predictions_of(patient, genes) for patient in "ABC"]
+    for group in groups:
+        group.X[:, 1] = np.random.default_rng(8).permutation(group.X[:, 1])
+        group.X[:, 2] = 3
+    groups[2] = groups[2][:, :3]
+    table = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[1].set_index("gene")
+    assert table["n_patients"].to_dict() == {
+        "predicted": 3,
+        "noise": 3,
+        "constant": 0,
+        "partly": 2,
+    }
+    for null in ("spectral", "toroidal"):
+        p, n = table[f"p_{null}"], table[f"n_{null}"]
+        assert p["predicted"] < 0.01
+        assert n["predicted"] == 3
+        assert p["noise"] > 0.05
+        assert n["noise"] <= 1
+        assert np.isnan(p["constant"])
+        assert n["constant"] == 0
+        assert p["partly"] < 0.01
+        assert n["partly"] == 2

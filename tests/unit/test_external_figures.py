@@ -314,10 +314,10 @@ def test_supp_3_sets_each_patient_against_chance():
     figure = render(supp_3.colocalisation(tables))
     left, right, other, _ = figure.axes
     assert (
-        left.get_title() == "Sections: less than by chance, P < 0.001; among random genes P = 0.200"
+        left.get_title() == "Sections: less than by chance\nP < 0.001; among random genes P = 0.200"
     )
     assert (
-        other.get_title() == "Slides: more than by chance, P = 0.040; among random genes P = 0.200"
+        other.get_title() == "Slides: more than by chance\nP = 0.040; among random genes P = 0.200"
     )
     ends = sorted(tuple(line.get_ydata()) for line in left.lines if len(line.get_ydata()))
     mean = (pytest.approx(0.2), pytest.approx(0.4 / 3))

@@ -17,8 +17,8 @@ def square(n: int = 70, seed: int = 0) -> np.ndarray:
 
 
 def hexagonal() -> np.ndarray:
-    """Steps of spots on a hexagonal array: columns increase by two within a row."""
-    rows, columns = np.divmod(np.arange(90), 9)
+    """Steps of spots on a hexagonal array of nine rows: columns increase by two within a row."""
+    rows, columns = np.divmod(np.arange(81), 9)
     return np.stack([2 * columns + rows % 2, rows], axis=1)
 
 

@@ -1,5 +1,6 @@
 """The cohort of controls: what each method finds of genes of shape, of colour and of depth."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from project import DEMO, copy_project, planned, snakemake
@@ -47,8 +48,13 @@ def test_colour_alone_finds_genes_of_eosin_and_of_tumour(table):
 
 @pytest.mark.full
 def test_nothing_is_left_of_genes_of_depth_once_depth_is_taken_out(table):
-    depth = table.loc["depth"].drop("controls-mean")
+    depth = table.loc["depth"].drop("controls-depth")
     assert depth["median_partial"].abs().max() < 0.06
+    # Of the measured total counts themselves nothing is left, by definition.
+    assert np.isnan(table.loc[("depth", "controls-depth"), "median_partial"])
+    assert table.loc[("depth", "controls-depth"), "median_pearson"] > depth["median_pearson"].max()
     for name in (MAIN, COLOUR):
         assert depth.loc[name, "median_pearson_low"] > 0.1
+        assert depth.loc[name, "consistent_genes"] > 20
+        assert depth.loc[name, "consistent_genes_partial"] <= 2
         assert depth.loc[name, "median_partial_low"] < 0 < depth.loc[name, "median_partial_high"]

@@ -26,7 +26,7 @@ JOBS = {
     "encoder_features": 9,
     "predict_forest": 4,
     "colour_features": 1,
-    "predict_ridge": 6,
+    "predict_ridge": 8,
     "predict_coordinates": 4,
     "predict_mean": 2,
     "composition": 4,
@@ -116,7 +116,7 @@ def test_controls_show_every_kind_of_gene_and_method(demo):
     kinds = {"tumour": 8, "immune": 6, "stroma": 6, "none": 40}
     assert table.loc[[(kind, MAIN) for kind in kinds], "genes"].tolist() == [*kinds.values()]
     planted = [kind for kind in kinds if kind != "none"]
-    assert (table.loc[[(kind, MAIN) for kind in planted], "auroc"] > 0.8).all()
+    assert (table.loc[[(kind, MAIN) for kind in planted], "median_partial_low"] > 0.2).all()
     assert table.loc[("none", MAIN), ["median_pearson", "median_partial"]].abs().max() < 0.1
     # Colour alone finds these genes too: `controls` has those for which that is not enough.
     assert (table.loc[[(kind, "demo-colour") for kind in planted], "median_pearson"] > 0.2).all()

@@ -27,10 +27,11 @@ def controls(
     Columns: `kind`; `experiment`; `genes`, their number; `median_pearson` and `median_partial`,
     medians over the kind's genes of the median over patients of r, and of r given depth; `auroc`,
     the probability that a gene of the kind has a higher median r than a gene that is not planted
-    (one without r, as in a constant prediction, counts as 0); `consistent_genes`; and how far the
-    first experiment is ahead in both medians, over the genes and patients with both r:
-    `lead_pearson` and `lead_partial`. Medians and leads have 95% intervals over patients in
-    `…_low` and `…_high`; the first experiment's leads over itself are 0.
+    (one without r, as in a constant prediction, counts as 0); `consistent_genes` and, by r given
+    depth, `consistent_genes_partial`; and how far the first experiment is ahead in both medians,
+    over the genes and patients with both r: `lead_pearson` and `lead_partial`. Medians and leads
+    have 95% intervals over patients in `…_low` and `…_high`; the first experiment's leads over
+    itself are 0.
 
     Args:
         genes: gene performance by experiment, the main one first.
@@ -52,13 +53,15 @@ def controls(
                 continue
             names = genes[name]["gene"][chosen].tolist()
             own = patients[name][patients[name]["gene"].isin(names)]
-            r = genes[name]["median_pearson"].fillna(0.0).to_numpy()
             row = {"kind": kind, "experiment": name, "genes": len(names)}
             found, n_patients = estimates(own, names), own["patient"].nunique()
             for quantity in QUANTITIES:
                 row |= _with_ends(quantity, with_interval(found[quantity], n_patients))
+            r = genes[name]["median_pearson"].fillna(0.0).to_numpy()
             row["auroc"] = np.nan if kind in UNPLANTED else float(auroc(r, chosen, ~planted))
-            row["consistent_genes"] = genes[name]["consistent"].to_numpy()[chosen].sum()
+            for ending in ("", "_partial"):
+                consistent = genes[name][f"consistent{ending}"].to_numpy()
+                row[f"consistent_genes{ending}"] = consistent[chosen].sum()
             for quantity, lead in differences(main, own, QUANTITIES).items():
                 row |= _with_ends(quantity.replace("median", "lead"), lead)
             rows.append(row)
@@ -69,7 +72,8 @@ def _followed(genes: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
     """What each gene of a table follows: its kind."""
     kinds = truth.set_index("gene")["kind"].reindex(genes["gene"])
     if kinds.isna().any():
-        raise InputError(f"truth table: no row for gene {kinds.index[kinds.isna()][0]}")
+        gene = kinds.index[kinds.isna()][0]
+        raise InputError(f"truth table: no row for gene {gene}; delete the table and rerun")
     if kinds.isin(UNPLANTED).nunique() == 1:
         raise InputError(
             "truth table: the targets need both planted and unplanted genes; "
@@ -80,8 +84,8 @@ def _followed(genes: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
 
 def _kinds(truth: pd.DataFrame) -> list[str]:
     """Fields that genes follow, in the order of their columns, and the kind of the others."""
-    kinds = set(truth["kind"])
-    return [name for name in truth.columns if name in kinds] + [*kinds.intersection(UNPLANTED)]
+    kinds = truth["kind"].unique()
+    return sorted(kinds, key=[*truth.columns, *kinds].index)
 
 
 def _with_ends(name: str, found: tuple[float, float, float]) -> dict[str, float]:

@@ -147,7 +147,7 @@ def correlations(spots: ad.AnnData, values: np.ndarray, nuclei: pd.DataFrame) ->
 def relations(of_patients: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Aggregate `correlations` over patients, a row per combination of `keys`.
 
-    `n_patients`: patients with an r. `mean_r`: their mean, with a 95% bootstrap interval over
+    `n_patients`: patients with an r. `mean_r`: their mean, with its 95% t interval over
     patients. `t` and two-sided `p`: one-sample t-test of Fisher's z. `direction`: sign of t in
     words. `mean_partial` and `p_partial`: the same for `partial`. Source: ours, with patients as
     units; the paper names no test.

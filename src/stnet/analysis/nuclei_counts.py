@@ -66,7 +66,7 @@ def counts_by_patient(spots: pd.DataFrame) -> pd.DataFrame:
 def summarise(spots: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     """One row: number of patients with both classes, mean AUROC and pooled AUROC.
 
-    The mean AUROC has a 95% bootstrap interval over patients. The pooled AUROC is over all spots.
+    The mean AUROC has its 95% t interval over patients. The pooled AUROC is over all spots.
     """
     of_patients = patients[["auroc"]].to_numpy(dtype=float)
     low, high = mean_interval(of_patients)

@@ -58,7 +58,7 @@ class Experiment(Row):
     paper."""
     smoothing: Literal["values", "counts"] = "values"
     """What smoothing averages over a spot's neighbourhood: expression values, or counts before the
-    transformation. Source: ours (counts in the released code's bin/variance_bootstrap.py)."""
+    transformation. Source: ours (the released code does not smooth)."""
     genes: Annotated[Names, *EACH_ONCE] | None = Field(default=None, exclude=True)
     """Genes to predict one at a time: the row EXPERIMENT becomes one experiment EXPERIMENT-GENE per
     gene, with the transform of its targets. In the id, other characters than letters, digits, '.'

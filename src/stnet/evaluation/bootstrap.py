@@ -1,4 +1,4 @@
-"""95% intervals by bootstrap, with the patient as the unit."""
+"""95% intervals with the patient as the unit: by bootstrap, and of means."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from stnet.evaluation.averages import mean, median, weighted_means
 # Statistical analysis: "1,000 bootstrap samples and correspond to intervals of 95%".
 SAMPLES = 1000
 PERCENTILES = (2.5, 97.5)
-# Fewer have no interval (ours, from `benchmarks/intervals.py`).
+# Fewer have no interval (ours, from `benchmarks/interval_coverage.py`).
 FEWEST_PATIENTS = 2
 SEED = 0
 # Values in memory at once while resampling medians.
@@ -22,8 +22,7 @@ def patient_draws(n_patients: int) -> np.ndarray:
 
     The draws depend on the number of patients only, so all statistics share them.
     """
-    random = np.random.default_rng(SEED)
-    return random.integers(max(n_patients, 1), size=(SAMPLES, n_patients))
+    return np.random.default_rng(SEED).integers(n_patients, size=(SAMPLES, n_patients))
 
 
 def resampled_medians(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
@@ -64,27 +63,27 @@ def interval(
     """
     n = np.asarray(n_patients, dtype=float)
     n = np.where(n < FEWEST_PATIENTS, np.nan, n)
-    centred = resampled - mean(resampled, axis=0)
-    error = np.sqrt(mean(np.square(centred), axis=0) * n / (n - 1))
-    half = stdtrit(n - 1, 0.975) * error
-    return np.stack([value - half, value + half])
+    return _around(value, _sd(resampled) * np.sqrt(n / (n - 1)), n)
 
 
 def percentile_interval(resampled: np.ndarray) -> tuple[float, float]:
     """95% percentile interval of one estimate (samples,), for many patients.
 
-    Resamples without a value are left out. Source: the usual reading of the paper's bootstrap.
+    Resamples without a value are left out; NaN if there is none. Source: the usual reading of the
+    paper's bootstrap.
     """
-    return tuple(np.nanpercentile(resampled, PERCENTILES))
+    defined = resampled[np.isfinite(resampled)]
+    return tuple(np.percentile(defined, PERCENTILES)) if len(defined) else (np.nan, np.nan)
 
 
 def mean_interval(values: np.ndarray) -> np.ndarray:
-    """95% interval (2, columns) of the mean over patients of (patients, columns).
+    """95% t interval of the mean over patients of (patients, columns): (2, columns).
 
-    Missing values are left out.
+    Missing values are left out. NaN with fewer than two patients.
     """
-    resampled = resampled_means(values, patient_draws(len(values)))
-    return interval(mean(values, axis=0), resampled, np.isfinite(values).sum(axis=0))
+    n = np.isfinite(values).sum(axis=0).astype(float)
+    n[n < FEWEST_PATIENTS] = np.nan
+    return _around(mean(values, axis=0), _sd(values) / np.sqrt(n - 1), n)
 
 
 def with_interval(
@@ -103,3 +102,13 @@ def with_interval(
     have_value = np.isfinite(estimate(np.stack([patients, patients], axis=1)))
     low, high = interval(value, estimate(patient_draws(n_patients)), have_value.sum())
     return value, low, high
+
+
+def _sd(values: np.ndarray) -> np.ndarray:
+    """Root mean squared distance from the mean over the first axis, missing values left out."""
+    return np.sqrt(mean(np.square(values - mean(values, axis=0)), axis=0))
+
+
+def _around(value: np.ndarray | float, error: np.ndarray, n: np.ndarray) -> np.ndarray:
+    half = stdtrit(n - 1, 0.975) * error
+    return np.stack([value - half, value + half])

@@ -37,8 +37,9 @@ def quarter_auroc(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
     High and low are the top and the bottom quarter (Statistical analysis, "in the top 25% of
     spots"). The released code computes no AUROC, so the rest is ours. High is at or above the upper
     quartile, low at or below the lower one (linear interpolation). Tied spots stay together, so a
-    class can be larger than a quarter. If the quartiles are equal, the AUROC is undefined. Tied
-    predictions count one half, so a constant prediction has 0.5.
+    class can be larger than a quarter. With `log_fraction` there are hardly any, because spots
+    without a count of the gene differ by their total counts. If the quartiles are equal, the AUROC
+    is undefined. Tied predictions count one half, so a constant prediction has 0.5.
     """
     low_quartile, high_quartile = np.quantile(observed, [0.25, 0.75], axis=1, keepdims=True)
     high = observed >= high_quartile

@@ -93,7 +93,7 @@ def smooth_counts(
         InputError: unknown transform.
 
     Source: the other reading of the Methods ("simulates the effect of predicting over a larger
-    region that is more deeply sequenced"), as in the released code's `bin/variance_bootstrap.py`.
+    region that is more deeply sequenced"). The released code does not smooth what it evaluates.
     """
     totals = np.asarray(totals, dtype=np.float64)
     counts = invert(np.asarray(values, dtype=np.float64), totals, universe, transform)

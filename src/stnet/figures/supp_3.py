@@ -20,6 +20,7 @@ from stnet.figures.style import (
     new_figure,
     save,
     styled,
+    whole_numbers,
     whole_thousands,
 )
 
@@ -64,8 +65,8 @@ def in_words(summary: pd.DataFrame) -> str:
     if np.isnan(float(value["p"])):
         return "no test possible"
     return (
-        f"{value['direction']} than by chance, {_p(value['p'])};"
-        f" among random genes {_p(value['p_random_sets'])}"
+        f"{value['direction']} than by chance\n"
+        f"{_p(value['p'])}; among random genes {_p(value['p_random_sets'])}"
     )
 
 
@@ -104,5 +105,6 @@ def _draw_pairs(axis: Axes, r: pd.Series, chance: float) -> None:
     axis.set_xlim(-1, 1)
     axis.set_xlabel("r of a tumour gene and an immune gene")
     axis.set_ylabel("Pairs of genes")
+    whole_numbers(axis, "y")
     whole_thousands(axis, "y")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)

@@ -151,7 +151,7 @@ def compare_with_chance(
 def summarise(patients: pd.DataFrame, n_pairs: int, note: str) -> pd.DataFrame:
     """Table `quantity value` of the patients' table; `note` names missing genes.
 
-    Means are over patients, with 95% bootstrap intervals if there are several. `t` and `p` are of a
+    Means are over patients, with their 95% t intervals if there are several. `t` and `p` are of a
     two-tailed paired t-test over patients. `direction` is `less` or `more` than by chance.
 
     Source: Statistical analysis, "a two-tailed paired t-test".

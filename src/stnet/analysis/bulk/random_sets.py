@@ -20,7 +20,7 @@ from stnet.analysis.bulk.colocalisation import (
 )
 from stnet.core.tables import summary_table
 from stnet.evaluation.averages import mean
-from stnet.evaluation.bootstrap import interval
+from stnet.evaluation.bootstrap import percentile_interval
 from stnet.evaluation.correlation import FEWEST_SPOTS
 
 DRAWS = 1000
@@ -93,7 +93,7 @@ def summarise_null(difference: float, null: np.ndarray) -> pd.DataFrame:
     if len(null) and np.isfinite(difference):
         beyond = np.sum(null * np.sign(difference) >= abs(difference))
         p = min(1.0, 2 * (1 + beyond) / (1 + len(null)))
-        average, bounds = null.mean(), interval(null)
+        average, bounds = null.mean(), percentile_interval(null)
     found = {"p_random_sets": p, "n_random_sets": len(null), "mean_difference_null": average}
     return summary_table(found, {"mean_difference_null": bounds}, unit="null")
 

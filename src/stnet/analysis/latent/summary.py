@@ -13,7 +13,7 @@ from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import (
     SAMPLES,
     SEED,
-    interval,
+    percentile_interval,
     resampled_means,
     resampled_medians,
     with_interval,
@@ -147,7 +147,7 @@ def _not_adjacent_null(distances: pd.DataFrame) -> np.ndarray:
 def _null_rows(draws: Mapping[str, np.ndarray], suffix: str) -> list[tuple]:
     """Rows of the mean and the 95% range of draws of quantities by chance."""
     return [
-        (f"{name}{suffix}_null", float(mean(values, axis=0)), *interval(values), "null")
+        (f"{name}{suffix}_null", float(mean(values, axis=0)), *percentile_interval(values), "null")
         for name, values in draws.items()
     ]
 
