@@ -39,9 +39,8 @@ NAMES = ["image.jpg", "counts.tsv.gz", "spots.csv.gz", "labels.tsv.gz"]
 def make(folder: Path, section: str, patient: str, seed: int = SEED) -> dict[str, bytes]:
     """The section's files by column of the sheet, as bytes."""
     paths = [folder / section / name for name in NAMES]
-    write.write_section(
-        *paths, section=section, patient=patient, seed=seed, all_tumour=patient == ALL_TUMOUR
-    )
+    content = {"all_tumour": patient == ALL_TUMOUR, "controls": False}
+    write.write_section(*paths, section=section, patient=patient, seed=seed, content=content)
     return {column: path.read_bytes() for column, path in zip(FILE_COLUMNS, paths, strict=True)}
 
 

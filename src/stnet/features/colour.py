@@ -21,9 +21,19 @@ def write_colour_features(
 ) -> None:
     """Write the `colours` of the used spots of all sections, as `collect_features` would.
 
-    One job does all sections, because reading them takes less than starting a job for each. `index`
-    is that of `view`; `code` is the code digest. Raises InputError if the patches do not belong to
-    the sections. Source: ours.
+    One job does all sections, because reading them takes less than starting a job for each.
+
+    Args:
+        sections: section files, in the order of the targets.
+        index: index of the view.
+        output: the cohort's features.
+        view: view of the patches.
+        code: code digest, for the provenance.
+
+    Raises:
+        InputError: the patches do not belong to the sections.
+
+    Source: ours.
     """
     check_view(index, view)
     provenance = {"kind": "colour", "view": view, "code": code, "versions": versions("numpy")}

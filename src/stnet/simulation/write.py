@@ -1,6 +1,7 @@
 """Write a simulated section's files in the layout of version 5 of the ST cohort."""
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,7 @@ def write_section(
     section: str,
     patient: str,
     seed: int,
-    all_tumour: bool,
-    controls: bool = False,
+    content: Mapping[str, bool],
 ) -> None:
     """Simulate a section and write its files; the same arguments give the same bytes.
 
@@ -41,17 +41,15 @@ def write_section(
         section: id of the section, which begins with the patient's id and an underscore.
         patient: id of the patient; its sections share stain, scanner and depth.
         seed: seed of the cohort.
-        all_tumour: draw so much tumour that every spot is labelled tumour.
-        controls: simulate a section of a cohort of controls.
+        content: `all_tumour` and `controls` of `simulate_tissue`.
 
     Raises:
         InputError: a file cannot be written.
 
     Source: ours; the format is that of Mendeley Data 29ntw7sh4r, version 5.
     """
-    drawn_as = {"all_tumour": all_tumour, "controls": controls}
-    tissue, table = simulate_tissue(seed, patient, section, **drawn_as)
-    genes = simulate_genes(seed, controls=controls)
+    tissue, table = simulate_tissue(seed, patient, section, **content)
+    genes = simulate_genes(seed, controls=content["controls"])
     expected = expected_counts(genes, table, log_depth(seed, patient, table))
     drawn = draw_counts(stream(seed, "counts", section), expected)
     drawn = pd.DataFrame(drawn, index=table.index, columns=genes["gene"].to_list())

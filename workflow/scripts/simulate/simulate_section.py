@@ -10,6 +10,8 @@ with job(snakemake.log[0]):
         section=snakemake.wildcards.section,
         patient=snakemake.params.patient,
         seed=snakemake.params.seed,
-        all_tumour=snakemake.params.all_tumour,
-        controls=snakemake.params.controls,
+        content={
+            "all_tumour": snakemake.params.all_tumour,
+            "controls": snakemake.params.controls,
+        },
     )
