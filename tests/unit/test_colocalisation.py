@@ -104,8 +104,8 @@ def test_drawn_genes_are_near_in_mean_and_neither_tested_nor_drawn_twice():
             nearest = sorted(left, key=lambda other, gene=gene: abs(MEANS[other] - MEANS[gene]))
             assert ten.tolist() == nearest[:10]
     rank = np.argsort(np.argsort(np.abs(MEANS[None, 6:] - MEANS[:6, None]), axis=1), axis=1)
-    # A gene may lose some of the ten nearest to those drawn before it.
-    assert max(rank[place, gene - 6] for row in drawn for place, gene in enumerate(row)) < 15
+    # A gene may lose some of the 20 nearest to those drawn before it.
+    assert max(rank[place, gene - 6] for row in drawn for place, gene in enumerate(row)) < 25
 
 
 def test_a_random_set_has_the_difference_of_the_same_set_tested(tmp_path):

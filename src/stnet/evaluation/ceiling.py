@@ -7,7 +7,7 @@ import pandas as pd
 from stnet.core.tables import summary_table
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import SEED
-from stnet.evaluation.correlation import FEWEST_SPOTS, complete_blocks, partial, pearson
+from stnet.evaluation.correlation import FEWEST_SPOTS, complete_blocks, pearson, residuals
 from stnet.expression.transforms import invert, normalise
 
 DRAWS = 10
@@ -52,7 +52,8 @@ def reliabilities(spots: ad.AnnData) -> dict[str, np.ndarray]:
             for rows, genes in blocks:
                 sides = [np.ascontiguousarray(side[np.ix_(rows, genes)].T) for side in halves]
                 found[""][draw, number, genes] = pearson(*sides)
-                found["_partial"][draw, number, genes] = partial(*sides, np.log(totals[rows]))
+                unexplained = [residuals(side, np.log(totals[rows])) for side in sides]
+                found["_partial"][draw, number, genes] = pearson(*unexplained)
     return found
 
 

@@ -13,8 +13,8 @@ from scipy.stats import rankdata
 
 # With fewer spots a quarter of them is empty, and partial r has no degree of freedom.
 FEWEST_SPOTS = 4
-# A residual variance below this share of the variance is rounding of float32 predictions.
-UNEXPLAINED = 1e-9
+# A variance below this share of the mean square is rounding of float32 predictions.
+ROUNDING = 1e-12
 STATISTICS = [
     *("pearson", "pearson_smooth", "spearman", "auroc", "rmse", "partial", "depth"),
     *("auroc_partial", "auroc_depth"),
@@ -72,11 +72,12 @@ def residuals(values: np.ndarray, given: np.ndarray) -> np.ndarray:
     With the ln of the spots' total counts, Pearson's r of the residuals of prediction and
     measurement is the partial correlation: what sequencing depth does not explain. Source: ours.
     """
+    least = ROUNDING * np.square(values, dtype=np.float64).sum(axis=1)
     values, given = _centred(values), _centred(given[None, :])
-    spread, norm = np.square(values).sum(axis=1), np.square(given).sum()
+    norm = np.square(given).sum()
     if norm > 0:
         values = values - (values @ given.T) / norm * given
-    explained = np.square(values).sum(axis=1) <= UNEXPLAINED * spread
+    explained = np.square(values).sum(axis=1) <= least
     return np.where(explained[:, None], 0.0, values)
 
 

@@ -18,14 +18,12 @@ from stnet.evaluation.bootstrap import (
     resampled_means,
     resampled_medians,
 )
-from stnet.evaluation.correlation import FEWEST_SPOTS
+from stnet.evaluation.correlation import FEWEST_SPOTS, ROUNDING
 from stnet.evaluation.held_out import read_predictions
 from stnet.evaluation.measurements import NORMALISATIONS, dispersion, measurements, target_counts
 
 # Size of a choice of genes, as in publications; a fifth of the genes if that is less.
 CHOSEN_GENES = 50
-# A variance below this share of the mean square is rounding of a constant prediction.
-ROUNDING = 1e-12
 OVER_UNITS = {"median": resampled_medians, "mean": resampled_means}
 OVER_GENES = {"median": median, "mean": mean}
 

@@ -49,7 +49,7 @@ WORDS = {
     "best_training": "best in other patients",
     "best_test": "best in the test: leaks",
 }
-METHODS = [(BLUE, "s"), (GREEN, "^"), (ORANGE, "v"), (SKY, "D"), (GREY, "P"), ("#CC79A7", "X")]
+METHODS = [(BLUE, "s"), (GREEN, "^"), (ORANGE, "v"), (SKY, "D"), ("#CC79A7", "X"), (GREY, "P")]
 
 
 def draw(table: pd.DataFrame, figures: Iterable[str | Path]) -> None:
@@ -73,8 +73,9 @@ def specification_curve(table: pd.DataFrame) -> Figure:
     places = range(len(protocols))
     for place, each in enumerate(protocols):
         if each.leaks:
-            above.axvspan(place - 0.5, place + 0.5, color=VERMILLION, alpha=0.12, linewidth=0)
-    above.fill_between(places, main["low"], main["high"], color=LIGHT_GREY, linewidth=0, step="mid")
+            above.axvspan(place - 0.5, place + 0.5, color=VERMILLION, alpha=0.15, linewidth=0)
+    ends = main["low"], main["high"]
+    above.fill_between(places, *ends, color=LIGHT_GREY, linewidth=0, step="mid", zorder=0)
     others = [name for name in table["experiment"].unique() if name != first]
     for name, (colour, marker) in zip(others, cycle(METHODS), strict=False):
         values = by_protocol[name].reindex(protocols)
@@ -84,8 +85,9 @@ def specification_curve(table: pd.DataFrame) -> Figure:
     above.plot(places, main["r"], color=BLACK, linewidth=1.6, label=f"{first} (grey: 95% interval)")
     above.axvline(protocols.index(PAPER), color=BLACK, linestyle=":", linewidth=0.8)
     above.axhline(0, color=GREY, linestyle="--", linewidth=0.6)
-    low, high = above.get_ylim()
-    above.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
+    # Of few patients, intervals may reach beyond any r. Above is room for the legend.
+    low, high = table["r"].min(), table["r"].max()
+    above.set_ylim(low - 0.1 * (high - low), high + 0.4 * (high - low))
     above.set_ylabel("r of the same predictions")
     above.set_title(
         f"{len(protocols)} protocols, by the r of {first} (dotted: the paper's; red: leaks)",

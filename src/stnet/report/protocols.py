@@ -87,8 +87,8 @@ def findings(table: pd.DataFrame, main: str, references: Sequence[str]) -> list[
         f"The same held-out predictions of {main} have an r from {_range(r)} under {len(r)} "
         f"protocols, {decimals(r[PAPER])} under the paper's. Without those that leak it is from "
         f"{_range(r[~leaks])}.",
-        f"The highest r has {_times(wins)}. Under the paper's protocol it has "
-        f"{', '.join(at_paper) or 'no method'}. The winner changes in {len(changed)} of the "
+        f"The method with the highest r is {_times(wins)}. Under the paper's protocol it is "
+        f"{', '.join(at_paper) or 'none'}. The winner changes in {len(changed)} of the "
         f"{len(r)} protocols; in {len(certain)} of these the 95% interval of the difference "
         f"excludes zero (bootstrap over {table['n_patients'].iloc[0]} patients, the same drawn of "
         "both).",

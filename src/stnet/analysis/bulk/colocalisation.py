@@ -84,9 +84,11 @@ def make_pairs(
     return pairs, note
 
 
-def nearest_in_mean(means: np.ndarray, others: np.ndarray, gene: int) -> np.ndarray:
-    """The ten columns of `others` that are nearest to `gene` in `means`, the nearest first."""
-    return others[np.argsort(np.abs(means[others] - means[gene]), kind="stable")[:CANDIDATES]]
+def nearest_in_mean(
+    means: np.ndarray, others: np.ndarray, gene: int, n: int = CANDIDATES
+) -> np.ndarray:
+    """The `n` columns of `others` that are nearest to `gene` in `means`, the nearest first."""
+    return others[np.argsort(np.abs(means[others] - means[gene]), kind="stable")[:n]]
 
 
 def matrix(values: np.ndarray) -> np.ndarray:
