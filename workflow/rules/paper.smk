@@ -13,7 +13,7 @@ if not CHECKOUT.samefile("."):
         benchmark:
             "results/benchmarks/paper/{table}.tsv"
         wildcard_constraints:
-            table="paper/claims|claims/demo",
+            table="paper/claims|claims/demo|claims/controls",
         localrule: True
         conda:
             "../../envs/core.yaml"
