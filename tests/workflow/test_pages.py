@@ -38,8 +38,9 @@ def simulated_section(folder):
     """A section as the rule `section` writes it, of a simulated distribution."""
     names = ("image.jpg", "counts.tsv", "spots.csv", "labels.tsv")
     paths = [str(folder / name) for name in names]
+    content = {"all_tumour": False, "controls": False}
     write_genes(folder / "truth.tsv", folder / "genes.tsv", seed=1)
-    simulate(*paths, section="S1", patient="P1", seed=1, all_tumour=False)
+    simulate(*paths, section="S1", patient="P1", seed=1, content=content)
     row = dict(zip(("image", "counts", "spots", "labels"), paths, strict=True))
     row |= {"patient": "P1", "section": "S1", "format": "st-v5", "grid": "square"}
     write_section(
