@@ -24,7 +24,7 @@ from stnet.evaluation.bootstrap import percentile_interval
 from stnet.evaluation.correlation import FEWEST_SPOTS
 
 DRAWS = 1000
-# A gene is replaced by one of so many; among ten, noise passes in some 7% of cases.
+# A gene is replaced by one of so many; with few of them the null is too narrow.
 POOL = 20
 SEED = 0
 
