@@ -163,7 +163,10 @@ def test_a_missing_column_is_named(tmp_path, claims):
         read_claims(tmp_path / "claims.tsv")
 
 
-@pytest.mark.parametrize("path", [PAPER / "claims.tsv", *sorted((PAPER.parent / "claims").iterdir())])
+OWN = [PAPER / "claims.tsv", *sorted((PAPER.parent / "claims").iterdir())]
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.parent.name + "/" + path.name)
 def test_own_tables_of_claims_say_how_and_when(path):
     claims = read_claims(path)
     for column in ("group", "quantity", "table", "settled"):
