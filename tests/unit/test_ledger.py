@@ -201,7 +201,7 @@ def test_ledger_is_written_as_table_and_page(tmp_path, claims):
         style = verdict.replace(" ", "-")
         assert page.count(f'<span class="verdict {style}">') == count
         assert re.search(rf'<li class="{style}"><b>. {count}</b>', page), verdict
-    assert page.count('<svg width="240"') == page.count("<circle") - 1 > 30
+    assert page.count("viewBox") == page.count("<circle") - 1 > 30
     # A page of its own: no script, and nothing from elsewhere.
     assert not re.search("<script|src=|href=|url\\(", page)
 
