@@ -54,13 +54,15 @@ def judge(claim: tuple, finding: Finding) -> Verdict:
         if null.value > LEVEL:
             return Verdict(INCONCLUSIVE, f"random draws do as well (P {null.value:.2g})")
         return verdict
+    # Without the sign of zero.
+    by_chance = f"chance gives {round(null.value, 3) + 0.0:g}"
     low, high = _ends(found, found.value)
     null_low, null_high = _ends(null, null.value)
     if low <= null_high and null_low <= high:
-        return Verdict(INCONCLUSIVE, f"not told from chance, which gives {null.value:.3g}")
+        return Verdict(INCONCLUSIVE, f"not told from chance: {by_chance}")
     if null == Value(float(claim.margin or "nan")):
         return verdict
-    return Verdict(REPRODUCED, f"{verdict.why}; chance gives {null.value:.3g}")
+    return Verdict(REPRODUCED, f"{verdict.why}; {by_chance}")
 
 
 def _equal(claim: tuple, finding: Finding) -> Verdict:

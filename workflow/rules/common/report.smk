@@ -138,7 +138,9 @@ def ledger_tables(w):
 
 
 def tables_of_other_data(w):
-    """Tables computed from other data than the paper's."""
+    """Tables computed from other data than the claims', which the paper's cohort may be shown with."""
+    if not config["cohorts"][w.cohort]["paper"]:
+        return []
     return [
         table
         for each, names in answering_analyses(w)
