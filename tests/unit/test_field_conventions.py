@@ -27,7 +27,8 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("field")
     write_genes(folder / "truth.tsv", folder / "genes.tsv", seed=1)
     paths = {name: str(folder / name) for name in ("image.jpg", "c.tsv", "s.csv", "l.tsv")}
-    simulate(*paths.values(), section=NAMES["st"], patient="BC90001", seed=1, all_tumour=False)
+    content = {"all_tumour": False, "controls": False}
+    simulate(*paths.values(), section=NAMES["st"], patient="BC90001", seed=1, content=content)
     of_visium = [str(folder / name) for name in ("visium.jpg", "counts.h5", "spatial")]
     write_visium(*of_visium, section="V_1", patient="V", seed=1, version=2)
     rows = {

@@ -11,11 +11,11 @@ EVALUATED = {
     *{"nuclear_relations", "supp_table_2_3"},
 }
 DRAWN = {"fig_2a", "fig_2b", "fig_2d", "supp_4_5", "supp_7a", "supp_7b"}
-INTERPRETED = {"attributions", "attributions_on_nuclei", "fig_3"}
+INTERPRETED = {"attributions", "attributions_on_nuclei", "fig_3", "ledger"}
 EMBEDDED = {"latent_umap", "latent_examples", "fig_4", "supp_8"}
 LATENT = EMBEDDED | {"latent_purity", "latent_neighbours", "latent_distances"}
 LATENT |= {"latent_summary", "supp_9"}
-TRAINED = {"train", "predict_held_out", "learning_curve", "null"}
+TRAINED = {"train", "predict_held_out", "learning_curve", "null", "ceilings", "protocols"}
 # Of what the model was not trained on: which of its genes to trust, its predictions, what they say.
 MARKED = {"model_genes", "section_map", "slide_map"}
 APPLIED = {"model", "predict_section", "predict_slide"}
@@ -25,7 +25,7 @@ EVERYTHING_TRAINED = TRAINED | EVALUATED | DRAWN | MARKED | APPLIED | VISIUM | S
 EVERYTHING_TRAINED |= INTERPRETED | LATENT
 # Of one way of predicting beside the others.
 COMPARED = {"performance", "performance_page", "compare", "comparison", "controls"}
-COMPARED |= {"fig_2b", "ledger"}
+COMPARED |= {"fig_2b", "ledger", "protocols"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,7 @@ def test_a_module_of_the_statistics(change):
     )
     rules = EVALUATED | DRAWN | MARKED | VISIUM | SLIDES | {"colocalisation"}
     rules |= {"nuclear_gene", "nuclear_gene_page", "nuclei_counts", "supp_6"}
+    rules |= {"null", "ceilings", "protocols"}
     assert set(planned(project)) == rules | {"latent_neighbours", "latent_summary", "supp_9"}
 
 
@@ -174,7 +175,8 @@ def test_the_engine_is(change):
 
 
 def test_a_key_of_a_figure(change):
-    project = change("config/demo.yaml", "      patients: []\n", "      patients: [BC90002]\n")
+    old = "gene: TUMOUR7\n      patients: []"
+    project = change("config/demo.yaml", old, "gene: TUMOUR7\n      patients: [BC90002]")
     assert planned(project) == {"fig_2a": 1}
 
 
@@ -184,7 +186,8 @@ def test_a_key_of_the_statistics(change):
         "    targets: top60\n    architecture:",
         "    targets: top60\n    smoothing: counts\n    architecture:",
     )
-    assert set(planned(project)) == EVALUATED | DRAWN | MARKED | VISIUM
+    # The ceilings stand beside the median r.
+    assert set(planned(project)) == EVALUATED | DRAWN | MARKED | VISIUM | {"ceilings", "protocols"}
 
 
 def test_weights_that_are_not_there_are_no_reason_to_be_content(change):
