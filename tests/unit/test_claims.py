@@ -50,7 +50,9 @@ def test_a_number_with_its_interval_and_what_chance_gives():
     assert finding.found == (0.4, 0.3, 0.5)
     assert finding.null.value == 0.01
     assert (finding.unit, finding.how) == ("patients", "of tumour, 0.3")
-    named = look_up(claim_of(where="kept=True", column="r", interval="other", null="2"), GENES)
+    named = look_up(
+        claim_of(where="kept = True; symbol=A", column="r", interval="other", null="2"), GENES
+    )
     assert named.found == (0.1, 0.05, 0.15)
     assert named.null.value == 2
 
@@ -65,6 +67,12 @@ def test_rows_are_chosen_by_conditions_and_rank():
         assert math.isnan(look_up(claim_of(**missing, column="r"), GENES).found.value)
     assert look_up(claim_of(where="symbol=X"), GENES).how == "no row with symbol=X in table t"
     assert look_up(claim_of(where="x=1"), GENES).how == "table t has no column x"
+    assert look_up(claim_of(order="1 of x"), GENES).how == "table t has no column x"
+    assert look_up(claim_of(column="r"), GENES).how == "4 rows with no condition in table t"
+    text = look_up(claim_of(order="1 of stratum", column="r"), GENES)
+    assert text.how == "no row with 1 of stratum in table t"
+    half = look_up(claim_of(where="symbol=B", column="r"), GENES.assign(r_high=None))
+    assert math.isnan(half.found.low)
 
 
 def test_a_list_of_quantities_has_its_facts_in_other_rows():
@@ -77,6 +85,8 @@ def test_a_list_of_quantities_has_its_facts_in_other_rows():
     unmet = look_up(claim._replace(requires="n>3"), SUMMARY)
     assert math.isnan(unmet.found.value)
     assert unmet.how == "not judged without n>3"
+    unknown = look_up(claim._replace(sign="direcion=less"), SUMMARY)
+    assert unknown.how == "not judged: direcion=less has no value"
     missing = look_up(claim, SUMMARY.replace("0.02", math.nan))
     assert missing.how == "too few patients"
 
@@ -97,7 +107,13 @@ JUDGED = [
     ("above", "", "0.5", (0.6, 0.49, 0.7), None, "inconclusive"),
     ("above", "", "0.5", (0.4, 0.3, 0.5), None, "differs"),
     ("above", "", "0.5", (0.6,), None, "inconclusive"),
-    ("above", "", "0.5", (0.9, 0.88, 0.92), (0.975, 0.96, 0.99), "reproduced"),
+    ("above", "", "0.5", (0.9, 0.88, 0.92), (0.975, 0.96, 0.99), "differs"),
+    ("above", "", "0.5", (0.9, 0.88, 0.92), (0.475, 0.46, 0.49), "reproduced"),
+    ("above", "", "0", (0.3,), (0.37,), "differs"),
+    ("below", "", "0", (-0.2, -0.3, -0.1), (-0.4, -0.5, -0.35), "differs"),
+    ("absolute", "-0.1", "0.05", (-0.1,), None, "reproduced"),
+    ("relative", "-0.1", "0.15", (-0.11,), None, "reproduced"),
+    ("relative", "-0.1", "0.15", (-0.12,), None, "differs"),
     ("above", "", "0.5", (0.97, 0.95, 0.98), (0.975, 0.96, 0.99), "inconclusive"),
     ("above", "", "0.5", (0.86,), (0.77,), "reproduced"),
     ("above", "", "0.5", (0.77,), (0.77,), "inconclusive"),
@@ -145,7 +161,13 @@ def test_a_small_p_in_the_other_direction_differs():
         ("order", "first", "order 'first' is not like"),
         ("where", "symbol FASN", "'symbol FASN' is not a condition"),
         ("requires", "yes", "'yes' is not a condition"),
+        ("where", "symbol==FASN", "'symbol==FASN' is not a condition"),
         ("id", "stnet.rmse", "stnet.rmse is repeated"),
+        ("margin", "-0.1", "margin -0.1 is below 0"),
+        ("margin", "inf", "margin 'inf' is not a number"),
+        ("column", "symbol", "names and column symbol go together"),
+        ("sign", "direction=less", "sign is for at_most only"),
+        ("order", "5-2 of r", "order '5-2 of r' is not like"),
     ],
 )
 def test_bad_claims_are_named(tmp_path, claims, column, text, message):
@@ -159,7 +181,7 @@ def test_bad_claims_are_named(tmp_path, claims, column, text, message):
 
 def test_a_missing_column_is_named(tmp_path, claims):
     claims.drop(columns="null").to_csv(tmp_path / "claims.tsv", sep="\t", index=False)
-    with pytest.raises(InputError, match="no column null; restore"):
+    with pytest.raises(InputError, match="no column null; add it"):
         read_claims(tmp_path / "claims.tsv")
 
 

@@ -223,6 +223,9 @@ def test_variance_explained_is_that_of_a_plain_computation(base, tmp_path):
     assert (table.loc[2, ["explained", "explained_left_out"]] < 0.95).all()
     write_explained(base[0], tmp_path / "variance.tsv", factors=2, iterations=200, seed=0)
     kept = read_table(tmp_path / "variance.tsv").set_index("factors")
+    low, high = (kept.pop(f"explained_shuffled_{end}") for end in ("low", "high"))
+    assert low.notna().tolist() == kept["configured"].tolist()
+    assert low[2] < high[2] < table.loc[2, "explained"]
     assert kept.index[kept.pop("configured")].tolist() == [2]
     pd.testing.assert_frame_equal(kept, table, rtol=1e-4)
 

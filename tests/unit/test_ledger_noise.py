@@ -7,6 +7,11 @@ import pytest
 from paper_tables import PAPER, N, colocalisation, published, published_external, summary_table
 from scipy import stats
 
+from stnet.analysis.composition import explained_by, shuffled_range
+from stnet.analysis.latent.distances import neighbour_distances
+from stnet.analysis.latent.neighbours import neighbour_null, neighbour_performance
+from stnet.analysis.latent.purity import purity_by_patient
+from stnet.analysis.latent.summary import summarise as summarise_latent
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.consistency import benjamini_hochberg
 from stnet.evaluation.genes import gene_performance
@@ -39,7 +44,7 @@ def measured(random: np.random.Generator) -> ad.AnnData:
         ]
     )
     depth = random.normal(0, 0.5, n)
-    expression = fields + depth[:, None] + random.normal(0, 0.7, (n, 250))
+    expression = 6 + fields + depth[:, None] + random.normal(0, 0.7, (n, 250))
     patients = np.repeat([f"P{number:02}" for number in range(N)], per_patient)
     obs = pd.DataFrame(
         {
@@ -47,12 +52,17 @@ def measured(random: np.random.Generator) -> ad.AnnData:
             "section": [f"{name}_1" for name in patients],
             "label": np.where(random.random(n) < 0.6, "tumour", "normal"),
             "total_counts": np.exp(8 + depth),
+            "array_row": np.tile(row, N),
+            "array_col": np.tile(column, N),
         },
         index=[f"spot{number}" for number in range(n)],
     )
     var = pd.DataFrame({"symbol": GENES.to_numpy()}, index=("E" + GENES).to_numpy())
     layers = {"observed": expression.astype(np.float32), "smooth": fields.astype(np.float32)}
-    return ad.AnnData(np.zeros_like(layers["observed"]), obs, var, layers=layers)
+    spots = ad.AnnData(np.zeros_like(layers["observed"]), obs, var, layers=layers)
+    spots.uns["grid"] = dict.fromkeys(obs["section"], "square")
+    spots.uns["targets"] = {"transform": "log_cp10k", "universe": 250}
+    return spots
 
 
 def noise(spots: ad.AnnData, random: np.random.Generator) -> np.ndarray:
@@ -154,7 +164,17 @@ def results(request):
     ]
     nothing = {"median_pearson_difference": 0.001, "median_pearson_difference_low": -0.01}
     nothing |= {"median_pearson_difference_high": 0.012, "reference": False, "experiment": "other"}
+    spots.obsm["latent"] = random.normal(size=(spots.n_obs, 8)).astype(np.float32)
+    purity = purity_by_patient(spots, 0)
+    near, by_chance = neighbour_performance(spots), neighbour_null(spots, 100)
+    counts = random.poisson(3.0, (200, 30)) + 1.0
+    of_spots, keys = counts / counts.sum(axis=1, keepdims=True), {"iterations": 100, "seed": 0}
+    low, high = shuffled_range(of_spots, 10, **keys)
+    factors = {"factors": 10, "configured": True, "explained": explained_by(of_spots, 10, **keys)}
+    factors |= {"explained_shuffled": low, "explained_shuffled_low": low}
     tables = {
+        "latent": summarise_latent(purity, near, neighbour_distances(spots, 0), by_chance),
+        "composition": pd.DataFrame([factors | {"explained_shuffled_high": high}]),
         "dataset": facts["dataset"],
         **main,
         "label_summary": methods["label"]["summary"],

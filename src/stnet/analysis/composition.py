@@ -14,6 +14,8 @@ from stnet.expression.composition import factorise, shares
 # Folds of patients in which the fit to other patients is evaluated.
 FOLDS = 4
 EXPLAINED = ["explained", "explained_left_out", "explained_shuffled"]
+# How often genes are shuffled for the range of what configured factors explain by chance (ours).
+SHUFFLES = 10
 
 
 def write_explained(
@@ -21,7 +23,8 @@ def write_explained(
 ) -> None:
     """Write `explained` of a file of `write_targets`, from one factor to 2 x `factors`.
 
-    `configured` marks the row with `factors` factors.
+    `configured` marks the row with `factors` factors, which has `shuffled_range` too, in
+    `explained_shuffled_low` and `…_high`.
 
     Args:
         targets: a file of `write_targets`.
@@ -33,8 +36,14 @@ def write_explained(
     sections = measured.obs[["patient", "section"]].astype(str)
     of_spots = shares(measured)
     most = min(2 * factors, *of_spots.shape)
-    table = explained(of_spots, sections, most, iterations=iterations, seed=seed)
-    write_table(table.assign(configured=table["factors"] == factors), output)
+    keys = {"iterations": iterations, "seed": seed}
+    table = explained(of_spots, sections, most, **keys)
+    table["configured"] = table["factors"] == factors
+    ends = ["explained_shuffled_low", "explained_shuffled_high"]
+    table[ends] = np.nan
+    if table["configured"].any():
+        table.loc[table["configured"], ends] = shuffled_range(of_spots, factors, **keys)
+    write_table(table, output)
 
 
 def explained(
@@ -63,21 +72,44 @@ def explained(
     _, folds = inner_folds(rows, FOLDS)
     left_out = [spots["section"].isin(fold).to_numpy() for fold in folds]
     fewest = min(((~some).sum() for some in left_out), default=0)
-    total = np.square(shares - shares.mean(axis=0)).sum()
+    total = _variance(shares)
     keys = {"iterations": iterations, "seed": seed}
     shuffled = np.random.default_rng(seed).permuted(shares, axis=0)
     found = []
     for factors in range(1, most + 1):
-        everywhere = factorise(shares, factors, **keys)
-        row = {"factors": factors, "explained": 1 - _error(everywhere, shares) / total}
+        row = {"factors": factors, "explained": explained_by(shares, factors, **keys)}
         if factors <= fewest:
             error = sum(_error(factorise(shares[~i], factors, **keys), shares[i]) for i in left_out)
             row["explained_left_out"] = 1 - error / total
-        by_chance = factorise(shuffled, factors, **keys)
-        row["explained_shuffled"] = 1 - _error(by_chance, shuffled) / total
+        row["explained_shuffled"] = explained_by(shuffled, factors, **keys)
         found.append(row)
     table = pd.DataFrame(found, columns=["factors", *EXPLAINED])
     return table.assign(folds=len(folds))
+
+
+def explained_by(shares: np.ndarray, factors: int, *, iterations: int, seed: int) -> float:
+    """Share of the variance of (spots, genes) that factors fitted to all spots explain."""
+    model = factorise(shares, factors, iterations=iterations, seed=seed)
+    return 1 - _error(model, shares) / _variance(shares)
+
+
+def shuffled_range(
+    shares: np.ndarray, factors: int, *, iterations: int, seed: int
+) -> tuple[float, float]:
+    """Least and most that factors explain after each gene was shuffled over all spots, ten times.
+
+    Source: ours.
+    """
+    random = np.random.default_rng(seed)
+    drawn = [
+        explained_by(random.permuted(shares, axis=0), factors, iterations=iterations, seed=seed)
+        for _ in range(SHUFFLES)
+    ]
+    return min(drawn), max(drawn)
+
+
+def _variance(shares: np.ndarray) -> float:
+    return np.square(shares - shares.mean(axis=0)).sum()
 
 
 def _error(model: NMF, shares: np.ndarray) -> float:

@@ -44,7 +44,10 @@ def marks_of(claim: tuple, row: tuple) -> Marks | None:
     margin = float(claim.margin)
     accepted = {
         "absolute": lambda: (claimed - margin, claimed + margin),
-        "relative": lambda: (claimed * (1 - margin), claimed * (1 + margin)),
+        "relative": lambda: (
+            claimed - abs(claimed) * margin,
+            claimed + abs(claimed) * margin,
+        ),
         "similar": lambda: (-margin, margin),
         "above": lambda: (margin, INFINITY),
         "below": lambda: (-INFINITY, margin),

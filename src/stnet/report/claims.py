@@ -1,12 +1,14 @@
 """Claims about a cohort: what they say, and where the results of a run answer them."""
 
+import math
 import re
+from csv import QUOTE_NONE
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, reason_of
 from stnet.core.tables import gene_names
 
 # What a claim is judged by (`stnet.report.verdicts.judge`), in words for its page.
@@ -26,8 +28,10 @@ COLUMNS = [
     *("id", "group", "quantity", "value", "comparison", "margin", "null", "sign", "requires"),
     *("table", "where", "order", "column", "interval", "how", "settled"),
 ]
-CONDITION = re.compile(r"([^=<>]+?)(=|<=|>=|<|>)(.*)")
-ORDER = re.compile(r"(\d+)(?:-(\d+))? of (\w+)")
+CONDITION = re.compile(r"\s*([^=<>!]+?)\s*(<=|>=|=|<|>)(?!=)\s*(.*?)\s*")
+ORDER = re.compile(r"([1-9]\d*)(?:-([1-9]\d*))? of (\w+)")
+# The side of chance on which a value must be; without it, that of the claim.
+SIDES = {"<": -1, ">": 1}
 
 
 class Value(NamedTuple):
@@ -72,10 +76,15 @@ def read_claims(path: str | Path) -> pd.DataFrame:
     in at least that many of these patients. Raises InputError for a missing column, a repeated id,
     an unknown comparison, or a value, margin, order or condition that cannot be read.
     """
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=QUOTE_NONE)
+    except ValueError as error:
+        raise InputError(
+            f"{path}: not a table of claims ({reason_of(error)}); correct it"
+        ) from error
     missing = [name for name in COLUMNS if name not in table]
     if missing:
-        raise InputError(f"{path}: no column {', '.join(missing)}; restore the file")
+        raise InputError(f"{path}: no column {', '.join(missing)}; add it")
     if repeated := table["id"][table["id"].duplicated()].tolist():
         raise InputError(f"{path}: {repeated[0]} is repeated; rename or remove one")
     for claim in table.itertuples():
@@ -88,13 +97,25 @@ def _check(claim: tuple, where: str) -> None:
         raise InputError(
             f"{where}: comparison {claim.comparison!r} is not one of {', '.join(COMPARISONS)}"
         )
-    numbers = {"margin": claim.margin} if claim.comparison not in ("equal", "at_most") else {}
-    if claim.comparison in WITH_VALUE:
+    if (claim.comparison == "names") != (claim.column == "symbol"):
+        raise InputError(f"{where}: comparison names and column symbol go together; correct one")
+    required = {"value"} if claim.comparison in WITH_VALUE else set()
+    required |= set() if claim.comparison in ("equal", "at_most") else {"margin"}
+    numbers = {"margin": claim.margin}
+    if claim.comparison != "names":
         numbers["value"] = claim.value
     for column, text in numbers.items():
-        if _number(text) is None:
+        number = _number(text)
+        if (text or column in required) and (number is None or not math.isfinite(number)):
             raise InputError(f"{where}: {column} {text!r} is not a number; correct it")
-    if claim.order and not ORDER.fullmatch(claim.order):
+    if claim.margin.startswith("-") and claim.comparison not in ("above", "below"):
+        raise InputError(f"{where}: margin {claim.margin} is below 0; correct it")
+    if claim.null and claim.comparison in ("names", "similar"):
+        raise InputError(f"{where}: {claim.comparison} has no null; leave it empty")
+    if claim.sign and claim.comparison != "at_most":
+        raise InputError(f"{where}: sign is for at_most only; use above or below")
+    first, last, _ = ranks if (ranks := _order(claim.order)) else (1, 1, "")
+    if claim.order and (ranks is None or last < first):
         raise InputError(f"{where}: order {claim.order!r} is not like '2 of r' or '1-5 of r'")
     for part in [*_parts(claim.where), *_parts(claim.requires), *_parts(claim.sign)]:
         if not CONDITION.fullmatch(part):
@@ -106,7 +127,7 @@ def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
 
     The rows are those for which all conditions in `where` hold, separated by semicolons. `order`
     chooses among them: `2 of r` is the row with the second largest r, `1-5 of r` are the first
-    five; without it the first row counts. The value is in `column` (`symbol` gives the genes'
+    five; without it there must be a single row. The value is in `column` (`symbol` gives the genes'
     names), its interval in `{interval}_low` and `{interval}_high`.
 
     `null`, and names in braces in `how`, are columns of the row or, in a table `quantity value …`,
@@ -121,18 +142,27 @@ def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
             return Finding(MISSING, how=f"table {claim.table} has no column {name}")
         rows = rows[[_holds(value, sign, text) for value in rows[name]]]
     if claim.order:
-        first, last, by = ORDER.fullmatch(claim.order).groups()
-        ranked = rows.dropna(subset=by).nlargest(int(last or first), by, keep="first")
-        rows = ranked.iloc[int(first) - 1 :] if len(ranked) >= int(last or first) else ranked[:0]
+        first, last, by = _order(claim.order)
+        if by not in rows:
+            return Finding(MISSING, how=f"table {claim.table} has no column {by}")
+        ranked = pd.to_numeric(rows[by], errors="coerce").dropna().nlargest(last, keep="first")
+        rows = rows.loc[ranked.index[first - 1 :] if len(ranked) >= last else []]
+    asked = " and ".join(filter(None, [claim.where, claim.order])) or "no condition"
     if rows.empty:
-        asked = " and ".join(filter(None, [claim.where, claim.order]))
         return Finding(MISSING, how=f"no row with {asked} in table {claim.table}")
     facts = _Facts(table, rows.iloc[0])
     how = re.sub(r"\{(.+?)\}", lambda found: _text(facts.value(found[1])), claim.how)
     if unmet := [part for part in _parts(claim.requires) if not facts.hold(part)]:
         return Finding(MISSING, how=f"not judged without {unmet[0]}")
     if claim.column == "symbol":
+        if not {"gene", "symbol"} <= {*rows}:
+            return Finding(MISSING, how=f"table {claim.table} has no column gene or symbol")
         return Finding(Value(",".join(gene_names(rows))), how=how)
+    if len(rows) > 1:
+        return Finding(MISSING, how=f"{len(rows)} rows with {asked} in table {claim.table}")
+    unknown = [part for part in _parts(claim.sign) if not facts.know(part)]
+    if unknown:
+        return Finding(MISSING, how=f"not judged: {unknown[0]} has no value")
     found = facts.with_interval(claim.column, claim.interval)
     if _number(found.value) is None:
         note = facts.value("note")
@@ -141,7 +171,7 @@ def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
     return Finding(
         found,
         "" if pd.isna(found.low) else _text(unit) or "patients",
-        facts.null(claim.null) if claim.null else None,
+        facts.null(claim.null.lstrip("<>")) if claim.null else None,
         opposed=not all(map(facts.hold, _parts(claim.sign))),
         how=how,
     )
@@ -153,7 +183,9 @@ class _Facts:
     def __init__(self, table: pd.DataFrame, row: pd.Series):
         self._row = row
         listed = "quantity" in table and "value" in table
-        self._others = table.set_index("quantity") if listed else pd.DataFrame()
+        self._others = pd.DataFrame()
+        if listed:
+            self._others = table.drop_duplicates("quantity").set_index("quantity")
 
     def value(self, name: str) -> object:
         """The column, or the quantity, of that name; NaN if there is neither."""
@@ -165,8 +197,11 @@ class _Facts:
         """A cell of the row with its interval."""
         prefix = interval or ("ci" if column == "value" else column)
         ends = (_number(self._row.get(f"{prefix}_{end}")) for end in ("low", "high"))
-        number = _number(self._row.get(column))
-        return Value(*(float("nan") if each is None else each for each in (number, *ends)))
+        found = _number(self._row.get(column))
+        ends = list(ends)
+        if None in ends:
+            ends = [float("nan"), float("nan")]
+        return Value(float("nan") if found is None else found, *ends)
 
     def null(self, name: str) -> Value:
         """A number, or a column or quantity with its range."""
@@ -178,10 +213,21 @@ class _Facts:
             return MISSING
         return _Facts(pd.DataFrame(), self._others.loc[name]).with_interval("value", "ci")
 
+    def know(self, condition: str) -> bool:
+        """Whether there is a value for the fact of a condition."""
+        return not pd.isna(self.value(CONDITION.fullmatch(condition)[1]))
+
     def hold(self, condition: str) -> bool:
         """Whether a condition on the facts is true; not if the fact is missing."""
         name, sign, text = CONDITION.fullmatch(condition).groups()
         return _holds(self.value(name), sign, text)
+
+
+def _order(order: str) -> tuple[int, int, str] | None:
+    """First and last rank, and the column; None if there is no order or it is none."""
+    if not (found := ORDER.fullmatch(order)):
+        return None
+    return int(found[1]), int(found[2] or found[1]), found[3]
 
 
 def _parts(conditions: str) -> list[str]:
@@ -211,5 +257,5 @@ def _number(value: object) -> float | None:
 def _text(value: object) -> str:
     number = _number(value)
     if number is not None:
-        return f"{number:.3g}" if number != int(number) else str(int(number))
+        return str(int(number)) if number.is_integer() else f"{number:.3g}"
     return "" if pd.isna(value) else str(value)

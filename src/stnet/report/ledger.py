@@ -18,6 +18,7 @@ from stnet.report.verdicts import (
     REPRODUCED,
     Verdict,
     judge,
+    side_of_chance,
 )
 
 # In the order of the page's summary. The marks repeat in black and white what colours show.
@@ -185,9 +186,11 @@ def _least(claim: tuple, row: tuple) -> str:
     """The smallest value that would bear a direction out, were its interval as wide."""
     if claim.comparison not in ("above", "below") or pd.isna(row.ci_low):
         return ""
-    limit = float(claim.margin)
-    ends = [limit, *(end for end in (row.null_low, row.null_high, row.null) if not pd.isna(end))]
-    if claim.comparison == "above":
+    ends = [float(claim.margin)]
+    side = 1 if claim.comparison == "above" else -1
+    if not pd.isna(row.null) and side_of_chance(claim, row.null) == side:
+        ends += [end for end in (row.null_low, row.null_high, row.null) if not pd.isna(end)]
+    if side > 0:
         return short(max(ends) + row.found - row.ci_low)
     return short(min(ends) - (row.ci_high - row.found))
 

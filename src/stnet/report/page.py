@@ -73,6 +73,8 @@ def short(value: float | str) -> str:
         return value
     if math.isnan(number):
         return ""
+    if math.isinf(number):
+        return str(number)
     if number == int(number):
         return f"{int(number):,}"
     return f"{number:,.1f}" if abs(number) >= 1000 else f"{number:.3g}"

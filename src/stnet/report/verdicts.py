@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stnet.report.claims import Finding, Value
+from stnet.report.claims import SIDES, Finding, Value
 
 REPRODUCED = "reproduced"
 INCONCLUSIVE = "inconclusive"
@@ -38,9 +38,10 @@ def judge(claim: tuple, finding: Finding) -> Verdict:
       an effect in the other direction (`sign`) differs;
     - `names`: at least m names in common, in any order.
 
-    A claim that is met must also beat its `null`, the value if there were nothing to find:
-    the interval, or the value without one, must lie outside the null's 95% range. Otherwise the
-    verdict is inconclusive. The null of a P value is the P value by random draws.
+    A claim that is met must also beat its `null`, the value if there were nothing to find: the
+    interval, or the value without one, must lie beyond the null's 95% range, on the side of the
+    claim or, if the null begins with < or >, on that side. On the other side it differs; if the two
+    overlap, the verdict is inconclusive. The null of a P value is the P value by random draws.
 
     Source: ours.
     """
@@ -58,11 +59,23 @@ def judge(claim: tuple, finding: Finding) -> Verdict:
     by_chance = f"chance gives {round(null.value, 3) + 0.0:g}"
     low, high = _ends(found, found.value)
     null_low, null_high = _ends(null, null.value)
+    side = side_of_chance(claim, null.value)
     if low <= null_high and null_low <= high:
         return Verdict(INCONCLUSIVE, f"not told from chance: {by_chance}")
+    if (low > null_high) != (side > 0):
+        return Verdict(DIFFERS, f"on the other side of chance: {by_chance}")
     if null == Value(float(claim.margin or "nan")):
         return verdict
     return Verdict(REPRODUCED, f"{verdict.why}; {by_chance}")
+
+
+def side_of_chance(claim: tuple, null: float) -> int:
+    """1 if the claim is that the value is above what chance gives, -1 if below."""
+    if claim.null[:1] in SIDES:
+        return SIDES[claim.null[0]]
+    if claim.comparison in ("above", "below"):
+        return 1 if claim.comparison == "above" else -1
+    return 1 if float(claim.value) > null else -1
 
 
 def _equal(claim: tuple, finding: Finding) -> Verdict:
@@ -73,7 +86,7 @@ def _equal(claim: tuple, finding: Finding) -> Verdict:
 
 def _near(claim: tuple, finding: Finding) -> Verdict:
     claimed, margin = float(claim.value), float(claim.margin)
-    margin *= claimed if claim.comparison == "relative" else 1
+    margin *= abs(claimed) if claim.comparison == "relative" else 1
     # Rounded, because 0.34 - 0.29 is not exactly 0.05 in binary.
     low, high = round(claimed - margin, 9), round(claimed + margin, 9)
     if low <= round(finding.found.value, 9) <= high:
@@ -123,10 +136,10 @@ def _at_most(claim: tuple, finding: Finding) -> Verdict:
 
 
 def _names(claim: tuple, finding: Finding) -> Verdict:
-    claimed = claim.value.split(",")
+    claimed = [name.strip() for name in claim.value.split(",")]
     common = len(set(claimed) & set(finding.found.value.split(",")))
     why = f"{common} of {len(claimed)} in common"
-    return Verdict(REPRODUCED if common >= int(claim.margin) else DIFFERS, why)
+    return Verdict(REPRODUCED if common >= float(claim.margin) else DIFFERS, why)
 
 
 def _ends(value: Value, default: float) -> tuple[float, float]:

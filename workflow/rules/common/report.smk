@@ -108,7 +108,7 @@ def claims_of(w):
     """Claims of a ledger."""
     report_of(w)
     ledgers = ledgers_of(w.cohort)
-    name = w.ledger.removesuffix(SUPPLEMENT)
+    name = w.ledger if w.ledger in ledgers else w.ledger.removesuffix(SUPPLEMENT)
     if name not in ledgers:
         refuse(f"no {name}: cohorts.{w.cohort}.report.claims has {', '.join(ledgers) or 'none'}")
     return ledgers[name]
