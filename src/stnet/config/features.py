@@ -105,8 +105,7 @@ class EncoderFeatures(Features):
 
 
 class ColourFeatures(Features):
-    """Mean and s.d. of red, green and blue of a patch: what a prediction can know without seeing
-    any structure."""
+    """Mean and s.d. of red, green and blue of a patch, which show no structure."""
 
     kind: Literal["colour"] = "colour"
     """Mean colour and its spread."""

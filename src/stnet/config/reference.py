@@ -8,6 +8,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -201,7 +202,7 @@ def _yaml(value: Any) -> str:
 
 
 def _text(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").split("\n\n")[0]
+    return cleandoc(model.__doc__ or "").split("\n\n")[0]
 
 
 def _partial(schema: Any) -> Any:
