@@ -3,10 +3,24 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.evaluation.ceiling import DRAWS, gene_ceilings, summarise
 from stnet.evaluation.held_out import read_predictions
 from stnet.report.page import page_table, short, spaced, write_page
+
+# Quantities of the summary.
+WORDS = {
+    "n_genes": "genes",
+    "draws": "random divisions of the counts",
+    "median_ceiling": "ceiling, median over genes",
+    "median_share": "share of it that is reached, median over genes",
+    "largest_error": "largest error of a ceiling",
+    "median_ceiling_partial": "ceiling given depth, median over genes",
+    "median_share_partial": "share of that, median over genes",
+    "largest_error_partial": "largest error given depth",
+}
 
 
 def write_ceilings(
@@ -31,7 +45,12 @@ def write_ceilings(
     summary = summarise(table)
     write_table(table, outputs["genes"])
     write_table(summary, outputs["summary"])
-    totals = summary[["quantity", "value"]].assign(value=summary["value"].map(short))
+    totals = pd.DataFrame(
+        {
+            "": [WORDS[name] for name in summary["quantity"]],
+            "Value": summary["value"].map(short),
+        }
+    )
     shown = table.assign(gene=gene_names(table)).drop(columns="symbol")
     write_page(
         outputs["html"],
@@ -43,13 +62,14 @@ def write_ceilings(
             "between the halves, ρ, the ceiling is √(2ρ/(1+ρ)). It is computed for each gene and "
             "patient over the spots that are evaluated; a gene has the median over patients, and "
             "the range. The error is the standard error by the random division.",
-            "It is an upper bound: what differs between spots for technical reasons, such as "
-            "sequencing depth, counts as expression. Partial: the same for the partial r given the "
-            "logarithm of the total counts, which leaves depth out.",
+            "It is high rather than low: what differs between spots for technical reasons, such as "
+            "sequencing depth, counts as expression. It is no strict bound: after a logarithm the "
+            "formula is approximate (of rare genes by up to 0.1). Partial: the same for the "
+            "partial r given the logarithm of the total counts, which leaves depth out.",
             f"Share: the median r of {experiment} over patients, divided by the ceiling.",
         ],
         [
-            page_table(spaced(totals), "Medians over genes"),
+            page_table(totals, "In total"),
             page_table(spaced(shown.sort_values("share", ascending=False)), "Genes, by share"),
         ],
     )
