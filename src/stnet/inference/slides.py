@@ -64,8 +64,8 @@ def predict_slide(
     """
     if cut.scale == "pixels" and cut.side % model.downsampling:
         raise InputError(
-            f"tiles.side: {cut.side} is no multiple of {model.downsampling}, by which the model's"
-            " view shrinks its patches; correct it"
+            f"{configured.key}.tiles.side: {cut.side} is no multiple of {model.downsampling}, by"
+            " which the model's view shrinks its patches; correct it"
         )
     slide = _Slide(model, encoder, cut)
     picture, width = None, 0
