@@ -272,7 +272,8 @@ def test_a_model_of_another_experiment_predicts_into_a_folder_of_its_own(own):
     for suffix in ("genes.tsv", "safetensors"):
         shutil.copy(own / f"all.{suffix}", folder)
     given = "predict={model: results/other/models/net/all.safetensors}"
-    said = snakemake(own, "-n", "--config", given, *MINE).stdout
+    done = snakemake(own, "-n", "--config", given, *MINE)
+    said = done.stdout + done.stderr
     assert "results/predict/net-all/case-1/map.png" in said
     assert "results/predict/all/" not in said
 
