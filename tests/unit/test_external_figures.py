@@ -262,6 +262,8 @@ def test_unknown_distances_are_called_unknown():
     assert set(account.far.values()) == {
         "unknown: the model has fewer than three training patients"
     }
+    said = texts(prediction_map.headed_figure(tiles, "Slide S1", "", 60))
+    assert "the training images unknown: the model has fewer than three training" in said
     assert account_of(tiles[:0].copy()).far["stain"] == "unknown: no tile has enough tissue"
 
 

@@ -27,7 +27,7 @@ from stnet.figures.style import (
     annotate,
     new_figure,
 )
-from stnet.inference.account import PERCENTILES, account_of, hardly_varies
+from stnet.inference.account import PERCENTILES, UNKNOWN, account_of, hardly_varies
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.wanted_genes import find_genes
 
@@ -70,10 +70,9 @@ def headed_figure(table: ad.AnnData, title: str, remark: str, height_mm: float) 
         colour, weight, length = VERMILLION, "bold", BOLD_LINE
     else:
         stain, latent, scale = (account.far[name] for name in ("stain", "latent", "um_per_px"))
-        said = [
-            f"Distance from the training images: stain {stain}, latent features {latent} (1: the"
-            f" farthest training patient); scale {scale} of theirs"
-        ]
+        far = f": stain {stain}, latent features {latent} (1: the farthest training patient)"
+        far = f" {stain}" if stain == UNKNOWN else far
+        said = [f"Distance from the training images{far}; scale {scale} of theirs"]
         colour, weight, length = BLUE, "normal", LINE
     above = textwrap.wrap(about, LINE)
     below = [line for each in said for line in textwrap.wrap(each, length)]
