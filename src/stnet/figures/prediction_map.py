@@ -35,8 +35,8 @@ SHOWN = 4
 COLOURS = colormaps[EXPRESSION_MAP].with_extremes(bad=LIGHT_GREY)
 # Of genes to doubt: the same colours, mixed with as much light grey.
 MUTED = ListedColormap(0.35 * COLOURS(np.arange(COLOURS.N)) + 0.65 * np.array([0.9, 0.9, 0.9, 1]))
-# What the colours of a map without measurement span, and "range" in its title.
-EACH_MAP = "of each map; range: as a share of the range measured in training"
+# What "range" is in the title of a map without measurement.
+RANGE_NOTE = "; range: as a share of the range measured in training"
 # Heading: characters in a line and in a bold one, and printed heights of a line and around them.
 LINE, BOLD_LINE, LINE_MM, AROUND_MM = 138, 108, 3.3, 9
 PAD_MM = 1.7  # printed, around each map

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
-    EACH_MAP,
+    RANGE_NOTE,
     add_colour_bar,
     choose_genes,
     colour_note,
@@ -90,7 +90,7 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     figure = headed_figure(tiles, title, remark, 12 + n_rows * (height + BESIDE_MM))
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     unit = EXPRESSION_UNITS[tiles.uns["provenance"]["transform"]]
-    figure.supxlabel(colour_note(unit, EACH_MAP), fontsize=7)
+    figure.supxlabel(colour_note(unit, f"of each map{RANGE_NOTE}"), fontsize=7)
     grey = ImageOps.grayscale(picture).convert("RGB")
     below = Image.blend(Image.new("RGB", picture.size, "white"), grey, BELOW)
     for axis, image in zip(panels[:n_panels], [picture] + [below] * tiles.n_vars, strict=True):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
-    EACH_MAP,
+    RANGE_NOTE,
     add_colour_bar,
     choose_genes,
     colour_note,
@@ -70,7 +70,7 @@ def spot_maps(spots: ad.AnnData) -> Figure:
     below_mm = 12 + len(rows) * height + n_bars * (BAR_MM + TITLE_MM)
     figure = headed_figure(spots, f"Section {section}", "", below_mm)
     unit = EXPRESSION_UNITS[spots.uns["provenance"]["transform"]]
-    of = "of both maps of a gene" if measured.any() else EACH_MAP
+    of = "of the maps of a gene" + ("" if measured.all() else RANGE_NOTE)
     figure.supxlabel(colour_note(unit, of), fontsize=7)
     grid = figure.add_gridspec(
         len(rows), 1 + n_columns, width_ratios=[IMAGE_WIDTH] + [1] * n_columns
