@@ -56,7 +56,7 @@ def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; correct its path or download the file")
+        raise InputError(f"{path}: no such file; correct the path or download the file")
     # The suffix is not reliable: browsers may unpack .gz files and keep the name.
     with open(path, "rb") as file:
         opener = gzip.open if file.read(2) == GZIP_MAGIC else open
