@@ -95,7 +95,8 @@ def _read_slides(
     for row, path in rows:
         slide = read_h5ad(path)
         if var is None:
-            var = slide.var
+            # The range is of one slide.
+            var = slide.var.drop(columns="range_share", errors="ignore")
         elif not slide.var_names.equals(var.index):
             raise InputError(f"{path}: predicts other genes than {first}; predict all by one model")
         if slide.n_obs and (own := str(slide.obs["section"].iloc[0])) != row["slide"]:
