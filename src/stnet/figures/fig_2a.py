@@ -14,6 +14,7 @@ from PIL import Image
 from stnet.analysis.choice import choose_gene
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
+from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import colour_note, draw_expression
@@ -145,29 +146,36 @@ def choose_section(spots: pd.DataFrame) -> str:
 def expression_maps(examples: Sequence[Example], gene: str, unit: str) -> Figure:
     """One row per example: image, labels, measured and predicted expression of `gene`.
 
-    `unit` is the unit of expression, for the note on the colours.
+    Without any label there is no column for labels. `unit` is the unit of expression, for the note
+    on the colours.
     """
+    labels = pd.concat([example.spots["label"] for example in examples])
+    titles = ["Image", "Measured", "Predicted"]
+    if labels.isin(list(LABEL_COLOURS)).any():
+        titles.insert(1, "Pathologist's labels")
     heights = [MAP_MM * _height_by_width(example) + BAR_MM for example in examples]
-    figure = new_figure(PAGE_MM, 12 + sum(heights))
-    rows = figure.subplots(len(examples), 4, squeeze=False, gridspec_kw={"height_ratios": heights})
+    figure = new_figure(PAGE_MM, 14 + sum(heights))
+    ratios = {"height_ratios": heights}
+    rows = figure.subplots(len(examples), len(titles), squeeze=False, gridspec_kw=ratios)
+    figure.suptitle(gene, fontsize=8, fontstyle="italic")
     figure.supxlabel(colour_note(unit), fontsize=7)
-    titles = ["Image", "Pathologist's labels", f"{gene}, measured", f"{gene}, predicted"]
     for axis, title in zip(rows[0], titles, strict=True):
         axis.set_title(title)
     for axes, example in zip(rows, examples, strict=True):
         _draw_example(axes, example)
-    _add_label_legend(rows[-1][1], pd.concat([example.spots["label"] for example in examples]))
+    if len(titles) == 4:
+        _add_label_legend(rows[-1][1], labels)
     return figure
 
 
 def _draw_example(axes: Sequence[Axes], example: Example) -> None:
-    picture, labels, measured, predicted = axes
+    picture, *labels, measured, predicted = axes
     places = example.spots[["x", "y"]].to_numpy(dtype=float)
     pitch = spot_pitch(places)
     for axis in axes:
         frame(axis, places, pitch)
     rank = "" if np.isnan(example.r) else f"\n(rank {example.rank} of {example.n_ranked})"
-    r = "undefined" if np.isnan(example.r) else f"{example.r:.2f}"
+    r = "undefined" if np.isnan(example.r) else decimals(example.r)
     picture.set_ylabel(f"Patient {example.patient}\nsection {example.section}\nr = {r}{rank}")
     if example.image is None:
         annotate(picture, "no image")
@@ -177,11 +185,12 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
     if example.um_per_px > 0:
         draw_scale_bar(picture, example.um_per_px)
     known = example.spots["label"].isin(list(LABEL_COLOURS)).to_numpy()
-    if known.any():
-        colours = example.spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
-        draw_spots(labels, places, pitch, facecolors=list(colours))
-    else:
-        annotate(labels, "no labels")
+    for axis in labels:
+        if known.any():
+            colours = example.spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
+            draw_spots(axis, places, pitch, facecolors=list(colours))
+        else:
+            annotate(axis, "no labels")
     for axis, name in ((measured, "measured"), (predicted, "predicted")):
         values = example.spots[name].to_numpy(dtype=float)
         height_mm = MAP_MM * _height_by_width(example)
@@ -195,10 +204,8 @@ def _height_by_width(example: Example) -> float:
 
 def _add_label_legend(axis: Axes, labels: pd.Series) -> None:
     present = {name: colour for name, colour in LABEL_COLOURS.items() if (labels == name).any()}
-    if not present:
-        return
     if not labels.isin(list(LABEL_COLOURS)).all():
-        present["none"] = LIGHT_GREY
+        present["no label"] = LIGHT_GREY
     handles = [
         Line2D([], [], marker="o", linestyle="", color=colour, label=name)
         for name, colour in present.items()

@@ -20,10 +20,8 @@ LIGHT_GREY = "#d9d9d9"  # no value, or background
 EXPRESSION_MAP = "viridis"
 LABEL_COLOURS = {"tumour": VERMILLION, "normal": SKY}
 
-EXPRESSION_UNITS = {
-    "log_fraction": "ln((1 + c) / (G + Σc))",
-    "log_cp10k": "ln(1 + 10⁴ c / Σc)",
-}
+# Units on axes and colour bars, by transform. Captions have the formula.
+EXPRESSION_UNITS = {"log_fraction": "log expression", "log_cp10k": "log expression, ln(1 + CP10k)"}
 
 STYLE = {
     "font.size": 7,
@@ -70,7 +68,7 @@ def log_scale(axis: Axes, which: str) -> None:
     """Make the `x` or `y` axis logarithmic. Its numbers are plain, as formulas are not drawn."""
     getattr(axis, f"set_{which}scale")("log")
     scale = getattr(axis, f"{which}axis")
-    scale.set_major_formatter("{x:g}")
+    scale.set_major_formatter("{x:,.10g}")
     scale.set_minor_formatter(NullFormatter())
 
 

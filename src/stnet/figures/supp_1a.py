@@ -42,7 +42,7 @@ def before_and_after(counts: np.ndarray, values: np.ndarray, unit: str) -> Figur
     before.set_title("Before")
     whole_thousands(before, "x")
     after.hist(values.ravel(), bins=BINS, color=BLUE)
-    after.set_xlabel(f"Normalised log expression, {unit}")
+    after.set_xlabel(f"Normalised {unit}")
     after.set_ylabel("Spots × genes")
     after.set_title("After normalisation and logarithm")
     whole_thousands(after, "y")
