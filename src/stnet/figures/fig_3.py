@@ -70,10 +70,9 @@ def attributed_patches(
         band, column = divmod(row.Index, COLUMNS)
         axes = panels[2 * band : 2 * band + 2, column]
         _draw_patch(axes, row, patches[row.Index], attributions[row.Index])
-    for axis, name in zip(
-        panels[:, 0], ["Patch", "What raises the prediction"] * bands, strict=True
-    ):
-        axis.set_ylabel(name)
+    for patch, attributed in panels[:, 0].reshape(-1, 2):
+        patch.set_ylabel("Patch")
+        attributed.set_ylabel("What raises the prediction")
     # Over the mean grey of the patches, as red is in the maps.
     grey = (_pale(patches[table.index].mean()),) * 3
     scale = ScalarMappable(cmap=LinearSegmentedColormap.from_list("", [grey, RED(1.0)]))

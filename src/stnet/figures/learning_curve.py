@@ -40,7 +40,7 @@ def learning_curves(histories: Sequence[pd.DataFrame], choices: Sequence[dict]) 
     Both are squared errors per spot and gene. A dot marks the chosen epoch. Groups without inner
     folds have only the first line.
     """
-    figure = new_figure(COLUMN_MM, 60)
+    figure = new_figure(COLUMN_MM, 66)
     axis = figure.add_subplot()
     for history, choice in zip(histories, choices, strict=True):
         final = history[history["run"] == "final"]

@@ -92,7 +92,7 @@ def experiments(
         Patch(facecolor="none", edgecolor=BLUE, label="half of the genes (whiskers: 90%)"),
         Line2D([], [], color=BLUE, marker="o", markersize=2, linestyle="", label="gene"),
         Line2D([], [], **DIFFERENCE, label="difference of the medians, 95% interval"),
-        Line2D([], [], **ZERO, label="none"),
+        Line2D([], [], **ZERO, label="zero"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1)
     return figure

@@ -81,7 +81,7 @@ def together_and_alone(
             for side, (colour, marker, _) in SIDES.items()
         ),
         Line2D([], [], **DIFFERENCE, label="difference, 95% interval"),
-        Line2D([], [], **ZERO, label="no correlation, or no difference"),
+        Line2D([], [], **ZERO, label="zero"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure

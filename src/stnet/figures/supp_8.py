@@ -17,7 +17,7 @@ from stnet.figures.style import PAGE_MM, annotate, new_figure, save, styled
 
 ROW_MM = 28
 KEY = (
-    "Below each patch: neighbours in the UMAP plane with its label, of all labelled neighbours; and\n"
+    "Below each patch: neighbours in the UMAP plane with its label, of all labelled neighbours;\n"
     "distance on the array to the nearest spot of the other label, in spot pitches (1.0: adjacent)"
 )
 

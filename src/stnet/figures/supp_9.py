@@ -88,8 +88,8 @@ def distance_curves(distances: pd.DataFrame) -> Figure:
             axis.ecdf(of_form[column], label=label, **style)
         farthest = of_form.loc[of_form["adjacent"], "distance"].max()
         if np.isfinite(farthest):
-            axis.axvline(farthest, color=GREY, linestyle="--", linewidth=0.8)
-            axis.text(farthest, 1.02, "adjacent up to here", color=GREY)
+            style = {"color": GREY, "linestyle": "--", "linewidth": 0.8}
+            axis.axvline(farthest, label="farthest adjacent spots", **style)
         axis.set_xlim(left=0)
         axis.legend(loc="lower right")
     panels[0].set_ylabel("Cumulative share of spots")

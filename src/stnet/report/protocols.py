@@ -43,7 +43,7 @@ def write_protocols(
         tsv: table to write (`score_protocols`).
         html: page to write.
         figures: figures to write.
-        methods: experiments with their `kind`, the main one first.
+        methods: experiments with their `title` and `kind`, the main one first.
         smoothing: what smoothing averages, as in `smooth_observed`.
 
     Raises:
@@ -56,7 +56,7 @@ def write_protocols(
     references = [name for name, keys in methods.items() if keys["kind"] in REFERENCES]
     table = score_protocols(of_experiments, smoothing=smoothing, references=references)
     write_table(table, tsv)
-    draw(table, figures)
+    draw(table, figures, {name: keys["title"] for name, keys in methods.items()})
     main = next(iter(methods))
     write_page(
         html,
