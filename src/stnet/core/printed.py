@@ -2,6 +2,13 @@
 
 import math
 
+# Formulas of log expression, by transform. c: counts of the gene in the spot, Σc: all counts of the
+# spot, G: number of genes in the tables of the cohort.
+EXPRESSION_UNITS = {
+    "log_fraction": "ln((1 + c) / (G + Σc))",
+    "log_cp10k": "ln(1 + 10⁴ c / Σc)",
+}
+
 
 def decimals(value: float, digits: int = 2) -> str:
     """Format a number with fixed decimals; zero never has a sign."""

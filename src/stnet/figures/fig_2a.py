@@ -17,10 +17,9 @@ from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
 from stnet.expression.spatial import picture_of
-from stnet.figures.prediction_map import colour_note, draw_expression
+from stnet.figures.prediction_map import draw_expression
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import (
-    EXPRESSION_UNITS,
     LABEL_COLOURS,
     LIGHT_GREY,
     PAGE_MM,
@@ -87,7 +86,7 @@ def draw(
     chosen = choose_gene(read_table(gene_performance), gene)
     ranking = rank_patients(read_table(patient_performance), chosen["gene"])
     shown = choose_patients(ranking, patients)
-    spots, spatial, unit = _read_spots(predictions, chosen["gene"], shown)
+    spots, spatial = _read_spots(predictions, chosen["gene"], shown)
     examples = []
     for patient in shown:
         section = choose_section(spots[spots["patient"] == patient])
@@ -105,8 +104,7 @@ def draw(
                 um_per_px=float(spatial[section]["metadata"]["um_per_px"]),
             )
         )
-    name = gene_name(chosen)
-    save(expression_maps(examples, name, unit), figures)
+    save(expression_maps(examples, gene_name(chosen)), figures)
 
 
 def rank_patients(performance: pd.DataFrame, gene: str) -> pd.DataFrame:
@@ -143,11 +141,10 @@ def choose_section(spots: pd.DataFrame) -> str:
 
 
 @styled
-def expression_maps(examples: Sequence[Example], gene: str, unit: str) -> Figure:
+def expression_maps(examples: Sequence[Example], gene: str) -> Figure:
     """One row per example: image, labels, measured and predicted expression of `gene`.
 
-    Without any label there is no column for labels. `unit` is the unit of expression, for the note
-    on the colours.
+    Without any label there is no column for labels.
     """
     labels = pd.concat([example.spots["label"] for example in examples])
     titles = ["Image", "Measured", "Predicted"]
@@ -158,7 +155,9 @@ def expression_maps(examples: Sequence[Example], gene: str, unit: str) -> Figure
     ratios = {"height_ratios": heights}
     rows = figure.subplots(len(examples), len(titles), squeeze=False, gridspec_kw=ratios)
     figure.suptitle(gene, fontsize=8, fontstyle="italic")
-    figure.supxlabel(colour_note(unit), fontsize=7)
+    figure.supxlabel(
+        "Colour: log expression, from the 2nd to the 98th percentile of each map", fontsize=7
+    )
     for axis, title in zip(rows[0], titles, strict=True):
         axis.set_title(title)
     for axes, example in zip(rows, examples, strict=True):
@@ -222,16 +221,15 @@ def _add_label_legend(axis: Axes, labels: pd.Series) -> None:
 
 def _read_spots(
     predictions: Sequence[str | Path], gene: str, patients: Sequence[str]
-) -> tuple[pd.DataFrame, dict[str, dict], str]:
-    """Read the patients' spots, `uns["spatial"]` of their sections and the unit of expression."""
-    parts, spatial, units = [], {}, set()
+) -> tuple[pd.DataFrame, dict[str, dict]]:
+    """Read the patients' spots, and `uns["spatial"]` of their sections."""
+    parts, spatial = [], {}
     for path in predictions:
         table = read_h5ad(path)
         if gene not in table.var_names:
             continue
         table = table[table.obs["patient"].astype(str).isin(patients).to_numpy(), gene]
         spatial |= table.uns["spatial"]
-        units.add(EXPRESSION_UNITS[table.uns["provenance"]["transform"]])
         parts.append(
             pd.DataFrame(
                 {
@@ -245,4 +243,4 @@ def _read_spots(
                 }
             )
         )
-    return pd.concat(parts), spatial, units.pop()
+    return pd.concat(parts), spatial

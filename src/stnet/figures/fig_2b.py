@@ -55,7 +55,7 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
     """
     main = next(iter(performance.values()))
     n_patients = int(main["n_patients"].max())
-    least = main.loc[main["consistent"], "n_consistent"].min()
+    least = main.loc[main["consistent"].eq(True), "n_consistent"].min()
     least = n_patients if np.isnan(least) else int(least)
     figure = new_figure(PAGE_MM, 90)
     panels = figure.subplots(1, 2, sharey=True)

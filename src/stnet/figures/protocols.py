@@ -73,7 +73,7 @@ def specification_curve(table: pd.DataFrame, titles: Mapping[str, str]) -> Figur
     first = table["experiment"].iloc[0]
     main = table[table["experiment"] == first].sort_values("r", kind="stable", na_position="first")
     protocols = [Protocol(*row) for row in main[KEYS].itertuples(index=False)]
-    figure = new_figure(PAGE_MM, 165)
+    figure = new_figure(PAGE_MM, 178)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.15, 1])
     places = range(len(protocols))
     for place, each in enumerate(protocols):

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from stnet.core.atomic import atomic_path
+from stnet.core.printed import EXPRESSION_UNITS as EXPRESSION_UNITS
 
 # Width of one column and of a page of the journal.
 COLUMN_MM, PAGE_MM = 89, 183
@@ -20,8 +21,6 @@ LIGHT_GREY = "#d9d9d9"  # no value, or background
 EXPRESSION_MAP = "viridis"
 LABEL_COLOURS = {"tumour": VERMILLION, "normal": SKY}
 
-# Units on axes and colour bars, by transform. Captions have the formula.
-EXPRESSION_UNITS = {"log_fraction": "log expression", "log_cp10k": "log expression, ln(1 + CP10k)"}
 
 STYLE = {
     "font.size": 7,

@@ -16,7 +16,6 @@ from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
 from stnet.figures.style import (
     BLACK,
-    EXPRESSION_UNITS,
     LABEL_COLOURS,
     LIGHT_GREY,
     PAGE_MM,
@@ -41,14 +40,13 @@ def draw(
     stratum, its gene performance and the files of its figure.
     """
     tables = read_table(spread), read_table(spread_of_genes)
-    unit = EXPRESSION_UNITS[tables[0]["transform"].iloc[0]]
     for stratum, (performance, figures) in strata.items():
-        save(spread_within(*tables, read_table(performance), stratum, unit), figures)
+        save(spread_within(*tables, read_table(performance), stratum), figures)
 
 
 @styled
 def spread_within(
-    spread: pd.DataFrame, of_genes: pd.DataFrame, performance: pd.DataFrame, stratum: str, unit: str
+    spread: pd.DataFrame, of_genes: pd.DataFrame, performance: pd.DataFrame, stratum: str
 ) -> Figure:
     """One row per gene, with a box for each patient and one for all patients.
 
@@ -62,7 +60,6 @@ def spread_within(
         of_genes: table of `spread_of_genes`, one row per gene.
         performance: gene performance within the stratum, to choose the genes.
         stratum: "tumour" or "normal".
-        unit: of expression.
 
     Returns:
         The figure.
@@ -84,7 +81,7 @@ def spread_within(
             title += f"; {share:.0%} of the variance is within classes"
         axis.set_title(title, loc="left")
     panels[-1].tick_params(axis="x", rotation=90)
-    figure.supylabel(f"Measured {unit}", fontsize=7)
+    figure.supylabel("Measured log expression", fontsize=7)
     handles = [
         Patch(facecolor=LABEL_COLOURS[stratum], edgecolor=BLACK, label=f"{stratum} spots"),
         Patch(color=LIGHT_GREY, label="all spots, 5th to 95th percentile"),
