@@ -15,9 +15,9 @@ ANGLES = np.deg2rad([angle for up in range(0, 91, 15) for angle in (up, 180 - up
 LINE = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
 # Empty space around a name and a line, in printer's points: less than from a name to its own point.
 SPACE, LINE_SPACE = 3, 1.5
-# What is worse than covering points: covering other names, leaving the axes. And what is better: to
-# be farther away, by one printer's point.
-NAMES, OUTSIDE, FARTHER = 1e3, 1e6, 0.05
+# What it costs to cover an obstacle, to cover a name, to leave the axes, and to be farther away by
+# one printer's point; a line over an obstacle costs 1 for each obstacle.
+COVERED, NAMES, OUTSIDE, FARTHER = 10, 1e3, 1e6, 0.05
 
 
 def write_beside(
@@ -65,7 +65,7 @@ def _cost(
 ) -> float:
     """How much a name in `box`, with a line to its point through (any, 2), would cover."""
     apart = np.hypot(*np.moveaxis(others[:, None] - line, -1, 0)).min(axis=1, initial=np.inf)
-    covered = box.padded(SPACE).count_contains(others) + np.sum(apart < LINE_SPACE)
+    crossed, covered = np.sum(apart < LINE_SPACE), box.padded(SPACE).count_contains(others)
     names = sum(box.overlaps(each) + each.count_contains(line) for each in taken)
     leaves = not (inside.contains(*box.min) and inside.contains(*box.max))
-    return covered + NAMES * names + OUTSIDE * leaves
+    return crossed + COVERED * covered + NAMES * names + OUTSIDE * leaves

@@ -36,9 +36,13 @@ def part_title(name):
 
 
 def main_formula(w):
-    """Formula of the main experiment's log expression, for captions."""
+    """What log expression is in the main experiment, for captions."""
     targets = config["targets"][config["experiments"][main_experiment(w)]["targets"]]
-    return EXPRESSION_UNITS[targets["transform"]]
+    # Factors of a composition are mapped back to these genes.
+    of_genes = config["targets"][targets["of"]] if "of" in targets else targets
+    formula = EXPRESSION_UNITS[of_genes["transform"]]
+    genes = ", G the number of genes in the tables of all sections" if "G" in formula else ""
+    return f"{formula}; c is the gene's counts in the spot, Σc all counts of the spot{genes}"
 
 
 def table_of(w, experiment, name):
