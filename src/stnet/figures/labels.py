@@ -13,8 +13,8 @@ from matplotlib.transforms import Bbox
 NEAR, FAR = (4, 6), (12, 18, 26, 36, 48, 62)
 ANGLES = np.deg2rad([angle for up in range(0, 91, 15) for angle in (up, 180 - up, -up, up - 180)])
 LINE = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
-# Empty space around a name and a line, in printer's points: less than from a name to its own point.
-SPACE, LINE_SPACE = 3, 1.5
+# Empty space around a name and a line, in printer's points: a name is nearest to its own point.
+SPACE, LINE_SPACE = 5, 1.5
 # What it costs to cover an obstacle, to lead a line over a name, to cover a name, to leave the
 # axes, and to be farther away by one printer's point. A line over an obstacle costs 1.
 COVERED, OVER_NAME, NAMES, OUTSIDE, FARTHER = 10, 50, 1e3, 1e6, 0.05
