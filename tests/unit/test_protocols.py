@@ -25,6 +25,7 @@ from stnet.evaluation.performance_summary import estimates
 from stnet.evaluation.protocols import PAPER, PROTOCOLS, USERS, Protocol, score_protocols
 from stnet.expression.predictions import write_predictions
 from stnet.expression.transforms import normalise
+from stnet.figures.protocols import specification_curve
 from stnet.report.protocols import findings, write_protocols
 
 UNITS = {"transform": "log_fraction", "universe": 500}
@@ -374,7 +375,7 @@ def test_findings_count_winners_and_inversions():
 def test_the_page_and_the_figure_show_all_of_it(spots, tmp_path):
     paths = [path for each in written(tmp_path, spots).values() for path in each]
     roles = {"main": "main", "other": "reference", "mean": "other"}
-    methods = {name: {"role": role} for name, role in roles.items()}
+    methods = {name: {"role": role, "title": f"The {name}"} for name, role in roles.items()}
     outputs = [tmp_path / f"protocols.{kind}" for kind in ("tsv", "html", "png")]
     write_protocols(paths, *outputs[:2], outputs[2:], methods=methods, smoothing="values")
     page = outputs[1].read_text(encoding="utf-8")
@@ -383,3 +384,24 @@ def test_the_page_and_the_figure_show_all_of_it(spots, tmp_path):
     assert "nan" not in page
     assert len(read_table(outputs[0])) == 3 * len(PROTOCOLS)
     assert outputs[2].stat().st_size > 50_000
+
+
+def test_methods_differ_in_colour_or_marker_and_have_their_titles():
+    same = [[0.4, *np.linspace(0, 0.3, 9)]] * len(PROTOCOLS)
+    names = ["main", *(f"m{i}" for i in range(9))]
+    parts = [
+        {**protocol._asdict(), "experiment": name, "r": r, "low": r, "high": r}
+        for protocol, values in zip(PROTOCOLS, same, strict=True)
+        for name, r in zip(names, values, strict=True)
+    ]
+    titles = {name: f"Method {name}" for name in names}
+    figure = specification_curve(pd.DataFrame(parts).sort_values("experiment"), titles)
+    figure.draw_without_rendering()
+    drawn = [each for each in figure.axes[0].collections if each.get_label() in titles.values()]
+    assert len(drawn) == 9
+    looks = {
+        (each.get_paths()[0].vertices.tobytes(), each.get_facecolor().tobytes()) for each in drawn
+    }
+    assert len(looks) == 9
+    keys = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {*titles.values(), "the paper's protocol"} < {*keys}
