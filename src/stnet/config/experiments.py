@@ -49,6 +49,8 @@ class Experiment(Row):
 
     predicts_factors: ClassVar[bool] = False
 
+    title: str | None = None
+    """Name in figures and pages, which is not inherited; null takes the row's id."""
     cohort: CohortName
     """The cohort to predict."""
     targets: TargetsName

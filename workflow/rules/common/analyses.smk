@@ -87,7 +87,7 @@ def shown_nuclei(w):
 
 
 def methods(w):
-    """Role, kind and targets of each compared experiment."""
+    """Title, role, kind and targets of each compared experiment."""
     parts = ("composition", "features", "label", "main")
     roles = {report_of(w)[part]: part for part in parts}
     of_experiments = {
@@ -95,6 +95,7 @@ def methods(w):
     }
     return {
         name: {
+            "title": keys["title"],
             "role": roles.get(name, "other"),
             "kind": keys["kind"],
             "of": keys.get("architecture") or keys.get("features", ""),
@@ -102,6 +103,11 @@ def methods(w):
         }
         for name, keys in of_experiments.items()
     }
+
+
+def titles_of(names):
+    """Parameter function: titles of the experiments that `names` gives, by their ids."""
+    return lambda w: {name: config["experiments"][name]["title"] for name in names(w)}
 
 
 def studied(w):
