@@ -23,6 +23,11 @@ def main_experiment(w):
     return report_of(w)["main"]
 
 
+def main_title(w):
+    """What figures and pages call the cohort's main experiment."""
+    return config["experiments"][main_experiment(w)]["title"]
+
+
 def table_of(w, experiment, name):
     """A table of the performance of an experiment over all spots."""
     return f"results/{w.cohort}/tables/{experiment}/all/{name}.tsv"
@@ -112,6 +117,13 @@ def claims_of(w):
     if name not in ledgers:
         refuse(f"no {name}: cohorts.{w.cohort}.report.claims has {', '.join(ledgers) or 'none'}")
     return ledgers[name]
+
+
+def performance_labels(w):
+    """Experiment and spots of a page on performance, for Snakemake's report."""
+    spots = "" if w.stratum == "all" else f", {w.stratum} spots"
+    title = config["experiments"][w.experiment]["title"]
+    return {"item": f"Gene by gene: {title}{spots}", "cohort": w.cohort}
 
 
 def ledger_labels(w):
