@@ -64,7 +64,10 @@ def write_controls(
             "counts) takes it out, and should be about 0.",
             f"The main experiment is {main}. Intervals are 95%, by bootstrap over patients.",
         ],
-        [page_table(_shown(table[table["kind"] == kind], methods), kind) for kind in kinds],
+        [
+            page_table(_shown(table[table["kind"] == kind], methods), f"Planted genes: {kind}")
+            for kind in kinds
+        ],
         tsv=[tsv],
     )
 

@@ -212,7 +212,9 @@ def _subtypes(subtype: pd.DataFrame, claims: str | Path) -> pd.DataFrame:
 def _to_check(slides: pd.DataFrame) -> pd.DataFrame:
     """One row per problem: the number of slides that have it, and the first of them."""
     problems = pd.Series([_problems(row) for row in slides.itertuples()], index=slides["slide"])
-    problems = problems.explode().dropna()
+    # Of an archive's names the first part, if it names one slide.
+    first = problems.index.str.split(".").str[0]
+    problems = (problems.set_axis(first) if first.is_unique else problems).explode().dropna()
     rows = [
         (problem, len(names), first_of(names))
         for problem, names in problems.groupby(problems, sort=False).groups.items()

@@ -12,7 +12,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from stnet.core.atomic import atomic_path
 from stnet.core.printed import decimals, short
-from stnet.report.words import VALUES, Word, word
+from stnet.report.words import VALUES, Word, said, word
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -91,14 +91,19 @@ def page_table(
         explained: explanations of columns that the data name, such as sections.
     """
     own = {name: Word(name, text) for name, text in (explained or {}).items()}
-    columns = [_column(own.get(name) or word(name), values) for name, values in table.items()]
+    columns = [
+        _column(own.get(name) or word(name), values.replace(VALUES.get(name, {})))
+        for name, values in table.items()
+    ]
     return Table(heading, columns, len(table))
 
 
 def quantities(table: pd.DataFrame) -> pd.DataFrame:
     """A table `quantity value ci_low ci_high` for a page: in words, and with its intervals."""
     names = [word(name) for name in table["quantity"]]
-    numbers = table[["value", "ci_low", "ci_high"]].replace(VALUES).itertuples(index=False)
+    numbers = zip(
+        map(said, table["quantity"], table["value"]), table["ci_low"], table["ci_high"], strict=True
+    )
     return pd.DataFrame(
         {
             "quantity": [name.heading for name in names],

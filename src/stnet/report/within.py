@@ -13,6 +13,7 @@ from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.report.claims import read_claims
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
+from stnet.report.words import said
 
 # By stratum: its title on the page, and the first part of the ids of its claims.
 TITLES = {
@@ -183,7 +184,9 @@ def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
         rows = values.loc[[f"{stratum}.{name}" for name in words]]
         for heading, column in ((title, "value"), (f"{title}, paper", "paper")):
             texts = rows[column].str.replace(",", ", ")
-            shown[heading] = [short(text) if text else "" for text in texts]
+            shown[heading] = [
+                short(said(name, text)) for name, text in zip(words, texts, strict=True)
+            ]
     return shown
 
 

@@ -62,8 +62,8 @@ ABOUT = {
     ),
     "consistency_rule": (
         "Rule",
-        "Test of consistency: holm, the count of patients with r > 0, adjusted by Holm–Bonferroni; "
-        "t, a t-test over patients, adjusted by Benjamini–Hochberg.",
+        "Test of consistency: of the count of patients with r > 0, adjusted by Holm–Bonferroni, or "
+        "a t-test over patients, adjusted by Benjamini–Hochberg.",
     ),
     "consistency_reason": ("Rule in words", "Test that makes a gene consistent, and why."),
     "consistent_genes": ("Consistent genes", "Number of genes that are consistent by the rule."),
@@ -251,8 +251,11 @@ MEASURES = {
     "auroc": ("AUROC", "Area under the ROC curve on test patients, with its 95% interval."),
     "gain": ("Ahead by", "r of the winner minus that of the winner under the paper's protocol."),
 }
-# Words that stand in tables.
-VALUES = {"log_fraction": "log expression", "log_cp10k": "log CP10k"}
+# Names that stand in the cells of columns, or are the values of quantities.
+VALUES = {
+    "transform": {"log_fraction": "log expression", "log_cp10k": "log CP10k"},
+    "consistency_rule": {"holm": "Holm on the count", "t": "BH on the t-test"},
+}
 WORDS = {name: Word(*each) for name, each in ABOUT.items()}
 WORDS |= {name: Word(*each, 3) for name, each in MEASURES.items()}
 
@@ -266,3 +269,8 @@ def word(name: str) -> Word:
         heading, _, digits = word(name.removeprefix(PAPER))
         return Word(f"{heading}, paper", "The same in the paper.", digits)
     return WORDS.get(name) or BY_HEADING.get(name) or Word(name.replace("_", " "), "")
+
+
+def said(name: str, value: object) -> object:
+    """A value of a column or quantity in words, if it has any."""
+    return VALUES.get(name, {}).get(value, value)
