@@ -51,7 +51,7 @@ SECTION_COLUMNS = [
     *("median_pct_mt", "other_annotations", "width", "height", "um_per_px"),
 ]
 GENE_COLUMNS = [
-    *("gene", "consistent", "median_pearson", "median_pearson_smooth", "median_spearman"),
+    *("gene", "consistent", "median_pearson", "median_pearson_smooth"),
     *("median_partial", "median_depth", "mean_auroc", "mean_auroc_partial", "rmse"),
     *("n_consistent", "p_holm", "p_t_bh"),
 ]
