@@ -78,7 +78,7 @@ rule protocols:
         mem_mb=4000,
         runtime=30,
     params:
-        main=main_experiment,
+        main=main_title,
         methods=methods,
         smoothing=main_smoothing,
     script:
@@ -137,7 +137,7 @@ use rule fig_2d as supp_7a with:
     benchmark:
         "results/{cohort}/benchmarks/supp_7a.tsv"
     params:
-        other="nuclear features",
+        other=part_title("features"),
 
 
 use rule fig_2d as supp_7b with:
@@ -157,7 +157,7 @@ use rule fig_2d as supp_7b with:
     benchmark:
         "results/{cohort}/benchmarks/supp_7b.tsv"
     params:
-        other="cell-type composition",
+        other=part_title("composition"),
 
 
 rule study:
@@ -211,7 +211,7 @@ rule study_figure:
     conda:
         "../../envs/core.yaml"
     params:
-        names=studied,
+        titles=titles_of(studied),
     script:
         "../scripts/figures/study_figure.py"
 
@@ -236,7 +236,7 @@ rule single_genes:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         experiments=single_gene_experiments,
     script:
         "../scripts/analysis/single_genes.py"
@@ -262,7 +262,7 @@ rule supp_12:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         symbols=lambda w: list(report_of(w)["single_genes"]),
     script:
         "../scripts/figures/supp_12.py"

@@ -73,6 +73,8 @@ rule null:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        smoothing=configured("experiments/{experiment}/smoothing"),
     script:
         "../scripts/evaluate/null.py"
 

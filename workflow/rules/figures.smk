@@ -91,6 +91,8 @@ rule supp_1a:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
+    params:
+        formula=main_formula,
     script:
         "../scripts/figures/supp_1a.py"
 
@@ -140,7 +142,8 @@ rule fig_2a:
     resources:
         mem_mb=2000,
     params:
-        main=main_experiment,
+        main=main_title,
+        formula=main_formula,
         gene=configured("cohorts/{cohort}/report/gene"),
         patients=configured("cohorts/{cohort}/report/patients"),
     script:
@@ -167,7 +170,7 @@ rule fig_2b:
     conda:
         "../../envs/core.yaml"
     params:
-        names=compared,
+        titles=titles_of(compared),
     script:
         "../scripts/figures/fig_2b.py"
 
@@ -191,8 +194,8 @@ rule fig_2d:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
-        other="tumour/normal labels",
+        main=main_title,
+        other=part_title("label"),
     script:
         "../scripts/figures/fig_2d.py"
 
@@ -216,6 +219,6 @@ rule learning_curve:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
     script:
         "../scripts/figures/learning_curve.py"

@@ -88,7 +88,7 @@ rule fig_3:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         view=configured("experiments/{main}/view", main=main_experiment),
         shown=configured("cohorts/{cohort}/report/interpretation/shown"),
     script:

@@ -150,7 +150,7 @@ rule fig_4:
         mem_mb=2000,
         runtime=20,
     params:
-        main=main_experiment,
+        main=main_title,
         radius=configured("cohorts/{cohort}/report/latent/radius"),
         patients=configured("cohorts/{cohort}/report/latent/patients"),
     script:

@@ -65,6 +65,8 @@ rule supp_4_5:
         "results/{cohort}/benchmarks/supp_4_5.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        formula=main_formula,
     script:
         "../scripts/figures/supp_4_5.py"
 

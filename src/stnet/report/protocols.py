@@ -41,7 +41,7 @@ def write_protocols(
         tsv: table to write (`score_protocols`).
         html: page to write.
         figures: figures to write.
-        methods: experiments with their `role`, the main one first.
+        methods: experiments with their `role` and `title`, the main one first.
         smoothing: what smoothing averages, as in `smooth_observed`.
 
     Raises:
@@ -55,7 +55,7 @@ def write_protocols(
     references = [name for name, keys in methods.items() if keys["role"] == "reference"]
     table = score_protocols(of_experiments, smoothing=smoothing, references=references)
     write_table(table, tsv)
-    draw(table, figures)
+    draw(table, figures, {name: keys["title"] for name, keys in methods.items()})
     main = next(iter(methods))
     write_page(
         html,

@@ -1,5 +1,7 @@
 # Inputs of a cohort's figures, tables and ledger, by what its configuration has under `report`.
 
+from stnet.core.printed import EXPRESSION_UNITS
+
 # Ends the name of a ledger that has the ablations too.
 SUPPLEMENT = "-supplement"
 
@@ -21,6 +23,22 @@ def report_part(w, name):
 def main_experiment(w):
     """The cohort's main experiment."""
     return report_of(w)["main"]
+
+
+def main_title(w):
+    """Title of the cohort's main experiment."""
+    return config["experiments"][main_experiment(w)]["title"]
+
+
+def part_title(name):
+    """Parameter function: title of the experiment of a part of the report."""
+    return lambda w: config["experiments"][report_part(w, name)]["title"]
+
+
+def main_formula(w):
+    """Formula of the main experiment's log expression, for captions."""
+    targets = config["targets"][config["experiments"][main_experiment(w)]["targets"]]
+    return EXPRESSION_UNITS[targets["transform"]]
 
 
 def table_of(w, experiment, name):
