@@ -204,6 +204,7 @@ METHODS = {
     "forest": {"role": "features", "kind": "forest", "of": "nuclei", "targets": "top250"},
     "mean": {"role": "other", "kind": "mean", "of": "", "targets": "top250"},
 }
+METHODS = {name: {"title": f"The {name}", **keys} for name, keys in METHODS.items()}
 
 
 def test_published_methods_side_by_side(published):
@@ -310,7 +311,7 @@ def test_one_method_alone_has_a_page(tmp_path, published):
     ]
     html = tmp_path / "comparison.html"
     write_methods(*paths, PAPER / "claims.tsv", tmp_path / "c.tsv", html, methods=METHODS)
-    assert "main against each" in html.read_text(encoding="utf-8")
+    assert "The main against each" in html.read_text(encoding="utf-8")
 
 
 def test_estimates_in_words():
@@ -383,13 +384,14 @@ def test_a_study_as_table_and_page(tmp_path, studied):
         *(tsv, html),
         changed=changed,
         reference="main",
+        titles={name: f"The {name}" for name in changed},
         title="Windows",
     )
     assert read_table(tsv)["reference"].tolist() == [True, False, False]
     page = html.read_text(encoding="utf-8")
     for words in (
         "Windows",
-        "Difference to main",
+        "Difference to The main",
         "−0.1000 (−0.1000 to −0.1000)",
         "128x1",
         "held out",

@@ -55,17 +55,25 @@ def write_protocols(
     references = [name for name, keys in methods.items() if keys["role"] == "reference"]
     table = score_protocols(of_experiments, smoothing=smoothing, references=references)
     write_table(table, tsv)
-    draw(table, figures, {name: keys["title"] for name, keys in methods.items()})
-    main = next(iter(methods))
+    titles = {name: keys["title"] for name, keys in methods.items()}
+    draw(table, figures, titles)
+    table["experiment"] = table["experiment"].map(titles)
+    references = [titles[name] for name in references]
+    main = next(iter(titles.values()))
+    explained = dict.fromkeys(titles.values(), "r of this experiment, or median of them.")
     write_page(
         html,
         f"What r means: {main} under {len(_of(table, main))} protocols",
         [*findings(table, main, references), *DEFINITIONS],
         [
-            page_table(_published(table), "Protocols of publications"),
-            page_table(_by_choice(table), "Median r over all protocols with a choice"),
-            page_table(_changed(table), "Protocols under which another method wins"),
+            page_table(table_of, heading, explained=explained)
+            for heading, table_of in (
+                ("Protocols of publications", _published(table)),
+                ("Median r over all protocols with a choice", _by_choice(table)),
+                ("Protocols under which another method wins", _changed(table)),
+            )
         ],
+        tsv=[tsv],
     )
 
 
@@ -130,15 +138,15 @@ def _times(wins: pd.Series) -> str:
 
 def _published(table: pd.DataFrame) -> pd.DataFrame:
     used = table[table["users"] != ""]
-    return _wide(used, [used["users"].rename("Used by"), used["leaks"].rename("Leaks")])
+    return _wide(used, [used["users"], used["leaks"]])
 
 
 def _changed(table: pd.DataFrame) -> pd.DataFrame:
     changed = _ahead(table)
     shown = _words(changed)
-    shown["Winner"] = changed["experiment"]
+    shown["winner"] = changed["experiment"]
     shown["r"] = estimates(changed.assign(r_low=changed["low"], r_high=changed["high"]), "r")
-    shown["Ahead by"] = estimates(changed, "gain")
+    shown["gain"] = estimates(changed, "gain")
     return shown
 
 
@@ -152,9 +160,9 @@ def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
         medians = medians.reindex(columns=table["experiment"].unique()).map(
             decimals, na_action="ignore"
         )
-        parts.append(medians.assign(Choice=heading, Of=choices))
+        parts.append(medians.assign(choice=heading, option=choices))
     shown = pd.concat(parts, ignore_index=True)
-    return shown[["Choice", "Of", *table["experiment"].unique()]]
+    return shown[["choice", "option", *table["experiment"].unique()]]
 
 
 def _wide(table: pd.DataFrame, about: list[pd.Series]) -> pd.DataFrame:

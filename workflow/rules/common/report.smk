@@ -132,6 +132,13 @@ def claims_of(w):
     return ledgers[name]
 
 
+def performance_labels(w):
+    """Experiment and spots of a page on performance, for Snakemake's report."""
+    spots = "" if w.stratum == "all" else f", {w.stratum} spots"
+    title = config["experiments"][w.experiment]["title"]
+    return {"item": f"Gene by gene: {title}{spots}", "cohort": w.cohort}
+
+
 def ledger_labels(w):
     """Title of a ledger and its cohort, for Snakemake's report."""
     ablations = " (with ablations)" if w.ledger.endswith(SUPPLEMENT) else ""
