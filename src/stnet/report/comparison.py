@@ -85,8 +85,8 @@ def write_methods(
             f"mean over genes of the median r of {main['title']} minus that of the other "
             "method, over the same patients; its bootstrap draws the same patients for both.",
             "Correlation and error. Median r is the median over genes of the median over patients "
-            "(smooth: measurements averaged over the 3 × 3 neighbourhood). Mean AUROC is the mean "
-            "over genes of the mean over patients. RMSE is over all spots and genes, for "
+            "(smooth: measurements averaged over a spot and its neighbours). Mean AUROC is the "
+            "mean over genes of the mean over patients. RMSE is over all spots and genes, for "
             "predictions in the same unit.",
             "Given depth: r, AUROC and consistent genes (the same rule) of what is left of "
             "prediction and measurement after regression on the ln of each spot's total counts. "

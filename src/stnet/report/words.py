@@ -160,7 +160,15 @@ ABOUT = {
     "unit": ("r over the spots of", "Within what r is computed."),
     "over_units": ("Over patients or sections", "How r is summarised over them."),
     "over_genes": ("Over genes", "How r is summarised over genes."),
-    "winner": ("Winner", "The method with the highest r under this protocol."),
+    "published": (
+        "ST-Net, published",
+        "r of ST-Net in the literature under this protocol: value, data and source.",
+    ),
+    "one": ("First method", "One of two methods."),
+    "other": ("Second method", "The other of them."),
+    "first_ahead": ("First ahead", "Protocols under which the first is surely ahead."),
+    "second_ahead": ("Second ahead", "Protocols under which the second is surely ahead."),
+    "at_paper": ("Ahead in the paper's", "Which is surely ahead under the paper's protocol."),
     "choice": ("Choice", "What protocols differ in."),
     "option": ("Option", "What is chosen; all other choices vary."),
     "at_least": ("k", "Number of patients."),
@@ -180,7 +188,7 @@ MEASURES = {
     ),
     "median_pearson_smooth": (
         "Median r, smoothed",
-        "As median r, with measurements averaged over the 3 × 3 neighbourhood.",
+        "As median r, with measurements averaged over a spot and its neighbours.",
     ),
     "median_pearson_gain": ("Gain by smoothing", "Median r, smoothed, minus median r."),
     "median_spearman": ("Median Spearman", "As median r, of ranks."),
@@ -249,7 +257,6 @@ MEASURES = {
     "r_10x": ("r on 10x data", "Pearson's r over the spots of external Visium sections."),
     "pearson": ("r", "Pearson's r over patients, of pseudo-bulk and bulk RNA-seq."),
     "auroc": ("AUROC", "Area under the ROC curve on test patients, with its 95% interval."),
-    "gain": ("Ahead by", "r of the winner minus that of the winner under the paper's protocol."),
 }
 # Names that stand in the cells of columns, or are the values of quantities.
 VALUES = {
