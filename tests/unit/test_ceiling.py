@@ -63,7 +63,7 @@ def plain_rhos(counts: np.ndarray, transform: str, draws: int) -> dict[str, np.n
         for gene in range(GENES):
             x, y = (side[:, gene] for side in sides)
             found[""].append(np.corrcoef(x, y)[0, 1])
-            rest = [side - np.polyval(np.polyfit(ln_total, side, 1), ln_total) for side in (x, y)]
+            rest = [side - np.polyval(np.polyfit(ln_total, side, 2), ln_total) for side in (x, y)]
             found["_partial"].append(np.corrcoef(*rest)[0, 1])
     return {kind: np.reshape(r, (draws, GENES)) for kind, r in found.items()}
 
@@ -136,6 +136,7 @@ def test_the_table_has_medians_over_patients_and_shares(made):
     summary = summarise(table.reset_index()).set_index("quantity")["value"]
     assert float(summary["median_ceiling"]) == pytest.approx(table["ceiling"].median(), rel=1e-5)
     assert float(summary["median_share"]) == pytest.approx(table["share"].median(), rel=1e-5)
+    assert (summary["without_share"], summary["without_share_partial"]) == ("0", "0")
     assert float(summary["largest_error"]) == pytest.approx(table["ceiling_error"].max(), rel=1e-5)
 
 

@@ -11,13 +11,13 @@ from scipy import stats
 from stnet.core.tables import write_table
 from stnet.evaluation.bootstrap import PERCENTILES, SAMPLES, SEED
 from stnet.evaluation.consistency import LARGEST_R
+from stnet.evaluation.correlation import FEWEST_SPOTS
 from stnet.evaluation.held_out import of_stratum, read_predictions
 from stnet.evaluation.spatial import spectral_null, toroidal_null
 from stnet.expression.grids import places
 
 # A patient counts if its r is among this share of the highest of its null (ours).
 LEVEL = 0.05
-NULLS = ("spectral", "toroidal")
 # Room for rounding when draws are compared with the true value.
 TIE = 1e-12
 
@@ -32,37 +32,35 @@ def write_null(
 
 
 def null_tables(spots: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The null of Fig. 2b by rank of the gene, and tests of each gene against two spatial nulls.
+    """The null of Fig. 2b by rank of the gene, and a test of each gene against a spatial null.
 
     First table, a row per rank; 1 is the most consistent gene. `binomial` has the quantiles of
     Binomial(patients, 1/2) (released code, bin/generate_figs.py), which treats genes as
     independent. `permuted` is the mean over 1,000 draws of `toroidal_null`, with its 95% range
     `permuted_low` to `permuted_high`; all genes of a patient are moved together, which keeps their
     dependence (ours). Surrogates of `spectral_null` stay in place, so where most genes are
-    predicted they would make genes agree more than by chance.
+    predicted they would make genes agree more than by chance; they stand in only where a patient
+    has no shift.
 
-    Second table, a row per gene (ours): `gene n_patients`, and for each null, `spectral` and
-    `toroidal`, `p_…`: one-sided P of the mean Fisher's z over patients, whose nulls are drawn
-    independently; and `n_…`: in how many patients r is in the top 5% of the patient's own null,
-    which 5% of the patients reach by chance.
+    Second table, a row per gene (ours), by `spectral_null`: `gene n_patients`; `p_spectral`,
+    one-sided P of the mean Fisher's z over patients, whose nulls are drawn independently; and
+    `n_spectral`: in how many patients r is in the top 5% of the patient's own null, which 5% of the
+    patients reach by chance.
     """
     patients = spots.obs["patient"].astype(str).to_numpy()
     names = pd.unique(patients)
-    totals = {null: np.zeros((1 + SAMPLES, spots.n_vars)) for null in NULLS}
-    above = {null: np.zeros(spots.n_vars, dtype=int) for null in NULLS}
+    total = np.zeros((1 + SAMPLES, spots.n_vars))
     consistent = np.zeros((SAMPLES, spots.n_vars), dtype=int)
-    n_patients = np.zeros(spots.n_vars, dtype=int)
+    n_patients, above = np.zeros((2, spots.n_vars), dtype=int)
     random = np.random.default_rng(SEED)
     for name in names:
-        for null, r in _nulls(spots[patients == name], random).items():
-            defined = np.isfinite(r[0])
-            r = np.where(defined, np.nan_to_num(r), 0.0)
-            totals[null] += np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))
-            above[null] += defined & (_p(r) <= LEVEL)
-            if null == "toroidal":
-                consistent += r[1:] > 0
-            else:
-                n_patients += defined
+        spectral, toroidal = _nulls(spots[patients == name], random)
+        consistent += np.where(np.isfinite(toroidal), toroidal, spectral)[1:] > 0
+        defined = np.isfinite(spectral[0])
+        r = np.where(defined, spectral, 0.0)
+        total += np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))
+        above += defined & (_p(r) <= LEVEL)
+        n_patients += defined
     curves = np.sort(consistent, axis=1)[:, ::-1]
     low, high = np.percentile(curves, PERCENTILES, axis=0)
     rank = np.arange(spots.n_vars) + 1
@@ -76,19 +74,18 @@ def null_tables(spots: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
         }
     )
     by_gene = pd.DataFrame({"gene": spots.var_names, "n_patients": n_patients})
-    for null in NULLS:
-        by_gene[f"p_{null}"] = np.where(n_patients > 0, _p(totals[null]), np.nan)
-        by_gene[f"n_{null}"] = above[null]
+    by_gene["p_spectral"] = np.where(n_patients > 0, _p(total), np.nan)
+    by_gene["n_spectral"] = above
     return by_rank, by_gene
 
 
-def _nulls(spots: ad.AnnData, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Both nulls of a patient by name: r, (1 + draws, genes)."""
+def _nulls(spots: ad.AnnData, random: np.random.Generator) -> list[np.ndarray]:
+    """`spectral_null` and `toroidal_null` of a patient: r, (1 + draws, genes)."""
     # Spots in their order on the array, so that the draws do not depend on the order of the file.
     order = np.lexsort([spots.obs[key] for key in ("array_row", "array_col", "section")])
     spots = spots[order[np.isfinite(spots.X[order]).any(axis=1)]]
-    if not spots.n_obs:
-        return {null: np.full((1 + SAMPLES, spots.n_vars), np.nan) for null in NULLS}
+    if spots.n_obs < FEWEST_SPOTS:
+        return [np.full((1 + SAMPLES, spots.n_vars), np.nan)] * 2
     sides = [np.asarray(spots.X), np.asarray(spots.layers["observed"])]
     missing = ~np.logical_and(*(np.isfinite(side).all(axis=0) for side in sides))
     # A gene of constant values has no r.
@@ -96,10 +93,10 @@ def _nulls(spots: ad.AnnData, random: np.random.Generator) -> dict[str, np.ndarr
     section = spots.obs["section"].astype(str).to_numpy()
     steps = spots.obs[["array_col", "array_row"]].to_numpy(dtype=int)
     at = places(spots.obs, spots.uns["grid"])
-    return {
-        "spectral": spectral_null(*sides, at, section, random),
-        "toroidal": toroidal_null(*sides, steps, section, random),
-    }
+    return [
+        spectral_null(*sides, at, section, random),
+        toroidal_null(*sides, steps, section, random),
+    ]
 
 
 def _p(values: np.ndarray) -> np.ndarray:

@@ -16,9 +16,11 @@ WORDS = {
     "draws": "random divisions of the counts",
     "median_ceiling": "ceiling, median over genes",
     "median_share": "share of it that is reached, median over genes",
+    "without_share": "genes without a share: their ceiling is 0, or they have no r",
     "largest_error": "largest error of a ceiling",
     "median_ceiling_partial": "ceiling given depth, median over genes",
     "median_share_partial": "share of that, median over genes",
+    "without_share_partial": "genes without a share given depth",
     "largest_error_partial": "largest error given depth",
 }
 

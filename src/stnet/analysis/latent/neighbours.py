@@ -138,5 +138,6 @@ def _performance(
         predicted = normalise(counts, totals[centres], universe, transform)
     # The statistics of smoothed measurements are not used.
     layers = dict.fromkeys(["observed", "smooth"], measured[centres])
-    found = ad.AnnData(predicted, obs=spots.obs.iloc[centres], var=spots.var, layers=layers)
+    uns = {"targets": spots.uns["targets"]}
+    found = ad.AnnData(predicted, spots.obs.iloc[centres], spots.var, uns, layers=layers)
     return performance_by(found, "patient")
