@@ -19,7 +19,7 @@ from stnet.evaluation.ceiling import ceiling, reliabilities
 from stnet.evaluation.correlation import pearson, residuals
 from stnet.expression.transforms import normalise
 
-SPOTS, REPEATS = 1000, 50
+SPOTS, REPEATS = 1000, 400
 FACTORS = {
     "gamma, shape 2": lambda random, shape: random.gamma(2, 1 / 2, shape),
     "gamma, shape 10": lambda random, shape: random.gamma(10, 1 / 10, shape),

@@ -7,8 +7,10 @@ import pytest
 
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.ceiling import DRAWS, ceiling, gene_ceilings, reliabilities, summarise
+from stnet.evaluation.correlation import pearson, residuals
 from stnet.evaluation.genes import gene_performance
 from stnet.evaluation.performance import performance_by
+from stnet.expression.transforms import normalise
 
 # Most genes of the universe have no count, as in ST.
 UNIVERSE, COUNTED, GENES, SPOTS = 20_000, 40, 6, 150
@@ -90,6 +92,33 @@ def test_the_ceiling_is_the_r_of_expression_without_noise():
     found = ceiling(reliabilities(spots)[""].mean(axis=(0, 1)))
     assert r[0] < 0.7 < 0.95 < r[-1]
     assert found == pytest.approx(r, abs=0.04)
+
+
+@pytest.mark.parametrize(("transform", "most"), [("log_fraction", 0.06), ("log_cp10k", 0.15)])
+def test_the_ceiling_is_higher_than_the_best_r_and_by_how_much(transform, most):
+    random = np.random.default_rng(0)
+    counts, expected = make_counts(random, 3000)
+    totals = counts.sum(axis=1)
+    # The best prediction is the mean of y at this rate and this total.
+    draws = random.poisson(expected[:, :GENES], (200, 3000, GENES))
+    best = np.mean([normalise(draw, totals, UNIVERSE, transform) for draw in draws], axis=0)
+    sides = [side.T for side in (best, transformed(counts, transform, UNIVERSE))]
+    given_depth = [residuals(side, np.log(totals)) for side in sides]
+    found = reliabilities(as_spots({"A": counts}, transform))
+    for kind, r in (("", pearson(*sides)), ("_partial", pearson(*given_depth))):
+        bias = ceiling(found[kind].mean(axis=(0, 1))) - r
+        assert bias.min() > -0.03
+        assert 0 < bias.max() < most, bias
+
+
+def test_a_gene_without_counts_has_no_ceiling_given_depth():
+    counts = make_counts(np.random.default_rng(0), 100)[0]
+    counts[:, 1] = 0
+    found = reliabilities(as_spots({"A": counts, "B": counts[:4]}))
+    assert np.isnan(found["_partial"][:, 0]).all(axis=0).tolist() == [False, True] + [False] * 4
+    # Four spots have an r, but none given depth.
+    assert np.isfinite(found[""]).all()
+    assert np.isnan(found["_partial"][:, 1]).all()
 
 
 def test_halves_that_do_not_agree_have_no_ceiling():

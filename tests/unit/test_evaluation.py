@@ -824,7 +824,7 @@ def test_genes_are_tested_against_the_spectral_null(tmp_path):
 
 
 def test_tiny_sections_do_not_change_the_null_of_their_patients(tmp_path):
-    genes = [f"G{n}" for n in range(30)]
+    genes = [f"G{n}" for n in range(10)]
     spots = read_predictions(
         write_held_out(tmp_path, *(predictions_of(patient, genes) for patient in "ABC"))
     )
@@ -834,12 +834,11 @@ def test_tiny_sections_do_not_change_the_null_of_their_patients(tmp_path):
     spots.uns["grid"] |= dict.fromkeys(["A9", "B9", "C9"], "square")
     curves, by_gene = null_tables(spots)
     assert (by_gene["n_patients"] == 3).all()
-    columns = ["permuted", "permuted_low", "permuted_high"]
-    np.testing.assert_allclose(curves[columns], whole[columns], atol=0.5)
+    np.testing.assert_allclose(curves["permuted"], whole["permuted"], atol=0.4)
     # Sections of two spots have no shift: signs of patterns stand in.
     spots.obs["section"] = [f"{name}{n // 2}" for n, name in enumerate(patient)]
     spots.uns["grid"] = dict.fromkeys(spots.obs["section"], "square")
-    np.testing.assert_allclose(null_tables(spots)[0]["permuted"], whole["permuted"], atol=0.5)
+    np.testing.assert_allclose(null_tables(spots)[0]["permuted"], whole["permuted"], atol=0.4)
     few = np.concatenate([np.flatnonzero(patient == name)[:3] for name in "AB"])
     spots = spots[np.sort(np.append(few, np.flatnonzero(patient == "C")))]
     assert (null_tables(spots)[1]["n_patients"] == 1).all()

@@ -180,7 +180,8 @@ def write_performance_page(
         [
             "Medians are over patients. Intervals are 95%, by bootstrap over the table's unit. "
             "Partial: of what is left of prediction and measurement after regression on the ln of "
-            "each spot's total counts. Depth: of these total counts alone, without a prediction.",
+            "each spot's total counts and its square. Depth: of these total counts alone, without "
+            "a prediction.",
         ],
         [
             page_table(spaced(totals), "Summary"),
