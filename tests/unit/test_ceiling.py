@@ -94,8 +94,8 @@ def test_the_ceiling_is_the_r_of_expression_without_noise():
     assert found == pytest.approx(r, abs=0.04)
 
 
-@pytest.mark.parametrize(("transform", "most"), [("log_fraction", 0.06), ("log_cp10k", 0.15)])
-def test_the_ceiling_is_higher_than_the_best_r_and_by_how_much(transform, most):
+@pytest.mark.parametrize(("transform", "most"), [("log_fraction", 0.04), ("log_cp10k", 0.1)])
+def test_the_ceiling_is_near_the_r_of_the_best_prediction(transform, most):
     random = np.random.default_rng(0)
     counts, expected = make_counts(random, 3000)
     totals = counts.sum(axis=1)
@@ -106,9 +106,8 @@ def test_the_ceiling_is_higher_than_the_best_r_and_by_how_much(transform, most):
     given_depth = [residuals(side, np.log(totals)) for side in sides]
     found = reliabilities(as_spots({"A": counts}, transform))
     for kind, r in (("", pearson(*sides)), ("_partial", pearson(*given_depth))):
-        bias = ceiling(found[kind].mean(axis=(0, 1))) - r
-        assert bias.min() > -0.03
-        assert 0 < bias.max() < most, bias
+        assert r[0] < 0.4 < 0.85 < r[-1]
+        assert ceiling(found[kind].mean(axis=(0, 1))) == pytest.approx(r, abs=most)
 
 
 def test_a_gene_without_counts_has_no_ceiling_given_depth():
