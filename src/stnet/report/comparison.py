@@ -89,8 +89,8 @@ def write_methods(
             "mean over genes of the mean over patients. RMSE is over all spots and genes, for "
             "predictions in the same unit.",
             "Given depth: r, AUROC and consistent genes (the same rule) of what is left of "
-            "prediction and measurement after regression on the ln of each spot's total counts. "
-            "AUROC of depth: of these total counts alone, without any prediction.",
+            "prediction and measurement after regression on the ln of each spot's total counts and "
+            "its square. AUROC of depth: of these total counts alone, without any prediction.",
         ],
         [
             page_table(_consistency(table), "Consistent genes"),
