@@ -18,7 +18,7 @@ from stnet.config.names import IMAGENET, RANDOM
 from stnet.config.recipe import Training
 from stnet.config.as_written import check_as_written
 from stnet.core.checkout import find
-from stnet.core.digest import code_digest
+from stnet.core.digest import code_digest, code_hashes
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_identity, file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
@@ -119,5 +119,5 @@ include: "workflow/rules/plan.smk"
 
 
 # Where this is a module, these are only its own rules.
-set_digests(workflow.modifier.rules)
+set_parameters(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
