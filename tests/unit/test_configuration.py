@@ -140,6 +140,16 @@ def test_experiments_inherit(config):
     assert "inherit" not in keys
 
 
+def test_a_title_is_of_one_experiment(config):
+    config["experiments"]["a"] = {"inherit": "densenet121"}
+    resolved = Configuration(config).resolved["experiments"]
+    assert (resolved["densenet121"]["title"], resolved["a"]["title"]) == ("ST-Net", "a")
+    assert resolved["alone-TFF3"]["title"] == "Alone: TFF3"
+    config["experiments"]["ridge"]["title"] = "ST-Net"
+    with pytest.raises(InputError, match=r"experiments\.ridge\.title: that of densenet121 too"):
+        Configuration(config)
+
+
 def test_genes_chosen_for_another_split_are_refused(config):
     wrong = {"inherit": "label", "targets": "top250-training", "split": "section"}
     config["experiments"]["a"] = wrong

@@ -81,6 +81,10 @@ class Configuration:
         self.row("targets", targets)
         return self._rows["targets"][targets].fitted
 
+    def sees_held_out(self, experiment: str) -> bool:
+        """Whether an experiment is a reference, which sees the measurement that it predicts."""
+        return self._rows["experiments"][experiment].sees_held_out
+
     def shown_experiments(self, cohort: str, *, supplement: bool = False) -> list[str]:
         """Experiments of a cohort's report, the main one first, each once.
 
@@ -172,6 +176,8 @@ def _resolve(table: str, model: type[Row], written: dict[str, dict[str, Any]]) -
         keys.pop("inherit", None)
         if keys.get(model.by) is None:
             keys.pop(model.by, None)
+        if "title" in model.model_fields:
+            keys["title"] = name if rows[name].get("title") is None else rows[name]["title"]
         where, kinds, kind = f"{table}.{name}", model.kinds(), model.kind_of(keys)
         # A list of the kinds, as a kind that is a list or a mapping has no hash.
         if kind not in list(kinds):
@@ -233,7 +239,10 @@ def _expand_genes(rows: dict[str, Rows]) -> dict[str, dict[str, str]]:
                 )
             alone[row][gene] = name
             targets[name] = of.model_copy(update={"genes": [gene], "choice": "cohort"})
-            experiments[name] = keys.model_copy(update={"targets": name, "genes": None})
+            title = f"{keys.title}: {gene}"
+            experiments[name] = keys.model_copy(
+                update={"targets": name, "genes": None, "title": title}
+            )
     return alone
 
 

@@ -49,6 +49,8 @@ class Experiment(Row):
 
     predicts_factors: ClassVar[bool] = False
 
+    title: str | None = None
+    """Name in figures and pages, which is not inherited; null takes the row's id."""
     cohort: CohortName
     """The cohort to predict."""
     targets: TargetsName
@@ -63,6 +65,11 @@ class Experiment(Row):
     """Genes to predict one at a time: the row EXPERIMENT becomes one experiment EXPERIMENT-GENE per
     gene, with the transform of its targets. In the id, other characters than letters, digits, '.'
     and '-' become '-'. Source: paper."""
+
+    @property
+    def sees_held_out(self) -> bool:
+        """Whether the held-out measurement enters the prediction: a reference, not a method."""
+        return False
 
 
 class Network(Experiment, Training):
@@ -121,10 +128,16 @@ class Ridge(Experiment):
     """Number of principal components of the features to keep."""
     penalties: Penalties = [100, 1000, 10000, 100000, 1000000]
     """Candidate penalties of the ridge regression."""
-    inner_folds: AtLeastTwo = 4
-    """Folds of the training patients that choose the penalty, if there are several candidates."""
+    inner_folds: AtLeastTwo | Literal["held_out"] = 4
+    """Folds of the training patients that choose the penalty, if there are several candidates.
+    `held_out` chooses it on the held-out spots themselves: a leak, to measure what it adds."""
     seed: Seed = 0
     """Seed of the solver of the principal components."""
+
+    @property
+    def sees_held_out(self) -> bool:
+        """Whether the held-out spots choose the penalty."""
+        return self.inner_folds == "held_out"
 
 
 class Mean(Experiment):
@@ -150,6 +163,11 @@ class Depth(Experiment):
 
     kind: Literal["depth"] = "depth"
     """Sequencing depth of the held-out spots, which no image shows."""
+
+    @property
+    def sees_held_out(self) -> bool:
+        """Always: it predicts from the measured total counts."""
+        return True
 
 
 class Precomputed(Experiment):

@@ -87,7 +87,7 @@ def shown_nuclei(w):
 
 
 def methods(w):
-    """Role, kind and targets of each compared experiment."""
+    """Title, role, kind and targets of each compared experiment."""
     parts = ("composition", "features", "label", "main")
     roles = {report_of(w)[part]: part for part in parts}
     of_experiments = {
@@ -95,13 +95,19 @@ def methods(w):
     }
     return {
         name: {
-            "role": roles.get(name, "other"),
+            "title": keys["title"],
+            "role": "reference" if configuration.sees_held_out(name) else roles.get(name, "other"),
             "kind": keys["kind"],
             "of": keys.get("architecture") or keys.get("features", ""),
             "targets": keys["targets"],
         }
         for name, keys in of_experiments.items()
     }
+
+
+def titles_of(names):
+    """Parameter function: titles of the experiments that `names` gives, by their ids."""
+    return lambda w: {name: config["experiments"][name]["title"] for name in names(w)}
 
 
 def studied(w):
