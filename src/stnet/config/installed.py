@@ -1,8 +1,8 @@
 """Architectures of the installed timm and torchvision, without importing them, which takes seconds."""
 
 import re
+import sys
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from stnet.core.suggest import suggest
@@ -40,8 +40,7 @@ def missing_architecture(library: str, name: str, *, pretrained: bool) -> str:
 @cache
 def _source(library: str) -> str:
     """The code of a library's architectures; empty if it is not installed."""
-    found = find_spec(library)
-    if found is None or found.origin is None:
-        return ""
-    files = sorted(Path(found.origin).parent.glob("models/**/*.py"))
-    return "\n".join(each.read_text(encoding="utf-8") for each in files)
+    for folder in sys.path:
+        if files := sorted(Path(folder, library, "models").glob("**/*.py")):
+            return "\n".join(each.read_text(encoding="utf-8") for each in files)
+    return ""
