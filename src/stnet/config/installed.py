@@ -30,7 +30,7 @@ def missing_architecture(library: str, name: str, *, pretrained: bool) -> str:
     tags = set(re.findall(rf"['\"]{re.escape(plain)}(\.\w+|)['\"]", text))
     if not tags and f"\ndef {plain}(" not in text:
         return f"no {plain} in {library}{suggest(plain, REGISTERED.findall(text))}"
-    if tag and f".{tag}" not in tags:
+    if tag and not re.search(rf"\.{re.escape(tag)}['\"]", text):
         return f"no {name} in {library}{suggest(name, [plain + each for each in tags])}"
     if pretrained and tags - {""} == {UNTRAINED}:
         return f"{library} has no weights of {name}; name a file of weights"

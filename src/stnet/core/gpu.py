@@ -19,7 +19,14 @@ _leased = ExitStack()
 # Variables with a job's id in Slurm, PBS, LSF and Grid Engine.
 CLUSTER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 # Where a GPU shows: drivers of NVIDIA, also in containers and on Jetson, of WSL, and of AMD.
-TRACES = ("/dev/nvidia*", "/proc/driver/nvidia", "/dev/nvhost*", "/dev/nvgpu*", "/dev/dxg", "/dev/kfd")
+TRACES = (
+    "/dev/nvidia*",
+    "/proc/driver/nvidia",
+    "/dev/nvhost*",
+    "/dev/nvgpu*",
+    "/dev/dxg",
+    "/dev/kfd",
+)
 NVIDIA = "0x10de"  # as a vendor of PCI
 
 
