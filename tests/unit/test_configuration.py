@@ -1,9 +1,9 @@
 """The configuration and the section sheet: what is refused, and in which words."""
 
 import copy
-import re
 import gc
 import json
+import re
 from datetime import date
 from functools import reduce
 from pathlib import Path

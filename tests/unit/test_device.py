@@ -117,7 +117,7 @@ def test_a_machine_without_a_gpu_is_told_from_one_with_any_trace_of_it(bare, mon
         "proc/driver/nvidia",
         "dev/dxg",
         "dev/kfd",
-        "dev/nvhost-ctrl-gpu",
+        "dev/nvhost-gpu",
     ):
         (bare / trace).parent.mkdir(parents=True, exist_ok=True)
         (bare / trace).touch()

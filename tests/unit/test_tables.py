@@ -174,7 +174,7 @@ REFUSED = [
     (
         "sheet",
         lambda s: s.replace("\t", ","),
-        "not tab-separated: .* commas; separate them by tabs",
+        "not tab-separated: .* by commas; separate them by",
     ),
     # Columns are missing too.
     ("sheet", lambda s: "patient,image\nA,a.jpg\n", "not tab-separated: .* by commas"),

@@ -73,5 +73,5 @@ def test_an_encoder_that_is_not_there(said):
         "--configfile", "mine.yaml", "-n", "--", "results/mine/tables/other/all/summary.tsv"
     )
     assert line.startswith(
-        "error: configuration: architecture: no vit_base_patch16_244 in timm; is it vit_base_patch16"
+        "error: configuration: architecture: no vit_base_patch16_244 in timm; is it vit_base_"
     )

@@ -125,11 +125,11 @@ class Configuration:
             unit = "section" if keys["split"] == "section" else "patient"
             (sections,) = groups.values()
             other = ", or set split: section" if unit == "patient" and len(sections) > 1 else ""
+            sheet = self.row("cohorts", keys["cohort"])["sheet"]
             raise fault(
                 f"experiments.{experiment}.split",
-                f"{keys['split']} holds out the only {unit} of"
-                f" {self.row('cohorts', keys['cohort'])['sheet']}, which leaves nothing to train on;"
-                f" add a {unit}{other}",
+                f"{keys['split']} holds out the only {unit} of {sheet}, which leaves nothing to"
+                f" train on; add a {unit}{other}",
             )
         return groups
 

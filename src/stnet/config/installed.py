@@ -1,4 +1,4 @@
-"""Architectures of the installed timm and torchvision, without importing them, which takes seconds."""
+"""Architectures of the installed timm and torchvision, which take seconds to import."""
 
 import re
 import sys
