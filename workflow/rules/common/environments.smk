@@ -23,7 +23,9 @@ onstart:
     # Only now is it known what is to run, and where. A job would find out after the downloads.
     if config["device"] == "cuda" and workflow.local_exec and not workflow.touch:
         waiting = [
-            job for job in workflow.dag.needrun_jobs() if {"gpu", "slides"} & {*job.rule.resources}
+            job
+            for job in workflow.dag.needrun_jobs()
+            if {"gpu", "slides"} & {*job.rule.resources}
         ]
         if waiting and (reason := why_no_gpu()):
             refuse(
