@@ -26,6 +26,7 @@ HEADINGS = {
 TOTALS = {
     "patients": "patients",
     "sections": "sections",
+    "sections_with_warnings": "sections whose files may not belong together (warnings below)",
     "spots": "spots used",
     "genes": "genes in the sections' tables, G",
     "genes_united": "genes that sections call by different names, united",
@@ -148,14 +149,27 @@ def write_dataset_page(
         f"Cohort {cohort}",
         [
             "Numbers are sums over all sections. A spot that is not used is counted once, under "
-            "the first reason that applies.",
+            "the first reason that applies. The sections with warnings come first, then those with "
+            "the fewest spots on tissue. sections.html, beside this page, shows the spots of each "
+            "section on its image.",
         ],
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
             page_table(_named(steps.rename(SPOTS)), "Spots by step"),
-            page_table(spaced(read_table(sections)), "Sections"),
+            page_table(spaced(worst_first(read_table(sections))), "Sections"),
         ],
     )
+
+
+def worst_first(sections: pd.DataFrame) -> pd.DataFrame:
+    """The dataset's table of sections, those with warnings and few spots on tissue first.
+
+    Identity, warnings and share on tissue are its first columns.
+    """
+    first = ["patient", "section", "warnings", "pct_on_tissue"]
+    ordered = sections.assign(clean=sections["warnings"].isna())
+    ordered = ordered.sort_values(["clean", "pct_on_tissue"], kind="stable").drop(columns="clean")
+    return ordered[[*first, *ordered.columns.difference(first, sort=False)]]
 
 
 def write_performance_page(
