@@ -27,10 +27,10 @@ from stnet.figures.spot_map import (
 from stnet.figures.style import (
     BLACK,
     EXPRESSION_MAP,
-    GREY,
     LABEL_COLOURS,
     LIGHT_GREY,
     PAGE_MM,
+    SKY,
     VERMILLION,
     hide_axes,
     new_figure,
@@ -69,9 +69,9 @@ def overview(
     """
     used = section.obs["used"].to_numpy(dtype=bool)
     places = np.asarray(section.obsm["spatial"])[used]
-    named = {name: spots[name].to_numpy() for name in limits if spots[name].notna().any()}
     labels = section.obs["label"][used]
-    maps = [*named, *(["label"] if labels.notna().any() else [])]
+    maps = [name for name in limits if spots[name].notna().any()]
+    maps += ["label"] * labels.notna().any()
     has_image = "close_up" in section.uns
     heights = [IMAGES_MM, MAPS_MM][not has_image :]
     figure = new_figure(PAGE_MM, sum(heights))
@@ -88,7 +88,7 @@ def overview(
             _draw_labels(axis, places, pitch, labels)
             continue
         norm = (LogNorm if name == "total_counts" else Normalize)(*limits[name])
-        drawn = draw_spots(axis, places, pitch, array=named[name], cmap=EXPRESSION_MAP, norm=norm)
+        drawn = draw_spots(axis, places, pitch, array=spots[name], cmap=EXPRESSION_MAP, norm=norm)
         ends = [norm.vmin, norm.inverse(0.5), norm.vmax]
         bar = figure.colorbar(
             drawn, ax=axis, location="bottom", shrink=0.8, aspect=25, pad=0.02, ticks=ends
@@ -118,27 +118,24 @@ def _draw_on_image(
     figure: Figure, grid: GridSpecFromSubplotSpec, section: ad.AnnData, used: np.ndarray
 ) -> None:
     """The spots as circles of their own size, on the whole image and on its part."""
-    slide, close_up = section.uns["slide"], section.uns["close_up"]
     of_section = section.uns["spatial"][section.obs["section"].iloc[0]]
-    picture, scale = picture_of(of_section)
+    diameter = float(of_section["scalefactors"]["spot_diameter_fullres"])
+    um_per_px = float(section.uns["slide"]["um_per_px"])
+    close_up = section.uns["close_up"]
     part = Image.open(BytesIO(close_up["jpeg"].tobytes()))
     left, top = int(close_up["left"]), int(close_up["top"])
     whole, near = (figure.add_subplot(grid[column]) for column in (0, 1))
-    draw_image(whole, picture, scale)
-    whole.add_patch(
-        Rectangle((left, top), part.width, part.height, fill=False, edgecolor=BLACK, linewidth=1.2)
-    )
+    draw_image(whole, *picture_of(of_section))
+    whole.add_patch(Rectangle((left, top), *part.size, fill=False, linewidth=1.2))
     whole.set_title("Whole image")
     near.imshow(part, extent=(left, left + part.width, top + part.height, top))
-    um_per_px = float(slide["um_per_px"])
     near.set_title(f"The frame at full resolution ({part.width * um_per_px:,.0f} µm wide)")
     on_tissue = section.obs["on_tissue"].to_numpy(dtype=bool)
     places = np.asarray(section.obsm["spatial"])
-    diameter = float(of_section["scalefactors"]["spot_diameter_fullres"])
     kinds = {
         "on tissue": (used & on_tissue, BLACK),
         "off tissue": (used & ~on_tissue, VERMILLION),
-        "not used, at the edge of the image": (~used, GREY),
+        "not used, at the edge": (~used, SKY),
     }
     # The spots must not widen an axis beyond its picture.
     for axis, width in ((whole, 0.7), (near, 1.5)):
@@ -147,21 +144,31 @@ def _draw_on_image(
             draw_outlines(axis, places[chosen], diameter, colour, width)
         hide_axes(axis)
         draw_scale_bar(axis, um_per_px)
-    shown = {f"{name}: {c.sum():,}": colour for name, (c, colour) in kinds.items() if c.any()}
-    handles = [
-        Line2D([], [], color=c, marker="o", fillstyle="none", linewidth=0) for c in shown.values()
-    ]
-    whole.legend(
-        handles, list(shown), loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(shown)
-    )
+    _key(whole, {name: (chosen.sum(), colour) for name, (chosen, colour) in kinds.items()}, "none")
 
 
 def _draw_labels(axis: Axes, places: np.ndarray, pitch: float, labels: pd.Series) -> None:
-    classes = {**LABEL_COLOURS, "no label": LIGHT_GREY}
+    colours = {**LABEL_COLOURS, "no label": LIGHT_GREY}
     words = labels.astype(object).fillna("no label")
-    draw_spots(axis, places, pitch, facecolors=words.map(classes).tolist())
-    shown = [name for name in classes if (words == name).any()]
-    handles = [Line2D([], [], color=classes[name], marker="o", linewidth=0) for name in shown]
-    names = [f"{name} ({(words == name).sum():,})" for name in shown]
-    axis.legend(handles, names, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=1)
+    draw_spots(axis, places, pitch, facecolors=words.map(colours))
     axis.set_title("Labels")
+    _key(axis, {name: ((words == name).sum(), colour) for name, colour in colours.items()}, "full")
+
+
+def _key(axis: Axes, kinds: Mapping[str, tuple[int, str]], fill: str) -> None:
+    """Write below an axis what the colours of spots mean, and how many spots there are of each."""
+    handles = [
+        Line2D(
+            [], [], color=colour, marker="o", linewidth=0, fillstyle=fill, label=f"{name}: {n:,}"
+        )
+        for name, (n, colour) in kinds.items()
+        if n
+    ]
+    axis.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        ncols=len(handles),
+        columnspacing=1,
+        handletextpad=0,
+    )

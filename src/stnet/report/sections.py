@@ -46,10 +46,10 @@ def write_sections_page(
         html,
         f"Sections of cohort {cohort}",
         [
-            "Do the circles lie on the tissue, and do they follow its edge? Circles have the "
-            "diameter of the spots. Orange ones are on glass, by the brightness of the image. A "
-            "shift by a few spots, or the image of a section that looks alike, cannot be noticed "
-            "by the checks: look for counts that are high on glass or low on dense tissue.",
+            "Do the circles lie on the tissue, and do they follow its edge? They have the diameter "
+            "of the spots. Orange ones are as bright as glass: off the tissue, or on fat. The "
+            "checks cannot notice a small shift, or the image of a section that looks alike: look "
+            "for counts that are high on glass or low on dense tissue.",
             "Sections with warnings come first, then those with the fewest spots on tissue. "
             "Colours have the same meaning in all sections: they go from the 1st to the 99th "
             "percentile of all spots of the cohort. dataset.html has the numbers.",

@@ -22,11 +22,12 @@ HEADINGS = {
     "median_pearson_smooth": "Median r (smooth)",
     "r_10x": "r on 10x data",
 }
-# Words for the quantities of the dataset's summary, and for the steps at which spots are dropped.
+# Words for the quantities of the dataset's summary, for the columns of its table of sections, and
+# for the steps at which spots are dropped.
 TOTALS = {
     "patients": "patients",
     "sections": "sections",
-    "sections_with_warnings": "sections whose files may not belong together (warnings below)",
+    "sections_with_warnings": "sections with warnings, which come first below",
     "spots": "spots used",
     "genes": "genes in the sections' tables, G",
     "genes_united": "genes that sections call by different names, united",
@@ -36,6 +37,12 @@ TOTALS = {
     "median_counts": "median counts per spot",
     "median_genes": "median genes with a count per spot",
     "median_pct_mt": "median mitochondrial share of the counts of a spot (%)",
+}
+SECTIONS = {
+    **{"section": "Section", "patient": "Patient", "used": "Spots used"},
+    **{"pct_on_tissue": "On tissue (%)", "median_counts": "Median counts"},
+    **{"median_genes": "Median genes", "median_pct_mt": "Mitochondrial (%)"},
+    "warnings": "Warnings",
 }
 SPOTS = {
     "positions": "rows of the spot files",
@@ -144,32 +151,30 @@ def write_dataset_page(
     """Write the page on a cohort: totals, spots dropped at each step, and sections."""
     values = read_table(summary).set_index("quantity")["value"]
     steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
+    rows = worst_first(read_table(sections))
+    further = [column for column in SECTIONS if column not in ("section", "used")]
     write_page(
         html,
         f"Cohort {cohort}",
         [
             "Numbers are sums over all sections. A spot that is not used is counted once, under "
-            "the first reason that applies. The sections with warnings come first, then those with "
-            "the fewest spots on tissue. sections.html, beside this page, shows the spots of each "
+            "the first reason that applies. Sections with warnings come first, then those with the "
+            "fewest spots on tissue. sections.html, beside this page, shows the spots of each "
             "section on its image.",
         ],
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
+            page_table(rows[list(SECTIONS)].rename(columns=SECTIONS), "Sections"),
             page_table(_named(steps.rename(SPOTS)), "Spots by step"),
-            page_table(spaced(worst_first(read_table(sections))), "Sections"),
+            page_table(spaced(rows.drop(columns=further)), "Spots by step and section"),
         ],
     )
 
 
 def worst_first(sections: pd.DataFrame) -> pd.DataFrame:
-    """The dataset's table of sections, those with warnings and few spots on tissue first.
-
-    Identity, warnings and share on tissue are its first columns.
-    """
-    first = ["patient", "section", "warnings", "pct_on_tissue"]
+    """The dataset's table of sections: those with warnings first, then by spots on tissue."""
     ordered = sections.assign(clean=sections["warnings"].isna())
-    ordered = ordered.sort_values(["clean", "pct_on_tissue"], kind="stable").drop(columns="clean")
-    return ordered[[*first, *ordered.columns.difference(first, sort=False)]]
+    return ordered.sort_values(["clean", "pct_on_tissue"], kind="stable").drop(columns="clean")
 
 
 def write_performance_page(
