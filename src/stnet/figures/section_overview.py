@@ -71,7 +71,7 @@ def overview(
     places = np.asarray(section.obsm["spatial"])[used]
     labels = section.obs["label"][used]
     maps = [name for name in limits if spots[name].notna().any()]
-    maps += ["label"] * labels.notna().any()
+    maps += ["label"] if labels.notna().any() else []
     has_image = "close_up" in section.uns
     heights = [IMAGES_MM, MAPS_MM][not has_image :]
     figure = new_figure(PAGE_MM, sum(heights))
