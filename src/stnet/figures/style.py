@@ -46,16 +46,6 @@ STYLE = {
     "pdf.fonttype": 42,
 }
 
-# What files are saved with, by suffix. WebP is for pages that contain pictures of all sections: it
-# has half the bytes of a JPEG.
-FORMATS = {
-    ".png": {"dpi": 300, "metadata": {"Software": None}},
-    ".pdf": {"dpi": 300, "metadata": {"CreationDate": None}},
-    # Without chroma subsampling, so that thin lines keep their colours.
-    ".jpg": {"dpi": 200, "pil_kwargs": {"quality": 80, "subsampling": 0}},
-    ".webp": {"dpi": 200, "pil_kwargs": {"quality": 70}},
-}
-
 # Decorator of the functions that draw. It sets the project's style for that function only, so that
 # other code in the same process keeps its own. `save` has it too: artists look up some settings
 # only when they are saved.
@@ -111,14 +101,23 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     The suffix of each path sets the format: PNG (300 dpi), PDF or JPEG (200 dpi). The pages with
     patches of every section are JPEG, to keep the report small enough to open.
     """
+    keys = {
+        ".png": {"dpi": 300, "metadata": {"Software": None}},
+        ".pdf": {"dpi": 300, "metadata": {"CreationDate": None}},
+        # Without chroma subsampling, so that thin lines keep their colours.
+        ".jpg": {"dpi": 200, "pil_kwargs": {"quality": 80, "subsampling": 0}},
+    }
     for path in map(Path, paths):
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, **FORMATS[path.suffix])
+            figure.savefig(temporary, **keys[path.suffix])
 
 
 @styled
 def webp(figure: Figure) -> bytes:
-    """A figure as the bytes of a WebP file, for a page that contains its pictures."""
+    """A figure as the bytes of a WebP file (200 dpi), for a page that contains its pictures.
+
+    It has half the bytes of a JPEG.
+    """
     file = BytesIO()
-    figure.savefig(file, format="webp", **FORMATS[".webp"])
+    figure.savefig(file, format="webp", dpi=200, pil_kwargs={"quality": 70})
     return file.getvalue()

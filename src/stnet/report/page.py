@@ -37,25 +37,11 @@ class Table(NamedTuple):
     n_rows: int
 
 
-class Picture(NamedTuple):
-    """A picture of a page: what it shows, how many warnings it has, and a WebP file as base64."""
-
-    heading: str
-    n_warnings: int
-    webp: str
-
-
 def write_page(
-    path: str | Path,
-    title: str,
-    paragraphs: Sequence[str],
-    tables: Sequence[Table] = (),
-    pictures: Sequence[Picture] = (),
+    path: str | Path, title: str, paragraphs: Sequence[str], tables: Sequence[Table]
 ) -> None:
-    """Write a self-contained page: title, paragraphs, tables of `page_table`, and pictures."""
-    content = render(
-        "page.html", title=title, paragraphs=paragraphs, tables=tables, pictures=pictures
-    )
+    """Write a self-contained page: title, paragraphs, and tables of `page_table`."""
+    content = render("page.html", title=title, paragraphs=paragraphs, tables=tables)
     with atomic_path(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
 

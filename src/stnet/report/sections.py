@@ -4,12 +4,13 @@ from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
+from stnet.core.atomic import atomic_path
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table
 from stnet.expression.spots import CONTRACT
 from stnet.figures.section_overview import colour_limits, overview
 from stnet.figures.style import webp
-from stnet.report.page import Picture, write_page
+from stnet.report.page import render
 from stnet.report.tables import worst_first
 
 
@@ -32,27 +33,20 @@ def write_sections_page(
     Raises:
         InputError: a file is damaged or of an older version.
     """
-    rows, measured = read_table(table), read_table(spots)
-    of_section = dict(iter(measured.groupby("section")))
+    measured = read_table(spots)
     limits = colour_limits(measured)
-    pictures = []
-    for row in worst_first(rows.assign(path=sections)).itertuples():
+    shown = []
+    for row in worst_first(read_table(table).assign(path=sections)).itertuples():
         section = read_h5ad(row.path, CONTRACT, backed=True)
-        drawn = webp(overview(section, of_section[row.section], limits))
+        drawn = webp(overview(section, measured[measured["section"] == row.section], limits))
         section.file.close()
-        count = len(section.uns["checks"]["warnings"])
-        pictures.append(Picture(row.section, count, b64encode(drawn).decode()))
-    write_page(
-        html,
-        f"Sections of cohort {cohort}",
-        [
-            "Do the circles lie on the tissue, and do they follow its edge? They have the diameter "
-            "of the spots. Orange ones are as bright as glass: off the tissue, or on fat. The "
-            "checks cannot notice a small shift, or the image of a section that looks alike: look "
-            "for counts that are high on glass or low on dense tissue.",
-            "Sections with warnings come first, then those with the fewest spots on tissue. "
-            "Colours have the same meaning in all sections: they go from the 1st to the 99th "
-            "percentile of all spots of the cohort. dataset.html has the numbers.",
-        ],
-        pictures=pictures,
-    )
+        shown.append(
+            {
+                **{"name": row.section, "patient": row.patient},
+                "n_warnings": len(section.uns["checks"]["warnings"]),
+                "picture": b64encode(drawn).decode(),
+            }
+        )
+    with atomic_path(html) as temporary:
+        content = render("sections.html", cohort=cohort, sections=shown)
+        temporary.write_text(content, encoding="utf-8")

@@ -22,8 +22,7 @@ HEADINGS = {
     "median_pearson_smooth": "Median r (smooth)",
     "r_10x": "r on 10x data",
 }
-# Words for the quantities of the dataset's summary, for the columns of its table of sections, and
-# for the steps at which spots are dropped.
+# Words for the quantities of the dataset's summary, and for the steps at which spots are dropped.
 TOTALS = {
     "patients": "patients",
     "sections": "sections",
@@ -37,12 +36,6 @@ TOTALS = {
     "median_counts": "median counts per spot",
     "median_genes": "median genes with a count per spot",
     "median_pct_mt": "median mitochondrial share of the counts of a spot (%)",
-}
-SECTIONS = {
-    **{"section": "Section", "patient": "Patient", "used": "Spots used"},
-    **{"pct_on_tissue": "On tissue (%)", "median_counts": "Median counts"},
-    **{"median_genes": "Median genes", "median_pct_mt": "Mitochondrial (%)"},
-    "warnings": "Warnings",
 }
 SPOTS = {
     "positions": "rows of the spot files",
@@ -151,8 +144,6 @@ def write_dataset_page(
     """Write the page on a cohort: totals, spots dropped at each step, and sections."""
     values = read_table(summary).set_index("quantity")["value"]
     steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
-    rows = worst_first(read_table(sections))
-    further = [column for column in SECTIONS if column not in ("section", "used")]
     write_page(
         html,
         f"Cohort {cohort}",
@@ -164,17 +155,21 @@ def write_dataset_page(
         ],
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
-            page_table(rows[list(SECTIONS)].rename(columns=SECTIONS), "Sections"),
             page_table(_named(steps.rename(SPOTS)), "Spots by step"),
-            page_table(spaced(rows.drop(columns=further)), "Spots by step and section"),
+            page_table(spaced(worst_first(read_table(sections))), "Sections"),
         ],
     )
 
 
 def worst_first(sections: pd.DataFrame) -> pd.DataFrame:
-    """The dataset's table of sections: those with warnings first, then by spots on tissue."""
-    ordered = sections.assign(clean=sections["warnings"].isna())
-    return ordered.sort_values(["clean", "pct_on_tissue"], kind="stable").drop(columns="clean")
+    """The dataset's table of sections: those with warnings first, then by spots on tissue.
+
+    The columns that say so come first, too.
+    """
+    first = ["section", "patient", "warnings", "pct_on_tissue"]
+    order = sections.assign(clean=sections["warnings"].isna())
+    order = order.sort_values(["clean", "pct_on_tissue"], kind="stable").index
+    return sections.loc[order, [*first, *sections.columns.difference(first, sort=False)]]
 
 
 def write_performance_page(
