@@ -115,13 +115,13 @@ def check_misplaced(
             )
     if fault:
         suspect(row, f"{found}{fault}")
-    elif inside < FEW:
-        logger.warning(f"{found}: look at the spots on the image")
     elif mirrored:
         logger.warning(
             f"{found}; the array is mirrored on the image, which happens when pixel row and column"
             " are swapped: look at the spots on the image"
         )
+    elif inside < FEW:
+        logger.warning(f"{found}: look at the spots on the image")
     return on_tissue
 
 
