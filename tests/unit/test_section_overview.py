@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 from visium_files import SIDE, Visium
 
-from stnet.cohorts import section as section_module
+from stnet.cohorts import close_up
 from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import write_table
 from stnet.figures.section_overview import colour_limits, overview
@@ -55,7 +55,7 @@ def test_warnings_are_those_of_the_section_alone(beside, tmp_path):
 
 
 def test_close_up_is_the_image_around_the_spot_in_the_middle(tmp_path, monkeypatch):
-    monkeypatch.setattr(section_module, "CLOSE_UP", 96)
+    monkeypatch.setattr(close_up, "SIDE", 96)
     made = Visium(tmp_path).files()
     picture = Image.linear_gradient("L").resize((SIDE, SIDE))
     bands = [picture, picture.rotate(90), Image.new("L", (SIDE, SIDE), 120)]

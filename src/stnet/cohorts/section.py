@@ -3,7 +3,6 @@
 import logging
 import re
 import sys
-from io import BytesIO
 from pathlib import Path
 
 import anndata as ad
@@ -19,6 +18,7 @@ from stnet.cohorts.agreement import (
     check_scale,
     check_spot_size,
 )
+from stnet.cohorts.close_up import cut_close_up
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import check_array, um_per_px
@@ -30,7 +30,7 @@ from stnet.core.hashing import file_sha256
 from stnet.core.tables import write_table
 from stnet.expression.genes import ENSEMBL_ID, GeneTable, read_gene_table
 from stnet.expression.spatial import THUMBNAIL, spatial
-from stnet.slides.image import SlideImage, open_image
+from stnet.slides.image import open_image
 from stnet.slides.scale import log_overridden
 
 logger = logging.getLogger(__name__)
@@ -61,9 +61,6 @@ READERS = {
 REASONS = ["unselected", "no_counts", "off_image", "no_label"]
 # Longest side of the reduced image that spots are compared with.
 MOST_PX = 2000
-# Side in pixels of the part of the image that is kept at full resolution: some spots, and a
-# picture that a page shows pixel by pixel.
-CLOSE_UP = 640
 # A scan may crop a few spots. If more are off the image, positions and image do not match (ours).
 MOST_OFF_IMAGE = 0.05
 # What spreadsheets make of MARCH1 and SEPT2.
@@ -224,29 +221,12 @@ def _slide(
             diameter = parts.spot_um(row["grid"]) / next(iter(scales.values()))
             side = max(THUMBNAIL, round(max(image.size) * SPOT_PX / diameter))
             overview = image.thumbnail(min(side, MOST_PX))
-            close_up = _close_up(image, pixels[parts.positions["selected"].to_numpy()])
+            close_up = cut_close_up(image, pixels[parts.positions["selected"].to_numpy()])
         check_picture(row, parts.image_facts, overview, slide["width"])
         slide["sha256"] = file_sha256(row["image"])
     check_scale(row, scales)
     slide["um_per_px"] = float(row["um_per_px"] or next(iter(scales.values())))
     return slide, overview, close_up
-
-
-def _close_up(image: SlideImage, spots: np.ndarray) -> dict:
-    """A part of the image at full resolution, around the spot nearest to the middle of `spots`.
-
-    `left` and `top` are its place in the image. `jpeg` has the bytes of a file, a tenth of the
-    pixels' size.
-    """
-    if not len(spots):
-        return {}
-    centre = spots[np.linalg.norm(spots - np.median(spots, axis=0), axis=1).argmin()]
-    sides = np.minimum(CLOSE_UP, image.size)
-    left, top = np.clip(centre - sides // 2, 0, image.size - sides).astype(int).tolist()
-    file = BytesIO()
-    pixels = image.read(left, top, *sides.tolist())
-    Image.fromarray(pixels).save(file, "JPEG", quality=85)
-    return {"left": left, "top": top, "jpeg": np.frombuffer(file.getvalue(), dtype=np.uint8)}
 
 
 def _scales(

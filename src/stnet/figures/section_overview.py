@@ -141,7 +141,7 @@ def _draw_on_image(
     for axis, width in ((whole, 0.7), (near, 1.5)):
         axis.autoscale(False)
         for chosen, colour in kinds.values():
-            draw_outlines(axis, places[chosen], diameter, colour, width)
+            draw_outlines(axis, places[chosen], diameter, edgecolors=colour, linewidths=width)
         hide_axes(axis)
         draw_scale_bar(axis, um_per_px)
     _key(whole, {name: (chosen.sum(), colour) for name, (chosen, colour) in kinds.items()}, "none")

@@ -41,11 +41,12 @@ def draw_spots(axis: Axes, places: np.ndarray, pitch: float, **colours) -> Ellip
     return _discs(axis, places, 0.9 * pitch, linewidths=0, **colours)
 
 
-def draw_outlines(
-    axis: Axes, places: np.ndarray, diameter: float, colour: str, width: float
-) -> EllipseCollection:
-    """Draw circles of the spots' `diameter` at `places`, (n, 2), in lines of `width` points."""
-    return _discs(axis, places, diameter, linewidths=width, facecolors="none", edgecolors=colour)
+def draw_outlines(axis: Axes, places: np.ndarray, diameter: float, **lines) -> EllipseCollection:
+    """Draw circles of the spots' `diameter` at `places`, (n, 2).
+
+    `lines` are arguments of a matplotlib collection, `edgecolors` and `linewidths`.
+    """
+    return _discs(axis, places, diameter, facecolors="none", **lines)
 
 
 def _discs(axis: Axes, places: np.ndarray, diameter: float, **style) -> EllipseCollection:

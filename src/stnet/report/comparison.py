@@ -52,8 +52,9 @@ def write_methods(
         claims: the paper's claims.
         tsv: table to write.
         html: page to write.
-        methods: for each experiment its `role` (`main`, `label`, `features`, `composition` or
-            `other`), its `kind`, the network or features it is built on (`of`), and `targets`.
+        methods: for each experiment its `role` (`main`, `label`, `features`, `composition`,
+            `reference` or `other`), its `kind`, the network or features it is built on (`of`), and
+            `targets`.
     """
     tables = [
         {name: read_table(path) for name, path in paths.items()}
@@ -183,11 +184,11 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _note(row: tuple) -> str:
-    undefined = row.n_patients - row.n_patients_with_r
-    if not undefined:
-        return ""
-    excused = "; they count as consistent" if row.kind == "label" else ""
-    return f"r undefined in {undefined} of {row.n_patients} patients{excused}"
+    notes = ["a reference: it sees the measurement"] if row.role == "reference" else []
+    if undefined := row.n_patients - row.n_patients_with_r:
+        notes.append(f"r undefined in {undefined} of {row.n_patients} patients")
+        notes += ["they count as consistent"] if row.kind == "label" else []
+    return "; ".join(notes)
 
 
 def _whole(number: float) -> str:
