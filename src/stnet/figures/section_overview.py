@@ -126,7 +126,7 @@ def _draw_on_image(
     left, top = int(close_up["left"]), int(close_up["top"])
     whole, near = (figure.add_subplot(grid[column]) for column in (0, 1))
     draw_image(whole, *picture_of(of_section))
-    whole.add_patch(Rectangle((left, top), *part.size, fill=False, linewidth=1.2))
+    whole.add_patch(Rectangle((left, top), *part.size, fill=False, linewidth=1.5))
     whole.set_title("Whole image")
     near.imshow(part, extent=(left, left + part.width, top + part.height, top))
     near.set_title(f"The frame at full resolution ({part.width * um_per_px:,.0f} µm wide)")
@@ -137,8 +137,10 @@ def _draw_on_image(
         "off tissue": (used & ~on_tissue, VERMILLION),
         "not used, at the edge": (~used, SKY),
     }
+    # Thousands of circles must leave the tissue between them visible.
+    points = diameter / max(whole.get_xlim()) * IMAGES_MM * 72 / 25.4
     # The spots must not widen an axis beyond its picture.
-    for axis, width in ((whole, 0.7), (near, 1.5)):
+    for axis, width in ((whole, min(0.7, 0.15 * points)), (near, 1.5)):
         axis.autoscale(False)
         for chosen, colour in kinds.values():
             draw_outlines(axis, places[chosen], diameter, edgecolors=colour, linewidths=width)
