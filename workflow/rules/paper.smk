@@ -26,13 +26,21 @@ if not CHECKOUT.samefile("."):
 rule dataset_page:
     input:
         summary="results/{cohort}/tables/dataset/summary.tsv",
-        sections="results/{cohort}/tables/dataset/sections.tsv",
+        table="results/{cohort}/tables/dataset/sections.tsv",
+        spots="results/{cohort}/tables/dataset/spots.tsv.gz",
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
     output:
-        report(
+        dataset=report(
             "results/{cohort}/tables/dataset/dataset.html",
             caption="../report/dataset.rst",
             category="2 Data",
             labels={"item": "Sections and spots", "cohort": "{cohort}"},
+        ),
+        sections=report(
+            "results/{cohort}/tables/dataset/sections.html",
+            caption="../report/sections.rst",
+            category="2 Data",
+            labels={"item": "Spots on the images", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/dataset_page.log",

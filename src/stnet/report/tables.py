@@ -22,6 +22,7 @@ TABLE_1 = {
 TOTALS = {
     "patients": "patients",
     "sections": "sections",
+    "sections_with_warnings": "sections with warnings, which come first below",
     "spots": "spots used",
     "genes": "genes in the sections' tables, G",
     "genes_united": "genes that sections call by different names, united",
@@ -46,7 +47,18 @@ SPOTS = {
 }
 # Columns that pages show, in their order.
 SECTION_COLUMNS = [
-    *("section", "patient", "used", "near_edge", "kept", "positions", "unselected", "no_counts"),
+    *(
+        "section",
+        "patient",
+        "warnings",
+        "pct_on_tissue",
+        "used",
+        "near_edge",
+        "kept",
+        "positions",
+        "unselected",
+        "no_counts",
+    ),
     *("off_image", "no_label", "counts", "no_position", "median_counts", "median_genes"),
     *("median_pct_mt", "other_annotations", "width", "height", "um_per_px"),
 ]
@@ -142,14 +154,16 @@ def write_dataset_page(
 ) -> None:
     """Write the page on a cohort: totals, spots dropped at each step, and sections."""
     values = read_table(summary).set_index("quantity")["value"]
-    shown = read_table(sections).reindex(columns=SECTION_COLUMNS)
+    shown = worst_first(read_table(sections))[SECTION_COLUMNS]
     steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
     write_page(
         html,
         f"Cohort {cohort}",
         [
             "Numbers are sums over all sections. A spot that is not used is counted once, under "
-            "the first reason that applies.",
+            "the first reason that applies. Sections with warnings come first, then those with the "
+            "fewest spots on tissue. sections.html, beside this page, shows the spots of each "
+            "section on its image.",
         ],
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
@@ -158,6 +172,12 @@ def write_dataset_page(
         ],
         tsv=[summary, sections],
     )
+
+
+def worst_first(sections: pd.DataFrame) -> pd.DataFrame:
+    """The dataset's table of sections: those with warnings first, then by spots on tissue."""
+    order = sections.assign(clean=sections["warnings"].isna())
+    return sections.loc[order.sort_values(["clean", "pct_on_tissue"], kind="stable").index]
 
 
 def write_performance_page(

@@ -113,6 +113,8 @@ ABOUT = {
     "used": ("Used", "Spots that are used."),
     "median_counts": ("Median counts", "Median over spots of the total counts."),
     "median_genes": ("Median genes", "Median over spots of the number of genes with a count."),
+    "pct_on_tissue": ("On tissue (%)", "Share of the spots that lie on tissue, in percent."),
+    "warnings": ("Warnings", "What is odd about the section's files."),
     "median_pct_mt": ("Mitochondrial (%)", "Median share of mitochondrial counts, in percent."),
     "other_annotations": ("Other annotations", "Annotations that are in no class, with spots."),
     "width": ("Width (px)", "Width of the image, in pixels."),
