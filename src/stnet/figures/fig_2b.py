@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stnet.core.tables import read_table
+from stnet.core.tables import TOO_FEW, count_consistent, read_table
 from stnet.figures.style import (
     BLUE,
     GREEN,
@@ -51,7 +51,8 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
     panels = figure.subplots(1, 2, sharey=True)
     for axis, (column, title) in zip(panels, TRUTHS.items(), strict=True):
         for (colour, line), (name, genes) in zip(CURVES, performance.items(), strict=False):
-            label = f"{name} ({genes['consistent'].sum()} consistent genes)"
+            count = count_consistent(genes["consistent"])
+            label = f"{name} ({count}{'' if count == TOO_FEW else ' consistent genes'})"
             counts = np.sort(genes[column].to_numpy())[::-1]
             style = {"color": colour, "linestyle": line, "linewidth": 1.2}
             axis.stairs(counts, baseline=None, label=label, **style)

@@ -62,6 +62,13 @@ def spaced(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=lambda name: name.replace("_", " "))
 
 
+def without_blank_paper(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without those columns for the paper's numbers that have none."""
+    blank = [not any(value == value and value != "" for value in table[name]) for name in table]
+    of_paper = ["paper" in str(name).lower() for name in table]
+    return table.loc[:, [not (a and b) for a, b in zip(blank, of_paper, strict=True)]]
+
+
 def short(value: float | str) -> str:
     """Format a number, or text of a number: whole, or with three significant digits.
 

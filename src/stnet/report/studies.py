@@ -6,14 +6,14 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.analysis.study import METRICS, study
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import TOO_FEW, read_table, write_table
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 
 HEADINGS = dict(
     zip(
         METRICS,
-        ["Median r", "Median r (smooth)", "Median Spearman", "Mean AUROC", "RMSE"],
+        ["Median r", "Given depth", "Median r (smooth)", "Median Spearman", "Mean AUROC", "RMSE"],
         strict=True,
     )
 )
@@ -56,8 +56,9 @@ def write_study(
         [
             "The first columns are the keys in which the experiments differ. Medians are medians "
             "over genes of the median over patients. Mean AUROC is the mean over genes of the mean "
-            "over patients. RMSE is over all spots and genes. Smooth: measurements averaged over "
-            "the 3 × 3 neighbourhood.",
+            "over patients. RMSE is over all spots and genes. Given depth: median r of what is "
+            "left after regression on the ln of the total counts. Smooth: measurements averaged "
+            "over the 3 × 3 neighbourhood.",
             f"Differences are to {reference}, over the genes and patients on which both were "
             "evaluated. Intervals are 95%, by bootstrap over patients; for a difference, each "
             "sample draws the same patients for both.",
@@ -73,7 +74,8 @@ def _performance(table: pd.DataFrame) -> pd.DataFrame:
     about = table.columns[: table.columns.get_loc("reference")]
     shown = table[[*about]].rename(columns=lambda name: name.replace("_", " "))
     shown["patients"] = table["n_patients"].astype(int)
-    shown["consistent genes"] = table["consistent_genes"].astype(int)
+    few = table["consistency_rule"] == "few"
+    shown["consistent genes"] = table["consistent_genes"].astype(object).mask(few, TOO_FEW)
     shown["rule"] = table["consistency_rule"]
     for metric, heading in HEADINGS.items():
         shown[heading] = estimates(table, metric)

@@ -7,7 +7,7 @@ import pandas as pd
 from stnet.analysis.choice import top_genes
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, short, spaced, write_page
+from stnet.report.page import page_table, short, spaced, without_blank_paper, write_page
 
 # Column of the performance by the last part of a claim's id.
 TABLE_1 = {
@@ -19,6 +19,7 @@ TABLE_1 = {
 HEADINGS = {
     "n_consistent": "Consistent patients",
     "median_pearson": "Median r",
+    "median_partial": "Given depth",
     "median_pearson_smooth": "Median r (smooth)",
     "r_10x": "r on 10x data",
 }
@@ -58,17 +59,17 @@ GENE_COLUMNS = (
 
 def write_table_1(
     gene_performance: str | Path,
-    claims: str | Path,
+    claims: str | Path | None,
     tsv: str | Path,
     html: str | Path,
     main: str,
     visium: str | Path | None = None,
 ) -> None:
-    """Write Table 1 beside the paper's, as a table and as a page.
+    """Write Table 1, beside the paper's if asked, as a table and as a page.
 
     Args:
         gene_performance: of the main experiment.
-        claims: the paper's claims.
+        claims: the paper's claims; None leaves the paper's genes and numbers out.
         tsv: table to write.
         html: page to write.
         main: name of the main experiment.
@@ -82,7 +83,8 @@ def write_table_1(
     for name, heading in HEADINGS.items():
         digits = "{:.0f}" if name == "n_consistent" else "{:.2f}"
         for column, suffix in ((name, ""), (f"paper_{name}", ", paper")):
-            shown[heading + suffix] = table[column].map(digits.format, na_action="ignore")
+            if column in table:
+                shown[heading + suffix] = table[column].map(digits.format, na_action="ignore")
     write_page(
         html,
         f"Table 1: the best predicted genes ({main})",
@@ -90,13 +92,16 @@ def write_table_1(
             "Consistent patients: patients with a positive correlation between predictions and "
             "measurements over all their spots. Median r: over patients. Smooth: measurements "
             "averaged over the 3 × 3 neighbourhood. 10x data: r over the spots of the external "
-            "Visium sections, pooled by patient; with several patients, their median. A cell is "
-            "empty if the gene is not a target of this run, is not in the paper's table, or is not "
-            "measured in the 10x data.",
+            "Visium sections, pooled by patient; with several patients, their median. Given depth: "
+            "of what is left after regression on the ln of a spot's total counts. A cell is empty "
+            "if there is no such number.",
         ],
         [
-            page_table(shown[table["chosen_by"] == choice], f"The five genes of {choice}")
-            for choice in ("the paper", "this run")
+            page_table(
+                without_blank_paper(shown[table["chosen_by"] == choice]),
+                f"The five genes of {choice}",
+            )
+            for choice in table["chosen_by"].unique()
         ],
     )
 
@@ -107,17 +112,18 @@ def table_1(
     """The paper's five genes in its order, then the five with the highest median r in `genes`.
 
     Columns: `chosen_by` ("the paper" or "this run"), `gene` (symbol), `n_patients`, the four
-    columns of Table 1 from the gene performance, and the same from the claims as `paper_…`. The r
-    on 10x data is the median over patients of `pearson` in `visium`, which has one row per gene and
-    patient; the paper has one patient. Without `visium` it is missing.
+    columns of Table 1 and r given depth from the gene performance, and the four from the claims as
+    `paper_…`. The r on 10x data is the median over patients of `pearson` in `visium`, which has one
+    row per gene and patient; the paper has one patient. Without `visium` it is missing. Without
+    claims there is nothing of the paper.
     """
-    parts = claims["id"].str.split(".", expand=True)
+    parts = claims["id"].str.split(".", expand=True).reindex(columns=range(3))
     paper = (
         claims.assign(gene=parts[1], column=parts[2].map(TABLE_1))
         .dropna(subset="column")
         .pivot(index="gene", columns="column", values="value")
         .astype(float)
-        .reindex(parts.loc[parts[2] == "median_r", 1])
+        .reindex(parts.loc[parts[2] == "median_r", 1], columns=[*TABLE_1.values()])
     )
     found = genes.assign(symbol=gene_names(genes))
     if visium is not None:
@@ -130,7 +136,7 @@ def table_1(
             "gene": [*paper.index, *own],
         }
     )
-    for name in ["n_patients", *TABLE_1.values()]:
+    for name in ["n_patients", *HEADINGS]:
         rows[name] = rows["gene"].map(found[name]) if name in found else float("nan")
     for name in TABLE_1.values():
         rows[f"paper_{name}"] = rows["gene"].map(paper[name])

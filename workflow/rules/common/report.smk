@@ -1,5 +1,7 @@
 # Inputs of a cohort's figures, tables and ledger, by what its configuration has under `report`.
 
+# What the paper says.
+PAPER_CLAIMS = "resources/paper/claims.tsv"
 # Ends the name of a ledger that has the ablations too.
 SUPPLEMENT = "-supplement"
 
@@ -102,6 +104,15 @@ def ledgers_of(cohort):
     """Claims of a cohort's report, by the name of their ledger."""
     claims = config["cohorts"][cohort]["report"]["claims"]
     return {f"ledger-{name}": keys for name, keys in claims.items()}
+
+
+def paper_claims(w):
+    """The paper's claims, if its numbers go beside the cohort's: it is the paper's, or it asks."""
+    keys = config["cohorts"][w.cohort]
+    asked = keys["report"] and PAPER_CLAIMS in [
+        each["table"] for each in keys["report"]["claims"].values()
+    ]
+    return PAPER_CLAIMS if keys["paper"] or asked else []
 
 
 def claims_of(w):
