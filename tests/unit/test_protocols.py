@@ -373,7 +373,8 @@ def test_findings_count_winners_and_inversions():
 
 def test_the_page_and_the_figure_show_all_of_it(spots, tmp_path):
     paths = [path for each in written(tmp_path, spots).values() for path in each]
-    methods = {"main": {"kind": "network"}, "other": {"kind": "depth"}, "mean": {"kind": "mean"}}
+    roles = {"main": "main", "other": "reference", "mean": "other"}
+    methods = {name: {"role": role} for name, role in roles.items()}
     outputs = [tmp_path / f"protocols.{kind}" for kind in ("tsv", "html", "png")]
     write_protocols(paths, *outputs[:2], outputs[2:], methods=methods, smoothing="values")
     page = outputs[1].read_text(encoding="utf-8")

@@ -81,6 +81,10 @@ class Configuration:
         self.row("targets", targets)
         return self._rows["targets"][targets].fitted
 
+    def sees_held_out(self, experiment: str) -> bool:
+        """Whether an experiment is a reference, which sees the measurement that it predicts."""
+        return self._rows["experiments"][experiment].sees_held_out
+
     def shown_experiments(self, cohort: str, *, supplement: bool = False) -> list[str]:
         """Experiments of a cohort's report, the main one first, each once.
 

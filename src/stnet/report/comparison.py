@@ -61,8 +61,8 @@ def write_methods(
         outputs: `tsv` and `html`, the comparison; `compact`, `tex` and `compact_html`, a small
             table for a manuscript.
         methods: for each experiment its `title`, its `role` (`main`, `label`, `features`,
-            `composition` or `other`), its `kind`, the network or features it is built on (`of`),
-            and `targets`.
+            `composition`, `reference` or `other`), its `kind`, the network or features it is built
+            on (`of`), and `targets`.
     """
     tables = [
         {name: read_table(path) for name, path in paths.items()}
@@ -151,7 +151,11 @@ def compact(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd
     """A row per method and a column per metric with its interval, as text, for a manuscript."""
     return pd.DataFrame(
         {
-            "Method": [methods[name]["title"] for name in table["experiment"]],
+            "Method": [
+                methods[name]["title"]
+                + (" (sees the measurement)" if methods[name]["role"] == "reference" else "")
+                for name in table["experiment"]
+            ],
             "Patients": table["n_patients"].map(_whole),
             "Genes": table["n_genes"].map(_whole),
             "Median r": estimates(table, "median_pearson", 2),
@@ -233,10 +237,11 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 def _note(row: tuple) -> str:
     few = row.consistency_rule == "few"
-    notes = [f"{TOO_FEW} for a number of consistent genes"] if few else []
+    notes = ["a reference: it sees the measurement"] if row.role == "reference" else []
+    notes += [f"{TOO_FEW} for a number of consistent genes"] if few else []
     if undefined := row.n_patients - row.n_patients_with_r:
-        excused = "; they count as consistent" if row.kind == "label" and not few else ""
-        notes.append(f"r undefined in {undefined} of {row.n_patients} patients{excused}")
+        notes.append(f"r undefined in {undefined} of {row.n_patients} patients")
+        notes += ["they count as consistent"] if row.kind == "label" and not few else []
     return "; ".join(notes)
 
 

@@ -12,8 +12,6 @@ from stnet.figures.protocols import KINDS, WORDS, draw
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 
-# Kinds of experiment that see the held-out measurement: they are shown, but cannot win.
-REFERENCES = ["depth"]
 DEFINITIONS = [
     "Predictions stay as they are; only the measurement and the summary of r change. All methods "
     "are scored on the same measurement, in the genes that all of them predict. A gene's r is "
@@ -43,7 +41,7 @@ def write_protocols(
         tsv: table to write (`score_protocols`).
         html: page to write.
         figures: figures to write.
-        methods: experiments with their `kind`, the main one first.
+        methods: experiments with their `role`, the main one first.
         smoothing: what smoothing averages, as in `smooth_observed`.
 
     Raises:
@@ -53,7 +51,8 @@ def write_protocols(
         name: [path for path in predictions if Path(path).parents[1].name == name]
         for name in methods
     }
-    references = [name for name, keys in methods.items() if keys["kind"] in REFERENCES]
+    # They see the held-out measurement: they are shown, but cannot win.
+    references = [name for name, keys in methods.items() if keys["role"] == "reference"]
     table = score_protocols(of_experiments, smoothing=smoothing, references=references)
     write_table(table, tsv)
     draw(table, figures)
@@ -104,8 +103,8 @@ def findings(table: pd.DataFrame, main: str, references: Sequence[str]) -> list[
     for name in references:
         depth = _of(table, name)["r"]
         found.append(
-            f"{name} is a reference, not a method: a line in the measured total counts of the "
-            f"spot that it predicts. Its r is from {_range(depth)}, {decimals(depth[PAPER])} under "
+            f"{name} is a reference, not a method: it sees the measurement that it predicts. Its r "
+            f"is from {_range(depth)}, {decimals(depth[PAPER])} under "
             "the paper's protocol, and higher than that of every method under "
             f"{int((depth > best.reindex(depth.index)).sum())} protocols."
         )

@@ -156,7 +156,7 @@ def methods(w):
     return {
         name: {
             "title": keys["title"],
-            "role": roles.get(name, "other"),
+            "role": "reference" if configuration.sees_held_out(name) else roles.get(name, "other"),
             "kind": keys["kind"],
             "of": keys.get("architecture") or keys.get("features", ""),
             "targets": keys["targets"],
