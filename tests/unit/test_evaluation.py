@@ -297,7 +297,7 @@ def test_holm_needs_thirteen_patients_for_250_genes(n_patients, rule):
 def test_the_t_test_needs_five_patients_with_an_r(n_patients, n_with_r):
     found = consistency.choose_rule(n_patients, n_with_r, 250)
     assert found.name == "few"
-    assert found.reason.startswith(f"too few patients: {n_with_r or n_patients};")
+    assert found.reason == f"too few patients, {n_with_r or n_patients} of the 5 that are needed"
     # One gene needs no more patients than that for the binomial test.
     assert consistency.choose_rule(5, 5, 1).name == "holm"
     assert consistency.choose_rule(23, 4, 250).name == "holm"
@@ -307,13 +307,13 @@ def test_luck_that_genes_share_is_rare_from_five_patients_on():
     """In how many cohorts of noise more than a tenth of the genes are consistent."""
     random = np.random.default_rng(0)
     wrong = {}
-    for n in (3, 4, 5, 8):
+    for n in (3, 5, 8):
         shared = 0.1 * random.choice([-1.0, 1.0], size=(300, n, 1))
         z = shared + 0.03 * random.normal(size=(300, n, 50))
         p = [consistency.fisher_t(np.tanh(each))[1] for each in z]
         found = np.array([consistency.benjamini_hochberg(each) <= 0.05 for each in p])
         wrong[n] = (found.mean(axis=1) > 0.1).mean()
-    assert min(wrong[3], wrong[4]) > 0.06
+    assert wrong[3] > 0.1
     assert max(wrong[5], wrong[8]) < 0.06
 
 

@@ -101,7 +101,7 @@ def choose_rule(n_patients: int, n_with_r: int, n_genes: int) -> Rule:
         f"{smallest:.2g} among {n_genes} genes"
     )
     if smallest > REACHABLE_LEVEL and 0 < n_tested < FEWEST_PATIENTS:
-        reason = f"{TOO_FEW}: {n_tested}; whether a gene is consistent needs {FEWEST_PATIENTS}"
+        reason = f"{TOO_FEW}, {n_tested} of the {FEWEST_PATIENTS} that are needed"
         return Rule("few", "p_t_bh", float("nan"), reason)
     if smallest > REACHABLE_LEVEL:
         reason = (

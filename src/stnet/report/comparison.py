@@ -86,7 +86,7 @@ def write_methods(
             "test the number of patients with r > 0 against a binomial distribution: genes with an "
             f"adjusted P of at most {HOLM_LEVEL} (Holm) or {BH_LEVEL} (Benjamini–Hochberg). Fixed "
             "count: genes with r > 0 in at least as many patients as the least consistent gene of "
-            f"{main['experiment']} ({_whole(main['threshold']) or 'it has no consistent gene'}). "
+            f"{main['experiment']} ({_whole(main['threshold']) or 'none'}). "
             "For the label baseline, a patient whose spots all have the same label counts as "
             "consistent for every gene, as in the paper.",
             f"Ahead: genes for which {main['experiment']} has the higher median r over patients. "
