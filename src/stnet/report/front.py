@@ -100,7 +100,7 @@ def _numbers(read: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> list[tu
             f"r, median over {n_genes} genes and over patients",
         ),
         (*_estimate(summary, "median_partial"), "r given sequencing depth"),
-        ("" if pd.isna(share) else f"{share:.0%}", "", "of the noise ceiling of r"),
+        ("undefined" if pd.isna(share) else f"{share:.0%}", "", "of the noise ceiling of r"),
         (
             str(count),
             "",
