@@ -265,7 +265,7 @@ MEASURES = {
 # Names that stand in the cells of columns, or are the values of quantities.
 VALUES = {
     "transform": {"log_fraction": "log expression", "log_cp10k": "log CP10k"},
-    "consistency_rule": {"holm": "Holm on the count", "t": "BH on the t-test"},
+    "consistency_rule": {"holm": "Holm on the count", "t": "BH on the t-test", "few": "none"},
 }
 WORDS = {name: Word(*each) for name, each in ABOUT.items()}
 WORDS |= {name: Word(*each, 3) for name, each in MEASURES.items()}
