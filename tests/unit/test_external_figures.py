@@ -479,10 +479,12 @@ def test_supp_3_sets_each_patient_against_chance():
     figure = render(supp_3.colocalisation(tables))
     left, right, other, _ = figure.axes
     assert (
-        left.get_title() == "Sections: less than by chance\nP < 0.001; among random genes P = 0.200"
+        left.get_title()
+        == "Sections: less together than by chance\nP < 0.001; among random genes P = 0.200"
     )
     assert (
-        other.get_title() == "Slides: more than by chance\nP = 0.040; among random genes P = 0.200"
+        other.get_title()
+        == "Slides: more together than by chance\nP = 0.040; among random genes P = 0.200"
     )
     ends = sorted(tuple(line.get_ydata()) for line in left.lines if len(line.get_ydata()))
     mean = (pytest.approx(0.2), pytest.approx(0.4 / 3))
@@ -546,8 +548,9 @@ def test_roc_has_a_curve_and_its_interval_for_what_was_tested(tmp_path):
     assert areas == [0.75, 1.0]
     words = texts(figure).replace("\n", " ")
     assert "pseudo-bulk, significant genes: 0.75 (0.60–0.90)" in words
-    assert "split first: no gene is significantly positive" in words
+    assert "genes of the training patients: no gene is significantly positive" in words
     assert "bulk RNA-seq: 1.00 |" in words
+    assert "chance: 0.50" in words
     assert "ImageNet" not in words
     assert "True positive rate (IDC)" in words
     legend = figure.legends[0].get_window_extent()
