@@ -78,7 +78,7 @@ def test_columns_and_parts_are_named_as_the_field_names_them(files, kind):
     table = ad.read_h5ad(files[kind])
     name = NAMES[kind.split()[0]]
     wanted = ["patient", "section", "in_tissue", "array_row", "array_col", "label", "annotation"]
-    assert table.obs.columns.tolist() == [*wanted, "total_counts", "margin", "used"]
+    assert table.obs.columns.tolist() == [*wanted, "total_counts", "margin", "used", "on_tissue"]
     assert table.obs["used"].dtype == bool
     assert set(table.obs["in_tissue"]) == {1}
     assert {"symbol", "ensembl"} <= set(table.var)

@@ -159,7 +159,7 @@ def write_dataset_page(
 ) -> None:
     """Write the page on a cohort: totals, spots dropped at each step, and sections."""
     values = read_table(summary).set_index("quantity")["value"]
-    shown = worst_first(read_table(sections))[SECTION_COLUMNS]
+    shown = worst_first(read_table(sections)).reindex(columns=SECTION_COLUMNS)
     steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
     write_page(
         html,
