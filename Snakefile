@@ -33,6 +33,7 @@ from stnet.config.section_sheet import (
 from stnet.config.segmentation import Segmentation
 from stnet.config.space_ranger import output_files
 from stnet.config.split import ALL, HELD_OUT, held_out_groups
+from stnet.inference.wanted_genes import find_genes
 
 if workflow.modifier.is_main_snakefile():
 
@@ -121,3 +122,7 @@ include: "workflow/rules/plan.smk"
 # Where this is a module, these are only its own rules.
 set_digests(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
+
+
+onsuccess:
+    print_own_results()

@@ -179,6 +179,6 @@ def test_tables_and_page_are_written(tmp_path, made, monkeypatch):
     assert read_table(outputs["genes"])["gene"].tolist() == genes["gene"].tolist()
     page = outputs["html"].read_text("utf-8")
     assert "what net reaches" in page
-    assert "share of it that is reached, median over genes" in page
+    assert "Median over genes of the share of the ceiling." in page
     best = page.index(f">{gene_ceilings(spots, genes).nlargest(1, 'share')['symbol'].iloc[0]}<")
     assert all(page.index(f">G{gene}<") >= best for gene in range(GENES))

@@ -495,6 +495,7 @@ def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp
 def test_the_papers_external_cohorts_are_the_papers_method(config):
     keys = Configuration(config).row("external", "tcga")
     tiles = {"side": 512, "magnification": 20, "background": 220, "most_background": 0.5}
+    tiles["overlap"] = 0
     assert (keys["tiles"], keys["scale"], keys["project"]) == (tiles, "pixels", "TCGA-BRCA")
     subtypes = keys["subtypes"]
     assert (subtypes["test_share"], subtypes["folds"]) == (0.3, 5)

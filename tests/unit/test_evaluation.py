@@ -21,7 +21,7 @@ from stnet.core.tables import read_table, write_table
 from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
-from stnet.evaluation.held_out import read_predictions
+from stnet.evaluation.held_out import read_predictions, smooth_observed
 from stnet.evaluation.null import null_tables
 from stnet.evaluation.performance import evaluate, performance_by
 from stnet.evaluation.performance_summary import summarise
@@ -777,15 +777,22 @@ def test_comparison_takes_shared_patients_and_shared_genes():
     assert table["ahead_shared"].tolist() == [False, False]
 
 
+def with_smoothed(folder, groups):
+    """Held-out spots with the smoothed measurement that the null of Fig. 2b takes."""
+    spots = read_predictions(write_held_out(folder, *groups))
+    spots.layers["smoothed"] = smooth_observed(spots, "values")
+    return spots
+
+
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):
     groups = [predictions_of(patient, [f"G{n}" for n in range(40)]) for patient in "ABC"]
-    independent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
+    independent = null_tables(with_smoothed(tmp_path, groups))[0]
     assert independent["rank"].tolist() == list(range(1, 41))
     assert np.abs(independent["permuted"] - independent["binomial"]).mean() < 0.25
     for group in groups:
         group.X[:] = group.X[:, :1]
         group.layers["observed"][:] = group.layers["observed"][:, :1]
-    dependent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
+    dependent = null_tables(with_smoothed(tmp_path, groups))[0]
     # All genes are one gene: every curve is flat, at any of 0 to 3 patients.
     assert (dependent["permuted_low"] == 0).all()
     assert (dependent["permuted_high"] == 3).all()
@@ -793,13 +800,21 @@ def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_pa
 
 
 def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
-    spots = read_predictions(
-        write_held_out(tmp_path, *(predictions_of(patient) for patient in "AB"))
-    )
+    spots = with_smoothed(tmp_path, [predictions_of(patient) for patient in "AB"])
     shuffled = np.random.default_rng(5).permutation(60)
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
     for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_null_of_the_smoothed_measurement_is_that_of_such_a_measurement(tmp_path):
+    spots = with_smoothed(tmp_path, [predictions_of(patient) for patient in "ABC"])
+    found = null_tables(spots)[0]
+    spots.layers["observed"] = spots.layers["smoothed"]
+    expected = null_tables(spots)[0]
+    for end in ("", "_low", "_high"):
+        assert found[f"permuted_smooth{end}"].equals(expected[f"permuted{end}"])
+    assert not found["permuted"].equals(expected["permuted"])
 
 
 def test_genes_are_tested_against_the_spectral_null(tmp_path):
@@ -809,7 +824,7 @@ def test_genes_are_tested_against_the_spectral_null(tmp_path):
         group.X[:, 1] = np.random.default_rng(8).permutation(group.X[:, 1])
         group.X[:, 2] = 3
     groups[2] = groups[2][:, :3]
-    table = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[1].set_index("gene")
+    table = null_tables(with_smoothed(tmp_path, groups))[1].set_index("gene")
     n_patients = {"predicted": 3, "noise": 3, "constant": 0, "partly": 2}
     assert table["n_patients"].to_dict() == n_patients
     p, n = table["p_spectral"], table["n_spectral"]
@@ -825,9 +840,7 @@ def test_genes_are_tested_against_the_spectral_null(tmp_path):
 
 def test_tiny_sections_do_not_change_the_null_of_their_patients(tmp_path):
     genes = [f"G{n}" for n in range(10)]
-    spots = read_predictions(
-        write_held_out(tmp_path, *(predictions_of(patient, genes) for patient in "ABC"))
-    )
+    spots = with_smoothed(tmp_path, [predictions_of(patient, genes) for patient in "ABC"])
     whole = null_tables(spots)[0]
     patient = spots.obs["patient"].astype(str)
     spots.obs["section"] = np.where(patient.duplicated(), spots.obs["section"], patient + "9")

@@ -10,7 +10,6 @@ from paper_tables import PAPER, N, colocalisation, published, published_external
 from stnet.evaluation.consistency import benjamini_hochberg, binomial_p, holm
 from stnet.report.axis import axes_of, marks_of
 from stnet.report.ledger import make_ledger, write_ledger
-from stnet.report.page import page_table, short, write_page
 from stnet.report.tables import (
     table_1,
     write_dataset_page,
@@ -304,29 +303,3 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
     claims_file = PAPER / "claims.tsv"
     write_table_1(paths["genes"], claims_file, tmp_path / "1.tsv", html, "densenet121", visium)
     assert html.read_text(encoding="utf-8").count('<td class="number">0.54</td>') == 4
-
-
-def test_page_escapes_and_aligns(tmp_path):
-    table = pd.DataFrame(
-        {"<a>": ["x & y", None], "n": [1234.0, np.nan], "t": ["1,234", ""], "c": [True, False]}
-    )
-    shown = page_table(table, "A < B")
-    write_page(tmp_path / "p.html", "T", ["a < b"], [shown])
-    text = (tmp_path / "p.html").read_text(encoding="utf-8")
-    assert "<h2>A &lt; B</h2>" in text
-    assert "<th>&lt;a&gt;</th>" in text
-    assert "<td>x &amp; y</td>" in text
-    assert '<td class="number">1,234</td><td class="number">1,234</td><td>✓</td>' in text
-    assert '<td></td><td class="number"></td><td class="number"></td><td></td>' in text
-    assert "<p>a &lt; b</p>" in text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        *[(23.0, "23"), (30612, "30,612"), (0.33871, "0.339"), (3426.5, "3,426.5")],
-        *[(2.4e-5, "2.4e-05"), (float("nan"), ""), ("0.50", "0.5"), ("A, B", "A, B")],
-    ],
-)
-def test_numbers_are_short(value, text):
-    assert short(value) == text

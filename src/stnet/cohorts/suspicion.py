@@ -13,6 +13,6 @@ def suspect(row: dict[str, str], found: str) -> None:
     `row` is the section's row of the sheet.
     """
     if row.get("confirmed"):
-        logger.warning(f"{found}; confirmed in the section sheet")
+        logger.warning(f"{found}; it is confirmed")
         return
     raise InputError(f"{found}. If you have looked and they are right, set confirmed to yes")

@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.analysis.choice import top_genes
+from stnet.core.printed import decimals
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, short, spaced, write_page
+from stnet.report.comparison import estimates
+from stnet.report.page import page_table, quantities, write_page
 
 # Column of the performance by the last part of a claim's id.
 TABLE_1 = {
@@ -15,12 +17,6 @@ TABLE_1 = {
     "median_r": "median_pearson",
     "median_r_smooth": "median_pearson_smooth",
     "r_10x": "r_10x",
-}
-HEADINGS = {
-    "n_consistent": "Consistent patients",
-    "median_pearson": "Median r",
-    "median_pearson_smooth": "Median r (smooth)",
-    "r_10x": "r on 10x data",
 }
 # Words for the quantities of the dataset's summary, and for the steps at which spots are dropped.
 TOTALS = {
@@ -48,12 +44,17 @@ SPOTS = {
     "counts": "rows of the count tables",
     "no_position": "rows of the count tables without a position",
 }
-GENE_COLUMNS = (
-    *("gene", "n_patients", "n_consistent", "n_consistent_smooth", "consistent"),
-    *("p_holm", "p_t_bh", "median_pearson", "median_pearson_smooth", "median_spearman"),
-    *("mean_auroc", "mean_auroc_depth", "mean_auroc_partial", "rmse"),
-    *("median_partial", "median_depth", "n_consistent_partial", "consistent_partial"),
-)
+# Columns that pages show, in their order.
+SECTION_COLUMNS = [
+    *("section", "patient", "used", "near_edge", "kept", "positions", "unselected", "no_counts"),
+    *("off_image", "no_label", "counts", "no_position", "median_counts", "median_genes"),
+    *("median_pct_mt", "other_annotations", "width", "height", "um_per_px"),
+]
+GENE_COLUMNS = [
+    *("gene", "consistent", "median_pearson", "median_pearson_smooth"),
+    *("median_partial", "median_depth", "mean_auroc", "mean_auroc_partial", "rmse"),
+    *("n_consistent", "p_holm", "p_t_bh"),
+]
 
 
 def write_table_1(
@@ -71,26 +72,24 @@ def write_table_1(
         claims: the paper's claims.
         tsv: table to write.
         html: page to write.
-        main: name of the main experiment.
+        main: title of the main experiment.
         visium: patient performance of its networks on Visium sections, if there is one.
     """
     table = table_1(
         read_table(gene_performance), read_claims(claims), visium and read_table(visium)
     )
     write_table(table, tsv)
-    shown = pd.DataFrame({"Gene": table["gene"], "Patients": table["n_patients"]})
-    for name, heading in HEADINGS.items():
-        digits = "{:.0f}" if name == "n_consistent" else "{:.2f}"
-        for column, suffix in ((name, ""), (f"paper_{name}", ", paper")):
-            shown[heading + suffix] = table[column].map(digits.format, na_action="ignore")
+    shown = table[["gene", "n_patients"]].copy()
+    for name in TABLE_1.values():
+        digits = 0 if name == "n_consistent" else 2
+        for column in (name, f"paper_{name}"):
+            shown[column] = [decimals(v, digits) if v == v else "" for v in table[column]]
     write_page(
         html,
         f"Table 1: the best predicted genes ({main})",
         [
-            "Consistent patients: patients with a positive correlation between predictions and "
-            "measurements over all their spots. Median r: over patients. Smooth: measurements "
-            "averaged over the 3 × 3 neighbourhood. 10x data: r over the spots of the external "
-            "Visium sections, pooled by patient; with several patients, their median. A cell is "
+            "10x data: r over the spots of the external Visium sections, pooled by patient; with "
+            "several patients, their median. A cell is "
             "empty if the gene is not a target of this run, is not in the paper's table, or is not "
             "measured in the 10x data.",
         ],
@@ -98,6 +97,7 @@ def write_table_1(
             page_table(shown[table["chosen_by"] == choice], f"The five genes of {choice}")
             for choice in ("the paper", "this run")
         ],
+        tsv=[tsv],
     )
 
 
@@ -142,6 +142,7 @@ def write_dataset_page(
 ) -> None:
     """Write the page on a cohort: totals, spots dropped at each step, and sections."""
     values = read_table(summary).set_index("quantity")["value"]
+    shown = read_table(sections).reindex(columns=SECTION_COLUMNS)
     steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
     write_page(
         html,
@@ -153,8 +154,9 @@ def write_dataset_page(
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
             page_table(_named(steps.rename(SPOTS)), "Spots by step"),
-            page_table(spaced(read_table(sections)), "Sections"),
+            page_table(shown.dropna(axis=1, how="all"), "Sections"),
         ],
+        tsv=[summary, sections],
     )
 
 
@@ -167,28 +169,31 @@ def write_performance_page(
         summary: summary of the performance.
         genes: gene performance.
         html: page to write.
-        experiment: name of the experiment.
+        experiment: title of the experiment.
         stratum: the spots evaluated: all, tumour or normal.
     """
     totals = read_table(summary)
-    totals["value"] = totals["value"].astype(str).map(short)
+    # The reason has the rule in words.
+    totals = totals[totals["quantity"] != "consistency_rule"]
     per_gene = read_table(genes).sort_values("median_pearson", ascending=False, kind="stable")
     per_gene["gene"] = gene_names(per_gene)
+    per_gene["median_pearson"] = estimates(per_gene, "median_pearson")
+    counts = zip(per_gene["n_consistent"], per_gene["n_patients"], strict=True)
+    per_gene["n_consistent"] = [f"{n} of {patients}" for n, patients in counts]
     write_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
         [
-            "Medians are over patients. Intervals are 95%, by bootstrap over the table's unit. "
-            "Partial: of what is left of prediction and measurement after regression on the ln of "
-            "each spot's total counts and its square. Depth: of these total counts alone, without "
-            "a prediction.",
+            "Every prediction is of a patient that the model did not see. Intervals are 95%, by "
+            "bootstrap over patients.",
         ],
         [
-            page_table(spaced(totals), "Summary"),
-            page_table(spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),
+            page_table(quantities(totals), "Summary"),
+            page_table(per_gene[GENE_COLUMNS], "Genes, by median r"),
         ],
+        tsv=[genes, summary],
     )
 
 
 def _named(values: pd.Series) -> pd.DataFrame:
-    return pd.DataFrame({"": values.index, "number": values.to_numpy()})
+    return pd.DataFrame({"quantity": values.index, "number": values.to_numpy()})
