@@ -3,6 +3,7 @@
 
 # Without a digest, as other downloads: the lock file decides what is downloaded.
 rule download_gene_sets:
+    """Downloads Reactome's gene sets."""
     output:
         REACTOME,
     log:

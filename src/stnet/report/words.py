@@ -195,7 +195,7 @@ MEASURES = {
     "median_partial": (
         "r given depth",
         "As median r, of what is left of prediction and measurement after regression on the ln of "
-        "each spot's total counts.",
+        "each spot's total counts and its square.",
     ),
     "median_depth": (
         "r of depth",
@@ -248,7 +248,7 @@ MEASURES = {
     "share_partial": ("Share given depth", "r given depth divided by its ceiling."),
     # Others
     "mean_r": ("Mean r", "Mean over patients of Pearson's r, with its 95% interval."),
-    "mean_partial": ("Mean r given depth", "As mean r, given the ln of the spot's total counts."),
+    "mean_partial": ("Mean r given depth", "As mean r, given the spot's total counts."),
     "within_class": (
         "Variance within classes",
         "Share of a patient's variance over spots that remains within tumour and within normal.",
