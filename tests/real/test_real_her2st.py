@@ -12,6 +12,7 @@ from real_sections import IMAGES, OPTIONS, her2st_row
 from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.cohorts.section import write_section
+from stnet.core.errors import InputError
 from stnet.evaluation.performance import performance_by
 from stnet.expression.targets import write_targets
 from stnet.slides.patches import read_patches, write_index, write_patches
@@ -113,3 +114,16 @@ def test_patches_are_the_region_reads_of_lossless_tiles(cohort):
             if spot in with_counts
         ]
     np.testing.assert_array_equal(np.load(cohort / "C2.npy"), plain)
+
+
+@needs_her2st
+def test_the_image_of_another_section_is_refused_or_flagged(tmp_path):
+    row = {**her2st_row("C2"), "image": her2st_row("B4")["image"]}
+    files = tmp_path / "C2.h5ad", tmp_path / "C2.tsv"
+    with pytest.raises(InputError, match="the image is of another section"):
+        write_section(row, *files, **OPTIONS)
+    write_section({**row, "confirmed": "yes"}, *files, **OPTIONS)
+    section = ad.read_h5ad(files[0])
+    (warning,) = section.uns["checks"]["warnings"]
+    assert "the image is of another section" in warning
+    assert 0.6 < section.obs["on_tissue"].mean() < 0.8

@@ -17,7 +17,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import TOO_FEW, count_consistent, read_table, write_table
 from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
@@ -345,13 +345,66 @@ def test_wilson_counts_and_needs_two_patients():
     assert np.isnan([low[1], high[1]]).all()
 
 
-@pytest.mark.parametrize(("n_patients", "rule"), [(12, "t"), (13, "holm"), (23, "holm"), (1, "t")])
+@pytest.mark.parametrize(("n_patients", "rule"), [(12, "t"), (13, "holm"), (23, "holm"), (5, "t")])
 def test_holm_needs_thirteen_patients_for_250_genes(n_patients, rule):
-    found = consistency.choose_rule(n_patients, 250)
+    found = consistency.choose_rule(n_patients, n_patients, 250)
     assert found.name == rule
     assert found.level == {"holm": 0.1, "t": 0.05}[rule]
     assert f"all of {n_patients} patients" in found.reason
     assert "250 genes" in found.reason
+
+
+@pytest.mark.parametrize(("n_patients", "n_with_r"), [(4, 4), (3, 3), (8, 4), (3, 0)])
+def test_the_t_test_needs_five_patients_with_an_r(n_patients, n_with_r):
+    found = consistency.choose_rule(n_patients, n_with_r, 250)
+    assert found.name == "few"
+    assert found.reason == f"too few patients, {n_with_r or n_patients} of the 5 that are needed"
+    # One gene needs no more patients than that for the binomial test.
+    assert consistency.choose_rule(5, 5, 1).name == "holm"
+    assert consistency.choose_rule(23, 4, 250).name == "holm"
+
+
+def test_luck_that_genes_share_is_rare_from_five_patients_on():
+    """In how many cohorts of noise more than a tenth of the genes are consistent."""
+    random = np.random.default_rng(0)
+    wrong = {}
+    for n in (3, 5, 8):
+        shared = 0.1 * random.choice([-1.0, 1.0], size=(300, n, 1))
+        z = shared + 0.03 * random.normal(size=(300, n, 50))
+        p = [consistency.fisher_t(np.tanh(each))[1] for each in z]
+        found = np.array([consistency.benjamini_hochberg(each) <= 0.05 for each in p])
+        wrong[n] = (found.mean(axis=1) > 0.1).mean()
+    assert wrong[3] > 0.1
+    assert max(wrong[5], wrong[8]) < 0.06
+
+
+@pytest.mark.parametrize("n_patients", [3, 4])
+def test_few_patients_have_no_number_of_consistent_genes(n_patients):
+    random = np.random.default_rng(1)
+    k = pd.Series(n_patients, index=[f"G{n}" for n in range(250)])
+    patients = as_patients(k, n_patients)
+    patients["partial"] = patients["pearson"] = np.tanh(random.normal(0.4, 0.01, len(patients)))
+    genes = gene_performance(patients, pd.Series(k.index, index=k.index))
+    # By the t-test alone, all of them.
+    assert (genes["p_t_bh"] <= 0.05).all()
+    assert genes[["consistent", "consistent_partial"]].isna().all(axis=None)
+    assert count_consistent(genes["consistent"]) == TOO_FEW
+    found = summarise(genes, patients, patients.rename(columns={"patient": "section"}))
+    value = found.set_index("quantity")["value"]
+    assert value["consistency_rule"] == "few"
+    counts = [name for name in value.index if name.startswith("consistent_genes")]
+    assert len(counts) == 5
+    assert (value[counts] == TOO_FEW).all()
+
+
+def test_a_gene_with_few_r_is_not_consistent_among_others():
+    k = pd.Series([8, 8], index=["A", "B"])
+    patients = as_patients(k, 8)
+    names = pd.Series(["a", "b"], index=["A", "B"])
+    some = patients["patient"].isin(["P00", "P01", "P02", "P03"]) & (patients["gene"] == "B")
+    assert gene_performance(patients, names)["consistent"].tolist() == [True, True]
+    patients.loc[some, ["pearson", "partial"]] = np.nan
+    assert gene_performance(patients, names)["consistent"].tolist() == [True, False]
 
 
 def test_with_few_patients_consistent_means_t():
@@ -589,8 +642,7 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         of_genes = found["patients"].groupby("gene", sort=False)[name.removeprefix("mean_")].mean()
         np.testing.assert_allclose(genes[name], of_genes, rtol=1e-5)
         assert float(summary.loc[name, "value"]) == pytest.approx(of_genes.mean(), rel=1e-5)
-    consistent = genes["consistent_partial"].sum()
-    assert int(summary.loc["consistent_genes_partial", "value"]) == consistent
+    assert summary.loc["consistent_genes_partial", "value"] == TOO_FEW
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
     gain = genes["median_pearson_smooth"].median() - median

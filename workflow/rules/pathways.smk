@@ -69,7 +69,7 @@ rule pathways_page:
     input:
         groups=rules.pathways.output.groups,
         sets=rules.pathways.output.sets,
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         report(
             "results/{cohort}/tables/pathways.html",

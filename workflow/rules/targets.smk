@@ -17,13 +17,7 @@ def ablations(w):
 def shown_files(target):
     """Files that the registry has for a target and the cohorts under `report`, each once."""
     return list(
-        dict.fromkeys(
-            path
-            for cohort in config["report"]
-            for each in analyses_of(cohort, target)
-            for names in names_of(cohort, each)
-            for path in expand([f"results/{{cohort}}/{file}" for file in each.shown], **names)
-        )
+        dict.fromkeys(path for cohort in config["report"] for path in files_of(cohort, target))
     )
 
 

@@ -113,6 +113,8 @@ ABOUT = {
     "used": ("Used", "Spots that are used."),
     "median_counts": ("Median counts", "Median over spots of the total counts."),
     "median_genes": ("Median genes", "Median over spots of the number of genes with a count."),
+    "pct_on_tissue": ("On tissue (%)", "Share of the spots that lie on tissue, in percent."),
+    "warnings": ("Warnings", "What is odd about the section's files."),
     "median_pct_mt": ("Mitochondrial (%)", "Median share of mitochondrial counts, in percent."),
     "other_annotations": ("Other annotations", "Annotations that are in no class, with spots."),
     "width": ("Width (px)", "Width of the image, in pixels."),
@@ -263,7 +265,7 @@ MEASURES = {
 # Names that stand in the cells of columns, or are the values of quantities.
 VALUES = {
     "transform": {"log_fraction": "log expression", "log_cp10k": "log CP10k"},
-    "consistency_rule": {"holm": "Holm on the count", "t": "BH on the t-test"},
+    "consistency_rule": {"holm": "Holm on the count", "t": "BH on the t-test", "few": "none"},
 }
 WORDS = {name: Word(*each) for name, each in ABOUT.items()}
 WORDS |= {name: Word(*each, 3) for name, each in MEASURES.items()}

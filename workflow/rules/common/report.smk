@@ -2,6 +2,8 @@
 
 from stnet.core.printed import EXPRESSION_UNITS
 
+# What the paper says.
+PAPER_CLAIMS = "resources/paper/claims.tsv"
 # Ends the name of a ledger that has the ablations too.
 SUPPLEMENT = "-supplement"
 
@@ -124,6 +126,15 @@ def ledgers_of(cohort):
     """Claims of a cohort's report, by the name of their ledger."""
     claims = config["cohorts"][cohort]["report"]["claims"]
     return {f"ledger-{name}": keys for name, keys in claims.items()}
+
+
+def paper_claims(w):
+    """The paper's claims, if its numbers go beside the cohort's: it is the paper's, or it asks."""
+    keys = config["cohorts"][w.cohort]
+    asked = keys["report"] and PAPER_CLAIMS in [
+        each["table"] for each in keys["report"]["claims"].values()
+    ]
+    return PAPER_CLAIMS if keys["paper"] or asked else []
 
 
 def claims_of(w):
