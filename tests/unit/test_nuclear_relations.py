@@ -98,7 +98,7 @@ def plain_r(x, y, ln_total=None) -> float:
     defined = np.isfinite(x)
     sides = x[defined].astype(float), y[defined].astype(float)
     if ln_total is not None:
-        depth = ln_total[defined, None]
+        depth = np.vander(ln_total[defined], 3)[:, :2]
         sides = [side - LinearRegression().fit(depth, side).predict(depth) for side in sides]
     return stats.pearsonr(*sides)[0]
 
