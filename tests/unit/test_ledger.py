@@ -267,7 +267,12 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
         {"quantity": [f"drops.{s}" for s in steps.split()], "value": range(9001, 9011)}
     )
     tables["dataset"] = pd.concat([tables["dataset"], drops])
-    tables["sections"] = pd.DataFrame({"patient": ["BC1"], "section": ["BC1_C1"], "used": [321]})
+    tables["sections"] = pd.DataFrame(
+        {
+            **{"patient": ["BC1", "BC2"], "section": ["BC1_C1", "BC2_C1"], "used": [321, 320]},
+            **{"pct_on_tissue": [90, 95], "warnings": ["", "mirrored"]},
+        }
+    )
     performance = [*("n_consistent_smooth", "p_holm", "p_t_bh", "median_spearman")]
     performance += [*("mean_auroc", "rmse", "median_partial", "median_depth")]
     performance += [*("mean_auroc_partial", "mean_auroc_depth", "n_consistent_partial")]
@@ -277,6 +282,7 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
     html = tmp_path / "page.html"
     write_dataset_page(paths["dataset"], paths["sections"], html, "stnet")
     page = html.read_text(encoding="utf-8")
+    assert page.index("BC2_C1") < page.index("mirrored") < page.index("BC1_C1")
     for words in (
         "26,949",
         "without counts",

@@ -340,14 +340,17 @@ def test_supp_6_shows_every_spot_and_every_patient_with_both_classes(counted, tm
     figure = nuclei_counts(*(tables[n] for n in ("distribution", "patients", "summary")))
     figure.draw_without_rendering()
     pooled, medians, aurocs = figure.axes
-    heights = [sum(bar.get_height() for bar in bars) for bars in pooled.containers]
+    heights = [steps.get_data().values.sum() for steps in pooled.patches]
     assert heights == pytest.approx([1, 1])
     assert len(medians.lines) == 3
     assert [text.get_text() for text in aurocs.get_yticklabels()] == tables["patients"].dropna(
         subset="auroc"
     ).sort_values("auroc")["patient"].tolist()
     mean = tables["summary"].loc[0, "mean_auroc"]
-    assert aurocs.get_title().startswith(f"mean {mean:.2f} (")
+    keys = [text.get_text() for text in aurocs.get_legend().get_texts()]
+    assert keys[:2] == ["chance 0.50", f"mean {mean:.2f}"]
+    assert keys[2].startswith("95% interval")
+    assert "as all spots are of one class: D" in figure.get_supxlabel()
 
 
 def test_without_labels_supp_6_says_so(made, tmp_path):

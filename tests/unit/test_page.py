@@ -111,7 +111,7 @@ def test_a_browser_sorts_by_a_click_and_scrolls_only_the_table(tmp_path):
     html.write_text(html.read_text("utf-8").replace("</html>", CLICKS), encoding="utf-8")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=800,900"]
     command += [f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", html.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     found = json.loads(unescape(re.search(r'<pre id="found">(.*?)</pre>', done.stdout)[1]))
     assert found["fits"]
     for (up, down), (name, cells) in zip(found["found"][: len(UP)], UP.items(), strict=True):

@@ -11,7 +11,7 @@ rule comparison:
         against=lambda w: [
             table_of(w, main_experiment(w), f"against-{name}") for name in [*methods(w)][1:]
         ],
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         tsv="results/{cohort}/tables/comparison.tsv",
         html=report(
@@ -20,6 +20,15 @@ rule comparison:
             category="6 Comparison",
             subcategory="1 Results",
             labels={"item": "Methods compared", "cohort": "{cohort}"},
+        ),
+        compact="results/{cohort}/tables/manuscript.tsv",
+        tex="results/{cohort}/tables/manuscript.tex",
+        compact_html=report(
+            "results/{cohort}/tables/manuscript.html",
+            caption="../report/manuscript.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "Table for a manuscript", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/comparison.log",

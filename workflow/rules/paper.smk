@@ -26,13 +26,21 @@ if not CHECKOUT.samefile("."):
 rule dataset_page:
     input:
         summary="results/{cohort}/tables/dataset/summary.tsv",
-        sections="results/{cohort}/tables/dataset/sections.tsv",
+        table="results/{cohort}/tables/dataset/sections.tsv",
+        spots="results/{cohort}/tables/dataset/spots.tsv.gz",
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
     output:
-        report(
+        dataset=report(
             "results/{cohort}/tables/dataset/dataset.html",
             caption="../report/dataset.rst",
             category="2 Data",
             labels={"item": "Sections and spots", "cohort": "{cohort}"},
+        ),
+        sections=report(
+            "results/{cohort}/tables/dataset/sections.html",
+            caption="../report/sections.rst",
+            category="2 Data",
+            labels={"item": "Spots on the images", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/dataset_page.log",
@@ -70,11 +78,35 @@ rule performance_page:
         "../scripts/report/performance_page.py"
 
 
+rule front:
+    input:
+        unpack(front_tables),
+        pictures=expand("results/{{cohort}}/figures/{figure}.png", figure=["fig_2a", "fig_2b"]),
+    output:
+        report(
+            "results/{cohort}/index.html",
+            caption="../report/front.rst",
+            category="0 First page",
+            labels={"item": "First page", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/front.log",
+    benchmark:
+        "results/{cohort}/benchmarks/front.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        about=about_cohort,
+        pages=pages_of,
+    script:
+        "../scripts/report/front.py"
+
+
 rule table_1:
     input:
         genes=main_table("gene_performance"),
         visium=lambda w: report_of(w)["visium"] and shown_visium("patient_performance.tsv")(w),
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         tsv="results/{cohort}/tables/table_1.tsv",
         html=report(
@@ -132,7 +164,7 @@ rule visium_page:
             for name in report_of(w)["visium"]
         ],
         alignments=shown_alignments,
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         report(
             "results/{cohort}/tables/visium.html",
@@ -160,7 +192,7 @@ rule tcga_page:
         subtype=rules.subtype.output.table,
         slides=rules.pseudobulk.output.slides,
         genes=rules.pseudobulk.output.genes,
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         report(
             f"{EXTERNAL_TABLES}/tcga.html",

@@ -3,6 +3,7 @@
 
 # Without a digest, as other downloads: the lock file decides what is downloaded.
 rule download_gene_sets:
+    """Downloads Reactome's gene sets."""
     output:
         REACTOME,
     log:
@@ -68,7 +69,7 @@ rule pathways_page:
     input:
         groups=rules.pathways.output.groups,
         sets=rules.pathways.output.sets,
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         report(
             "results/{cohort}/tables/pathways.html",

@@ -80,7 +80,7 @@ rule within_page:
         genes=of_strata("gene_performance"),
         thresholds=rules.thresholds.output[0],
         spread=rules.spread.output.genes,
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         tsv="results/{cohort}/tables/within.tsv",
         html=report(

@@ -73,11 +73,11 @@ def _draw_distribution(axis: Axes, distribution: pd.DataFrame) -> None:
     edges = np.arange(low, high + width + 1, width) - 0.5
     for label, colour in LABEL_COLOURS.items():
         of_label = distribution[distribution["label"] == label]
-        axis.hist(
-            of_label["nuclei"],
-            bins=edges,
-            weights=of_label["spots"] / of_label["spots"].sum(),
-            histtype="stepfilled",
+        shares = of_label["spots"] / of_label["spots"].sum()
+        axis.stairs(
+            np.histogram(of_label["nuclei"], edges, weights=shares)[0],
+            edges,
+            fill=True,
             facecolor=(colour, 0.5),
             edgecolor=colour,
             linewidth=1.2,

@@ -48,9 +48,12 @@ def write_ceilings(
             "patient over the spots that are evaluated; a gene has the median over patients, and "
             "the range.",
             "It is high rather than low: what differs between spots for technical reasons, such as "
-            "sequencing depth, counts as expression. It is no strict bound: after a logarithm the "
-            "formula is approximate (of rare genes by up to 0.1). Given depth: the same for the "
-            "partial r given the ln of the total counts, which leaves depth out.",
+            "sequencing depth, counts as expression, and after a logarithm the formula is "
+            "approximate. In simulations with the total counts of HER2ST a gene's ceiling was too "
+            "high by 0.04 to 0.05 (log_fraction) or 0.08 to 0.14 (log_cp10k), median over genes, "
+            "and given depth by 0.05 to 0.08; for single genes by up to 0.18. Given depth: the "
+            "same for the partial r given the ln of the total counts and its square, which leaves "
+            "depth out, of genes with a count in the patient.",
         ],
         [
             page_table(quantities(summary), "In total"),

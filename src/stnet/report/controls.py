@@ -61,7 +61,7 @@ def write_controls(
             "a network there. Only a method that sees the structure of tissue finds genes of the "
             "nuclei's size. What any method finds of a gene that follows nothing but depth is not "
             "biology; r given depth (the partial correlation given the ln of the spots' total "
-            "counts) takes it out, and should be about 0.",
+            "counts and its square) takes it out, and should be about 0.",
             f"The main experiment is {main}. Intervals are 95%, by bootstrap over patients.",
         ],
         [

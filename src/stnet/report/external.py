@@ -11,7 +11,7 @@ from stnet.core.tables import gene_names, read_table
 from stnet.figures.subtype_roc import FEATURES
 from stnet.inference.flags import WARNINGS
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, with_interval, write_page
+from stnet.report.page import page_table, with_interval, without_blank_paper, write_page
 
 # Words for the quantities of the summaries, and for how genes were matched.
 VISIUM = {
@@ -37,7 +37,7 @@ MATCHES = {"ensembl": "by Ensembl id", "symbol": "by symbol", "alias": "by alias
 def write_visium_page(
     summaries: Mapping[str, str | Path],
     alignments: Sequence[str | Path],
-    claims: str | Path,
+    claims: str | Path | None,
     html: str | Path,
     *,
     experiment: str,
@@ -48,7 +48,7 @@ def write_visium_page(
         summaries: paths of `visium.tsv` by source. The first is compared with the paper; the others
             are variants of it, such as unscaled windows.
         alignments: paths of the first source's `{section}.alignment.tsv`.
-        claims: the paper's claims.
+        claims: the paper's claims; None leaves its numbers out.
         html: page to write.
         experiment: whose networks were applied.
     """
@@ -92,7 +92,7 @@ def write_tcga_page(
     subtype: str | Path,
     slides: str | Path,
     genes: str | Path,
-    claims: str | Path,
+    claims: str | Path | None,
     html: str | Path,
     *,
     source: str,
@@ -105,7 +105,7 @@ def write_tcga_page(
         subtype: table of the AUROC of the subtypes.
         slides: table with one row per slide.
         genes: table of pseudo-bulk against bulk RNA-seq, one row per gene.
-        claims: the paper's claims.
+        claims: the paper's claims; None leaves its numbers out.
         html: page to write.
         source: name of the source of the slides.
         experiment: whose networks were applied.
@@ -139,7 +139,7 @@ def write_tcga_page(
     )
 
 
-def _paper(claims: str | Path, prefix: str) -> pd.DataFrame:
+def _paper(claims: str | Path | None, prefix: str) -> pd.DataFrame:
     """The claims whose ids begin with `prefix`, by the rest of the id."""
     table = read_claims(claims).set_index("id")
     return table[table.index.str.startswith(prefix)].rename(lambda name: name.removeprefix(prefix))
@@ -157,7 +157,7 @@ def _beside_paper(
         shown[heading] = [
             with_interval(row.value, row.ci_low, row.ci_high) for row in found.itertuples()
         ]
-    return shown
+    return without_blank_paper(shown)
 
 
 def _by_section(totals: pd.DataFrame) -> pd.DataFrame:
@@ -187,12 +187,12 @@ def _lost(aligned: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return reasons.reset_index().set_axis(["reason", "sections", "number", "genes"], axis=1)
 
 
-def _subtypes(subtype: pd.DataFrame, claims: str | Path) -> pd.DataFrame:
+def _subtypes(subtype: pd.DataFrame, claims: str | Path | None) -> pd.DataFrame:
     """AUROC by set of features, beside the paper's."""
     paper = _paper(claims, "tcga.subtype_auroc.")
     beside = paper.reindex(subtype["features"])
     rows = zip(subtype.itertuples(), beside.itertuples(), strict=True)
-    return pd.DataFrame(
+    shown = pd.DataFrame(
         [
             {
                 "features": FEATURES[row.features][0],
@@ -207,6 +207,7 @@ def _subtypes(subtype: pd.DataFrame, claims: str | Path) -> pd.DataFrame:
             for row, known in rows
         ]
     )
+    return without_blank_paper(shown)
 
 
 def _to_check(slides: pd.DataFrame) -> pd.DataFrame:

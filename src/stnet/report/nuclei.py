@@ -50,7 +50,7 @@ def write_supplementary_tables(
                 "except the number of nuclei are means over the nuclei of the patch. P: two-sided "
                 "one-sample t-test of Fisher's z over patients. Adjusted: by Benjamini–Hochberg "
                 "over genes and features. Intervals are 95%, over patients. Given depth: partial r "
-                "given the logarithm of the spot's total counts.",
+                "given the logarithm of the spot's total counts and its square.",
             ],
             [
                 page_table(
@@ -75,7 +75,8 @@ def write_gene_page(relations: str | Path, html: str | Path, *, gene: str) -> No
             "Pearson's r of measured expression with the mean area and with the number of the "
             "nuclei in a patch, over the spots of each patient, then averaged over patients. P: "
             "two-sided one-sample t-test of Fisher's z over patients. Intervals are 95%, over "
-            "patients. Given depth: partial r given the logarithm of the spot's total counts.",
+            "patients. Given depth: partial r given the logarithm of the spot's total counts and "
+            "its square.",
             *table["note"].dropna(),
         ],
         [page_table(_listed(table))],

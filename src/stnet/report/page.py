@@ -124,6 +124,13 @@ def with_interval(
     return first + ("\u00a0({}\u00a0to\u00a0{})".format(*ends) if all(ends) else "")
 
 
+def without_blank_paper(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without those columns for the paper's numbers that have none."""
+    blank = [not any(value == value and value != "" for value in table[name]) for name in table]
+    of_paper = ["paper" in str(name).lower() for name in table]
+    return table.loc[:, [not (a and b) for a, b in zip(blank, of_paper, strict=True)]]
+
+
 def _formatted(value: float | str, digits: int | None) -> str:
     """A number, or text of it, with these decimals, or as `short` does it; "" for NaN."""
     if digits is None or pd.isna(value):

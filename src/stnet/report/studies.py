@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.analysis.study import METRICS, study
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import TOO_FEW, read_table, write_table
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 
@@ -78,7 +78,8 @@ def _performance(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame
     shown.insert(0, "experiment", table["experiment"].map(titles))
     for metric in METRICS:
         shown[metric] = estimates(table, metric)
-    shown["consistent_genes"] = table["consistent_genes"].astype(int)
+    few = table["consistency_rule"] == "few"
+    shown["consistent_genes"] = table["consistent_genes"].astype(object).mask(few, TOO_FEW)
     shown["n_patients"] = table["n_patients"].astype(int)
     return shown.assign(consistency_rule=table["consistency_rule"])
 

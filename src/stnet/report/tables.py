@@ -9,7 +9,7 @@ from stnet.core.printed import decimals
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.report.claims import read_claims
 from stnet.report.comparison import estimates
-from stnet.report.page import page_table, quantities, write_page
+from stnet.report.page import page_table, quantities, without_blank_paper, write_page
 
 # Column of the performance by the last part of a claim's id.
 TABLE_1 = {
@@ -18,10 +18,13 @@ TABLE_1 = {
     "median_r_smooth": "median_pearson_smooth",
     "r_10x": "r_10x",
 }
+# Columns of Table 1: the paper's, and r given depth.
+SHOWN = ["n_consistent", "median_pearson", "median_partial", "median_pearson_smooth", "r_10x"]
 # Words for the quantities of the dataset's summary, and for the steps at which spots are dropped.
 TOTALS = {
     "patients": "patients",
     "sections": "sections",
+    "sections_with_warnings": "sections with warnings, which come first below",
     "spots": "spots used",
     "genes": "genes in the sections' tables, G",
     "genes_united": "genes that sections call by different names, united",
@@ -46,12 +49,23 @@ SPOTS = {
 }
 # Columns that pages show, in their order.
 SECTION_COLUMNS = [
-    *("section", "patient", "used", "near_edge", "kept", "positions", "unselected", "no_counts"),
+    *(
+        "section",
+        "patient",
+        "warnings",
+        "pct_on_tissue",
+        "used",
+        "near_edge",
+        "kept",
+        "positions",
+        "unselected",
+        "no_counts",
+    ),
     *("off_image", "no_label", "counts", "no_position", "median_counts", "median_genes"),
     *("median_pct_mt", "other_annotations", "width", "height", "um_per_px"),
 ]
 GENE_COLUMNS = [
-    *("gene", "consistent", "median_pearson", "median_pearson_smooth", "median_spearman"),
+    *("gene", "consistent", "median_pearson", "median_pearson_smooth"),
     *("median_partial", "median_depth", "mean_auroc", "mean_auroc_partial", "rmse"),
     *("n_consistent", "p_holm", "p_t_bh"),
 ]
@@ -59,17 +73,17 @@ GENE_COLUMNS = [
 
 def write_table_1(
     gene_performance: str | Path,
-    claims: str | Path,
+    claims: str | Path | None,
     tsv: str | Path,
     html: str | Path,
     main: str,
     visium: str | Path | None = None,
 ) -> None:
-    """Write Table 1 beside the paper's, as a table and as a page.
+    """Write Table 1, beside the paper's if asked, as a table and as a page.
 
     Args:
         gene_performance: of the main experiment.
-        claims: the paper's claims.
+        claims: the paper's claims; None leaves the paper's genes and numbers out.
         tsv: table to write.
         html: page to write.
         main: title of the main experiment.
@@ -80,22 +94,24 @@ def write_table_1(
     )
     write_table(table, tsv)
     shown = table[["gene", "n_patients"]].copy()
-    for name in TABLE_1.values():
+    for name in SHOWN:
         digits = 0 if name == "n_consistent" else 2
         for column in (name, f"paper_{name}"):
-            shown[column] = [decimals(v, digits) if v == v else "" for v in table[column]]
+            if column in table:
+                shown[column] = [decimals(v, digits) if v == v else "" for v in table[column]]
     write_page(
         html,
         f"Table 1: the best predicted genes ({main})",
         [
             "10x data: r over the spots of the external Visium sections, pooled by patient; with "
-            "several patients, their median. A cell is "
-            "empty if the gene is not a target of this run, is not in the paper's table, or is not "
-            "measured in the 10x data.",
+            "several patients, their median. A cell is empty if there is no such number.",
         ],
         [
-            page_table(shown[table["chosen_by"] == choice], f"The five genes of {choice}")
-            for choice in ("the paper", "this run")
+            page_table(
+                without_blank_paper(shown[table["chosen_by"] == choice]),
+                f"The five genes of {choice}",
+            )
+            for choice in table["chosen_by"].unique()
         ],
         tsv=[tsv],
     )
@@ -107,17 +123,18 @@ def table_1(
     """The paper's five genes in its order, then the five with the highest median r in `genes`.
 
     Columns: `chosen_by` ("the paper" or "this run"), `gene` (symbol), `n_patients`, the four
-    columns of Table 1 from the gene performance, and the same from the claims as `paper_…`. The r
-    on 10x data is the median over patients of `pearson` in `visium`, which has one row per gene and
-    patient; the paper has one patient. Without `visium` it is missing.
+    columns of Table 1 and r given depth from the gene performance, and the four from the claims as
+    `paper_…`. The r on 10x data is the median over patients of `pearson` in `visium`, which has one
+    row per gene and patient; the paper has one patient. Without `visium` it is missing. Without
+    claims there is nothing of the paper.
     """
-    parts = claims["id"].str.split(".", expand=True)
+    parts = claims["id"].str.split(".", expand=True).reindex(columns=range(3))
     paper = (
         claims.assign(gene=parts[1], column=parts[2].map(TABLE_1))
         .dropna(subset="column")
         .pivot(index="gene", columns="column", values="value")
         .astype(float)
-        .reindex(parts.loc[parts[2] == "median_r", 1])
+        .reindex(parts.loc[parts[2] == "median_r", 1], columns=[*TABLE_1.values()])
     )
     found = genes.assign(symbol=gene_names(genes))
     if visium is not None:
@@ -130,7 +147,7 @@ def table_1(
             "gene": [*paper.index, *own],
         }
     )
-    for name in ["n_patients", *TABLE_1.values()]:
+    for name in ["n_patients", *SHOWN]:
         rows[name] = rows["gene"].map(found[name]) if name in found else float("nan")
     for name in TABLE_1.values():
         rows[f"paper_{name}"] = rows["gene"].map(paper[name])
@@ -142,14 +159,16 @@ def write_dataset_page(
 ) -> None:
     """Write the page on a cohort: totals, spots dropped at each step, and sections."""
     values = read_table(summary).set_index("quantity")["value"]
-    shown = read_table(sections).reindex(columns=SECTION_COLUMNS)
+    shown = worst_first(read_table(sections))[SECTION_COLUMNS]
     steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
     write_page(
         html,
         f"Cohort {cohort}",
         [
             "Numbers are sums over all sections. A spot that is not used is counted once, under "
-            "the first reason that applies.",
+            "the first reason that applies. Sections with warnings come first, then those with the "
+            "fewest spots on tissue. sections.html, beside this page, shows the spots of each "
+            "section on its image.",
         ],
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
@@ -158,6 +177,12 @@ def write_dataset_page(
         ],
         tsv=[summary, sections],
     )
+
+
+def worst_first(sections: pd.DataFrame) -> pd.DataFrame:
+    """The dataset's table of sections: those with warnings first, then by spots on tissue."""
+    order = sections.assign(clean=sections["warnings"].isna())
+    return sections.loc[order.sort_values(["clean", "pct_on_tissue"], kind="stable").index]
 
 
 def write_performance_page(

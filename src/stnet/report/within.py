@@ -10,9 +10,9 @@ from stnet.core.errors import InputError
 from stnet.core.printed import short
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
-from stnet.report.claims import read_claims
+from stnet.report.claims import THRESHOLD_COLUMNS, read_claims
 from stnet.report.comparison import estimates
-from stnet.report.page import page_table, write_page
+from stnet.report.page import page_table, without_blank_paper, write_page
 from stnet.report.words import said
 
 # By stratum: its title on the page, and the first part of the ids of its claims.
@@ -36,6 +36,7 @@ SUMMARY = {
     "n_patients_with_r": "of these, with an r",
     "n_spots": "spots",
     "median_pearson": "median r over genes",
+    "median_partial": "the same given depth",
     "consistency_rule": "rule of consistency",
     "consistent_genes": "consistent genes by this rule",
     "fewest_consistent_patients": "fewest patients with r > 0 among these genes",
@@ -51,6 +52,12 @@ THRESHOLD = {
     "threshold_fdr_excused": "the same, counting patients without such spots as consistent",
 }
 SPREAD = ["within_class", "sd_all", "sd_tumour", "sd_normal"]
+PAPER = (
+    "The paper counts genes with r > 0 in a fixed number of patients. That count is given if this "
+    "run has as many patients as the paper; the tests of this run can give another number of "
+    "genes. The paper's adjusted P for normal tissue is obtained only if patients without normal "
+    "spots are counted as consistent for every gene."
+)
 # By quantity: the last part of the id of the claim on it.
 STATED = {"threshold_genes": "consistent_genes", "threshold_fdr": "fdr", "top_genes": "top_genes"}
 
@@ -60,7 +67,7 @@ def write_within(
     gene_tables: Mapping[str, str | Path],
     thresholds: str | Path,
     spread_of_genes: str | Path,
-    claims: str | Path,
+    claims: str | Path | None,
     tsv: str | Path,
     html: str | Path,
     *,
@@ -73,7 +80,7 @@ def write_within(
         gene_tables: paths of the gene performance by stratum.
         thresholds: table of `stnet.evaluation.thresholds.thresholds`.
         spread_of_genes: table of `stnet.analysis.spread.spread_of_genes`.
-        claims: the paper's claims.
+        claims: the paper's claims; None leaves its numbers and its threshold out.
         tsv: table to write.
         html: page to write.
         experiment: title of the experiment.
@@ -84,6 +91,7 @@ def write_within(
     totals = {s: read_table(path).set_index("quantity")["value"] for s, path in summaries.items()}
     genes = {s: read_table(path) for s, path in gene_tables.items()}
     counts, shares = read_table(thresholds), read_table(spread_of_genes)
+    of_paper = [] if claims is None else [PAPER]
     table = within(totals, genes, counts, read_claims(claims))
     write_table(table, tsv)
     write_page(
@@ -94,17 +102,14 @@ def write_within(
             "the class does not help the prediction. Patients without such spots are left out. "
             "Patients with fewer than four such spots are counted but have no r. Medians are over "
             "patients. BH: Benjamini–Hochberg.",
-            "The paper counts genes with r > 0 in a fixed number of patients. That count is given "
-            "if this run has as many patients as the paper; the tests of this run can give another "
-            "number of genes. The paper's adjusted P for normal tissue is obtained only if "
-            "patients without normal spots are counted as consistent for every gene.",
+            *of_paper,
             "Variance within classes: the share of a gene's variance over the spots of a patient "
             "that remains within its tumour spots and within its normal spots, for patients with "
             "both. It includes counting noise and differences in sequencing depth. The s.d. are "
             "medians over patients.",
         ],
         [
-            page_table(_by_stratum(table), "By tissue", explained=EXPLAINED),
+            page_table(without_blank_paper(_by_stratum(table)), "By tissue", explained=EXPLAINED),
             *(
                 page_table(_best(genes[stratum], shares), f"{title}: the best predicted genes")
                 for stratum, (title, _) in TITLES.items()
@@ -137,19 +142,22 @@ def within(
       by the rule of the summary; `claimed_how` says which;
     - `top_genes`.
 
-    Raises InputError if the claims have no threshold.
+    Without claims there is nothing of the paper. Raises InputError if claims have no threshold.
     """
     stated = claims.set_index("id")
     rows = []
     for stratum, (_, claim) in TITLES.items():
-        threshold = stated.loc[f"{claim}.consistent_genes", ["at_least", "of_patients"]]
-        if not threshold.str.isdigit().all():
-            raise InputError(
-                f"claims: {claim}.consistent_genes: no at_least and of_patients; restore the file"
-            )
-        least, of = threshold.astype(int)
         paper = {name: stated["value"].get(f"{claim}.{end}", "") for name, end in STATED.items()}
-        paper["threshold"] = f"{least} of {of}"
+        least, of = 0, 0
+        if len(claims):
+            threshold = stated.loc[f"{claim}.consistent_genes", THRESHOLD_COLUMNS]
+            if not threshold.str.isdigit().all():
+                raise InputError(
+                    f"claims: {claim}.consistent_genes: no {' and '.join(THRESHOLD_COLUMNS)}; "
+                    "restore the file"
+                )
+            least, of = threshold.astype(int)
+            paper["threshold"] = f"{least} of {of}"
         of_stratum = thresholds[thresholds["stratum"] == stratum]
         found = _found(totals[stratum], of_stratum, least, of)
         top = top_genes(genes[stratum])
@@ -177,8 +185,9 @@ def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> d
 
 def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
     """One row per quantity, with a column for each stratum and for the paper's value of it."""
-    words = SUMMARY | THRESHOLD | {"top_genes": "top genes by median r"}
     values = table.set_index("quantity")
+    at_threshold = THRESHOLD if values["paper"].ne("").any() else {}
+    words = SUMMARY | at_threshold | {"top_genes": "top genes by median r"}
     shown = pd.DataFrame({"quantity": words.values()})
     for stratum, (title, _) in TITLES.items():
         rows = values.loc[[f"{stratum}.{name}" for name in words]]
@@ -198,6 +207,7 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
         {
             "gene": gene_names(top).to_numpy(),
             "median_pearson": estimates(top, "median_pearson"),
+            "median_partial": top["median_partial"].to_numpy(),
             "n_consistent": top["n_consistent"].to_numpy(),
             "n_patients": top["n_patients"].to_numpy(),
             **spread[SPREAD],

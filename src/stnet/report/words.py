@@ -113,6 +113,8 @@ ABOUT = {
     "used": ("Used", "Spots that are used."),
     "median_counts": ("Median counts", "Median over spots of the total counts."),
     "median_genes": ("Median genes", "Median over spots of the number of genes with a count."),
+    "pct_on_tissue": ("On tissue (%)", "Share of the spots that lie on tissue, in percent."),
+    "warnings": ("Warnings", "What is odd about the section's files."),
     "median_pct_mt": ("Mitochondrial (%)", "Median share of mitochondrial counts, in percent."),
     "other_annotations": ("Other annotations", "Annotations that are in no class, with spots."),
     "width": ("Width (px)", "Width of the image, in pixels."),
@@ -195,7 +197,7 @@ MEASURES = {
     "median_partial": (
         "r given depth",
         "As median r, of what is left of prediction and measurement after regression on the ln of "
-        "each spot's total counts.",
+        "each spot's total counts and its square.",
     ),
     "median_depth": (
         "r of depth",
@@ -238,15 +240,17 @@ MEASURES = {
     "share": ("Share", "Median r divided by the ceiling."),
     "median_ceiling": ("Median ceiling", "Median over genes of the ceiling."),
     "median_share": ("Median share", "Median over genes of the share of the ceiling."),
+    "without_share": ("Genes without a share", "Their ceiling is 0, or they have no r."),
     "largest_error": ("Largest error", "The largest error of a gene's ceiling."),
     "median_ceiling_partial": ("Median ceiling given depth", "As median ceiling, given depth."),
     "median_share_partial": ("Median share given depth", "As median share, given depth."),
+    "without_share_partial": ("Genes without a share given depth", "Likewise, given depth."),
     "largest_error_partial": ("Largest error given depth", "As largest error, given depth."),
     "ceiling_partial": ("Ceiling given depth", "As ceiling, of r given depth."),
     "share_partial": ("Share given depth", "r given depth divided by its ceiling."),
     # Others
     "mean_r": ("Mean r", "Mean over patients of Pearson's r, with its 95% interval."),
-    "mean_partial": ("Mean r given depth", "As mean r, given the ln of the spot's total counts."),
+    "mean_partial": ("Mean r given depth", "As mean r, given the spot's total counts."),
     "within_class": (
         "Variance within classes",
         "Share of a patient's variance over spots that remains within tumour and within normal.",
@@ -261,7 +265,7 @@ MEASURES = {
 # Names that stand in the cells of columns, or are the values of quantities.
 VALUES = {
     "transform": {"log_fraction": "log expression", "log_cp10k": "log CP10k"},
-    "consistency_rule": {"holm": "Holm on the count", "t": "BH on the t-test"},
+    "consistency_rule": {"holm": "Holm on the count", "t": "BH on the t-test", "few": "none"},
 }
 WORDS = {name: Word(*each) for name, each in ABOUT.items()}
 WORDS |= {name: Word(*each, 3) for name, each in MEASURES.items()}

@@ -2,6 +2,8 @@
 
 from stnet.core.printed import EXPRESSION_UNITS
 
+# What the paper says.
+PAPER_CLAIMS = "resources/paper/claims.tsv"
 # Ends the name of a ledger that has the ablations too.
 SUPPLEMENT = "-supplement"
 
@@ -36,9 +38,13 @@ def part_title(name):
 
 
 def main_formula(w):
-    """Formula of the main experiment's log expression, for captions."""
+    """What log expression is in the main experiment, for captions."""
     targets = config["targets"][config["experiments"][main_experiment(w)]["targets"]]
-    return EXPRESSION_UNITS[targets["transform"]]
+    # Factors of a composition are mapped back to these genes.
+    of_genes = config["targets"][targets["of"]] if "of" in targets else targets
+    formula = EXPRESSION_UNITS[of_genes["transform"]]
+    genes = ", G the number of genes in the tables of all sections" if "G" in formula else ""
+    return f"{formula}; c is the gene's counts in the spot, Σc all counts of the spot{genes}"
 
 
 def table_of(w, experiment, name):
@@ -120,6 +126,15 @@ def ledgers_of(cohort):
     """Claims of a cohort's report, by the name of their ledger."""
     claims = config["cohorts"][cohort]["report"]["claims"]
     return {f"ledger-{name}": keys for name, keys in claims.items()}
+
+
+def paper_claims(w):
+    """The paper's claims, if its numbers go beside the cohort's: it is the paper's, or it asks."""
+    keys = config["cohorts"][w.cohort]
+    asked = keys["report"] and PAPER_CLAIMS in [
+        each["table"] for each in keys["report"]["claims"].values()
+    ]
+    return PAPER_CLAIMS if keys["paper"] or asked else []
 
 
 def claims_of(w):

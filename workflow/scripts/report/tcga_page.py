@@ -7,7 +7,7 @@ with job(snakemake.log[0]):
         snakemake.input.subtype,
         snakemake.input.slides,
         snakemake.input.genes,
-        snakemake.input.claims,
+        snakemake.input.claims or None,
         snakemake.output[0],
         source=snakemake.wildcards.source,
         experiment=snakemake.params.title,
