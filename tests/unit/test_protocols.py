@@ -459,12 +459,11 @@ def test_findings_count_winners_and_orders_that_are_sure_both_ways():
     assert "an r from 0.10 to 0.40 under 23 protocols, 0.40 under the paper's" in found
     assert "main under 21, other under 2" in found
     assert "highest r is that of main, 0.400. It is not surely ahead of other." in found
-    assert "1 have an order that is sure both ways" in found
-    assert "main under 3 and other under 2" in found
+    assert "under some protocols: 1 of 1: main under 3 and other under 2." in found
     assert "higher r than every method under 21 protocols" in found
     found = " ".join(findings(rows(*scores, ahead="MMM"), ["depth"]))
     assert "highest r is that of main, 0.400. This is sure." in found
-    assert "Of 1 pairs of methods, 0 have an order that is sure both ways" in found
+    assert "under some protocols: 0 of 1. Of two" in found
 
 
 def test_findings_without_an_r_or_an_interval_say_so():

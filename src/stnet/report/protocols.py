@@ -162,9 +162,9 @@ def _sure(table: pd.DataFrame, references: Collection[str]) -> list[str]:
     ]
     if len(pairs):
         found.append(
-            f"Of {len(pairs)} pairs of methods, {len(both)} have an order that is sure both ways, "
-            f"each method surely ahead under some protocols{': ' if inversions else ''}"
-            f"{'; '.join(inversions)}. Two methods that are equally good would each be surely "
+            "Pairs of methods whose order is sure both ways, each surely ahead under some "
+            f"protocols: {len(both)} of {len(pairs)}{': ' if inversions else ''}"
+            f"{'; '.join(inversions)}. Of two methods that are equally good, each would be surely "
             f"ahead under some {n} by chance."
         )
     return found
