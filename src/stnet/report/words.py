@@ -226,6 +226,7 @@ MEASURES = {
         f"{name}_difference": (f"Difference in {of}", "This experiment minus the reference.")
         for name, of in {
             "median_pearson": "median r",
+            "median_partial": "r given depth",
             "median_pearson_smooth": "median r, smoothed",
             "median_spearman": "median Spearman",
             "mean_auroc": "mean AUROC",
@@ -265,7 +266,12 @@ MEASURES = {
 # Names that stand in the cells of columns, or are the values of quantities.
 VALUES = {
     "transform": {"log_fraction": "log expression", "log_cp10k": "log CP10k"},
-    "consistency_rule": {"holm": "Holm on the count", "t": "BH on the t-test", "few": "none"},
+    "consistency_rule": {
+        "holm": "Holm on the count",
+        "t": "BH on the t-test",
+        "few": "too few patients",
+        "none": "no spots",
+    },
 }
 WORDS = {name: Word(*each) for name, each in ABOUT.items()}
 WORDS |= {name: Word(*each, 3) for name, each in MEASURES.items()}

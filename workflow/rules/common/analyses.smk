@@ -79,7 +79,7 @@ def pages_of(w):
     """Other pages of the cohort's report: title and path below its folder, by their category."""
     found = {}
     for path in files_of(w.cohort, "all"):
-        for output in (each for rule in workflow.rules for each in rule.output if each.match(path)):
+        for output in (each for made in workflow.rules for each in made.output if each.match(path)):
             shown = output.flags.get("report")
             if shown and path.endswith(".html") and output.rule.name != "front":
                 values = output.match(path).groupdict()
