@@ -31,9 +31,14 @@ def draw(
     *,
     titles: Mapping[str, str],
 ) -> None:
-    """Draw a study from its table and from the performance tables, by experiment.
+    """Draw a study.
 
-    `titles` has what the figure calls each experiment.
+    Args:
+        study: table of the study.
+        gene_performance: tables by experiment.
+        patient_performance: tables by experiment.
+        figures: files to write.
+        titles: what the figure calls each experiment.
     """
     genes, patients = (
         {name: read_table(path) for name, path in paths.items()}
