@@ -42,7 +42,7 @@ demo: $(INSTALLED)  ## Run the whole workflow on the embedded cohort, and make i
 	@if [ ! -e $(REPORT) ] || [ -n "$$(find results/demo workflow/report -type f -newer $(REPORT))" ]; \
 	then $(DEMO) --report $(REPORT) -- supplement; fi
 	@echo "Report:  $(REPORT)"
-	@echo "Ledger:  results/demo/ledger-planted.html"
+	@echo "Open:    results/demo/index.html"
 	@echo "Pages of tables:"; find results/demo/tables -name '*.html' | sort | sed 's/^/  /'
 	@echo "Figures:"; find results/demo/figures -name '*.png' | sort | sed 's/^/  /'
 

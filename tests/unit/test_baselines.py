@@ -223,11 +223,27 @@ def test_ridge_is_the_plain_computation_with_the_penalty_of_least_error(cohort):
     provenance = found.uns["provenance"]
     assert provenance["penalty"] == best == 10
     assert provenance["penalty_rule"] == "3 inner folds of patients"
-    written = provenance["inner_squared_error"]
+    written = provenance["squared_error"]
     assert {float(k): v for k, v in written.items()} == pytest.approx(errors, rel=1e-4)
     predicted_from = cohort.features[cohort.is_held_out].astype(float)
     plain = plain_ridge(training, expression, predicted_from, 6, best)
     np.testing.assert_allclose(found.X, plain, rtol=1e-4)
+
+
+def test_a_penalty_chosen_on_the_held_out_spots_is_the_best_for_them(cohort):
+    found = cohort.predict(ridge.predict_ridge, **RIDGE | {"inner_folds": "held_out"})
+    predicted_from = cohort.features[cohort.is_held_out].astype(float)
+    errors = {
+        penalty: np.square(
+            plain_ridge(*cohort.training, predicted_from, 6, penalty) - found.layers["observed"]
+        ).sum()
+        for penalty in RIDGE["penalties"]
+    }
+    provenance = found.uns["provenance"]
+    assert provenance["penalty"] == min(errors, key=errors.get)
+    assert provenance["penalty_rule"] == "held-out spots (a leak)"
+    written = provenance["squared_error"]
+    assert {float(k): v for k, v in written.items()} == pytest.approx(errors, rel=1e-4)
 
 
 def test_one_penalty_is_taken_and_components_are_no_more_than_there_can_be(cohort):
@@ -287,13 +303,13 @@ def test_coordinates_are_a_polynomial_of_the_place_in_the_section(cohort):
     np.testing.assert_allclose(found.X, plain, rtol=1e-5)
 
 
-def test_depth_is_a_line_per_gene_in_the_ln_of_the_measured_total(cohort):
+def test_depth_is_a_parabola_per_gene_in_the_ln_of_the_measured_total(cohort):
     found = cohort.predict(depth.predict_depth)
     ln_total = np.log(cohort.obs["total_counts"].to_numpy(dtype=float))
     _, expression = cohort.training
     for gene in range(GENES):
-        slope, intercept = np.polyfit(ln_total[~cohort.is_held_out], expression[:, gene], 1)
-        expected = intercept + slope * ln_total[cohort.is_held_out]
+        parabola = np.polyfit(ln_total[~cohort.is_held_out], expression[:, gene], 2)
+        expected = np.polyval(parabola, ln_total[cohort.is_held_out])
         np.testing.assert_allclose(found.X[:, gene], expected, rtol=1e-5)
 
 

@@ -1,5 +1,6 @@
 """Ways of predicting, studies and single genes: against plain loops and published results."""
 
+import re
 import warnings
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from stnet.analysis.single_genes import single_genes, summarise, write_single_genes
 from stnet.analysis.study import METRICS, study
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import TOO_FEW, read_table, write_table
 from stnet.evaluation.bootstrap import patient_draws
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import gene_performance
@@ -132,6 +133,7 @@ def test_differences_equal_plain_loops():
         squares = np.square(0.5 - r[rows] / 4).mean(axis=1)
         return {
             "median_pearson": median,
+            "median_partial": median,
             "median_pearson_smooth": 1.2 * median,
             "median_spearman": 0.9 * median,
             "mean_auroc": np.mean(0.5 + r[rows] / 2),
@@ -204,6 +206,7 @@ METHODS = {
     "forest": {"role": "features", "kind": "forest", "of": "nuclei", "targets": "top250"},
     "mean": {"role": "other", "kind": "mean", "of": "", "targets": "top250"},
 }
+METHODS = {name: {"title": f"The {name}", **keys} for name, keys in METHODS.items()}
 
 
 def test_published_methods_side_by_side(published):
@@ -261,7 +264,13 @@ def test_the_papers_numbers_stand_beside_those_it_gives(published):
     assert table.loc["labels", "paper_genes_ahead"] == float(value["label.beaten"])
     assert np.isnan(table.loc["mean", "paper_consistent_genes"])
     assert table["paper_mean_r_gain"].isna().all()
-    composition = {**METHODS, "forest": {**METHODS["forest"], "role": "composition"}}
+    # Nor is a number of the paper's in the row of another kind of method.
+    ridge = {**METHODS, "main": {**METHODS["main"], "kind": "ridge"}}
+    others = beside_paper(compare_methods(*published), claims, ridge).set_index("experiment")
+    assert np.isnan(others.loc["main", "paper_consistent_genes"])
+    assert others.loc["labels", "paper_consistent_genes"] == 35
+    composition = {"role": "composition", "kind": "network"}
+    composition = {**METHODS, "forest": {**METHODS["forest"], **composition}}
     summaries, *others = published
     in_other_units = summaries["forest"].replace({"value": {"log_fraction": "log_cp10k"}})
     methods = compare_methods({**summaries, "forest": in_other_units}, *others)
@@ -285,11 +294,20 @@ def write_all(folder: Path, tables: dict[str, pd.DataFrame], name: str) -> dict[
     return paths
 
 
+def outputs_in(folder: Path) -> dict[str, Path]:
+    files = {"tsv": "c.tsv", "html": "c.html", "compact": "m.tsv", "tex": "m.tex"}
+    return {name: folder / file for name, file in (files | {"compact_html": "m.html"}).items()}
+
+
+UNUSUAL = {"title": "50% & _more_"}
+
+
 def test_methods_as_table_and_page(tmp_path, published):
     paths = [write_all(tmp_path, tables, f"{i}") for i, tables in enumerate(published)]
-    tsv, html = tmp_path / "comparison.tsv", tmp_path / "comparison.html"
-    write_methods(*paths, PAPER / "claims.tsv", tsv, html, methods=METHODS)
-    table = read_table(tsv)
+    outputs = outputs_in(tmp_path)
+    html = outputs["html"]
+    write_methods(*paths, PAPER / "claims.tsv", outputs, methods=METHODS)
+    table = read_table(outputs["tsv"])
     assert table["genes_ahead"].tolist()[1:] == [
         published[3][name]["ahead"].sum() for name in ("labels", "forest", "mean")
     ]
@@ -308,9 +326,65 @@ def test_one_method_alone_has_a_page(tmp_path, published):
         write_all(tmp_path, {k: v for k, v in tables.items() if k == "main"}, f"{i}")
         for i, tables in enumerate(published)
     ]
-    html = tmp_path / "comparison.html"
-    write_methods(*paths, PAPER / "claims.tsv", tmp_path / "c.tsv", html, methods=METHODS)
-    assert "main against each" in html.read_text(encoding="utf-8")
+    outputs = outputs_in(tmp_path)
+    write_methods(*paths, PAPER / "claims.tsv", outputs, methods=METHODS)
+    assert "The main against each" in outputs["html"].read_text(encoding="utf-8")
+
+
+def test_a_cohort_that_does_not_ask_sees_nothing_of_the_paper(tmp_path, published):
+    paths = [write_all(tmp_path, tables, f"{i}") for i, tables in enumerate(published)]
+    outputs = outputs_in(tmp_path)
+    write_methods(*paths, None, outputs, methods=METHODS)
+    page = outputs["html"].read_text(encoding="utf-8")
+    assert not re.search(r"<th[^>]*>[^<]*paper", page)
+    table = read_table(outputs["tsv"])
+    assert table.filter(like="paper_").isna().all(axis=None)
+
+
+def test_the_compact_table_has_each_method_with_intervals(tmp_path, published):
+    paths = [write_all(tmp_path, tables, f"{i}") for i, tables in enumerate(published)]
+    outputs = outputs_in(tmp_path)
+    write_methods(*paths, None, outputs, methods={**METHODS, "mean": METHODS["mean"] | UNUSUAL})
+    table = read_table(outputs["compact"])
+    assert table["Method"].tolist() == ["The main", "The labels", "The forest", "50% & _more_"]
+    value = published[0]["main"].set_index("quantity").loc["median_pearson"]
+    numbers = [f"{float(value[end]):.2f}" for end in ("value", "ci_low", "ci_high")]
+    assert table["Median r"][0] == "{} ({} to {})".format(*numbers)
+    assert table["Consistent genes"].tolist() == [102, 35, 34, 0]
+    latex = outputs["tex"].read_text(encoding="utf-8")
+    assert r"50\% \& \_more\_" in latex
+    assert "−" not in latex
+    assert latex.count(r"\\") == 1 + len(table)
+    assert numbers[1] in outputs["compact_html"].read_text(encoding="utf-8")
+
+
+def test_three_patients_have_words_in_place_of_counts(tmp_path):
+    r = random_r(9, 3, 250, 0.3)
+    patients = {"main": patients_table(r), "forest": patients_table(r - 0.1)}
+    genes = {name: of_genes(table) for name, table in patients.items()}
+    summaries = {name: summary(table, genes[name]) for name, table in patients.items()}
+    symbols = genes["main"].set_index("gene")["symbol"]
+    against = {"forest": compare(*patients.values(), symbols)}
+    parts = summaries, genes, patients, against
+    paths = [write_all(tmp_path, tables, f"{i}") for i, tables in enumerate(parts)]
+    outputs = outputs_in(tmp_path)
+    write_methods(*paths, None, outputs, methods=METHODS)
+    table = read_table(outputs["tsv"])
+    assert table["consistent_genes"].isna().all()
+    assert (table["consistency_rule"] == "few").all()
+    assert (read_table(outputs["compact"])["Consistent genes"] == TOO_FEW).all()
+    page = outputs["html"].read_text(encoding="utf-8")
+    # By the rule, given depth, by Holm and by BH.
+    assert page.count(f">{TOO_FEW}<") == 4 * len(table)
+    changed = {name: {"view": name} for name in patients}
+    html = tmp_path / "study.html"
+    write_study(
+        *(paths[0], paths[2], tmp_path / "study.tsv", html),
+        changed=changed,
+        reference="main",
+        title="Windows",
+    )
+    assert html.read_text(encoding="utf-8").count(f">{TOO_FEW}<") == len(table)
 
 
 def test_estimates_in_words():
@@ -383,13 +457,14 @@ def test_a_study_as_table_and_page(tmp_path, studied):
         *(tsv, html),
         changed=changed,
         reference="main",
+        titles={name: f"The {name}" for name in changed},
         title="Windows",
     )
     assert read_table(tsv)["reference"].tolist() == [True, False, False]
     page = html.read_text(encoding="utf-8")
     for words in (
         "Windows",
-        "Difference to main",
+        "Difference to The main",
         "−0.1000 (−0.1000 to −0.1000)",
         "128x1",
         "held out",

@@ -17,13 +17,13 @@ from statsmodels.stats.proportion import proportion_confint
 
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import TOO_FEW, count_consistent, read_table, write_table
 from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
 from stnet.evaluation.held_out import read_predictions, smooth_observed
 from stnet.evaluation.null import null_tables
-from stnet.evaluation.performance import evaluate
+from stnet.evaluation.performance import evaluate, performance_by
 from stnet.evaluation.performance_summary import summarise
 from stnet.expression.predictions import write_predictions
 
@@ -52,7 +52,7 @@ def spots():
 
 def plain_statistics(predicted, observed, smooth, ln_total) -> dict[str, float]:
     """The statistics of one gene, one library call each."""
-    depth = ln_total[:, None]
+    depth = np.column_stack([ln_total, ln_total**2])
     residuals = [y - LinearRegression().fit(depth, y).predict(depth) for y in (predicted, observed)]
     low, high = np.percentile(observed, [25, 75])
     outer = (observed <= low) | (observed >= high)
@@ -129,12 +129,28 @@ def test_a_constant_depth_explains_nothing(spots):
     np.testing.assert_array_equal(found["partial"], found["pearson"])
 
 
+def test_two_depths_explain_a_line_and_no_more(spots):
+    predicted, observed, smooth, ln_total = (side.astype(float) for side in spots)
+    ln_total = np.where(ln_total > 8, 8.1, 7.3)
+    found = correlation.statistics(predicted, observed, smooth, ln_total)["partial"]
+    depth = ln_total[:, None]
+    rest = [y - LinearRegression().fit(depth, y).predict(depth) for y in (predicted, observed)]
+    np.testing.assert_allclose(
+        found, [stats.pearsonr(*pair)[0] for pair in zip(*(y.T for y in rest), strict=True)]
+    )
+
+
 def test_fewer_than_four_spots_have_an_error_but_no_correlation(spots):
     found = correlation.statistics(*(side[:3] for side in spots))
     for name in set(correlation.STATISTICS) - {"rmse"}:
         assert np.isnan(found[name]).all(), name
     assert np.isfinite(found["rmse"]).all()
-    assert np.isfinite(correlation.statistics(*(side[:4] for side in spots))["pearson"]).all()
+    found = correlation.statistics(*(side[:4] for side in spots))
+    assert np.isfinite(found["pearson"]).all()
+    # Three coefficients and two residuals: r would be 1 or -1.
+    assert np.isnan([found["partial"], found["auroc_partial"]]).all()
+    found = correlation.statistics(*(side[:5] for side in spots))
+    assert (np.abs(found["partial"]) < 1).all()
 
 
 def test_quarters_keep_tied_spots_together():
@@ -145,6 +161,51 @@ def test_quarters_keep_tied_spots_together():
     assert correlation.quarter_auroc(predicted[:, ::-1], half_zero) == [0.0]
     # The quartiles are the same, with one spot below them and one above.
     assert np.isnan(correlation.quarter_auroc(predicted, np.array([[0.0, *[1] * 6, 5]])))
+
+
+def st_like(random: np.random.Generator, n_genes: int = 40) -> ad.AnnData:
+    """Spots of five patients as in ST: few of many genes, totals over a 30-fold range.
+
+    X is the total counts; the first gene has no count in patient A.
+    """
+    totals = np.exp(random.uniform(np.log(300), np.log(9000), 1500)).astype(int)
+    patients = np.repeat([*"ABCDE"], 300)
+    shares = np.geomspace(0.0003, 0.03, n_genes) * random.gamma(5, 0.2, (1500, n_genes))
+    shares[patients == "A", 0] = 0
+    counts = random.poisson(totals[:, None] * shares)
+    y = np.log((1 + counts) / (18_000 + totals[:, None]))
+    obs = pd.DataFrame({"patient": patients, "total_counts": totals}, index=range(1500))
+    layers = {"observed": y.astype(np.float32), "smooth": y}
+    spots = ad.AnnData(np.repeat(totals[:, None], n_genes, 1), obs, layers=layers)
+    spots.obs_names = [f"{n}" for n in range(1500)]
+    spots.var_names = [f"g{n}" for n in range(n_genes)]
+    spots.uns["targets"] = {"universe": 18_000, "transform": "log_fraction"}
+    return spots
+
+
+def test_what_knows_only_the_total_counts_predicts_no_gene_given_depth():
+    spots = st_like(np.random.default_rng(0))
+    patients = performance_by(spots, "patient")
+    genes = gene_performance(patients, pd.Series(spots.var_names, spots.var_names))
+    assert genes["median_pearson"].median() > 0.3
+    assert np.abs(genes["median_partial"]).median() < 0.05
+    assert genes["consistent"].sum() > 30
+    assert not genes["consistent_partial"].any()
+    assert np.abs(patients["auroc_partial"].mean() - 0.5) < 0.05
+
+
+def test_a_gene_without_counts_has_no_r_given_depth_in_that_patient():
+    spots = st_like(np.random.default_rng(0), 3)
+    first = performance_by(spots, "patient").query("gene == 'g0'").set_index("patient")
+    assert first.loc["A", "pearson"] < -0.9
+    assert first[["partial", "auroc_partial"]].isna().all(axis=1).tolist() == [True] + [False] * 4
+    # Only spots with a prediction count.
+    everywhere = spots.layers["observed"][:, 1]
+    some = np.expm1(everywhere + np.log(18_000 + spots.obs["total_counts"])) > 0.5
+    spots.X = np.where(some.to_numpy()[:, None], np.nan, spots.X)
+    second = performance_by(spots, "patient").query("gene == 'g1'")
+    assert second["pearson"].notna().all()
+    assert second["partial"].isna().all()
 
 
 def test_a_prediction_from_depth_alone_has_no_partial_r(spots):
@@ -284,13 +345,66 @@ def test_wilson_counts_and_needs_two_patients():
     assert np.isnan([low[1], high[1]]).all()
 
 
-@pytest.mark.parametrize(("n_patients", "rule"), [(12, "t"), (13, "holm"), (23, "holm"), (1, "t")])
+@pytest.mark.parametrize(("n_patients", "rule"), [(12, "t"), (13, "holm"), (23, "holm"), (5, "t")])
 def test_holm_needs_thirteen_patients_for_250_genes(n_patients, rule):
-    found = consistency.choose_rule(n_patients, 250)
+    found = consistency.choose_rule(n_patients, n_patients, 250)
     assert found.name == rule
     assert found.level == {"holm": 0.1, "t": 0.05}[rule]
     assert f"all of {n_patients} patients" in found.reason
     assert "250 genes" in found.reason
+
+
+@pytest.mark.parametrize(("n_patients", "n_with_r"), [(4, 4), (3, 3), (8, 4), (3, 0)])
+def test_the_t_test_needs_five_patients_with_an_r(n_patients, n_with_r):
+    found = consistency.choose_rule(n_patients, n_with_r, 250)
+    assert found.name == "few"
+    assert found.reason == f"too few patients, {n_with_r or n_patients} of the 5 that are needed"
+    # One gene needs no more patients than that for the binomial test.
+    assert consistency.choose_rule(5, 5, 1).name == "holm"
+    assert consistency.choose_rule(23, 4, 250).name == "holm"
+
+
+def test_luck_that_genes_share_is_rare_from_five_patients_on():
+    """In how many cohorts of noise more than a tenth of the genes are consistent."""
+    random = np.random.default_rng(0)
+    wrong = {}
+    for n in (3, 5, 8):
+        shared = 0.1 * random.choice([-1.0, 1.0], size=(300, n, 1))
+        z = shared + 0.03 * random.normal(size=(300, n, 50))
+        p = [consistency.fisher_t(np.tanh(each))[1] for each in z]
+        found = np.array([consistency.benjamini_hochberg(each) <= 0.05 for each in p])
+        wrong[n] = (found.mean(axis=1) > 0.1).mean()
+    assert wrong[3] > 0.1
+    assert max(wrong[5], wrong[8]) < 0.06
+
+
+@pytest.mark.parametrize("n_patients", [3, 4])
+def test_few_patients_have_no_number_of_consistent_genes(n_patients):
+    random = np.random.default_rng(1)
+    k = pd.Series(n_patients, index=[f"G{n}" for n in range(250)])
+    patients = as_patients(k, n_patients)
+    patients["partial"] = patients["pearson"] = np.tanh(random.normal(0.4, 0.01, len(patients)))
+    genes = gene_performance(patients, pd.Series(k.index, index=k.index))
+    # By the t-test alone, all of them.
+    assert (genes["p_t_bh"] <= 0.05).all()
+    assert genes[["consistent", "consistent_partial"]].isna().all(axis=None)
+    assert count_consistent(genes["consistent"]) == TOO_FEW
+    found = summarise(genes, patients, patients.rename(columns={"patient": "section"}))
+    value = found.set_index("quantity")["value"]
+    assert value["consistency_rule"] == "few"
+    counts = [name for name in value.index if name.startswith("consistent_genes")]
+    assert len(counts) == 5
+    assert (value[counts] == TOO_FEW).all()
+
+
+def test_a_gene_with_few_r_is_not_consistent_among_others():
+    k = pd.Series([8, 8], index=["A", "B"])
+    patients = as_patients(k, 8)
+    names = pd.Series(["a", "b"], index=["A", "B"])
+    some = patients["patient"].isin(["P00", "P01", "P02", "P03"]) & (patients["gene"] == "B")
+    assert gene_performance(patients, names)["consistent"].tolist() == [True, True]
+    patients.loc[some, ["pearson", "partial"]] = np.nan
+    assert gene_performance(patients, names)["consistent"].tolist() == [True, False]
 
 
 def test_with_few_patients_consistent_means_t():
@@ -528,8 +642,7 @@ def test_evaluate_pools_a_patients_sections(tmp_path):
         of_genes = found["patients"].groupby("gene", sort=False)[name.removeprefix("mean_")].mean()
         np.testing.assert_allclose(genes[name], of_genes, rtol=1e-5)
         assert float(summary.loc[name, "value"]) == pytest.approx(of_genes.mean(), rel=1e-5)
-    consistent = genes["consistent_partial"].sum()
-    assert int(summary.loc["consistent_genes_partial", "value"]) == consistent
+    assert summary.loc["consistent_genes_partial", "value"] == TOO_FEW
     median = genes["median_pearson"].median()
     assert float(summary.loc["median_pearson", "value"]) == pytest.approx(median, rel=1e-5)
     gain = genes["median_pearson_smooth"].median() - median
@@ -756,7 +869,7 @@ def test_null_of_the_smoothed_measurement_is_that_of_such_a_measurement(tmp_path
     assert not found["permuted"].equals(expected["permuted"])
 
 
-def test_genes_are_tested_against_both_nulls(tmp_path):
+def test_genes_are_tested_against_the_spectral_null(tmp_path):
     genes = ["predicted", "noise", "constant", "partly"]
     groups = [predictions_of(patient, genes) for patient in "ABC"]
     for group in groups:
@@ -764,19 +877,33 @@ def test_genes_are_tested_against_both_nulls(tmp_path):
         group.X[:, 2] = 3
     groups[2] = groups[2][:, :3]
     table = null_tables(with_smoothed(tmp_path, groups))[1].set_index("gene")
-    assert table["n_patients"].to_dict() == {
-        "predicted": 3,
-        "noise": 3,
-        "constant": 0,
-        "partly": 2,
-    }
-    for null in ("spectral", "toroidal"):
-        p, n = table[f"p_{null}"], table[f"n_{null}"]
-        assert p["predicted"] < 0.01
-        assert n["predicted"] == 3
-        assert p["noise"] > 0.05
-        assert n["noise"] <= 1
-        assert np.isnan(p["constant"])
-        assert n["constant"] == 0
-        assert p["partly"] < 0.01
-        assert n["partly"] == 2
+    n_patients = {"predicted": 3, "noise": 3, "constant": 0, "partly": 2}
+    assert table["n_patients"].to_dict() == n_patients
+    p, n = table["p_spectral"], table["n_spectral"]
+    assert p["predicted"] < 0.01
+    assert n["predicted"] == 3
+    assert p["noise"] > 0.05
+    assert n["noise"] <= 1
+    assert np.isnan(p["constant"])
+    assert n["constant"] == 0
+    assert p["partly"] < 0.01
+    assert n["partly"] == 2
+
+
+def test_tiny_sections_do_not_change_the_null_of_their_patients(tmp_path):
+    genes = [f"G{n}" for n in range(10)]
+    spots = with_smoothed(tmp_path, [predictions_of(patient, genes) for patient in "ABC"])
+    whole = null_tables(spots)[0]
+    patient = spots.obs["patient"].astype(str)
+    spots.obs["section"] = np.where(patient.duplicated(), spots.obs["section"], patient + "9")
+    spots.uns["grid"] |= dict.fromkeys(["A9", "B9", "C9"], "square")
+    curves, by_gene = null_tables(spots)
+    assert (by_gene["n_patients"] == 3).all()
+    np.testing.assert_allclose(curves["permuted"], whole["permuted"], atol=0.4)
+    # Sections of two spots have no shift: signs of patterns stand in.
+    spots.obs["section"] = [f"{name}{n // 2}" for n, name in enumerate(patient)]
+    spots.uns["grid"] = dict.fromkeys(spots.obs["section"], "square")
+    assert null_tables(spots)[0]["permuted"].mean() == pytest.approx(1.5, abs=0.2)
+    few = np.concatenate([np.flatnonzero(patient == name)[:3] for name in "AB"])
+    spots = spots[np.sort(np.append(few, np.flatnonzero(patient == "C")))]
+    assert (null_tables(spots)[1]["n_patients"] == 1).all()

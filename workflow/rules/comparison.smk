@@ -11,21 +11,24 @@ rule comparison:
         against=lambda w: [
             table_of(w, main_experiment(w), f"against-{name}") for name in [*methods(w)][1:]
         ],
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
-        tsv=report(
-            "results/{cohort}/tables/comparison.tsv",
-            caption="../report/comparison.rst",
-            category="6 Comparison",
-            subcategory="1 Results",
-            labels={"item": "Ways of predicting", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/comparison.tsv",
         html=report(
             "results/{cohort}/tables/comparison.html",
             caption="../report/comparison.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Ways of predicting", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Methods compared", "cohort": "{cohort}"},
+        ),
+        compact="results/{cohort}/tables/manuscript.tsv",
+        tex="results/{cohort}/tables/manuscript.tex",
+        compact_html=report(
+            "results/{cohort}/tables/manuscript.html",
+            caption="../report/manuscript.rst",
+            category="6 Comparison",
+            subcategory="1 Results",
+            labels={"item": "Table for a manuscript", "cohort": "{cohort}", "format": "HTML"},
         ),
     log:
         "results/{cohort}/logs/comparison.log",
@@ -34,7 +37,7 @@ rule comparison:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         methods=methods,
     script:
         "../scripts/analysis/comparison.py"
@@ -44,19 +47,13 @@ rule protocols:
     input:
         shown_predictions,
     output:
-        tsv=report(
-            "results/{cohort}/tables/protocols.tsv",
-            caption="../report/protocols.rst",
-            category="6 Comparison",
-            subcategory="1 Results",
-            labels={"item": "What r means", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/protocols.tsv",
         html=report(
             "results/{cohort}/tables/protocols.html",
             caption="../report/protocols.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "What r means", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "r under other protocols", "cohort": "{cohort}"},
         ),
         figures=[
             report(
@@ -64,7 +61,7 @@ rule protocols:
                 caption="../report/protocols.rst",
                 category="6 Comparison",
                 subcategory="1 Results",
-                labels={"item": "What r means", "cohort": "{cohort}", "format": "PNG"},
+                labels={"item": "r under every protocol", "cohort": "{cohort}"},
             ),
             "results/{cohort}/figures/protocols.pdf",
         ],
@@ -91,19 +88,13 @@ rule controls:
         patients=tables_of(methods, "patient_performance"),
         truth=rules.simulate_cohort.output.truth,
     output:
-        tsv=report(
-            "results/{cohort}/tables/controls.tsv",
-            caption="../report/controls.rst",
-            category="6 Comparison",
-            subcategory="1 Results",
-            labels={"item": "Planted genes by method", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/controls.tsv",
         html=report(
             "results/{cohort}/tables/controls.html",
             caption="../report/controls.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Planted genes by method", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Planted genes by method", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/controls.log",
@@ -114,7 +105,7 @@ rule controls:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         methods=methods,
     script:
         "../scripts/analysis/controls.py"
@@ -129,7 +120,10 @@ use rule fig_2d as supp_7a with:
             caption="../report/supp_7a.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Supp. Fig. 7a", "cohort": "{cohort}"},
+            labels={
+                "item": "Image against nuclear features · Supp. Fig. 7a",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_7a.pdf",
     log:
@@ -149,7 +143,7 @@ use rule fig_2d as supp_7b with:
             caption="../report/supp_7b.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Supp. Fig. 7b", "cohort": "{cohort}"},
+            labels={"item": "Image against composition · Supp. Fig. 7b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_7b.pdf",
     log:
@@ -165,17 +159,12 @@ rule study:
         summaries=tables_of(studied, "summary"),
         patients=tables_of(studied, "patient_performance"),
     output:
-        tsv=report(
-            "results/{cohort}/tables/studies/{study}.tsv",
-            caption="../report/study.rst",
-            category="9 Supplement",
-            labels=lambda w: {**study_labels(w), "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/studies/{study}.tsv",
         html=report(
             "results/{cohort}/tables/studies/{study}.html",
             caption="../report/study.rst",
             category="9 Supplement",
-            labels=lambda w: {**study_labels(w), "format": "HTML"},
+            labels=study_labels,
         ),
     log:
         "results/{cohort}/logs/study/{study}.log",
@@ -186,6 +175,7 @@ rule study:
     params:
         changed=changed_keys,
         reference=study_reference,
+        titles=titles_of(studied),
         title=configured("cohorts/{cohort}/report/studies/{study}/title"),
     script:
         "../scripts/analysis/study.py"
@@ -226,7 +216,7 @@ rule single_genes:
             "results/{cohort}/tables/single_genes.tsv",
             caption="../report/single_genes.rst",
             category="9 Supplement",
-            labels={"item": "Genes alone and together", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Genes alone and together", "cohort": "{cohort}"},
         ),
         summary="results/{cohort}/tables/single_genes_summary.tsv",
     log:
@@ -252,7 +242,7 @@ rule supp_12:
             "results/{cohort}/figures/supp_12.png",
             caption="../report/single_genes.rst",
             category="9 Supplement",
-            labels={"item": "Supp. Fig. 12", "cohort": "{cohort}"},
+            labels={"item": "Genes alone and together · Supp. Fig. 12", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_12.pdf",
     log:

@@ -26,13 +26,21 @@ if not CHECKOUT.samefile("."):
 rule dataset_page:
     input:
         summary="results/{cohort}/tables/dataset/summary.tsv",
-        sections="results/{cohort}/tables/dataset/sections.tsv",
+        table="results/{cohort}/tables/dataset/sections.tsv",
+        spots="results/{cohort}/tables/dataset/spots.tsv.gz",
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
     output:
-        report(
+        dataset=report(
             "results/{cohort}/tables/dataset/dataset.html",
             caption="../report/dataset.rst",
             category="2 Data",
             labels={"item": "Sections and spots", "cohort": "{cohort}"},
+        ),
+        sections=report(
+            "results/{cohort}/tables/dataset/sections.html",
+            caption="../report/sections.rst",
+            category="2 Data",
+            labels={"item": "Spots on the images", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/dataset_page.log",
@@ -56,11 +64,7 @@ rule performance_page:
             caption="../report/performance.rst",
             category="3 Performance",
             subcategory="2 By experiment",
-            labels={
-                "item": "Performance of {experiment}, spots: {stratum}",
-                "cohort": "{cohort}",
-                "format": "HTML",
-            },
+            labels=performance_labels,
         ),
     log:
         "results/{cohort}/logs/performance_page/{experiment}/{stratum}.log",
@@ -68,29 +72,49 @@ rule performance_page:
         "results/{cohort}/benchmarks/performance_page/{experiment}/{stratum}.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        title=configured("experiments/{experiment}/title"),
     script:
         "../scripts/report/performance_page.py"
+
+
+rule front:
+    input:
+        unpack(front_tables),
+        pictures=expand("results/{{cohort}}/figures/{figure}.png", figure=["fig_2a", "fig_2b"]),
+    output:
+        report(
+            "results/{cohort}/index.html",
+            caption="../report/front.rst",
+            category="0 First page",
+            labels={"item": "First page", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/front.log",
+    benchmark:
+        "results/{cohort}/benchmarks/front.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        about=about_cohort,
+        pages=pages_of,
+    script:
+        "../scripts/report/front.py"
 
 
 rule table_1:
     input:
         genes=main_table("gene_performance"),
         visium=lambda w: report_of(w)["visium"] and shown_visium("patient_performance.tsv")(w),
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
-        tsv=report(
-            "results/{cohort}/tables/table_1.tsv",
-            caption="../report/table_1.rst",
-            category="3 Performance",
-            subcategory="1 Results",
-            labels={"item": "Table 1", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/table_1.tsv",
         html=report(
             "results/{cohort}/tables/table_1.html",
             caption="../report/table_1.rst",
             category="3 Performance",
             subcategory="1 Results",
-            labels={"item": "Table 1", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Best predicted genes · Table 1", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/table_1.log",
@@ -99,7 +123,7 @@ rule table_1:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
     script:
         "../scripts/report/table_1.py"
 
@@ -125,7 +149,7 @@ rule ledger:
     conda:
         "../../envs/core.yaml"
     params:
-        about=lambda w: {**claims_of(w), "main": main_experiment(w)},
+        about=lambda w: {**claims_of(w), "main": main_title(w)},
         judged=lambda w: not claims_of(w)["other_cohort"],
         other_data=tables_of_other_data,
         rules=ledger_rules,
@@ -140,14 +164,14 @@ rule visium_page:
             for name in report_of(w)["visium"]
         ],
         alignments=shown_alignments,
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         report(
             "results/{cohort}/tables/visium.html",
             caption="../report/visium_page.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "Visium", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Visium sections beside the paper", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/visium_page.log",
@@ -156,7 +180,7 @@ rule visium_page:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         names=configured("cohorts/{cohort}/report/visium"),
     script:
         "../scripts/report/visium_page.py"
@@ -168,14 +192,17 @@ rule tcga_page:
         subtype=rules.subtype.output.table,
         slides=rules.pseudobulk.output.slides,
         genes=rules.pseudobulk.output.genes,
-        claims="resources/paper/claims.tsv",
+        claims=paper_claims,
     output:
         report(
             f"{EXTERNAL_TABLES}/tcga.html",
             caption="../report/tcga.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "{source}, model {model}", "cohort": "{cohort}", "format": "HTML"},
+            labels={
+                "item": "Slides against bulk RNA-seq, {source}, model {model}",
+                "cohort": "{cohort}",
+            },
         ),
     log:
         "results/{cohort}/logs/tcga_page/{source}/{experiment}/{model}.log",
@@ -185,5 +212,7 @@ rule tcga_page:
         source=slide_sources,
     conda:
         "../../envs/core.yaml"
+    params:
+        title=configured("experiments/{experiment}/title"),
     script:
         "../scripts/report/tcga_page.py"

@@ -17,13 +17,7 @@ def ablations(w):
 def shown_files(target):
     """Files that the registry has for a target and the cohorts under `report`, each once."""
     return list(
-        dict.fromkeys(
-            path
-            for cohort in config["report"]
-            for each in analyses_of(cohort, target)
-            for names in names_of(cohort, each)
-            for path in expand([f"results/{{cohort}}/{file}" for file in each.shown], **names)
-        )
+        dict.fromkeys(path for cohort in config["report"] for path in files_of(cohort, target))
     )
 
 
@@ -31,4 +25,4 @@ def own_results(w):
     """What the target `predict` makes."""
     if not own:
         refuse("predict.slides, predict.sections: both are empty; name what to predict (README)")
-    return expand("results/predict/{name}/{file}", name=own, file=["map.png", "summary.tsv"])
+    return [f"{OWN_RESULTS}/{name}/{file}" for name in own for file in ("map.png", "summary.tsv")]

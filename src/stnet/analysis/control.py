@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from stnet.core.errors import InputError
+from stnet.core.tables import count_consistent
 from stnet.evaluation.bootstrap import with_interval
 from stnet.evaluation.correlation import auroc
 from stnet.evaluation.paired import differences
 from stnet.evaluation.performance_summary import estimates
 
-# r, and r given the ln of the spots' total counts.
+# r, and r given depth.
 QUANTITIES = ["median_pearson", "median_partial"]
 # Kinds of genes that follow no field of the tissue.
 UNPLANTED = ["none", "depth"]
@@ -60,8 +61,8 @@ def controls(
             r = genes[name]["median_pearson"].fillna(0.0).to_numpy()
             row["auroc"] = np.nan if kind in UNPLANTED else float(auroc(r, chosen, ~planted))
             for ending in ("", "_partial"):
-                consistent = genes[name][f"consistent{ending}"].to_numpy()
-                row[f"consistent_genes{ending}"] = consistent[chosen].sum()
+                consistent = genes[name][f"consistent{ending}"]
+                row[f"consistent_genes{ending}"] = count_consistent(consistent[chosen])
             for quantity, lead in differences(main, own, QUANTITIES).items():
                 row |= _with_ends(quantity.replace("median", "lead"), lead)
             rows.append(row)

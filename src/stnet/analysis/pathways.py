@@ -15,7 +15,7 @@ from scipy.stats import hypergeom
 
 from stnet.core.errors import InputError
 from stnet.core.suggest import suggest
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import TOO_FEW, count_consistent, read_table, write_table
 from stnet.evaluation.consistency import benjamini_hochberg
 from stnet.expression.gene_sets import GeneSet, read_gene_sets
 from stnet.expression.genes import GeneTable, read_gene_table
@@ -159,13 +159,16 @@ def over_representation(
     - `odds_ratio`: of the sample, NaN if its denominator is 0;
     - `p`: Fisher's exact test, one-sided; `ease`: DAVID's score, the same p with one predicted gene
       of the set removed; `p_bh`, `ease_bh`: adjusted by Benjamini-Hochberg over the sets;
-    - `enriched`: whether `p_bh` is at most `level`; `predicted_genes`: joined by commas.
+    - `enriched`: whether `p_bh` is at most `level`; `predicted_genes`: joined by commas;
+    - `note`: that patients are too few to say which genes are predicted consistently; all numbers
+      but `genes` are then missing.
 
     Source: the paper's numbers are DAVID's. EASE: Hosack et al., Genome Biol. 4, R70 (2003). Plain
     Fisher's p and the adjustments are ours.
     """
     named = names != ""
-    predicted, rest = genes["consistent"] & named, ~genes["consistent"] & named
+    consistent = genes["consistent"].eq(True)
+    predicted, rest = consistent & named, ~consistent & named
     inside = np.array([names.isin(each) for each in sets], dtype=bool).reshape(-1, len(genes))
     hits, misses = (inside & predicted.to_numpy()).sum(1), (inside & rest.to_numpy()).sum(1)
     n_predicted, n_rest = int(predicted.sum()), int(rest.sum())
@@ -189,7 +192,11 @@ def over_representation(
         found[f"{name}_bh"] = benjamini_hochberg(found[name])
     found["enriched"] = found["p_bh"] <= level
     found["predicted_genes"] = [",".join(names[predicted & each]) for each in inside]
-    return found
+    few = count_consistent(genes["consistent"]) == TOO_FEW
+    if few:
+        unknown = found.columns.difference(["genes", "enriched", "predicted_genes"])
+        found[unknown] = np.nan
+    return found.assign(note=TOO_FEW if few else "")
 
 
 def fisher_p(hits: np.ndarray, misses: np.ndarray, n_predicted: int, n_rest: int) -> np.ndarray:

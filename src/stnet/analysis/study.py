@@ -10,6 +10,7 @@ from stnet.evaluation.paired import differences, paired
 
 METRICS = [
     "median_pearson",
+    "median_partial",
     "median_pearson_smooth",
     "median_spearman",
     "mean_auroc",

@@ -35,7 +35,7 @@ def predict_ridge(
     *,
     components: int,
     penalties: Sequence[float],
-    inner_folds: int,
+    inner_folds: int | str,
     seed: int,
 ) -> None:
     """Predict held-out spots by ridge regression on their features and write `predictions.h5ad`.
@@ -52,7 +52,8 @@ def predict_ridge(
         job: whose sections are held out.
         components: of the PCA.
         penalties: candidates; the one with the smallest squared error over the inner folds is used.
-        inner_folds: number of inner folds of the training patients.
+        inner_folds: number of inner folds of the training patients; `held_out` chooses the penalty
+            on the held-out spots, which leaks.
         seed: of the PCA's solver.
 
     Raises:
@@ -66,13 +67,19 @@ def predict_ridge(
             f" regression needs all of them; use kind forest for experiment {job.experiment}"
         )
     settings = {"components": components, "seed": seed}
-    choice = choose_penalty(training, spots, penalties, inner_folds, **settings)
+    projection = project(training, **settings)
+    if inner_folds == "held_out":
+        fitted, tested = projection.transform(training), projection.transform(predicted_from)
+        measured = np.asarray(spots.held_out.X, dtype=np.float64)
+        errors = _errors(fitted, spots.expression, tested, measured, penalties)
+        choice = Choice(min(errors, key=errors.get), "held-out spots (a leak)", errors)
+    else:
+        choice = choose_penalty(training, spots, penalties, inner_folds, **settings)
     if len(penalties) > 1 and choice.penalty in (min(penalties), max(penalties)):
         logger.warning(
             f"{job.held_out}: the penalty {choice.penalty:g} was chosen, the first or last of the"
             f" range; add penalties beyond it to experiment {job.experiment}"
         )
-    projection = project(training, **settings)
     estimator = Ridge(choice.penalty).fit(projection.transform(training), spots.expression)
     write_held_out(
         predictions,
@@ -83,7 +90,7 @@ def predict_ridge(
         **settings,
         penalty=choice.penalty,
         penalty_rule=choice.rule,
-        inner_squared_error={f"{penalty:g}": error for penalty, error in choice.errors.items()},
+        squared_error={f"{penalty:g}": error for penalty, error in choice.errors.items()},
     )
 
 
@@ -134,11 +141,23 @@ def choose_penalty(
     for fold in folds:
         inside = np.isin(sections, fold)
         projection = project(features[~inside], components=components, seed=seed)
-        fitted_to = projection.transform(features[~inside])
-        predicted_from = projection.transform(features[inside])
-        for penalty in penalties:
-            estimator = Ridge(penalty).fit(fitted_to, expression[~inside])
-            errors[penalty] += float(
-                np.square(estimator.predict(predicted_from) - expression[inside]).sum()
-            )
+        fitted, tested = (projection.transform(features[rows]) for rows in (~inside, inside))
+        of_fold = _errors(fitted, expression[~inside], tested, expression[inside], penalties)
+        errors = {penalty: errors[penalty] + of_fold[penalty] for penalty in penalties}
     return Choice(min(errors, key=errors.get), rule, errors)
+
+
+def _errors(
+    fitted: np.ndarray,
+    expression: np.ndarray,
+    tested: np.ndarray,
+    measured: np.ndarray,
+    penalties: Sequence[float],
+) -> dict[float, float]:
+    """Squared error of each penalty on the tested spots, summed over spots and genes."""
+    return {
+        penalty: float(
+            np.square(Ridge(penalty).fit(fitted, expression).predict(tested) - measured).sum()
+        )
+        for penalty in penalties
+    }

@@ -66,6 +66,11 @@ class Experiment(Row):
     gene, with the transform of its targets. In the id, other characters than letters, digits, '.'
     and '-' become '-'. Source: paper."""
 
+    @property
+    def sees_held_out(self) -> bool:
+        """Whether the held-out measurement enters the prediction: a reference, not a method."""
+        return False
+
 
 class Network(Experiment, Training):
     """A network trained for each held-out group."""
@@ -123,10 +128,16 @@ class Ridge(Experiment):
     """Number of principal components of the features to keep."""
     penalties: Penalties = [100, 1000, 10000, 100000, 1000000]
     """Candidate penalties of the ridge regression."""
-    inner_folds: AtLeastTwo = 4
-    """Folds of the training patients that choose the penalty, if there are several candidates."""
+    inner_folds: AtLeastTwo | Literal["held_out"] = 4
+    """Folds of the training patients that choose the penalty, if there are several candidates.
+    `held_out` chooses it on the held-out spots themselves: a leak, to measure what it adds."""
     seed: Seed = 0
     """Seed of the solver of the principal components."""
+
+    @property
+    def sees_held_out(self) -> bool:
+        """Whether the held-out spots choose the penalty."""
+        return self.inner_folds == "held_out"
 
 
 class Mean(Experiment):
@@ -148,10 +159,15 @@ class Coordinates(Experiment):
 
 
 class Depth(Experiment):
-    """A line in the ln of a spot's measured total counts: a reference that sees the measurement."""
+    """A parabola in the ln of a spot's measured total counts: a reference, sees the measurement."""
 
     kind: Literal["depth"] = "depth"
     """Sequencing depth of the held-out spots, which no image shows."""
+
+    @property
+    def sees_held_out(self) -> bool:
+        """Always: it predicts from the measured total counts."""
+        return True
 
 
 class Precomputed(Experiment):

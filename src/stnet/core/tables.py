@@ -13,6 +13,8 @@ from stnet.core.atomic import atomic_path
 from stnet.core.checksums import Damaged, check_record, record
 
 FORMAT = {"sep": "\t", "index": False, "float_format": "%.6g"}
+# In place of a number of consistent genes.
+TOO_FEW = "too few patients"
 IDS = ["gene", "symbol", "patient", "section", "sample", "slide"]
 
 
@@ -63,6 +65,11 @@ def gene_names(genes: pd.DataFrame) -> pd.Series:
 def gene_name(gene: pd.Series | tuple) -> str:
     """Display name of the gene of a table's row: its symbol, or its id if it has no symbol."""
     return gene.gene if pd.isna(gene.symbol) else gene.symbol
+
+
+def count_consistent(consistent: pd.Series) -> int | str:
+    """Number of consistent genes in a column of the gene table, or that patients are too few."""
+    return TOO_FEW if len(consistent) and consistent.isna().all() else int(consistent.sum())
 
 
 def by_patient(table: pd.DataFrame, column: str, genes: list[str]) -> np.ndarray:

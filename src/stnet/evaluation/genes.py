@@ -9,6 +9,7 @@ from stnet.core.tables import by_patient
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import interval, patient_draws, resampled_medians
 from stnet.evaluation.consistency import (
+    FEWEST_PATIENTS,
     benjamini_hochberg,
     binomial_p,
     choose_rule,
@@ -61,10 +62,10 @@ def gene_performance(
     `symbols` maps genes to symbols and gives the order of the rows. A patient counts in
     `n_patients` if at least one of its spots has a prediction of the gene. An undefined r counts as
     not consistent and is left out of medians and means. Patients in `excused` without an r in any
-    gene count as consistent in every gene. `consistent_partial` is the same test for r given depth
-    (`partial`). `rmse` is over all spots. The 95% intervals have the patient as unit: by bootstrap
-    for medians (`interval`), by Wilson for the number of consistent patients. They need two
-    patients.
+    gene count as consistent in every gene. `consistent` is missing if patients are too few to say
+    (`choose_rule`). `consistent_partial` is the same test for r given depth (`partial`). `rmse` is
+    over all spots. The 95% intervals have the patient as unit: by bootstrap for medians
+    (`interval`), by Wilson for the number of consistent patients. They need two patients.
     """
     patients = patients[patients["n_spots"] > 0]
     names = symbols.index.astype(str).tolist()
@@ -104,11 +105,17 @@ def gene_performance(
     table["p_bh"] = benjamini_hochberg(table["p"])
     table["t"], table["p_t"] = fisher_t(values["pearson"])
     table["p_t_bh"] = benjamini_hochberg(table["p_t"])
-    rule = choose_rule(n_patients.max(initial=0), len(names))
+    has_r = np.isfinite(values["pearson"])
+    rule = choose_rule(n_patients.max(initial=0), has_r.any(axis=1).sum(), len(names))
+    if rule.name == "few":
+        return table.assign(consistent=np.nan, consistent_partial=np.nan)[COLUMNS]
     table["consistent"] = table[rule.column] <= rule.level
     if rule.name == "holm":
         given_depth = holm(binomial_p(table["n_consistent_partial"], n_patients))
     else:
         given_depth = benjamini_hochberg(fisher_t(values["partial"])[1])
     table["consistent_partial"] = given_depth <= rule.level
+    if rule.name == "t":
+        # The t-test leaves undefined r out, so a gene may have fewer patients than the others.
+        table.loc[has_r.sum(axis=0) < FEWEST_PATIENTS, ["consistent", "consistent_partial"]] = False
     return table[COLUMNS]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from stnet.core.tables import TOO_FEW
 from stnet.evaluation.paired import mean_gain
 
 # Quantities of an experiment's summary: counts, and estimates with an interval.
@@ -80,10 +81,13 @@ def compare_methods(
 def summary_row(
     summary: pd.DataFrame, counts: Sequence[str], estimates: Sequence[str]
 ) -> dict[str, float | str]:
-    """`counts`, `estimates` with `…_low` and `…_high`, and the consistency rule of a summary."""
+    """`counts`, `estimates` with `…_low` and `…_high`, and the consistency rule of a summary.
+
+    Numbers of consistent genes are missing if patients are too few.
+    """
     value = _values(summary, "value")
     row: dict[str, float | str] = {"consistency_rule": value["consistency_rule"]}
-    row |= {name: float(value[name]) for name in counts}
+    row |= {name: float(value[name]) if value[name] != TOO_FEW else np.nan for name in counts}
     low, high = _values(summary, "ci_low"), _values(summary, "ci_high")
     for name in estimates:
         found = float(value[name]), low[name], high[name]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from stnet.core.tables import by_patient
+from stnet.core.tables import TOO_FEW, by_patient
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_interval
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL, choose_rule
@@ -26,11 +26,13 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
       mean over patients; `median_pearson_section`: median over genes of the median over sections;
       `rmse`: over all spots and genes; `median_pearson_gain`: of `median_pearson` if measurements
       are smoothed;
-    - `…_partial`: given the spots' ln total counts; `mean_auroc_depth`: of these alone;
+    - `…_partial`: given the ln of the spots' total counts and its square;
+      `mean_auroc_depth`: of the total counts alone;
     - `n_patients_with_r`: patients with an r in at least one gene. A patient with fewer than four
       spots in the stratum counts in `n_patients`, but is consistent in no gene;
-    - `fdr`: the largest adjusted p among the consistent genes; `consistency_rule`: `holm`, `t` or
-      `none`; `consistency_reason`: the rule in words.
+    - `fdr`: the largest adjusted p among the consistent genes; `consistency_rule`: `holm`, `t`,
+      `few` (numbers of consistent genes are then the words `TOO_FEW`) or `none`;
+      `consistency_reason`: the rule in words.
 
     Intervals are 95% bootstrap intervals over the `unit`. One patient gives none. Numbers of genes
     have none, because duplicate patients in resamples would bias them.
@@ -40,13 +42,14 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
     names = genes["gene"].tolist()
     n_patients = patients["patient"].nunique()
     of_sections = sections.groupby("gene")["pearson"].median().reindex(names)
+    n_with_r = patients.loc[patients["pearson"].notna(), "patient"].nunique()
     found = {
         "n_patients": n_patients,
-        "n_patients_with_r": patients.loc[patients["pearson"].notna(), "patient"].nunique(),
+        "n_patients_with_r": n_with_r,
         "n_sections": sections["section"].nunique(),
         "n_spots": int(patients.groupby("patient")["n_spots"].max().sum()),
         "n_genes": len(genes),
-        **_consistency(genes),
+        **_consistency(genes, n_with_r),
         "median_pearson_section": median(of_sections.to_numpy(dtype=float), axis=0),
     }
     rows = [(name, value, np.nan, np.nan, "") for name, value in found.items()]
@@ -90,11 +93,12 @@ def estimates(
     }
 
 
-def _consistency(genes: pd.DataFrame) -> dict[str, object]:
+def _consistency(genes: pd.DataFrame, n_with_r: int) -> dict[str, object]:
     n_patients = int(genes["n_patients"].max())
-    rule = choose_rule(n_patients, len(genes))
-    consistent = genes[genes["consistent"]]
-    return {
+    rule = choose_rule(n_patients, n_with_r, len(genes))
+    few = rule.name == "few"
+    consistent = genes[genes["consistent"].eq(True)]
+    found = {
         "consistency_rule": rule.name if n_patients else "none",
         "consistency_reason": rule.reason if n_patients else "no spot to evaluate",
         "consistent_genes": len(consistent),
@@ -105,3 +109,5 @@ def _consistency(genes: pd.DataFrame) -> dict[str, object]:
         "consistent_genes_t": int((genes["p_t_bh"] <= BH_LEVEL).sum()),
         "consistent_genes_partial": int(genes["consistent_partial"].sum()),
     }
+    # Also by the binomial test, which can reject with few patients if there are few genes.
+    return {n: TOO_FEW if few and n.startswith("consistent_genes") else v for n, v in found.items()}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stnet.core.tables import read_table
+from stnet.core.tables import TOO_FEW, count_consistent, read_table
 from stnet.figures.style import (
     BLACK,
     BLUE,
@@ -51,10 +51,11 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
     paper's text says smoothed, its caption does not. `null` is the table of
     `stnet.evaluation.null`. The dotted line is at the fewest patients of any consistent gene of the
     first experiment, or at all patients if it has none. The keys have the numbers of genes that
-    reach it.
+    reach it, unless patients are too few to say which genes are consistent.
     """
     main = next(iter(performance.values()))
     n_patients = int(main["n_patients"].max())
+    few = count_consistent(main["consistent"]) == TOO_FEW
     least = main.loc[main["consistent"].eq(True), "n_consistent"].min()
     least = n_patients if np.isnan(least) else int(least)
     figure = new_figure(PAGE_MM, 90)
@@ -63,7 +64,7 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
         for (colour, line), (name, genes) in zip(CURVES, performance.items(), strict=False):
             counts = np.sort(genes[column].to_numpy())[::-1]
             style = {"color": colour, "linestyle": line, "linewidth": 1.2}
-            label = f"{name}: {(counts >= least).sum()}"
+            label = name if few else f"{name}: {(counts >= least).sum()}"
             axis.stairs(counts, baseline=None, label=label, **style)
         axis.stairs(
             null["binomial"], baseline=None, color=GREY, linewidth=0.8, label="chance (binomial)"
@@ -71,13 +72,15 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
         low, high = null[f"{shifted}_low"], null[f"{shifted}_high"]
         band = {"color": GREY, "alpha": 0.25, "linewidth": 0, "fill": True}
         axis.stairs(high, baseline=low, label="chance (shifted), 95%", **band)
-        axis.axhline(least, color=BLACK, linestyle=":", linewidth=0.6)
+        if not few:
+            axis.axhline(least, color=BLACK, linestyle=":", linewidth=0.6)
         axis.set_title(title)
         axis.set_xlabel("Genes, sorted")
         axis.set_xlim(0, len(main))
         reach = "all" if least == n_patients else f"at least {least} of"
+        counted = f"Genes with r > 0 in {reach} {n_patients} patients (dotted line)"
         axis.legend(
-            title=f"Genes with r > 0 in {reach} {n_patients} patients (dotted line)",
+            title=f"{TOO_FEW.capitalize()} to count consistent genes" if few else counted,
             loc="upper center",
             bbox_to_anchor=(0.5, -0.16),
             ncols=2,

@@ -46,7 +46,7 @@ WORDS = {
     "": "one r of all",
     "all": "all",
     "variable": "most variable",
-    "best_training": "best in other patients",
+    "best_others": "best in other patients",
     "best_test": "best in the test: leaks",
 }
 # More markers than colours, so that the pairs differ for 42 experiments.
@@ -93,7 +93,8 @@ def specification_curve(table: pd.DataFrame, titles: Mapping[str, str]) -> Figur
     above.fill_between([], [], label="leaks: genes chosen in the test", **LEAKS)
     # Of few patients, intervals may reach beyond any r.
     low, high = table["r"].min(), table["r"].max()
-    above.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
+    if high > low:
+        above.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     above.set_ylabel("r of the same predictions")
     figure.legend(loc="outside upper center", ncols=3, markerscale=2)
     _mark_choices(below, protocols)
@@ -110,6 +111,8 @@ def _mark_choices(axis: Axes, protocols: list[Protocol]) -> None:
         labels.append("")
         for choice in choices:
             places = [i for i, each in enumerate(protocols) if getattr(each, kind) == choice]
+            if not places:
+                continue
             colours = [VERMILLION if protocols[i].leaks else BLACK for i in places]
             at = [len(labels)] * len(places)
             axis.scatter(places, at, s=14, marker="|", c=colours, linewidths=0.7)

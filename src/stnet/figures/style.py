@@ -1,6 +1,7 @@
 """What all figures share: printed sizes, colour-blind-safe colours, text on axes, saving."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
@@ -107,3 +108,14 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     for path in map(Path, paths):
         with atomic_path(path) as temporary:
             figure.savefig(temporary, **keys[path.suffix])
+
+
+@styled
+def webp(figure: Figure) -> bytes:
+    """A figure as the bytes of a WebP file (200 dpi), for a page that contains its pictures.
+
+    It has half the bytes of a JPEG.
+    """
+    file = BytesIO()
+    figure.savefig(file, format="webp", dpi=200, pil_kwargs={"quality": 70})
+    return file.getvalue()

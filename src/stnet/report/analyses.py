@@ -47,11 +47,13 @@ EXTERNAL = "tables/{main}/{source}/{model}"
 
 # A new analysis needs a row here, a rule, a script and a caption.
 ANALYSES = [
+    Analysis(shown=("index.html",)),
     Analysis(
         shown=(
             *(f"figures/{name}.png" for name in ("fig_1b", "fig_1c", "fig_1d")),
             *(f"figures/{name}.png" for name in ("supp_1a", "supp_1b", "fig_2a", "fig_2b")),
-            *("tables/table_1.tsv", "tables/dataset/dataset.html"),
+            *(f"tables/dataset/{name}.html" for name in ("dataset", "sections")),
+            "tables/table_1.tsv",
             "tables/{experiment}/all/performance.html",
         ),
         tables={"dataset": "tables/dataset/summary.tsv"},
@@ -92,7 +94,7 @@ ANALYSES = [
     Analysis(needs=("labels_only",), tables={"label_summary": "tables/{main}/all/summary.tsv"}),
     Analysis(
         needs=("images",),
-        shown=("tables/comparison.html",),
+        shown=("tables/comparison.html", "tables/manuscript.html"),
         tables={"comparison": "tables/comparison.tsv"},
     ),
     Analysis(shown=("tables/protocols.html", "figures/protocols.png")),

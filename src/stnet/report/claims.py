@@ -28,6 +28,9 @@ COLUMNS = [
     *("id", "group", "quantity", "value", "comparison", "margin", "null", "sign", "requires"),
     *("table", "where", "order", "column", "interval", "how", "settled"),
 ]
+# Of claims on consistent genes: r > 0 in at least that many of these patients.
+THRESHOLD_COLUMNS = ["at_least", "of_patients"]
+FURTHER = ["section", "note", "ci_low", "ci_high", *THRESHOLD_COLUMNS]
 CONDITION = re.compile(r"\s*([^=<>!]+?)\s*(<=|>=|=|<|>)(?!=)\s*(.*?)\s*")
 ORDER = re.compile(r"([1-9]\d*)(?:-([1-9]\d*))? of (\w+)")
 # The side of chance on which a value must be; without it, that of the claim.
@@ -63,8 +66,8 @@ class Finding(NamedTuple):
 MISSING = Value(float("nan"))
 
 
-def read_claims(path: str | Path) -> pd.DataFrame:
-    """Read claims, all columns as text, in the order of their page.
+def read_claims(path: str | Path | None) -> pd.DataFrame:
+    """Read claims, all columns as text, in the order of their page. Without a path there are none.
 
     - `id`, `quantity` (in words), `group` (heading of the page), `value` (what is claimed; empty
       for directions), `section` (place in the source) and `note`, which may be missing;
@@ -76,6 +79,8 @@ def read_claims(path: str | Path) -> pd.DataFrame:
     in at least that many of these patients. Raises InputError for a missing column, a repeated id,
     an unknown comparison, or a value, margin, order or condition that cannot be read.
     """
+    if path is None:
+        return pd.DataFrame(columns=[*COLUMNS, *FURTHER], dtype=str)
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=QUOTE_NONE)
     except ValueError as error:
@@ -165,8 +170,9 @@ def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
         return Finding(MISSING, how=f"not judged: {unknown[0]} has no value")
     found = facts.with_interval(claim.column, claim.interval)
     if _number(found.value) is None:
-        note = facts.value("note")
-        return Finding(MISSING, how=_text(note) or f"{claim.column} is missing in {claim.table}")
+        # A word in place of the number, or a note, says why there is none.
+        why = _text(facts.value(claim.column)) or _text(facts.value("note"))
+        return Finding(MISSING, how=why or f"{claim.column} is missing in {claim.table}")
     unit = facts.value("unit")
     return Finding(
         found,

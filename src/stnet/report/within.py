@@ -7,10 +7,13 @@ import pandas as pd
 
 from stnet.analysis.choice import top_genes
 from stnet.core.errors import InputError
+from stnet.core.printed import short
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
-from stnet.report.claims import read_claims
-from stnet.report.page import page_table, short, write_page
+from stnet.report.claims import THRESHOLD_COLUMNS, read_claims
+from stnet.report.comparison import estimates
+from stnet.report.page import page_table, without_blank_paper, write_page
+from stnet.report.words import said
 
 # By stratum: its title on the page, and the first part of the ids of its claims.
 TITLES = {
@@ -18,12 +21,22 @@ TITLES = {
     "tumour": ("Tumour", "tumour_only"),
     "normal": ("Normal", "normal_only"),
 }
+EXPLAINED = {
+    name: text
+    for title, _ in TITLES.values()
+    for name, text in (
+        (title, "Value over these spots alone."),
+        (f"{title}, paper", "The same in the paper."),
+        (f"{title}: genes", "Number of genes, over these spots alone."),
+    )
+}
 # Words for the quantities of the summary, and for those at the paper's threshold.
 SUMMARY = {
     "n_patients": "patients with such spots",
     "n_patients_with_r": "of these, with an r",
     "n_spots": "spots",
     "median_pearson": "median r over genes",
+    "median_partial": "the same given depth",
     "consistency_rule": "rule of consistency",
     "consistent_genes": "consistent genes by this rule",
     "fewest_consistent_patients": "fewest patients with r > 0 among these genes",
@@ -38,6 +51,13 @@ THRESHOLD = {
     "threshold_fdr": "largest Holm-adjusted P among these genes",
     "threshold_fdr_excused": "the same, counting patients without such spots as consistent",
 }
+SPREAD = ["within_class", "sd_all", "sd_tumour", "sd_normal"]
+PAPER = (
+    "The paper counts genes with r > 0 in a fixed number of patients. That count is given if this "
+    "run has as many patients as the paper; the tests of this run can give another number of "
+    "genes. The paper's adjusted P for normal tissue is obtained only if patients without normal "
+    "spots are counted as consistent for every gene."
+)
 # By quantity: the last part of the id of the claim on it.
 STATED = {"threshold_genes": "consistent_genes", "threshold_fdr": "fdr", "top_genes": "top_genes"}
 
@@ -47,7 +67,7 @@ def write_within(
     gene_tables: Mapping[str, str | Path],
     thresholds: str | Path,
     spread_of_genes: str | Path,
-    claims: str | Path,
+    claims: str | Path | None,
     tsv: str | Path,
     html: str | Path,
     *,
@@ -60,10 +80,10 @@ def write_within(
         gene_tables: paths of the gene performance by stratum.
         thresholds: table of `stnet.evaluation.thresholds.thresholds`.
         spread_of_genes: table of `stnet.analysis.spread.spread_of_genes`.
-        claims: the paper's claims.
+        claims: the paper's claims; None leaves its numbers and its threshold out.
         tsv: table to write.
         html: page to write.
-        experiment: name of the experiment.
+        experiment: title of the experiment.
 
     Raises:
         InputError: the claims have no threshold of consistent genes.
@@ -71,6 +91,7 @@ def write_within(
     totals = {s: read_table(path).set_index("quantity")["value"] for s, path in summaries.items()}
     genes = {s: read_table(path) for s, path in gene_tables.items()}
     counts, shares = read_table(thresholds), read_table(spread_of_genes)
+    of_paper = [] if claims is None else [PAPER]
     table = within(totals, genes, counts, read_claims(claims))
     write_table(table, tsv)
     write_page(
@@ -81,23 +102,25 @@ def write_within(
             "the class does not help the prediction. Patients without such spots are left out. "
             "Patients with fewer than four such spots are counted but have no r. Medians are over "
             "patients. BH: Benjamini–Hochberg.",
-            "The paper counts genes with r > 0 in a fixed number of patients. That count is given "
-            "if this run has as many patients as the paper; the tests of this run can give another "
-            "number of genes. The paper's adjusted P for normal tissue is obtained only if "
-            "patients without normal spots are counted as consistent for every gene.",
+            *of_paper,
             "Variance within classes: the share of a gene's variance over the spots of a patient "
             "that remains within its tumour spots and within its normal spots, for patients with "
             "both. It includes counting noise and differences in sequencing depth. The s.d. are "
             "medians over patients.",
         ],
         [
-            page_table(_by_stratum(table), "By tissue"),
+            page_table(without_blank_paper(_by_stratum(table)), "By tissue", explained=EXPLAINED),
             *(
                 page_table(_best(genes[stratum], shares), f"{title}: the best predicted genes")
                 for stratum, (title, _) in TITLES.items()
             ),
-            page_table(_at_least(counts), "Genes with r > 0 in at least k patients, for every k"),
+            page_table(
+                _at_least(counts),
+                "Genes with r > 0 in at least k patients, for every k",
+                explained=EXPLAINED,
+            ),
         ],
+        tsv=[tsv, thresholds, spread_of_genes],
     )
 
 
@@ -119,19 +142,22 @@ def within(
       by the rule of the summary; `claimed_how` says which;
     - `top_genes`.
 
-    Raises InputError if the claims have no threshold.
+    Without claims there is nothing of the paper. Raises InputError if claims have no threshold.
     """
     stated = claims.set_index("id")
     rows = []
     for stratum, (_, claim) in TITLES.items():
-        threshold = stated.loc[f"{claim}.consistent_genes", ["at_least", "of_patients"]]
-        if not threshold.str.isdigit().all():
-            raise InputError(
-                f"claims: {claim}.consistent_genes: no at_least and of_patients; restore the file"
-            )
-        least, of = threshold.astype(int)
         paper = {name: stated["value"].get(f"{claim}.{end}", "") for name, end in STATED.items()}
-        paper["threshold"] = f"{least} of {of}"
+        least, of = 0, 0
+        if len(claims):
+            threshold = stated.loc[f"{claim}.consistent_genes", THRESHOLD_COLUMNS]
+            if not threshold.str.isdigit().all():
+                raise InputError(
+                    f"claims: {claim}.consistent_genes: no {' and '.join(THRESHOLD_COLUMNS)}; "
+                    "restore the file"
+                )
+            least, of = threshold.astype(int)
+            paper["threshold"] = f"{least} of {of}"
         of_stratum = thresholds[thresholds["stratum"] == stratum]
         found = _found(totals[stratum], of_stratum, least, of)
         top = top_genes(genes[stratum])
@@ -159,14 +185,17 @@ def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> d
 
 def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
     """One row per quantity, with a column for each stratum and for the paper's value of it."""
-    words = SUMMARY | THRESHOLD | {"top_genes": "top genes by median r"}
     values = table.set_index("quantity")
-    shown = pd.DataFrame({"": words.values()})
+    at_threshold = THRESHOLD if values["paper"].ne("").any() else {}
+    words = SUMMARY | at_threshold | {"top_genes": "top genes by median r"}
+    shown = pd.DataFrame({"quantity": words.values()})
     for stratum, (title, _) in TITLES.items():
         rows = values.loc[[f"{stratum}.{name}" for name in words]]
         for heading, column in ((title, "value"), (f"{title}, paper", "paper")):
             texts = rows[column].str.replace(",", ", ")
-            shown[heading] = [short(text) if text else "" for text in texts]
+            shown[heading] = [
+                short(said(name, text)) for name, text in zip(words, texts, strict=True)
+            ]
     return shown
 
 
@@ -174,21 +203,18 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
     """The top genes of a stratum with their r and their variance within classes."""
     top = top_genes(genes)
     spread = spread_of_genes.set_index("gene").reindex(top["gene"]).reset_index()
-    named = {
-        "Gene": gene_names(top).to_numpy(),
-        "Patients": top["n_patients"].to_numpy(),
-        "Consistent patients": top["n_consistent"].to_numpy(),
-        "Median r": top["median_pearson"].to_numpy(),
-        "from": top["median_pearson_low"].to_numpy(),
-        "to (95%)": top["median_pearson_high"].to_numpy(),
-        "Variance within classes": spread["within_class"].to_numpy(),
-        "S.d., all spots": spread["sd_all"].to_numpy(),
-        "S.d., tumour": spread["sd_tumour"].to_numpy(),
-        "S.d., normal": spread["sd_normal"].to_numpy(),
-    }
-    shown = pd.DataFrame(named)
-    medians = spread_of_genes[["within_class", "sd_all", "sd_tumour", "sd_normal"]].median()
-    shown.loc[len(shown), ["Gene", *shown.columns[-4:]]] = ["all genes, median", *medians]
+    shown = pd.DataFrame(
+        {
+            "gene": gene_names(top).to_numpy(),
+            "median_pearson": estimates(top, "median_pearson"),
+            "median_partial": top["median_partial"].to_numpy(),
+            "n_consistent": top["n_consistent"].to_numpy(),
+            "n_patients": top["n_patients"].to_numpy(),
+            **spread[SPREAD],
+        }
+    )
+    medians = spread_of_genes[SPREAD].median()
+    shown.loc[len(shown), ["gene", *SPREAD]] = ["all genes, median", *medians]
     return shown
 
 
@@ -197,4 +223,4 @@ def _at_least(thresholds: pd.DataFrame) -> pd.DataFrame:
     wide = thresholds.pivot(index="at_least", columns="stratum", values="genes")
     wide = wide.reindex(columns=[*TITLES])
     wide.columns = [f"{title}: genes" for title, _ in TITLES.values()]
-    return wide.rename_axis("k").reset_index()
+    return wide.reset_index()

@@ -1,5 +1,7 @@
 # What a cohort's report has of the registry of analyses, and the inputs of these analyses.
 
+from types import SimpleNamespace
+
 from stnet.config.strata import STRATA
 from stnet.report.analyses import ANALYSES
 
@@ -63,6 +65,64 @@ def names_of(cohort, analysis):
     ]
 
 
+def files_of(cohort, target):
+    """Files that the registry has for a target and a cohort."""
+    return [
+        path
+        for each in analyses_of(cohort, target)
+        for names in names_of(cohort, each)
+        for path in expand([f"results/{{cohort}}/{file}" for file in each.shown], **names)
+    ]
+
+
+def pages_of(w):
+    """Other pages of the cohort's report: title and path below its folder, by their category."""
+    found = {}
+    for path in files_of(w.cohort, "all"):
+        for output in (each for rule in workflow.rules for each in rule.output if each.match(path)):
+            shown = output.flags.get("report")
+            if shown and path.endswith(".html") and output.rule.name != "front":
+                values = output.match(path).groupdict()
+                labels = shown.labels
+                labels = labels(SimpleNamespace(**values)) if callable(labels) else labels
+                title = labels["item"].format(**values)
+                found.setdefault(shown.category, {})[title] = path.removeprefix(
+                    f"results/{w.cohort}/"
+                )
+    return dict(sorted(found.items()))
+
+
+def about_cohort(w):
+    """What was run, for the cohort's first page."""
+    shown = methods(w)
+    keys = config["experiments"][main_experiment(w)]
+    return {
+        "cohort": w.cohort,
+        "paper": config["cohorts"][w.cohort]["paper"],
+        "main": main_experiment(w),
+        "view": keys.get("view") or "",
+        "split": str(keys["split"]),
+        "methods": shown,
+    }
+
+
+def front_tables(w):
+    """What the cohort's first page is made of."""
+    facts = facts_of(w.cohort)
+    folder = f"results/{w.cohort}/tables"
+    tables = {
+        "dataset": f"{folder}/dataset/summary.tsv",
+        "ceilings": f"{folder}/ceilings_summary.tsv",
+        "summary": main_table("summary")(w),
+        "genes": main_table("gene_performance")(w),
+    }
+    if facts["images"]:
+        tables |= {name: f"{folder}/{name}.tsv" for name in ("comparison", "manuscript")}
+    if facts["simulated"]:
+        tables |= {"controls": f"{folder}/controls.tsv", "truth": f"resources/{w.cohort}/truth.tsv"}
+    return tables
+
+
 def mapped_units(source):
     """Sections or slides of a source that are drawn."""
     if config["external"][source]["kind"] == "sections":
@@ -96,7 +156,7 @@ def methods(w):
     return {
         name: {
             "title": keys["title"],
-            "role": roles.get(name, "other"),
+            "role": "reference" if configuration.sees_held_out(name) else roles.get(name, "other"),
             "kind": keys["kind"],
             "of": keys.get("architecture") or keys.get("features", ""),
             "targets": keys["targets"],

@@ -2,6 +2,8 @@
 
 from stnet.core.printed import EXPRESSION_UNITS
 
+# What the paper says.
+PAPER_CLAIMS = "resources/paper/claims.tsv"
 # Ends the name of a ledger that has the ablations too.
 SUPPLEMENT = "-supplement"
 
@@ -126,6 +128,15 @@ def ledgers_of(cohort):
     return {f"ledger-{name}": keys for name, keys in claims.items()}
 
 
+def paper_claims(w):
+    """The paper's claims, if its numbers go beside the cohort's: it is the paper's, or it asks."""
+    keys = config["cohorts"][w.cohort]
+    asked = keys["report"] and PAPER_CLAIMS in [
+        each["table"] for each in keys["report"]["claims"].values()
+    ]
+    return PAPER_CLAIMS if keys["paper"] or asked else []
+
+
 def claims_of(w):
     """Claims of a ledger."""
     report_of(w)
@@ -134,6 +145,13 @@ def claims_of(w):
     if name not in ledgers:
         refuse(f"no {name}: cohorts.{w.cohort}.report.claims has {', '.join(ledgers) or 'none'}")
     return ledgers[name]
+
+
+def performance_labels(w):
+    """Experiment and spots of a page on performance, for Snakemake's report."""
+    spots = "" if w.stratum == "all" else f", {w.stratum} spots"
+    title = config["experiments"][w.experiment]["title"]
+    return {"item": f"Gene by gene: {title}{spots}", "cohort": w.cohort}
 
 
 def ledger_labels(w):

@@ -8,8 +8,7 @@ with job(snakemake.log[0]):
         dict(zip(names, snakemake.input.genes, strict=True)),
         dict(zip(names, snakemake.input.patients, strict=True)),
         dict(zip(names[1:], snakemake.input.against, strict=True)),
-        snakemake.input.claims,
-        snakemake.output.tsv,
-        snakemake.output.html,
+        snakemake.input.claims or None,
+        dict(snakemake.output.items()),
         methods=snakemake.params.methods,
     )

@@ -5,7 +5,7 @@ with job(snakemake.log[0]):
     write_pathways_page(
         snakemake.input.groups,
         snakemake.input.sets,
-        snakemake.input.claims,
+        snakemake.input.claims or None,
         snakemake.output[0],
         experiment=snakemake.params.main,
         level=snakemake.params.level,

@@ -7,8 +7,8 @@ with job(snakemake.log[0]):
         snakemake.input.subtype,
         snakemake.input.slides,
         snakemake.input.genes,
-        snakemake.input.claims,
+        snakemake.input.claims or None,
         snakemake.output[0],
         source=snakemake.wildcards.source,
-        experiment=snakemake.wildcards.experiment,
+        experiment=snakemake.params.title,
     )

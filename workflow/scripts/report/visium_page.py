@@ -5,7 +5,7 @@ with job(snakemake.log[0]):
     write_visium_page(
         dict(zip(snakemake.params.names, snakemake.input.summaries, strict=True)),
         snakemake.input.alignments,
-        snakemake.input.claims,
+        snakemake.input.claims or None,
         snakemake.output[0],
         experiment=snakemake.params.main,
     )

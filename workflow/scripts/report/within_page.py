@@ -7,7 +7,7 @@ with job(snakemake.log[0]):
         dict(zip(snakemake.params.strata, snakemake.input.genes, strict=True)),
         snakemake.input.thresholds,
         snakemake.input.spread,
-        snakemake.input.claims,
+        snakemake.input.claims or None,
         snakemake.output.tsv,
         snakemake.output.html,
         experiment=snakemake.params.main,

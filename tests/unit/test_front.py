@@ -1,0 +1,136 @@
+"""The first page of a cohort."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stnet.core.tables import TOO_FEW, write_table
+from stnet.report.front import write_front
+
+METHODS = {
+    "net": {"title": "A network", "role": "main", "kind": "network", "of": "densenet121"},
+    "place": {"title": "Place", "role": "other", "kind": "coordinates", "of": ""},
+}
+for keys in METHODS.values():
+    keys["targets"] = "top6"
+
+
+@pytest.fixture
+def tables():
+    """Results of a cohort of six genes, of which four are consistent."""
+    genes = pd.DataFrame({"gene": list("abcdef"), "symbol": [*"ABCDE", None]})
+    genes["consistent"] = genes["consistent_partial"] = [True, True, False, True, False, True]
+    genes["median_pearson"] = [0.5, 0.4, 0.1, 0.3, 0.0, 0.2]
+    genes["median_partial"] = genes["median_pearson"] / 2
+    rows = [
+        ("n_patients", "8", np.nan, np.nan),
+        ("n_genes", "6", np.nan, np.nan),
+        ("consistency_rule", "t", np.nan, np.nan),
+        ("consistency_reason", "Benjamini-Hochberg", np.nan, np.nan),
+        ("median_pearson", "0.25", 0.1, 0.4),
+        ("median_partial", "0.125", -0.02, 0.2),
+        ("mean_auroc", "0.7", 0.6, 0.8),
+        ("mean_auroc_depth", "0.6", 0.5, 0.7),
+        ("transform", "log_fraction", np.nan, np.nan),
+    ]
+    comparison = pd.DataFrame({"experiment": ["net", "place"], "title": ["A network", "Place"]})
+    comparison = comparison.assign(kind=["network", "coordinates"], mean_r_gain=[np.nan, 0.02])
+    return {
+        "genes": genes,
+        "summary": pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high"]),
+        "dataset": pd.DataFrame(
+            {"quantity": ["patients", "sections", "spots"], "value": [8, 9, 1220]}
+        ),
+        "ceilings": pd.DataFrame({"quantity": ["median_share"], "value": [0.42]}),
+        "comparison": comparison.assign(mean_r_gain_low=[np.nan, -0.01], mean_r_gain_high=0.05),
+        "manuscript": pd.DataFrame({"Method": ["A network"], "Median r": ["0.25 (0.10 to 0.40)"]}),
+    }
+
+
+def page_of(folder: Path, tables: dict[str, pd.DataFrame], **about) -> str:
+    """The page's text, with single spaces, without embedded pictures."""
+    paths = {name: folder / f"{name}.tsv" for name in tables}
+    for name, path in paths.items():
+        write_table(tables[name], path)
+    pictures = [folder / "a.png", folder / "b.png"]
+    for picture in pictures:
+        Image.new("RGB", (3000, 20)).save(picture)
+    words = {"cohort": "mine", "paper": False, "main": "net", "view": "224x1", "split": "patient"}
+    write_front(
+        paths,
+        pictures,
+        folder / "index.html",
+        about={**words, "methods": METHODS, **about},
+        pages={"2 Data": {"Sections": "tables/dataset/dataset.html"}},
+    )
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert text.count("data:image/jpeg;base64,") == 2
+    return " ".join(re.sub(r"base64,[^\"]*", "", text).split())
+
+
+def test_a_cohort_opens_with_its_numbers_in_the_words_of_its_configuration(tables, tmp_path):
+    page = page_of(tmp_path, tables)
+    assert "<b>0.25</b><small>0.10 to 0.40<br>" in page
+    # r given depth is beside r.
+    assert page.index("<b>0.12</b>") > page.index("<b>0.25</b>")
+    assert "<b>42%</b>" in page
+    assert "<b>4</b><small>of 6 genes" in page
+    assert "9 sections of 8 patients, 1,220 spots" in page
+    assert "A network (net): network on patches: densenet121, patches 224x1" in page
+    assert "one patient at a time" in page
+    assert '<a href="tables/dataset/dataset.html">Sections</a>' in page
+    assert "Not clearly better than Place, which sees no image: mean gain in r 0.02" in page
+    for word in ("ST-Net", "reproduction", TOO_FEW, "simulated", "depth alone"):
+        assert word not in page
+
+
+def test_what_makes_numbers_doubtful_is_said(tables, tmp_path):
+    value = tables["summary"].set_index("quantity")
+    value.loc[["mean_auroc_depth", "n_patients"], "value"] = ["0.8", "1"]
+    value.loc["median_pearson", "ci_low"] = -0.1
+    value.loc["initial_weights"] = ["random", np.nan, np.nan]
+    tables["summary"] = value.reset_index()
+    page = page_of(tmp_path, tables, split="section", paper=True)
+    for words in (
+        "A reproduction of",
+        "A single patient",
+        "of the same patient are trained on",
+        "median r includes 0",
+        "(AUROC 0.80) than the predictions do (0.70)",
+        "random weights",
+    ):
+        assert words in page, words
+
+
+def test_few_patients_are_told_first(tables, tmp_path):
+    tables["genes"] = tables["genes"].assign(consistent=np.nan, consistent_partial=np.nan)
+    value = tables["summary"].set_index("quantity")
+    reason = "too few patients, 3 of the 5 that are needed"
+    value.loc[["consistency_rule", "consistency_reason"], "value"] = ["few", reason]
+    tables["summary"] = value.reset_index()
+    page = page_of(tmp_path, tables)
+    assert f"<b>{TOO_FEW}</b>" in page
+    assert f"Consistent genes are not counted: {reason}" in page
+
+
+def test_planted_genes_are_those_of_the_simulations_record(tables, tmp_path):
+    # Not by name: D and the gene without a symbol follow the tissue.
+    tables["truth"] = pd.DataFrame({"gene": list("fedcbaz"), "symbol": None})
+    tables["truth"]["kind"] = ["immune", "none", "tumour", "immune", "none", "none", "tumour"]
+    tables["controls"] = pd.DataFrame({"kind": ["tumour", "immune", "none"], "experiment": "net"})
+    for name in ("median_pearson", "median_partial"):
+        for end, number in (("", 0.3), ("_low", 0.2), ("_high", 0.4)):
+            tables["controls"][name + end] = number
+    page = page_of(tmp_path, tables)
+    assert "<b>2 of 3</b><small>genes that follow the tissue were found; 2 given depth" in page
+    assert "<b>2 of 3</b><small>other genes were taken for found" in page
+    assert "<td>D</td><td>none</td>" in page
+    assert "<td>f</td><td>C</td>" in page
+    assert "<td>A, B</td><td></td>" in page
+    # The median over all genes, most of them noise, is no number of the front.
+    assert "<b>0.25</b>" not in page
+    assert "The cohort is simulated" in page
