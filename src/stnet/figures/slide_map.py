@@ -10,6 +10,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
+from stnet.core.printed import EXPRESSION_UNITS
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
     RANGE_NOTE,
@@ -24,7 +25,6 @@ from stnet.figures.prediction_map import (
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar
 from stnet.figures.style import (
-    EXPRESSION_UNITS,
     PAGE_MM,
     hide_axes,
     leave_empty,

@@ -7,6 +7,7 @@ import anndata as ad
 import numpy as np
 from matplotlib.figure import Figure
 
+from stnet.core.printed import EXPRESSION_UNITS
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
     RANGE_NOTE,
@@ -20,7 +21,7 @@ from stnet.figures.prediction_map import (
     value_range,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
-from stnet.figures.style import EXPRESSION_UNITS, PAGE_MM, save, styled
+from stnet.figures.style import PAGE_MM, save, styled
 
 GENES = 4  # in a row, beside the image
 IMAGE_WIDTH = 1.5  # of the image, in widths of a map

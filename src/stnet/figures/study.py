@@ -34,10 +34,10 @@ def draw(
     """Draw a study.
 
     Args:
-        study: its table.
-        gene_performance: paths of the gene performance by experiment.
-        patient_performance: paths of the patient performance by experiment.
-        figures: to write.
+        study: table of the study.
+        gene_performance: tables by experiment.
+        patient_performance: tables by experiment.
+        figures: files to write.
         titles: what the figure calls each experiment.
     """
     genes, patients = (

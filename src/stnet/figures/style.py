@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from stnet.core.atomic import atomic_path
-from stnet.core.printed import EXPRESSION_UNITS as EXPRESSION_UNITS
 
 # Width of one column and of a page of the journal.
 COLUMN_MM, PAGE_MM = 89, 183
@@ -20,7 +19,8 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#808080"
 LIGHT_GREY = "#d9d9d9"  # no value, or background
 EXPRESSION_MAP = "viridis"
-LABEL_COLOURS = {"tumour": VERMILLION, "normal": SKY}
+# Vermillion is darkened, so that the labels differ in black and white too.
+LABEL_COLOURS = {"tumour": "#B34700", "normal": SKY}
 
 
 STYLE = {
