@@ -483,6 +483,9 @@ def test_intervals_equal_their_formula_and_that_of_a_mean_is_its_t_interval():
         np.testing.assert_allclose(bounds[:, gene], expected)
     # One patient is none.
     assert np.isnan(bounds[:, 2]).all()
+    # An interval ends where no value is possible.
+    ends = np.clip(bounds, -0.1, 0.1)
+    np.testing.assert_array_equal(bootstrap.interval(value, medians, n_values, (-0.1, 0.1)), ends)
     error = stats.bootstrap((values[:, 0],), np.median, n_resamples=5000, rng=1).standard_error
     half = stats.t(6).ppf(0.975) * np.sqrt(7 / 6) * error
     assert np.ptp(bounds[:, 0]) / 2 == pytest.approx(half, rel=0.1)

@@ -13,6 +13,8 @@ PERCENTILES = (2.5, 97.5)
 # Fewer have no interval (ours, from `benchmarks/interval_coverage.py`).
 FEWEST_PATIENTS = 2
 SEED = 0
+# Possible values of a quantity: all, and those of r.
+ANY, OF_R = (-np.inf, np.inf), (-1, 1)
 # Values in memory at once while resampling medians.
 BATCH_VALUES = 4_000_000
 
@@ -45,25 +47,28 @@ def resampled_means(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 def interval(
-    value: np.ndarray | float, resampled: np.ndarray, n_patients: np.ndarray | int
+    value: np.ndarray | float,
+    resampled: np.ndarray,
+    n_patients: np.ndarray | int,
+    possible: tuple[float, float] = ANY,
 ) -> np.ndarray:
     """95% interval of estimates (…): low and high, (2, …).
 
     The estimate plus and minus Student's t, with n - 1 degrees of freedom, times the bootstrap's
     standard error, which is first multiplied by sqrt(n / (n - 1)) because a resample varies less
-    than a sample. Of a mean this is its t interval. With few patients it may reach beyond values
-    that are possible.
+    than a sample. Of a mean this is its t interval.
 
     Args:
         value: the estimates.
         resampled: (samples, …); resamples without a value are left out.
         n_patients: n, the patients that have a value; NaN with fewer than two.
+        possible: the least and the greatest value, at which the interval ends.
 
     Source: ours. Percentiles of the resamples cover too little with few patients (docs/methods.md).
     """
     n = np.asarray(n_patients, dtype=float)
     n = np.where(n < FEWEST_PATIENTS, np.nan, n)
-    return _around(value, _sd(resampled) * np.sqrt(n / (n - 1)), n)
+    return _around(value, _sd(resampled) * np.sqrt(n / (n - 1)), n).clip(*possible)
 
 
 def percentile_interval(resampled: np.ndarray) -> tuple[float, float]:
@@ -87,7 +92,9 @@ def mean_interval(values: np.ndarray) -> np.ndarray:
 
 
 def with_interval(
-    estimate: Callable[[np.ndarray], np.ndarray], n_patients: int
+    estimate: Callable[[np.ndarray], np.ndarray],
+    n_patients: int,
+    possible: tuple[float, float] = ANY,
 ) -> tuple[float, float, float]:
     """An estimate over `n_patients` and its interval: (value, low, high).
 
@@ -100,7 +107,8 @@ def with_interval(
     value = estimate(patients[None])[0]
     # Each patient twice, because one has no standard deviation.
     have_value = np.isfinite(estimate(np.stack([patients, patients], axis=1)))
-    low, high = interval(value, estimate(patient_draws(n_patients)), have_value.sum())
+    drawn = estimate(patient_draws(n_patients))
+    low, high = interval(value, drawn, have_value.sum(), possible)
     return value, low, high
 
 

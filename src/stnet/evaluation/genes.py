@@ -7,7 +7,7 @@ import pandas as pd
 
 from stnet.core.tables import by_patient
 from stnet.evaluation.averages import mean, median
-from stnet.evaluation.bootstrap import interval, patient_draws, resampled_medians
+from stnet.evaluation.bootstrap import OF_R, interval, patient_draws, resampled_medians
 from stnet.evaluation.consistency import (
     FEWEST_PATIENTS,
     benjamini_hochberg,
@@ -94,7 +94,7 @@ def gene_performance(
             draws = patient_draws(len(evaluated))
             of_patients = values[MEDIANS[name]]
             n_values = np.isfinite(of_patients).sum(axis=0)
-            bounds = interval(table[name], resampled_medians(of_patients, draws), n_values)
+            bounds = interval(table[name], resampled_medians(of_patients, draws), n_values, OF_R)
         table[f"{name}_low"], table[f"{name}_high"] = bounds
     for column in ("auroc", "auroc_partial", "auroc_depth"):
         table[f"mean_{column}"] = mean(by_patient(patients, column, names), axis=0)

@@ -7,7 +7,13 @@ import pandas as pd
 
 from stnet.core.tables import TOO_FEW, by_patient
 from stnet.evaluation.averages import mean, median
-from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_interval
+from stnet.evaluation.bootstrap import (
+    ANY,
+    OF_R,
+    resampled_means,
+    resampled_medians,
+    with_interval,
+)
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL, choose_rule
 from stnet.evaluation.genes import MEDIANS
 
@@ -16,6 +22,11 @@ MEANS = {
     "mean_auroc": "auroc",
     "mean_auroc_partial": "auroc_partial",
     "mean_auroc_depth": "auroc_depth",
+}
+POSSIBLE = {
+    "rmse": (0, np.inf),
+    **dict.fromkeys(MEDIANS, OF_R),
+    **{name: OF_R if name == "mean_pearson" else (0, 1) for name in MEANS},
 }
 
 
@@ -55,7 +66,8 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
     rows = [(name, value, np.nan, np.nan, "") for name, value in found.items()]
     unit = "patients" if n_patients > 1 else ""
     for name, estimate in estimates(patients, names).items():
-        rows.append((name, *with_interval(estimate, n_patients), unit))
+        possible = POSSIBLE.get(name, ANY)
+        rows.append((name, *with_interval(estimate, n_patients, possible), unit))
     table = pd.DataFrame(rows, columns=["quantity", "value", "ci_low", "ci_high", "unit"])
     # The column also holds words, so numbers are formatted here.
     table["value"] = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in table["value"]]

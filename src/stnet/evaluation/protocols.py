@@ -12,6 +12,8 @@ import pandas as pd
 from stnet.core.errors import InputError
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import (
+    ANY,
+    OF_R,
     interval,
     patient_draws,
     resampled_means,
@@ -291,7 +293,7 @@ def _compared(
         r, n = score(name, has_value[name])
         about = pd.DataFrame(protocols, columns=KEYS).assign(experiment=name, n_patients=n)
         found[name] = about.assign(ahead_of="")
-        found[name][["r", "low", "high"]] = _with_ends(r, n)
+        found[name][["r", "low", "high"]] = _with_ends(r, n, OF_R)
     first = next(iter(methods))
     for one, other in [(first, first), *combinations(methods, 2)]:
         shared = has_value[one] & has_value[other]
@@ -305,9 +307,11 @@ def _compared(
     return table.assign(ahead_of=table["ahead_of"].str.removesuffix("; "))
 
 
-def _with_ends(resampled: np.ndarray, n_patients: np.ndarray) -> np.ndarray:
+def _with_ends(
+    resampled: np.ndarray, n_patients: np.ndarray, possible: tuple[float, float] = ANY
+) -> np.ndarray:
     """Value, low and high (protocols, 3) of (protocols, 1 + samples)."""
-    ends = interval(resampled[:, 0], resampled[:, 1:].T, n_patients)
+    ends = interval(resampled[:, 0], resampled[:, 1:].T, n_patients, possible)
     return np.stack([resampled[:, 0], *ends], axis=1)
 
 
