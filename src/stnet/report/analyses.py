@@ -52,7 +52,7 @@ ANALYSES = [
         shown=(
             *(f"figures/{name}.png" for name in ("fig_1b", "fig_1c", "fig_1d")),
             *(f"figures/{name}.png" for name in ("supp_1a", "supp_1b", "fig_2a", "fig_2b")),
-            *("tables/table_1.tsv", "tables/dataset/dataset.html"),
+            *("tables/table_1.html", "tables/dataset/dataset.html"),
             "tables/{experiment}/all/performance.html",
         ),
         tables={"dataset": "tables/dataset/summary.tsv"},
