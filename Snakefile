@@ -1,8 +1,10 @@
 """ST-Net, end to end: loads and validates the configuration, includes the rules, names the targets."""
 
+import os
 import re
 import sys
 from pathlib import Path
+from shutil import which
 
 # The folder of this file, also where another workflow uses it as a module.
 CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
@@ -14,12 +16,14 @@ from snakemake.utils import update_config
 
 from stnet.config.base import suggest_one
 from stnet.config.configuration import Configuration
+from stnet.config.installed import missing_architecture
 from stnet.config.names import IMAGENET, RANDOM
 from stnet.config.recipe import Training
 from stnet.config.as_written import check_as_written
 from stnet.core.checkout import find
-from stnet.core.digest import code_digest
+from stnet.core.digest import code_digest, code_hashes
 from stnet.core.errors import InputError
+from stnet.core.gpu import why_no_gpu
 from stnet.core.hashing import file_identity, file_sha256
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
 from stnet.config.section_sheet import (
@@ -33,6 +37,7 @@ from stnet.config.section_sheet import (
 from stnet.config.segmentation import Segmentation
 from stnet.config.space_ranger import output_files
 from stnet.config.split import ALL, HELD_OUT, held_out_groups
+from stnet.inference.wanted_genes import find_genes
 
 if workflow.modifier.is_main_snakefile():
 
@@ -77,12 +82,14 @@ wildcard_constraints:
 
 
 rule all:
+    """The main results of every cohort under `report`."""
     input:
         results,
     localrule: True
 
 
 rule supplement:
+    """All, and the ablations."""
     input:
         results,
         ablations,
@@ -90,6 +97,7 @@ rule supplement:
 
 
 rule predict:
+    """Predictions for slides and sections of your own, named under `predict`."""
     input:
         own_results,
     localrule: True
@@ -119,5 +127,9 @@ include: "workflow/rules/plan.smk"
 
 
 # Where this is a module, these are only its own rules.
-set_digests(workflow.modifier.rules)
+set_parameters(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
+
+
+onsuccess:
+    print_own_results()

@@ -12,6 +12,8 @@ from real_sections import IMAGES, OPTIONS, her2st_row
 from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.cohorts.section import write_section
+from stnet.core.errors import InputError
+from stnet.evaluation.performance import performance_by
 from stnet.expression.targets import write_targets
 from stnet.slides.patches import read_patches, write_index, write_patches
 
@@ -41,15 +43,27 @@ def cohort(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def targets(cohort):
+    sections = [cohort / f"{name}.h5ad" for name in NAMES]
+    write_targets(sections, cohort / "targets.h5ad", genes=250, transform="log_fraction")
+    return ad.read_h5ad(cohort / "targets.h5ad")
+
+
 @needs_her2st
-def test_targets_are_those_of_a_plain_computation(cohort):
-    write_targets(
-        [cohort / f"{name}.h5ad" for name in NAMES],
-        cohort / "targets.h5ad",
-        genes=250,
-        transform="log_fraction",
-    )
-    targets = ad.read_h5ad(cohort / "targets.h5ad")
+def test_total_counts_alone_predict_much_and_next_to_nothing_given_depth(targets):
+    totals = np.repeat(targets.obs["total_counts"].to_numpy(dtype=float)[:, None], 250, axis=1)
+    layers = {"observed": targets.X, "smooth": targets.X}
+    spots = ad.AnnData(totals, targets.obs, targets.var, targets.uns, layers=layers)
+    spots.uns["targets"] = {key: spots.uns["targets"][key] for key in ("universe", "transform")}
+    median = performance_by(spots, "section").groupby("section")[["pearson", "partial"]].median()
+    assert (median["pearson"] > 0.5).all()
+    # Given the ln of the total counts without its square it is 0.27 and 0.38.
+    assert (median["partial"] < 0.1).all()
+
+
+@needs_her2st
+def test_targets_are_those_of_a_plain_computation(targets):
     tables = {name: plain_counts(name) for name in NAMES}
     universe = sorted(set().union(*(genes for genes, _ in tables.values())))
     place = {gene: i for i, gene in enumerate(universe)}
@@ -100,3 +114,16 @@ def test_patches_are_the_region_reads_of_lossless_tiles(cohort):
             if spot in with_counts
         ]
     np.testing.assert_array_equal(np.load(cohort / "C2.npy"), plain)
+
+
+@needs_her2st
+def test_the_image_of_another_section_is_refused_or_flagged(tmp_path):
+    row = {**her2st_row("C2"), "image": her2st_row("B4")["image"]}
+    files = tmp_path / "C2.h5ad", tmp_path / "C2.tsv"
+    with pytest.raises(InputError, match="the image is of another section"):
+        write_section(row, *files, **OPTIONS)
+    write_section({**row, "confirmed": "yes"}, *files, **OPTIONS)
+    section = ad.read_h5ad(files[0])
+    (warning,) = section.uns["checks"]["warnings"]
+    assert "the image is of another section" in warning
+    assert 0.6 < section.obs["on_tissue"].mean() < 0.8

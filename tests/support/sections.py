@@ -34,6 +34,7 @@ def section_file(path, name, counts, genes, used=None, patient="P1", um_per_px=0
     section.uns = {
         "slide": {"path": "", "sha256": "", "width": 0, "height": 0, **metadata},
         "grid": {name: "square"},
+        "checks": {"warnings": np.array([], dtype=object)},
         "spatial": {name: spatial(picture, width=40, spot_diameter=5, metadata=metadata)},
     }
     write_h5ad(section, path)

@@ -178,8 +178,52 @@ def test_windows_of_micrometres_need_only_the_resolution_of_training(model, slid
 
 
 def test_a_slide_of_unknown_scale_is_refused(model, slide, tmp_path):
-    with pytest.raises(InputError, match="set um_per_px"):
+    with pytest.raises(InputError, match=r"set predict\.um_per_px"):
         predicted(model, slide[0], tmp_path, um_per_px=None)
+
+
+def test_the_advice_is_of_the_part_of_the_configuration_that_the_slide_is_in(
+    model, slide, tmp_path
+):
+    def refused(um_per_px, **cut):
+        with pytest.raises(InputError) as no:
+            predict_slide(
+                slide[0],
+                model,
+                tmp_path / "tiles.h5ad",
+                about=ABOUT,
+                cut=Cut(scale="pixels", **cut),
+                configured=Configured(um_per_px, key="external.tcga"),
+                encoder=None,
+                must_read=True,
+            )
+        return str(no.value)
+
+    assert refused(None).endswith("set external.tcga.um_per_px")
+    assert refused(1.0).endswith("lower external.tcga.tiles.magnification")
+
+
+def test_overlapping_tiles_are_predicted_and_their_step_is_written(model, slide, tmp_path):
+    cut = Cut(side=64, scale="pixels", overlap=0.5)
+    tiles = predicted(model, slide[0], tmp_path, cut)
+    assert tiles.uns["tiling"]["step"] == 32
+    assert (tiles.uns["tiling"]["candidates"], tiles.n_obs) == (15, 9)
+    assert sorted(set(tiles.obs["x"])) == [0, 32, 64]
+    write_summary(tmp_path / "tiles.h5ad", tmp_path / "summary.tsv")
+    table = pd.read_csv(tmp_path / "summary.tsv", sep="\t").set_index("quantity")["value"]
+    assert table["predicted"] == "9 of 15 tiles, the rest mostly glass; tiles overlap by 50%"
+
+
+def test_ranges_of_tiles_are_shares_of_those_in_training(model, slide, tmp_path, toy):
+    tiles = predicted(model, slide[0], tmp_path)
+    measured = ad.read_h5ad(toy[1][1]).X
+    low, high = np.percentile(np.asarray(tiles.X, float), [2, 98], axis=0)
+    trained = np.subtract(*np.percentile(measured, [98, 2], axis=0))
+    np.testing.assert_allclose(tiles.var["range_share"], (high - low) / trained, rtol=1e-5)
+    few = tiles.var["range_share"] < 0.05
+    write_summary(tmp_path / "tiles.h5ad", tmp_path / "summary.tsv")
+    table = pd.read_csv(tmp_path / "summary.tsv", sep="\t").set_index("quantity")["value"]
+    assert int(table["consistent_hardly_varying"]) == (few & tiles.var["consistent"]).sum()
 
 
 def test_a_slide_of_glass_has_no_tiles(model, tmp_path):
@@ -323,6 +367,16 @@ def test_a_section_is_measured_with_its_own_genes_as_pseudo_counts(visium_model,
     np.testing.assert_allclose(spots.layers["observed"][:, 0], expected, rtol=1e-5)
     # A gene that is not measured is missing.
     assert np.isnan(spots.layers["observed"][:, 3]).all()
+    r = [np.corrcoef(spots.X[:, i], spots.layers["observed"][:, i])[0, 1] for i in (0, 1, 2, 4)]
+    np.testing.assert_allclose(spots.var["pearson"].iloc[[0, 1, 2, 4]], r, rtol=1e-4)
+    assert np.isnan(spots.var["pearson"].iloc[3])
+    write_summary(tmp_path / "predictions.h5ad", tmp_path / "summary.tsv")
+    table = pd.read_csv(tmp_path / "summary.tsv", sep="\t").set_index("quantity")["value"]
+    assert table["predicted"] == f"{spots.n_obs} spots"
+    assert table["measured_genes"] == "4"
+    assert float(table["mean_r"]) == pytest.approx(np.mean(r), rel=0.01, abs=1e-3)
+    trusted = spots.var["consistent"].to_numpy()[[0, 1, 2, 4]]
+    assert float(table["mean_r_consistent"]) == pytest.approx(np.mean(np.array(r)[trusted]), 0.01)
     assert spots.uns["provenance"]["universe"] == measured.n_vars
     alignment = pd.read_csv(tmp_path / "alignment.tsv", sep="\t", keep_default_na=False)
     assert alignment["by"].tolist()[3] == ""

@@ -11,6 +11,7 @@ from networks import PLAIN
 from safetensors.torch import save
 
 from stnet.config.engine import Engine
+from stnet.core.checksums import sealed_json
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.inference.gene_reliability import read_gene_reliability
@@ -59,6 +60,22 @@ def test_the_card_says_how_to_feed_it_and_which_genes_to_trust(toy, tmp_path):
     # A gene without performance, as the last one here, is not trusted.
     assert model.genes["consistent"].tolist() == [True, False, True, False, False]
     assert model.genes.index.tolist() == ad.read_h5ad(toy[1][1]).var_names.tolist()
+
+
+def test_the_card_has_the_range_of_each_gene_over_all_that_its_networks_saw(toy, tmp_path):
+    measured = ad.read_h5ad(toy[1][1])
+    others = measured[measured.obs["patient"] != "A"]
+    for names, seen in ((["A"], others), (["A", "all"], measured)):
+        genes = load_model_file(write_toy_model(toy, tmp_path, names)).genes
+        ends = np.percentile(np.asarray(seen.X), [2, 98], axis=0)
+        np.testing.assert_allclose(genes[["trained_low", "trained_high"]].T, ends, rtol=1e-6)
+
+
+def test_a_model_of_an_older_version_is_refused(tmp_path):
+    card = sealed_json({"genes": {"gene": ["A"]}})
+    (tmp_path / "model.safetensors").write_bytes(save({"a": torch.zeros(2)}, {"card": card}))
+    with pytest.raises(InputError, match=r"model\.safetensors: an older version wrote it, without"):
+        read_card(tmp_path / "model.safetensors")
 
 
 def test_the_last_checkpoint_of_its_network_goes(toy, tmp_path):

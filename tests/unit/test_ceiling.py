@@ -7,8 +7,10 @@ import pytest
 
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.ceiling import DRAWS, ceiling, gene_ceilings, reliabilities, summarise
+from stnet.evaluation.correlation import pearson, residuals
 from stnet.evaluation.genes import gene_performance
 from stnet.evaluation.performance import performance_by
+from stnet.expression.transforms import normalise
 
 # Most genes of the universe have no count, as in ST.
 UNIVERSE, COUNTED, GENES, SPOTS = 20_000, 40, 6, 150
@@ -63,7 +65,7 @@ def plain_rhos(counts: np.ndarray, transform: str, draws: int) -> dict[str, np.n
         for gene in range(GENES):
             x, y = (side[:, gene] for side in sides)
             found[""].append(np.corrcoef(x, y)[0, 1])
-            rest = [side - np.polyval(np.polyfit(ln_total, side, 1), ln_total) for side in (x, y)]
+            rest = [side - np.polyval(np.polyfit(ln_total, side, 2), ln_total) for side in (x, y)]
             found["_partial"].append(np.corrcoef(*rest)[0, 1])
     return {kind: np.reshape(r, (draws, GENES)) for kind, r in found.items()}
 
@@ -90,6 +92,32 @@ def test_the_ceiling_is_the_r_of_expression_without_noise():
     found = ceiling(reliabilities(spots)[""].mean(axis=(0, 1)))
     assert r[0] < 0.7 < 0.95 < r[-1]
     assert found == pytest.approx(r, abs=0.04)
+
+
+@pytest.mark.parametrize(("transform", "most"), [("log_fraction", 0.04), ("log_cp10k", 0.1)])
+def test_the_ceiling_is_near_the_r_of_the_best_prediction(transform, most):
+    random = np.random.default_rng(0)
+    counts, expected = make_counts(random, 3000)
+    totals = counts.sum(axis=1)
+    # The best prediction is the mean of y at this rate and this total.
+    draws = random.poisson(expected[:, :GENES], (200, 3000, GENES))
+    best = np.mean([normalise(draw, totals, UNIVERSE, transform) for draw in draws], axis=0)
+    sides = [side.T for side in (best, transformed(counts, transform, UNIVERSE))]
+    given_depth = [residuals(side, np.log(totals)) for side in sides]
+    found = reliabilities(as_spots({"A": counts}, transform))
+    for kind, r in (("", pearson(*sides)), ("_partial", pearson(*given_depth))):
+        assert r[0] < 0.4 < 0.85 < r[-1]
+        assert ceiling(found[kind].mean(axis=(0, 1))) == pytest.approx(r, abs=most)
+
+
+def test_a_gene_without_counts_has_no_ceiling_given_depth():
+    counts = make_counts(np.random.default_rng(0), 100)[0]
+    counts[:, 1] = 0
+    found = reliabilities(as_spots({"A": counts, "B": counts[:4]}))
+    assert np.isnan(found["_partial"][:, 0]).all(axis=0).tolist() == [False, True] + [False] * 4
+    # Four spots have an r, but none given depth.
+    assert np.isfinite(found[""]).all()
+    assert np.isnan(found["_partial"][:, 1]).all()
 
 
 def test_halves_that_do_not_agree_have_no_ceiling():
@@ -136,6 +164,7 @@ def test_the_table_has_medians_over_patients_and_shares(made):
     summary = summarise(table.reset_index()).set_index("quantity")["value"]
     assert float(summary["median_ceiling"]) == pytest.approx(table["ceiling"].median(), rel=1e-5)
     assert float(summary["median_share"]) == pytest.approx(table["share"].median(), rel=1e-5)
+    assert (summary["without_share"], summary["without_share_partial"]) == ("0", "0")
     assert float(summary["largest_error"]) == pytest.approx(table["ceiling_error"].max(), rel=1e-5)
 
 
@@ -150,6 +179,6 @@ def test_tables_and_page_are_written(tmp_path, made, monkeypatch):
     assert read_table(outputs["genes"])["gene"].tolist() == genes["gene"].tolist()
     page = outputs["html"].read_text("utf-8")
     assert "what net reaches" in page
-    assert "share of it that is reached, median over genes" in page
+    assert "Median over genes of the share of the ceiling." in page
     best = page.index(f">{gene_ceilings(spots, genes).nlargest(1, 'share')['symbol'].iloc[0]}<")
     assert all(page.index(f">G{gene}<") >= best for gene in range(GENES))

@@ -148,14 +148,15 @@ def test_planted_genes_differ_from_random_sets_where_others_do_not(tmp_path, apa
     assert np.median(among_sets) > 0.1
 
 
-def test_p_counts_draws_on_the_side_of_the_difference_twice():
+def test_p_counts_draws_beyond_the_difference_twice_wherever_the_null_lies():
     null = np.array([-3.0, -2.0, -1.0, 0.5, 1.0, 4.0, np.nan, 0.1, 0.2])
-    p = {
-        difference: float(summarise_null(difference, null)["value"][0])
-        for difference in (-2.5, 2.0, -2.0, 0.05)
-    }
-    expected = {-2.5: 2 * 2 / 9, 2.0: 2 * 2 / 9, -2.0: 2 * 3 / 9, 0.05: 1.0}
-    assert p == pytest.approx(expected, rel=1e-5)
+    expected = {-2.5: 2 * 2 / 9, 2.0: 2 * 2 / 9, -2.0: 2 * 3 / 9, 0.05: 2 * 4 / 9}
+    for centre in (0, 10, -10):
+        p = {
+            difference: float(summarise_null(difference + centre, null + centre)["value"][0])
+            for difference in expected
+        }
+        assert p == pytest.approx(expected, rel=1e-5)
 
 
 def test_pairs_are_pearson_within_each_section(apart):

@@ -206,8 +206,7 @@ METHODS = {
     "forest": {"role": "features", "kind": "forest", "of": "nuclei", "targets": "top250"},
     "mean": {"role": "other", "kind": "mean", "of": "", "targets": "top250"},
 }
-for name, keys in METHODS.items():
-    keys["title"] = f"The {name}"
+METHODS = {name: {"title": f"The {name}", **keys} for name, keys in METHODS.items()}
 
 
 def test_published_methods_side_by_side(published):
@@ -329,7 +328,7 @@ def test_one_method_alone_has_a_page(tmp_path, published):
     ]
     outputs = outputs_in(tmp_path)
     write_methods(*paths, PAPER / "claims.tsv", outputs, methods=METHODS)
-    assert "main against each" in outputs["html"].read_text(encoding="utf-8")
+    assert "The main against each" in outputs["html"].read_text(encoding="utf-8")
 
 
 def test_a_cohort_that_does_not_ask_sees_nothing_of_the_paper(tmp_path, published):
@@ -458,13 +457,14 @@ def test_a_study_as_table_and_page(tmp_path, studied):
         *(tsv, html),
         changed=changed,
         reference="main",
+        titles={name: f"The {name}" for name in changed},
         title="Windows",
     )
     assert read_table(tsv)["reference"].tolist() == [True, False, False]
     page = html.read_text(encoding="utf-8")
     for words in (
         "Windows",
-        "Difference to main",
+        "Difference to The main",
         "−0.1000 (−0.1000 to −0.1000)",
         "128x1",
         "held out",
@@ -479,19 +479,18 @@ def render(figure: Figure) -> str:
     return " | ".join(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))
 
 
+TITLES = {"main": "ST-Net", "worse": "Blurred", "fewer": "Fewer patients"}
+
+
 def test_the_figure_of_a_study_shows_every_gene(studied):
     summaries, patients, changed = studied
     table = study(summaries, patients, changed, "main")
     genes = {name: of_genes(each) for name, each in patients.items()}
-    figure = study_figure.experiments(table, genes, patients)
+    figure = study_figure.experiments(table, genes, patients, TITLES)
     words = render(figure)
-    for word in (
-        "worse\nview: 128x1",
-        "trained: none",
-        "reference",
-        "Difference in median r to main",
-    ):
+    for word in ("Blurred", "reference", "Difference in median r to ST-Net", "95% interval"):
         assert word in words
+    assert "worse" not in words
     points = figure.axes[1].findobj(PathCollection)
     assert np.allclose(points[0].get_offsets()[:, 0], -0.1)
     assert np.allclose(points[1].get_offsets()[:, 0], 0.02)
@@ -505,7 +504,7 @@ def test_the_figure_of_a_study_without_r_is_drawn(studied):
     table = study(summaries, patients, changed, "main")
     assert np.isnan(table["median_pearson"][1])
     genes = {name: of_genes(each) for name, each in patients.items()}
-    render(study_figure.experiments(table, genes, patients))
+    render(study_figure.experiments(table, genes, patients, TITLES))
 
 
 # Single genes
@@ -572,6 +571,7 @@ def test_single_genes_as_tables_and_figure(tmp_path, alone):
     words = render(figure)
     assert "G1" in words
     assert "predicted alone" in words
+    assert "difference, 95% interval" in words
     drawn = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 8]
     assert len(drawn) == 4
     assert np.allclose(np.sort(drawn[1].get_xdata()), np.sort(own["G1"]["pearson"]))

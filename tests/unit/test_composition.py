@@ -238,7 +238,7 @@ def test_one_section_has_nothing_left_out(base):
     assert table["explained"].notna().all()
     assert table["explained_left_out"].isna().all()
     lines = (
-        variance_explained(table.assign(configured=table["factors"] == 2)).axes[0].get_lines()[1:]
+        variance_explained(table.assign(configured=table["factors"] == 2)).axes[0].get_lines()[:-1]
     )
     names = ["in the spots fitted", "in the spots fitted, each gene shuffled"]
     assert [line.get_label() for line in lines] == names
@@ -247,7 +247,7 @@ def test_one_section_has_nothing_left_out(base):
 def test_the_figure_marks_the_factors_that_are_predicted(base, tmp_path):
     write_explained(base[0], tmp_path / "variance.tsv", factors=2, iterations=50, seed=0)
     table = read_table(tmp_path / "variance.tsv")
-    mark, *lines = variance_explained(table).axes[0].get_lines()
+    *lines, mark = variance_explained(table).axes[0].get_lines()
     assert list(mark.get_xdata()) == [2, 2]
     for line, column in zip(lines, EXPLAINED, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), table[column])

@@ -3,6 +3,7 @@
 import copy
 import gc
 import json
+import re
 from datetime import date
 from functools import reduce
 from pathlib import Path
@@ -495,6 +496,7 @@ def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp
 def test_the_papers_external_cohorts_are_the_papers_method(config):
     keys = Configuration(config).row("external", "tcga")
     tiles = {"side": 512, "magnification": 20, "background": 220, "most_background": 0.5}
+    tiles["overlap"] = 0
     assert (keys["tiles"], keys["scale"], keys["project"]) == (tiles, "pixels", "TCGA-BRCA")
     subtypes = keys["subtypes"]
     assert (subtypes["test_share"], subtypes["folds"]) == (0.3, 5)
@@ -511,6 +513,30 @@ ROW = {
     **{"patient": "A", "section": "A_1", "format": "her2st", "grid": "square"},
     **{"counts": "c.tsv", "spots": "s.tsv"},
 }
+
+
+@pytest.mark.parametrize(
+    ("split", "rows", "said"),
+    [
+        ("patient", [("A", "A_1")], "patient holds out the only patient of {}"),
+        ("patient", [("A", "A_1"), ("A", "A_2")], "add a patient, or set split: section"),
+        (4, [("A", "A_1"), ("A", "A_2")], "4 holds out the only patient of {}"),
+        ("section", [("A", "A_1")], "section holds out the only section of {}"),
+        ("section", [("A", "A_1"), ("A", "A_2")], ""),
+        ("patient", [("A", "A_1"), ("B", "B_1")], ""),
+    ],
+)
+def test_a_split_that_leaves_nothing_to_train_on_is_refused(config, tmp_path, split, rows, said):
+    files = ({"patient": p, "section": s, "counts": s, "spots": s} for p, s in rows)
+    sheet = sheet_file(tmp_path / "sheet.tsv", *(ROW | each for each in files))
+    config = changed(config, "cohorts.stnet.sheet", str(sheet))
+    config = changed(config, "experiments.one", {"inherit": "densenet121", "split": split})
+    if not said:
+        assert len(Configuration(config).groups("one")) == 2
+        return
+    with pytest.raises(InputError, match=re.escape(said.format(sheet))) as error:
+        Configuration(config).groups("one")
+    assert str(error.value).startswith("configuration: experiments.one.split: ")
 
 
 def test_sheet_joins_paths_to_the_root(tmp_path):

@@ -82,14 +82,14 @@ def test_the_page_says_what_each_kind_follows_and_shows_every_method(results, tm
     write_table(truth, tmp_path / "truth.tsv")
     outputs = tmp_path / "controls.tsv", tmp_path / "controls.html"
     methods = {
-        "main": {"kind": "network", "of": "densenet"},
-        "other": {"kind": "ridge", "of": "colour"},
+        "main": {"title": "Net", "kind": "network", "of": "densenet"},
+        "other": {"title": "Ridge", "kind": "ridge", "of": "colour"},
     }
     write_controls(*paths.values(), tmp_path / "truth.tsv", *outputs, methods=methods)
     expected = controls(genes, patients, truth)
     pd.testing.assert_frame_equal(read_table(outputs[0]), expected, atol=1e-5, check_dtype=False)
     page = outputs[1].read_text()
-    assert page.count("ridge regression on features: colour") == 3
+    assert page.count("ridge regression on features: colour") == page.count("<td>Ridge</td>") == 3
     for kind in ("tumour", "size", "none"):
         assert f"{kind}: {FOLLOWED[kind]}".replace("'", "&#39;") in page
 

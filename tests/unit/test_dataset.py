@@ -8,7 +8,9 @@ from stnet.analysis.dataset import describe_dataset
 from stnet.core.h5ad import write_h5ad
 
 
-def write_section(folder, name: str, genes: dict[str, list[int]], used: list[bool]):
+def write_section(
+    folder, name: str, genes: dict[str, list[int]], used: list[bool], warnings=(), on_tissue=None
+):
     counts = np.array(list(genes.values())).T
     section = ad.AnnData(
         sparse.csr_matrix(counts.astype(np.int32)),
@@ -29,6 +31,9 @@ def write_section(folder, name: str, genes: dict[str, list[int]], used: list[boo
     sides = (0, 0) if name == "B2" else (300, 200)
     section.uns["slide"] = {"width": sides[0], "height": sides[1], "um_per_px": 0.7}
     section.uns |= {"spatial": {}, "grid": {name: "square"}}
+    section.uns["checks"] = {"warnings": np.array(list(warnings), dtype=object)}
+    if on_tissue is not None:
+        section.obs["on_tissue"] = on_tissue
     write_h5ad(section, folder / f"{name}.h5ad")
     n, n_used = len(used), sum(used)
     columns = "positions counts no_position unselected no_counts off_image no_label kept near_edge"
@@ -39,7 +44,10 @@ def write_section(folder, name: str, genes: dict[str, list[int]], used: list[boo
 
 
 def test_dataset_is_described_by_its_used_spots(tmp_path):
-    write_section(tmp_path, "A1", {"b": [1, 5, 9], "mt-c": [0, 3, 9]}, [True, True, False])
+    write_section(
+        *(tmp_path, "A1", {"b": [1, 5, 9], "mt-c": [0, 3, 9]}, [True, True, False]),
+        *(["of another section", "mirrored"], [True, False, False]),
+    )
     write_section(tmp_path, "B1", {"a": [0], "b": [4]}, [True])
     write_section(tmp_path, "B2", {"d": [7]}, [False])
     names = ["A1", "B1", "B2"]
@@ -70,11 +78,15 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
     words = tables["sections"]["other_annotations"].fillna("").tolist()
     assert words == ["undetermined (1)", "undetermined (1)", ""]
     assert tables["sections"]["median_counts"].tolist()[:2] == [4.5, 4]
+    assert tables["sections"]["pct_on_tissue"].fillna(-1).tolist() == [50, -1, -1]
+    warnings = tables["sections"]["warnings"].fillna("").tolist()
+    assert warnings == ["of another section; mirrored", "", ""]
     assert tables["sections"]["width"].fillna(-1).tolist() == [300, 300, -1]
     summary = tables["summary"].set_index("quantity")["value"]
     assert summary.to_dict() == {
         "patients": 2,
         "sections": 2,
+        "sections_with_warnings": 1,
         "spots": 3,
         "genes": 4,
         "genes_united": 0,

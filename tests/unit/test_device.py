@@ -10,7 +10,7 @@ import time
 import pytest
 from project import ROOT
 
-from stnet.core.gpu import lease_gpu
+from stnet.core.gpu import lease_gpu, why_no_gpu
 
 # A job in a process of its own: says which card it has, and holds it until it is ended.
 JOB = """
@@ -88,3 +88,42 @@ def test_a_cluster_gives_different_cards_the_same_number(start, monkeypatch):
 def test_without_a_card_nothing_is_waited_for(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert lease_gpu() == "cuda"
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """A machine without a GPU whose files are in a folder."""
+
+    def found(pattern):
+        return [str(path) for path in tmp_path.glob(pattern.lstrip("/"))]
+
+    monkeypatch.setattr("stnet.core.gpu.glob", found)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return tmp_path
+
+
+def test_a_machine_without_a_gpu_is_told_from_one_with_any_trace_of_it(bare, monkeypatch):
+    assert why_no_gpu() == "this machine has no GPU"
+    card = bare / "sys/bus/pci/devices/0000:01:00.0/vendor"
+    card.parent.mkdir(parents=True)
+    card.write_text("0x8086\n")
+    assert why_no_gpu() == "this machine has no GPU"
+    # The driver may make its devices on their first use.
+    card.write_text("0x10de\n")
+    assert why_no_gpu() == ""
+    card.unlink()
+    for trace in (
+        "dev/nvidiactl",
+        "proc/driver/nvidia",
+        "dev/dxg",
+        "dev/kfd",
+        "dev/nvhost-gpu",
+    ):
+        (bare / trace).parent.mkdir(parents=True, exist_ok=True)
+        (bare / trace).touch()
+        assert why_no_gpu() == "", trace
+        (bare / trace).unlink()
+    (bare / "dev/nvidia0").touch()
+    for given, hidden in (("", True), ("-1", True), ("0", False), ("GPU-8932f937", False)):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+        assert bool(why_no_gpu()) == hidden, given

@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 from project import ROOT
 
-from stnet.core.digest import code_digest, imported_modules, imports
+from stnet.core.digest import code_digest, code_hashes, imported_modules, imports
 
 LIBRARY = ROOT / "src"
 
@@ -59,7 +59,7 @@ def tree(tmp_path):
 
 
 def digest(tree: Path) -> str:
-    return code_digest(tree / "script.py", tree / "src")
+    return code_digest(code_hashes(tree / "script.py", tree / "src"))
 
 
 def test_finds_every_form_of_import(tree):
@@ -83,6 +83,17 @@ def test_a_change_of_what_is_used_shows(tree, name):
     with open(tree / name, "a") as file:
         file.write("\nADDED = 1\n")
     assert digest(tree) != before
+
+
+def test_the_hash_that_changes_is_that_of_the_changed_module(tree):
+    before = code_hashes(tree / "script.py", tree / "src")
+    with open(tree / "src/lib/package/peer.py", "a") as file:
+        file.write("\nADDED = 1\n")
+    after = code_hashes(tree / "script.py", tree / "src")
+    assert {name for name in before | after if before.get(name) != after.get(name)} == {
+        "lib.package.peer"
+    }
+    assert {"script.py", "lib.direct", "lib/package/table.tsv"} < before.keys()
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - set(USED)))
@@ -158,7 +169,7 @@ def test_a_module_is_parsed_once_for_all_digests(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(ast, "parse", record)
-        found = {code_digest(script, tmp_path / "src") for script in scripts}
+        found = {code_digest(code_hashes(script, tmp_path / "src")) for script in scripts}
     assert len(found) == 40
     assert len(parsed) == len(set(parsed))
 

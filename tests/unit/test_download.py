@@ -75,6 +75,16 @@ def test_a_network_that_breaks_more_often_than_is_tried_in_vain_gets_there(remot
     assert target.read_bytes() == CONTENT
 
 
+def test_the_first_failure_without_a_network_says_what_to_do(target, caplog):
+    with pytest.raises(InputError, match="use a mirror"):
+        download("http://127.0.0.1:9/a", target, expected=None, size=None, patience=QUICK)
+    first, *others = (record.message for record in caplog.records)
+    assert "no connection" in first
+    assert "without a network use a mirror (docs/running.md); retrying" in first
+    assert len(others) == QUICK.attempts - 2
+    assert not any("mirror" in each for each in others)
+
+
 def test_later_run_resumes(remote, target):
     remote.faults["/image.jpg"] = ["cut"]
     with pytest.raises(InputError) as error:

@@ -21,9 +21,9 @@ from stnet.core.tables import TOO_FEW, count_consistent, read_table, write_table
 from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
-from stnet.evaluation.held_out import read_predictions
+from stnet.evaluation.held_out import read_predictions, smooth_observed
 from stnet.evaluation.null import null_tables
-from stnet.evaluation.performance import evaluate
+from stnet.evaluation.performance import evaluate, performance_by
 from stnet.evaluation.performance_summary import summarise
 from stnet.expression.predictions import write_predictions
 
@@ -52,7 +52,7 @@ def spots():
 
 def plain_statistics(predicted, observed, smooth, ln_total) -> dict[str, float]:
     """The statistics of one gene, one library call each."""
-    depth = ln_total[:, None]
+    depth = np.column_stack([ln_total, ln_total**2])
     residuals = [y - LinearRegression().fit(depth, y).predict(depth) for y in (predicted, observed)]
     low, high = np.percentile(observed, [25, 75])
     outer = (observed <= low) | (observed >= high)
@@ -129,12 +129,28 @@ def test_a_constant_depth_explains_nothing(spots):
     np.testing.assert_array_equal(found["partial"], found["pearson"])
 
 
+def test_two_depths_explain_a_line_and_no_more(spots):
+    predicted, observed, smooth, ln_total = (side.astype(float) for side in spots)
+    ln_total = np.where(ln_total > 8, 8.1, 7.3)
+    found = correlation.statistics(predicted, observed, smooth, ln_total)["partial"]
+    depth = ln_total[:, None]
+    rest = [y - LinearRegression().fit(depth, y).predict(depth) for y in (predicted, observed)]
+    np.testing.assert_allclose(
+        found, [stats.pearsonr(*pair)[0] for pair in zip(*(y.T for y in rest), strict=True)]
+    )
+
+
 def test_fewer_than_four_spots_have_an_error_but_no_correlation(spots):
     found = correlation.statistics(*(side[:3] for side in spots))
     for name in set(correlation.STATISTICS) - {"rmse"}:
         assert np.isnan(found[name]).all(), name
     assert np.isfinite(found["rmse"]).all()
-    assert np.isfinite(correlation.statistics(*(side[:4] for side in spots))["pearson"]).all()
+    found = correlation.statistics(*(side[:4] for side in spots))
+    assert np.isfinite(found["pearson"]).all()
+    # Three coefficients and two residuals: r would be 1 or -1.
+    assert np.isnan([found["partial"], found["auroc_partial"]]).all()
+    found = correlation.statistics(*(side[:5] for side in spots))
+    assert (np.abs(found["partial"]) < 1).all()
 
 
 def test_quarters_keep_tied_spots_together():
@@ -145,6 +161,51 @@ def test_quarters_keep_tied_spots_together():
     assert correlation.quarter_auroc(predicted[:, ::-1], half_zero) == [0.0]
     # The quartiles are the same, with one spot below them and one above.
     assert np.isnan(correlation.quarter_auroc(predicted, np.array([[0.0, *[1] * 6, 5]])))
+
+
+def st_like(random: np.random.Generator, n_genes: int = 40) -> ad.AnnData:
+    """Spots of five patients as in ST: few of many genes, totals over a 30-fold range.
+
+    X is the total counts; the first gene has no count in patient A.
+    """
+    totals = np.exp(random.uniform(np.log(300), np.log(9000), 1500)).astype(int)
+    patients = np.repeat([*"ABCDE"], 300)
+    shares = np.geomspace(0.0003, 0.03, n_genes) * random.gamma(5, 0.2, (1500, n_genes))
+    shares[patients == "A", 0] = 0
+    counts = random.poisson(totals[:, None] * shares)
+    y = np.log((1 + counts) / (18_000 + totals[:, None]))
+    obs = pd.DataFrame({"patient": patients, "total_counts": totals}, index=range(1500))
+    layers = {"observed": y.astype(np.float32), "smooth": y}
+    spots = ad.AnnData(np.repeat(totals[:, None], n_genes, 1), obs, layers=layers)
+    spots.obs_names = [f"{n}" for n in range(1500)]
+    spots.var_names = [f"g{n}" for n in range(n_genes)]
+    spots.uns["targets"] = {"universe": 18_000, "transform": "log_fraction"}
+    return spots
+
+
+def test_what_knows_only_the_total_counts_predicts_no_gene_given_depth():
+    spots = st_like(np.random.default_rng(0))
+    patients = performance_by(spots, "patient")
+    genes = gene_performance(patients, pd.Series(spots.var_names, spots.var_names))
+    assert genes["median_pearson"].median() > 0.3
+    assert np.abs(genes["median_partial"]).median() < 0.05
+    assert genes["consistent"].sum() > 30
+    assert not genes["consistent_partial"].any()
+    assert np.abs(patients["auroc_partial"].mean() - 0.5) < 0.05
+
+
+def test_a_gene_without_counts_has_no_r_given_depth_in_that_patient():
+    spots = st_like(np.random.default_rng(0), 3)
+    first = performance_by(spots, "patient").query("gene == 'g0'").set_index("patient")
+    assert first.loc["A", "pearson"] < -0.9
+    assert first[["partial", "auroc_partial"]].isna().all(axis=1).tolist() == [True] + [False] * 4
+    # Only spots with a prediction count.
+    everywhere = spots.layers["observed"][:, 1]
+    some = np.expm1(everywhere + np.log(18_000 + spots.obs["total_counts"])) > 0.5
+    spots.X = np.where(some.to_numpy()[:, None], np.nan, spots.X)
+    second = performance_by(spots, "patient").query("gene == 'g1'")
+    assert second["pearson"].notna().all()
+    assert second["partial"].isna().all()
 
 
 def test_a_prediction_from_depth_alone_has_no_partial_r(spots):
@@ -768,15 +829,22 @@ def test_comparison_takes_shared_patients_and_shared_genes():
     assert table["ahead_shared"].tolist() == [False, False]
 
 
+def with_smoothed(folder, groups):
+    """Held-out spots with the smoothed measurement that the null of Fig. 2b takes."""
+    spots = read_predictions(write_held_out(folder, *groups))
+    spots.layers["smoothed"] = smooth_observed(spots, "values")
+    return spots
+
+
 def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_path):
     groups = [predictions_of(patient, [f"G{n}" for n in range(40)]) for patient in "ABC"]
-    independent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
+    independent = null_tables(with_smoothed(tmp_path, groups))[0]
     assert independent["rank"].tolist() == list(range(1, 41))
     assert np.abs(independent["permuted"] - independent["binomial"]).mean() < 0.25
     for group in groups:
         group.X[:] = group.X[:, :1]
         group.layers["observed"][:] = group.layers["observed"][:, :1]
-    dependent = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[0]
+    dependent = null_tables(with_smoothed(tmp_path, groups))[0]
     # All genes are one gene: every curve is flat, at any of 0 to 3 patients.
     assert (dependent["permuted_low"] == 0).all()
     assert (dependent["permuted_high"] == 3).all()
@@ -784,36 +852,58 @@ def test_null_is_binomial_where_genes_are_independent_and_wider_where_not(tmp_pa
 
 
 def test_null_is_the_same_however_the_rows_are_ordered(tmp_path):
-    spots = read_predictions(
-        write_held_out(tmp_path, *(predictions_of(patient) for patient in "AB"))
-    )
+    spots = with_smoothed(tmp_path, [predictions_of(patient) for patient in "AB"])
     shuffled = np.random.default_rng(5).permutation(60)
     reordered = spots[[*shuffled, *range(89, 59, -1)]]
     for one, other in zip(null_tables(reordered), null_tables(spots), strict=True):
         pd.testing.assert_frame_equal(one, other)
 
 
-def test_genes_are_tested_against_both_nulls(tmp_path):
+def test_null_of_the_smoothed_measurement_is_that_of_such_a_measurement(tmp_path):
+    spots = with_smoothed(tmp_path, [predictions_of(patient) for patient in "ABC"])
+    found = null_tables(spots)[0]
+    spots.layers["observed"] = spots.layers["smoothed"]
+    expected = null_tables(spots)[0]
+    for end in ("", "_low", "_high"):
+        assert found[f"permuted_smooth{end}"].equals(expected[f"permuted{end}"])
+    assert not found["permuted"].equals(expected["permuted"])
+
+
+def test_genes_are_tested_against_the_spectral_null(tmp_path):
     genes = ["predicted", "noise", "constant", "partly"]
     groups = [predictions_of(patient, genes) for patient in "ABC"]
     for group in groups:
         group.X[:, 1] = np.random.default_rng(8).permutation(group.X[:, 1])
         group.X[:, 2] = 3
     groups[2] = groups[2][:, :3]
-    table = null_tables(read_predictions(write_held_out(tmp_path, *groups)))[1].set_index("gene")
-    assert table["n_patients"].to_dict() == {
-        "predicted": 3,
-        "noise": 3,
-        "constant": 0,
-        "partly": 2,
-    }
-    for null in ("spectral", "toroidal"):
-        p, n = table[f"p_{null}"], table[f"n_{null}"]
-        assert p["predicted"] < 0.01
-        assert n["predicted"] == 3
-        assert p["noise"] > 0.05
-        assert n["noise"] <= 1
-        assert np.isnan(p["constant"])
-        assert n["constant"] == 0
-        assert p["partly"] < 0.01
-        assert n["partly"] == 2
+    table = null_tables(with_smoothed(tmp_path, groups))[1].set_index("gene")
+    n_patients = {"predicted": 3, "noise": 3, "constant": 0, "partly": 2}
+    assert table["n_patients"].to_dict() == n_patients
+    p, n = table["p_spectral"], table["n_spectral"]
+    assert p["predicted"] < 0.01
+    assert n["predicted"] == 3
+    assert p["noise"] > 0.05
+    assert n["noise"] <= 1
+    assert np.isnan(p["constant"])
+    assert n["constant"] == 0
+    assert p["partly"] < 0.01
+    assert n["partly"] == 2
+
+
+def test_tiny_sections_do_not_change_the_null_of_their_patients(tmp_path):
+    genes = [f"G{n}" for n in range(10)]
+    spots = with_smoothed(tmp_path, [predictions_of(patient, genes) for patient in "ABC"])
+    whole = null_tables(spots)[0]
+    patient = spots.obs["patient"].astype(str)
+    spots.obs["section"] = np.where(patient.duplicated(), spots.obs["section"], patient + "9")
+    spots.uns["grid"] |= dict.fromkeys(["A9", "B9", "C9"], "square")
+    curves, by_gene = null_tables(spots)
+    assert (by_gene["n_patients"] == 3).all()
+    np.testing.assert_allclose(curves["permuted"], whole["permuted"], atol=0.4)
+    # Sections of two spots have no shift: signs of patterns stand in.
+    spots.obs["section"] = [f"{name}{n // 2}" for n, name in enumerate(patient)]
+    spots.uns["grid"] = dict.fromkeys(spots.obs["section"], "square")
+    assert null_tables(spots)[0]["permuted"].mean() == pytest.approx(1.5, abs=0.2)
+    few = np.concatenate([np.flatnonzero(patient == name)[:3] for name in "AB"])
+    spots = spots[np.sort(np.append(few, np.flatnonzero(patient == "C")))]
+    assert (null_tables(spots)[1]["n_patients"] == 1).all()

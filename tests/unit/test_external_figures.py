@@ -1,3 +1,4 @@
+import re
 from itertools import product
 
 import anndata as ad
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
+from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.expression.spatial import spatial
 from stnet.figures import (
@@ -20,9 +22,14 @@ from stnet.figures import (
     supp_2,
     supp_3,
 )
+from stnet.figures.style import VERMILLION
+from stnet.inference.account import account_of, measured_range, range_share
+from stnet.inference.summary import write_summary
+from stnet.inference.wanted_genes import find_genes
 
 SYMBOLS = ["FASN", "GNAS", "CONTROL3", "", "XBP1"]
 CONSISTENT = [True, True, False, True, True]
+SHARES = [0.51, 0.04, 0.6, np.nan, 1.2]
 N_GENES = len(SYMBOLS)
 
 
@@ -40,12 +47,24 @@ def heights(axis) -> list[float]:
     return [bar.get_height() for bar in axis.patches]
 
 
+PROVENANCE = {"transform": "log_fraction", "model": "all", "experiment": "toy"}
+# What predictions of an image say that is as near to training as the training patients are.
+LIKE_TRAINING = {
+    "training_distance": {"stain": 0.4, "latent": 0.83, "um_per_px": 1.0},
+    "flags": [],
+    "blank_patches": {"black": 0, "grey": 0},
+}
+UNLIKE = {
+    "training_distance": {"stain": 2.84, "latent": 1.69, "um_per_px": 1.5},
+    "flags": ["stain", "latent", "um_per_px"],
+    "blank_patches": {"black": 1, "grey": 2},
+}
 PICTURE = Image.new("RGB", (80, 60), (200, 100, 150))
 
 
 def gene_rows() -> pd.DataFrame:
     return pd.DataFrame(
-        {"symbol": SYMBOLS, "ensembl": "", "consistent": CONSISTENT},
+        {"symbol": SYMBOLS, "ensembl": "", "consistent": CONSISTENT, "range_share": SHARES},
         index=[f"e{i}" for i in range(N_GENES)],
     )
 
@@ -63,11 +82,19 @@ def slide_tiles(width: int = 800, height: int = 600) -> ad.AnnData:
             index=[f"S1:{x}x{y}" for x, y in corners],
         ),
         var=gene_rows(),
+        obsm={"spatial": corners + 100.0},
         uns={
+            **LIKE_TRAINING,
+            "tiling": {
+                "candidates": len(corners) + 1,
+                "most_background": 0.5,
+                "overlap": 0,
+                "step": 200,
+            },
             "slide": {"slide": "S1", "width": width, "height": height, "um_per_px": 2.0},
             "spatial": {"S1": spatial(PICTURE, width=width, spot_diameter=200, metadata={})},
             "refused": "",
-            "provenance": {"transform": "log_fraction"},
+            "provenance": dict(PROVENANCE),
         },
     )
 
@@ -83,13 +110,15 @@ def visium_spots() -> ad.AnnData:
     return ad.AnnData(
         values.astype(np.float32),
         obs=pd.DataFrame({"section": "V.1"}, index=[f"V.1:{i}" for i in range(12)]),
-        var=gene_rows(),
+        var=gene_rows().assign(
+            pearson=[0.5, np.nan, -0.001, 0.2, np.nan], match=["e0", "", "e2", "e3", "e4"]
+        ),
         obsm={"spatial": places + 200},
         layers={"observed": observed.astype(np.float32)},
         uns={
             "slide": {"width": 800, "um_per_px": 2.0},
             "spatial": {"V.1": spatial(PICTURE, width=800, spot_diameter=50, metadata={})},
-            "provenance": {"transform": "log_fraction"},
+            "provenance": PROVENANCE | LIKE_TRAINING,
         },
     )
 
@@ -148,17 +177,118 @@ def test_maps_show_the_consistent_genes_of_the_greatest_spread():
     assert prediction_map.choose_genes(tiles, [], "S1") == ["e2", "e4", "e3", "e1"]
 
 
-def test_maps_show_the_genes_asked_for_and_name_those_they_do_not_know(caplog):
-    wanted = ["XBP1", "e3", "NOPE", "FASN", "e0"]
+def test_measured_genes_go_before_others_that_are_as_consistent():
+    spots = visium_spots()
+    spots.var["consistent"] = True
+    spots.var["match"] = ["e0", "", "e2", "e3", ""]
+    assert prediction_map.choose_genes(spots, [], "V.1") == ["e3", "e2", "e0", "e4"]
+
+
+def test_maps_show_the_genes_asked_for_each_once():
+    wanted = ["XBP1", "e3", "FASN", "e0"]
     assert prediction_map.choose_genes(slide_tiles(), wanted, "S1.h5ad") == ["e4", "e3", "e0"]
-    assert caplog.messages == ["S1.h5ad: the model does not predict NOPE; it is left out"]
-    left = prediction_map.choose_genes(slide_tiles(), ["NOPE"], "S1.h5ad")
-    assert left == prediction_map.choose_genes(slide_tiles(), [], "S1.h5ad")
 
 
-def test_genes_that_were_not_consistent_are_marked():
-    titles = [prediction_map.gene_title(gene) for _, gene in gene_rows().iterrows()]
-    assert titles == ["FASN", "GNAS", "CONTROL3\n(not consistent\nin training)", "e3", "XBP1"]
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("FASM", "S1.h5ad: the model does not predict FASM; is it FASN"),
+        ("gnas", "does not predict gnas; is it GNAS"),
+        ("OTHER", "does not predict OTHER; its genes, in its .genes.tsv, are FASN, GNAS, C"),
+        ("", "does not predict "),
+    ],
+)
+def test_a_gene_that_the_model_has_not_is_refused_with_suggestions(name, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        prediction_map.choose_genes(slide_tiles(), ["FASN", name], "S1.h5ad")
+
+
+def test_an_id_goes_before_a_symbol_and_the_first_gene_of_a_symbol_before_others():
+    genes = [("A", "B"), ("B", "C"), ("D", "C"), ("E", "")]
+    assert find_genes(["B", "C", "A", "E"], genes, "model") == ["B", "A", "E"]
+
+
+def test_titles_say_what_to_think_of_a_gene():
+    rows = [gene for _, gene in visium_spots().var.iterrows()]
+    assert [prediction_map.gene_title(gene) for gene in rows] == [
+        "FASN\nrange: 51% of training",
+        "GNAS\nrange: 4% of training\nhardly varies here",
+        "CONTROL3\nrange: 60% of training\nnot consistent in training",
+        "e3",
+        "XBP1\nrange: 120% of training",
+    ]
+    assert [prediction_map.gene_title(gene, measured=True) for gene in rows] == [
+        "FASN\nr = 0.50",
+        "GNAS\nr undefined\nhardly varies here",
+        "CONTROL3\nr = 0.00\nnot consistent in training",
+        "e3\nr = 0.20",
+        "XBP1\nr undefined",
+    ]
+
+
+# Headings
+
+
+@pytest.mark.parametrize("of", [slide_tiles, visium_spots])
+def test_a_heading_warns_as_the_summary_does_in_colour(of, tmp_path):
+    table = of()
+    (table.uns if of is slide_tiles else table.uns["provenance"]).update(UNLIKE)
+    table.uns["provenance"]["initial_weights"] = "random"
+    write_h5ad(table, tmp_path / "table.h5ad")
+    write_summary(tmp_path / "table.h5ad", tmp_path / "summary.tsv")
+    summary = pd.read_csv(tmp_path / "summary.tsv", sep="\t")
+    warnings = summary.loc[summary["quantity"] == "warning", "value"].tolist()
+    assert [re.search(r"2\.84|1\.69|1\.50|3 of", each)[0] for each in warnings] == [
+        *("2.84", "1.69", "1.50", "3 of")
+    ]
+    figure = prediction_map.headed_figure(table, "Slide S1", "", 60)
+    [said] = [text for text in figure.texts if "Warning" in text.get_text()]
+    assert [line.removeprefix("Warning: ") for line in said.get_text().split("\n")] == warnings
+    assert said.get_color() == VERMILLION
+    assert_apart(render(figure))
+
+
+def test_a_heading_without_warnings_has_the_distances():
+    figure = prediction_map.headed_figure(slide_tiles(), "Slide S1", "", 60)
+    assert "stain 0.40, latent features 0.83 (1: the farthest" in texts(figure)
+    assert "Warning" not in texts(figure)
+    assert "11 of 12 tiles, the rest mostly glass; model all of toy" in texts(figure)
+
+
+def test_unknown_distances_are_called_unknown():
+    tiles = slide_tiles()
+    tiles.uns["training_distance"] = dict.fromkeys(LIKE_TRAINING["training_distance"], np.nan)
+    account = account_of(tiles)
+    assert set(account.far.values()) == {
+        "unknown: the model has fewer than three training patients"
+    }
+    said = texts(prediction_map.headed_figure(tiles, "Slide S1", "", 60))
+    assert "the training images unknown: the model has fewer than three training" in said
+    assert account_of(tiles[:0].copy()).far["stain"] == "unknown: no tile has enough tissue"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "11 of 12 tiles, the rest mostly glass"),
+        ({"candidates": 11}, "11 of 11 tiles"),
+        ({"most_background": 0.2}, "11 of 12 tiles, the rest more than 20% glass"),
+        ({"overlap": 0.5}, "11 of 12 tiles, the rest mostly glass; tiles overlap by 50%"),
+    ],
+)
+def test_it_is_said_how_many_tiles_there_are_and_why_not_more(changes, said):
+    tiles = slide_tiles()
+    tiles.uns["tiling"] |= changes
+    assert account_of(tiles).predicted == said
+
+
+def test_ranges_are_shares_of_those_measured_in_training():
+    random = np.random.default_rng(2)
+    measured = random.normal(size=(300, 3)) * [1, 2, 0]
+    genes = pd.DataFrame(measured_range(measured))
+    shares = range_share(measured[:, :] / 4 + 7, genes)
+    np.testing.assert_allclose(shares, [0.25, 0.25, np.nan])
+    assert np.isnan(range_share(measured[:1], genes)).all()
 
 
 @pytest.mark.parametrize("spread", [3.0, 0.04, 0.0002, 0.0])
@@ -185,18 +315,43 @@ def test_slide_map_draws_tiles_where_they_are():
     for drawn, column in zip(maps, tiles.X.T, strict=True):
         assert np.array_equal(drawn.get_array(), column)
         assert np.allclose(drawn.get_clim(), np.percentile(column, [2, 98]))
+        assert 0 < drawn.get_alpha() < 1
         for path, (_, tile) in zip(drawn.get_paths(), tiles.obs.iterrows(), strict=True):
             box = path.get_extents().bounds
             assert box == (tile["x"], tile["y"], 200, 200)
+    # A gene to doubt is drawn in pale colours.
+    vivid, muted = (np.ptp(drawn.get_facecolor()[:, :3], axis=1).max() for drawn in maps)
+    assert muted < vivid / 2
     image, first, second = (axis for axis in figure.axes if axis.images)
     assert image.images[0].get_extent() == [0, 800, 600, 0]
     assert image.get_ylim() == first.get_ylim() == second.get_ylim() == (600, 0)
-    # Below the tiles the picture is paler.
-    assert first.images[0].get_array().mean() > image.images[0].get_array().mean() + 20
-    for words in ("S1", "tiles: 11, each 400 µm wide", "FASN", "CONTROL3\n(not consistent"):
+    # Below the tiles the picture is grey and paler.
+    below = first.images[0].get_array()
+    assert np.ptp(below, axis=2).max() == 0
+    assert below.mean() > image.images[0].get_array().mean()
+    for words in ("Slide S1", "tiles are 400 µm wide", "FASN", "CONTROL3\nrange: 60%"):
         assert words in texts(figure)
     [bar] = figure.axes[0].findobj(ScaleBar)
     assert bar.info.scale_text
+
+
+def test_slide_map_is_cropped_to_the_tiles_and_a_tile_around_them():
+    tiles = slide_tiles(4000, 3000)
+    few = ((tiles.obs["x"] == 1000) & (tiles.obs["y"].isin([1000, 1200]))).to_numpy()
+    figure = render(slide_map.tile_maps(tiles[few, ["e0"]].copy(), PICTURE))
+    for axis in (axis for axis in figure.axes if axis.images):
+        assert (axis.get_xlim(), axis.get_ylim()) == ((900, 1300), (1500, 900))
+
+
+def test_tiles_that_overlap_are_drawn_as_their_middles_and_it_is_said():
+    tiles = slide_tiles()[:, ["e0"]].copy()
+    tiles.uns["tiling"] |= {"overlap": 0.5, "step": 100}
+    figure = render(slide_map.tile_maps(tiles, PICTURE))
+    [drawn] = figure.findobj(PolyCollection)
+    corner = tiles.obs.iloc[0]
+    middle = (corner["x"] + 50, corner["y"] + 50, 100, 100)
+    assert drawn.get_paths()[0].get_extents().bounds == middle
+    assert "tiles overlap by 50%, each drawn as its middle; tiles are 400 µm" in texts(figure)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
@@ -258,13 +413,22 @@ def test_section_map_draws_measured_above_predicted_at_the_spots():
     figure = render(spot_prediction_map.spot_maps(spots))
     drawn = figure.findobj(EllipseCollection)
     values = [spots.layers["observed"][:, 0], spots.X[:, 0], spots.X[:, 1]]
+    assert len(drawn) == 3
     for discs, expected in zip(drawn, values, strict=True):
         assert np.array_equal(discs.get_array(), expected)
         assert np.allclose(discs.get_offsets(), spots.obsm["spatial"])
     measured, predicted = drawn[0].axes.get_position(), drawn[1].axes.get_position()
     assert measured.y0 > predicted.y1
     assert measured.x0 == pytest.approx(predicted.x0, abs=1e-3)
-    for words in ("V.1 (spots: 12)", "Measured", "Predicted", "not measured", "FASN", "GNAS"):
+    # One scale for both, from the lower of the two to the higher.
+    ends = np.percentile(values[:2], [2, 98], axis=1)
+    for discs in drawn[:2]:
+        assert np.allclose(discs.get_clim(), (ends[0].min(), ends[1].max()))
+    assert np.allclose(drawn[2].get_clim(), np.percentile(values[2], [2, 98]))
+    # A gene that is not measured is predicted below the others, in no empty place.
+    assert drawn[2].axes.get_position().y1 < predicted.y0
+    assert "not measured" not in texts(figure)
+    for words in ("Section V.1", "12 spots", "Measured", "Predicted", "FASN\nr = 0.50", "GNAS"):
         assert words in texts(figure)
     assert len(figure.findobj(ScaleBar)) == 1
 
@@ -273,7 +437,8 @@ def test_section_map_without_measurements_has_predictions_only():
     spots = visium_spots()[:, ["e1"]]
     figure = render(spot_prediction_map.spot_maps(spots))
     assert len(figure.findobj(EllipseCollection)) == 1
-    assert "easured" not in texts(figure)
+    assert "Measured" not in texts(figure)
+    assert "GNAS\nrange: 4% of training" in texts(figure)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 5])
@@ -314,10 +479,12 @@ def test_supp_3_sets_each_patient_against_chance():
     figure = render(supp_3.colocalisation(tables))
     left, right, other, _ = figure.axes
     assert (
-        left.get_title() == "Sections: less than by chance\nP < 0.001; among random genes P = 0.200"
+        left.get_title()
+        == "Sections: less together than by chance\nP < 0.001; among random genes P = 0.200"
     )
     assert (
-        other.get_title() == "Slides: more than by chance\nP = 0.040; among random genes P = 0.200"
+        other.get_title()
+        == "Slides: more together than by chance\nP = 0.040; among random genes P = 0.200"
     )
     ends = sorted(tuple(line.get_ydata()) for line in left.lines if len(line.get_ydata()))
     mean = (pytest.approx(0.2), pytest.approx(0.4 / 3))
@@ -381,8 +548,9 @@ def test_roc_has_a_curve_and_its_interval_for_what_was_tested(tmp_path):
     assert areas == [0.75, 1.0]
     words = texts(figure).replace("\n", " ")
     assert "pseudo-bulk, significant genes: 0.75 (0.60–0.90)" in words
-    assert "split first: no gene is significantly positive" in words
+    assert "genes of the training patients: no gene is significantly positive" in words
     assert "bulk RNA-seq: 1.00 |" in words
+    assert "chance: 0.50" in words
     assert "ImageNet" not in words
     assert "True positive rate (IDC)" in words
     legend = figure.legends[0].get_window_extent()

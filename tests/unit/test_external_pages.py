@@ -62,15 +62,15 @@ def test_visium_page_sets_the_run_beside_the_paper_and_its_variants(tmp_path):
     write_visium_page(summaries, alignments, CLAIMS, html, experiment="densenet121")
     page = html.read_text(encoding="utf-8")
     total = rows_of(page, "In total")
-    assert total[0] == ["", "Paper", "visium", "visium-unscaled"]
+    assert total[0] == ["Quantity", "Paper", "visium", "visium-unscaled"]
     assert total[1] == ["genes measured", "234", "234", "233"]
     assert ["mean r", "0.33", "0.312", "0.312"] in total
     assert rows_of(page, "By section") == [
         ["Section", "genes measured", "mean r"],
-        ["V.1", "230", "-0.2"],
+        ["V.1", "230", "−0.2"],
     ]
     assert rows_of(page, "How genes were matched") == [
-        ["", "V.1", "V.2"],
+        ["Match", "V.1", "V.2"],
         ["by Ensembl id", "1", "1"],
         ["by symbol", "0", "1"],
         ["by alias", "1", "0"],
@@ -148,14 +148,14 @@ def test_tcga_page_sets_the_run_beside_the_paper(tmp_path):
     assert ["genes with significantly positive r", "55", ""] in total
     subtypes = rows_of(page, "Classification of subtypes: AUROC")
     first = [cell.replace("\u00a0", " ") for cell in subtypes[1]]
-    assert first[1:4] == ["0.83 (0.78 to 0.88)", "0.75 (0.6 to 0.9)", "55"]
+    assert first[1:4] == ["0.75 (0.6 to 0.9)", "0.83 (0.78 to 0.88)", "55"]
     assert subtypes[2][1:3] == ["", ""]
     assert subtypes[2][-1] == "no gene follows bulk"
     assert "<p>Subtypes: 20 IDC, 10 ILC; left out: 0. The paper" in page
-    assert subtypes[3][2] == "1"
+    assert subtypes[3][1] == "1"
     by_r = rows_of(page, "Genes, by r")
     assert [row[0] for row in by_r] == ["Gene", "GNAS", "FASN", "e2"]
-    assert by_r[1] == ["GNAS", "30", "0.5", "0.001", "0.002", "✓", ""]
+    assert by_r[1] == ["GNAS", "0.500", "0.001", "0.002", "✓", "", "30"]
 
 
 def test_tcga_page_counts_and_names_slides_to_check(tmp_path):

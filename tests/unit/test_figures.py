@@ -97,7 +97,7 @@ def test_supp_1a_computes_the_counts_back_from_the_targets(tmp_path, monkeypatch
 
 def test_supp_1a_shows_every_value_before_and_after():
     counts = np.arange(60).reshape(10, 6)
-    figure = render(supp_1a.before_and_after(counts, -counts / 7, "unit"))
+    figure = render(supp_1a.before_and_after(counts, -counts / 7))
     for axis in figure.axes:
         assert sum(bar.get_height() for bar in axis.patches) == 60
 
@@ -185,15 +185,17 @@ def maps(figure: Figure) -> list[EllipseCollection]:
 
 def test_fig_2a_shows_values_and_labels_at_the_spots():
     shown = example(["tumour"] * 5 + ["normal"] * 5 + [None] * 2)
-    figure = render(fig_2a.expression_maps([shown], "FASN", "unit"))
+    figure = render(fig_2a.expression_maps([shown], "FASN"))
     labels, measured, predicted = maps(figure)
     assert len({tuple(colour) for colour in labels.get_facecolors()}) == 3
     assert np.allclose(measured.get_offsets(), shown.spots[["x", "y"]])
     for drawn, name in ((measured, "measured"), (predicted, "predicted")):
         assert np.allclose(drawn.get_array(), shown.spots[name])
         assert np.allclose(drawn.get_clim(), np.percentile(shown.spots[name], [2, 98]))
-    for words in ("FASN, measured", "r = 0.50", "rank 1 of 2", "tumour", "normal", "none"):
+    for words in ("Measured", "r = 0.50", "rank 1 of 2", "tumour", "normal", "no label"):
         assert words in texts(figure)
+    [gene] = [text for text in figure.texts if text.get_text() == "FASN"]
+    assert gene.get_fontstyle() == "italic"
     [bar] = figure.axes[0].findobj(ScaleBar)
     assert bar.dx == shown.um_per_px
     words = [bar.scale_formatter(75.0, bar.dimension.to_latex(unit)) for unit in ("µm", "mm")]
@@ -203,14 +205,22 @@ def test_fig_2a_shows_values_and_labels_at_the_spots():
 
 
 def test_fig_2a_says_what_there_is_not():
-    rows = [example([None] * 12), example([None] * 1, r=np.nan, n=1, image=False)]
+    rows = [example([None] * 12), example(["tumour"], r=np.nan, n=1, image=False)]
     rows[1].spots["predicted"] = np.nan
-    figure = render(fig_2a.expression_maps(rows, "FASN", "unit"))
-    assert texts(figure).count("no labels") == 2
+    figure = render(fig_2a.expression_maps(rows, "FASN"))
+    assert texts(figure).count("no labels") == 1
     for words in ("no image", "r = undefined", "not predicted"):
         assert words in texts(figure)
     assert "rank 1 of 2" in texts(figure)
-    assert len(maps(figure)) == 3
+    assert len(maps(figure)) == 4
+
+
+def test_fig_2a_without_labels_has_no_column_for_them():
+    rows = [example([None] * 12), example([None] * 12)]
+    figure = render(fig_2a.expression_maps(rows, "FASN"))
+    assert "labels" not in texts(figure)
+    columns = [axis.get_subplotspec().colspan.stop for axis in figure.axes]
+    assert columns == [1, 2, 3, 1, 2, 3]
 
 
 def test_fig_2a_reads_predictions_and_tables(tmp_path, monkeypatch):
@@ -256,7 +266,7 @@ def test_fig_2a_reads_predictions_and_tables(tmp_path, monkeypatch):
     measured, predicted = maps(seen["figure"])
     assert np.array_equal(measured.get_array(), np.arange(1, 18, 2))
     assert np.array_equal(predicted.get_array(), np.arange(1, 18, 2) / 2)
-    assert "g1, measured" in texts(seen["figure"])
+    assert "g1" in texts(seen["figure"])
     assert "rank 2 of 2" in texts(seen["figure"])
     fig_2a.draw(
         *(predictions, paths["genes"], paths["patients"], []),
@@ -283,27 +293,60 @@ def gene_table(n_genes: int, n_patients: int, seed: int) -> pd.DataFrame:
 
 def null_table(n_genes: int, n_patients: int) -> pd.DataFrame:
     middle = np.full(n_genes, n_patients // 2)
-    return pd.DataFrame(
-        {"binomial": middle, "permuted_low": middle - 0.5, "permuted_high": middle + 0.5}
-    )
+    ends = {"permuted": 0.5, "permuted_smooth": 0.25}
+    bands = {f"{name}_low": middle - width for name, width in ends.items()}
+    bands |= {f"{name}_high": middle + width for name, width in ends.items()}
+    return pd.DataFrame({"binomial": middle, **bands})
+
+
+BANDS = {"n_consistent": "permuted", "n_consistent_smooth": "permuted_smooth"}
 
 
 @pytest.mark.parametrize(("n_genes", "n_patients"), [(60, 1), (60, 2), (250, 23)])
 @pytest.mark.parametrize("names", [["main"], ["main", "label", "features", "composition"]])
 def test_fig_2b_sorts_genes_for_both_truths(n_genes, n_patients, names):
     tables = {name: gene_table(n_genes, n_patients, seed) for seed, name in enumerate(names)}
-    figure = render(fig_2b.consistent_patients(tables, null_table(n_genes, n_patients)))
+    null = null_table(n_genes, n_patients)
+    figure = render(fig_2b.consistent_patients(tables, null))
     for axis, column in zip(figure.axes, ["n_consistent", "n_consistent_smooth"], strict=True):
+        keys = [text.get_text() for text in axis.get_legend().get_texts()]
         for curve, table in zip(axis.patches, tables.values(), strict=False):
             expected = sorted(table[column], reverse=True)
             assert curve.get_data().values.tolist() == expected
-        assert len(axis.patches) == len(tables) + 1 + (column == "n_consistent")
+        assert len(axis.patches) == len(tables) + 2
+        band = axis.patches[-1].get_data()
+        assert band.values.tolist() == null[f"{BANDS[column]}_high"].tolist()
+        assert band.baseline.tolist() == null[f"{BANDS[column]}_low"].tolist()
+        # Read off the curve: how far right it stays at the dotted line or above.
+        [line] = axis.lines
+        for key, curve in zip(keys[: len(tables)], axis.patches, strict=False):
+            reached = curve.get_data().values >= line.get_ydata()[0]
+            assert key.endswith(f": {reached.sum()}")
+            assert reached[: reached.sum()].all()
         curves = axis.patches[: len(tables)]
         for style in ("edgecolor", "linestyle"):
             assert len({str(getattr(curve, f"get_{style}")()) for curve in curves}) == len(tables)
-    for table in tables.values():
-        assert f"({table['consistent'].sum()} consistent genes)" in texts(figure)
     assert f"of {n_patients})" in texts(figure)
+
+
+def test_fig_2b_counts_genes_from_the_fewest_patients_of_a_consistent_gene():
+    table = pd.DataFrame(
+        {
+            "n_patients": 6,
+            "n_consistent": [6, 5, 4, 4, 1],
+            "n_consistent_smooth": [6, 3, 4, 2, 4],
+            "consistent": [True, True, True, False, False],
+        }
+    )
+    for consistent, words, counts in (
+        (table["consistent"], "at least 4 of 6 patients", ["ST-Net: 4", "ST-Net: 3"]),
+        (False, "all 6 patients", ["ST-Net: 1", "ST-Net: 1"]),
+    ):
+        tables = {"ST-Net": table.assign(consistent=consistent)}
+        figure = render(fig_2b.consistent_patients(tables, null_table(5, 6)))
+        assert words in texts(figure)
+        keys = [axis.get_legend().get_texts()[0].get_text() for axis in figure.axes]
+        assert keys == counts
 
 
 def test_fig_2d_places_genes_and_counts_those_ahead():
@@ -319,7 +362,7 @@ def test_fig_2d_places_genes_and_counts_those_ahead():
     figure = render(fig_2d.against(comparison, "densenet121", "nuclear features"))
     points = figure.axes[0].findobj(PathCollection)[0].get_offsets()
     assert points.tolist() == [[0.1, 0.3], [0.25, 0.2]]
-    for words in ("densenet121 ahead in 1 of 3 genes", "Median r, nuclear features", "FASN", "e2"):
+    for words in ("densenet121 ahead in 1 of 3 genes", "Median r: nuclear features", "FASN", "e2"):
         assert words in texts(figure)
     assert "GNAS" not in texts(figure)
 
@@ -340,6 +383,7 @@ def test_fig_2d_keeps_names_apart():
     names = [text for text in figure.axes[0].texts if text.get_text()]
     boxes = [text.get_window_extent() for text in names]
     assert len(boxes) == 4
+    assert_free(figure.axes[0], boxes, comparison)
     assert figure.axes[0].yaxis.label.get_window_extent().x0 > 0
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
@@ -358,10 +402,46 @@ def test_fig_2d_leads_a_line_to_a_name_that_finds_no_place_beside_its_point():
     names = [text for text in figure.axes[0].texts if text.get_text()]
     boxes = [text.get_window_extent() for text in names]
     assert len(boxes) == 5
+    assert_free(figure.axes[0], boxes, comparison)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     lines = [text for text in figure.axes[0].texts if text.arrow_patch is not None]
     assert lines
-    assert {line.xyann for line in lines} < {name.xyann for name in names}
+    for line in lines:
+        [box] = [b for b, name in zip(boxes, names, strict=True) if name.xy == line.xy]
+        end = figure.axes[0].transData.transform(line.xy) + np.array(line.xyann) * figure.dpi / 72
+        assert box.padded(0.1).contains(*end)
+
+
+def test_fig_2d_names_lie_inside_and_cover_no_point_and_no_diagonal():
+    random = np.random.default_rng(1)
+    r = random.uniform(0, 0.6, 250)
+    comparison = pd.DataFrame(
+        {
+            "gene": [f"GENE{i}" for i in range(250)],
+            "symbol": None,
+            "median_pearson": r,
+            "median_pearson_other": r - random.uniform(0, 0.1, 250),
+            "ahead": True,
+        }
+    )
+    axis = render(fig_2d.against(comparison, "ST-Net", "labels")).axes[0]
+    names = [text for text in axis.texts if text.get_text()]
+    best = comparison.sort_values("median_pearson", ascending=False)["gene"][:5]
+    assert [name.get_text() for name in names] == best.tolist()
+    assert_free(axis, [name.get_window_extent() for name in names], comparison)
+
+
+def assert_free(axis, boxes, comparison) -> None:
+    """Names lie inside the axes, and neither points nor the diagonal lie under them."""
+    points = comparison[["median_pearson_other", "median_pearson"]].to_numpy()
+    points = axis.transData.transform(points)
+    for i, box in enumerate(boxes):
+        assert axis.bbox.contains(*box.min)
+        assert axis.bbox.contains(*box.max)
+        assert not box.count_contains(points)
+        corners = np.sign([y - x for x, y in axis.transData.inverted().transform(box.corners())])
+        assert abs(corners.sum()) == 4
+        assert not any(box.overlaps(other) for other in boxes[:i])
 
 
 @pytest.mark.parametrize("epochs", [1, 4])
@@ -389,7 +469,7 @@ def test_learning_curve_marks_the_chosen_epoch(epochs):
 def test_fig_2a_colour_bars_tell_their_ends_apart(spread):
     shown = example(["tumour"] * 12)
     shown.spots["predicted"] = np.linspace(-9.29905, -9.29905 + spread, 12)
-    words = texts(render(fig_2a.expression_maps([shown], "FASN", "unit")))
+    words = texts(render(fig_2a.expression_maps([shown], "FASN")))
     low, high = np.percentile(shown.spots["predicted"], [2, 98])
     numbers = [word.replace("−", "-") for word in words.split(" | ") if word.startswith("−")]
     assert len(numbers) == 2

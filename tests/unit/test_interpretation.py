@@ -329,5 +329,23 @@ def test_fig_3_draws_positive_attribution_only():
     said = " ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
     assert "FASN" in said
     assert "predicted −3.00" in said
-    assert "error 1.2%" in said
+    assert "1 above baseline;\nsum of attributions off by 1.2%" in said
     assert "mm" not in said
+    # The bar begins at the grey of the pale patch and ends at the red of the map.
+    bar = figure.axes[-1].collections[-1].cmap
+    assert bar(0.0) == pytest.approx((*[0.5 + 200 / 510] * 3, 1))
+    assert bar(1.0) == pytest.approx(tuple(shown[0, 0] / 255 if shown.max() > 1 else shown[0, 0]))
+
+
+@pytest.mark.parametrize(("n", "rows", "columns"), [(1, 2, 1), (3, 2, 3), (5, 4, 3)])
+def test_fig_3_has_the_patches_side_by_side(n, rows, columns):
+    row = {"gene": "e1", "symbol": "FASN", "section": "S", "predicted": -3.0, "um_per_px": np.nan}
+    table = pd.DataFrame([{**row, "at_baseline": -4.0, "completeness_error": 0.012}] * n)
+    patches = np.arange(n, dtype=np.uint8)[:, None, None, None] + np.zeros((1, 9, 9, 3), np.uint8)
+    figure = fig_3.attributed_patches(patches, np.ones((n, 9, 9)), table)
+    figure.draw_without_rendering()
+    grid = figure.axes[0].get_subplotspec().get_gridspec()
+    assert (grid.nrows, grid.ncols) == (rows, columns)
+    drawn = [axis.images for axis in figure.axes if axis.images]
+    assert [int(images[0].get_array().max()) for images in drawn if len(images) == 1] == [*range(n)]
+    assert sum(len(images) == 2 for images in drawn) == n

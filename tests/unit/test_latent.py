@@ -646,11 +646,15 @@ def test_fig_4_marks_each_example_at_its_spot(drawable):
     first = examples[(examples["rank"] == 1) & (examples["patient"] == "A")]
     patches = dict.fromkeys(first["spot"], np.zeros((16, 16, 3), dtype=np.uint8))
     figure = render(fig_4.latent_space(umap, first, patches, ["A"]))
-    marked = {text.xy: text.get_text() for text in figure.axes[0].texts}
+    names = [text for text in figure.axes[0].texts if text.get_text()]
+    marked = {tuple(text.xy): text.get_text() for text in names}
     of_spot = umap.set_index("spot")
     for row, mark in zip(first.itertuples(), ["(i)", "(ii)", "(iii)", "(iv)"], strict=True):
         place = tuple(of_spot.loc[row.spot, ["umap1", "umap2"]])
         assert marked[place] == mark
+        assert f"neighbours\nare {row.label}" in texts(figure)
+    boxes = [text.get_window_extent() for text in names]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_fig_4_shows_patients_without_examples_or_coordinates():
@@ -669,8 +673,12 @@ def test_supp_9_has_every_gene_and_every_spot():
     performance = neighbour_performance(spots)
     figure = render(supp_9.neighbour_curves(performance))
     for axis, form in zip(figure.axes, ("ours", "released"), strict=True):
-        medians = performance[performance["form"] == form].groupby("gene")["nearest"].median()
-        np.testing.assert_allclose(axis.lines[0].get_ydata(), np.sort(medians))
+        of_form = performance[performance["form"] == form]
+        medians = of_form.groupby("gene")[["nearest", "farthest"]].median()
+        expected = medians.sort_values("nearest").to_numpy()
+        np.testing.assert_allclose(axis.lines[0].get_ydata(), expected[:, 0])
+        # The other r of the same genes.
+        np.testing.assert_allclose(axis.lines[1].get_ydata(), expected[:, 1])
     distances = neighbour_distances(spots, 0)
     figure = render(supp_9.distance_curves(distances))
     line = figure.axes[0].lines[0]

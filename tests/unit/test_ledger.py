@@ -10,7 +10,6 @@ from paper_tables import PAPER, N, colocalisation, published, published_external
 from stnet.evaluation.consistency import benjamini_hochberg, binomial_p, holm
 from stnet.report.axis import axes_of, marks_of
 from stnet.report.ledger import make_ledger, write_ledger
-from stnet.report.page import page_table, short, write_page
 from stnet.report.tables import (
     table_1,
     write_dataset_page,
@@ -268,7 +267,12 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
         {"quantity": [f"drops.{s}" for s in steps.split()], "value": range(9001, 9011)}
     )
     tables["dataset"] = pd.concat([tables["dataset"], drops])
-    tables["sections"] = pd.DataFrame({"patient": ["BC1"], "section": ["BC1_C1"], "used": [321]})
+    tables["sections"] = pd.DataFrame(
+        {
+            **{"patient": ["BC1", "BC2"], "section": ["BC1_C1", "BC2_C1"], "used": [321, 320]},
+            **{"pct_on_tissue": [90, 95], "warnings": ["", "mirrored"]},
+        }
+    )
     performance = [*("n_consistent_smooth", "p_holm", "p_t_bh", "median_spearman")]
     performance += [*("mean_auroc", "rmse", "median_partial", "median_depth")]
     performance += [*("mean_auroc_partial", "mean_auroc_depth", "n_consistent_partial")]
@@ -278,6 +282,7 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
     html = tmp_path / "page.html"
     write_dataset_page(paths["dataset"], paths["sections"], html, "stnet")
     page = html.read_text(encoding="utf-8")
+    assert page.index("BC2_C1") < page.index("mirrored") < page.index("BC1_C1")
     for words in (
         "26,949",
         "without counts",
@@ -304,29 +309,3 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
     claims_file = PAPER / "claims.tsv"
     write_table_1(paths["genes"], claims_file, tmp_path / "1.tsv", html, "densenet121", visium)
     assert html.read_text(encoding="utf-8").count('<td class="number">0.54</td>') == 4
-
-
-def test_page_escapes_and_aligns(tmp_path):
-    table = pd.DataFrame(
-        {"<a>": ["x & y", None], "n": [1234.0, np.nan], "t": ["1,234", ""], "c": [True, False]}
-    )
-    shown = page_table(table, "A < B")
-    write_page(tmp_path / "p.html", "T", ["a < b"], [shown])
-    text = (tmp_path / "p.html").read_text(encoding="utf-8")
-    assert "<h2>A &lt; B</h2>" in text
-    assert "<th>&lt;a&gt;</th>" in text
-    assert "<td>x &amp; y</td>" in text
-    assert '<td class="number">1,234</td><td class="number">1,234</td><td>✓</td>' in text
-    assert '<td></td><td class="number"></td><td class="number"></td><td></td>' in text
-    assert "<p>a &lt; b</p>" in text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        *[(23.0, "23"), (30612, "30,612"), (0.33871, "0.339"), (3426.5, "3,426.5")],
-        *[(2.4e-5, "2.4e-05"), (float("nan"), ""), ("0.50", "0.5"), ("A, B", "A, B")],
-    ],
-)
-def test_numbers_are_short(value, text):
-    assert short(value) == text

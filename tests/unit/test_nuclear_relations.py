@@ -21,13 +21,13 @@ from stnet.analysis.nuclear_relations import (
 from stnet.analysis.nuclei_counts import write_counts
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
+from stnet.core.printed import decimals
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.consistency import fisher_t
 from stnet.features.collect import collect_features
 from stnet.features.files import write_features
 from stnet.figures.supp_6 import draw, nuclei_counts
 from stnet.report.nuclei import write_gene_page, write_supplementary_tables
-from stnet.report.page import short
 
 PATIENTS = {"A1": "A", "A2": "A", "B1": "B", "C1": "C", "D1": "D"}
 GENES = [f"g{i}" for i in range(7)]
@@ -181,7 +181,7 @@ def test_the_page_of_a_gene_says_what_the_table_has(made, tmp_path):
         ["S1", stratum, feature] for stratum in CLASSES for feature in ("number of nuclei", "area")
     ]
     table = read_table(outputs[0])
-    assert [row[4] for row in rows] == [short(r) for r in table["mean_r"]]
+    assert [row[4].split(" (")[0] for row in rows] == [decimals(r, 3) for r in table["mean_r"]]
     assert {row[-1] for row in rows} == {"negative"}
 
 
@@ -340,14 +340,17 @@ def test_supp_6_shows_every_spot_and_every_patient_with_both_classes(counted, tm
     figure = nuclei_counts(*(tables[n] for n in ("distribution", "patients", "summary")))
     figure.draw_without_rendering()
     pooled, medians, aurocs = figure.axes
-    heights = [sum(bar.get_height() for bar in bars) for bars in pooled.containers]
+    heights = [steps.get_data().values.sum() for steps in pooled.patches]
     assert heights == pytest.approx([1, 1])
     assert len(medians.lines) == 3
     assert [text.get_text() for text in aurocs.get_yticklabels()] == tables["patients"].dropna(
         subset="auroc"
     ).sort_values("auroc")["patient"].tolist()
     mean = tables["summary"].loc[0, "mean_auroc"]
-    assert aurocs.get_title().startswith(f"mean {mean:.2f} (")
+    keys = [text.get_text() for text in aurocs.get_legend().get_texts()]
+    assert keys[:2] == ["chance 0.50", f"mean {mean:.2f}"]
+    assert keys[2].startswith("95% interval")
+    assert "as all spots are of one class: D" in figure.get_supxlabel()
 
 
 def test_without_labels_supp_6_says_so(made, tmp_path):

@@ -1,6 +1,7 @@
 """r under many protocols, each choice against plain loops over spots, genes and patients."""
 
-from itertools import product
+from itertools import product, zip_longest
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -16,17 +17,26 @@ from stnet.evaluation.bootstrap import patient_draws
 from stnet.evaluation.held_out import smooth_observed
 from stnet.evaluation.measurements import (
     dispersion,
-    measurements,
+    measured,
     pearson_residuals,
     target_counts,
 )
 from stnet.evaluation.performance import performance_by
 from stnet.evaluation.performance_summary import estimates
-from stnet.evaluation.protocols import PAPER, PROTOCOLS, USERS, Protocol, score_protocols
+from stnet.evaluation.protocols import (
+    PAPER,
+    PROTOCOLS,
+    PUBLISHED,
+    USERS,
+    Protocol,
+    score_protocols,
+)
 from stnet.expression.predictions import write_predictions
 from stnet.expression.transforms import normalise
+from stnet.figures.protocols import specification_curve
 from stnet.report.protocols import findings, write_protocols
 
+ROOT = Path(__file__).parents[2]
 UNITS = {"transform": "log_fraction", "universe": 500}
 SECTIONS = {"P1": ["P1a", "P1b", "P1c"], "P2": ["P2a"], "P3": ["P3a", "P3b"]}
 SIDE, GENES = 5, 15
@@ -86,12 +96,12 @@ def written(folder, experiments) -> dict[str, list]:
         paths[name] = []
         for patient in everyone.obs["patient"].unique():
             group = everyone[everyone.obs["patient"] == patient].copy()
-            measured = group.copy()
-            measured.X = group.layers["observed"]
+            targets = group.copy()
+            targets.X = group.layers["observed"]
             paths[name].append(folder / f"experiments/{name}/{patient}/predictions.h5ad")
             paths[name][-1].parent.mkdir(parents=True)
             about = {"experiment": name, "held_out": patient}
-            write_predictions(paths[name][-1], measured, group.X, about)
+            write_predictions(paths[name][-1], targets, group.X, about)
     return paths
 
 
@@ -107,6 +117,12 @@ def table(spots, tmp_path_factory):
 def test_counts_are_those_that_were_measured(spots):
     main = spots["main"]
     np.testing.assert_array_equal(target_counts(main), main.layers["counts"])
+
+
+def measurements(spots: ad.AnnData, smoothing: str = "values"):
+    for normalisation, kind in product(protocols.NORMALISATIONS, ("raw", "smoothed")):
+        averaged = smoothing if kind == "smoothed" else ""
+        yield normalisation, kind, measured(spots, normalisation, averaged)
 
 
 def plain_measurement(spots: ad.AnnData, normalisation: str, counts, totals) -> np.ndarray:
@@ -139,9 +155,7 @@ def averaged(spots: ad.AnnData, values) -> np.ndarray:
 def test_measurements_equal_scanpy_and_plain_loops(spots, smoothing):
     main = spots["main"]
     counts, totals = main.layers["counts"], main.obs["total_counts"].to_numpy(dtype=float)
-    seen = []
-    for normalisation, measurement, values in measurements(main, counts, smoothing):
-        seen.append((normalisation, measurement))
+    for normalisation, measurement, values in measurements(main, smoothing):
         if measurement == "raw":
             expected = plain_measurement(main, normalisation, counts, totals)
         elif smoothing == "values":
@@ -153,7 +167,6 @@ def test_measurements_equal_scanpy_and_plain_loops(spots, smoothing):
         np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-6)
         if (normalisation, measurement) == ("targets", "smoothed"):
             np.testing.assert_allclose(values, smooth_observed(main, smoothing), atol=1e-5)
-    assert seen == [*product(protocols.NORMALISATIONS, ("raw", "smoothed"))]
 
 
 def test_spots_and_genes_without_counts_have_no_residual_and_no_dispersion():
@@ -222,7 +235,7 @@ class PlainScores:
             units = self.of_units[each.unit].values()
             everywhere = [r for _, r in units]
             drawn = [r for p in patients for patient, r in units if patient == p]
-        if each.genes == "best_training":
+        if each.genes == "best_others":
             scores = []
             for p in patients:
                 chosen = best(mean_r([r for patient, r in units if patient != p]))
@@ -243,11 +256,10 @@ def mean_r(of_units) -> list[float]:
 
 
 def test_every_protocol_equals_plain_loops(spots, table):
-    counts = spots["main"].layers["counts"]
     found = table.set_index(["experiment", *Protocol._fields])["r"]
     assert len(found) == 3 * len(PROTOCOLS) == 3 * 304
     compared = 0
-    for normalisation, measurement, values in measurements(spots["main"], counts, "values"):
+    for normalisation, measurement, values in measurements(spots["main"]):
         asked = [each for each in PROTOCOLS if each[:2] == (normalisation, measurement)]
         for name, predicted in spots.items():
             plain = PlainScores(predicted, values)
@@ -271,7 +283,7 @@ def test_intervals_draw_the_same_patients_for_all(spots, monkeypatch, tmp_path):
     two = {name: spots[name] for name in ("main", "other")}
     found = score_protocols(written(tmp_path, two), smoothing="values")
     found = found.set_index(["experiment", *Protocol._fields])
-    y = next(measurements(spots["main"], spots["main"].layers["counts"], "values"))[2]
+    y = measured(spots["main"], "targets")
     plain = {name: PlainScores(each, y) for name, each in two.items()}
     patients = [*SECTIONS]
     for each in PROTOCOLS[:38:3]:
@@ -316,7 +328,7 @@ def test_genes_chosen_in_other_patients_do_not_know_the_test(spots, tmp_path):
     noise.X = random.normal(size=noise.shape).astype(np.float32)
     found = score_protocols(written(tmp_path, {"noise": noise}), smoothing="values")
     r = found.set_index([*Protocol._fields])["r"].unstack("genes").dropna()
-    assert abs(r["best_training"].mean()) < 0.05
+    assert abs(r["best_others"].mean()) < 0.05
     assert r["best_test"].min() > 0.03
 
 
@@ -325,11 +337,88 @@ def test_a_reference_has_no_rank_and_one_patient_no_interval(spots, tmp_path):
     paths = written(tmp_path, one)
     found = score_protocols(paths, smoothing="values", references=["other"])
     assert found[["low", "high", "gain_low", "gain_high"]].isna().all(axis=None)
-    assert found.loc[found["genes"] == "best_training", "r"].isna().all()
+    assert found.loc[found["genes"] == "best_others", "r"].isna().all()
     assert found.loc[found["experiment"] == "other", "rank"].isna().all()
     ranked = found[found["rank"].notna()]
     assert set(ranked["experiment"]) <= {"main", "mean"}
     assert (ranked.loc[ranked["experiment"] == "main", "rank"] == 1).any()
+
+
+def test_methods_are_compared_in_patients_in_whom_both_have_an_r(spots, monkeypatch, tmp_path):
+    """One method is constant in P1, another in all patients but P1."""
+    draws = patient_draws(3)[:9]
+    monkeypatch.setattr(protocols, "patient_draws", lambda n: draws)
+    partly = {name: spots[name].copy() for name in ("main", "other")}
+    in_first = (spots["main"].obs["patient"] == "P1").to_numpy()
+    partly["other"].X[in_first] = 1
+    partly["one patient"] = spots["main"].copy()
+    partly["one patient"].X[~in_first] = 1
+    found = score_protocols(written(tmp_path, partly), smoothing="values")
+    found = found.set_index(["experiment", *Protocol._fields])
+    y = measured(spots["main"], "targets")
+    plain = {name: PlainScores(each, y) for name, each in partly.items()}
+    shared = PlainScores(spots["main"], y)
+    for kind in ("patient", "section"):
+        for name, (patient, _) in shared.of_units[kind].items():
+            if patient == "P1":
+                shared.of_units[kind][name] = ("P1", [np.nan] * GENES)
+    by_patient = PAPER._replace(over_units="mean"), PAPER, PAPER._replace(genes="best_others")
+    for each in (*by_patient, *(one._replace(unit="section") for one in by_patient)):
+        row = found.loc[("other", *each)]
+        one, other = (
+            np.array(
+                [method.score(each, [[*SECTIONS][i] for i in draw]) for draw in ([0, 1, 2], *draws)]
+            )
+            for method in (plain["other"], shared)
+        )
+        assert row["n_patients"] == 2
+        half = stats.t.ppf(0.975, 1) * np.sqrt(2) * np.nanstd(one[1:])
+        assert row["high"] - row["r"] == pytest.approx(half, abs=1e-6), each
+        assert row["gain"] == pytest.approx((one - other)[0], abs=1e-6), each
+        half = stats.t.ppf(0.975, 1) * np.sqrt(2) * np.nanstd((one - other)[1:])
+        assert row["gain_high"] - row["gain"] == pytest.approx(half, abs=1e-6), each
+    of_one = found.loc[("one patient", *PAPER)]
+    assert of_one["n_patients"] == 1
+    assert of_one["r"] == pytest.approx(plain["main"].score(PAPER, ["P1"]), abs=1e-6)
+    # In the only patient in common they are equal.
+    assert of_one["gain"] == 0
+    assert of_one[["low", "high", "gain_low", "gain_high"]].isna().all()
+
+
+def test_a_method_is_ahead_of_those_whose_difference_has_an_interval_above_zero(table):
+    of = {name: rows.reset_index() for name, rows in table.groupby("experiment")}
+    for name in ("other", "mean"):
+        over_main = [name_in("main", each) for each in of[name]["ahead_of"]]
+        behind = [name_in(name, each) for each in of["main"]["ahead_of"]]
+        assert over_main == (of[name]["gain_low"] > 0).tolist()
+        assert behind == (of[name]["gain_high"] < 0).tolist()
+    assert 0 < sum(behind) < len(PROTOCOLS)
+
+
+def name_in(name: str, names: str) -> bool:
+    return name in names.split("; ")
+
+
+def test_with_one_section_a_patient_protocols_by_section_count_once(spots, tmp_path):
+    sections = [names[0] for names in SECTIONS.values()]
+    kept = spots["main"].obs["section"].isin(sections).to_numpy()
+    one = {"main": spots["main"][kept].copy()}
+    found = score_protocols(written(tmp_path, one), smoothing="values")
+    assert len(found) == sum(each.unit != "section" for each in PROTOCOLS) == 176
+    users = found.set_index([*Protocol._fields])["users"]
+    assert users[PAPER] == "He 2020, Table 1; He 2020, Methods (r by slide)"
+    assert {*"; ".join(users[users != ""]).split("; ")} == {*USERS}
+    page = {"experiment": "main", "ahead_of": [[]] * len(found)}
+    assert "counted once" in " ".join(findings(found.assign(**page), []))
+
+
+def test_genes_that_a_method_lacks_are_counted(spots, tmp_path):
+    few = {"main": spots["main"], "other": spots["other"][:, ["g1", "g3", "g5"]].copy()}
+    found = score_protocols(written(tmp_path, few), smoothing="values")
+    assert set(found.loc[found["genes"] == "all", "n_genes"]) == {3}
+    assert set(found["main_genes"]) == {15}
+    counted = found.groupby("experiment")["missing_genes"].unique()
+    assert counted.map(list).to_dict() == {"main": [0], "other": [12]}
 
 
 def test_other_spots_and_no_gene_in_common_are_refused(spots, tmp_path):
@@ -346,40 +435,97 @@ def test_other_spots_and_no_gene_in_common_are_refused(spots, tmp_path):
 # The page
 
 
-def rows(*scores: tuple[float, float, float]) -> pd.DataFrame:
-    """A table of a main experiment, another and a reference, a protocol for each of the scores."""
+def rows(*scores: tuple[float, float, float], ahead: str = "") -> pd.DataFrame:
+    """A table of a main experiment, another and a reference, a protocol for each of the scores.
+
+    `ahead` has for each of them M if the main experiment is surely ahead, or O if the other is.
+    """
     parts = []
-    for each, values in zip([PAPER, *PROTOCOLS[1:]], scores, strict=False):
+    for each, values, sure in zip_longest([PAPER, *PROTOCOLS[1 : len(scores)]], scores, ahead):
         for name, r in zip(("main", "other", "depth"), values, strict=True):
-            parts.append({**each._asdict(), "experiment": name, "leaks": each.leaks, "r": r})
+            behind = {"M": ("main", ["other"]), "O": ("other", ["main"])}.get(sure, ("", []))
+            row = {**each._asdict(), "experiment": name, "leaks": each.leaks, "r": r}
+            parts.append({**row, "ahead_of": behind[1] if name == behind[0] else []})
     table = pd.DataFrame(parts)
     table["rank"] = np.where(table["experiment"] == "depth", np.nan, 2)
-    best = table[table["experiment"] != "depth"].groupby([*Protocol._fields])["r"].idxmax()
-    table.loc[best, "rank"] = 1
-    leader = table.loc[table["experiment"] == "main", "r"].repeat(3).to_numpy()
-    table["gain"] = table["r"] - leader
-    return table.assign(gain_low=table["gain"] - 0.1, n_patients=3)
+    methods = table[(table["experiment"] != "depth") & table["r"].notna()]
+    table.loc[methods.groupby([*Protocol._fields])["r"].idxmax(), "rank"] = 1
+    return table.assign(n_patients=3, n_genes=15, main_genes=15, missing_genes=0)
 
 
-def test_findings_count_winners_and_inversions():
-    same = [(0.4, 0.3, 0.5)] * 20
-    table = rows((0.4, 0.3, 0.5), (0.1, 0.15, 0.1), (0.2, 0.5, 0.1), *same)
-    found = " ".join(findings(table, "main", ["depth"]))
+def test_findings_count_winners_and_orders_that_are_sure_both_ways():
+    scores = [(0.4, 0.39, 0.5), (0.1, 0.15, 0.1), (0.2, 0.5, 0.1), *[(0.4, 0.3, 0.5)] * 20]
+    found = " ".join(findings(rows(*scores, ahead="-OOMMM"), ["depth"]))
     assert "an r from 0.10 to 0.40 under 23 protocols, 0.40 under the paper's" in found
     assert "main under 21, other under 2" in found
-    assert "changes in 2 of the 23 protocols; in 1 of these" in found
-    assert "higher than that of every method under 21 protocols" in found
+    assert "highest r is that of main, 0.400. It is not surely ahead of other." in found
+    assert "1 have an order that is sure both ways" in found
+    assert "main under 3 and other under 2" in found
+    assert "higher r than every method under 21 protocols" in found
+    found = " ".join(findings(rows(*scores, ahead="MMM"), ["depth"]))
+    assert "highest r is that of main, 0.400. This is sure." in found
+    assert "Of 1 pairs of methods, 0 have an order that is sure both ways" in found
+
+
+def test_findings_without_an_r_or_an_interval_say_so():
+    nothing = rows(*[(np.nan, 0.3, np.nan)] * 11, (np.nan, np.nan, np.nan))
+    found = " ".join(findings(nothing, ["depth"]))
+    assert "main have no r under 12 protocols, none under the paper's" in found
+    assert "No method has an r under 1." in found
+    assert "nan" not in found
+    found = " ".join(findings(rows(*[(0.4, 0.3, 0.5)] * 12).assign(n_patients=1), ["depth"]))
+    assert "There are no intervals" in found
+    assert "sure both ways" not in found
+
+
+def test_findings_say_whose_genes_limit_all():
+    table = rows(*[(0.4, 0.3, 0.5)] * 12).assign(n_genes=3)
+    table.loc[table["experiment"] == "other", "missing_genes"] = 12
+    found = " ".join(findings(table, ["depth"]))
+    assert "r is over 3 of the 15 genes of main" in found
+    assert "missing: 12 by other." in found
+
+
+def test_published_values_stand_in_the_docs_and_are_those_of_the_paper():
+    text = (ROOT / "docs/protocols.md").read_text(encoding="utf-8")
+    assert {each.user for each in PUBLISHED} <= {"", *USERS}
+    stated = text.split("Published values of r of ST-Net")[1].split("##")[0]
+    expected = [f"| {e.data} | {e.protocol} | {e.r:.3f} | {e.source} |" for e in PUBLISHED]
+    assert [line for line in stated.splitlines() if line[:2] == "| "][1:] == expected
+    paper = read_table(ROOT / "resources/paper/per_gene.tsv")["stnet_median_r"].median()
+    assert [e.r for e in PUBLISHED if USERS.get(e.user) == PAPER] == [round(paper, 3)]
 
 
 def test_the_page_and_the_figure_show_all_of_it(spots, tmp_path):
     paths = [path for each in written(tmp_path, spots).values() for path in each]
     roles = {"main": "main", "other": "reference", "mean": "other"}
-    methods = {name: {"role": role} for name, role in roles.items()}
+    methods = {name: {"role": role, "title": f"The {name}"} for name, role in roles.items()}
     outputs = [tmp_path / f"protocols.{kind}" for kind in ("tsv", "html", "png")]
     write_protocols(paths, *outputs[:2], outputs[2:], methods=methods, smoothing="values")
     page = outputs[1].read_text(encoding="utf-8")
-    for words in ("TRIPLEX, best 50 genes", "other is a reference", "best in other patients"):
+    for words in (
+        "TRIPLEX, best 50 genes",
+        "The other is a reference",
+        "best in other patients",
+        "0.093 on He 2020 (EGN, Table 1)",
+    ):
         assert words in page
     assert "nan" not in page
     assert len(read_table(outputs[0])) == 3 * len(PROTOCOLS)
     assert outputs[2].stat().st_size > 50_000
+
+
+def test_the_figure_has_a_mark_for_each_of_many_methods_and_needs_no_r(table):
+    main = table[table["experiment"] == "main"]
+    names = [f"method {i}" for i in range(20)]
+    many = pd.concat([main, *(main.assign(experiment=name) for name in names)])
+    titles = {name: name.upper() for name in ("main", *names)}
+    axis = specification_curve(many, titles).axes[0]
+    marks = {
+        each.get_label(): (*each.get_facecolor()[0], each.get_paths()[0].vertices.tobytes())
+        for each in axis.collections
+        if each.get_label().startswith("METHOD")
+    }
+    assert len(marks) == len({*marks.values()}) == 20
+    constant = main.assign(r=np.nan, low=np.nan, high=np.nan)
+    assert specification_curve(constant, titles).axes

@@ -1,13 +1,15 @@
 """The smoothed measurement against a plain loop over spots."""
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 
 from stnet.config import section_sheet
 from stnet.core.errors import InputError
+from stnet.evaluation.held_out import smooth_observed
 from stnet.expression.grids import GRIDS
-from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
+from stnet.expression.smoothing import neighbourhoods, smooth
 from stnet.expression.transforms import normalise
 
 
@@ -89,13 +91,24 @@ def test_smoothing_counts_averages_counts_and_totals_before_the_transform(kind):
     counts = random.poisson(4, size=(len(spots), 5))
     totals = counts.sum(axis=1) + random.integers(50, 500, size=len(spots))
     values = normalise(counts, totals, 900, kind).astype(np.float32)
-    neighbours = neighbourhoods(spots, {"S1": "square", "S2": "square"})
     mean_counts = plain_mean(spots, counts.astype(float), near_on_square)
     mean_totals = plain_mean(spots, totals.astype(float), near_on_square)
     expected = normalise(mean_counts, mean_totals, 900, kind)
-    found = smooth_counts(values, totals, neighbours, 900, kind)
+    measured = ad.AnnData(
+        obs=spots.assign(total_counts=totals).set_index(spots.index.astype(str)),
+        layers={"observed": values},
+        uns={
+            "targets": {"universe": 900, "transform": kind},
+            "grid": {"S1": "square", "S2": "square"},
+        },
+    )
+    found = smooth_observed(measured, "counts")
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert not np.allclose(found, smooth(values, neighbours), atol=1e-3)
+    of_values = smooth_observed(measured, "values")
+    np.testing.assert_allclose(of_values, plain_mean(spots, values, near_on_square), atol=1e-5)
+    assert not np.allclose(found, of_values, atol=1e-3)
+    with pytest.raises(InputError, match="smoothing: 'spots' is not values or counts"):
+        smooth_observed(measured, "spots")
 
 
 def test_bad_grids_and_positions_name_the_section():

@@ -42,8 +42,15 @@ def test_the_first_row_is_r_of_the_patient():
     section = np.repeat(["S", "T"], [60, 40])
     x, y = random.normal(size=(2, 100, 3)) + 2 * (section == "S")[:, None]
     np.testing.assert_allclose(spectral_null(x, y, steps, section, random)[0], pearson(x, y))
-    within = [side - [side[section == name].mean(axis=0) for name in section] for side in (x, y)]
-    np.testing.assert_allclose(toroidal_null(x, y, steps, section, random)[0], pearson(*within))
+    np.testing.assert_allclose(toroidal_null(x, y, steps, section, random)[0], pearson(x, y))
+
+
+def test_differences_between_sections_get_random_signs_in_toroidal_draws():
+    steps, section = np.concatenate([square(60)] * 2), np.repeat(["S", "T"], 60)
+    between = np.where(section == "S", 1.0, -1)[:, None]
+    r = toroidal_null(between, between, steps, section, np.random.default_rng(0))[1:]
+    np.testing.assert_allclose(np.abs(r), 1)
+    assert 0.4 < np.mean(r > 0) < 0.6
 
 
 def test_a_toroidal_draw_is_r_over_one_of_the_shifts():
@@ -56,7 +63,7 @@ def test_a_toroidal_draw_is_r_over_one_of_the_shifts():
             for dy in range(sides[1]):
                 there = [at.get(((c + dx) % sides[0], (r + dy) % sides[1])) for c, r in steps]
                 pairs = [(j, i) for i, j in enumerate(there) if j is not None]
-                if (dx or dy) and len(pairs) >= 0.3 * len(steps):
+                if len(pairs) >= 0.3 * len(steps):
                     one, other = np.transpose(pairs)
                     plain.append(pearson(x[one], y[other]))
         found = toroidal_null(x, y, steps, np.full(len(steps), "S"), random)[1:]
@@ -74,6 +81,30 @@ def test_a_section_without_a_shift_has_no_toroidal_null():
     steps = np.array([(0, 0), (1, 0), (4, 0), (9, 0), (15, 0), (22, 0), (32, 0), (34, 0)])
     r = toroidal_null(*random.normal(size=(2, 8, 2)), steps, np.full(8, "S"), random)
     assert np.isnan(r).all()
+
+
+def test_sections_too_small_to_be_shifted_are_left_out_and_no_others():
+    random = np.random.default_rng(2)
+    # No shift brings two of the last eight on two others.
+    columns = [0, *(0, 1, 2), *(0, 1, 4, 9, 15, 22, 32, 34)]
+    steps = np.concatenate([square(40), [(column, 0) for column in columns]])
+    section = np.repeat(["R", "S", "T", "U"], [40, 1, 3, 8])
+    x, y = random.normal(size=(2, 52, 2))
+    found, alone = (
+        toroidal_null(*(side[:n] for side in (x, y, steps, section)), np.random.default_rng(0))
+        for n in (52, 40)
+    )
+    np.testing.assert_allclose(found, alone)
+    assert np.isfinite(spectral_null(x, y, steps, section, random)).all()
+
+
+def test_few_spots_do_not_pass_more_often_than_they_should():
+    random = np.random.default_rng(2)
+    steps = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
+    x, y = random.normal(size=(2, 4, 400))
+    for null in (spectral_null, toroidal_null):
+        # Four shifts, or eight combinations of signs, of which one is the true one.
+        assert p_of(null(x, y, steps, np.full(4, "S"), random)).min() > 0.09
 
 
 def test_surrogates_keep_morans_i_the_variogram_and_the_correlations_of_genes(monkeypatch):

@@ -171,7 +171,13 @@ AS_TEXT = {
 REFUSED = [
     ("sheet", lambda s: s.replace("image", "image\t"), "column 5 has no name; name or remove it"),
     ("sheet", lambda s: s.replace("B\tB_1", '"B\tB_1'), r'line 3: a quote \("\) without its part'),
-    ("sheet", lambda s: s.replace("\t", ","), "separated by commas; separate them by tabs"),
+    (
+        "sheet",
+        lambda s: s.replace("\t", ","),
+        "not tab-separated: .* by commas; separate them by",
+    ),
+    # Columns are missing too.
+    ("sheet", lambda s: "patient,image\nA,a.jpg\n", "not tab-separated: .* by commas"),
     ("sheet", lambda s: s.replace("0.5", "0,5"), "line 3 .*um_per_px '0,5' .*decimal point"),
     ("sheet", lambda s: s.replace("0.5", "inf"), "line 3 .*um_per_px 'inf' is not a positive"),
     ("sheet", lambda s: s.replace("0.5", "1_0"), "line 3 .*um_per_px '1_0' is not a positive"),

@@ -129,6 +129,7 @@ def test_too_few_genes_or_no_spot_is_said_in_one_line(two_sections, tmp_path):
         ("obsm/spatial", "no obsm['spatial']"),
         ("uns/grid", "no uns['grid']"),
         ("uns/spatial", "no uns['spatial']"),
+        ("uns/checks", "no uns['checks']"),
     ],
 )
 def test_a_section_of_an_older_version(two_sections, tmp_path, part, said):

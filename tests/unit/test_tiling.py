@@ -114,14 +114,17 @@ def decided(pixels, x, y, size, background=220, most_background=0.5):
     return None if share > Fraction(most_background) else (x, y, size, float(1 - share), pixels)
 
 
-def brute_force(path, side, downsample=1, level=0, shrink=1, **rule):
-    """Every window by OpenSlide alone; `shrink` is how often the level's pixels are reduced."""
+def brute_force(path, side, downsample=1, level=0, shrink=1, step=None, **rule):
+    """Every window by OpenSlide alone; `shrink` is how often the level's pixels are reduced.
+
+    `step` is from one window to the next, in level-0 pixels.
+    """
     kept = []
     with OpenSlide(path) as slide:
         width, height = slide.dimensions
         size, n = side * downsample, side * shrink
-        for y in range(0, height - size + 1, size):
-            for x in range(0, width - size + 1, size):
+        for y in range(0, height - size + 1, step or size):
+            for x in range(0, width - size + 1, step or size):
                 region = np.asarray(slide.read_region((x, y), level, (n, n))).astype(int)
                 shown = np.where(region[..., 3:] > 0, region[..., :3], 255)
                 boxes = shown.reshape(side, shrink, side, shrink, 3).sum(axis=(1, 3))
@@ -151,6 +154,22 @@ def test_tiles_are_those_of_every_pixel(tmp_path, size, factors, side, threads):
     assert not record.refuted
     assert (record.skipped > 0) == (len(factors) > 1)
     assert record.checked == -(-record.skipped // module.SAMPLED)
+
+
+@pytest.mark.parametrize(("overlap", "step"), [(0.5, 32), (0.3, 45)])
+def test_tiles_that_overlap_are_those_of_every_step(tmp_path, overlap, step):
+    height, width = 305, 351
+    path = write(tmp_path / "S1.tif", picture(height, width))
+    found, record = cut(path, 64, overlap=overlap)
+    assert_same(found, brute_force(path, 64, step=step))
+    assert record.candidates == ((height - 64) // step + 1) * ((width - 64) // step + 1)
+
+
+def test_tiles_that_overlap_are_as_exact_on_a_slide_of_twice_the_magnification(tmp_path):
+    path = write(tmp_path / "S1.tif", picture(512, 512), (1, 2, 4, 8), says="AppMag = 40")
+    found, record = cut(path, 64, overlap=0.3)
+    assert_same(found, brute_force(path, 64, downsample=2, level=1, step=90))
+    assert record.skipped
 
 
 @pytest.mark.parametrize("says", ["AppMag = 40", "MPP = 0.2520", "AppMag = 20|MPP = 0.25"])

@@ -163,17 +163,20 @@ def best(*genes: str) -> pd.DataFrame:
 def test_supp_4_5_draws_a_box_for_each_patient_with_such_spots(measured):
     found = spread(measured)
     figure = spread_within(
-        found, spread_of_genes(measured, found), best("g2", "g0", "g3"), "normal", "y"
+        found, spread_of_genes(measured, found), best("g2", "g0", "g3"), "normal"
     )
     figure.draw_without_rendering()
     assert [axis.get_title("left").split(";")[0] for axis in figure.axes] == [
-        *["S2: median r within normal 0.50", "S0: median r within normal 0.40"],
-        "S3: median r within normal 0.30",
+        f"Median r within normal {r}" for r in ("0.50", "0.40", "0.30")
     ]
+    assert [axis.get_ylabel() for axis in figure.axes] == ["S2", "S0", "S3"]
+    assert figure.axes[0].yaxis.label.get_fontstyle() == "italic"
     # The share of a constant gene is not defined.
     assert [";" in axis.get_title("left") for axis in figure.axes] == [True, True, False]
     labels = [text.get_text() for text in figure.axes[-1].get_xticklabels()]
-    assert labels == ["A", "B", "all patients"]
+    assert labels == ["A", "B", "C\n(no normal)", "all patients"]
+    boxes = [patch for patch in figure.axes[0].patches if not hasattr(patch, "get_height")]
+    assert len(boxes) == 3
     values = measured.X[rows_of(measured, "normal", "B"), 2]
     lines = [line.get_ydata() for line in figure.axes[0].lines]
     medians = [y[0] for y in lines if len(y) == 2 and y[0] == y[1]]
@@ -186,7 +189,7 @@ def test_supp_4_5_draws_a_box_for_each_patient_with_such_spots(measured):
 def test_supp_4_5_shows_both_ends_of_what_is_behind_the_boxes(measured):
     """Tumour is higher in these genes, so the bars reach below its whiskers."""
     found = spread(measured)
-    figure = spread_within(found, spread_of_genes(measured, found), best("g1"), "tumour", "y")
+    figure = spread_within(found, spread_of_genes(measured, found), best("g1"), "tumour")
     figure.draw_without_rendering()
     low, high = figure.axes[0].get_ylim()
     bars = [patch for patch in figure.axes[0].patches if hasattr(patch, "get_height")]
@@ -204,7 +207,7 @@ def test_supp_4_5_says_where_there_is_no_class(measured, tmp_path):
         tables[stratum] = (tmp_path / f"{stratum}.tsv", [tmp_path / f"{stratum}.png"])
     draw(tmp_path / "spread.tsv", tmp_path / "genes.tsv", tables)
     assert (tmp_path / "tumour.png").stat().st_size > (tmp_path / "normal.png").stat().st_size
-    figure = spread_within(found, spread_of_genes(measured, found), best().iloc[:0], "normal", "y")
+    figure = spread_within(found, spread_of_genes(measured, found), best().iloc[:0], "normal")
     assert figure.axes[0].texts[0].get_text() == "no gene has an r within normal tissue"
 
 

@@ -123,14 +123,19 @@ def test_jobs_run_as_a_module(outer, name):
     assert (folder / METADATA).read_text().count("\nsimulated,") == 9
 
 
-def test_a_module_s_rules_have_the_digests_that_they_have_alone(outer):
+def hashes_of(rule):
+    """The parameters of a rule that are hashes of code."""
+    return [each for each in rule.params if str(each).startswith("code of ")]
+
+
+def test_a_module_s_rules_have_the_hashes_that_they_have_alone(outer):
     rules = load_workflow(outer(" as stnet_*"))
-    digests = {name: rule.params.get("digest") for name, rule in rules.items()}
-    assert digests.pop("mine") is None
-    assert digests.pop("stnet_paper")
+    hashes = {name: hashes_of(rule) for name, rule in rules.items()}
+    assert hashes.pop("mine") == []
+    assert hashes.pop("stnet_paper")
     alone = load_workflow(ROOT, ROOT / "config/demo.yaml")
-    assert digests == {f"stnet_{name}": rule.params.get("digest") for name, rule in alone.items()}
-    without = {name for name, rule in alone.items() if not rule.params.get("digest")}
+    assert hashes == {f"stnet_{name}": hashes_of(rule) for name, rule in alone.items()}
+    without = {name for name, rule in alone.items() if not hashes_of(rule)}
     stages = {Path(alone[name].script).parent.name for name in without if alone[name].script}
     assert stages == {"download", "plan"}
 

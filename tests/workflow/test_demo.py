@@ -1,13 +1,17 @@
 """The demo, end to end: what it makes, what it finds, and what it does when asked again."""
 
 import gzip
+import re
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from demo_tables import MAIN, read
 from project import DEMO, copy_project, copy_run, planned, snakemake
+
+from stnet.report.words import WORDS
 
 JOBS = {
     "simulate_cohort": 1,
@@ -169,6 +173,22 @@ def test_report_holds_the_ledger_and_the_figures(demo):
     text = (demo / "results/demo/report.html").read_text()
     for name in ("ledger", "fig_1b", "fig_2a", "fig_2b", "fig_2d", "1 Ledger"):
         assert name in text
+
+
+def test_pages_speak_in_words(demo):
+    configured = yaml.safe_load((demo / "config/demo.yaml").read_text())
+    ids = set(configured["experiments"]) - set(configured["features"])
+    ids |= {name for name in WORDS if "_" in name}
+    texts = {page: page.read_text("utf-8") for page in (demo / "results").rglob("*.html")}
+    texts = {page: text for page, text in texts.items() if '<div class="table"' in text}
+    assert {"performance.html", "comparison.html", "tcga.html"} < {page.name for page in texts}
+    wrong = []
+    for page, text in texts.items():
+        heads = re.findall(r'<th scope="col"[^>]* title="([^"]*)">([^<]*)', text)
+        wrong += [(page, heading) for explanation, heading in heads if not explanation]
+        shown = re.sub(r"<a .*?</a>|<[^>]*>", " ", text)
+        wrong += [(page, each) for each in ids if re.search(rf"(?<![\w-]){each}(?![\w.-])", shown)]
+    assert wrong == []
 
 
 def test_asked_again_it_does_nothing(demo):

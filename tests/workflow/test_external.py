@@ -188,7 +188,7 @@ OWN = """\
 device: cpu
 predict:
   model: all.safetensors
-  slides: [case 1.svs]
+  slides: [{image: case 1.svs, um_per_px: 1.34}]
   sections: [{folder: sample/outs, image: sample/outs/image.jpg}]
   genes: [TUMOUR7, CONTROL3]
   tiles: {side: 128, magnification: 7.5}
@@ -197,30 +197,36 @@ MINE = ("--configfile", "mine.yaml", "--", "predict")
 
 
 def test_slides_and_sections_of_ones_own_need_no_training_data(own):
-    snakemake(own, *MINE)
-    tiles = ad.read_h5ad(own / "results/predict/case-1/predictions.h5ad")
-    spots = ad.read_h5ad(own / "results/predict/sample/predictions.h5ad")
+    said = snakemake(own, *MINE).stdout
+    tiles = ad.read_h5ad(own / "results/predict/all/case-1/predictions.h5ad")
+    spots = ad.read_h5ad(own / "results/predict/all/sample/predictions.h5ad")
+    assert tiles.uns["slide"]["um_per_px"] == 1.34
     assert tiles.n_obs > 20
     assert tiles.var["consistent"].any()
     assert not tiles.var["consistent"].all()
     assert spots.layers["observed"].shape == spots.shape
     for name in ("case-1", "sample"):
-        folder = own / "results/predict" / name
+        folder = own / "results/predict/all" / name
         assert (folder / "map.png").stat().st_size > 10_000
         summary = pd.read_csv(folder / "summary.tsv", sep="\t").set_index("quantity")["value"]
         assert {"predicted", "consistent_genes", "far_stain", "far_latent"} <= set(summary.index)
+        # The run ends with what each summary says, and the files.
+        lines = said[said.index(f"{name}: {summary['predicted']}\n") :].splitlines()
+        warnings = summary[summary.index == "warning"].tolist()
+        assert lines[1 : 1 + len(warnings)] == [f"  warning: {each}" for each in warnings]
+        assert lines[2 + len(warnings)] == f"    results/predict/all/{name}/map.png"
     assert float(summary["mean_r_consistent"]) > 0.3
     assert planned(own, *MINE, configuration=()) == {}
 
 
 def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
-    edit(own / "mine.yaml", "[case 1.svs]", "[case 1.svs, damaged.svs]")
+    edit(own / "mine.yaml", "1.34}]", "1.34}, damaged.svs]")
     done = snakemake(own, *MINE, check=False)
-    edit(own / "mine.yaml", "[case 1.svs, damaged.svs]", "[case 1.svs]")
+    edit(own / "mine.yaml", "1.34}, damaged.svs]", "1.34}]")
     assert done.returncode
     assert "error: damaged.svs: damaged image" in done.stderr
-    assert (own / "results/predict/case-1/map.png").exists()
-    assert not (own / "results/predict/damaged/predictions.h5ad").exists()
+    assert (own / "results/predict/all/case-1/map.png").exists()
+    assert not (own / "results/predict/all/damaged/predictions.h5ad").exists()
 
 
 @pytest.mark.parametrize(
@@ -241,6 +247,14 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
             "{model: all.safetensors, slide: [case 1.svs]}",
             "predict.slide: unknown key; is it slides?",
         ),
+        (
+            "{model: all.safetensors, slides: [case 1.svs], genes: [TUMUOR7]}",
+            "predict.genes: all.safetensors: the model does not predict TUMUOR7; is it TUMOUR7",
+        ),
+        (
+            "{model: all.safetensors, slides: [{image: case 1.svs, um_per_pix: 1}]}",
+            "predict.slides[0].um_per_pix: unknown key; is it um_per_px?",
+        ),
     ],
 )
 def test_what_cannot_be_predicted_is_said_in_one_line(own, given, message):
@@ -250,6 +264,18 @@ def test_what_cannot_be_predicted_is_said_in_one_line(own, given, message):
     said = (done.stdout + done.stderr).splitlines()
     assert [line for line in said if line.startswith("error: ") and message in line]
     assert not any("Traceback" in line for line in said)
+
+
+def test_a_model_of_another_experiment_predicts_into_a_folder_of_its_own(own):
+    folder = own / "results/other/models/net"
+    folder.mkdir(parents=True)
+    for suffix in ("genes.tsv", "safetensors"):
+        shutil.copy(own / f"all.{suffix}", folder)
+    given = "predict={model: results/other/models/net/all.safetensors}"
+    done = snakemake(own, "-n", "--config", given, *MINE)
+    said = done.stdout + done.stderr
+    assert "results/predict/net-all/case-1/map.png" in said
+    assert "results/predict/all/" not in said
 
 
 def test_a_changed_slide_or_model_predicts_again(own):

@@ -95,4 +95,4 @@ def test_files_may_have_the_names_of_slides_and_are_noticed_if_they_are_replaced
     inputs, *_ = rules["precomputed_features"].expand_input(of_section)
     assert inputs.embeddings == "embeddings/slide-S1.h5"
     own_files = rules["precomputed_features"].params.own_files(of_section)
-    assert own_files == [file_identity(path)]
+    assert own_files == [f"embeddings/slide-S1.h5: {file_identity(path)}"]

@@ -1,6 +1,7 @@
 """An edit reruns the stages that it touches, and no others; all by dry run on a finished demo."""
 
 import os
+import re
 
 import pytest
 from project import DEMO, copy_run, edit, planned, snakemake
@@ -148,6 +149,8 @@ def test_what_changes_no_number_reruns_nothing(finished, change):
         '"""One training run."""\n# A comment.',
     )
     change("src/stnet/core/atomic.py", '"""Atomic writes:', '"""Atomic writes: other')
+    # As in a fresh clone, a script is newer than what it made.
+    change("workflow/scripts/train/train.py", "with job(", "# A comment.\nwith job(")
     change("config/demo.yaml", "# The demonstration:", "# A demonstration:")
     caption = (finished / "workflow/report/fig_2b.rst").read_text()
     change("workflow/report/fig_2b.rst", caption, caption + "\nMore words.\n")
@@ -158,6 +161,17 @@ def test_what_changes_no_number_reruns_nothing(finished, change):
     change("config/config.yaml", "    spot_pitch_um: 200", "    spot_pitch_um: 100")
     change("config/demo.yaml", "demo-window128, view: 64x1", "demo-window128, view: 32x1")
     assert planned(finished) == {}
+
+
+def test_a_dry_run_says_which_key_and_which_module_have_changed(change):
+    project = change("config/demo.yaml", "inner_folds: 2\n", "inner_folds: 3\n")
+    old = "@styled\ndef spots_per_section("
+    change("src/stnet/figures/fig_1b.py", old, f"X = 1\n\n\n{old}")
+    done = snakemake(project, "-n", *DEMO)
+    text = done.stdout + done.stderr
+    assert "before: 'recipe.inner_folds: 2' now: 'recipe.inner_folds: 3' \n" in text
+    module = r"'code of stnet\.figures\.fig_1b: \w+'"
+    assert re.search(f"before: {module} now: {module} \n", text)
 
 
 def test_a_key_of_the_experiment(change):

@@ -10,6 +10,7 @@ rule download_timm_weights:
         "resources/weights/logs/timm-{architecture}.log",
     benchmark:
         "resources/weights/benchmarks/timm-{architecture}.tsv"
+    priority: 100
     localrule: True
     conda:
         "../../envs/torch.yaml"

@@ -13,19 +13,13 @@ rule comparison:
         ],
         claims=paper_claims,
     output:
-        tsv=report(
-            "results/{cohort}/tables/comparison.tsv",
-            caption="../report/comparison.rst",
-            category="6 Comparison",
-            subcategory="1 Results",
-            labels={"item": "Ways of predicting", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/comparison.tsv",
         html=report(
             "results/{cohort}/tables/comparison.html",
             caption="../report/comparison.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Ways of predicting", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Methods compared", "cohort": "{cohort}"},
         ),
         compact="results/{cohort}/tables/manuscript.tsv",
         tex="results/{cohort}/tables/manuscript.tex",
@@ -43,7 +37,7 @@ rule comparison:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         methods=methods,
     script:
         "../scripts/analysis/comparison.py"
@@ -53,19 +47,13 @@ rule protocols:
     input:
         shown_predictions,
     output:
-        tsv=report(
-            "results/{cohort}/tables/protocols.tsv",
-            caption="../report/protocols.rst",
-            category="6 Comparison",
-            subcategory="1 Results",
-            labels={"item": "What r means", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/protocols.tsv",
         html=report(
             "results/{cohort}/tables/protocols.html",
             caption="../report/protocols.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "What r means", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "r under other protocols", "cohort": "{cohort}"},
         ),
         figures=[
             report(
@@ -73,7 +61,7 @@ rule protocols:
                 caption="../report/protocols.rst",
                 category="6 Comparison",
                 subcategory="1 Results",
-                labels={"item": "What r means", "cohort": "{cohort}", "format": "PNG"},
+                labels={"item": "r under every protocol", "cohort": "{cohort}"},
             ),
             "results/{cohort}/figures/protocols.pdf",
         ],
@@ -87,7 +75,7 @@ rule protocols:
         mem_mb=4000,
         runtime=30,
     params:
-        main=main_experiment,
+        main=main_title,
         methods=methods,
         smoothing=main_smoothing,
     script:
@@ -100,19 +88,13 @@ rule controls:
         patients=tables_of(methods, "patient_performance"),
         truth=rules.simulate_cohort.output.truth,
     output:
-        tsv=report(
-            "results/{cohort}/tables/controls.tsv",
-            caption="../report/controls.rst",
-            category="6 Comparison",
-            subcategory="1 Results",
-            labels={"item": "Planted genes by method", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/controls.tsv",
         html=report(
             "results/{cohort}/tables/controls.html",
             caption="../report/controls.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Planted genes by method", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Planted genes by method", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/controls.log",
@@ -123,7 +105,7 @@ rule controls:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         methods=methods,
     script:
         "../scripts/analysis/controls.py"
@@ -138,7 +120,10 @@ use rule fig_2d as supp_7a with:
             caption="../report/supp_7a.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Supp. Fig. 7a", "cohort": "{cohort}"},
+            labels={
+                "item": "Image against nuclear features · Supp. Fig. 7a",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_7a.pdf",
     log:
@@ -146,7 +131,7 @@ use rule fig_2d as supp_7a with:
     benchmark:
         "results/{cohort}/benchmarks/supp_7a.tsv"
     params:
-        other="nuclear features",
+        other=part_title("features"),
 
 
 use rule fig_2d as supp_7b with:
@@ -158,7 +143,7 @@ use rule fig_2d as supp_7b with:
             caption="../report/supp_7b.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Supp. Fig. 7b", "cohort": "{cohort}"},
+            labels={"item": "Image against composition · Supp. Fig. 7b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_7b.pdf",
     log:
@@ -166,7 +151,7 @@ use rule fig_2d as supp_7b with:
     benchmark:
         "results/{cohort}/benchmarks/supp_7b.tsv"
     params:
-        other="cell-type composition",
+        other=part_title("composition"),
 
 
 rule study:
@@ -174,17 +159,12 @@ rule study:
         summaries=tables_of(studied, "summary"),
         patients=tables_of(studied, "patient_performance"),
     output:
-        tsv=report(
-            "results/{cohort}/tables/studies/{study}.tsv",
-            caption="../report/study.rst",
-            category="9 Supplement",
-            labels=lambda w: {**study_labels(w), "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/studies/{study}.tsv",
         html=report(
             "results/{cohort}/tables/studies/{study}.html",
             caption="../report/study.rst",
             category="9 Supplement",
-            labels=lambda w: {**study_labels(w), "format": "HTML"},
+            labels=study_labels,
         ),
     log:
         "results/{cohort}/logs/study/{study}.log",
@@ -195,6 +175,7 @@ rule study:
     params:
         changed=changed_keys,
         reference=study_reference,
+        titles=titles_of(studied),
         title=configured("cohorts/{cohort}/report/studies/{study}/title"),
     script:
         "../scripts/analysis/study.py"
@@ -220,7 +201,7 @@ rule study_figure:
     conda:
         "../../envs/core.yaml"
     params:
-        names=studied,
+        titles=titles_of(studied),
     script:
         "../scripts/figures/study_figure.py"
 
@@ -235,7 +216,7 @@ rule single_genes:
             "results/{cohort}/tables/single_genes.tsv",
             caption="../report/single_genes.rst",
             category="9 Supplement",
-            labels={"item": "Genes alone and together", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Genes alone and together", "cohort": "{cohort}"},
         ),
         summary="results/{cohort}/tables/single_genes_summary.tsv",
     log:
@@ -245,7 +226,7 @@ rule single_genes:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         experiments=single_gene_experiments,
     script:
         "../scripts/analysis/single_genes.py"
@@ -261,7 +242,7 @@ rule supp_12:
             "results/{cohort}/figures/supp_12.png",
             caption="../report/single_genes.rst",
             category="9 Supplement",
-            labels={"item": "Supp. Fig. 12", "cohort": "{cohort}"},
+            labels={"item": "Genes alone and together · Supp. Fig. 12", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_12.pdf",
     log:
@@ -271,7 +252,7 @@ rule supp_12:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         symbols=lambda w: list(report_of(w)["single_genes"]),
     script:
         "../scripts/figures/supp_12.py"

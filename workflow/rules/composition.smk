@@ -32,7 +32,10 @@ rule supp_7c:
             caption="../report/supp_7c.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Supp. Fig. 7c", "cohort": "{cohort}"},
+            labels={
+                "item": "Variance explained by composition · Supp. Fig. 7c",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_7c.pdf",
     log:

@@ -60,6 +60,7 @@ rule download_section:
 
 
 rule download_gene_table:
+    """Downloads HGNC's table of genes."""
     output:
         GENE_TABLE,
     log:
@@ -135,6 +136,7 @@ rule download_expression:
 # Writes the slide sheets of the configuration, for review and commit: later runs read the sheets,
 # never the listing. It has no output, so that it can be run repeatedly and nothing depends on it.
 rule tcga_sheet:
+    """Writes the sheet of TCGA's slides from the archive's listing."""
     log:
         "results/logs/tcga_sheet.log",
     localrule: True

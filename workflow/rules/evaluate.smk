@@ -7,39 +7,9 @@ rule performance:
     input:
         predictions=held_out_predictions,
     output:
-        patients=report(
-            f"{TABLES}/patient_performance.tsv",
-            caption="../report/performance.rst",
-            category="3 Performance",
-            subcategory="2 By experiment",
-            labels={
-                "item": "Patient performance of {experiment}, spots: {stratum}",
-                "cohort": "{cohort}",
-                "format": "TSV",
-            },
-        ),
-        sections=report(
-            f"{TABLES}/section_performance.tsv",
-            caption="../report/performance.rst",
-            category="3 Performance",
-            subcategory="2 By experiment",
-            labels={
-                "item": "Section performance of {experiment}, spots: {stratum}",
-                "cohort": "{cohort}",
-                "format": "TSV",
-            },
-        ),
-        genes=report(
-            f"{TABLES}/gene_performance.tsv",
-            caption="../report/performance.rst",
-            category="3 Performance",
-            subcategory="2 By experiment",
-            labels={
-                "item": "Gene performance of {experiment}, spots: {stratum}",
-                "cohort": "{cohort}",
-                "format": "TSV",
-            },
-        ),
+        patients=f"{TABLES}/patient_performance.tsv",
+        sections=f"{TABLES}/section_performance.tsv",
+        genes=f"{TABLES}/gene_performance.tsv",
         summary=f"{TABLES}/summary.tsv",
     log:
         "results/{cohort}/logs/performance/{experiment}/{stratum}.log",
@@ -73,6 +43,8 @@ rule null:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        smoothing=configured("experiments/{experiment}/smoothing"),
     script:
         "../scripts/evaluate/null.py"
 
@@ -82,20 +54,14 @@ rule ceilings:
         predictions=of_main("predictions.h5ad"),
         genes=main_table("gene_performance"),
     output:
-        genes=report(
-            "results/{cohort}/tables/ceilings.tsv",
-            caption="../report/ceilings.rst",
-            category="3 Performance",
-            subcategory="1 Results",
-            labels={"item": "Noise ceiling", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        genes="results/{cohort}/tables/ceilings.tsv",
         summary="results/{cohort}/tables/ceilings_summary.tsv",
         html=report(
             "results/{cohort}/tables/ceilings.html",
             caption="../report/ceilings.rst",
             category="3 Performance",
             subcategory="1 Results",
-            labels={"item": "Noise ceiling", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "How high r can be", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/ceilings.log",
@@ -107,7 +73,7 @@ rule ceilings:
         mem_mb=2000,
         runtime=30,
     params:
-        main=main_experiment,
+        main=main_title,
     script:
         "../scripts/evaluate/ceilings.py"
 

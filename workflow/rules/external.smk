@@ -144,13 +144,7 @@ rule visium_summary:
         patients=rules.visium_performance.output.patients,
         sections=rules.visium_performance.output.sections,
     output:
-        report(
-            f"{EXTERNAL_TABLES}/visium.tsv",
-            caption="../report/visium.rst",
-            category="4 External data",
-            subcategory="1 Results",
-            labels={"item": "{source}, model {model}", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        f"{EXTERNAL_TABLES}/visium.tsv",
     log:
         "results/{cohort}/logs/visium_summary/{source}/{experiment}/{model}.log",
     benchmark:
@@ -201,17 +195,7 @@ rule pseudobulk:
         samples=f"{EXTERNAL_TABLES}/samples.h5ad",
         patients=f"{EXTERNAL_TABLES}/patients.h5ad",
         alignment=f"{EXTERNAL_TABLES}/alignment.tsv",
-        genes=report(
-            f"{EXTERNAL_TABLES}/genes.tsv",
-            caption="../report/tcga.rst",
-            category="4 External data",
-            subcategory="1 Results",
-            labels={
-                "item": "{source}, model {model}: genes",
-                "cohort": "{cohort}",
-                "format": "TSV",
-            },
-        ),
+        genes=f"{EXTERNAL_TABLES}/genes.tsv",
         summary=f"{EXTERNAL_TABLES}/summary.tsv",
     log:
         "results/{cohort}/logs/pseudobulk/{source}/{experiment}/{model}.log",
@@ -238,17 +222,7 @@ rule subtype:
         patients=rules.pseudobulk.output.patients,
         genes=rules.pseudobulk.output.genes,
     output:
-        table=report(
-            f"{EXTERNAL_TABLES}/subtype.tsv",
-            caption="../report/subtype.rst",
-            category="4 External data",
-            subcategory="1 Results",
-            labels={
-                "item": "{source}, model {model}: subtypes",
-                "cohort": "{cohort}",
-                "format": "TSV",
-            },
-        ),
+        table=f"{EXTERNAL_TABLES}/subtype.tsv",
         scores=f"{EXTERNAL_TABLES}/subtype_scores.tsv",
     log:
         "results/{cohort}/logs/subtype/{source}/{experiment}/{model}.log",

@@ -10,7 +10,7 @@ rule fig_2c:
             caption="../report/fig_2c.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "Fig. 2c", "cohort": "{cohort}"},
+            labels={"item": "AUROC on Visium sections · Fig. 2c", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2c.pdf",
     log:
@@ -32,7 +32,7 @@ rule supp_2:
             caption="../report/supp_2.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "Supp. Fig. 2", "cohort": "{cohort}"},
+            labels={"item": "r and AUROC by Visium section · Supp. Fig. 2", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_2.pdf",
     log:
@@ -54,7 +54,10 @@ rule supp_3:
             caption="../report/supp_3.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "Supp. Fig. 3", "cohort": "{cohort}"},
+            labels={
+                "item": "Tumour and immune genes together · Supp. Fig. 3",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_3.pdf",
     log:
@@ -77,7 +80,7 @@ rule section_map:
             caption="../report/section_map.rst",
             category="4 External data",
             subcategory="2 Maps",
-            labels={"item": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
+            labels={"item": "Map of {unit}, {source}, model {model}", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/section_map/{source}/{experiment}/{model}/{unit}.log",
@@ -105,7 +108,7 @@ rule slide_map:
             caption="../report/slide_map.rst",
             category="4 External data",
             subcategory="2 Maps",
-            labels={"item": "{unit}, {source}, model {model}", "cohort": "{cohort}"},
+            labels={"item": "Map of {unit}, {source}, model {model}", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/slide_map/{source}/{experiment}/{model}/{unit}.log",
@@ -133,7 +136,10 @@ rule subtype_roc:
             caption="../report/subtype.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "Subtypes, {source}, model {model}", "cohort": "{cohort}"},
+            labels={
+                "item": "ROC curves of subtypes, {source}, model {model}",
+                "cohort": "{cohort}",
+            },
         ),
         f"{EXTERNAL_TABLES}/subtype_roc.pdf",
     log:

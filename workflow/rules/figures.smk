@@ -31,7 +31,7 @@ rule fig_1b:
             "results/{cohort}/figures/fig_1b.png",
             caption="../report/fig_1b.rst",
             category="2 Data",
-            labels={"item": "Fig. 1b", "cohort": "{cohort}"},
+            labels={"item": "Spots per section · Fig. 1b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1b.pdf",
     log:
@@ -52,14 +52,14 @@ rule fig_1cd:
             "results/{cohort}/figures/fig_1c.png",
             caption="../report/fig_1c.rst",
             category="2 Data",
-            labels={"item": "Fig. 1c", "cohort": "{cohort}"},
+            labels={"item": "Genes per spot · Fig. 1c", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1c.pdf",
         report(
             "results/{cohort}/figures/fig_1d.png",
             caption="../report/fig_1d.rst",
             category="2 Data",
-            labels={"item": "Fig. 1d", "cohort": "{cohort}"},
+            labels={"item": "Counts per spot · Fig. 1d", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1d.pdf",
     log:
@@ -80,7 +80,10 @@ rule supp_1a:
             "results/{cohort}/figures/supp_1a.png",
             caption="../report/supp_1a.rst",
             category="2 Data",
-            labels={"item": "Supp. Fig. 1a", "cohort": "{cohort}"},
+            labels={
+                "item": "Counts before and after normalisation · Supp. Fig. 1a",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_1a.pdf",
     log:
@@ -91,6 +94,8 @@ rule supp_1a:
         "../../envs/core.yaml"
     resources:
         mem_mb=2000,
+    params:
+        formula=main_formula,
     script:
         "../scripts/figures/supp_1a.py"
 
@@ -104,7 +109,7 @@ rule supp_1b:
             "results/{cohort}/figures/supp_1b.png",
             caption="../report/supp_1b.rst",
             category="2 Data",
-            labels={"item": "Supp. Fig. 1b", "cohort": "{cohort}"},
+            labels={"item": "Genes by mean counts · Supp. Fig. 1b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_1b.pdf",
     log:
@@ -128,7 +133,7 @@ rule fig_2a:
             caption="../report/fig_2a.rst",
             category="3 Performance",
             subcategory="1 Results",
-            labels={"item": "Fig. 2a", "cohort": "{cohort}"},
+            labels={"item": "Measured and predicted expression · Fig. 2a", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2a.pdf",
     log:
@@ -140,7 +145,8 @@ rule fig_2a:
     resources:
         mem_mb=2000,
     params:
-        main=main_experiment,
+        main=main_title,
+        formula=main_formula,
         gene=configured("cohorts/{cohort}/report/gene"),
         patients=configured("cohorts/{cohort}/report/patients"),
     script:
@@ -157,7 +163,7 @@ rule fig_2b:
             caption="../report/fig_2b.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Fig. 2b", "cohort": "{cohort}"},
+            labels={"item": "Consistent genes by method · Fig. 2b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2b.pdf",
     log:
@@ -167,7 +173,7 @@ rule fig_2b:
     conda:
         "../../envs/core.yaml"
     params:
-        names=compared,
+        titles=titles_of(compared),
     script:
         "../scripts/figures/fig_2b.py"
 
@@ -181,7 +187,7 @@ rule fig_2d:
             caption="../report/fig_2d.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Fig. 2d", "cohort": "{cohort}"},
+            labels={"item": "Image against labels, gene by gene · Fig. 2d", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_2d.pdf",
     log:
@@ -191,8 +197,8 @@ rule fig_2d:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
-        other="tumour/normal labels",
+        main=main_title,
+        other=part_title("label"),
     script:
         "../scripts/figures/fig_2d.py"
 
@@ -216,6 +222,6 @@ rule learning_curve:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
     script:
         "../scripts/figures/learning_curve.py"

@@ -16,7 +16,7 @@ rule attributions:
             f"{INTERPRETATION}/attributions.tsv",
             caption="../report/attributions.rst",
             category="7 Interpretation",
-            labels={"item": "Attributed patches", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Attributed patches", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/attributions.log",
@@ -49,7 +49,7 @@ rule attributions_on_nuclei:
             f"{INTERPRETATION}/on_nuclei.tsv",
             caption="../report/on_nuclei.rst",
             category="7 Interpretation",
-            labels={"item": "Attributions on nuclei", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Attributions on nuclei", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/attributions_on_nuclei.log",
@@ -78,7 +78,7 @@ rule fig_3:
             "results/{cohort}/figures/fig_3.png",
             caption="../report/fig_3.rst",
             category="7 Interpretation",
-            labels={"item": "Fig. 3", "cohort": "{cohort}"},
+            labels={"item": "What raises a prediction · Fig. 3", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_3.pdf",
     log:
@@ -88,7 +88,7 @@ rule fig_3:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         view=configured("experiments/{main}/view", main=main_experiment),
         shown=configured("cohorts/{cohort}/report/interpretation/shown"),
     script:

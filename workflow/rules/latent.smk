@@ -113,7 +113,7 @@ rule latent_summary:
             f"{LATENT}/summary.tsv",
             caption="../report/latent.rst",
             category="8 Latent space",
-            labels={"item": "Latent space", "cohort": "{cohort}", "format": "TSV"},
+            labels={"item": "Latent space", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/latent_summary.log",
@@ -122,7 +122,7 @@ rule latent_summary:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
     script:
         "../scripts/analysis/latent_summary.py"
 
@@ -137,7 +137,7 @@ rule fig_4:
             "results/{cohort}/figures/fig_4.png",
             caption="../report/fig_4.rst",
             category="8 Latent space",
-            labels={"item": "Fig. 4", "cohort": "{cohort}"},
+            labels={"item": "Patches in the latent space · Fig. 4", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_4.pdf",
     log:
@@ -150,7 +150,7 @@ rule fig_4:
         mem_mb=2000,
         runtime=20,
     params:
-        main=main_experiment,
+        main=main_title,
         radius=configured("cohorts/{cohort}/report/latent/radius"),
         patients=configured("cohorts/{cohort}/report/latent/patients"),
     script:
@@ -167,7 +167,10 @@ rule supp_8:
             "results/{cohort}/figures/supp_8.png",
             caption="../report/supp_8.rst",
             category="8 Latent space",
-            labels={"item": "Supp. Fig. 8", "cohort": "{cohort}"},
+            labels={
+                "item": "Representative and atypical patches · Supp. Fig. 8",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_8.pdf",
     log:
@@ -194,14 +197,20 @@ rule supp_9:
             "results/{cohort}/figures/supp_9a.png",
             caption="../report/supp_9a.rst",
             category="8 Latent space",
-            labels={"item": "Supp. Fig. 9a", "cohort": "{cohort}"},
+            labels={
+                "item": "Neighbours in the latent space as predictions · Supp. Fig. 9a",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_9a.pdf",
         report(
             "results/{cohort}/figures/supp_9b.png",
             caption="../report/supp_9b.rst",
             category="8 Latent space",
-            labels={"item": "Supp. Fig. 9b", "cohort": "{cohort}"},
+            labels={
+                "item": "Distance to neighbours in the latent space · Supp. Fig. 9b",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_9b.pdf",
     log:

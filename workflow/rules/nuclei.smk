@@ -39,7 +39,7 @@ rule nuclei_overlay:
             caption="../report/nuclei_overlay.rst",
             category="6 Comparison",
             subcategory="2 Segmentation",
-            labels={"item": "Nuclei, {section}, {features}", "cohort": "{cohort}"},
+            labels={"item": "Nuclei found in {section}, {features}", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/nuclei_overlay/{features}/{section}.log",

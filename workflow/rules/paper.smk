@@ -26,13 +26,21 @@ if not CHECKOUT.samefile("."):
 rule dataset_page:
     input:
         summary="results/{cohort}/tables/dataset/summary.tsv",
-        sections="results/{cohort}/tables/dataset/sections.tsv",
+        table="results/{cohort}/tables/dataset/sections.tsv",
+        spots="results/{cohort}/tables/dataset/spots.tsv.gz",
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
     output:
-        report(
+        dataset=report(
             "results/{cohort}/tables/dataset/dataset.html",
             caption="../report/dataset.rst",
             category="2 Data",
             labels={"item": "Sections and spots", "cohort": "{cohort}"},
+        ),
+        sections=report(
+            "results/{cohort}/tables/dataset/sections.html",
+            caption="../report/sections.rst",
+            category="2 Data",
+            labels={"item": "Spots on the images", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/dataset_page.log",
@@ -56,11 +64,7 @@ rule performance_page:
             caption="../report/performance.rst",
             category="3 Performance",
             subcategory="2 By experiment",
-            labels={
-                "item": "Performance of {experiment}, spots: {stratum}",
-                "cohort": "{cohort}",
-                "format": "HTML",
-            },
+            labels=performance_labels,
         ),
     log:
         "results/{cohort}/logs/performance_page/{experiment}/{stratum}.log",
@@ -68,6 +72,8 @@ rule performance_page:
         "results/{cohort}/benchmarks/performance_page/{experiment}/{stratum}.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        title=configured("experiments/{experiment}/title"),
     script:
         "../scripts/report/performance_page.py"
 
@@ -102,19 +108,13 @@ rule table_1:
         visium=lambda w: report_of(w)["visium"] and shown_visium("patient_performance.tsv")(w),
         claims=paper_claims,
     output:
-        tsv=report(
-            "results/{cohort}/tables/table_1.tsv",
-            caption="../report/table_1.rst",
-            category="3 Performance",
-            subcategory="1 Results",
-            labels={"item": "Table 1", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/table_1.tsv",
         html=report(
             "results/{cohort}/tables/table_1.html",
             caption="../report/table_1.rst",
             category="3 Performance",
             subcategory="1 Results",
-            labels={"item": "Table 1", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Best predicted genes · Table 1", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/table_1.log",
@@ -123,7 +123,7 @@ rule table_1:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
     script:
         "../scripts/report/table_1.py"
 
@@ -149,7 +149,7 @@ rule ledger:
     conda:
         "../../envs/core.yaml"
     params:
-        about=lambda w: {**claims_of(w), "main": main_experiment(w)},
+        about=lambda w: {**claims_of(w), "main": main_title(w)},
         judged=lambda w: not claims_of(w)["other_cohort"],
         other_data=tables_of_other_data,
         rules=ledger_rules,
@@ -171,7 +171,7 @@ rule visium_page:
             caption="../report/visium_page.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "Visium", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Visium sections beside the paper", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/visium_page.log",
@@ -180,7 +180,7 @@ rule visium_page:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         names=configured("cohorts/{cohort}/report/visium"),
     script:
         "../scripts/report/visium_page.py"
@@ -199,7 +199,10 @@ rule tcga_page:
             caption="../report/tcga.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "{source}, model {model}", "cohort": "{cohort}", "format": "HTML"},
+            labels={
+                "item": "Slides against bulk RNA-seq, {source}, model {model}",
+                "cohort": "{cohort}",
+            },
         ),
     log:
         "results/{cohort}/logs/tcga_page/{source}/{experiment}/{model}.log",
@@ -209,5 +212,7 @@ rule tcga_page:
         source=slide_sources,
     conda:
         "../../envs/core.yaml"
+    params:
+        title=configured("experiments/{experiment}/title"),
     script:
         "../scripts/report/tcga_page.py"

@@ -3,6 +3,7 @@
 
 # Without a digest, as other downloads: the lock file decides what is downloaded.
 rule download_gene_sets:
+    """Downloads Reactome's gene sets."""
     output:
         REACTOME,
     log:
@@ -48,20 +49,8 @@ rule pathways:
         gene_sets=lambda w: report_part(w, "pathways")["gene_sets"],
         table=gene_table,
     output:
-        groups=report(
-            "results/{cohort}/tables/pathways.tsv",
-            caption="../report/pathways.rst",
-            category="3 Performance",
-            subcategory="1 Results",
-            labels={"item": "Groups of pathways", "cohort": "{cohort}", "format": "TSV"},
-        ),
-        sets=report(
-            "results/{cohort}/tables/pathways_sets.tsv",
-            caption="../report/pathways.rst",
-            category="3 Performance",
-            subcategory="1 Results",
-            labels={"item": "Single pathways", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        groups="results/{cohort}/tables/pathways.tsv",
+        sets="results/{cohort}/tables/pathways_sets.tsv",
     log:
         "results/{cohort}/logs/pathways.log",
     benchmark:
@@ -69,7 +58,7 @@ rule pathways:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         groups=configured("cohorts/{cohort}/report/pathways/groups"),
         level=configured("cohorts/{cohort}/report/pathways/level"),
     script:
@@ -87,7 +76,7 @@ rule pathways_page:
             caption="../report/pathways.rst",
             category="3 Performance",
             subcategory="1 Results",
-            labels={"item": "Pathways", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Pathways of the consistent genes", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/pathways_page.log",
@@ -96,7 +85,7 @@ rule pathways_page:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         level=configured("cohorts/{cohort}/report/pathways/level"),
     script:
         "../scripts/report/pathways_page.py"

@@ -8,6 +8,7 @@ include: "planned.smk"
 
 
 rule plan:
+    """Prints what is left of `all`, and how long it will take."""
     input:
         of_own_run,
         claims="resources/paper/claims.tsv",

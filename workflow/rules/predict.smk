@@ -4,14 +4,14 @@
 
 rule predict_own_slide:
     input:
-        lambda w: own_slides[w.name],
+        lambda w: own_slides[w.name]["image"],
     output:
-        predictions="results/predict/{name}/predictions.h5ad",
-        summary="results/predict/{name}/summary.tsv",
+        predictions=f"{OWN_RESULTS}/{{name}}/predictions.h5ad",
+        summary=f"{OWN_RESULTS}/{{name}}/summary.tsv",
     log:
-        "results/predict/logs/predict_own_slide/{name}.log",
+        f"{OWN_RESULTS}/logs/predict_own_slide/{{name}}.log",
     benchmark:
-        "results/predict/benchmarks/predict_own_slide/{name}.tsv"
+        f"{OWN_RESULTS}/benchmarks/predict_own_slide/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(own_slides),
     conda:
@@ -24,7 +24,7 @@ rule predict_own_slide:
     params:
         model=own_model,
         cut={**OWN["tiles"], "scale": OWN["scale"]},
-        um_per_px=OWN["um_per_px"],
+        um_per_px=lambda w: own_slides[w.name].get("um_per_px") or OWN["um_per_px"],
     script:
         "../scripts/inference/predict_own_slide.py"
 
@@ -36,12 +36,12 @@ use rule section as own_section with:
         image=lambda w: own_row(w)["image"],
         genes=own_genes,
     output:
-        section="results/predict/{name}/section.h5ad",
-        drops="results/predict/{name}/drops.tsv",
+        section=f"{OWN_RESULTS}/{{name}}/section.h5ad",
+        drops=f"{OWN_RESULTS}/{{name}}/drops.tsv",
     log:
-        "results/predict/logs/own_section/{name}.log",
+        f"{OWN_RESULTS}/logs/own_section/{{name}}.log",
     benchmark:
-        "results/predict/benchmarks/own_section/{name}.tsv"
+        f"{OWN_RESULTS}/benchmarks/own_section/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(own_sections),
     resources:
@@ -62,13 +62,13 @@ rule predict_own_section:
         image=rules.own_section.input.image,
         genes=own_genes,
     output:
-        predictions="results/predict/{name}/predictions.h5ad",
-        alignment="results/predict/{name}/alignment.tsv",
-        summary="results/predict/{name}/summary.tsv",
+        predictions=f"{OWN_RESULTS}/{{name}}/predictions.h5ad",
+        alignment=f"{OWN_RESULTS}/{{name}}/alignment.tsv",
+        summary=f"{OWN_RESULTS}/{{name}}/summary.tsv",
     log:
-        "results/predict/logs/predict_own_section/{name}.log",
+        f"{OWN_RESULTS}/logs/predict_own_section/{{name}}.log",
     benchmark:
-        "results/predict/benchmarks/predict_own_section/{name}.tsv"
+        f"{OWN_RESULTS}/benchmarks/predict_own_section/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(own_sections),
     conda:
@@ -89,11 +89,11 @@ use rule slide_map as own_slide_map with:
     input:
         predictions=rules.predict_own_slide.output.predictions,
     output:
-        "results/predict/{name}/map.png",
+        f"{OWN_RESULTS}/{{name}}/map.png",
     log:
-        "results/predict/logs/own_slide_map/{name}.log",
+        f"{OWN_RESULTS}/logs/own_slide_map/{{name}}.log",
     benchmark:
-        "results/predict/benchmarks/own_slide_map/{name}.tsv"
+        f"{OWN_RESULTS}/benchmarks/own_slide_map/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(own_slides),
     params:
@@ -104,11 +104,11 @@ use rule section_map as own_section_map with:
     input:
         predictions=rules.predict_own_section.output.predictions,
     output:
-        "results/predict/{name}/map.png",
+        f"{OWN_RESULTS}/{{name}}/map.png",
     log:
-        "results/predict/logs/own_section_map/{name}.log",
+        f"{OWN_RESULTS}/logs/own_section_map/{{name}}.log",
     benchmark:
-        "results/predict/benchmarks/own_section_map/{name}.tsv"
+        f"{OWN_RESULTS}/benchmarks/own_section_map/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(own_sections),
     params:

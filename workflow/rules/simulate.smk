@@ -121,6 +121,7 @@ rule simulate_gdc:
 # The sheet of the simulated slides, written by the code for TCGA's: a server on this machine stands
 # in for the archive.
 rule simulate_slide_sheet:
+    """Writes the sheet of the demo's simulated slides."""
     input:
         lambda w: [f"resources/{each['source']}/gdc" for each in listed_sources("simulated")],
     log:

@@ -25,4 +25,4 @@ def own_results(w):
     """What the target `predict` makes."""
     if not own:
         refuse("predict.slides, predict.sections: both are empty; name what to predict (README)")
-    return expand("results/predict/{name}/{file}", name=own, file=["map.png", "summary.tsv"])
+    return [f"{OWN_RESULTS}/{name}/{file}" for name in own for file in ("map.png", "summary.tsv")]

@@ -10,6 +10,7 @@ rule download_weights:
         "resources/weights/logs/{architecture}.log",
     benchmark:
         "resources/weights/benchmarks/{architecture}.tsv"
+    priority: 100
     localrule: True
     conda:
         "../../envs/torch.yaml"

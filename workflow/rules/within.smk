@@ -49,14 +49,17 @@ rule supp_4_5:
             "results/{cohort}/figures/supp_4.png",
             caption="../report/supp_4.rst",
             category="5 Within tissue",
-            labels={"item": "Supp. Fig. 4", "cohort": "{cohort}"},
+            labels={"item": "Expression within tumour · Supp. Fig. 4", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_4.pdf",
         report(
             "results/{cohort}/figures/supp_5.png",
             caption="../report/supp_5.rst",
             category="5 Within tissue",
-            labels={"item": "Supp. Fig. 5", "cohort": "{cohort}"},
+            labels={
+                "item": "Expression within normal tissue · Supp. Fig. 5",
+                "cohort": "{cohort}",
+            },
         ),
         "results/{cohort}/figures/supp_5.pdf",
     log:
@@ -65,6 +68,8 @@ rule supp_4_5:
         "results/{cohort}/benchmarks/supp_4_5.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        formula=main_formula,
     script:
         "../scripts/figures/supp_4_5.py"
 
@@ -77,17 +82,12 @@ rule within_page:
         spread=rules.spread.output.genes,
         claims=paper_claims,
     output:
-        tsv=report(
-            "results/{cohort}/tables/within.tsv",
-            caption="../report/within.rst",
-            category="5 Within tissue",
-            labels={"item": "Within tissue", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        tsv="results/{cohort}/tables/within.tsv",
         html=report(
             "results/{cohort}/tables/within.html",
             caption="../report/within.rst",
             category="5 Within tissue",
-            labels={"item": "Within tissue", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Within tumour and within normal tissue", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/within_page.log",
@@ -96,7 +96,7 @@ rule within_page:
     conda:
         "../../envs/core.yaml"
     params:
-        main=main_experiment,
+        main=main_title,
         strata=STRATA,
     script:
         "../scripts/report/within_page.py"
@@ -107,12 +107,7 @@ rule nuclear_gene:
         targets=main_targets,
         features=shown_nuclei,
     output:
-        relations=report(
-            f"{NUCLEI}/gene.tsv",
-            caption="../report/nuclear_gene.rst",
-            category="5 Within tissue",
-            labels={"item": "A gene and the nuclei", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        relations=f"{NUCLEI}/gene.tsv",
         patients=f"{NUCLEI}/gene_patients.tsv",
     log:
         "results/{cohort}/logs/nuclear_gene.log",
@@ -136,7 +131,7 @@ rule nuclear_gene_page:
             f"{NUCLEI}/gene.html",
             caption="../report/nuclear_gene.rst",
             category="5 Within tissue",
-            labels={"item": "A gene and the nuclei", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Nuclei and the expression of a gene", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/nuclear_gene_page.log",
@@ -157,18 +152,8 @@ rule nuclear_relations:
         genes=main_table("gene_performance"),
         features=shown_nuclei,
     output:
-        measured=report(
-            "results/{cohort}/tables/supp_table_2.tsv",
-            caption="../report/supp_table_2_3.rst",
-            category="7 Interpretation",
-            labels={"item": "Supp. Table 2", "cohort": "{cohort}", "format": "TSV"},
-        ),
-        predicted=report(
-            "results/{cohort}/tables/supp_table_3.tsv",
-            caption="../report/supp_table_2_3.rst",
-            category="7 Interpretation",
-            labels={"item": "Supp. Table 3", "cohort": "{cohort}", "format": "TSV"},
-        ),
+        measured="results/{cohort}/tables/supp_table_2.tsv",
+        predicted="results/{cohort}/tables/supp_table_3.tsv",
         genes=f"{NUCLEI}/top_genes.tsv",
         patients=f"{NUCLEI}/top_genes_patients.tsv",
     log:
@@ -194,13 +179,19 @@ rule supp_table_2_3:
             "results/{cohort}/tables/supp_table_2.html",
             caption="../report/supp_table_2_3.rst",
             category="7 Interpretation",
-            labels={"item": "Supp. Table 2", "cohort": "{cohort}", "format": "HTML"},
+            labels={
+                "item": "Nuclei and measured expression · Supp. Table 2",
+                "cohort": "{cohort}",
+            },
         ),
         predicted=report(
             "results/{cohort}/tables/supp_table_3.html",
             caption="../report/supp_table_2_3.rst",
             category="7 Interpretation",
-            labels={"item": "Supp. Table 3", "cohort": "{cohort}", "format": "HTML"},
+            labels={
+                "item": "Nuclei and predicted expression · Supp. Table 3",
+                "cohort": "{cohort}",
+            },
         ),
     log:
         "results/{cohort}/logs/supp_table_2_3.log",
@@ -240,7 +231,7 @@ rule supp_6:
             "results/{cohort}/figures/supp_6.png",
             caption="../report/supp_6.rst",
             category="7 Interpretation",
-            labels={"item": "Supp. Fig. 6", "cohort": "{cohort}"},
+            labels={"item": "Nuclei by tissue · Supp. Fig. 6", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_6.pdf",
     log:

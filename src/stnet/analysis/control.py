@@ -12,7 +12,7 @@ from stnet.evaluation.correlation import auroc
 from stnet.evaluation.paired import differences
 from stnet.evaluation.performance_summary import estimates
 
-# r, and r given the ln of the spots' total counts.
+# r, and r given depth.
 QUANTITIES = ["median_pearson", "median_partial"]
 # Kinds of genes that follow no field of the tissue.
 UNPLANTED = ["none", "depth"]

@@ -16,6 +16,8 @@ from stnet.expression.spots import read_used_spots
 # Prefix of human mitochondrial genes.
 MITOCHONDRIAL = "MT-"
 SLIDE = ("width", "height", "um_per_px")
+# Whether spots are on tissue, of a section without an image.
+_UNKNOWN = pd.Series(dtype=float)
 
 
 def describe_dataset(
@@ -29,8 +31,9 @@ def describe_dataset(
     the sheet's order. `outputs` maps the names of four tables to their paths:
 
     - `sections`, a row per section: dropped spots; median counts, genes and mitochondrial share (%)
-      of the used spots; annotations in no class, with the number of used spots of each; width
-      and height of the image in pixels, and micrometres per pixel;
+      of the used spots, and how many of them are on tissue (%); annotations in no class, with the
+      number of used spots of each; width and height of the image in pixels, and micrometres per
+      pixel; warnings of the checks of its files;
     - `spots`, a row per used spot: `quality`;
     - `genes`, a row per gene of the universe: mean count over the used spots; other_names, by which
       some sections call it; unsure, genes of other sections that it may be;
@@ -48,9 +51,11 @@ def describe_dataset(
                 median_counts=parts[-1]["total_counts"].median(),
                 median_genes=parts[-1]["n_genes"].median(),
                 median_pct_mt=parts[-1]["pct_mt"].median(),
+                pct_on_tissue=100 * section.obs.get("on_tissue", _UNKNOWN).mean(),
                 other_annotations=_unclassed(section.obs),
                 # A section without an image has sides of 0.
                 **{key: section.uns["slide"][key] or np.nan for key in SLIDE},
+                warnings="; ".join(section.uns["checks"]["warnings"]),
             )
         )
         names.append(section.var[["symbol", "ensembl"]])
@@ -95,6 +100,7 @@ def summarise(sections: pd.DataFrame, spots: pd.DataFrame, genes: pd.DataFrame) 
     facts = {
         "patients": used["patient"].nunique(),
         "sections": len(used),
+        "sections_with_warnings": int((used["warnings"] != "").sum()),
         "spots": used["used"].sum(),
         "genes": len(genes),
         "genes_united": int(genes["other_names"].notna().sum()),

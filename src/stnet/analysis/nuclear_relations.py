@@ -123,8 +123,8 @@ def correlations(spots: ad.AnnData, values: np.ndarray, nuclei: pd.DataFrame) ->
 
     `values` (spots, genes) has the rows and genes of `spots`; `nuclei` has a row per spot. `r` is
     Pearson's r over the patient's spots in which both are defined, sections pooled; missing with
-    fewer than four. `partial` is r given the ln of the spot's total counts, because more nuclei
-    give more counts.
+    fewer than four. `partial` is r given the ln of the spot's total counts and its square, because
+    more nuclei give more counts.
     """
     patients = spots.obs["patient"].astype(str).to_numpy()
     ln_total = np.log(spots.obs["total_counts"].to_numpy(dtype=float))

@@ -12,7 +12,7 @@ from stnet.expression.held_out_job import HeldOutJob
 def predict_depth(targets: str | Path, predictions: str | Path, job: HeldOutJob) -> None:
     """Predict held-out spots from the ln of their total counts and write `predictions.h5ad`.
 
-    A line per gene, fitted to the training spots by least squares. It is a reference and no
+    A parabola per gene, fitted to the training spots by least squares. It is a reference and no
     predictor: it reads the held-out spots' measured total counts, which an image does not have. A
     method whose r is not higher may have predicted no more than sequencing depth. Source: ours.
     Raises InputError if there is no spot to predict or to train on.
@@ -23,6 +23,5 @@ def predict_depth(targets: str | Path, predictions: str | Path, job: HeldOutJob)
 
 
 def _design(spots: ad.AnnData) -> np.ndarray:
-    """Intercept and ln total counts, (spots, 2)."""
-    ln_total = np.log(spots.obs["total_counts"].to_numpy(dtype=float))
-    return np.column_stack([np.ones_like(ln_total), ln_total])
+    """Intercept, ln total counts and its square, (spots, 3)."""
+    return np.vander(np.log(spots.obs["total_counts"].to_numpy(dtype=float)), 3, increasing=True)

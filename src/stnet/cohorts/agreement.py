@@ -139,7 +139,7 @@ def check_spot_size(
         raise InputError(
             f"{row['spots']}: the spot diameter in {source} is {diameter_um:.0f} µm"
             f" by the scale of section {row['section']}, not {least:.0f} to"
-            f" {most:.0f}; check the cohort's spot_pitch_um (100 for Visium) and the"
+            f" {most:.0f}; check spot_pitch_um (100 for Visium) and the"
             " section's um_per_px and pixel_scale"
         )
 
@@ -197,12 +197,12 @@ def check_pitch(row: dict[str, str], said: ImageFacts, spot_pitch_um: float) -> 
     if row["format"] == "visium" and not 1 / MOST_APART <= spot_pitch_um / VISIUM_UM <= MOST_APART:
         raise InputError(
             f"section {row['section']}: spots of Visium are {VISIUM_UM:g} µm apart, but"
-            f" {spot_pitch_um:g} by spot_pitch_um; correct the cohort's spot_pitch_um, and keep"
-            " sections of other arrays in another cohort"
+            f" {spot_pitch_um:g} by spot_pitch_um; correct spot_pitch_um (sections of a"
+            " cohort have the same)"
         )
     if said.pitch_um and not 1 / MOST_APART <= said.pitch_um / spot_pitch_um <= MOST_APART:
         raise InputError(
             f"section {row['section']}: spots are {said.pitch_um:g} µm apart by"
-            f" {said.scale_source}, but {spot_pitch_um:g} by spot_pitch_um; correct the cohort's"
-            " spot_pitch_um, and keep sections of other arrays in another cohort"
+            f" {said.scale_source}, but {spot_pitch_um:g} by spot_pitch_um; correct"
+            " spot_pitch_um (sections of a cohort have the same)"
         )

@@ -42,7 +42,7 @@ def check_misplaced(
     pixels: np.ndarray,
     in_tissue: np.ndarray,
     diameter: float,
-) -> None:
+) -> np.ndarray:
     """Raise InputError if the spots flagged as under tissue do not lie on tissue in the image.
 
     A spot is on tissue if the mean colour of its disc is not glass. Flagged spots should lie on
@@ -66,15 +66,19 @@ def check_misplaced(
         in_tissue: flag of each spot, (spots,).
         diameter: diameter of a spot in pixels of the picture.
 
+    Returns:
+        Whether each spot is on tissue, (spots,).
+
     Raises:
         InputError: one of the faults.
 
     Source: ours.
     """
-    if in_tissue.sum() < FEWEST:
-        return
     brightness = np.asarray(picture, dtype=np.float32).mean(axis=2)
     glass = min(BACKGROUND, float(np.percentile(brightness, BRIGHTEST)) - MARGIN)
+    on_tissue = _on_tissue(brightness, glass, pixels, diameter / 2)
+    if in_tissue.sum() < FEWEST:
+        return on_tissue
     mirrored, all_given = _mirrored(array, pixels), not in_tissue.all()
     if not all_given:
         pixels, in_tissue = _with_outside(array, pixels)
@@ -84,37 +88,41 @@ def check_misplaced(
 
     inside, outside = shares(pixels)
     inside_exchanged, outside_exchanged = shares(pixels[:, ::-1])
-    found = f"{row['spots']}: {inside:.0%} of the spots under tissue of section {row['section']}"
+    found = (
+        f"{row['spots']}: {inside:.0%} of the spots under tissue of section {row['section']} lie on"
+        f" tissue in {row['image']}"
+    )
+    fault = ""
     if mirrored and inside_exchanged > inside + BETTER and outside_exchanged <= outside:
-        suspect(
-            row,
-            f"{found} lie on tissue in {row['image']}, and {inside_exchanged:.0%} with x and y"
-            " exchanged: pixel row and column are swapped; correct the positions",
+        fault = (
+            f", and {inside_exchanged:.0%} with x and y exchanged: pixel row and column are"
+            " swapped; correct the positions"
         )
-    if inside < outside - WORSE:
-        suspect(
-            row,
-            f"{found} lie on tissue in {row['image']}, and {outside:.0%} of the others: the spots"
-            " are off the tissue; name the image they belong to or correct the positions",
+    elif inside < outside - WORSE:
+        fault = (
+            f", and {outside:.0%} of the others: the spots are off the tissue; name the image they"
+            " belong to or correct the positions"
         )
     # Without sites between the spots, any place where all are on tissue would look better.
-    if not all_given and inside < FIT and (~in_tissue).sum() >= FEWEST:
+    elif not all_given and inside < FIT and (~in_tissue).sum() >= FEWEST:
         moves = {move: shares(places) for move, places in _moves(array, pixels, picture.size)}
         move = max(moves, key=lambda name: moves[name][0] - moves[name][1])
         if moves[move][0] - moves[move][1] > inside - outside + MOVED:
-            suspect(
-                row,
-                f"{found} lie on tissue in {row['image']}, and {moves[move][0]:.0%} when {move}:"
-                " the image is of another section, or of another scale or orientation than the"
-                " spots; name the image that the spots were placed on",
+            fault = (
+                f", and {moves[move][0]:.0%} when {move}: the image is of another section, or of"
+                " another scale or orientation than the spots; name the image that the spots were"
+                " placed on"
             )
-    if inside < FEW:
-        logger.warning(f"{found} lie on tissue in {row['image']}: draw the spots on the image")
-    if mirrored:
+    if fault:
+        suspect(row, f"{found}{fault}")
+    elif mirrored:
         logger.warning(
-            f"{found} lie on tissue; the array is mirrored on the image, which happens when pixel"
-            " row and column are swapped: draw the spots on the image"
+            f"{found}; the array is mirrored on the image, which happens when pixel row and column"
+            " are swapped: look at the spots on the image"
         )
+    elif inside < FEW:
+        logger.warning(f"{found}: look at the spots on the image")
+    return on_tissue
 
 
 def _with_outside(array: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

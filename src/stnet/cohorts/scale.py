@@ -40,7 +40,7 @@ def um_per_px(
     if min(np.linalg.matrix_rank(array), np.linalg.matrix_rank(pixels)) < 2:
         raise InputError(
             f"{path}: all spots lie on one line, which gives no scale; correct the positions, or"
-            " set um_per_px in the section sheet"
+            " set the section's um_per_px"
         )
     affine = _affine(array, pixels)
     area = abs(np.linalg.det(affine))
@@ -65,7 +65,7 @@ def check_array(array: np.ndarray, pixels: np.ndarray, grid: str, path: str) -> 
     if grid == "square" and len(odd) >= FEWEST and odd.sum() in (0, len(odd)):
         raise InputError(
             f"{path}: array row + column is {'odd' if odd[0] else 'even'} for all {len(odd)} spots,"
-            " so its array is not square; set the sheet's grid to hexagonal"
+            " so its array is not square; set grid to hexagonal"
         )
     array = (array - array.mean(axis=0)) * GRIDS[grid].pitches
     pixels = pixels - pixels.mean(axis=0)
@@ -76,7 +76,7 @@ def check_array(array: np.ndarray, pixels: np.ndarray, grid: str, path: str) -> 
     if along > MOST_STRETCHED * across:
         raise InputError(
             f"{path}: neighbouring spots are {along:.4g} px apart along one axis and {across:.4g}"
-            f" along the other, which is no {grid} array; correct the positions, or the sheet's"
+            f" along the other, which is no {grid} array; correct the positions, or"
             " grid"
         )
     off = np.linalg.norm(array @ affine - pixels, axis=1) / np.sqrt(along * across)

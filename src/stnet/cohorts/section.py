@@ -18,9 +18,11 @@ from stnet.cohorts.agreement import (
     check_scale,
     check_spot_size,
 )
+from stnet.cohorts.close_up import cut_close_up
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import check_array, um_per_px
+from stnet.cohorts.suspicion import collect_warnings
 from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
@@ -87,7 +89,9 @@ def write_section(
     spots are dropped), `array_row` and `array_col` (Space Ranger's for Visium; y and x of the
     spot's name for ST). `obsm["spatial"]` is x and y in full-resolution pixels.
     `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid. If the files
-    name the published patient, `uns["published"]` has it.
+    name the published patient, `uns["published"]` has it. `uns["checks"]` has the warnings of the
+    checks. With an image, `obs["on_tissue"]` says whether a spot is on tissue (`check_misplaced`),
+    and `uns["close_up"]` has a part of the image at full resolution.
 
     Args:
         row: the section's row of the sheet, with file columns joined to the root.
@@ -109,6 +113,31 @@ def write_section(
             is usable, or there is no scale in the sheet and none from the spots. For Visium, also
             if the size of spots contradicts the scale, or spots lie off the tissue.
     """
+    with collect_warnings() as warnings:
+        section, drops, remark = _checked(
+            row,
+            label_classes=label_classes,
+            require_label=require_label,
+            spot_window=spot_window,
+            spot_pitch_um=spot_pitch_um,
+            genes=genes,
+        )
+    section.uns["checks"] = {"warnings": np.array(warnings, dtype=object)}
+    _log(row["section"], drops, remark, section.obs)
+    write_h5ad(section, output)
+    write_table(pd.DataFrame([drops]), drops_output)
+
+
+def _checked(
+    row: dict[str, str],
+    *,
+    label_classes: dict[str, list[str]],
+    require_label: bool,
+    spot_window: int,
+    spot_pitch_um: float,
+    genes: str | Path | None,
+) -> tuple[ad.AnnData, dict, str]:
+    """The section, its table of drops as a row, and the reader's remark."""
     name = row["section"]
     if require_label and not row["labels"]:
         raise InputError(
@@ -122,13 +151,12 @@ def write_section(
         parts = visium_hd.sum_bins(row, parts, spot_pitch_um)
     positions = parts.positions
     pixels = np.rint(positions[PIXELS].to_numpy() * float(row["pixel_scale"] or 1))
-    slide, overview = _slide(row, parts, pixels, spot_pitch_um)
+    slide, overview, close_up = _slide(row, parts, pixels, spot_pitch_um)
     margin = _margins(pixels, slide)
     selected = positions["selected"].to_numpy()
     _check_on_image(row, slide, pixels[selected], margin[selected])
     spot_diameter = _spot_diameter(row, parts, slide["um_per_px"])
-    if overview:
-        _check_placed(row, parts, pixels, slide, overview)
+    on_tissue = _check_placed(row, parts, pixels, slide, overview) if overview else None
 
     totals = pd.Series(parts.counts.matrix.sum(axis=1).A1, index=parts.counts.spots)
     total = totals.reindex(positions.index, fill_value=0).to_numpy()
@@ -153,6 +181,8 @@ def write_section(
     section.obs["total_counts"] = total[kept]
     section.obs["margin"] = margin[kept]
     section.obs["used"] = used[kept]
+    if on_tissue is not None:
+        section.obs["on_tissue"] = on_tissue[kept]
     section.obsm["spatial"] = pixels[kept]
     section.var = _gene_names(
         row["counts"], parts.counts, read_gene_table(genes) if genes else None
@@ -162,23 +192,24 @@ def write_section(
         "grid": {name: row["grid"]},
         "spatial": {name: _spatial(slide, spot_diameter, overview)},
     }
+    if close_up:
+        section.uns["close_up"] = close_up
     if parts.published:
         section.uns["published"] = dict(parts.published)
-    _log(name, drops, parts.remark, section.obs)
-    write_h5ad(section, output)
-    write_table(pd.DataFrame([drops]), drops_output)
+    return section, drops, parts.remark
 
 
 def _slide(
     row: dict[str, str], parts: DistributedSection, pixels: np.ndarray, spot_pitch_um: float
-) -> tuple[dict, Image.Image | None]:
-    """`uns["slide"]`, and the image at low resolution.
+) -> tuple[dict, Image.Image | None, dict]:
+    """`uns["slide"]`, the image at low resolution, and `uns["close_up"]`.
 
-    Without an image, path and sha256 are empty, width and height 0, and the second is None.
+    Without an image, path and sha256 are empty, width and height 0, the second is None and the
+    third empty.
     """
     scales = _scales(row, parts, pixels, spot_pitch_um)
     slide = {"path": row["image"], "sha256": "", "width": 0, "height": 0}
-    overview = None
+    overview, close_up = None, {}
     if row["image"]:
         with open_image(row["image"]) as image:
             slide["width"], slide["height"] = image.size
@@ -190,11 +221,12 @@ def _slide(
             diameter = parts.spot_um(row["grid"]) / next(iter(scales.values()))
             side = max(THUMBNAIL, round(max(image.size) * SPOT_PX / diameter))
             overview = image.thumbnail(min(side, MOST_PX))
+            close_up = cut_close_up(image, pixels[parts.positions["selected"].to_numpy()])
         check_picture(row, parts.image_facts, overview, slide["width"])
         slide["sha256"] = file_sha256(row["image"])
     check_scale(row, scales)
     slide["um_per_px"] = float(row["um_per_px"] or next(iter(scales.values())))
-    return slide, overview
+    return slide, overview, close_up
 
 
 def _scales(
@@ -249,13 +281,13 @@ def _check_placed(
     pixels: np.ndarray,
     slide: dict,
     overview: Image.Image,
-) -> None:
+) -> np.ndarray:
     """Compare the spots with the tissue in the image (`check_misplaced`)."""
     array = parts.positions[ARRAY].to_numpy()
     selected = parts.positions["selected"].to_numpy()
     reduced = np.array(overview.size) / [slide["width"], slide["height"]]
     diameter = parts.spot_um(row["grid"]) / slide["um_per_px"] * reduced.mean()
-    check_misplaced(row, overview, array, pixels * reduced, selected, diameter)
+    return check_misplaced(row, overview, array, pixels * reduced, selected, diameter)
 
 
 def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: float) -> float:

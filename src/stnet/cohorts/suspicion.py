@@ -1,6 +1,8 @@
 """Files that look as if they were of different sections, although they may be right (ours)."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from stnet.core.errors import InputError
 
@@ -13,6 +15,20 @@ def suspect(row: dict[str, str], found: str) -> None:
     `row` is the section's row of the sheet.
     """
     if row.get("confirmed"):
-        logger.warning(f"{found}; confirmed in the section sheet")
+        logger.warning(f"{found}; it is confirmed")
         return
     raise InputError(f"{found}. If you have looked and they are right, set confirmed to yes")
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """Collect what the library warns of in the block, for a file that carries it."""
+    found: list[str] = []
+    collector = logging.Handler(logging.WARNING)
+    collector.emit = lambda record: found.append(record.getMessage())
+    library = logging.getLogger("stnet")
+    library.addHandler(collector)
+    try:
+        yield found
+    finally:
+        library.removeHandler(collector)

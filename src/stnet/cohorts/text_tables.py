@@ -56,7 +56,7 @@ def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; correct the section sheet or download the file")
+        raise InputError(f"{path}: no such file; correct its path or download the file")
     # The suffix is not reliable: browsers may unpack .gz files and keep the name.
     with open(path, "rb") as file:
         opener = gzip.open if file.read(2) == GZIP_MAGIC else open
@@ -117,7 +117,7 @@ def read_columns(
     if may_lack_header and len(first) > 1 and set(needed).isdisjoint(first):
         is_numbered = first == [str(number) for number in range(len(first))]
         rows = [(0, needed), *rows[is_numbered:]]
-    hint = "check the format column of the section sheet"
+    hint = "check the section's format"
     header, rows = columns_of(path, rows, needed, delimiter, padded=False, hint=hint)
     if not rows:
         raise InputError(f"{path}: no rows after its header; download it again")

@@ -115,9 +115,23 @@ class Configuration:
         return self._slides[source]
 
     def groups(self, experiment: str) -> dict[str, list[str]]:
-        """Held-out groups of an experiment's split and the sections of each."""
+        """Held-out groups of an experiment's split and the sections of each.
+
+        Raises InputError if there is only one, unless the predictions were made elsewhere.
+        """
         keys = self.row("experiments", experiment)
-        return held_out_groups(self.sections(keys["cohort"]), keys["split"])
+        groups = held_out_groups(self.sections(keys["cohort"]), keys["split"])
+        if len(groups) < 2 and keys["kind"] != "precomputed":
+            unit = "section" if keys["split"] == "section" else "patient"
+            (sections,) = groups.values()
+            other = ", or set split: section" if unit == "patient" and len(sections) > 1 else ""
+            sheet = self.row("cohorts", keys["cohort"])["sheet"]
+            raise fault(
+                f"experiments.{experiment}.split",
+                f"{keys['split']} holds out the only {unit} of {sheet}, which leaves nothing to"
+                f" train on; add a {unit}{other}",
+            )
+        return groups
 
     def check_files(self, made: Iterable[str]) -> None:
         """Raise InputError for a file that a report needs and that neither exists nor is `made`.

@@ -159,7 +159,7 @@ class Coordinates(Experiment):
 
 
 class Depth(Experiment):
-    """A line in the ln of a spot's measured total counts: a reference that sees the measurement."""
+    """A parabola in the ln of a spot's measured total counts: a reference, sees the measurement."""
 
     kind: Literal["depth"] = "depth"
     """Sequencing depth of the held-out spots, which no image shows."""

@@ -9,6 +9,18 @@ from stnet.config.section_sheet import FORMATS
 from stnet.config.tiles import Scale, Tiles
 
 
+class OwnSlide(Keys):
+    """A whole slide of your own."""
+
+    image: str
+    """File of the slide."""
+    name: str | None = None
+    """Name of the results; null takes the file's name."""
+    um_per_px: Positive | None = None
+    """Scale of this slide, which overrides what it states; null takes `predict.um_per_px`.
+    Unit: µm per px."""
+
+
 class OwnSection(Keys):
     """A section of your own. Its keys are the columns of a section sheet."""
 
@@ -51,8 +63,8 @@ class Predict(Keys):
 
     model: str | None = None
     """The .safetensors of a trained model, with its .genes.tsv in the same folder."""
-    slides: list[str] = []
-    """Files of whole slides."""
+    slides: list[str | OwnSlide] = []
+    """Whole slides: files, or the keys of each."""
     sections: list[OwnSection] = []
     """Sections with measured expression, to compare with."""
     genes: list[str] = []
@@ -62,7 +74,8 @@ class Predict(Keys):
     """pixels feeds the network the image's pixels unchanged; micrometres resizes windows that are
     as wide as the training patches."""
     um_per_px: Positive | None = None
-    """Scale of your slides, which overrides what they state; null takes theirs and refuses slides
-    that state neither their scale nor their objective. Unit: µm per px."""
+    """Scale of all slides that have none of their own here, which overrides what they state; null
+    takes theirs and refuses slides that state neither their scale nor their objective.
+    Unit: µm per px."""
     tiles: Tiles = Tiles()
     """How to cut a whole slide into tiles."""

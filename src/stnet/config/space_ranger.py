@@ -84,7 +84,7 @@ def _sample(path: Path, known: Sequence[str], marks: Sequence[str], hint: str) -
     """Files with a `known` name of the one sample at `path`, which has a file named as a mark."""
     _check_no_cells(path)
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; correct the path or the cohort's root")
+        raise InputError(f"{path}: no such file or folder; correct its path")
     if path.is_file():
         named = _known(path, known)
         if not named:

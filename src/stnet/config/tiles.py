@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stnet.config.base import Keys, Number, Positive, Share
+from stnet.config.base import AS_WRITTEN, Keys, Number, Positive, Share
 
 Scale = Literal["pixels", "micrometres"]
 
@@ -21,6 +21,9 @@ class Tiles(Keys):
     """A pixel is background if the mean of red, green and blue is above this. Source: paper."""
     most_background: Share = 0.5
     """A tile with a larger share of background pixels is dropped. Source: paper."""
+    overlap: Annotated[float, Field(ge=0, lt=1), AS_WRITTEN] = 0
+    """Share of a tile's side by which neighbouring tiles overlap; 0.5 makes four times as many.
+    Source: paper."""
 
 
 class Cut(Tiles):

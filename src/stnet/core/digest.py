@@ -1,4 +1,4 @@
-"""One hash of all code of a job: Snakemake tracks a script, but not what the script imports."""
+"""Hashes of all code of a job: Snakemake tracks a script, but not what the script imports."""
 
 import ast
 import hashlib
@@ -16,19 +16,20 @@ class Import(NamedTuple):
     names: tuple[str, ...]
 
 
-def code_digest(script: Path, library: Path) -> str:
+def code_hashes(script: Path, library: Path) -> dict[str, str]:
     """Hash the code that `script` runs: itself and what it imports, transitively, from `library`.
 
-    It changes with any statement of these modules, and with any other file in their packages. It
-    ignores comments, docstrings and formatting. The code is hashed as `ast.unparse` writes it, so a
-    new minor version of Python may change the hash.
+    A hash changes with any statement of its module. It ignores comments, docstrings and formatting.
+    The code is hashed as `ast.unparse` writes it, so a new minor version of Python may change the
+    hash. Any other file in the packages has a hash too.
 
     Args:
         script: a Python file outside the library.
         library: a folder on the import path, with one or more packages in it.
 
     Returns:
-        16 hexadecimal digits.
+        16 hexadecimal digits by the script's file name, dotted names of modules, and paths of
+        other files relative to the library, in a fixed order.
 
     Raises:
         FileNotFoundError: an imported library module does not exist.
@@ -36,18 +37,25 @@ def code_digest(script: Path, library: Path) -> str:
 
     Source: ours.
     """
-    digest = hashlib.sha256()
-    for name, content in _contents(script, library):
-        # The length separates the contents, so that different lists never give the same bytes.
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()[:16]
+    return {
+        name: hashlib.sha256(content).hexdigest()[:16]
+        for name, content in _contents(script, library)
+    }
+
+
+def code_digest(hashes: dict[str, str]) -> str:
+    """One hash, of 16 hexadecimal digits, over those of `code_hashes`.
+
+    Source: ours.
+    """
+    return hashlib.sha256(repr(hashes).encode()).hexdigest()[:16]
 
 
 def imported_modules(script: Path, library: Path) -> dict[str, Path]:
     """Find the modules in `library` that `script` may import, sorted by dotted name.
 
     All imports are followed, also relative ones, those inside functions, and those in the
-    `__init__.py` of a parent package. Arguments and errors are those of `code_digest`.
+    `__init__.py` of a parent package. Arguments and errors are those of `code_hashes`.
 
     Source: ours.
     """

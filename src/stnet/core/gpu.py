@@ -18,6 +18,16 @@ PATIENCE = 0.5
 _leased = ExitStack()
 # Variables with a job's id in Slurm, PBS, LSF and Grid Engine.
 CLUSTER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
+# Where a GPU shows: drivers of NVIDIA, also in containers and on Jetson, of WSL, and of AMD.
+TRACES = (
+    "/dev/nvidia*",
+    "/proc/driver/nvidia",
+    "/dev/nvhost*",
+    "/dev/nvgpu*",
+    "/dev/dxg",
+    "/dev/kfd",
+)
+NVIDIA = "0x10de"  # as a vendor of PCI
 
 
 def lease_gpu() -> str:
@@ -44,6 +54,23 @@ def lease_gpu() -> str:
         while not _take_one(gpus):
             time.sleep(PATIENCE)
     return "cuda"
+
+
+def why_no_gpu() -> str:
+    """Why CUDA can have no GPU on this machine, as the end of a sentence; "" if it may have one.
+
+    It is meant to be cheap and never wrong about a machine with a GPU: a card without a driver
+    passes, because the driver may create its devices on their first use. Only `start` knows.
+
+    Source: ours.
+    """
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None and given.strip() in ("", "-1"):
+        return f"CUDA_VISIBLE_DEVICES={given} hides every GPU"
+    vendors = (Path(path) for path in glob("/sys/bus/pci/devices/*/vendor"))
+    if any(map(glob, TRACES)) or any(each.read_text().strip() == NVIDIA for each in vendors):
+        return ""
+    return "this machine has no GPU"
 
 
 def _take_one(gpus: list[str]) -> bool:

@@ -1,6 +1,34 @@
-"""Numbers as figures and pages print them."""
+"""Numbers as figures and pages print them: a true minus sign, and commas between thousands."""
+
+import math
+
+# Formulas of log expression, by transform. c: counts of the gene in the spot, Σc: all counts of the
+# spot, G: number of genes in the tables of the cohort.
+EXPRESSION_UNITS = {
+    "log_fraction": "ln((1 + c) / (G + Σc))",
+    "log_cp10k": "ln(1 + 10⁴ c / Σc)",
+}
 
 
 def decimals(value: float, digits: int = 2) -> str:
-    """Format a number with fixed decimals and a true minus sign; zero never has a sign."""
-    return f"{value:z.{digits}f}".replace("-", "−")
+    """Format a number with fixed decimals; zero never has a sign."""
+    return f"{value:z,.{digits}f}".replace("-", "−")
+
+
+def short(value: float | str) -> str:
+    """Format a number, or text of a number: whole, or with three significant digits.
+
+    Other text is returned as it is; NaN becomes "".
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    if math.isnan(number):
+        return ""
+    if math.isinf(number):
+        return "∞" if number > 0 else "−∞"
+    if number == int(number):
+        return decimals(number, 0)
+    text = f"{number:,.1f}" if abs(number) >= 1000 else f"{number:.3g}"
+    return text.replace("-", "−")

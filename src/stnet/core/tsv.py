@@ -62,8 +62,8 @@ def _misquoted(path: str | Path, line: int, text: str, delimiter: str) -> InputE
 
 def _wrong_delimiter(path: str | Path, found: str, delimiter: str) -> InputError:
     return InputError(
-        f"{path}: its cells are separated by {DELIMITERS[found]}; separate them by"
-        f" {DELIMITERS[delimiter]}"
+        f"{path}: not {DELIMITERS[delimiter][:-1]}-separated: its cells are separated by"
+        f" {DELIMITERS[found]}; separate them by {DELIMITERS[delimiter]}"
     )
 
 
@@ -96,7 +96,10 @@ def columns_of(
     header = _trimmed(rows[0][1]) if rows else []
     missing = [name for name in needed if name not in header]
     if missing:
-        check_delimiter(path, header, len(needed), delimiter)
+        others = {name for each in DELIMITERS for cell in header for name in cell.split(each)}
+        # Two cells of a known name are enough: columns may be missing too.
+        least = len(needed) if others.isdisjoint(needed) else 2
+        check_delimiter(path, header, least, delimiter)
         raise InputError(
             f"{path}: no column {', '.join(missing)} in its header ({', '.join(header)[:200]});"
             f" {hint}"

@@ -7,7 +7,13 @@ import pandas as pd
 from stnet.core.tables import summary_table
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import SEED
-from stnet.evaluation.correlation import FEWEST_SPOTS, complete_blocks, pearson, residuals
+from stnet.evaluation.correlation import (
+    FEWEST_GIVEN_DEPTH,
+    FEWEST_SPOTS,
+    complete_blocks,
+    pearson,
+    residuals,
+)
 from stnet.expression.transforms import invert, normalise
 
 DRAWS = 10
@@ -20,8 +26,9 @@ def reliabilities(spots: ad.AnnData) -> dict[str, np.ndarray]:
 
     Each count is divided at random, every molecule with probability 1/2 (binomial thinning), and
     both halves are transformed as the targets are. r is over the spots over which predictions are
-    evaluated; the partial r is given ln of the total counts. NaN where it is undefined. `spots` are
-    those of `read_predictions`; the counts are recovered from the measured expression.
+    evaluated; the partial r is given ln of the total counts and its square, of genes with a count
+    in the patient. NaN where it is undefined. `spots` are those of `read_predictions`; the counts
+    are recovered from the measured expression.
     """
     units = (spots.uns["targets"]["universe"], spots.uns["targets"]["transform"])
     random = np.random.default_rng(SEED)
@@ -52,8 +59,12 @@ def reliabilities(spots: ad.AnnData) -> dict[str, np.ndarray]:
             for rows, genes in blocks:
                 sides = [np.ascontiguousarray(side[np.ix_(rows, genes)].T) for side in halves]
                 found[""][draw, number, genes] = pearson(*sides)
+                if len(rows) < FEWEST_GIVEN_DEPTH:
+                    continue
                 unexplained = [residuals(side, np.log(totals[rows])) for side in sides]
-                found["_partial"][draw, number, genes] = pearson(*unexplained)
+                counted = counts[np.ix_(rows, genes)].any(axis=0)
+                r = np.where(counted, pearson(*unexplained), np.nan)
+                found["_partial"][draw, number, genes] = r
     return found
 
 
@@ -75,8 +86,8 @@ def gene_ceilings(spots: ad.AnnData, genes: pd.DataFrame) -> pd.DataFrame:
       `ceiling_min`, `ceiling_max`: their range;
     - `ceiling_error`: standard error of `ceiling` by the random division of the counts;
     - `share`: `median_pearson` of `genes` (`gene_performance`) divided by `ceiling`; it may exceed
-      1 by chance;
-    - `…_partial`: the same for the partial r given ln of the total counts.
+      1 by chance, and is missing where the ceiling is 0;
+    - `…_partial`: the same for the partial r given depth.
 
     `spots` are the experiment's, of `read_predictions`. Source: ours.
     """
@@ -99,11 +110,13 @@ def gene_ceilings(spots: ad.AnnData, genes: pd.DataFrame) -> pd.DataFrame:
 def summarise(genes: pd.DataFrame) -> pd.DataFrame:
     """Table `quantity value …` of `gene_ceilings`: medians over genes.
 
-    `largest_error` is the largest standard error of a gene's ceiling by the random division.
+    `without_share` is the number of genes that `median_share` leaves out. `largest_error`
+    is the largest standard error of a gene's ceiling by the random division.
     """
     found = {"n_genes": len(genes), "draws": DRAWS}
     for kind in KINDS:
         for name in ("ceiling", "share"):
             found[f"median_{name}{kind}"] = genes[f"{name}{kind}"].median()
+        found[f"without_share{kind}"] = genes[f"share{kind}"].isna().sum()
         found[f"largest_error{kind}"] = genes[f"ceiling{kind}_error"].max()
     return summary_table(found)

@@ -9,10 +9,13 @@ with missing values.
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.linalg import orth
 from scipy.stats import rankdata
 
-# With fewer spots a quarter of them is empty, and partial r has no degree of freedom.
+# With fewer spots a quarter of them is empty.
 FEWEST_SPOTS = 4
+# With fewer spots two residuals have one degree of freedom, and r is 1 or -1.
+FEWEST_GIVEN_DEPTH = 5
 # A variance below this share of the mean square is rounding of float32 predictions.
 ROUNDING = 1e-12
 STATISTICS = [
@@ -67,16 +70,18 @@ def rmse(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 
 def residuals(values: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Residuals of (genes, spots) after regression on `given` (spots,), zero if it explains all.
+    """Residuals of (genes, spots) after regression on `given` (spots,) and its square.
 
-    With the ln of the spots' total counts, Pearson's r of the residuals of prediction and
-    measurement is the partial correlation: what sequencing depth does not explain. Source: ours.
+    Zero if these explain all. With the ln of the spots' total counts, Pearson's r of the residuals
+    of prediction and measurement is the partial correlation: what sequencing depth does not
+    explain. The square is needed because ln((1 + c) / (G + sum c)) is curved in ln sum c where G
+    is large. Source: ours.
     """
     least = ROUNDING * np.square(values, dtype=np.float64).sum(axis=1)
     values, given = _centred(values), _centred(given[None, :])
-    norm = np.square(given).sum()
-    if norm > 0:
-        values = values - (values @ given.T) / norm * given
+    # The square of two values is a line in them, but for rounding.
+    basis = orth(np.concatenate([given, _centred(np.square(given))]).T, rcond=1e-8)
+    values = values - values @ basis @ basis.T
     explained = np.square(values).sum(axis=1) <= least
     return np.where(explained[:, None], 0.0, values)
 
@@ -90,7 +95,8 @@ def statistics(
     units. `ln_total` (spots,) is the natural log of the spots' total counts. Spots with a missing
     prediction or measurement are left out per gene; `n_spots` counts the others. Correlations and
     AUROC are NaN with fewer than four spots. `partial` and `auroc_partial` are r and AUROC given
-    `ln_total`, those of the `residuals`; `depth` and `auroc_depth` are those of `ln_total` alone.
+    `ln_total`, those of the `residuals`, and NaN with fewer than five; `depth` and `auroc_depth`
+    are those of `ln_total` alone.
     """
     n_genes = observed.shape[1]
     found = {name: np.full(n_genes, np.nan) for name in STATISTICS}
@@ -109,6 +115,8 @@ def statistics(
         depth = ln_total[None, spots]
         found["depth"][genes] = pearson(depth, y)
         found["auroc_depth"][genes] = quarter_auroc(np.broadcast_to(depth, y.shape), y)
+        if len(spots) < FEWEST_GIVEN_DEPTH:
+            continue
         unexplained = [residuals(side, ln_total[spots]) for side in (x, y)]
         found["partial"][genes] = _correlation(*unexplained)
         found["auroc_partial"][genes] = quarter_auroc(*unexplained)

@@ -11,8 +11,8 @@ import pandas as pd
 from stnet.config.strata import STRATA
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
+from stnet.evaluation.measurements import measured
 from stnet.expression.predictions import check_place
-from stnet.expression.smoothing import neighbourhoods, smooth, smooth_counts
 
 # What every predictions file has (`write_predictions`).
 CONTRACT = ["layers/observed", "uns/provenance", "uns/grid"]
@@ -68,18 +68,11 @@ def _origin(provenances: Sequence[Mapping[str, Any]]) -> str:
 def smooth_observed(spots: ad.AnnData, smoothing: str) -> np.ndarray:
     """The spatially smoothed measurement, (spots, genes) in target units.
 
-    `spots` are those of `read_predictions`. `smoothing` is what is averaged: `values` (y) or
-    `counts`. Spots of all labels are neighbours, so smooth before taking a stratum.
+    `spots` are those of `read_predictions`. `smoothing` is what is averaged, `values` (y) or
+    `counts`, as in `measured`. Spots of all labels are neighbours, so smooth before taking a
+    stratum.
     """
-    neighbours = neighbourhoods(spots.obs, spots.uns["grid"])
-    observed = spots.layers["observed"]
-    if smoothing == "values":
-        return smooth(observed, neighbours)
-    if smoothing == "counts":
-        totals = spots.obs["total_counts"].to_numpy()
-        units = spots.uns["targets"]
-        return smooth_counts(observed, totals, neighbours, units["universe"], units["transform"])
-    raise InputError(f"experiments.*.smoothing: {smoothing!r} is not values or counts")
+    return measured(spots, "targets", smoothing)
 
 
 def of_stratum(spots: ad.AnnData, stratum: str) -> ad.AnnData:

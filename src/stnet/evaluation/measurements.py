@@ -1,10 +1,9 @@
 """A measurement under the normalisations that publications use, raw and smoothed."""
 
-from collections.abc import Iterator
-
 import anndata as ad
 import numpy as np
 
+from stnet.core.errors import InputError
 from stnet.expression.smoothing import neighbourhoods, smooth
 from stnet.expression.transforms import invert, normalise
 
@@ -13,28 +12,32 @@ NORMALISATIONS = ("targets", "ln_counts", "cp10k", "residuals")
 THETA = 100
 
 
-def measurements(
-    spots: ad.AnnData, counts: np.ndarray, smoothing: str
-) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Normalisation, `raw` or `smoothed`, and values (spots, genes), for each of them.
+def measured(spots: ad.AnnData, normalisation: str, smoothing: str = "") -> np.ndarray:
+    """The measurement (spots, genes) under a normalisation, smoothed or not.
 
-    The normalisations are `targets`, that of the spots' targets; `ln_counts`, ln(1 + c); `cp10k`,
-    ln(1 + 10^4 c / sum of c over these genes); and `residuals` (`pearson_residuals`). `spots` are
-    those of `read_predictions`, `counts` those of `target_counts`. `smoothing` is what is averaged
-    over the neighbourhood, as in `smooth_observed`: `values`, or `counts` before normalisation.
+    Args:
+        spots: those of `read_predictions`.
+        normalisation: `targets`, that of the spots' targets; `ln_counts`, ln(1 + c); `cp10k`,
+            ln(1 + 10^4 c / sum of c over these genes); or `residuals` (`pearson_residuals`).
+        smoothing: what is averaged over the neighbourhood of each spot: `values`; `counts`, before
+            normalisation, the other reading of the Methods ("simulates the effect of predicting
+            over a larger region that is more deeply sequenced"); or "" for nothing. The released
+            code does not smooth what it evaluates.
+
+    Raises:
+        InputError: another `smoothing`.
     """
-    neighbours = neighbourhoods(spots.obs, spots.uns["grid"])
-    totals = spots.obs["total_counts"].to_numpy(dtype=float)
-    units = spots.uns["targets"]
-    raw = (counts, totals)
-    smoothed = (smooth(counts, neighbours), smooth(totals[:, None], neighbours).ravel())
-    for name in NORMALISATIONS:
-        values = _normalised(name, *raw, **units)
-        yield name, "raw", values
-        if smoothing == "counts":
-            yield name, "smoothed", _normalised(name, *smoothed, **units)
-        else:
-            yield name, "smoothed", smooth(values, neighbours)
+    if smoothing not in ("", "values", "counts"):
+        raise InputError(f"experiments.*.smoothing: {smoothing!r} is not values or counts")
+    counts, totals = target_counts(spots), spots.obs["total_counts"].to_numpy(dtype=float)
+    neighbours = neighbourhoods(spots.obs, spots.uns["grid"]) if smoothing else None
+    if smoothing == "counts":
+        counts, totals = smooth(counts, neighbours), smooth(totals[:, None], neighbours).ravel()
+    if normalisation == "targets" and smoothing != "counts":
+        values = spots.layers["observed"]
+    else:
+        values = _normalised(normalisation, counts, totals, **spots.uns["targets"])
+    return smooth(values, neighbours) if smoothing == "values" else values
 
 
 def target_counts(spots: ad.AnnData) -> np.ndarray:

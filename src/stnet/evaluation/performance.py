@@ -17,6 +17,7 @@ from stnet.evaluation.held_out import (
     single_class_patients,
     smooth_observed,
 )
+from stnet.evaluation.measurements import target_counts
 from stnet.evaluation.performance_summary import summarise
 
 logger = logging.getLogger(__name__)
@@ -84,16 +85,20 @@ def performance_by(spots: ad.AnnData, unit: str) -> pd.DataFrame:
     """Statistics per gene and patient or section (`unit`), a row each.
 
     Columns: gene, the unit, n_spots and those of `statistics`. A gene without a measurement in any
-    spot of the unit has no row.
+    spot of the unit has no row. A gene without a count in any of them has no statistic given depth:
+    its measurement is a function of the total counts alone.
     """
     ids = spots.obs[unit].astype(str).to_numpy()
     ln_total = np.log(spots.obs["total_counts"].to_numpy(dtype=float))
     predicted, observed, smooth = spots.X, spots.layers["observed"], spots.layers["smooth"]
+    counted = (target_counts(spots) > 0) & np.isfinite(predicted)
     parts = []
     for name in pd.unique(ids):
         rows = ids == name
         is_target = np.isfinite(observed[rows]).any(axis=0)
         found = statistics(predicted[rows], observed[rows], smooth[rows], ln_total[rows])
+        for given_depth in ("partial", "auroc_partial"):
+            found[given_depth][~counted[rows].any(axis=0)] = np.nan
         part = pd.DataFrame({"gene": spots.var_names, unit: name, **found})[is_target]
         parts.append(part)
     columns = ["gene", unit, "n_spots", *STATISTICS]

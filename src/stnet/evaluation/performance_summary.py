@@ -26,7 +26,8 @@ def summarise(genes: pd.DataFrame, patients: pd.DataFrame, sections: pd.DataFram
       mean over patients; `median_pearson_section`: median over genes of the median over sections;
       `rmse`: over all spots and genes; `median_pearson_gain`: of `median_pearson` if measurements
       are smoothed;
-    - `…_partial`: given the spots' ln total counts; `mean_auroc_depth`: of these alone;
+    - `…_partial`: given the ln of the spots' total counts and its square;
+      `mean_auroc_depth`: of the total counts alone;
     - `n_patients_with_r`: patients with an r in at least one gene. A patient with fewer than four
       spots in the stratum counts in `n_patients`, but is consistent in no gene;
     - `fdr`: the largest adjusted p among the consistent genes; `consistency_rule`: `holm`, `t`,

@@ -1,14 +1,13 @@
 """The same held-out predictions, scored under the definitions of r that publications use."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from stnet.core.errors import InputError
 from stnet.evaluation.averages import mean, median
@@ -18,9 +17,9 @@ from stnet.evaluation.bootstrap import (
     resampled_means,
     resampled_medians,
 )
-from stnet.evaluation.correlation import FEWEST_SPOTS, ROUNDING
+from stnet.evaluation.correlation import FEWEST_SPOTS, ROUNDING, pearson
 from stnet.evaluation.held_out import read_predictions
-from stnet.evaluation.measurements import NORMALISATIONS, dispersion, measurements, target_counts
+from stnet.evaluation.measurements import NORMALISATIONS, dispersion, measured, target_counts
 
 # Size of a choice of genes, as in publications; a fifth of the genes if that is less.
 CHOSEN_GENES = 50
@@ -32,15 +31,15 @@ class Protocol(NamedTuple):
     """A definition of the r of a method: one choice of each kind.
 
     Attributes:
-        normalisation: of the measurement (`stnet.evaluation.measurements.measurements`); `targets`
-            is that of the main experiment's targets.
+        normalisation: of the measurement (`stnet.evaluation.measurements.measured`); `targets` is
+            that of the main experiment's targets.
         measurement: `raw`, or `smoothed` over the neighbourhood of each spot.
         unit: the spots over which r is computed: those of a `patient`, of a `section`, or all
             `spots`.
         over_units: `median` or `mean` of a gene's r over units; "" if all spots are one unit.
-        genes: `all`; `variable`, the genes with the highest `dispersion`; `best_training`, for each
-            patient the genes with the highest mean r in the other patients; `best_test`, the genes
-            with the highest mean r in the very units that are scored.
+        genes: `all`; `variable`, the genes with the highest `dispersion`; `best_others`, for each
+            patient the genes with the highest mean r, held out as well, in the other patients;
+            `best_test`, the genes with the highest mean r in the very units that are scored.
         over_genes: `median` or `mean` over genes.
     """
 
@@ -58,12 +57,13 @@ class Protocol(NamedTuple):
 
 
 KEYS = list(Protocol._fields)
+GAIN = ["gain", "gain_low", "gain_high"]
 CHOICES = Protocol(
     NORMALISATIONS,
     ("raw", "smoothed"),
     ("patient", "section", "spots"),
     ("median", "mean", ""),
-    ("all", "variable", "best_training", "best_test"),
+    ("all", "variable", "best_others", "best_test"),
     ("median", "mean"),
 )
 # If all spots are one unit, there is no other unit to choose genes in.
@@ -71,7 +71,7 @@ PROTOCOLS = [
     each
     for each in map(Protocol._make, product(*CHOICES))
     if (each.unit == "spots") == (each.over_units == "")
-    and (each.unit, each.genes) != ("spots", "best_training")
+    and (each.unit, each.genes) != ("spots", "best_others")
 ]
 PAPER = Protocol("targets", "raw", "patient", "median", "all", "median")
 # Who scored so, according to the paper's text or to released code (docs/protocols.md). He et al.
@@ -87,46 +87,35 @@ USERS = {
 }
 
 
-class Units(NamedTuple):
-    """Patients and sections of a cohort's spots.
+class Published(NamedTuple):
+    """An r of ST-Net in the literature: data, protocol in words, value, and where it stands.
 
-    Attributes:
-        section_spots: 0/1 matrix (sections, spots).
-        patient_sections: 0/1 matrix (patients, sections).
-        draws: patients drawn in each resample (1 + samples, patients); the first row is each
-            patient once.
-        times: how often each patient is drawn, likewise.
+    `user` says whose protocol of `USERS` it has; "" if it has none of them, or does not say.
     """
 
-    section_spots: sparse.csr_array
-    patient_sections: np.ndarray
-    draws: np.ndarray
-    times: np.ndarray
+    data: str
+    protocol: str
+    r: float
+    source: str
+    user: str = ""
 
-    @classmethod
-    def of(cls, obs: pd.DataFrame) -> "Units":
-        """Units of spots with `patient` and `section`."""
-        section, names = pd.factorize(obs["section"].astype(str))
-        patient, patients = pd.factorize(obs["patient"].astype(str))
-        shape = (len(names), len(obs))
-        spots = sparse.csr_array((np.ones(len(obs)), (section, np.arange(len(obs)))), shape=shape)
-        sections = np.zeros((len(patients), len(names)))
-        sections[patient, section] = 1
-        everyone = np.arange(len(patients))
-        draws = np.vstack([everyone, patient_draws(len(patients))])
-        times = (draws[:, :, None] == everyone).sum(axis=1)
-        return cls(spots, sections, draws, times)
 
-    @property
-    def section_draws(self) -> np.ndarray:
-        """Sections of the drawn patients; where a patient has fewer, the number of sections."""
-        n_patients, n_sections = self.patient_sections.shape
-        most = int(self.patient_sections.sum(axis=1).max())
-        table = np.full((n_patients, most), n_sections)
-        for row, sections in zip(table, self.patient_sections, strict=True):
-            own = np.flatnonzero(sections)
-            row[: len(own)] = own
-        return table[self.draws].reshape(len(self.draws), -1)
+TABLE_1 = "DKAN, Table 1"
+PUBLISHED = [
+    Published(
+        "He 2020",
+        "a patient held out; median over 250 genes of the median r over patients",
+        0.130,
+        "the paper's results by gene",
+        "He 2020, Table 1",
+    ),
+    Published("He 2020", "four folds; r pooled over slides, mean", 0.093, "EGN, Table 1", "EGN"),
+    Published("HER2ST", "a patient held out; 250 genes", 0.150, TABLE_1),
+    Published("HER2ST", "the same; best 50 genes by r in the test", 0.287, TABLE_1),
+    Published("HER2ST", "a slide held out", 0.056, "SpaHGC"),
+    Published("HER2ST", "a slide held out; 785 genes", 0.387, "mclSTExp"),
+    Published("HER2ST", "50 genes", 0.439, "HINGE"),
+]
 
 
 def score_protocols(
@@ -140,49 +129,73 @@ def score_protocols(
     Predictions stay as they are, only their scoring changes. All are scored on the same
     measurement, and on the genes that all experiments predict for every patient. An undefined r is
     left out of medians and means. A gene's r is summarised over units first, then over genes; with
-    `best_training`, where patients differ in their genes, over genes first. The choice of genes is
-    the same in all resamples. Source: ours.
+    `best_others`, where patients differ in their genes, over genes first. The choice of genes is
+    the same in all resamples. If each patient has one section, protocols by section are left out:
+    they are those by patient. Source: ours.
+
+    Two experiments are compared in what has an r of both, with the same patients drawn.
 
     Args:
         predictions: files of all held-out groups by experiment, the main one first.
-        smoothing: what smoothing averages, as in `smooth_observed`.
+        smoothing: what smoothing averages, as in `measured`.
         references: experiments without a rank, because they see the held-out measurement.
 
     Returns:
-        The columns of `Protocol`; `users`; `leaks`; `n_genes` and `n_patients`, how many count;
-        `experiment`; `r`, `low`, `high`; `gain`, `gain_low`, `gain_high`, the r minus that of the
-        experiment with rank 1 under the paper's protocol, the same patients drawn of both;
-        `rank`, 1 for the highest r.
+        The columns of `Protocol`; `users`; `leaks`; `experiment`; `n_genes`, how many count,
+        `main_genes`, how many genes the main experiment has, and `missing_genes`, how many of
+        these the experiment does not predict for every patient; `n_patients`, those with an r (with
+        a spot, if r is over the spots of all patients); `r`, `low`, `high`; `gain`, `gain_low`,
+        `gain_high`, the r minus that of the main experiment; `ahead_of`, the experiments over which
+        the interval of the difference is above zero; `rank`, 1 for the highest r.
 
     Raises:
         InputError: experiments of other spots, or without a gene in common.
     """
     everyone = {name: read_predictions(paths) for name, paths in predictions.items()}
-    main, predicted = _in_common(everyone)
-    units = Units.of(main.obs)
-    counts = target_counts(main)
+    main, predicted, missing = _in_common(everyone)
+    rows = _rows(main.obs)
+    one_section = max(map(len, rows["section"])) == 1
+    protocols = [each for each in PROTOCOLS if not (one_section and each.unit == "section")]
+    draws = np.vstack([np.arange(len(rows["patient"])), patient_draws(len(rows["patient"]))])
     n_chosen = min(CHOSEN_GENES, max(1, main.n_vars // 5))
-    variable = _highest(dispersion(counts), n_chosen)
-    drawn = {name: np.full((len(PROTOCOLS), len(units.draws)), np.nan) for name in predicted}
-    for normalisation, measurement, values in measurements(main, counts, smoothing):
-        asked = [
-            (index, each)
-            for index, each in enumerate(PROTOCOLS)
-            if (each.normalisation, each.measurement) == (normalisation, measurement)
-        ]
-        for name, of_spots in predicted.items():
-            found = _scores([each for _, each in asked], of_spots, values, units, variable)
-            drawn[name][[index for index, _ in asked]] = found
-    table = _table(drawn, len(units.patient_sections), references)
+    variable = _highest(dispersion(target_counts(main)), n_chosen)
+    parts = []
+    for normalisation, measurement in product(CHOICES.normalisation, CHOICES.measurement):
+        observed = measured(main, normalisation, smoothing if measurement == "smoothed" else "")
+        methods = {name: _of_units(x, observed, rows) for name, x in predicted.items()}
+        for unit in CHOICES.unit:
+            asked = [each for each in protocols if each[:3] == (normalisation, measurement, unit)]
+            of_unit = {name: values[unit] for name, values in methods.items()}
+            if asked:
+                parts.append(_compared(asked, of_unit, draws, variable))
+    table = pd.concat(parts, ignore_index=True)
+    about = table[KEYS].apply(Protocol._make, axis=1)
+    table.insert(len(KEYS), "users", [_users(each, one_section) for each in about])
+    table.insert(len(KEYS) + 1, "leaks", [each.leaks for each in about])
     n_genes = np.where(table["genes"] == "all", main.n_vars, n_chosen)
-    table.insert(len(KEYS) + 2, "n_genes", n_genes)
-    return table
+    table.insert(len(KEYS) + 3, "n_genes", n_genes)
+    table.insert(len(KEYS) + 4, "main_genes", next(iter(everyone.values())).n_vars)
+    table.insert(len(KEYS) + 5, "missing_genes", table["experiment"].map(missing))
+    ranked = table["r"].mask(table["experiment"].isin(references))
+    ranks = ranked.groupby([table[key] for key in KEYS]).rank(ascending=False, method="min")
+    return table.assign(rank=ranks.astype("Int64"))
 
 
-def _in_common(everyone: Mapping[str, ad.AnnData]) -> tuple[ad.AnnData, dict[str, np.ndarray]]:
-    """The first experiment over the genes in common, and all predictions in its order."""
+def _users(each: Protocol, one_section: bool) -> str:
+    """Whose protocol it is; with one section a patient, also of those that score by section."""
+    same = {each, each._replace(unit="section")} if one_section else {each}
+    return "; ".join(user for user, used in USERS.items() if used in same)
+
+
+def _in_common(
+    everyone: Mapping[str, ad.AnnData],
+) -> tuple[ad.AnnData, dict[str, np.ndarray], dict[str, int]]:
+    """The first experiment over the genes in common, and all predictions in its order.
+
+    And how many of the first experiment's genes each of them lacks.
+    """
     first, main = next(iter(everyone.items()))
-    genes = main.var_names
+    genes, missing = main.var_names, {}
     for name, spots in everyone.items():
         if set(spots.obs_names) != set(main.obs_names):
             raise InputError(
@@ -191,75 +204,175 @@ def _in_common(everyone: Mapping[str, ad.AnnData]) -> tuple[ad.AnnData, dict[str
             )
         # A spot without a prediction, such as one without a label, lacks all genes.
         finite = np.isfinite(spots.X)
-        complete = finite[finite.any(axis=1)].all(axis=0)
-        genes = genes[genes.isin(spots.var_names[complete])]
+        complete = spots.var_names[finite[finite.any(axis=1)].all(axis=0)]
+        missing[name] = int((~main.var_names.isin(complete)).sum())
+        genes = genes[genes.isin(complete)]
     if not len(genes):
         raise InputError(
             f"experiments {', '.join(everyone)}: no gene is predicted by all of them for every"
             " patient; leave those with other targets out of the cohort's report"
         )
-    return main[:, genes].copy(), {
+    predicted = {
         name: spots[main.obs_names, genes].X.astype(float) for name, spots in everyone.items()
     }
+    return main[:, genes].copy(), predicted, missing
 
 
-def _scores(
-    protocols: Sequence[Protocol],
-    predicted: np.ndarray,
-    observed: np.ndarray,
-    units: Units,
-    variable: np.ndarray,
-) -> np.ndarray:
-    """r of an experiment (protocols, 1 + samples), the first as measured."""
-    moments, smallest = _moments(predicted, observed, units.section_spots)
-    of_patients = np.tensordot(units.patient_sections, moments, 1)
-    pooled = _pearson(np.tensordot(units.times, of_patients, 1), smallest)
-    n_genes = predicted.shape[1]
-    rs = {
-        "patient": _pearson(of_patients, smallest),
-        # The last row stands for the sections that a patient does not have.
-        "section": np.vstack([_pearson(moments, smallest), np.full(n_genes, np.nan)]),
+def _rows(obs: pd.DataFrame) -> dict[str, list[list[np.ndarray]]]:
+    """Rows of the spots of each patient's units, by unit."""
+    patient, section = (obs[key].astype(str).to_numpy() for key in ("patient", "section"))
+    of_patients = [np.flatnonzero(patient == name) for name in pd.unique(patient)]
+    return {
+        "patient": [[rows] for rows in of_patients],
+        "section": [
+            [rows[section[rows] == name] for name in pd.unique(section[rows])]
+            for rows in of_patients
+        ],
     }
-    draws = {"patient": units.draws, "section": units.section_draws}
-    owners = {
-        "patient": np.arange(len(of_patients)),
-        "section": np.append(units.patient_sections.argmax(axis=0), len(of_patients)),
-    }
-    of_genes = {("spots", ""): pooled}
-    best = {"spots": pooled[0]}
-    for unit, over in product(rs, OVER_UNITS):
-        of_genes[unit, over] = OVER_UNITS[over](rs[unit], draws[unit])
-        best[unit] = mean(rs[unit], axis=0)
-    n_chosen = int(variable.sum())
-    found = np.empty((len(protocols), len(units.draws)))
-    for row, each in zip(found, protocols, strict=True):
-        over_genes = OVER_GENES[each.over_genes]
-        if each.genes == "best_training":
-            r = _of_others_best(rs[each.unit], owners[each.unit], n_chosen)
-            r = OVER_UNITS[each.over_units](over_genes(r, axis=1)[:, None], draws[each.unit])
-            row[:] = r[:, 0]
-            continue
-        chosen = {
-            "all": np.ones(n_genes, dtype=bool),
-            "variable": variable,
-            "best_test": _highest(best[each.unit], n_chosen),
-        }[each.genes]
-        r = of_genes[each.unit, each.over_units][:, chosen]
-        row[:] = over_genes(r, axis=1) if chosen.any() else np.nan
+
+
+def _of_units(
+    predicted: np.ndarray, observed: np.ndarray, rows: Mapping[str, list[list[np.ndarray]]]
+) -> dict[str, np.ndarray]:
+    """All that r of a method follows from, (patients, any, genes) by unit; NaN where it has none.
+
+    Of a `patient` and `section`: r, for as many units as a patient has at most. Of `spots`: sums
+    over the patient, as in `_pooled`. Spots without a prediction do not count.
+    """
+    defined = np.isfinite(predicted).all(axis=1)
+    found = {}
+    for unit, of_patients in rows.items():
+        shape = (len(of_patients), max(map(len, of_patients)), predicted.shape[1])
+        found[unit] = np.full(shape, np.nan)
+        for patient, units in enumerate(of_patients):
+            for place, every in enumerate(units):
+                of_unit = every[defined[every]]
+                if len(of_unit) >= FEWEST_SPOTS:
+                    r = pearson(predicted[of_unit].T, observed[of_unit].T)
+                    found[unit][patient, place] = r
+    sides = []
+    for side in (predicted, np.where(defined[:, None], observed, np.nan)):
+        size = np.sqrt(mean(np.square(side), axis=0))
+        # r stays the same. Centred, differences of sums keep their digits.
+        sides.append((side - mean(side, axis=0)) / np.where(size > 0, size, 1.0))
+    x, y = sides
+    terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+    found["spots"] = np.full((len(rows["patient"]), *terms.shape[1:]), np.nan)
+    for patient, (every,) in enumerate(rows["patient"]):
+        of_patient = every[defined[every]]
+        if len(of_patient):
+            found["spots"][patient] = terms[of_patient].sum(axis=0)
     return found
 
 
-def _of_others_best(r: np.ndarray, owners: np.ndarray, n_chosen: int) -> np.ndarray:
-    """r of units (units, genes), for each patient only of the genes best in the other patients.
+def _compared(
+    protocols: Sequence[Protocol],
+    methods: Mapping[str, np.ndarray],
+    draws: np.ndarray,
+    variable: np.ndarray,
+) -> pd.DataFrame:
+    """Protocols of one measurement and unit: r with its interval, and comparisons of experiments.
 
-    `owners` (units,) has each unit's patient.
+    `methods` has the values of the unit from `_of_units` by experiment.
     """
-    kept = np.full_like(r, np.nan)
-    for patient in np.unique(owners):
-        own = owners == patient
-        chosen = np.ix_(own, _highest(mean(r[~own], axis=0), n_chosen))
-        kept[chosen] = r[chosen]
-    return kept
+    scored = {}
+
+    def score(name: str, shared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`_scores` of what is shared. Most pairs have an r of the same, scored once."""
+        key = name, shared.tobytes()
+        if key not in scored:
+            values = np.where(shared, methods[name], np.nan)
+            scored[key] = _scores(protocols, values, draws, variable)
+        return scored[key]
+
+    has_value = {name: np.isfinite(values) for name, values in methods.items()}
+    found = {}
+    for name in methods:
+        r, n = score(name, has_value[name])
+        about = pd.DataFrame(protocols, columns=KEYS).assign(experiment=name, n_patients=n)
+        found[name] = about.assign(ahead_of="")
+        found[name][["r", "low", "high"]] = _with_ends(r, n)
+    first = next(iter(methods))
+    for one, other in [(first, first), *combinations(methods, 2)]:
+        shared = has_value[one] & has_value[other]
+        (of_one, n_one), (of_other, n_other) = score(one, shared), score(other, shared)
+        ends = _with_ends(of_other - of_one, np.minimum(n_one, n_other))
+        if one == first:
+            found[other][GAIN] = ends
+        found[one].loc[ends[:, 2] < 0, "ahead_of"] += f"{other}; "
+        found[other].loc[ends[:, 1] > 0, "ahead_of"] += f"{one}; "
+    table = pd.concat(found.values()).sort_index(kind="stable")
+    return table.assign(ahead_of=table["ahead_of"].str.removesuffix("; "))
+
+
+def _with_ends(resampled: np.ndarray, n_patients: np.ndarray) -> np.ndarray:
+    """Value, low and high (protocols, 3) of (protocols, 1 + samples)."""
+    ends = interval(resampled[:, 0], resampled[:, 1:].T, n_patients)
+    return np.stack([resampled[:, 0], *ends], axis=1)
+
+
+def _scores(
+    protocols: Sequence[Protocol], values: np.ndarray, draws: np.ndarray, variable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """r under protocols of one unit, (protocols, 1 + samples), and how many patients have one.
+
+    The first r is that as measured. `values` as in `_of_units`, `draws` (1 + samples, patients),
+    `variable` which genes are.
+    """
+    found = np.full((len(protocols), len(draws)), np.nan)
+    n_patients = np.zeros(len(protocols), dtype=int)
+    if np.isnan(values).all():
+        return found, n_patients
+    n_chosen, n_genes = int(variable.sum()), len(variable)
+    if protocols[0].unit == "spots":
+        of_genes = {"": _pooled(values, draws)}
+        best = of_genes[""][0]
+    else:
+        of_genes = {over: _drawn(values, over, draws) for over in OVER_UNITS}
+        best = mean(values.reshape(-1, n_genes), axis=0)
+    for i, each in enumerate(protocols):
+        over_genes = OVER_GENES[each.over_genes]
+        if each.genes == "best_others":
+            others = [np.delete(values, own, axis=0) for own in range(len(values))]
+            scores = [mean(r.reshape(-1, n_genes), axis=0) for r in others]
+            chosen = np.stack([_highest(r, n_chosen) for r in scores])[:, None]
+            r = over_genes(np.where(chosen, values, np.nan), axis=2)[..., None]
+            found[i] = _drawn(r, each.over_units, draws)[:, 0]
+        else:
+            chosen = {
+                "all": np.ones(n_genes, dtype=bool),
+                "variable": variable,
+                "best_test": _highest(best, n_chosen),
+            }[each.genes]
+            r = of_genes[each.over_units][:, chosen]
+            found[i] = over_genes(r, axis=1) if chosen.any() else np.nan
+        n_patients[i] = (np.isfinite(values) & chosen).any(axis=(1, 2)).sum()
+    return found, n_patients
+
+
+def _drawn(r: np.ndarray, over: str, draws: np.ndarray) -> np.ndarray:
+    """A gene's r over the units of the drawn patients: (1 + samples, genes).
+
+    `r` (patients, units, genes); `over` is one of `OVER_UNITS`.
+    """
+    n_units = r.shape[1]
+    units = (draws[:, :, None] * n_units + np.arange(n_units)).reshape(len(draws), -1)
+    return OVER_UNITS[over](r.reshape(-1, r.shape[2]), units)
+
+
+def _pooled(sums: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Pearson's r over the spots of all drawn patients: (1 + samples, genes).
+
+    `sums` (patients, 6, genes) are a patient's number of spots and sums of x, y, x^2, y^2 and xy,
+    whose mean squares over all patients are 1. NaN with few spots or for a constant side.
+    """
+    times = (draws[:, :, None] == np.arange(len(sums))).sum(axis=1)
+    n, x, y, xx, yy, xy = np.tensordot(times, np.nan_to_num(sums), 1).transpose(1, 0, 2)
+    spots = np.maximum(n, 1)
+    x_variance, y_variance = xx / spots - (x / spots) ** 2, yy / spots - (y / spots) ** 2
+    defined = (n >= FEWEST_SPOTS) & (np.minimum(x_variance, y_variance) > ROUNDING)
+    sd = np.sqrt(np.where(defined, x_variance * y_variance, 1.0))
+    return np.where(defined, ((xy / spots - x * y / spots**2) / sd).clip(-1, 1), np.nan)
 
 
 def _highest(values: np.ndarray, n: int) -> np.ndarray:
@@ -268,65 +381,3 @@ def _highest(values: np.ndarray, n: int) -> np.ndarray:
     chosen = np.zeros(len(values), dtype=bool)
     chosen[order] = True
     return chosen & np.isfinite(values)
-
-
-def _moments(
-    predicted: np.ndarray, observed: np.ndarray, section_spots: sparse.csr_array
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sums over each section, from which r of any set of sections follows, and least variances.
-
-    Returns (sections, 6, genes): number of spots, x, y, x^2, y^2 and xy; and, of x and of y, the
-    variance below which a unit is constant (2, genes). Spots without a prediction do not count.
-    """
-    defined = np.isfinite(predicted).all(axis=1)
-    inside = section_spots[:, defined]
-    sides, smallest = [], []
-    for side in (predicted[defined], observed[defined]):
-        smallest.append(ROUNDING * np.square(side).sum(axis=0) / max(1, len(side)))
-        # Centred, so that differences of sums keep their digits.
-        sides.append(side - side.sum(axis=0) / max(1, len(side)))
-    x, y = sides
-    n = np.broadcast_to(inside.sum(axis=1)[:, None], (inside.shape[0], x.shape[1]))
-    sums = [n, *(inside @ each for each in (x, y, x * x, y * y, x * y))]
-    return np.stack(sums, axis=1), np.stack(smallest)
-
-
-def _pearson(moments: np.ndarray, smallest: np.ndarray) -> np.ndarray:
-    """Pearson's r (units, genes) from `_moments`; NaN with few spots or for a constant side."""
-    n, x, y, xx, yy, xy = np.moveaxis(moments, 1, 0)
-    spots = np.maximum(n, 1)
-    variances = [(xx - x * x / spots) / spots, (yy - y * y / spots) / spots]
-    defined = n >= FEWEST_SPOTS
-    for variance, least in zip(variances, smallest, strict=True):
-        defined = defined & (variance > least)
-    sd = np.sqrt(np.where(defined, variances[0] * variances[1], 1.0))
-    return np.where(defined, ((xy - x * y / spots) / spots / sd).clip(-1, 1), np.nan)
-
-
-def _table(
-    drawn: Mapping[str, np.ndarray], n_patients: int, references: Collection[str]
-) -> pd.DataFrame:
-    ranked = [name for name in drawn if name not in references]
-    r = pd.DataFrame({name: drawn[name][:, 0] for name in drawn})
-    ranks = r[ranked].rank(axis=1, ascending=False, method="min")
-    at_paper = r.loc[PROTOCOLS.index(PAPER), ranked]
-    leader = drawn[at_paper.idxmax() if at_paper.notna().any() else ranked[0]]
-    parts = []
-    for name, values in drawn.items():
-        part = pd.DataFrame(PROTOCOLS)
-        part["users"] = [
-            "; ".join(user for user, used in USERS.items() if used == each) for each in PROTOCOLS
-        ]
-        part["leaks"] = [each.leaks for each in PROTOCOLS]
-        part["n_patients"] = n_patients
-        part["experiment"] = name
-        for column, resampled in (("r", values), ("gain", values - leader)):
-            prefix = "" if column == "r" else "gain_"
-            value, samples = resampled[:, 0], resampled[:, 1:].T
-            part[column] = value
-            ends = interval(value, samples, n_patients)
-            part[f"{prefix}low"], part[f"{prefix}high"] = ends
-        part["rank"] = ranks[name] if name in ranked else np.nan
-        parts.append(part)
-    table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
-    return table.astype({"rank": "Int64"})

@@ -8,7 +8,6 @@ from scipy import sparse
 
 from stnet.core.errors import InputError
 from stnet.expression.grids import GRIDS
-from stnet.expression.transforms import invert, normalise
 
 NEIGHBOURHOODS = {name: grid.neighbourhood for name, grid in GRIDS.items()}
 ADJACENT = {name: grid.adjacent for name, grid in GRIDS.items()}
@@ -66,39 +65,6 @@ def smooth(values: np.ndarray, neighbours: sparse.csr_array) -> np.ndarray:
     """
     total = neighbours @ np.asarray(values, dtype=np.float64)
     return total / neighbours.sum(axis=1)[:, None]
-
-
-def smooth_counts(
-    values: np.ndarray,
-    totals: np.ndarray,
-    neighbours: sparse.csr_array,
-    universe: int,
-    transform: str,
-) -> np.ndarray:
-    """Expression of the mean counts over each spot's neighbourhood.
-
-    Counts are recovered from `values`, averaged, and transformed again.
-
-    Args:
-        values: normalised expression (spots, genes).
-        totals: total counts (spots,).
-        neighbours: matrix from `neighbourhoods`.
-        universe: number of genes, as in `normalise`.
-        transform: as in `normalise`.
-
-    Returns:
-        float64 (spots, genes), in the units of `values`.
-
-    Raises:
-        InputError: unknown transform.
-
-    Source: the other reading of the Methods ("simulates the effect of predicting over a larger
-    region that is more deeply sequenced"). The released code does not smooth what it evaluates.
-    """
-    totals = np.asarray(totals, dtype=np.float64)
-    counts = invert(np.asarray(values, dtype=np.float64), totals, universe, transform)
-    mean_totals = smooth(totals[:, None], neighbours).ravel()
-    return normalise(smooth(counts, neighbours), mean_totals, universe, transform)
 
 
 def _grid(section: str, grids: Mapping[str, str]) -> str:

@@ -8,7 +8,10 @@ import numpy as np
 from stnet.core.h5ad import open_h5ad, read_h5ad
 
 # What every section's file has (`write_section`).
-CONTRACT = ["obs/section", "obs/used", "obsm/spatial", "uns/slide", "uns/spatial", "uns/grid"]
+CONTRACT = [
+    *("obs/section", "obs/used", "obsm/spatial"),
+    *("uns/slide", "uns/spatial", "uns/grid", "uns/checks"),
+]
 
 
 def read_used_spots(path: str | Path) -> ad.AnnData:

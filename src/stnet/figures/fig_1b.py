@@ -7,7 +7,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stnet.core.tables import read_table
-from stnet.figures.style import BLUE, COLUMN_MM, PAGE_MM, SKY, new_figure, save, styled
+from stnet.figures.style import (
+    BLUE,
+    COLUMN_MM,
+    PAGE_MM,
+    SKY,
+    new_figure,
+    save,
+    styled,
+    whole_thousands,
+)
 
 GAP = 0.7  # between patients, in widths of a bar
 
@@ -40,4 +49,5 @@ def spots_per_section(sections: pd.DataFrame) -> Figure:
     axis.set_xlim(-1, max(start - GAP, 4))
     axis.set_xlabel("Patient (one bar per section)")
     axis.set_ylabel("Spots")
+    whole_thousands(axis, "y")
     return figure

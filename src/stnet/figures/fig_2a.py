@@ -14,12 +14,12 @@ from PIL import Image
 from stnet.analysis.choice import choose_gene
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
+from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
 from stnet.expression.spatial import picture_of
-from stnet.figures.prediction_map import colour_note, draw_expression
+from stnet.figures.prediction_map import draw_expression
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import (
-    EXPRESSION_UNITS,
     LABEL_COLOURS,
     LIGHT_GREY,
     PAGE_MM,
@@ -86,7 +86,7 @@ def draw(
     chosen = choose_gene(read_table(gene_performance), gene)
     ranking = rank_patients(read_table(patient_performance), chosen["gene"])
     shown = choose_patients(ranking, patients)
-    spots, spatial, unit = _read_spots(predictions, chosen["gene"], shown)
+    spots, spatial = _read_spots(predictions, chosen["gene"], shown)
     examples = []
     for patient in shown:
         section = choose_section(spots[spots["patient"] == patient])
@@ -104,8 +104,7 @@ def draw(
                 um_per_px=float(spatial[section]["metadata"]["um_per_px"]),
             )
         )
-    name = gene_name(chosen)
-    save(expression_maps(examples, name, unit), figures)
+    save(expression_maps(examples, gene_name(chosen)), figures)
 
 
 def rank_patients(performance: pd.DataFrame, gene: str) -> pd.DataFrame:
@@ -142,32 +141,40 @@ def choose_section(spots: pd.DataFrame) -> str:
 
 
 @styled
-def expression_maps(examples: Sequence[Example], gene: str, unit: str) -> Figure:
+def expression_maps(examples: Sequence[Example], gene: str) -> Figure:
     """One row per example: image, labels, measured and predicted expression of `gene`.
 
-    `unit` is the unit of expression, for the note on the colours.
+    Without any label there is no column for labels.
     """
+    labels = pd.concat([example.spots["label"] for example in examples])
+    titles = ["Image", "Measured", "Predicted"]
+    if labels.isin(list(LABEL_COLOURS)).any():
+        titles.insert(1, "Pathologist's labels")
     heights = [MAP_MM * _height_by_width(example) + BAR_MM for example in examples]
-    figure = new_figure(PAGE_MM, 12 + sum(heights))
-    rows = figure.subplots(len(examples), 4, squeeze=False, gridspec_kw={"height_ratios": heights})
-    figure.supxlabel(colour_note(unit), fontsize=7)
-    titles = ["Image", "Pathologist's labels", f"{gene}, measured", f"{gene}, predicted"]
+    figure = new_figure(PAGE_MM, 14 + sum(heights))
+    ratios = {"height_ratios": heights}
+    rows = figure.subplots(len(examples), len(titles), squeeze=False, gridspec_kw=ratios)
+    figure.suptitle(gene, fontsize=8, fontstyle="italic")
+    figure.supxlabel(
+        "Colour: log expression, from the 2nd to the 98th percentile of each map", fontsize=7
+    )
     for axis, title in zip(rows[0], titles, strict=True):
         axis.set_title(title)
     for axes, example in zip(rows, examples, strict=True):
         _draw_example(axes, example)
-    _add_label_legend(rows[-1][1], pd.concat([example.spots["label"] for example in examples]))
+    if len(titles) == 4:
+        _add_label_legend(rows[-1][1], labels)
     return figure
 
 
 def _draw_example(axes: Sequence[Axes], example: Example) -> None:
-    picture, labels, measured, predicted = axes
+    picture, *labels, measured, predicted = axes
     places = example.spots[["x", "y"]].to_numpy(dtype=float)
     pitch = spot_pitch(places)
     for axis in axes:
         frame(axis, places, pitch)
     rank = "" if np.isnan(example.r) else f"\n(rank {example.rank} of {example.n_ranked})"
-    r = "undefined" if np.isnan(example.r) else f"{example.r:.2f}"
+    r = "undefined" if np.isnan(example.r) else decimals(example.r)
     picture.set_ylabel(f"Patient {example.patient}\nsection {example.section}\nr = {r}{rank}")
     if example.image is None:
         annotate(picture, "no image")
@@ -177,11 +184,12 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
     if example.um_per_px > 0:
         draw_scale_bar(picture, example.um_per_px)
     known = example.spots["label"].isin(list(LABEL_COLOURS)).to_numpy()
-    if known.any():
-        colours = example.spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
-        draw_spots(labels, places, pitch, facecolors=list(colours))
-    else:
-        annotate(labels, "no labels")
+    for axis in labels:
+        if known.any():
+            colours = example.spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
+            draw_spots(axis, places, pitch, facecolors=list(colours))
+        else:
+            annotate(axis, "no labels")
     for axis, name in ((measured, "measured"), (predicted, "predicted")):
         values = example.spots[name].to_numpy(dtype=float)
         height_mm = MAP_MM * _height_by_width(example)
@@ -195,10 +203,8 @@ def _height_by_width(example: Example) -> float:
 
 def _add_label_legend(axis: Axes, labels: pd.Series) -> None:
     present = {name: colour for name, colour in LABEL_COLOURS.items() if (labels == name).any()}
-    if not present:
-        return
     if not labels.isin(list(LABEL_COLOURS)).all():
-        present["none"] = LIGHT_GREY
+        present["no label"] = LIGHT_GREY
     handles = [
         Line2D([], [], marker="o", linestyle="", color=colour, label=name)
         for name, colour in present.items()
@@ -215,16 +221,15 @@ def _add_label_legend(axis: Axes, labels: pd.Series) -> None:
 
 def _read_spots(
     predictions: Sequence[str | Path], gene: str, patients: Sequence[str]
-) -> tuple[pd.DataFrame, dict[str, dict], str]:
-    """Read the patients' spots, `uns["spatial"]` of their sections and the unit of expression."""
-    parts, spatial, units = [], {}, set()
+) -> tuple[pd.DataFrame, dict[str, dict]]:
+    """Read the patients' spots, and `uns["spatial"]` of their sections."""
+    parts, spatial = [], {}
     for path in predictions:
         table = read_h5ad(path)
         if gene not in table.var_names:
             continue
         table = table[table.obs["patient"].astype(str).isin(patients).to_numpy(), gene]
         spatial |= table.uns["spatial"]
-        units.add(EXPRESSION_UNITS[table.uns["provenance"]["transform"]])
         parts.append(
             pd.DataFrame(
                 {
@@ -238,4 +243,4 @@ def _read_spots(
                 }
             )
         )
-    return pd.concat(parts), spatial, units.pop()
+    return pd.concat(parts), spatial

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from stnet.core.tables import TOO_FEW, count_consistent, read_table
 from stnet.figures.style import (
+    BLACK,
     BLUE,
     GREEN,
     GREY,
@@ -23,7 +24,11 @@ from stnet.figures.style import (
 
 # Line styles differ too, for print in black and white.
 CURVES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (VERMILLION, ":")]
-TRUTHS = {"n_consistent": "Measured", "n_consistent_smooth": "Measured, smoothed"}
+# By column of the gene performance: title, and the columns of its null.
+TRUTHS = {
+    "n_consistent": ("Measured", "permuted"),
+    "n_consistent_smooth": ("Measured, smoothed", "permuted_smooth"),
+}
 
 
 def draw(
@@ -31,8 +36,8 @@ def draw(
 ) -> None:
     """Draw Fig. 2b.
 
-    `gene_performance` has tables by the experiments' names in the legend. `null` is the table of
-    null curves of the first experiment.
+    `gene_performance` has tables by the experiments' titles. `null` is the table of null curves of
+    the first experiment.
     """
     tables = {name: read_table(path) for name, path in gene_performance.items()}
     save(consistent_patients(tables, read_table(null)), figures)
@@ -44,33 +49,45 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
 
     The left panel uses the measurements as they are, the right panel smoothed measurements: the
     paper's text says smoothed, its caption does not. `null` is the table of
-    `stnet.evaluation.null`. Its draws use the measurements as they are, so the right panel has only
-    the binomial curve.
+    `stnet.evaluation.null`. The dotted line is at the fewest patients of any consistent gene of the
+    first experiment, or at all patients if it has none. The keys have the numbers of genes that
+    reach it, unless patients are too few to say which genes are consistent.
     """
-    figure = new_figure(PAGE_MM, 75)
-    panels = figure.subplots(1, 2, sharey=True)
-    for axis, (column, title) in zip(panels, TRUTHS.items(), strict=True):
-        for (colour, line), (name, genes) in zip(CURVES, performance.items(), strict=False):
-            count = count_consistent(genes["consistent"])
-            label = f"{name} ({count}{'' if count == TOO_FEW else ' consistent genes'})"
-            counts = np.sort(genes[column].to_numpy())[::-1]
-            style = {"color": colour, "linestyle": line, "linewidth": 1.2}
-            axis.stairs(counts, baseline=None, label=label, **style)
-        axis.stairs(
-            null["binomial"], baseline=None, color=GREY, linewidth=0.8, label="binomial null"
-        )
-        axis.set_title(title)
-        axis.set_xlabel("Genes, sorted")
-    band = {"color": GREY, "alpha": 0.25, "linewidth": 0, "fill": True}
-    low, high = null["permuted_low"], null["permuted_high"]
-    panels[0].stairs(high, baseline=low, label="spatial null, 95%", **band)
     main = next(iter(performance.values()))
     n_patients = int(main["n_patients"].max())
-    panels[0].set_xlim(0, len(main))
-    panels[1].set_xlim(0, len(main))
+    few = count_consistent(main["consistent"]) == TOO_FEW
+    least = main.loc[main["consistent"].eq(True), "n_consistent"].min()
+    least = n_patients if np.isnan(least) else int(least)
+    figure = new_figure(PAGE_MM, 90)
+    panels = figure.subplots(1, 2, sharey=True)
+    for axis, (column, (title, shifted)) in zip(panels, TRUTHS.items(), strict=True):
+        for (colour, line), (name, genes) in zip(CURVES, performance.items(), strict=False):
+            counts = np.sort(genes[column].to_numpy())[::-1]
+            style = {"color": colour, "linestyle": line, "linewidth": 1.2}
+            label = name if few else f"{name}: {(counts >= least).sum()}"
+            axis.stairs(counts, baseline=None, label=label, **style)
+        axis.stairs(
+            null["binomial"], baseline=None, color=GREY, linewidth=0.8, label="chance (binomial)"
+        )
+        low, high = null[f"{shifted}_low"], null[f"{shifted}_high"]
+        band = {"color": GREY, "alpha": 0.25, "linewidth": 0, "fill": True}
+        axis.stairs(high, baseline=low, label="chance (shifted), 95%", **band)
+        if not few:
+            axis.axhline(least, color=BLACK, linestyle=":", linewidth=0.6)
+        axis.set_title(title)
+        axis.set_xlabel("Genes, sorted")
+        axis.set_xlim(0, len(main))
+        reach = "all" if least == n_patients else f"at least {least} of"
+        counted = f"Genes with r > 0 in {reach} {n_patients} patients (dotted line)"
+        axis.legend(
+            title=f"{TOO_FEW.capitalize()} to count consistent genes" if few else counted,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.16),
+            ncols=2,
+            columnspacing=1,
+            handlelength=1.7,
+        )
     panels[0].set_ylim(0, n_patients * 1.04)
     whole_numbers(panels[0], "y")
     panels[0].set_ylabel(f"Patients with r > 0 (of {n_patients})")
-    handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=2)
     return figure

@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from stnet.analysis.latent.examples import KINDS
 from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table
+from stnet.figures.labels import write_beside
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
 from stnet.figures.style import (
     BLACK,
@@ -25,13 +25,11 @@ from stnet.figures.style import (
     styled,
 )
 
-HEIGHT_MM = 138
+HEIGHT_MM = 146
 # In the order of the paper's caption of Fig. 4.
 MARKS = dict(
     zip([(name, kind) for name in CLASSES for kind in KINDS], ["i", "ii", "iii", "iv"], strict=True)
 )
-# Offset of each mark from its spot, in printer's points: marks of one spot do not overlap.
-OFFSETS = {"i": (0, 8), "ii": (0, -8), "iii": (9, 0), "iv": (-9, 0)}
 
 
 def draw(
@@ -74,9 +72,16 @@ def latent_space(
     """
     figure = new_figure(PAGE_MM, HEIGHT_MM)
     columns = np.ravel(figure.subfigures(1, len(patients)))
+    planes = []
     for column, patient in zip(columns, patients, strict=True):
-        of_patient = (table[table["patient"] == patient] for table in (spots, examples))
-        _draw_patient(column, patient, *of_patient, patches)
+        of_patient = [table[table["patient"] == patient] for table in (spots, examples)]
+        planes.append((_draw_patient(column, patient, *of_patient, patches), *of_patient))
+    # Marks need the final layout.
+    figure.draw_without_rendering()
+    for plane, of_plane, found in planes:
+        places = of_plane.set_index("spot")[["umap1", "umap2"]]
+        marks = [f"({MARKS[example.label, example.kind]})" for example in found.itertuples()]
+        write_beside(plane, marks, places.loc[found["spot"]].to_numpy(), places.dropna().to_numpy())
     return figure
 
 
@@ -86,7 +91,8 @@ def _draw_patient(
     spots: pd.DataFrame,
     examples: pd.DataFrame,
     patches: Mapping[str, np.ndarray],
-) -> None:
+) -> Axes:
+    """Draw the column of a patient and return the axes of its UMAP plane."""
     axes = column.subplot_mosaic(
         [["umap", "umap"], ["i", "ii"], ["iii", "iv"]], height_ratios=[2, 1, 1]
     )
@@ -107,9 +113,11 @@ def _draw_patient(
             axes[mark],
             patches[example.spot],
             example.label,
-            f"{example.kind},\n{alike(example)}",
+            f"{example.kind}:\n{alike(example)} neighbours\nare {example.label}",
         )
-        _mark(plane, places.loc[example.spot], mark, example.label)
+        style = {"mfc": LABEL_COLOURS[example.label], "mec": BLACK, "mew": 0.8, "alpha": 0.8}
+        plane.plot(*places.loc[example.spot], "o", markersize=4, zorder=3, **style)
+    return plane
 
 
 def _draw_plane(axis: Axes, spots: pd.DataFrame) -> None:
@@ -140,18 +148,3 @@ def _draw_plane(axis: Axes, spots: pd.DataFrame) -> None:
         handletextpad=0,
     )
     axis.set_title(axis.get_title(), pad=14)
-
-
-def _mark(axis: Axes, place: pd.Series, mark: str, label: str) -> None:
-    colour = LABEL_COLOURS[label]
-    axis.plot(*place, "o", markersize=4, mfc=colour, mec=BLACK, mew=0.8, alpha=0.8, zorder=3)
-    axis.annotate(
-        f"({mark})",
-        place,
-        xytext=OFFSETS[mark],
-        textcoords="offset points",
-        ha="center",
-        va="center",
-        path_effects=[withStroke(linewidth=2, foreground="white")],
-        zorder=4,
-    )

@@ -55,8 +55,8 @@ def read_example_patches(
 
 
 def alike(example: tuple) -> str:
-    """Text with the number of neighbours of an example that have its label."""
-    return f"{round(example.share * example.n_neighbours)}/{example.n_neighbours} alike"
+    """Text with the number of neighbours of an example that have its label, of all."""
+    return f"{round(example.share * example.n_neighbours)} of {example.n_neighbours}"
 
 
 def draw_patch(axis: Axes, patch: np.ndarray, label: str, note: str) -> None:

@@ -22,6 +22,7 @@ from stnet.figures.style import (
 
 # With small dots, so that a run of a single epoch is visible.
 LINE = {"linewidth": 0.7, "alpha": 0.7, "marker": ".", "markersize": 1.5}
+DOT = {"color": BLACK, "marker": "o", "markersize": 2, "linestyle": ""}
 
 
 def draw(
@@ -39,7 +40,7 @@ def learning_curves(histories: Sequence[pd.DataFrame], choices: Sequence[dict]) 
     Both are squared errors per spot and gene. A dot marks the chosen epoch. Groups without inner
     folds have only the first line.
     """
-    figure = new_figure(COLUMN_MM, 60)
+    figure = new_figure(COLUMN_MM, 66)
     axis = figure.add_subplot()
     for history, choice in zip(histories, choices, strict=True):
         final = history[history["run"] == "final"]
@@ -47,13 +48,13 @@ def learning_curves(histories: Sequence[pd.DataFrame], choices: Sequence[dict]) 
         inner = choice["inner_loss"]
         if inner:
             axis.plot(range(1, len(inner) + 1), inner, color=ORANGE, **LINE)
-            axis.plot(choice["epoch"], inner[choice["epoch"] - 1], "o", color=BLACK, markersize=2)
+            axis.plot(choice["epoch"], inner[choice["epoch"] - 1], **DOT)
     handles = [Line2D([], [], color=BLUE, label="final run, training loss")]
     if any(choice["inner_loss"] for choice in choices):
-        name = "inner folds, error on the fold left out (dot: chosen epoch)"
-        handles.append(
-            Line2D([], [], color=ORANGE, marker="o", mfc=BLACK, mec=BLACK, markersize=2, label=name)
-        )
+        handles += [
+            Line2D([], [], color=ORANGE, label="inner folds, error on the fold left out"),
+            Line2D([], [], **DOT, label="chosen epoch"),
+        ]
     axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     axis.set_xlabel("Epoch")
     axis.set_ylabel("Squared error per spot and gene")

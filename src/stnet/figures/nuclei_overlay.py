@@ -76,7 +76,8 @@ def overlays(
         drawn = [(OUTLINES[number % len(OUTLINES)], line) for number, line in outlines(each)]
         colours, lines = zip(*drawn, strict=True) if drawn else ((), ())
         axis.add_collection(LineCollection(lines, colors=colours, linewidths=0.5))
-        axis.set_title(f"{each.max()} nuclei, {'no label' if pd.isna(name) else name}", fontsize=7)
+        count = "1 nucleus" if each.max() == 1 else f"{each.max()} nuclei"
+        axis.set_title(f"{count}, {'no label' if pd.isna(name) else name}", fontsize=7)
     return figure
 
 

@@ -1,7 +1,7 @@
-"""What maps of expression share: choice of genes, titles, colours and colour bars."""
+"""What maps of expression share: heading, choice of genes, titles, colours and colour bars."""
 
-import logging
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,17 +11,35 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 
 from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
 from stnet.figures.spot_map import draw_spots
-from stnet.figures.style import EXPRESSION_MAP, LIGHT_GREY, annotate
+from stnet.figures.style import (
+    BLUE,
+    EXPRESSION_MAP,
+    GREY,
+    LIGHT_GREY,
+    PAGE_MM,
+    VERMILLION,
+    annotate,
+    new_figure,
+)
+from stnet.inference.account import PERCENTILES, UNKNOWN, account_of, hardly_varies
 from stnet.inference.gene_reliability import read_gene_reliability
-
-logger = logging.getLogger(__name__)
+from stnet.inference.wanted_genes import find_genes
 
 SHOWN = 4
 COLOURS = colormaps[EXPRESSION_MAP].with_extremes(bad=LIGHT_GREY)
+# Of genes to doubt: the same colours, mixed with as much light grey.
+MUTED = ListedColormap(0.35 * COLOURS(np.arange(COLOURS.N)) + 0.65 * np.array([0.9, 0.9, 0.9, 1]))
+# What "range" is in the title of a map without measurement.
+RANGE_NOTE = "; range: as a share of the range measured in training"
+# Heading: characters in a line and in a bold one, and printed heights of a line and around them.
+LINE, BOLD_LINE, LINE_MM, AROUND_MM = 138, 108, 3.3, 9
+PAD_MM = 1.7  # printed, around each map
 
 
 def read_with_reliability(predictions: str | Path, reliability: str | Path | None) -> ad.AnnData:
@@ -30,43 +48,108 @@ def read_with_reliability(predictions: str | Path, reliability: str | Path | Non
     The column comes from the table of gene reliability, or is in the predictions already where
     `reliability` is None.
     """
-    table = read_h5ad(predictions)
+    table = read_h5ad(predictions, needs=["var/range_share"])
     if reliability is not None:
         genes = read_gene_reliability(reliability, table.uns["provenance"]["weights_sha256"])
         table.var["consistent"] = genes["consistent"].reindex(table.var_names).eq(True)
     return table
 
 
+def headed_figure(table: ad.AnnData, title: str, remark: str, height_mm: float) -> Figure:
+    """A figure of the page's width, with a heading and `height_mm` below it.
+
+    The heading has the `title`, what was predicted by which model, a `remark`, and what
+    `stnet.inference.account` warns of, as `summary.tsv` does.
+    """
+    account, provenance = account_of(table), table.uns["provenance"]
+    about = (
+        f"{account.predicted}{remark}; model {provenance['model']} of {provenance['experiment']}"
+    )
+    if account.warnings:
+        said = [f"Warning: {warning}" for warning in account.warnings]
+        colour, weight, length = VERMILLION, "bold", BOLD_LINE
+    else:
+        stain, latent, scale = (account.far[name] for name in ("stain", "latent", "um_per_px"))
+        far = f": stain {stain}, latent features {latent} (1: the farthest training patient)"
+        far = f" {stain}" if stain == UNKNOWN else far
+        said = [f"Distance from the training images{far}; scale {scale} of theirs"]
+        colour, weight, length = BLUE, "normal", LINE
+    above = textwrap.wrap(about, LINE)
+    below = [line for each in said for line in textwrap.wrap(each, length)]
+    heading_mm = AROUND_MM + LINE_MM * (len(above) + len(below))
+    total_mm = heading_mm + height_mm
+    figure = new_figure(PAGE_MM, total_mm)
+    # The layout ignores the numbers below colour bars.
+    figure.get_layout_engine().set(rect=(0, 0, 1, height_mm / total_mm), h_pad=PAD_MM / 25.4)
+    lines = [(title, 2, {"fontsize": 9, "fontweight": "bold"}), ("\n".join(above), 6, {})]
+    frame = {"facecolor": "none", "edgecolor": colour, "linewidth": 0.8, "pad": 2.5}
+    style = {"color": colour, "bbox": frame, "fontweight": weight}
+    lines.append(("\n".join(below), 8 + LINE_MM * len(above), style))
+    for text, from_top, look in lines:
+        figure.text(2 / PAGE_MM, 1 - from_top / total_mm, text, va="top", **{"fontsize": 7} | look)
+    return figure
+
+
 def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> list[str]:
     """Choose the genes to draw and return their ids.
 
-    `wanted` has ids or symbols. A name that the model does not predict is left out with a warning,
-    which names `source`, the file. If nothing is wanted, or nothing is left, the four genes with
-    the largest standard deviation of the prediction are taken, consistent genes first.
+    `wanted` has ids or symbols. If nothing is wanted, the four genes with the largest standard
+    deviation of the prediction are taken, consistent genes first, and of those the measured.
+    Raises InputError, naming `source`, the file, if the model does not predict a wanted gene.
     """
-    chosen = []
-    for name in dict.fromkeys(wanted):
-        fitting = table.var_names[(table.var_names == name) | (table.var["symbol"] == name)]
-        if len(fitting):
-            chosen.append(fitting[0])
-        else:
-            logger.warning(f"{source}: the model does not predict {name}; it is left out")
-    if chosen:
-        return list(dict.fromkeys(chosen))
+    if wanted:
+        return find_genes(wanted, zip(table.var_names, table.var["symbol"], strict=True), source)
     order = table.var[["consistent"]].assign(spread=np.std(table.X, axis=0, dtype=float))
-    order = order.sort_values(["consistent", "spread"], ascending=False, kind="stable")
+    order.insert(1, "measured", table.var["match"] != "" if "match" in table.var else True)
+    order = order.sort_values([*order.columns], ascending=False, kind="stable")
     return order.index[:SHOWN].tolist()
 
 
-def gene_title(gene: pd.Series) -> str:
-    """Title of a gene's map, from its row of `var`: symbol or id, and whether to distrust it."""
-    name = gene["symbol"] or gene.name
-    return name if gene["consistent"] else f"{name}\n(not consistent\nin training)"
+def doubt(gene: pd.Series) -> str:
+    """Why a gene is drawn muted, from its row of `var`; empty if it is not."""
+    if not gene["consistent"]:
+        return "not consistent in training"
+    return "hardly varies here" if hardly_varies(gene) else ""
 
 
-def colour_note(unit: str) -> str:
-    """Describe the colour scale of maps of expression in `unit`."""
-    return f"Colour: {unit}, from the 2nd to the 98th percentile of each map"
+def gene_title(gene: pd.Series, measured: bool = False) -> str:
+    """Title of a gene's map, from its row of `var`: symbol or id, and what to think of it.
+
+    It has r if the gene is drawn beside its measurement, else the share of the range.
+    """
+    lines = [gene["symbol"] or gene.name]
+    if measured:
+        lines.append(
+            "r undefined" if np.isnan(gene["pearson"]) else f"r = {decimals(gene['pearson'], 2)}"
+        )
+    elif not np.isnan(gene["range_share"]):
+        lines.append(f"range: {gene['range_share']:.0%} of training")
+    return "\n".join([*lines, *filter(None, [doubt(gene)])])
+
+
+def title_axis(axis: Axes, gene: pd.Series, measured: bool = False) -> None:
+    """Set `gene_title`, in grey if the gene is doubtful."""
+    axis.set_title(gene_title(gene, measured), color=GREY if doubt(gene) else "black", fontsize=7)
+
+
+def colours_of(gene: pd.Series) -> ListedColormap:
+    """Colours of a gene's maps, from its row of `var`; muted if the gene is doubtful."""
+    return MUTED if doubt(gene) else COLOURS
+
+
+def colour_note(unit: str, of: str = "of each map") -> str:
+    """Describe the colour scale of maps of expression in `unit`, over the percentiles `of` what."""
+    counts = "c: the gene's counts in a spot, Σc: all counts of the spot"
+    return (
+        f"Colour: log expression, {unit} ({counts}{', G: number of genes' * ('G' in unit)}),"
+        f"\nfrom the 2nd to the 98th percentile {of}"
+    )
+
+
+def value_range(*values: np.ndarray) -> tuple[float, float]:
+    """The colour range of values that are drawn alike: the percentiles of all of them."""
+    ends = [np.percentile(each[np.isfinite(each)], PERCENTILES) for each in values]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def draw_expression(
@@ -92,17 +175,13 @@ def draw_expression(
         annotate(axis, f"not {what}")
     else:
         discs = draw_spots(axis, places, pitch, array=values, cmap=COLOURS)
+        discs.set_clim(*value_range(values))
         add_colour_bar(axis, discs, height_mm)
 
 
 def add_colour_bar(axis: Axes, drawn: ScalarMappable, height_mm: float) -> None:
-    """Add a colour bar below a map that is `height_mm` high in print.
-
-    The colours span the 2nd to the 98th percentile of the map's values, without missing ones; both
-    numbers are written at the ends of the bar.
-    """
-    low, high = np.percentile(np.ma.masked_invalid(drawn.get_array()).compressed(), [2, 98])
-    drawn.set_clim(low, high)
+    """Add a colour bar below a map that is `height_mm` high in print, with the ends in numbers."""
+    low, high = drawn.get_clim()
     place = axis.inset_axes((0.1, -4 / height_mm, 0.8, 2 / height_mm))
     bar = axis.figure.colorbar(drawn, cax=place, orientation="horizontal", ticks=[])
     bar.outline.set_visible(False)

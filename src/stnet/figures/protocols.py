@@ -1,6 +1,6 @@
 """r of every method under every protocol, and what the protocols choose."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import cycle
 from pathlib import Path
 
@@ -46,56 +46,59 @@ WORDS = {
     "": "one r of all",
     "all": "all",
     "variable": "most variable",
-    "best_training": "best in other patients",
+    "best_others": "best in other patients",
     "best_test": "best in the test: leaks",
 }
-METHODS = [(BLUE, "s"), (GREEN, "^"), (ORANGE, "v"), (SKY, "D"), ("#CC79A7", "X"), (GREY, "P")]
+# More markers than colours, so that the pairs differ for 42 experiments.
+COLOURS, MARKERS = (BLUE, GREEN, ORANGE, SKY, "#CC79A7", GREY), "s^vDXPo"
+LEAKS = {"color": VERMILLION, "alpha": 0.15, "linewidth": 0}
 
 
-def draw(table: pd.DataFrame, figures: Iterable[str | Path]) -> None:
-    """Draw the table of `score_protocols`, whose first experiment is the main one."""
-    save(specification_curve(table), figures)
+def draw(table: pd.DataFrame, figures: Iterable[str | Path], titles: Mapping[str, str]) -> None:
+    """Draw the table of `score_protocols`, whose first experiment is the main one.
+
+    `titles` has what the figure calls each experiment.
+    """
+    save(specification_curve(table, titles), figures)
 
 
 @styled
-def specification_curve(table: pd.DataFrame) -> Figure:
+def specification_curve(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     """Protocols from left to right by the main experiment's r.
 
-    Above, r of each experiment, with the interval of the main one. Below, a mark for each choice
-    that the protocol makes; those of protocols that leak are red.
+    Above, r of each experiment, by its title, with the interval of the main one. Below, a mark for
+    each choice that the protocol makes; those of protocols that leak are red.
     """
     by_protocol = table.pivot(index=KEYS, columns="experiment", values="r")
     first = table["experiment"].iloc[0]
     main = table[table["experiment"] == first].sort_values("r", kind="stable", na_position="first")
     protocols = [Protocol(*row) for row in main[KEYS].itertuples(index=False)]
-    figure = new_figure(PAGE_MM, 165)
+    figure = new_figure(PAGE_MM, 178)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.15, 1])
     places = range(len(protocols))
     for place, each in enumerate(protocols):
         if each.leaks:
-            above.axvspan(place - 0.5, place + 0.5, color=VERMILLION, alpha=0.15, linewidth=0)
-    ends = main["low"], main["high"]
-    above.fill_between(places, *ends, color=LIGHT_GREY, linewidth=0, step="mid", zorder=0)
+            above.axvspan(place - 0.5, place + 0.5, **LEAKS)
+    interval = {"color": LIGHT_GREY, "label": f"{titles[first]}, 95% interval"}
+    above.fill_between(places, main["low"], main["high"], linewidth=0, step="mid", **interval)
     others = [name for name in table["experiment"].unique() if name != first]
-    for name, (colour, marker) in zip(others, cycle(METHODS), strict=False):
+    for name, colour, marker in zip(others, cycle(COLOURS), cycle(MARKERS), strict=False):
         values = by_protocol[name].reindex(protocols)
-        above.scatter(
-            places, values, s=4, color=colour, marker=marker, linewidths=0, alpha=0.8, label=name
-        )
-    above.plot(places, main["r"], color=BLACK, linewidth=1.6, label=f"{first} (grey: 95% interval)")
-    above.axvline(protocols.index(PAPER), color=BLACK, linestyle=":", linewidth=0.8)
+        style = {"s": 4, "color": colour, "marker": marker, "linewidths": 0, "alpha": 0.8}
+        above.scatter(places, values, label=titles[name], **style)
+    above.plot(places, main["r"], color=BLACK, linewidth=1.6, label=titles[first])
+    style = {"color": BLACK, "linestyle": ":", "linewidth": 0.8}
+    above.axvline(protocols.index(PAPER), label="the paper's protocol", **style)
     above.axhline(0, color=GREY, linestyle="--", linewidth=0.6)
-    # Of few patients, intervals may reach beyond any r. Above is room for the legend.
+    above.fill_between([], [], label="leaks: genes chosen in the test", **LEAKS)
+    # Of few patients, intervals may reach beyond any r.
     low, high = table["r"].min(), table["r"].max()
-    above.set_ylim(low - 0.1 * (high - low), high + 0.4 * (high - low))
+    if high > low:
+        above.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     above.set_ylabel("r of the same predictions")
-    above.set_title(
-        f"{len(protocols)} protocols, by the r of {first} (dotted: the paper's; red: leaks)",
-        loc="left",
-    )
-    above.legend(loc="upper left", ncols=2, markerscale=2)
+    figure.legend(loc="outside upper center", ncols=3, markerscale=2)
     _mark_choices(below, protocols)
-    below.set_xlabel(f"Protocols, by the r of {first}")
+    below.set_xlabel(f"{len(protocols)} protocols, by the r of {titles[first]}")
     below.set_xlim(-1, len(protocols))
     return figure
 
@@ -108,6 +111,8 @@ def _mark_choices(axis: Axes, protocols: list[Protocol]) -> None:
         labels.append("")
         for choice in choices:
             places = [i for i, each in enumerate(protocols) if getattr(each, kind) == choice]
+            if not places:
+                continue
             colours = [VERMILLION if protocols[i].leaks else BLACK for i in places]
             at = [len(labels)] * len(places)
             axis.scatter(places, at, s=14, marker="|", c=colours, linewidths=0.7)

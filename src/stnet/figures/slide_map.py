@@ -1,24 +1,26 @@
-"""Map of a slide: its image, and the predicted expression of genes in its tiles."""
+"""Map of a slide: its tissue, and the predicted expression of genes in its tiles."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageOps
 
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
-    COLOURS,
+    RANGE_NOTE,
     add_colour_bar,
     choose_genes,
     colour_note,
-    gene_title,
+    colours_of,
+    headed_figure,
     read_with_reliability,
+    title_axis,
+    value_range,
 )
 from stnet.figures.spot_map import draw_image, draw_scale_bar
 from stnet.figures.style import (
@@ -33,10 +35,11 @@ from stnet.figures.style import (
 
 COLUMNS = 3
 # Printed: gap between maps, height of the tallest map, height of a title and a colour bar.
-GAP_MM, TALLEST_MM, BESIDE_MM = 4, 85, 20
-FADED = 0.35  # opacity of the image below the tiles
-# Corners of a tile relative to its upper left one, in sides.
-SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+GAP_MM, TALLEST_MM, BESIDE_MM = 4, 85, 23
+# Opacity of the tiles, and of the image below them, which is grey so that their colours stay.
+TILES, BELOW = 0.7, 0.7
+# Corners of a square relative to its centre, in sides.
+SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) / 2
 
 
 def draw(
@@ -65,38 +68,55 @@ def draw(
 
 @styled
 def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
-    """The image of a slide, then one map per gene over the faded image.
+    """The tissue of a slide, then one map per gene over it; all are cropped to the tiles.
 
-    `tiles`, (tiles, genes), are the predictions of a slide. `obs` has `x`, `y` and `size` in
-    level-0 pixels, `uns["slide"]` the id, size and scale of the slide. `picture` is the reduced
-    image.
+    Tiles that overlap are drawn as their middles, which do not. `tiles`, (tiles, genes), are the
+    predictions of a slide. `obs` has `size` in level-0 pixels, `uns["slide"]` the id, size and
+    scale of the slide. `picture` is the reduced image.
     """
-    slide = tiles.uns["slide"]
+    slide, tiling = tiles.uns["slide"], tiles.uns["tiling"]
+    centres, size = tiles.obsm["spatial"].astype(float), tiles.obs["size"].iloc[0]
+    whole = np.array([slide["width"], slide["height"]])
+    first = np.maximum(centres.min(axis=0) - size, 0)
+    last = np.minimum(centres.max(axis=0) + size, whole)
     n_panels = tiles.n_vars + 1
     n_columns = min(n_panels, COLUMNS)
     n_rows = math.ceil(n_panels / n_columns)
     width = PAGE_MM / n_columns - GAP_MM
-    height = min(width * slide["height"] / slide["width"], TALLEST_MM)
-    figure = new_figure(PAGE_MM, 12 + n_rows * (height + BESIDE_MM))
+    height = min(width * (last - first)[1] / (last - first)[0], TALLEST_MM)
+    um = size * slide["um_per_px"]
+    middles = ", each drawn as its middle" if tiling["overlap"] else ""
+    title, remark = f"Slide {slide['slide']}", f"{middles}; tiles are {um:,.0f} µm wide"
+    figure = headed_figure(tiles, title, remark, 12 + n_rows * (height + BESIDE_MM))
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    um = tiles.obs["size"].iloc[0] * slide["um_per_px"]
-    about = f"tiles: {tiles.n_obs:,}, each {um:,.0f} µm wide"
-    figure.suptitle(f"Slide {slide['slide']} ({about})", fontsize=8)
     unit = EXPRESSION_UNITS[tiles.uns["provenance"]["transform"]]
-    figure.supxlabel(colour_note(unit), fontsize=7)
-    _draw_picture(panels[0], picture, slide)
+    figure.supxlabel(colour_note(unit, f"of each map{RANGE_NOTE}"), fontsize=7)
+    grey = ImageOps.grayscale(picture).convert("RGB")
+    below = Image.blend(Image.new("RGB", picture.size, "white"), grey, BELOW)
+    for axis, image in zip(panels[:n_panels], [picture] + [below] * tiles.n_vars, strict=True):
+        draw_image(axis, image, slide["width"] / picture.width)
+        axis.set(xlim=(first[0], last[0]), ylim=(last[1], first[1]), aspect="equal")
+        hide_axes(axis)
     panels[0].set_title("Image")
     draw_scale_bar(panels[0], slide["um_per_px"])
-    faded = Image.blend(Image.new("RGB", picture.size, "white"), picture, FADED)
-    corners = tiles.obs[["x", "y"]].to_numpy(dtype=float)[:, None]
-    squares = corners + tiles.obs["size"].to_numpy(dtype=float)[:, None, None] * SQUARE
+    squares = centres[:, None] + tiling["step"] * SQUARE
     for axis, gene in zip(panels[1:], tiles.var_names, strict=False):
-        _draw_picture(axis, faded, slide)
-        axis.set_title(gene_title(tiles.var.loc[gene]))
+        title_axis(axis, tiles.var.loc[gene])
         values = np.asarray(tiles[:, gene].X).ravel()
-        # Antialiased edges of the tiles would show as a grid.
-        shown = PolyCollection(squares, array=values, cmap=COLOURS, antialiaseds=False)
-        add_colour_bar(axis, axis.add_collection(shown, autolim=False), height)
+        shown = axis.add_collection(
+            PolyCollection(
+                squares,
+                array=values,
+                cmap=colours_of(tiles.var.loc[gene]),
+                clim=value_range(values),
+                alpha=TILES,
+                # Antialiased edges of the tiles would show as a grid.
+                antialiaseds=False,
+                linewidths=0,
+            ),
+            autolim=False,
+        )
+        add_colour_bar(axis, shown, height)
     for axis in panels[n_panels:]:
         axis.set_axis_off()
     return figure
@@ -113,10 +133,3 @@ def without_tiles(picture: Image.Image | None, name: str, reason: str) -> Figure
         left.imshow(picture)
     leave_empty(right, reason)
     return figure
-
-
-def _draw_picture(axis: Axes, picture: Image.Image, slide: Mapping) -> None:
-    width, height = slide["width"], slide["height"]
-    draw_image(axis, picture, width / picture.width)
-    axis.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
-    hide_axes(axis)

@@ -38,15 +38,26 @@ def draw_spots(axis: Axes, places: np.ndarray, pitch: float, **colours) -> Ellip
 
     `colours` are arguments of a matplotlib collection, such as `facecolors`, or `array` and `cmap`.
     """
-    diameters = np.full(len(places), 0.9 * pitch)
+    return _discs(axis, places, 0.9 * pitch, linewidths=0, **colours)
+
+
+def draw_outlines(axis: Axes, places: np.ndarray, diameter: float, **lines) -> EllipseCollection:
+    """Draw circles of the spots' `diameter` at `places`, (n, 2).
+
+    `lines` are arguments of a matplotlib collection, `edgecolors` and `linewidths`.
+    """
+    return _discs(axis, places, diameter, facecolors="none", **lines)
+
+
+def _discs(axis: Axes, places: np.ndarray, diameter: float, **style) -> EllipseCollection:
+    diameters = np.full(len(places), diameter)
     return axis.add_collection(
         EllipseCollection(
             *(diameters, diameters, np.zeros(len(places))),
             units="xy",
             offsets=places,
             offset_transform=axis.transData,
-            linewidths=0,
-            **colours,
+            **style,
         )
     )
 

@@ -1,6 +1,5 @@
 """Map of an external Visium section: measured and predicted expression of genes in its spots."""
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,20 +9,23 @@ from matplotlib.figure import Figure
 
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
+    RANGE_NOTE,
+    add_colour_bar,
     choose_genes,
     colour_note,
-    draw_expression,
-    gene_title,
+    colours_of,
+    headed_figure,
     read_with_reliability,
+    title_axis,
+    value_range,
 )
-from stnet.figures.spot_map import draw_image, draw_scale_bar, frame, spot_pitch
-from stnet.figures.style import EXPRESSION_UNITS, PAGE_MM, new_figure, save, styled
+from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
+from stnet.figures.style import EXPRESSION_UNITS, PAGE_MM, save, styled
 
 GENES = 4  # in a row, beside the image
 IMAGE_WIDTH = 1.5  # of the image, in widths of a map
 # Printed: gap between maps, and heights of the tallest map, of a colour bar and of a block's title.
 GAP_MM, TALLEST_MM, BAR_MM, TITLE_MM = 3, 60, 10, 12
-PAD_MM = 1.7
 
 
 def draw(
@@ -46,42 +48,52 @@ def draw(
 def spot_maps(spots: ad.AnnData) -> Figure:
     """The image of a section, then one column per gene, measured above predicted.
 
-    `spots`, (spots, genes), are the predictions of one section. If none of the genes was measured,
-    there are only the predicted maps.
+    `spots`, (spots, genes), are the predictions of one section. Genes that were not measured come
+    last, in rows of their own. Measured and predicted expression of a gene have the same colours.
     """
     places = spots.obsm["spatial"].astype(float)
     pitch = spot_pitch(places)
     layers = {"Measured": np.asarray(spots.layers["observed"]), "Predicted": np.asarray(spots.X)}
-    layers = {name: values for name, values in layers.items() if np.isfinite(values).any()}
+    measured = np.isfinite(layers["Measured"]).any(axis=0)
     n_columns = min(spots.n_vars, GENES)
-    n_blocks = math.ceil(spots.n_vars / n_columns)
+    # Each row of maps: what it shows, and of which genes.
+    rows: list[tuple[str, np.ndarray]] = []
+    for names, those in ((["Measured", "Predicted"], measured), (["Predicted"], ~measured)):
+        for first in range(0, those.sum(), n_columns):
+            genes = np.flatnonzero(those)[first : first + n_columns]
+            rows += [(name, genes) for name in names]
+    n_bars = sum(name == "Predicted" for name, _ in rows)
     wide, high = np.ptp(places, axis=0) + 3 * pitch
     width = PAGE_MM / (IMAGE_WIDTH + n_columns) - GAP_MM
     height = min(width * high / wide, TALLEST_MM)
-    block_mm = len(layers) * (height + BAR_MM) + TITLE_MM
-    figure = new_figure(PAGE_MM, 12 + n_blocks * block_mm)
-    # The layout ignores the numbers below colour bars.
-    figure.get_layout_engine().set(h_pad=PAD_MM / 25.4)
     section = spots.obs["section"].iloc[0]
-    figure.suptitle(f"Section {section} (spots: {spots.n_obs:,})", fontsize=8)
+    below_mm = 12 + len(rows) * height + n_bars * (BAR_MM + TITLE_MM)
+    figure = headed_figure(spots, f"Section {section}", "", below_mm)
     unit = EXPRESSION_UNITS[spots.uns["provenance"]["transform"]]
-    figure.supxlabel(colour_note(unit), fontsize=7)
+    of = "of the maps of a gene" + ("" if measured.all() else RANGE_NOTE)
+    figure.supxlabel(colour_note(unit, of), fontsize=7)
     grid = figure.add_gridspec(
-        n_blocks * len(layers), 1 + n_columns, width_ratios=[IMAGE_WIDTH] + [1] * n_columns
+        len(rows), 1 + n_columns, width_ratios=[IMAGE_WIDTH] + [1] * n_columns
     )
-    image = figure.add_subplot(grid[: len(layers), 0])
+    image = figure.add_subplot(grid[: 2 if measured.any() else 1, 0])
     draw_image(image, *picture_of(spots.uns["spatial"][section]))
     frame(image, places, pitch)
     image.set(title="Image", anchor="N")
     draw_scale_bar(image, spots.uns["slide"]["um_per_px"])
-    for number, gene in enumerate(spots.var_names):
-        block, column = divmod(number, n_columns)
-        for row, (name, values) in enumerate(layers.items()):
-            axis = figure.add_subplot(grid[block * len(layers) + row, 1 + column])
+    for row, (name, genes) in enumerate(rows):
+        for column, number in enumerate(genes):
+            axis = figure.add_subplot(grid[row, 1 + column])
             frame(axis, places, pitch)
-            draw_expression(axis, places, pitch, values[:, number], height, what=name.lower())
-            if row == 0:
-                axis.set_title(gene_title(spots.var.loc[gene]))
+            gene = spots.var.iloc[number]
+            discs = draw_spots(
+                *(axis, places, pitch), array=layers[name][:, number], cmap=colours_of(gene)
+            )
+            shown = [each[:, number] for each in layers.values()][0 if measured[number] else 1 :]
+            discs.set_clim(*value_range(*shown))
+            if name == "Predicted":
+                add_colour_bar(axis, discs, height)
+            if name == "Measured" or not measured[number]:
+                title_axis(axis, gene, measured[number])
             if column == 0:
                 axis.set_ylabel(name)
     return figure

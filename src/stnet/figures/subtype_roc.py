@@ -25,7 +25,7 @@ LEGEND = 55  # characters in a line of the legend
 # Name, colour and line of each set of features; lines differ for print in black and white.
 FEATURES = {
     "pseudobulk": ("pseudo-bulk, significant genes", BLUE, "-"),
-    "pseudobulk_split_first": ("pseudo-bulk, split first", VERMILLION, ":"),
+    "pseudobulk_split_first": ("pseudo-bulk, genes of the training patients", VERMILLION, ":"),
     "bulk": ("bulk RNA-seq", GREEN, "--"),
     "image": ("image features", ORANGE, "-."),
 }
@@ -67,6 +67,7 @@ def curves(scores: pd.DataFrame, subtype: pd.DataFrame, positive: str) -> Figure
     axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axis.set_xlabel("False positive rate")
     axis.set_ylabel(f"True positive rate ({positive})")
+    axis.plot([], color=GREY, linestyle="--", linewidth=0.8, label="chance: 0.50")
     figure.legend(loc="outside lower center")
     return figure
 

@@ -10,12 +10,13 @@ from matplotlib.lines import Line2D
 
 from stnet.core.tables import read_table
 from stnet.evaluation.paired import paired
-from stnet.figures.study import draw_differences
-from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, new_figure, save, styled
+from stnet.figures.study import DIFFERENCE, ZERO, draw_differences
+from stnet.figures.style import BLUE, ORANGE, PAGE_MM, new_figure, save, styled
 
 ROW_MM = 9
 # Colour, marker and vertical offset within a gene's row.
 SIDES = {"together": (BLUE, "o", -0.18), "alone": (ORANGE, "s", 0.18)}
+NAMES = {"together": "predicted together with all genes", "alone": "predicted alone"}
 
 
 def draw(
@@ -47,7 +48,7 @@ def together_and_alone(
     """
     figure = new_figure(PAGE_MM, 25 + ROW_MM * len(genes))
     left, right = figure.subplots(1, 2, sharey=True)
-    left.axvline(0, color=GREY, linestyle="--", linewidth=0.8)
+    left.axvline(0, **ZERO)
     for row, gene in enumerate(genes.itertuples()):
         tables = paired(together, alone[gene.symbol])
         for (side, (colour, marker, place)), table in zip(SIDES.items(), tables, strict=True):
@@ -72,11 +73,15 @@ def together_and_alone(
     draw_differences(right, genes[columns].to_numpy(dtype=float))
     left.set_yticks(range(len(genes)), genes["symbol"], fontstyle="italic")
     left.set_ylim(len(genes) - 0.5, -0.5)
-    left.set_xlabel("r of each patient; large: median over patients")
-    right.set_xlabel("Difference in median r, together minus alone")
+    left.set_xlabel("r (small: patients; large: median over patients)")
+    right.set_xlabel("Median r together, minus median r alone")
     handles = [
-        Line2D([], [], color=colour, marker=marker, linestyle="", label=f"predicted {side}")
-        for side, (colour, marker, _) in SIDES.items()
+        *(
+            Line2D([], [], color=colour, marker=marker, linestyle="", label=NAMES[side])
+            for side, (colour, marker, _) in SIDES.items()
+        ),
+        Line2D([], [], **DIFFERENCE, label="difference, 95% interval"),
+        Line2D([], [], **ZERO, label="zero"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure

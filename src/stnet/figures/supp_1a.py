@@ -10,7 +10,6 @@ from stnet.core.h5ad import read_h5ad
 from stnet.expression.transforms import invert
 from stnet.figures.style import (
     BLUE,
-    EXPRESSION_UNITS,
     PAGE_MM,
     log_scale,
     new_figure,
@@ -27,12 +26,12 @@ def draw(targets: str | Path, figures: Iterable[str | Path]) -> None:
     table = read_h5ad(targets)
     transform, universe = table.uns["targets"]["transform"], int(table.uns["targets"]["universe"])
     counts = np.rint(invert(table.X, table.obs["total_counts"].to_numpy(), universe, transform))
-    save(before_and_after(counts, table.X, EXPRESSION_UNITS[transform]), figures)
+    save(before_and_after(counts, table.X), figures)
 
 
 @styled
-def before_and_after(counts: np.ndarray, values: np.ndarray, unit: str) -> Figure:
-    """Histograms of counts and of `values` in `unit`, both (spots, genes), all entries pooled."""
+def before_and_after(counts: np.ndarray, values: np.ndarray) -> Figure:
+    """Histograms of counts and of log expression, both (spots, genes), all entries pooled."""
     figure = new_figure(PAGE_MM, 60)
     before, after = figure.subplots(1, 2)
     before.hist(counts.ravel(), bins=BINS, color=BLUE)
@@ -42,7 +41,7 @@ def before_and_after(counts: np.ndarray, values: np.ndarray, unit: str) -> Figur
     before.set_title("Before")
     whole_thousands(before, "x")
     after.hist(values.ravel(), bins=BINS, color=BLUE)
-    after.set_xlabel(f"Normalised log expression, {unit}")
+    after.set_xlabel("Log expression")
     after.set_ylabel("Spots × genes")
     after.set_title("After normalisation and logarithm")
     whole_thousands(after, "y")

@@ -17,7 +17,6 @@ from stnet.figures.style import (
     new_figure,
     save,
     styled,
-    whole_thousands,
 )
 
 
@@ -38,11 +37,14 @@ def mean_expression(mean_count: pd.Series, is_target: pd.Series) -> Figure:
     ranks = np.arange(1, len(means) + 1)
     figure = new_figure(COLUMN_MM, 60)
     axis = figure.add_subplot()
-    for chosen, colour, name in ((~marked, GREY, "other"), (marked, VERMILLION, "target")):
+    # Sizes and markers differ too, for print in black and white.
+    for chosen, style, name in (
+        (~marked, {"color": GREY, "s": 3}, "other"),
+        (marked, {"color": VERMILLION, "s": 9, "marker": "D"}, "target"),
+    ):
         axis.scatter(
             *(ranks[chosen], means[chosen]),
-            s=4,
-            color=colour,
+            **style,
             linewidths=0,
             rasterized=True,
             label=f"{chosen.sum():,} {name} genes",
@@ -52,5 +54,4 @@ def mean_expression(mean_count: pd.Series, is_target: pd.Series) -> Figure:
     axis.legend(loc="lower left", markerscale=2, handletextpad=0.2)
     axis.set_xlabel("Gene, ranked by mean expression")
     axis.set_ylabel("Mean counts per spot")
-    whole_thousands(axis, "x")
     return figure

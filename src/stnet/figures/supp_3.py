@@ -65,7 +65,7 @@ def in_words(summary: pd.DataFrame) -> str:
     if np.isnan(float(value["p"])):
         return "no test possible"
     return (
-        f"{value['direction']} than by chance\n"
+        f"{value['direction']} together than by chance\n"
         f"{_p(value['p'])}; among random genes {_p(value['p_random_sets'])}"
     )
 

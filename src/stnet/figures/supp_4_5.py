@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +16,6 @@ from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
 from stnet.figures.style import (
     BLACK,
-    EXPRESSION_UNITS,
     LABEL_COLOURS,
     LIGHT_GREY,
     PAGE_MM,
@@ -40,16 +40,17 @@ def draw(
     stratum, its gene performance and the files of its figure.
     """
     tables = read_table(spread), read_table(spread_of_genes)
-    unit = EXPRESSION_UNITS[tables[0]["transform"].iloc[0]]
     for stratum, (performance, figures) in strata.items():
-        save(spread_within(*tables, read_table(performance), stratum, unit), figures)
+        save(spread_within(*tables, read_table(performance), stratum), figures)
 
 
 @styled
 def spread_within(
-    spread: pd.DataFrame, of_genes: pd.DataFrame, performance: pd.DataFrame, stratum: str, unit: str
+    spread: pd.DataFrame, of_genes: pd.DataFrame, performance: pd.DataFrame, stratum: str
 ) -> Figure:
-    """One row per gene, with a box for each patient with such spots and one for all patients.
+    """One row per gene, with a box for each patient and one for all patients.
+
+    A patient without such spots has only a grey bar, and its name says so.
 
     Boxes span the quartiles, whiskers the 5th to the 95th percentile of the stratum's spots. Grey
     bars span the 5th to the 95th percentile of all spots. Patients are in the order of their ids.
@@ -59,7 +60,6 @@ def spread_within(
         of_genes: table of `spread_of_genes`, one row per gene.
         performance: gene performance within the stratum, to choose the genes.
         stratum: "tumour" or "normal".
-        unit: of expression.
 
     Returns:
         The figure.
@@ -74,13 +74,14 @@ def spread_within(
     for axis, gene in zip(panels, top.itertuples(), strict=True):
         of_gene = spread[spread["gene"] == gene.gene]
         _draw_boxes(axis, of_gene, stratum)
-        title = f"{gene_name(gene)}: median r within {stratum} {decimals(gene.median_pearson)}"
+        axis.set_ylabel(gene_name(gene), fontstyle="italic")
+        title = f"Median r within {stratum} {decimals(gene.median_pearson)}"
         share = shares[gene.gene]
         if pd.notna(share):
             title += f"; {share:.0%} of the variance is within classes"
         axis.set_title(title, loc="left")
     panels[-1].tick_params(axis="x", rotation=90)
-    figure.supylabel(f"Measured expression, {unit}", fontsize=7)
+    figure.supylabel("Measured log expression", fontsize=7)
     handles = [
         Patch(facecolor=LABEL_COLOURS[stratum], edgecolor=BLACK, label=f"{stratum} spots"),
         Patch(color=LIGHT_GREY, label="all spots, 5th to 95th percentile"),
@@ -91,20 +92,22 @@ def spread_within(
 
 def _draw_boxes(axis: Axes, of_gene: pd.DataFrame, stratum: str) -> None:
     wide = of_gene.pivot(index="patient", columns="stratum")
-    within = wide.xs(stratum, axis=1, level="stratum").dropna(subset="n_spots")
     # The box of all patients is the last, set apart.
-    names = [*sorted(set(within.index) - {ALL}), ALL]
-    within, behind = within.loc[names], wide.xs("all", axis=1, level="stratum").loc[names]
-    places = [*range(len(names) - 1), len(names) - 0.5]
+    names = [*sorted(set(wide.index) - {ALL}), ALL]
+    within, behind = (
+        wide.xs(spots, axis=1, level="stratum").loc[names] for spots in (stratum, "all")
+    )
+    places = np.array([*range(len(names) - 1), len(names) - 0.5])
+    has_spots = within["n_spots"].notna().to_numpy()
     low, high = behind["q05"], behind["q95"]
     # Otherwise the panel ends where the bars end, and their ends are invisible.
     axis.use_sticky_edges = False
     axis.bar(places, high - low, bottom=low, width=0.8, color=LIGHT_GREY, zorder=0)
     whiskers = zip(("whislo", "q1", "med", "q3", "whishi"), QUANTILES, strict=True)
-    renamed = within.rename(columns={column: part for part, column in whiskers})
+    renamed = within[has_spots].rename(columns={column: part for part, column in whiskers})
     axis.bxp(
         renamed.to_dict("records"),
-        positions=places,
+        positions=places[has_spots],
         widths=0.5,
         showfliers=False,
         # The panels share an axis; each call would set its ticks again.
@@ -117,4 +120,8 @@ def _draw_boxes(axis: Axes, of_gene: pd.DataFrame, stratum: str) -> None:
     )
     axis.axvline(len(names) - 1.25, color=LIGHT_GREY, linewidth=0.6)
     axis.set_xlim(-0.7, len(names) + 0.2)
-    axis.set_xticks(places, [*names[:-1], TOGETHER])
+    labels = [
+        name if has else f"{name}\n(no {stratum})"
+        for name, has in zip([*names[:-1], TOGETHER], has_spots, strict=True)
+    ]
+    axis.set_xticks(places, labels)

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stnet.core.printed import decimals
 from stnet.core.tables import read_table
 from stnet.figures.style import (
     BLACK,
     BLUE,
     GREY,
     LABEL_COLOURS,
+    LIGHT_GREY,
     PAGE_MM,
     leave_empty,
     new_figure,
@@ -24,6 +27,7 @@ from stnet.figures.style import (
 
 BINS = 40  # at most; each bin spans the same number of whole numbers
 PATIENT_MM = 3
+WORDS = 130  # characters in a line below the figure
 
 
 def draw(
@@ -42,11 +46,12 @@ def nuclei_counts(
 ) -> Figure:
     """Three panels: distribution over spots by class, medians by patient, AUROC by patient.
 
+    Patients without both classes are named below.
     The tables are those of `stnet.analysis.nuclei_counts`. `distribution` has the number of `spots`
     by `label` and `nuclei`.
     """
     both = patients.dropna(subset="auroc").sort_values("auroc", kind="stable")
-    figure = new_figure(PAGE_MM, max(70, 30 + PATIENT_MM * len(both)))
+    figure = new_figure(PAGE_MM, max(76, 36 + PATIENT_MM * len(both)))
     panels = figure.subplots(1, 3, gridspec_kw={"width_ratios": [5, 3, 3]})
     if distribution.empty:
         for axis, text in zip(panels, ("", "no spot has a label", ""), strict=True):
@@ -55,6 +60,10 @@ def nuclei_counts(
     _draw_distribution(panels[0], distribution)
     _draw_medians(panels[1], both)
     _draw_auroc(panels[2], both, summary.iloc[0])
+    dropped = patients.loc[patients["auroc"].isna(), "patient"]
+    if len(dropped):
+        words = f"Not in the middle and right, as all spots are of one class: {', '.join(dropped)}"
+        figure.supxlabel(fill(words, WORDS), fontsize=7)
     return figure
 
 
@@ -64,12 +73,14 @@ def _draw_distribution(axis: Axes, distribution: pd.DataFrame) -> None:
     edges = np.arange(low, high + width + 1, width) - 0.5
     for label, colour in LABEL_COLOURS.items():
         of_label = distribution[distribution["label"] == label]
-        axis.hist(
-            of_label["nuclei"],
-            bins=edges,
-            weights=of_label["spots"] / of_label["spots"].sum(),
-            color=colour,
-            alpha=0.6,
+        shares = of_label["spots"] / of_label["spots"].sum()
+        axis.stairs(
+            np.histogram(of_label["nuclei"], edges, weights=shares)[0],
+            edges,
+            fill=True,
+            facecolor=(colour, 0.5),
+            edgecolor=colour,
+            linewidth=1.2,
             label=f"{label} ({of_label['spots'].sum():,} spots)",
         )
     axis.set_xlabel("Nuclei per patch")
@@ -96,13 +107,14 @@ def _draw_auroc(axis: Axes, patients: pd.DataFrame, summary: pd.Series) -> None:
     if patients.empty:
         axis.set_axis_off()
         return
-    mean = f"mean {summary['mean_auroc']:.2f}"
-    if pd.notna(summary["mean_auroc_low"]):
-        mean += f" ({summary['mean_auroc_low']:.2f} to {summary['mean_auroc_high']:.2f})"
-    axis.axvline(0.5, color=GREY, linestyle="--")
-    axis.axvline(summary["mean_auroc"], color=BLACK)
+    mean, low, high = summary[["mean_auroc", "mean_auroc_low", "mean_auroc_high"]]
+    axis.axvline(0.5, color=GREY, linestyle="--", label="chance 0.50")
+    axis.axvline(mean, color=BLACK, label=f"mean {decimals(mean)}")
+    if pd.notna(low):
+        interval = f"95% interval {decimals(low)} to {decimals(high)}"
+        axis.axvspan(low, high, color=LIGHT_GREY, linewidth=0, zorder=0, label=interval)
     axis.scatter(patients["auroc"], range(len(patients)), s=10, color=BLUE)
     axis.set_yticks(range(len(patients)), patients["patient"])
     axis.set_xlim(min(0.45, patients["auroc"].min() - 0.05), 1.02)
     axis.set_xlabel("AUROC, tumour against normal")
-    axis.set_title(mean)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1))

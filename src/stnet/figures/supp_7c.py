@@ -18,8 +18,6 @@ from stnet.figures.style import (
     whole_numbers,
 )
 
-LINE = {"marker": "o", "markersize": 2.5}
-
 
 def draw(variance: str | Path, figures: Iterable[str | Path]) -> None:
     """Draw Supp. Fig. 7c from the table of `stnet.analysis.composition`."""
@@ -33,17 +31,20 @@ def variance_explained(variance: pd.DataFrame) -> Figure:
     `variance` has one row per number of factors. If no patients were left out, that line is left
     out. The dashed line marks the `configured` row: the factors that the network predicts.
     """
-    figure = new_figure(COLUMN_MM, 60)
+    figure = new_figure(COLUMN_MM, 66)
     axis = figure.add_subplot()
     configured = variance.loc[variance["configured"], "factors"].iloc[0]
-    axis.axvline(configured, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
-    for column, colour, name in (
-        ("explained", BLUE, "in the spots fitted"),
-        ("explained_left_out", ORANGE, "in patients left out of the fit"),
-        ("explained_shuffled", GREY, "in the spots fitted, each gene shuffled"),
+    # Markers differ too, for print in black and white.
+    for column, colour, marker, name in (
+        ("explained", BLUE, "o", "in the spots fitted"),
+        ("explained_left_out", ORANGE, "^", "in patients left out of the fit"),
+        ("explained_shuffled", GREY, "s", "in the spots fitted, each gene shuffled"),
     ):
         if variance[column].notna().any():
-            axis.plot(variance["factors"], variance[column], color=colour, label=name, **LINE)
+            style = {"color": colour, "marker": marker, "markersize": 3}
+            axis.plot(variance["factors"], variance[column], label=name, **style)
+    style = {"color": GREY, "linewidth": 0.8, "linestyle": "--"}
+    axis.axvline(configured, zorder=0, label="factors that the network predicts", **style)
     axis.set_xlabel("Factors")
     axis.set_ylabel("Variance explained")
     axis.set_ylim(min(0.0, axis.get_ylim()[0]), 1.0)

@@ -10,11 +10,16 @@ from matplotlib.figure import Figure, SubFigure
 
 from stnet.analysis.latent.examples import EXAMPLES, KINDS
 from stnet.config.strata import CLASSES
+from stnet.core.printed import decimals
 from stnet.core.tables import read_table
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
 from stnet.figures.style import PAGE_MM, annotate, new_figure, save, styled
 
 ROW_MM = 28
+KEY = (
+    "Below each patch: neighbours in the UMAP plane with its label, of all labelled neighbours;\n"
+    "distance on the array to the nearest spot of the other label, in spot pitches (1.0: adjacent)"
+)
 
 
 def draw(
@@ -51,7 +56,7 @@ def gallery(
 
     `examples` is the table of `find_examples`. `patches` has the patches of its spots by name.
     """
-    figure = new_figure(PAGE_MM, len(patients) * (8 + ROW_MM * len(CLASSES)))
+    figure = new_figure(PAGE_MM, 8 + len(patients) * (8 + ROW_MM * len(CLASSES)))
     blocks = np.ravel(figure.subfigures(len(patients), 1))
     for block, patient in zip(blocks, patients, strict=True):
         axes = _empty_axes(block, patient)
@@ -64,6 +69,7 @@ def gallery(
             draw_patch(axis, patches[example.spot], example.label, _note(example))
             if example.rank == 1:
                 axis.set_ylabel(example.label)
+    figure.supxlabel(KEY, fontsize=7)
     return figure
 
 
@@ -83,5 +89,5 @@ def _empty_axes(block: SubFigure, patient: str) -> dict[tuple[str, str, int], Ax
 
 def _note(example: tuple) -> str:
     distance = example.distance_to_other
-    away = "none here" if np.isnan(distance) else f"{distance:.1f} away"
-    return f"{alike(example)}\nother class: {away}"
+    other = "no other" if np.isnan(distance) else f"other at {decimals(distance, 1)}"
+    return f"{alike(example)}\n{other}"

@@ -15,6 +15,7 @@ from stnet.figures.style import BLUE, GREY, ORANGE, PAGE_MM, annotate, new_figur
 HEIGHT_MM = 65
 COLOURS = dict(zip(SIDES, (BLUE, ORANGE), strict=True))
 NAMES = dict(zip(SIDES, ("most similar neighbour", "most distinct neighbour"), strict=True))
+MARKS = dict(zip(SIDES, ({}, {"marker": "o", "markersize": 2.5, "linestyle": ""}), strict=True))
 PREDICTIONS = {
     "ours": "Neighbour's own normalised expression",
     "released": "Neighbour's counts, normalised by the spot's total\n(released code)",
@@ -37,24 +38,26 @@ def draw_distances(distances: str | Path, figures: Iterable[str | Path]) -> None
 
 @styled
 def neighbour_curves(performance: pd.DataFrame) -> Figure:
-    """One panel per form: median r over patients of each gene, each curve sorted on its own.
+    """One panel per form: median r over patients of each gene with either neighbour.
 
-    Sorted as in the released code.
+    Genes are in the order of the r of the most similar neighbour, so the two r of a gene are above
+    each other. The released code sorts each curve on its own, which pairs different genes.
     """
     figure = new_figure(PAGE_MM, HEIGHT_MM)
     panels = figure.subplots(1, len(PREDICTIONS), sharey=True)
     for axis, (form, title) in zip(panels, PREDICTIONS.items(), strict=True):
         of_form = performance[performance["form"] == form]
         axis.set_title(title)
-        axis.set_xlabel("Genes, sorted")
+        axis.set_xlabel("Genes, by r of the most similar neighbour")
         if of_form.empty:
             annotate(axis, "no spot has neighbours")
             continue
         genes = of_form["gene"].unique().tolist()
         medians = {side: median(by_patient(of_form, side, genes), axis=0) for side in SIDES}
+        order = np.argsort(medians["nearest"])
         for side, values in medians.items():
-            defined = np.sort(values[np.isfinite(values)])
-            axis.plot(np.arange(len(defined)) + 1, defined, color=COLOURS[side], label=NAMES[side])
+            style = {"color": COLOURS[side], "label": NAMES[side]} | MARKS[side]
+            axis.plot(np.arange(len(order)) + 1, values[order], **style)
         ahead = (medians["nearest"] > medians["farthest"]).sum()
         axis.axhline(0, color=GREY, linewidth=0.6)
         axis.legend(title=f"most similar better in {ahead} of {len(genes)} genes", loc="upper left")
@@ -77,16 +80,16 @@ def distance_curves(distances: pd.DataFrame) -> Figure:
         if of_form.empty:
             annotate(axis, "no spot has a neighbour")
             continue
-        for column, colour, name in (
-            ("distance", BLUE, "nearest in latent space"),
-            ("random_distance", GREY, "random spot"),
+        for column, style, name in (
+            ("distance", {"color": BLUE}, "nearest in latent space"),
+            ("random_distance", {"color": GREY, "linestyle": "-."}, "random spot"),
         ):
             label = f"{name}, mean {of_form[column].mean():.1f}"
-            axis.ecdf(of_form[column], color=colour, label=label)
+            axis.ecdf(of_form[column], label=label, **style)
         farthest = of_form.loc[of_form["adjacent"], "distance"].max()
         if np.isfinite(farthest):
-            axis.axvline(farthest, color=GREY, linestyle="--", linewidth=0.8)
-            axis.text(farthest, 1.02, "adjacent", ha="center", color=GREY)
+            style = {"color": GREY, "linestyle": "--", "linewidth": 0.8}
+            axis.axvline(farthest, label="farthest adjacent spots", **style)
         axis.set_xlim(left=0)
         axis.legend(loc="lower right")
     panels[0].set_ylabel("Cumulative share of spots")

@@ -12,7 +12,7 @@ CARD = "card"
 
 
 def read_card(path: str | Path) -> dict:
-    """The model card. Raises InputError if the file is missing, damaged or not a model."""
+    """The model card. Raises InputError if the file is missing, damaged, old or not a model."""
     try:
         with safe_open(path, framework="numpy") as file:
             card = (file.metadata() or {}).get(CARD)
@@ -26,4 +26,10 @@ def read_card(path: str | Path) -> dict:
             f"{path}: no model card: not a model file of this workflow; name a file of"
             " results/{cohort}/models/{experiment}"
         )
-    return open_sealed_json(card, path)
+    found = open_sealed_json(card, path)
+    if "trained_low" not in found["genes"]:
+        raise InputError(
+            f"{path}: an older version wrote it, without the range of each gene in training; write"
+            " it again with this version"
+        )
+    return found

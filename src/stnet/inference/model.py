@@ -25,6 +25,7 @@ from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.versions import versions
 from stnet.expression.factors import are_factors
+from stnet.inference.account import measured_range
 from stnet.inference.card import CARD, read_card
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, stain
@@ -83,6 +84,7 @@ def write_model(
     scales = {name: float(spatial[name]["metadata"]["um_per_px"]) for name in spatial}
     state: dict[str, torch.Tensor] = {}
     cards: dict[str, dict] = {}
+    seen = np.zeros(measured.n_obs, dtype=bool)
     for name, (network_file, card_file) in members.items():
         network, standardise, known = load_model(network_file, card_file, device, name)
         if known["genes"] != measured.var_names.tolist():
@@ -106,6 +108,7 @@ def write_model(
             PatchStatistics.of(stain(data.patches[rows]), patients[rows]),
             PatchStatistics.of(latent, patients[rows]),
         )
+        seen |= trained_on.to_numpy()
         cards[name] = {
             **known,
             "reference": reference.to_card(),
@@ -113,7 +116,7 @@ def write_model(
         }
     card = {
         **about,
-        "genes": _names(measured.var),
+        "genes": _names(measured.var) | measured_range(np.asarray(measured.X)[seen]),
         "engine": dict(engine),
         "members": cards,
     }

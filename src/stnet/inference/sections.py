@@ -10,11 +10,13 @@ import pandas as pd
 
 from stnet.core.errors import InputError
 from stnet.core.tables import write_table
+from stnet.evaluation.correlation import pearson
 from stnet.expression.gene_matching import align
 from stnet.expression.genes import read_gene_table
 from stnet.expression.predictions import write_predictions
 from stnet.expression.spots import read_used_spots, spot_names
 from stnet.expression.targets import section_expression
+from stnet.inference.account import range_share
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.slides.blank import all_counts, count_blank, report_blank
@@ -39,9 +41,10 @@ def predict_section(
         section: a file of `stnet.cohorts.section.write_section`.
         model: used as it is ("without any modification or tuning").
         output: predictions file; genes that the section does not measure are missing in
-            `layers["observed"]`. The measurement is normalised like the training targets, with as
-            many pseudo-counts as the section has genes (Methods, "normalized as per our original
-            breast cancer ST-Net data").
+            `layers["observed"]`. `var` has `range_share` (`stnet.inference.account`) and `pearson`,
+            r over the section's spots. The measurement is normalised like the training targets,
+            with as many pseudo-counts as the section has genes (Methods, "normalized as per our
+            original breast cancer ST-Net data").
         alignment: output, a row per gene of the model and how it was matched.
         scale: `micrometres` or `pixels` (`input_window`).
         genes: gene table for symbols and aliases, or None.
@@ -86,6 +89,10 @@ def predict_section(
     distance.report(Path(section).stem)
     report_blank(Path(section).stem, blank, spots.n_obs)
     measured = _measured(spots, model, table)
+    measured.var["range_share"] = range_share(predicted, model.genes)
+    # NaN for a gene that is not measured; of two spots it would be 1 or -1.
+    r = pearson(predicted.T, measured.X.T)
+    measured.var["pearson"] = r if spots.n_obs > 2 else np.nan
     provenance = {
         **model.provenance(),
         **{"scale": scale, "window": window, "side": side},

@@ -17,6 +17,7 @@ from stnet.core.errors import InputError, SystemFailure
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_hash
 from stnet.expression.spatial import THUMBNAIL, spatial
+from stnet.inference.account import range_share
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.networks.image_encoder import Encoder
@@ -63,8 +64,8 @@ def predict_slide(
     """
     if cut.scale == "pixels" and cut.side % model.downsampling:
         raise InputError(
-            f"tiles.side: {cut.side} is no multiple of {model.downsampling}, by which the model's"
-            " view shrinks its patches; correct it"
+            f"{configured.key}.tiles.side: {cut.side} is no multiple of {model.downsampling}, by"
+            " which the model's view shrinks its patches; correct it"
         )
     slide = _Slide(model, encoder, cut)
     picture, width = None, 0
@@ -141,6 +142,7 @@ class _Slide:
         self._features: np.ndarray | None = None
         self._about: dict[str, object] = {}
         self._side = cut.side
+        self._step = 0
         self.blank: Counter[str] = Counter()
         self.distance = TrainingDistance(model.um_per_px, float("nan"))
 
@@ -165,7 +167,8 @@ class _Slide:
         self.distance = TrainingDistance(
             model.um_per_px, scale.um_per_px * scale.downsample * self._side / side
         )
-        tiling = Tiling(self._side, cut.background, cut.most_background)
+        tiling = Tiling(self._side, cut.background, cut.most_background, cut.overlap)
+        self._step = round(tiling.step * scale.downsample)
         cut_tiles = tiles(image, scale, tiling, self._record, threads=model.threads)
         for batch in _batches(cut_tiles, model.batch(side)):
             patches = np.stack([fit_side(tile.pixels, side) for tile in batch])
@@ -181,8 +184,9 @@ class _Slide:
                 self._features = features + (0 if self._features is None else self._features)
 
     def tiling(self) -> dict[str, object]:
-        """How the slide was cut, and the numbers of tiles."""
-        return {**self._cut.model_dump(), "side": self._side, **asdict(self._record)}
+        """How the slide was cut, and the numbers of tiles. `step` is in level-0 pixels."""
+        cut = {**self._cut.model_dump(), "side": self._side, "step": self._step}
+        return cut | asdict(self._record)
 
     @property
     def tile_size(self) -> float:
@@ -192,16 +196,17 @@ class _Slide:
     def as_anndata(self, about: Mapping[str, str]) -> ad.AnnData:
         """The predictions file of the tiles."""
         n, genes = len(self._places), self._model.genes
+        empty = np.empty((0, len(genes)), dtype=np.float32)
+        predicted = np.concatenate([empty, *self._predicted])
         obs = pd.DataFrame(self._places, columns=["x", "y", "size", "tissue"])
         obs.index = [f"{about['slide']}:{tile.x}x{tile.y}" for tile in obs.itertuples()]
         for name in ("patient", "sample"):
             obs[name] = pd.Categorical([about[name]] * n)
         obs["section"] = pd.Categorical([about["slide"]] * n)
-        empty = np.empty((0, len(genes)), dtype=np.float32)
         predictions = ad.AnnData(
-            np.concatenate([empty, *self._predicted]),
+            predicted,
             obs=obs,
-            var=genes,
+            var=genes.assign(range_share=range_share(predicted, genes)),
             obsm={"spatial": obs[["x", "y"]].to_numpy(float) + obs[["size"]].to_numpy() / 2},
             uns={
                 "slide": {**about, **self._about},

@@ -35,9 +35,13 @@ CLAIMS = {
 # What the compact table has.
 COMPACT = (
     "Median r: median over genes of the median over held-out patients. Given depth: of what is "
-    "left of prediction and measurement after regression on the ln of a spot's total counts. "
-    "Intervals are 95%, by bootstrap over patients."
+    "left of prediction and measurement after regression on the ln of a spot's total counts and "
+    "its square. Intervals are 95%, by bootstrap over patients."
 )
+COMPACT_COLUMNS = [
+    *("experiment", "n_patients", "n_genes", "median_pearson", "median_partial", "mean_auroc"),
+    *("rmse", "consistent_genes"),
+]
 
 
 def write_methods(
@@ -76,37 +80,38 @@ def write_methods(
     reason = values["consistency_reason"]
     write_page(
         outputs["html"],
-        f"{main['experiment']} compared with other methods",
+        f"{main['title']} compared with other methods",
         [
             "All methods predict the same held-out patients, and the same targets unless the table "
             "says otherwise. A prediction that is constant within a patient has no r in that "
             "patient. Intervals are 95%, by bootstrap over patients.",
-            f"Consistent genes. For {main['experiment']}: {reason}. For the others the rule is in "
-            "the column Rule; few: too few patients. Holm and BH "
+            f"Consistent genes. For {main['title']}: {reason}. For the others the rule is in the "
+            "column Rule. Holm and BH "
             "test the number of patients with r > 0 against a binomial distribution: genes with an "
             f"adjusted P of at most {HOLM_LEVEL} (Holm) or {BH_LEVEL} (Benjamini–Hochberg). Fixed "
             "count: genes with r > 0 in at least as many patients as the least consistent gene of "
-            f"{main['experiment']} ({_whole(main['threshold']) or 'none'}). "
+            f"{main['title']} ({_whole(main['threshold']) or 'none'}). "
             "For the label baseline, a patient whose spots all have the same label counts as "
             "consistent for every gene, as in the paper.",
-            f"Ahead: genes for which {main['experiment']} has the higher median r over patients. "
+            f"Ahead: genes for which {main['title']} has the higher median r over patients. "
             "As in the paper, each median is over all patients in whom that r is defined. Same "
             "patients: both medians are over the patients in whom both r are defined. Mean r gain: "
-            f"mean over genes of the median r of {main['experiment']} minus that of the other "
+            f"mean over genes of the median r of {main['title']} minus that of the other "
             "method, over the same patients; its bootstrap draws the same patients for both.",
             "Correlation and error. Median r is the median over genes of the median over patients "
-            "(smooth: measurements averaged over the 3 × 3 neighbourhood). Mean AUROC is the mean "
-            "over genes of the mean over patients. RMSE is over all spots and genes, for "
+            "(smooth: measurements averaged over a spot and its neighbours). Mean AUROC is the "
+            "mean over genes of the mean over patients. RMSE is over all spots and genes, for "
             "predictions in the same unit.",
             "Given depth: r, AUROC and consistent genes (the same rule) of what is left of "
-            "prediction and measurement after regression on the ln of each spot's total counts. "
-            "AUROC of depth: of these total counts alone, without any prediction.",
+            "prediction and measurement after regression on the ln of each spot's total counts and "
+            "its square. AUROC of depth: of these total counts alone, without any prediction.",
         ],
         [
             page_table(without_blank_paper(_consistency(table)), "Consistent genes"),
-            page_table(without_blank_paper(_ahead(table)), f"{main['experiment']} against each"),
+            page_table(without_blank_paper(_ahead(table)), f"{main['title']} against each"),
             page_table(_estimates(table), "Correlation and error"),
         ],
+        tsv=[outputs["tsv"]],
     )
 
 
@@ -176,9 +181,8 @@ def write_compact(table: pd.DataFrame, outputs: Mapping[str, str | Path]) -> Non
             f"% {COMPACT}\n% Needs \\usepackage{{booktabs}}.\n" + latex.replace("−", "$-$"),
             encoding="utf-8",
         )
-    write_page(
-        outputs["compact_html"], "Methods compared, to paste", [COMPACT], [page_table(table)]
-    )
+    shown = page_table(table.set_axis(COMPACT_COLUMNS, axis=1))
+    write_page(outputs["compact_html"], "Methods compared, to paste", [COMPACT], [shown])
 
 
 def _counted(table: pd.DataFrame, column: str) -> list[str]:
@@ -189,49 +193,49 @@ def _counted(table: pd.DataFrame, column: str) -> list[str]:
 
 def _consistency(table: pd.DataFrame) -> pd.DataFrame:
     shown = _named(table)
-    shown["Patients"] = table["n_patients"].map(_whole)
-    shown["Genes"] = table["n_genes"].map(_whole)
-    shown["Consistent genes"] = _counted(table, "consistent_genes")
-    shown["Consistent genes, paper"] = table["paper_consistent_genes"].map(_whole)
-    shown["Given depth"] = _counted(table, "consistent_genes_partial")
-    shown["Rule"] = table["consistency_rule"]
-    shown["Holm"] = _counted(table, "consistent_genes_holm")
-    shown["BH"] = _counted(table, "consistent_genes_bh")
-    shown["Fixed count"] = table["genes_at_threshold"].map(_whole)
-    shown["Note"] = table["note"]
+    shown["n_patients"] = table["n_patients"].map(_whole)
+    shown["n_genes"] = table["n_genes"].map(_whole)
+    shown["consistent_genes"] = _counted(table, "consistent_genes")
+    shown["paper_consistent_genes"] = table["paper_consistent_genes"].map(_whole)
+    shown["consistent_genes_partial"] = _counted(table, "consistent_genes_partial")
+    shown["consistency_rule"] = table["consistency_rule"]
+    shown["consistent_genes_holm"] = _counted(table, "consistent_genes_holm")
+    shown["consistent_genes_bh"] = _counted(table, "consistent_genes_bh")
+    shown["genes_at_threshold"] = table["genes_at_threshold"].map(_whole)
+    shown["note"] = table["note"]
     return shown
 
 
 def _ahead(table: pd.DataFrame) -> pd.DataFrame:
     others = table.iloc[1:].reset_index(drop=True)
     shown = _named(others)
-    shown["Genes with both r"] = others["genes_compared"].map(_whole)
-    shown["Ahead"] = others["genes_ahead"].map(_whole)
-    shown["Ahead, paper"] = others["paper_genes_ahead"].map(_whole)
-    shown["Ahead, same patients"] = others["genes_ahead_shared"].map(_whole)
-    shown["Mean r gain"] = estimates(others, "mean_r_gain")
-    shown["Mean r gain, paper"] = others["paper_mean_r_gain"]
+    shown["genes_compared"] = others["genes_compared"].map(_whole)
+    shown["genes_ahead"] = others["genes_ahead"].map(_whole)
+    shown["paper_genes_ahead"] = others["paper_genes_ahead"].map(_whole)
+    shown["genes_ahead_shared"] = others["genes_ahead_shared"].map(_whole)
+    shown["mean_r_gain"] = estimates(others, "mean_r_gain")
+    shown["paper_mean_r_gain"] = others["paper_mean_r_gain"]
     return shown
 
 
 def _estimates(table: pd.DataFrame) -> pd.DataFrame:
-    shown = table[["experiment"]].rename(columns={"experiment": "Experiment"})
-    shown["Median r"] = estimates(table, "median_pearson")
-    shown["Given depth"] = estimates(table, "median_partial")
-    shown["Median r (smooth)"] = estimates(table, "median_pearson_smooth")
-    shown["Mean AUROC"] = estimates(table, "mean_auroc")
-    shown["AUROC given depth"] = estimates(table, "mean_auroc_partial")
-    shown["AUROC of depth"] = estimates(table, "mean_auroc_depth")
-    shown["RMSE"] = estimates(table, "rmse")
+    shown = pd.DataFrame({"experiment": table["title"]})
+    shown["median_pearson"] = estimates(table, "median_pearson")
+    shown["median_partial"] = estimates(table, "median_partial")
+    shown["median_pearson_smooth"] = estimates(table, "median_pearson_smooth")
+    shown["mean_auroc"] = estimates(table, "mean_auroc")
+    shown["mean_auroc_partial"] = estimates(table, "mean_auroc_partial")
+    shown["mean_auroc_depth"] = estimates(table, "mean_auroc_depth")
+    shown["rmse"] = estimates(table, "rmse")
     return shown
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:
-    shown = table[["experiment"]].rename(columns={"experiment": "Experiment"})
-    shown["Predicts from"] = [
+    shown = pd.DataFrame({"experiment": table["title"]})
+    shown["of"] = [
         KINDS[row.kind] + (f": {row.of}" if row.of else "") for row in table.itertuples()
     ]
-    shown["Targets"] = table["targets"]
+    shown["targets"] = table["targets"]
     return shown
 
 

@@ -41,7 +41,7 @@ def write_controls(
         truth: the simulation's table of genes.
         tsv: table to write.
         html: page to write.
-        methods: for each experiment its `kind` and what it is built on (`of`).
+        methods: for each experiment its `title`, its `kind` and what it is built on (`of`).
 
     Raises:
         InputError: the truth does not go with the target genes.
@@ -49,7 +49,7 @@ def write_controls(
     tables = [{name: read_table(path) for name, path in each.items()} for each in (genes, patients)]
     table = controls(*tables, read_table(truth))
     write_table(table, tsv)
-    main = table["experiment"].iloc[0]
+    main = methods[table["experiment"].iloc[0]]["title"]
     kinds = table["kind"].unique()
     write_page(
         html,
@@ -61,13 +61,14 @@ def write_controls(
             "a network there. Only a method that sees the structure of tissue finds genes of the "
             "nuclei's size. What any method finds of a gene that follows nothing but depth is not "
             "biology; r given depth (the partial correlation given the ln of the spots' total "
-            "counts) takes it out, and should be about 0.",
-            "r: median over genes of the median over held-out patients. Consistent: number of "
-            "consistent genes; depth alone makes genes consistent. Ahead: "
-            f"median of {main} minus that of the other method, over the same genes and patients. "
-            "Intervals are 95%, by bootstrap over patients.",
+            "counts and its square) takes it out, and should be about 0.",
+            f"The main experiment is {main}. Intervals are 95%, by bootstrap over patients.",
         ],
-        [page_table(_shown(table[table["kind"] == kind], methods), kind) for kind in kinds],
+        [
+            page_table(_shown(table[table["kind"] == kind], methods), f"Planted genes: {kind}")
+            for kind in kinds
+        ],
+        tsv=[tsv],
     )
 
 
@@ -76,16 +77,15 @@ def _shown(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd.
     about = [methods[name] for name in table["experiment"]]
     return pd.DataFrame(
         {
-            "Experiment": table["experiment"],
-            "Predicts from": [
+            "experiment": [each["title"] for each in about],
+            "of": [
                 KINDS[each["kind"]] + (f": {each['of']}" if each["of"] else "") for each in about
             ],
-            "r": estimates(table, "median_pearson"),
-            "r given depth": estimates(table, "median_partial"),
-            "Genes": table["genes"],
-            "Consistent": table["consistent_genes"],
-            "Consistent given depth": table["consistent_genes_partial"],
-            "Ahead in r": estimates(table, "lead_pearson"),
-            "Ahead in r given depth": estimates(table, "lead_partial"),
+            **{
+                name: estimates(table, name)
+                for name in ("median_pearson", "median_partial", "lead_pearson", "lead_partial")
+            },
+            "n_genes": table["genes"],
+            **table[["consistent_genes", "consistent_genes_partial"]],
         }
     )

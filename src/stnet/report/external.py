@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.core.errors import first_of
+from stnet.core.printed import short
 from stnet.core.tables import gene_names, read_table
 from stnet.figures.subtype_roc import FEATURES
 from stnet.inference.flags import WARNINGS
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, short, without_blank_paper, write_page
+from stnet.report.page import page_table, with_interval, without_blank_paper, write_page
 
 # Words for the quantities of the summaries, and for how genes were matched.
 VISIUM = {
@@ -67,11 +68,22 @@ def write_visium_page(
             "spots in the bottom quarter.",
         ],
         [
-            page_table(shown, "In total"),
-            page_table(_by_section(totals), "By section"),
-            page_table(_matches(aligned), "How genes were matched"),
+            page_table(
+                shown, "In total", explained=dict.fromkeys(tables, "Value over this source.")
+            ),
+            page_table(
+                _by_section(totals),
+                "By section",
+                explained=dict.fromkeys(VISIUM.values(), "The same over the section's spots."),
+            ),
+            page_table(
+                _matches(aligned),
+                "How genes were matched",
+                explained=dict.fromkeys(aligned, "Number of genes in this section."),
+            ),
             page_table(_lost(aligned), "Genes without a match, and why"),
         ],
+        tsv=[*summaries.values(), *alignments],
     )
 
 
@@ -117,12 +129,13 @@ def write_tcga_page(
         ],
         [
             page_table(
-                _beside_paper(TCGA, _paper(claims, "tcga."), {"This run": totals}), "In total"
+                _beside_paper(TCGA, _paper(claims, "tcga."), {"estimate": totals}), "In total"
             ),
             page_table(_subtypes(of_subtypes, claims), "Classification of subtypes: AUROC"),
             page_table(_to_check(read_table(slides)), "Slides to check"),
             page_table(_genes_by_r(read_table(genes)), "Genes, by r"),
         ],
+        tsv=[summary, subtype, slides, genes],
     )
 
 
@@ -136,21 +149,15 @@ def _beside_paper(
     words: Mapping[str, str], paper: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """One row per quantity: its name in words, the paper's value, and those of the summaries."""
-    shown = pd.DataFrame({"": words.values(), "Paper": paper["value"].reindex([*words]).map(short)})
+    shown = pd.DataFrame(
+        {"quantity": words.values(), "paper": paper["value"].reindex([*words]).map(short)}
+    )
     for heading, table in tables.items():
         found = table.reindex([*words])
         shown[heading] = [
-            _with_interval(row.value, row.ci_low, row.ci_high) for row in found.itertuples()
+            with_interval(row.value, row.ci_low, row.ci_high) for row in found.itertuples()
         ]
     return without_blank_paper(shown)
-
-
-def _with_interval(value: float | str, low: float | str, high: float | str) -> str:
-    if pd.isna(value):
-        return ""
-    # Non-breaking spaces.
-    interval = "" if pd.isna(low) else f"\u00a0({short(low)}\u00a0to\u00a0{short(high)})"
-    return f"{short(value)}{interval}"
 
 
 def _by_section(totals: pd.DataFrame) -> pd.DataFrame:
@@ -159,7 +166,7 @@ def _by_section(totals: pd.DataFrame) -> pd.DataFrame:
     quantity, section = zip(*(name.split(".", 1) for name in parts.index), strict=True)
     wide = parts.set_axis(pd.MultiIndex.from_arrays([section, quantity])).unstack(sort=False)
     shown = wide.reindex(columns=[name for name in VISIUM if name in wide])
-    return shown.map(short).rename(columns=VISIUM).rename_axis("Section").reset_index()
+    return shown.map(short).rename(columns=VISIUM).rename_axis("section").reset_index()
 
 
 def _matches(aligned: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -167,7 +174,7 @@ def _matches(aligned: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     counts = {name: table["by"].fillna("").value_counts() for name, table in aligned.items()}
     words = {**MATCHES, "": "no match"}
     found = pd.DataFrame(counts).reindex([*words]).fillna(0).astype(int)
-    return found.rename(words).rename_axis("").reset_index()
+    return found.rename(words).rename_axis("by").reset_index()
 
 
 def _lost(aligned: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -177,7 +184,7 @@ def _lost(aligned: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     lost = lost.assign(name=gene_names(lost))
     genes = lost.groupby(["name", "reason"], sort=False)["section"].agg(", ".join).reset_index()
     reasons = genes.groupby(["reason", "section"], sort=False)["name"].agg(["size", ", ".join])
-    return reasons.reset_index().set_axis(["Reason", "Sections", "Number", "Genes"], axis=1)
+    return reasons.reset_index().set_axis(["reason", "sections", "number", "genes"], axis=1)
 
 
 def _subtypes(subtype: pd.DataFrame, claims: str | Path | None) -> pd.DataFrame:
@@ -188,14 +195,14 @@ def _subtypes(subtype: pd.DataFrame, claims: str | Path | None) -> pd.DataFrame:
     shown = pd.DataFrame(
         [
             {
-                "Features": FEATURES[row.features][0],
-                "Paper": _with_interval(known.value, known.ci_low, known.ci_high),
-                "This run": _with_interval(row.auroc, row.ci_low, row.ci_high),
-                "Number of features": row.n_features,
-                "Training patients": row.n_train,
-                "Test patients": row.n_test,
+                "features": FEATURES[row.features][0],
+                "auroc": with_interval(row.auroc, row.ci_low, row.ci_high),
+                "paper_auroc": with_interval(known.value, known.ci_low, known.ci_high),
+                "n_features": row.n_features,
+                "n_train": row.n_train,
+                "n_test": row.n_test,
                 "C": row.C,
-                "Note": row.note,
+                "note": row.note,
             }
             for row, known in rows
         ]
@@ -206,12 +213,14 @@ def _subtypes(subtype: pd.DataFrame, claims: str | Path | None) -> pd.DataFrame:
 def _to_check(slides: pd.DataFrame) -> pd.DataFrame:
     """One row per problem: the number of slides that have it, and the first of them."""
     problems = pd.Series([_problems(row) for row in slides.itertuples()], index=slides["slide"])
-    problems = problems.explode().dropna()
+    # Of an archive's names the first part, if it names one slide.
+    first = problems.index.str.split(".").str[0]
+    problems = (problems.set_axis(first) if first.is_unique else problems).explode().dropna()
     rows = [
         (problem, len(names), first_of(names))
         for problem, names in problems.groupby(problems, sort=False).groups.items()
     ]
-    return pd.DataFrame(rows, columns=["Problem", "Number", "Slides"])
+    return pd.DataFrame(rows, columns=["problem", "number", "slides"])
 
 
 def _problems(slide: tuple) -> list[str]:
@@ -233,12 +242,10 @@ def _genes_by_r(genes: pd.DataFrame) -> pd.DataFrame:
     ordered = genes.sort_values("pearson", ascending=False, kind="stable")
     return pd.DataFrame(
         {
-            "Gene": gene_names(ordered),
-            "Patients": ordered["n_patients"],
-            "r": ordered["pearson"],
-            "P": ordered["p"],
-            "P, adjusted": ordered["p_bh"],
-            "Significantly positive": ordered["significant_positive"].astype(bool),
-            "Significantly negative": ordered["significant_negative"].astype(bool),
+            "gene": gene_names(ordered),
+            **ordered[["pearson", "p", "p_bh"]],
+            "significant_positive": ordered["significant_positive"].astype(bool),
+            "significant_negative": ordered["significant_negative"].astype(bool),
+            "n_patients": ordered["n_patients"],
         }
     )

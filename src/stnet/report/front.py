@@ -10,11 +10,11 @@ from PIL import Image
 
 from stnet.analysis.control import UNPLANTED
 from stnet.core.atomic import atomic_path
-from stnet.core.printed import decimals
+from stnet.core.printed import decimals, short
 from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table
 from stnet.report.comparison import KINDS, estimates
 from stnet.report.controls import FOLLOWED
-from stnet.report.page import render, short
+from stnet.report.page import render
 
 # Methods that see no image.
 FLOORS = ("mean", "coordinates", "label")

@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.core.atomic import atomic_path
+from stnet.core.printed import short
 from stnet.core.tables import read_table, write_table
 from stnet.report.axis import Axis, axes_of, marks_of
 from stnet.report.claims import COMPARISONS, MISSING, Finding, look_up, read_claims
-from stnet.report.page import render, short
+from stnet.report.page import render
 from stnet.report.verdicts import (
     DIFFERS,
     INCONCLUSIVE,

@@ -7,22 +7,15 @@ import pandas as pd
 from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, gene_names, read_table
 from stnet.evaluation.consistency import BH_LEVEL
+from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 
 # Features of a patch in words. The others are means of a measure over the nuclei.
 WORDS = {"count": "number of nuclei", "axis_ratio_mean": "elongation (axis ratio)"}
-COLUMNS = {
-    "symbol": "Gene",
-    "feature": "Feature",
-    "n_patients": "Patients",
-    "mean_r": "Mean r",
-    "mean_r_low": "from",
-    "mean_r_high": "to (95%)",
-    "p": "P",
-    "p_bh": "P, adjusted",
-    "mean_partial": "Mean r given depth",
-    "p_partial": "P given depth",
-}
+COLUMNS = [
+    *("gene", "stratum", "feature", "n_patients", "mean_r", "p", "p_bh", "mean_partial"),
+    *("p_partial", "direction"),
+]
 
 
 def write_supplementary_tables(
@@ -41,7 +34,7 @@ def write_supplementary_tables(
         table_2: page to write, measured.
         table_3: page to write, predicted.
     """
-    means = read_table(over_genes).assign(symbol="mean of these")
+    means = read_table(over_genes).assign(gene="mean of these", symbol=None)
     for number, expression, relations, html in (
         (2, "measured", measured, table_2),
         (3, "predicted", predicted, table_3),
@@ -57,22 +50,24 @@ def write_supplementary_tables(
                 "except the number of nuclei are means over the nuclei of the patch. P: two-sided "
                 "one-sample t-test of Fisher's z over patients. Adjusted: by Benjamini–Hochberg "
                 "over genes and features. Intervals are 95%, over patients. Given depth: partial r "
-                "given the logarithm of the spot's total counts.",
+                "given the logarithm of the spot's total counts and its square.",
             ],
             [
-                page_table(_matrix(table, of_all), f"Mean r (* adjusted P of at most {BH_LEVEL})"),
+                page_table(
+                    _matrix(table, of_all),
+                    f"Mean r (* adjusted P of at most {BH_LEVEL})",
+                    explained=dict.fromkeys(table["feature"].dropna(), "Mean r with this feature."),
+                ),
                 page_table(_listed(table), "Each gene"),
-                page_table(_listed(of_all).drop(columns="P, adjusted"), "Mean over these genes"),
+                page_table(_listed(of_all), "Mean over these genes"),
             ],
+            tsv=[relations, over_genes],
         )
 
 
 def write_gene_page(relations: str | Path, html: str | Path, *, gene: str) -> None:
     """Write the page on a gene and the size and number of nuclei, from `write_gene_relations`."""
     table = _in_words(read_table(relations))
-    shown = _listed(table).drop(columns="P, adjusted")
-    shown.insert(1, "Spots", table["stratum"])
-    shown["Direction"] = table["direction"]
     write_page(
         html,
         f"{gene} and the size and number of nuclei",
@@ -80,10 +75,12 @@ def write_gene_page(relations: str | Path, html: str | Path, *, gene: str) -> No
             "Pearson's r of measured expression with the mean area and with the number of the "
             "nuclei in a patch, over the spots of each patient, then averaged over patients. P: "
             "two-sided one-sample t-test of Fisher's z over patients. Intervals are 95%, over "
-            "patients. Given depth: partial r given the logarithm of the spot's total counts.",
+            "patients. Given depth: partial r given the logarithm of the spot's total counts and "
+            "its square.",
             *table["note"].dropna(),
         ],
-        [page_table(shown)],
+        [page_table(_listed(table))],
+        tsv=[relations],
     )
 
 
@@ -96,10 +93,8 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _listed(table: pd.DataFrame) -> pd.DataFrame:
-    shown = table.reindex(columns=[*COLUMNS])
-    if "gene" in table:
-        shown["symbol"] = gene_names(table)
-    return shown.rename(columns=COLUMNS)
+    shown = table.assign(gene=gene_names(table), mean_r=estimates(table, "mean_r"))
+    return shown[[name for name in COLUMNS if name in table]]
 
 
 def _matrix(table: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
@@ -109,5 +104,5 @@ def _matrix(table: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
         star = "*" if row.p_bh <= BH_LEVEL else ""
         text = "" if pd.isna(row.mean_r) else decimals(row.mean_r) + star
         name = gene_name(row)
-        rows.setdefault(name, {"Gene": name})[row.feature] = text
+        rows.setdefault(name, {"gene": name})[row.feature] = text
     return pd.DataFrame(list(rows.values()))

@@ -1,7 +1,8 @@
 """Static HTML pages. Snakemake's report displays pages and images; other files it only links."""
 
-import math
-from collections.abc import Sequence
+import os.path
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from stnet.core.atomic import atomic_path
+from stnet.core.printed import decimals, short
+from stnet.report.words import VALUES, Word, said, word
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -19,12 +22,16 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+TEMPLATES.filters["short"] = short
+# Text of a number, alone, with its interval, or of a total.
+NUMBER = r"−?∞?[\d.,]*(e−?\d+)?(\s\(.*\)| of .*)?\*?$"
 
 
 class Column(NamedTuple):
-    """A column of a page's table: its cells as text, right-aligned if all are numbers."""
+    """A column of a page's table: its cells as text, right-aligned if they are numbers."""
 
-    name: str
+    heading: str
+    explanation: str
     texts: list[str]
     is_numeric: bool
 
@@ -38,10 +45,32 @@ class Table(NamedTuple):
 
 
 def write_page(
-    path: str | Path, title: str, paragraphs: Sequence[str], tables: Sequence[Table]
+    path: str | Path,
+    title: str,
+    paragraphs: Sequence[str],
+    tables: Sequence[Table],
+    *,
+    tsv: Sequence[str | Path] = (),
 ) -> None:
-    """Write a self-contained page: title, paragraphs, and tables of `page_table`."""
-    content = render("page.html", title=title, paragraphs=paragraphs, tables=tables)
+    """Write a self-contained page, whose tables can be sorted and printed.
+
+    Args:
+        path: page to write.
+        title: of the page.
+        paragraphs: text above the tables.
+        tables: made by `page_table`.
+        tsv: the tables as files for programs, which the page links.
+    """
+    explained = {column.heading: column.explanation for each in tables for column in each.columns}
+    links = {Path(file).as_posix(): os.path.relpath(file, Path(path).parent) for file in tsv}
+    content = render(
+        "page.html",
+        title=title,
+        paragraphs=paragraphs,
+        tables=tables,
+        explained={heading: text for heading, text in explained.items() if text},
+        links=links,
+    )
     with atomic_path(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
 
@@ -51,15 +80,48 @@ def render(template: str, **content: object) -> str:
     return TEMPLATES.get_template(template).render(**content)
 
 
-def page_table(table: pd.DataFrame, heading: str = "") -> Table:
-    """Convert a table for `write_page`. Missing values become empty cells, True a tick."""
-    columns = [_column(name, values) for name, values in table.items()]
+def page_table(
+    table: pd.DataFrame, heading: str = "", *, explained: Mapping[str, str] | None = None
+) -> Table:
+    """Convert a table for `write_page`. Missing values become empty cells, True a tick.
+
+    Args:
+        table: its columns are called as in `stnet.report.words`.
+        heading: above the table.
+        explained: explanations of columns that the data name, such as sections.
+    """
+    own = {name: Word(name, text) for name, text in (explained or {}).items()}
+    columns = [
+        _column(own.get(name) or word(name), values.replace(VALUES.get(name, {})))
+        for name, values in table.items()
+    ]
     return Table(heading, columns, len(table))
 
 
-def spaced(table: pd.DataFrame) -> pd.DataFrame:
-    """A table with spaces for the underscores of its column names."""
-    return table.rename(columns=lambda name: name.replace("_", " "))
+def quantities(table: pd.DataFrame) -> pd.DataFrame:
+    """A table `quantity value ci_low ci_high` for a page: in words, and with its intervals."""
+    names = [word(name) for name in table["quantity"]]
+    numbers = zip(
+        map(said, table["quantity"], table["value"]), table["ci_low"], table["ci_high"], strict=True
+    )
+    return pd.DataFrame(
+        {
+            "quantity": [name.heading for name in names],
+            "estimate": [
+                with_interval(*row, name.digits) for row, name in zip(numbers, names, strict=True)
+            ],
+            "meaning": [name.explanation for name in names],
+        }
+    )
+
+
+def with_interval(
+    value: float | str, low: float | str, high: float | str, digits: int | None = None
+) -> str:
+    """Format a value, or text of it, with its 95% interval if it has one."""
+    first, *ends = (_formatted(number, digits) for number in (value, low, high))
+    # Non-breaking spaces.
+    return first + ("\u00a0({}\u00a0to\u00a0{})".format(*ends) if all(ends) else "")
 
 
 def without_blank_paper(table: pd.DataFrame) -> pd.DataFrame:
@@ -69,33 +131,20 @@ def without_blank_paper(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[:, [not (a and b) for a, b in zip(blank, of_paper, strict=True)]]
 
 
-def short(value: float | str) -> str:
-    """Format a number, or text of a number: whole, or with three significant digits.
-
-    Other text is returned as it is; NaN becomes "".
-    """
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    if math.isnan(number):
-        return ""
-    if math.isinf(number):
-        return str(number)
-    if number == int(number):
-        return f"{int(number):,}"
-    return f"{number:,.1f}" if abs(number) >= 1000 else f"{number:.3g}"
+def _formatted(value: float | str, digits: int | None) -> str:
+    """A number, or text of it, with these decimals, or as `short` does it; "" for NaN."""
+    if digits is None or pd.isna(value):
+        return short(value)
+    return decimals(float(value), digits)
 
 
-TEMPLATES.filters["short"] = short
-
-
-def _column(name: str, values: pd.Series) -> Column:
+def _column(name: Word, values: pd.Series) -> Column:
+    if not name.explanation:
+        warnings.warn(f"stnet.report.words has no words for {name.heading}", stacklevel=1)
     if is_bool_dtype(values):
-        return Column(name, ["✓" if value else "" for value in values], False)
+        return Column(*name[:2], ["✓" if value else "" for value in values], False)
     if is_numeric_dtype(values):
-        texts = [short(value) for value in values]
-    else:
-        texts = ["" if pd.isna(value) else str(value) for value in values]
-    numbers = pd.to_numeric(pd.Series(texts).str.replace(",", ""), errors="coerce")
-    return Column(name, texts, (numbers.notna() | (pd.Series(texts) == "")).all())
+        return Column(*name[:2], [_formatted(value, name.digits) for value in values], True)
+    texts = pd.Series(["" if pd.isna(value) else str(value) for value in values], dtype=object)
+    numbers = texts.str.match(NUMBER) | texts.isin(["", "undefined"])
+    return Column(*name[:2], texts.tolist(), bool(numbers.all()))

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.analysis.pathways import FEWEST_GENES
+from stnet.core.printed import short
 from stnet.core.tables import TOO_FEW, read_table
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, short, without_blank_paper, write_page
+from stnet.report.page import page_table, without_blank_paper, write_page
 
 SHOWN = 30  # gene sets, or more if more are enriched
 
@@ -57,38 +58,33 @@ def write_pathways_page(
                 "Groups of pathways",
             ),
             page_table(
-                _with_counts(shown, {"Source": shown["file"]}, "Pathway", "gene_set"),
+                _with_counts(shown, {"file": shown["file"]}, "gene_set"),
                 "Pathways, lowest P first",
             ),
-            page_table(
-                pd.DataFrame({"Group": of_groups["group"], "Gene sets": of_groups["gene_sets"]}),
-                "What the groups are",
-            ),
+            page_table(of_groups[["group", "gene_sets"]], "What the groups are"),
         ],
+        tsv=[groups, sets],
     )
 
 
 def _paper(groups: pd.DataFrame, claims: str | Path) -> dict[str, list[str]]:
     """The paper's numbers for each group, with its note on the number of genes."""
     known = read_claims(claims).set_index("id")
-    columns = {"Predicted, paper": "predicted", "Rest, paper": "rest"}
     return {
-        heading: [
+        f"paper_{part}": [
             f"{known.loc[claim, 'value']} {known.loc[claim, 'note']}"
             if (claim := f"pathway.{group}.{part}") in known.index
             else ""
             for group in groups["group"]
         ]
-        for heading, part in columns.items()
+        for part in ("predicted", "rest")
     }
 
 
-def _with_counts(
-    table: pd.DataFrame, more: dict, heading: str = "Group", name: str = "group"
-) -> pd.DataFrame:
+def _with_counts(table: pd.DataFrame, more: dict, name: str = "group") -> pd.DataFrame:
     """Counts and P of a table of pathways, with the columns in `more` after the counts."""
     counts = {
-        part.capitalize(): [
+        part: [
             "" if pd.isna(n) else f"{n:.0f} of the {total:.0f}"
             for n, total in zip(table[part], table[f"{part}_total"], strict=True)
         ]
@@ -96,15 +92,11 @@ def _with_counts(
     }
     return pd.DataFrame(
         {
-            heading: table[name],
+            name: table[name],
             **counts,
             **more,
-            "Odds ratio": table["odds_ratio"],
-            "P": table["p"],
-            "P, adjusted": table["p_bh"],
-            "EASE": table["ease"],
-            "EASE, adjusted": table["ease_bh"],
-            "Enriched": table["enriched"].astype(bool),
-            "Predicted genes": table["predicted_genes"].fillna("").str.replace(",", ", "),
+            **table[["odds_ratio", "p", "p_bh", "ease", "ease_bh"]],
+            "enriched": table["enriched"].astype(bool),
+            "predicted_genes": table["predicted_genes"].fillna("").str.replace(",", ", "),
         }
     )

@@ -1,27 +1,34 @@
 """Table, page and figure of one set of predictions under many definitions of r."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
 from stnet.core.printed import decimals
 from stnet.core.tables import write_table
-from stnet.evaluation.protocols import KEYS, PAPER, score_protocols
+from stnet.evaluation.bootstrap import FEWEST_PATIENTS
+from stnet.evaluation.protocols import KEYS, PAPER, PUBLISHED, score_protocols
 from stnet.figures.protocols import KINDS, WORDS, draw
-from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 
+# Of each side of an interval.
+BY_CHANCE = 0.025
 DEFINITIONS = [
     "Predictions stay as they are; only the measurement and the summary of r change. All methods "
-    "are scored on the same measurement, in the genes that all of them predict. A gene's r is "
-    "summarised over patients or sections first, then over genes. r over the spots of all patients "
-    "also rewards differences between patients. Intervals are 95%, by bootstrap over patients.",
+    "are scored on the same measurement, in the genes that all of them predict, each over the "
+    "patients in whom it has an r. A gene's r is summarised over patients or sections first, then "
+    "over genes. r over the spots of all patients also rewards differences between patients. "
+    "Intervals are 95%, by bootstrap over patients.",
     "Measurement: in the unit of the main experiment's targets; ln(1 + c) of the counts c; ln(1 + "
-    "10⁴ c / Σc) with the sum over the target genes only; analytic Pearson residuals. Smoothed: "
-    "averaged over the 3 × 3 neighbourhood. Genes: all; those with the highest variance over mean "
-    "of their share of the counts; those with the highest r in the other patients, for each "
-    "patient; those with the highest r in the test itself.",
+    "10⁴ c / Σc) with the sum over the genes in common only; analytic Pearson residuals. Smoothed: "
+    "averaged over a spot and its neighbours. Genes: all; those with the highest variance over "
+    "mean of their share of the counts; those with the highest r in the other patients, held out "
+    "as well, for each patient; those with the highest r in the test itself.",
+    "Surely ahead: the 95% interval of the difference in r is above zero, over the patients and "
+    "genes in which both have an r, the same patients drawn of both. Intervals are not adjusted "
+    "for the number of protocols.",
 ]
 
 
@@ -41,8 +48,8 @@ def write_protocols(
         tsv: table to write (`score_protocols`).
         html: page to write.
         figures: figures to write.
-        methods: experiments with their `role`, the main one first.
-        smoothing: what smoothing averages, as in `smooth_observed`.
+        methods: experiments with their `role` and `title`, the main one first.
+        smoothing: what smoothing averages, as in `measured`.
 
     Raises:
         InputError: experiments of other spots, or without a gene in common.
@@ -55,91 +62,155 @@ def write_protocols(
     references = [name for name, keys in methods.items() if keys["role"] == "reference"]
     table = score_protocols(of_experiments, smoothing=smoothing, references=references)
     write_table(table, tsv)
-    draw(table, figures)
-    main = next(iter(methods))
+    titles = {name: keys["title"] for name, keys in methods.items()}
+    draw(table, figures, titles)
+    table["experiment"] = table["experiment"].map(titles)
+    table["ahead_of"] = [
+        [titles[name] for name in names.split("; ") if name] for names in table["ahead_of"]
+    ]
+    main = table["experiment"].iloc[0]
+    explained = dict.fromkeys(titles.values(), "r of this experiment, or median of them.")
+    tables = {
+        "Protocols of publications": _published(table),
+        "Which method is surely ahead": _pairs(table),
+        "Median r over all protocols with a choice": _by_choice(table),
+    }
     write_page(
         html,
         f"What r means: {main} under {len(_of(table, main))} protocols",
-        [*findings(table, main, references), *DEFINITIONS],
-        [
-            page_table(_published(table), "Protocols of publications"),
-            page_table(_by_choice(table), "Median r over all protocols with a choice"),
-            page_table(_changed(table), "Protocols under which another method wins"),
-        ],
+        [*findings(table, [titles[name] for name in references]), *DEFINITIONS],
+        [page_table(each, heading, explained=explained) for heading, each in tables.items()],
+        tsv=[tsv],
     )
 
 
-def findings(table: pd.DataFrame, main: str, references: Sequence[str]) -> list[str]:
+def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
     """What a table of `score_protocols` says about the main experiment and the winners, in words.
 
-    `references` are the experiments without a rank.
+    `ahead_of` has lists of experiments. `references` are the experiments without a rank.
     """
+    main = table["experiment"].iloc[0]
     r, leaks = _of(table, main)["r"], _of(table, main)["leaks"]
     winners = table[table["rank"] == 1]
-    wins = winners["experiment"].value_counts()
-    at_paper = winners.loc[(winners[KEYS] == PAPER).all(axis=1), "experiment"]
-    changed = _ahead(table)
-    certain = changed[changed["gain_low"] > 0]
-    by_genes = r.unstack("genes")
-    favour = (by_genes["best_test"] - by_genes["best_training"]).mean()
+    wins = [f"{name} under {n}" for name, n in winners["experiment"].value_counts().items()]
+    best = winners.groupby(KEYS)["r"].max()
     found = [
-        f"The same held-out predictions of {main} have an r from {_range(r)} under {len(r)} "
-        f"protocols, {decimals(r[PAPER])} under the paper's. Without those that leak it is from "
+        f"The same held-out predictions of {main} have {_range(r)} under {len(r)} protocols, "
+        f"{_one(r[PAPER])} under the paper's. Without those that leak they have "
         f"{_range(r[~leaks])}.",
-        f"The method with the highest r is {_times(wins)}. Under the paper's protocol it is "
-        f"{', '.join(at_paper) or 'none'}. The winner changes in {len(changed)} of the "
-        f"{len(r)} protocols; in {len(certain)} of these the 95% interval of the difference "
-        f"excludes zero (bootstrap over {table['n_patients'].iloc[0]} patients, the same drawn of "
-        "both).",
+        *_limits(table),
+        f"The method with the highest r is {', '.join(wins) or 'none'}."
+        + (f" No method has an r under {len(r) - len(best)}." if len(best) < len(r) else ""),
+        *_sure(table, references),
         f"{int(leaks.sum())} protocols leak: they report the genes with the highest r in the test "
         "itself.",
     ]
+    by_genes = r.unstack("genes")
+    favour = (by_genes["best_test"] - by_genes["best_others"]).mean()
     if pd.notna(favour):
         found[-1] += (
             f" For {main} this adds {decimals(favour)} to r on average, compared with genes chosen "
             "in the other patients."
         )
-    best = winners.groupby(KEYS)["r"].max()
     for name in references:
         depth = _of(table, name)["r"]
         found.append(
-            f"{name} is a reference, not a method: it sees the measurement that it predicts. Its r "
-            f"is from {_range(depth)}, {decimals(depth[PAPER])} under "
-            "the paper's protocol, and higher than that of every method under "
-            f"{int((depth > best.reindex(depth.index)).sum())} protocols."
+            f"{name} is a reference, not a method: it sees the measurement that it predicts. It "
+            f"has {_range(depth)}, {_one(depth[PAPER])} under the paper's protocol, and a higher r "
+            f"than every method under {int((depth > best.reindex(depth.index)).sum())} protocols."
         )
     return found
 
 
-def _ahead(table: pd.DataFrame) -> pd.DataFrame:
-    """The winners that are ahead of the winner of the paper's protocol."""
-    return table[(table["rank"] == 1) & (table["gain"] > 0)]
+def _limits(table: pd.DataFrame) -> list[str]:
+    """Whether methods have fewer genes than the main experiment, and each patient one section."""
+    by_experiment = table.drop_duplicates("experiment").set_index("experiment")
+    lacking = by_experiment["missing_genes"][by_experiment["missing_genes"] > 0]
+    found = []
+    if len(lacking):
+        n_genes = table.loc[table["genes"] == "all", "n_genes"].iloc[0]
+        found.append(
+            f"r is over {n_genes} of the {table['main_genes'].iloc[0]} genes of "
+            f"{by_experiment.index[0]}, because all methods are scored on the same genes. Genes "
+            f"that are missing: {', '.join(f'{n} by {name}' for name, n in lacking.items())}."
+        )
+    if "section" not in set(table["unit"]):
+        found.append("Each patient has one section, so r by section is r by patient: counted once.")
+    return found
+
+
+def _sure(table: pd.DataFrame, references: Collection[str]) -> list[str]:
+    """Whether the paper's protocol has a sure winner, and which orders are sure both ways."""
+    if table["n_patients"].max() < FEWEST_PATIENTS:
+        return ["There are no intervals, because they need two patients: no lead is sure."]
+    found = []
+    at_paper = table[(table[KEYS] == PAPER).all(axis=1) & table["rank"].notna()]
+    for _, winner in at_paper[at_paper["rank"] == 1].head(1).iterrows():
+        unsure = set(at_paper["experiment"]) - {winner["experiment"], *winner["ahead_of"]}
+        named = [name for name in at_paper["experiment"] if name in unsure]
+        found.append(
+            f"Under the paper's protocol the highest r is that of {winner['experiment']}, "
+            f"{decimals(winner['r'], 3)}. "
+            + (f"It is not surely ahead of {', '.join(named)}." if named else "This is sure.")
+        )
+    pairs = _pairs(table[~table["experiment"].isin(references)])
+    n = int(BY_CHANCE * table.groupby("experiment").size().iloc[0] + 0.5)
+    both = pairs[(pairs["first_ahead"] > 0) & (pairs["second_ahead"] > 0)]
+    inversions = [
+        f"{each.one} under {each.first_ahead} and {each.other} under {each.second_ahead}"
+        for each in both.itertuples()
+    ]
+    if len(pairs):
+        found.append(
+            f"Of {len(pairs)} pairs of methods, {len(both)} have an order that is sure both ways, "
+            f"each method surely ahead under some protocols{': ' if inversions else ''}"
+            f"{'; '.join(inversions)}. Two methods that are equally good would each be surely "
+            f"ahead under some {n} by chance."
+        )
+    return found
 
 
 def _of(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
     return table[table["experiment"] == experiment].set_index(KEYS)
 
 
+def _one(r: float) -> str:
+    return "none" if pd.isna(r) else decimals(r)
+
+
 def _range(r: pd.Series) -> str:
-    return f"{decimals(r.min())} to {decimals(r.max())}"
-
-
-def _times(wins: pd.Series) -> str:
-    return ", ".join(f"{name} under {times}" for name, times in wins.items())
+    ends = f"an r from {decimals(r.min())} to {decimals(r.max())}"
+    return ends if r.notna().any() else "no r"
 
 
 def _published(table: pd.DataFrame) -> pd.DataFrame:
     used = table[table["users"] != ""]
-    return _wide(used, [used["users"].rename("Used by"), used["leaks"].rename("Leaks")])
+    values = [
+        "; ".join(
+            f"{decimals(each.r, 3)} on {each.data} ({each.source})"
+            for each in PUBLISHED
+            if each.user and each.user in users.split("; ")
+        )
+        for users in used["users"]
+    ]
+    published = pd.Series(values, used.index, name="published")
+    return _wide(used, [used["users"], published, used["leaks"]])
 
 
-def _changed(table: pd.DataFrame) -> pd.DataFrame:
-    changed = _ahead(table)
-    shown = _words(changed)
-    shown["Winner"] = changed["experiment"]
-    shown["r"] = estimates(changed.assign(r_low=changed["low"], r_high=changed["high"]), "r")
-    shown["Ahead by"] = estimates(changed, "gain")
-    return shown
+def _pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """For each two experiments, under how many protocols either is surely ahead."""
+    ahead = {name: _of(table, name)["ahead_of"] for name in table["experiment"].unique()}
+    rows = []
+    for one, other in combinations(ahead, 2):
+        sure = {
+            name: ahead[name].map(lambda names, behind=behind: behind in names)
+            for name, behind in ((one, other), (other, one))
+        }
+        at_paper = [name for name, protocols in sure.items() if protocols[PAPER]]
+        rows.append(
+            [one, other, *(int(each.sum()) for each in sure.values()), *(at_paper or ["neither"])]
+        )
+    return pd.DataFrame(rows, columns=["one", "other", "first_ahead", "second_ahead", "at_paper"])
 
 
 def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
@@ -152,9 +223,9 @@ def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
         medians = medians.reindex(columns=table["experiment"].unique()).map(
             decimals, na_action="ignore"
         )
-        parts.append(medians.assign(Choice=heading, Of=choices))
+        parts.append(medians.assign(choice=heading, option=choices))
     shown = pd.concat(parts, ignore_index=True)
-    return shown[["Choice", "Of", *table["experiment"].unique()]]
+    return shown[["choice", "option", *table["experiment"].unique()]]
 
 
 def _wide(table: pd.DataFrame, about: list[pd.Series]) -> pd.DataFrame:

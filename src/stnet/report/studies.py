@@ -10,14 +10,6 @@ from stnet.core.tables import TOO_FEW, read_table, write_table
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 
-HEADINGS = dict(
-    zip(
-        METRICS,
-        ["Median r", "Given depth", "Median r (smooth)", "Median Spearman", "Mean AUROC", "RMSE"],
-        strict=True,
-    )
-)
-
 
 def write_study(
     summaries: Mapping[str, str | Path],
@@ -27,6 +19,7 @@ def write_study(
     *,
     changed: Mapping[str, Mapping[str, object]],
     reference: str,
+    titles: Mapping[str, str],
     title: str,
 ) -> None:
     """Write a study as a table and as a page.
@@ -38,6 +31,7 @@ def write_study(
         html: page to write.
         changed: for each experiment the keys that the study varies, with their values.
         reference: experiment that the others are compared with.
+        titles: of the experiments, on the page.
         title: of the page.
 
     Raises:
@@ -54,39 +48,45 @@ def write_study(
         html,
         title,
         [
-            "The first columns are the keys in which the experiments differ. Medians are medians "
-            "over genes of the median over patients. Mean AUROC is the mean over genes of the mean "
-            "over patients. RMSE is over all spots and genes. Given depth: median r of what is "
-            "left after regression on the ln of the total counts. Smooth: measurements averaged "
-            "over the 3 × 3 neighbourhood.",
-            f"Differences are to {reference}, over the genes and patients on which both were "
-            "evaluated. Intervals are 95%, by bootstrap over patients; for a difference, each "
+            f"Differences are to {titles[reference]}, over the genes and patients on which both "
+            "were evaluated. Intervals are 95%, by bootstrap over patients; for a difference, each "
             "sample draws the same patients for both.",
         ],
         [
-            page_table(_performance(table), "Performance"),
-            page_table(_differences(table, reference), f"Difference to {reference}"),
+            page_table(
+                _performance(table, titles),
+                "Performance",
+                explained=dict.fromkeys(_changed(table), "In which the experiments differ."),
+            ),
+            page_table(
+                _differences(table, reference, titles), f"Difference to {titles[reference]}"
+            ),
         ],
+        tsv=[tsv],
     )
 
 
-def _performance(table: pd.DataFrame) -> pd.DataFrame:
-    about = table.columns[: table.columns.get_loc("reference")]
-    shown = table[[*about]].rename(columns=lambda name: name.replace("_", " "))
-    shown["patients"] = table["n_patients"].astype(int)
+def _changed(table: pd.DataFrame) -> list[str]:
+    """Headings of the keys in which the experiments differ."""
+    keys = table.columns[1 : table.columns.get_loc("reference")]
+    return [name.replace("_", " ") for name in keys]
+
+
+def _performance(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    about = table.columns[1 : table.columns.get_loc("reference")]
+    shown = table[[*about]].set_axis(_changed(table), axis=1)
+    shown.insert(0, "experiment", table["experiment"].map(titles))
+    for metric in METRICS:
+        shown[metric] = estimates(table, metric)
     few = table["consistency_rule"] == "few"
-    shown["consistent genes"] = table["consistent_genes"].astype(object).mask(few, TOO_FEW)
-    shown["rule"] = table["consistency_rule"]
-    for metric, heading in HEADINGS.items():
-        shown[heading] = estimates(table, metric)
-    return shown
+    shown["consistent_genes"] = table["consistent_genes"].astype(object).mask(few, TOO_FEW)
+    shown["n_patients"] = table["n_patients"].astype(int)
+    return shown.assign(consistency_rule=table["consistency_rule"])
 
 
-def _differences(table: pd.DataFrame, reference: str) -> pd.DataFrame:
+def _differences(table: pd.DataFrame, reference: str, titles: Mapping[str, str]) -> pd.DataFrame:
     others = table[table["experiment"] != reference].reset_index(drop=True)
-    shown = others[["experiment"]].copy()
-    shown["shared patients"] = others["n_shared"].astype(int)
-    for metric, heading in HEADINGS.items():
-        shown[heading] = estimates(others, f"{metric}_difference", digits=4)
-    shown["note"] = others["note"]
-    return shown
+    shown = pd.DataFrame({"experiment": others["experiment"].map(titles)})
+    for metric in METRICS:
+        shown[f"{metric}_difference"] = estimates(others, f"{metric}_difference", digits=4)
+    return shown.assign(n_shared=others["n_shared"].astype(int), note=others["note"])

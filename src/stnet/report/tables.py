@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.analysis.choice import top_genes
+from stnet.core.printed import decimals
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, short, spaced, without_blank_paper, write_page
+from stnet.report.comparison import estimates
+from stnet.report.page import page_table, quantities, without_blank_paper, write_page
 
 # Column of the performance by the last part of a claim's id.
 TABLE_1 = {
@@ -16,17 +18,13 @@ TABLE_1 = {
     "median_r_smooth": "median_pearson_smooth",
     "r_10x": "r_10x",
 }
-HEADINGS = {
-    "n_consistent": "Consistent patients",
-    "median_pearson": "Median r",
-    "median_partial": "Given depth",
-    "median_pearson_smooth": "Median r (smooth)",
-    "r_10x": "r on 10x data",
-}
+# Columns of Table 1: the paper's, and r given depth.
+SHOWN = ["n_consistent", "median_pearson", "median_partial", "median_pearson_smooth", "r_10x"]
 # Words for the quantities of the dataset's summary, and for the steps at which spots are dropped.
 TOTALS = {
     "patients": "patients",
     "sections": "sections",
+    "sections_with_warnings": "sections with warnings, which come first below",
     "spots": "spots used",
     "genes": "genes in the sections' tables, G",
     "genes_united": "genes that sections call by different names, united",
@@ -49,12 +47,28 @@ SPOTS = {
     "counts": "rows of the count tables",
     "no_position": "rows of the count tables without a position",
 }
-GENE_COLUMNS = (
-    *("gene", "n_patients", "n_consistent", "n_consistent_smooth", "consistent"),
-    *("p_holm", "p_t_bh", "median_pearson", "median_pearson_smooth", "median_spearman"),
-    *("mean_auroc", "mean_auroc_depth", "mean_auroc_partial", "rmse"),
-    *("median_partial", "median_depth", "n_consistent_partial", "consistent_partial"),
-)
+# Columns that pages show, in their order.
+SECTION_COLUMNS = [
+    *(
+        "section",
+        "patient",
+        "warnings",
+        "pct_on_tissue",
+        "used",
+        "near_edge",
+        "kept",
+        "positions",
+        "unselected",
+        "no_counts",
+    ),
+    *("off_image", "no_label", "counts", "no_position", "median_counts", "median_genes"),
+    *("median_pct_mt", "other_annotations", "width", "height", "um_per_px"),
+]
+GENE_COLUMNS = [
+    *("gene", "consistent", "median_pearson", "median_pearson_smooth"),
+    *("median_partial", "median_depth", "mean_auroc", "mean_auroc_partial", "rmse"),
+    *("n_consistent", "p_holm", "p_t_bh"),
+]
 
 
 def write_table_1(
@@ -72,29 +86,25 @@ def write_table_1(
         claims: the paper's claims; None leaves the paper's genes and numbers out.
         tsv: table to write.
         html: page to write.
-        main: name of the main experiment.
+        main: title of the main experiment.
         visium: patient performance of its networks on Visium sections, if there is one.
     """
     table = table_1(
         read_table(gene_performance), read_claims(claims), visium and read_table(visium)
     )
     write_table(table, tsv)
-    shown = pd.DataFrame({"Gene": table["gene"], "Patients": table["n_patients"]})
-    for name, heading in HEADINGS.items():
-        digits = "{:.0f}" if name == "n_consistent" else "{:.2f}"
-        for column, suffix in ((name, ""), (f"paper_{name}", ", paper")):
+    shown = table[["gene", "n_patients"]].copy()
+    for name in SHOWN:
+        digits = 0 if name == "n_consistent" else 2
+        for column in (name, f"paper_{name}"):
             if column in table:
-                shown[heading + suffix] = table[column].map(digits.format, na_action="ignore")
+                shown[column] = [decimals(v, digits) if v == v else "" for v in table[column]]
     write_page(
         html,
         f"Table 1: the best predicted genes ({main})",
         [
-            "Consistent patients: patients with a positive correlation between predictions and "
-            "measurements over all their spots. Median r: over patients. Smooth: measurements "
-            "averaged over the 3 × 3 neighbourhood. 10x data: r over the spots of the external "
-            "Visium sections, pooled by patient; with several patients, their median. Given depth: "
-            "of what is left after regression on the ln of a spot's total counts. A cell is empty "
-            "if there is no such number.",
+            "10x data: r over the spots of the external Visium sections, pooled by patient; with "
+            "several patients, their median. A cell is empty if there is no such number.",
         ],
         [
             page_table(
@@ -103,6 +113,7 @@ def write_table_1(
             )
             for choice in table["chosen_by"].unique()
         ],
+        tsv=[tsv],
     )
 
 
@@ -136,7 +147,7 @@ def table_1(
             "gene": [*paper.index, *own],
         }
     )
-    for name in ["n_patients", *HEADINGS]:
+    for name in ["n_patients", *SHOWN]:
         rows[name] = rows["gene"].map(found[name]) if name in found else float("nan")
     for name in TABLE_1.values():
         rows[f"paper_{name}"] = rows["gene"].map(paper[name])
@@ -148,20 +159,30 @@ def write_dataset_page(
 ) -> None:
     """Write the page on a cohort: totals, spots dropped at each step, and sections."""
     values = read_table(summary).set_index("quantity")["value"]
+    shown = worst_first(read_table(sections))[SECTION_COLUMNS]
     steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
     write_page(
         html,
         f"Cohort {cohort}",
         [
             "Numbers are sums over all sections. A spot that is not used is counted once, under "
-            "the first reason that applies.",
+            "the first reason that applies. Sections with warnings come first, then those with the "
+            "fewest spots on tissue. sections.html, beside this page, shows the spots of each "
+            "section on its image.",
         ],
         [
             page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
             page_table(_named(steps.rename(SPOTS)), "Spots by step"),
-            page_table(spaced(read_table(sections)), "Sections"),
+            page_table(shown.dropna(axis=1, how="all"), "Sections"),
         ],
+        tsv=[summary, sections],
     )
+
+
+def worst_first(sections: pd.DataFrame) -> pd.DataFrame:
+    """The dataset's table of sections: those with warnings first, then by spots on tissue."""
+    order = sections.assign(clean=sections["warnings"].isna())
+    return sections.loc[order.sort_values(["clean", "pct_on_tissue"], kind="stable").index]
 
 
 def write_performance_page(
@@ -173,27 +194,31 @@ def write_performance_page(
         summary: summary of the performance.
         genes: gene performance.
         html: page to write.
-        experiment: name of the experiment.
+        experiment: title of the experiment.
         stratum: the spots evaluated: all, tumour or normal.
     """
     totals = read_table(summary)
-    totals["value"] = totals["value"].astype(str).map(short)
+    # The reason has the rule in words.
+    totals = totals[totals["quantity"] != "consistency_rule"]
     per_gene = read_table(genes).sort_values("median_pearson", ascending=False, kind="stable")
     per_gene["gene"] = gene_names(per_gene)
+    per_gene["median_pearson"] = estimates(per_gene, "median_pearson")
+    counts = zip(per_gene["n_consistent"], per_gene["n_patients"], strict=True)
+    per_gene["n_consistent"] = [f"{n} of {patients}" for n, patients in counts]
     write_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
         [
-            "Medians are over patients. Intervals are 95%, by bootstrap over the table's unit. "
-            "Partial: of what is left of prediction and measurement after regression on the ln of "
-            "each spot's total counts. Depth: of these total counts alone, without a prediction.",
+            "Every prediction is of a patient that the model did not see. Intervals are 95%, by "
+            "bootstrap over patients.",
         ],
         [
-            page_table(spaced(totals), "Summary"),
-            page_table(spaced(per_gene[[*GENE_COLUMNS]]), "Genes, by median r"),
+            page_table(quantities(totals), "Summary"),
+            page_table(per_gene[GENE_COLUMNS], "Genes, by median r"),
         ],
+        tsv=[genes, summary],
     )
 
 
 def _named(values: pd.Series) -> pd.DataFrame:
-    return pd.DataFrame({"": values.index, "number": values.to_numpy()})
+    return pd.DataFrame({"quantity": values.index, "number": values.to_numpy()})

@@ -7,16 +7,28 @@ import pandas as pd
 
 from stnet.analysis.choice import top_genes
 from stnet.core.errors import InputError
+from stnet.core.printed import short
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.report.claims import THRESHOLD_COLUMNS, read_claims
-from stnet.report.page import page_table, short, without_blank_paper, write_page
+from stnet.report.comparison import estimates
+from stnet.report.page import page_table, without_blank_paper, write_page
+from stnet.report.words import said
 
 # By stratum: its title on the page, and the first part of the ids of its claims.
 TITLES = {
     "all": ("All spots", "stnet"),
     "tumour": ("Tumour", "tumour_only"),
     "normal": ("Normal", "normal_only"),
+}
+EXPLAINED = {
+    name: text
+    for title, _ in TITLES.values()
+    for name, text in (
+        (title, "Value over these spots alone."),
+        (f"{title}, paper", "The same in the paper."),
+        (f"{title}: genes", "Number of genes, over these spots alone."),
+    )
 }
 # Words for the quantities of the summary, and for those at the paper's threshold.
 SUMMARY = {
@@ -39,6 +51,7 @@ THRESHOLD = {
     "threshold_fdr": "largest Holm-adjusted P among these genes",
     "threshold_fdr_excused": "the same, counting patients without such spots as consistent",
 }
+SPREAD = ["within_class", "sd_all", "sd_tumour", "sd_normal"]
 PAPER = (
     "The paper counts genes with r > 0 in a fixed number of patients. That count is given if this "
     "run has as many patients as the paper; the tests of this run can give another number of "
@@ -70,7 +83,7 @@ def write_within(
         claims: the paper's claims; None leaves its numbers and its threshold out.
         tsv: table to write.
         html: page to write.
-        experiment: name of the experiment.
+        experiment: title of the experiment.
 
     Raises:
         InputError: the claims have no threshold of consistent genes.
@@ -96,13 +109,18 @@ def write_within(
             "medians over patients.",
         ],
         [
-            page_table(without_blank_paper(_by_stratum(table)), "By tissue"),
+            page_table(without_blank_paper(_by_stratum(table)), "By tissue", explained=EXPLAINED),
             *(
                 page_table(_best(genes[stratum], shares), f"{title}: the best predicted genes")
                 for stratum, (title, _) in TITLES.items()
             ),
-            page_table(_at_least(counts), "Genes with r > 0 in at least k patients, for every k"),
+            page_table(
+                _at_least(counts),
+                "Genes with r > 0 in at least k patients, for every k",
+                explained=EXPLAINED,
+            ),
         ],
+        tsv=[tsv, thresholds, spread_of_genes],
     )
 
 
@@ -170,12 +188,14 @@ def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
     values = table.set_index("quantity")
     at_threshold = THRESHOLD if values["paper"].ne("").any() else {}
     words = SUMMARY | at_threshold | {"top_genes": "top genes by median r"}
-    shown = pd.DataFrame({"": words.values()})
+    shown = pd.DataFrame({"quantity": words.values()})
     for stratum, (title, _) in TITLES.items():
         rows = values.loc[[f"{stratum}.{name}" for name in words]]
         for heading, column in ((title, "value"), (f"{title}, paper", "paper")):
             texts = rows[column].str.replace(",", ", ")
-            shown[heading] = [short(text) if text else "" for text in texts]
+            shown[heading] = [
+                short(said(name, text)) for name, text in zip(words, texts, strict=True)
+            ]
     return shown
 
 
@@ -183,22 +203,18 @@ def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:
     """The top genes of a stratum with their r and their variance within classes."""
     top = top_genes(genes)
     spread = spread_of_genes.set_index("gene").reindex(top["gene"]).reset_index()
-    named = {
-        "Gene": gene_names(top).to_numpy(),
-        "Patients": top["n_patients"].to_numpy(),
-        "Consistent patients": top["n_consistent"].to_numpy(),
-        "Median r": top["median_pearson"].to_numpy(),
-        "from": top["median_pearson_low"].to_numpy(),
-        "to (95%)": top["median_pearson_high"].to_numpy(),
-        "Given depth": top["median_partial"].to_numpy(),
-        "Variance within classes": spread["within_class"].to_numpy(),
-        "S.d., all spots": spread["sd_all"].to_numpy(),
-        "S.d., tumour": spread["sd_tumour"].to_numpy(),
-        "S.d., normal": spread["sd_normal"].to_numpy(),
-    }
-    shown = pd.DataFrame(named)
-    medians = spread_of_genes[["within_class", "sd_all", "sd_tumour", "sd_normal"]].median()
-    shown.loc[len(shown), ["Gene", *shown.columns[-4:]]] = ["all genes, median", *medians]
+    shown = pd.DataFrame(
+        {
+            "gene": gene_names(top).to_numpy(),
+            "median_pearson": estimates(top, "median_pearson"),
+            "median_partial": top["median_partial"].to_numpy(),
+            "n_consistent": top["n_consistent"].to_numpy(),
+            "n_patients": top["n_patients"].to_numpy(),
+            **spread[SPREAD],
+        }
+    )
+    medians = spread_of_genes[SPREAD].median()
+    shown.loc[len(shown), ["gene", *SPREAD]] = ["all genes, median", *medians]
     return shown
 
 
@@ -207,4 +223,4 @@ def _at_least(thresholds: pd.DataFrame) -> pd.DataFrame:
     wide = thresholds.pivot(index="at_least", columns="stratum", values="genes")
     wide = wide.reindex(columns=[*TITLES])
     wide.columns = [f"{title}: genes" for title, _ in TITLES.values()]
-    return wide.rename_axis("k").reset_index()
+    return wide.reset_index()

@@ -182,7 +182,7 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: no such image; check the image column and the cohort's root")
+        raise InputError(f"{path}: no such image; correct its path")
     with _large_images():
         with _damage_named(path):
             source, properties = _source(path)

@@ -32,11 +32,12 @@ class Configured(NamedTuple):
     """Micrometres per pixel from the configuration, or None.
 
     It `overrides` what a slide states, and the log says so, or counts for slides that state neither
-    their scale nor their objective.
+    their scale nor their objective. `key` is the part of the configuration that has it, for errors.
     """
 
     um_per_px: float | None = None
     overrides: bool = False
+    key: str = "predict"
 
 
 def resolve_scale(
@@ -76,8 +77,8 @@ def resolve_scale(
         um_per_px, taken_from = configured.um_per_px, "configured"
     else:
         raise InputError(
-            f"{image.path}: says neither its micrometres per pixel nor its objective; set um_per_px"
-            " in the configuration"
+            f"{image.path}: says neither its micrometres per pixel nor its objective; set"
+            f" {configured.key}.um_per_px"
         )
     scanned_at = UM_PER_PX_AT_1 / um_per_px
     downsample = scanned_at / magnification
@@ -88,8 +89,8 @@ def resolve_scale(
             return Scale(um_per_px, scanned_at, 1.0, taken_from)
         raise InputError(
             f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, taken from:"
-            f" {taken_from}), less than the x{magnification:g} to work at; lower tiles'"
-            " magnification"
+            f" {taken_from}), less than the x{magnification:g} to work at; lower"
+            f" {configured.key}.tiles.magnification"
         )
     return Scale(um_per_px, scanned_at, float(whole) if is_nominal else downsample, taken_from)
 

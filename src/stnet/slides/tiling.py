@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tiles of `side` pixels at the working magnification.
+    """Tiles of `side` pixels at the working magnification, overlapping by a share of it.
 
     A pixel is background if its mean of red, green and blue is above `background`. A tile is
     dropped if its share of background pixels is above `most_background`.
@@ -33,6 +33,12 @@ class Tiling:
     side: int
     background: float
     most_background: float
+    overlap: float = 0
+
+    @property
+    def step(self) -> int:
+        """From one tile to the next, in pixels at the working magnification."""
+        return max(1, round(self.side * (1 - self.overlap)))
 
 
 @dataclass
@@ -74,11 +80,11 @@ def tiles(
 ) -> Iterator[Tile]:
     """Yield the tiles of a slide with enough tissue, row by row.
 
-    Candidates are the complete windows of a grid from the upper left corner, without overlap
-    (Methods, "tiling the slides in non-overlapping windows of 512 x 512 pixels"). Every pixel at
-    the working magnification counts for the decision, but tiles that `stnet.slides.prepass` proves
-    to be background are not read. If the pre-pass turns out wrong on a slide, nothing more is
-    skipped, and the skipped tiles are read at the end, out of order.
+    Candidates are the complete windows of a grid from the upper left corner, by default without
+    overlap (Methods, "tiling the slides in non-overlapping windows of 512 x 512 pixels"). Every
+    pixel at the working magnification counts for the decision, but tiles that
+    `stnet.slides.prepass` proves to be background are not read. If the pre-pass turns out wrong on
+    a slide, nothing more is skipped, and the skipped tiles are read at the end, out of order.
 
     Args:
         image: the slide.
@@ -150,8 +156,9 @@ class _Reader:
 
     def __init__(self, image: SlideImage, scale: Scale, tiling: Tiling):
         self._image, self._tiling = image, tiling
-        self._pitch = tiling.side * scale.downsample
-        self.size = round(self._pitch)
+        width = tiling.side * scale.downsample
+        self._step = tiling.step * scale.downsample
+        self._width, self.size = width, round(width)
         exact = [
             number
             for number, level in enumerate(image.levels)
@@ -159,12 +166,13 @@ class _Reader:
         ]
         self._level = exact[-1] if exact else 0
         self._downsample = int(image.levels[self._level].downsample)
-        self._side = round(self._pitch / self._downsample)
+        self._side = round(width / self._downsample)
         self._brightest = floor(3 * tiling.background)
 
     def starts(self, length: int) -> list[int]:
         """Starts of the grid's windows along a side of the slide, in level-0 pixels."""
-        return [round(n * self._pitch) for n in range(int((length + 1e-6) // self._pitch))]
+        n = int((length - self._width + 1e-6) // self._step) + 1
+        return [round(i * self._step) for i in range(n)]
 
     def read(self, candidate: _Candidate) -> tuple[_Candidate, float, float, np.ndarray]:
         """The candidate, its shares of tissue and background, and its pixels."""

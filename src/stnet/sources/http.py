@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 CHUNK = 1 << 16  # bytes
 BUSY = {408, 425, 429}  # like every 5xx, worth a retry; other errors are final
 
+# Told with the first failure, long before the last attempt.
+OFFLINE = "; without a network use a mirror (docs/running.md)"
+
 T = TypeVar("T")
 
 
@@ -153,7 +156,11 @@ def persist(
         except ValueError as failure:  # requests: the URL itself is wrong
             raise InputError(f"{what}: {failure}; correct the host in the configuration") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
-            reason = " ".join(str(failure).split())[:200]
+            # requests wraps the reason into the whole address.
+            cause = getattr(next(iter(failure.args), None), "reason", failure)
+            reason = " ".join(str(cause).split())[:200]
+            if isinstance(failure, requests.ConnectionError | requests.Timeout):
+                reason = f"no connection ({reason}){OFFLINE if number == 1 else ''}"
         if (reached := progress()) > furthest:
             number, furthest, wait = 1, reached, patience.backoff
         if number < patience.attempts:
@@ -162,7 +169,7 @@ def persist(
             time.sleep(wait)
     raise InputError(
         f"{what}: {reason} (attempt {number} of {patience.attempts});"
-        " check the network and the host, then rerun"
+        " check the network and the host, or use a mirror (docs/running.md), then rerun"
     )
 
 

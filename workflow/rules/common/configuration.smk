@@ -94,7 +94,14 @@ def configured(path, **names):
 def some_keys(keys, path, **names):
     """Input function: the given keys of the configuration's row at a path (see `configured`)."""
     found = configured(path, **names)
-    return lambda w: {key: found(w)[key] for key in keys}
+
+    def values(w):
+        row = found(w)
+        return {key: row[key] for key in keys}
+
+    # Each key is compared by itself (digest.smk).
+    values.parts = keys
+    return values
 
 
 def one_of(names):

@@ -1,14 +1,17 @@
-# Snakemake reruns a job when its script changes, but does not see what the script imports. So a
-# digest of the code that a job runs is a parameter of its rule.
+# What a job depends on besides its input files, as parameters that say what they are. `snakemake -n`
+# shows those that have changed, without the names that rules give them.
+#
+# Snakemake does not see what a script imports. So hashes of the code that a job runs are parameters.
 
-# Stages without one: downloads, whose files are checked by hash, and plan, which has no outputs.
+# Stages without them: downloads, whose files are checked by hash, and plan, which has no outputs.
 NOT_DIGESTED = ("download", "plan")
 
 # Scripts of which only a part decides the outputs. The job that predicts a slide also downloads it,
 # and a changed downloader must not predict it again.
 DECIDED_BY = {"inference/predict_slide.py": "src/stnet/inference/slides.py"}
 
-DIGESTS = {}
+# Hashes of the code of a script, by name of the module.
+CODE = {}
 
 # Identities of the input files that no rule makes; empty for others.
 IDENTITIES = {}
@@ -27,7 +30,7 @@ def identity(path):
 
 
 def own_files(rule):
-    """Input function: identities of the job's inputs that no rule makes.
+    """Input function: identities of the job's inputs that no rule makes, after their paths.
 
     Snakemake reruns a job when an input is newer than the outputs, and misses a file that was
     replaced by an older one. Outputs of rules have no identity: their dates are those of this run.
@@ -36,22 +39,52 @@ def own_files(rule):
     # Snakemake does not compare parameters that ask for `input`, so the inputs are found again.
     def found(wildcards):
         inputs, *_ = rule.expand_input(wildcards)
-        return [about for about in map(identity, map(str, inputs)) if about]
+        return [f"{path}: {identity(path)}" for path in map(str, inputs) if identity(path)]
 
     return found
 
 
-def digest(script):
-    """Hash of a rule's script, given as in the rule, and of the library code that it imports."""
-    if script not in DIGESTS:
+def code_of(script):
+    """Hashes of a rule's script, given as in the rule, and of the library code that it imports."""
+    if script not in CODE:
         name = script.removeprefix("../scripts/")
         path = CHECKOUT / DECIDED_BY.get(name, f"workflow/scripts/{name}")
-        DIGESTS[script] = code_digest(path, CHECKOUT / "src")
-    return DIGESTS[script]
+        CODE[script] = code_hashes(path, CHECKOUT / "src")
+    return CODE[script]
 
 
-def set_digests(rules):
-    """Give each rule that runs a script its digest and its own files, except `NOT_DIGESTED`."""
+def value_for(w, value):
+    """The value of a rule's parameter for a job."""
+    if callable(value):
+        return value(w)
+    return value.format(**dict(w.items())) if isinstance(value, str) else value
+
+
+def for_the_job(value):
+    """A parameter that the job gets, and Snakemake does not compare."""
+    return lambda w, input=None: value_for(w, value)
+
+
+def named_parts(name, value):
+    """Input functions: a parameter, or each key of a mapping, after its name."""
+    keys = value if isinstance(value, dict) else getattr(value, "parts", None)
+    if keys is None:
+        return [lambda w: f"{name}: {value_for(w, value)!r}"]
+    return [lambda w, key=key: f"{name}.{key}: {value_for(w, value)[key]!r}" for key in keys]
+
+
+def set_parameters(rules):
+    """Give each rule that runs a script, except `NOT_DIGESTED`, what it depends on as parameters."""
     for each in rules:
-        if each.script and Path(each.script).parent.name not in NOT_DIGESTED:
-            each.set_params(digest=digest(each.script), own_files=own_files(each))
+        if not each.script or Path(each.script).parent.name in NOT_DIGESTED:
+            continue
+        given = dict(each.params.items())
+        hashes = code_of(each.script)
+        each.params.clear()
+        each.set_params(
+            *(f"code of {name}: {found}" for name, found in hashes.items()),
+            *(part for name, value in given.items() for part in named_parts(name, value)),
+            own_files=own_files(each),
+            digest=for_the_job(code_digest(hashes)),
+            **{name: for_the_job(value) for name, value in given.items()},
+        )

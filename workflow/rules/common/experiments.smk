@@ -89,6 +89,7 @@ def features_view_index(w):
 def encoder_weights(w):
     """File of the encoder's weights; nothing for random ones."""
     keys = row_of("features", w.features)
+    check_architecture(keys)
     if keys["library"] == "timm" and keys["weights"] == IMAGENET:
         return f"resources/weights/timm-{keys['architecture']}.safetensors"
     path = weights_file(keys)
@@ -130,6 +131,7 @@ def collected_features(w):
 
 def weights_file(keys):
     """File of the weights that `architecture` and `weights` name; nothing for random ones."""
+    check_architecture(keys)
     if keys["weights"] == RANDOM:
         return []
     if keys["weights"] == IMAGENET:

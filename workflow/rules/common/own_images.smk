@@ -1,21 +1,38 @@
 # Slides and sections of your own, as the configuration names them under `predict`.
 
 OWN = config["predict"]
+OWN_SLIDES = [{"image": each} if isinstance(each, str) else each for each in OWN["slides"]]
+
+
+def results_id(text):
+    """Text as the name of a file or folder of results."""
+    return re.sub("[^A-Za-z0-9._-]", "-", text).lstrip("._-") or "sample"
+
+
+def model_name():
+    """Name of the model's results: of its file, and of its experiment in a folder of `models`."""
+    path = Path(OWN["model"] or "")
+    of = f"{path.parent.name}-" if path.parent.parent.name == "models" else ""
+    name = results_id(of + path.stem)
+    if len(name) > LONGEST_ID:
+        refuse(f"predict.model: {path} has a name of more than {LONGEST_ID} characters; shorten it")
+    return name
+
+
+OWN_RESULTS = f"results/predict/{model_name()}"
 
 
 def own_names():
     """Slides and sections by the names of their results: those of the files and folders."""
     named = {}
-    for item in [*OWN["slides"], *OWN["sections"]]:
-        files = [item] if isinstance(item, str) else own_files_of(item)
+    for item in [*OWN_SLIDES, *OWN["sections"]]:
+        files = own_files_of(item)
         path = named_by = Path(files[0])
         # Space Ranger gives these names to folders of every section.
         while re.fullmatch(r"outs|binned_outputs|square_\d+um", named_by.name):
             named_by = named_by.parent
         name = named_by.stem if named_by == path else named_by.name
-        if not isinstance(item, str) and item["name"]:
-            name = item["name"]
-        name = re.sub("[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "sample"
+        name = results_id(item.get("name") or name)
         if name in ("logs", "benchmarks"):
             refuse(f"predict: {path} would be called {name}, which is reserved; rename it")
         if len(name) > LONGEST_ID:
@@ -30,13 +47,13 @@ def own_names():
 
 
 def own_files_of(item):
-    """Files and folders that an entry of `predict.sections` names."""
-    return [item[key] for key in ("folder", "counts", "spots", "image") if item[key]]
+    """Files and folders that an entry of `predict.slides` or `predict.sections` names."""
+    return [item[key] for key in ("folder", "counts", "spots", "image") if item.get(key)]
 
 
 own = own_names()
-own_slides = {name: item for name, item in own.items() if isinstance(item, str)}
-own_sections = {name: item for name, item in own.items() if not isinstance(item, str)}
+own_slides = {name: item for name, item in own.items() if item in OWN_SLIDES}
+own_sections = {name: item for name, item in own.items() if name not in own_slides}
 
 
 def own_model(w):
@@ -45,9 +62,19 @@ def own_model(w):
         refuse("predict.model: missing; name the .safetensors of a trained model")
     files = {"path": OWN["model"], "reliability": str(Path(OWN["model"]).with_suffix(".genes.tsv"))}
     try:
-        return {**files, "sha256": [file_sha256(path) for path in files.values()]}
+        hashes = [file_sha256(path) for path in files.values()]
+        # A gene that the model has not is refused now, not once the slides are predicted.
+        with open(files["reliability"], encoding="utf-8", errors="replace") as table:
+            rows = [line.rstrip("\n").split("\t") for line in table]
+        columns = [rows[0].index(name) for name in ("gene", "symbol")]
+        find_genes(OWN["genes"], [[row[i] for i in columns] for row in rows[1:]], OWN["model"])
     except OSError as error:
         refuse(f"predict.model: {error.filename}: {error.strerror}; correct the path")
+    except (ValueError, IndexError):
+        pass  # The job refuses a damaged table.
+    except InputError as error:
+        refuse(f"predict.genes: {error}")
+    return {**files, "sha256": hashes}
 
 
 def own_row(w):
@@ -67,3 +94,19 @@ def own_row(w):
 def own_genes(w):
     """The gene table, if it is there already: without it, genes are matched by id and symbol."""
     return GENE_TABLE if Path(GENE_TABLE).is_file() else []
+
+
+def print_own_results():
+    """Print the last lines of a run: what was predicted, the warnings, and the files made."""
+    maps = ("own_slide_map", "own_section_map")
+    made = {job.wildcards.name for job in workflow.dag.jobs if job.rule.name.endswith(maps)}
+    for name in [name for name in own if name in made]:
+        folder = f"{OWN_RESULTS}/{name}"
+        with open(f"{folder}/summary.tsv", encoding="utf-8") as summary:
+            rows = [line.rstrip("\n").split("\t") for line in summary]
+        print(f"{name}: {dict(rows)['predicted']}")
+        for quantity, value in rows:
+            if quantity == "warning":
+                print(f"  warning: {value}")
+        files = [f"{folder}/{file}" for file in ("map.png", "summary.tsv", "predictions.h5ad")]
+        print("\n".join(["  made:", *(f"    {file}" for file in files)]))

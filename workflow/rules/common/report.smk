@@ -1,5 +1,7 @@
 # Inputs of a cohort's figures, tables and ledger, by what its configuration has under `report`.
 
+from stnet.core.printed import EXPRESSION_UNITS
+
 # What the paper says.
 PAPER_CLAIMS = "resources/paper/claims.tsv"
 # Ends the name of a ledger that has the ablations too.
@@ -23,6 +25,26 @@ def report_part(w, name):
 def main_experiment(w):
     """The cohort's main experiment."""
     return report_of(w)["main"]
+
+
+def main_title(w):
+    """Title of the cohort's main experiment."""
+    return config["experiments"][main_experiment(w)]["title"]
+
+
+def part_title(name):
+    """Parameter function: title of the experiment of a part of the report."""
+    return lambda w: config["experiments"][report_part(w, name)]["title"]
+
+
+def main_formula(w):
+    """What log expression is in the main experiment, for captions."""
+    targets = config["targets"][config["experiments"][main_experiment(w)]["targets"]]
+    # Factors of a composition are mapped back to these genes.
+    of_genes = config["targets"][targets["of"]] if "of" in targets else targets
+    formula = EXPRESSION_UNITS[of_genes["transform"]]
+    genes = ", G the number of genes in the tables of all sections" if "G" in formula else ""
+    return f"{formula}; c is the gene's counts in the spot, Σc all counts of the spot{genes}"
 
 
 def table_of(w, experiment, name):
@@ -123,6 +145,13 @@ def claims_of(w):
     if name not in ledgers:
         refuse(f"no {name}: cohorts.{w.cohort}.report.claims has {', '.join(ledgers) or 'none'}")
     return ledgers[name]
+
+
+def performance_labels(w):
+    """Experiment and spots of a page on performance, for Snakemake's report."""
+    spots = "" if w.stratum == "all" else f", {w.stratum} spots"
+    title = config["experiments"][w.experiment]["title"]
+    return {"item": f"Gene by gene: {title}{spots}", "cohort": w.cohort}
 
 
 def ledger_labels(w):

@@ -9,5 +9,6 @@ with job(snakemake.log[0]):
         snakemake.output.html,
         changed=snakemake.params.changed,
         reference=snakemake.params.reference,
+        titles=snakemake.params.titles,
         title=snakemake.params.title,
     )

@@ -6,4 +6,5 @@ with job(snakemake.log[0]):
         snakemake.input.predictions,
         dict(snakemake.output.items()),
         stratum=snakemake.wildcards.stratum,
+        smoothing=snakemake.params.smoothing,
     )

@@ -4,7 +4,8 @@ from stnet.figures.study import draw
 with job(snakemake.log[0]):
     draw(
         snakemake.input.study,
-        dict(zip(snakemake.params.names, snakemake.input.genes, strict=True)),
-        dict(zip(snakemake.params.names, snakemake.input.patients, strict=True)),
+        dict(zip(snakemake.params.titles, snakemake.input.genes, strict=True)),
+        dict(zip(snakemake.params.titles, snakemake.input.patients, strict=True)),
         snakemake.output,
+        titles=snakemake.params.titles,
     )

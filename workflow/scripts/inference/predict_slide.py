@@ -33,7 +33,9 @@ with (
         snakemake.output[0],
         about={key: value for key, value in snakemake.params.row.items() if key != "file"},
         cut=Cut(**snakemake.params.cut),
-        configured=Configured(snakemake.params.um_per_px),
+        configured=Configured(
+            snakemake.params.um_per_px, key=f"external.{snakemake.wildcards.source}"
+        ),
         encoder=Encoder(
             "torchvision",
             snakemake.params.encoder["architecture"],

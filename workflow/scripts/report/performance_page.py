@@ -6,6 +6,6 @@ with job(snakemake.log[0]):
         snakemake.input.summary,
         snakemake.input.genes,
         snakemake.output[0],
-        experiment=snakemake.wildcards.experiment,
+        experiment=snakemake.params.title,
         stratum=snakemake.wildcards.stratum,
     )

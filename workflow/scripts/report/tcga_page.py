@@ -10,5 +10,5 @@ with job(snakemake.log[0]):
         snakemake.input.claims or None,
         snakemake.output[0],
         source=snakemake.wildcards.source,
-        experiment=snakemake.wildcards.experiment,
+        experiment=snakemake.params.title,
     )

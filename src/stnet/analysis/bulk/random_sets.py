@@ -86,14 +86,15 @@ def random_differences(sections: Iterable[Section], sets: RandomSets) -> np.ndar
 def summarise_null(difference: float, null: np.ndarray) -> pd.DataFrame:
     """Table `quantity value ci_low ci_high unit` of a mean difference among those of random sets.
 
-    `p_random_sets` is two-tailed, like the paper's t-test: twice the share of sets that are at
-    least as far from zero on the side of `difference`, which counts as a set itself.
+    `p_random_sets` is two-tailed, like the paper's t-test, and about the sets rather than zero:
+    twice the share of sets that are at least as high as `difference`, or at least as low, whichever
+    is fewer; `difference` counts as a set itself.
     `mean_difference_null` is the mean over `n_random_sets` sets, with their 95% range.
     """
     null = null[np.isfinite(null)]
     p, average, bounds = np.nan, np.nan, np.full(2, np.nan)
     if len(null) and np.isfinite(difference):
-        beyond = np.sum(null * np.sign(difference) >= abs(difference))
+        beyond = min(np.sum(null >= difference), np.sum(null <= difference))
         p = min(1.0, 2 * (1 + beyond) / (1 + len(null)))
         average, bounds = null.mean(), percentile_interval(null)
     found = {"p_random_sets": p, "n_random_sets": len(null), "mean_difference_null": average}

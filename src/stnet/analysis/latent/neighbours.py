@@ -49,7 +49,7 @@ def neighbour_performance(spots: ad.AnnData) -> pd.DataFrame:
       the predicted spot.
 
     Returns a row per form, gene and patient: `form gene patient n_spots nearest farthest
-    nearest_partial farthest_partial`; partial r is given ln total counts.
+    nearest_partial farthest_partial`; partial r is given depth.
     """
     adjacent = neighbourhoods(spots.obs, spots.uns["grid"], ADJACENT)
     n_neighbours, *by_side = nearest_and_farthest(spots.obsm["latent"], adjacent)
@@ -138,5 +138,6 @@ def _performance(
         predicted = normalise(counts, totals[centres], universe, transform)
     # The statistics of smoothed measurements are not used.
     layers = dict.fromkeys(["observed", "smooth"], measured[centres])
-    found = ad.AnnData(predicted, obs=spots.obs.iloc[centres], var=spots.var, layers=layers)
+    uns = {"targets": spots.uns["targets"]}
+    found = ad.AnnData(predicted, spots.obs.iloc[centres], spots.var, uns, layers=layers)
     return performance_by(found, "patient")

@@ -1,0 +1,86 @@
+"""What a summary and a map say of the predictions of a slide or section, in the same words."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.inference.flags import WARNINGS
+from stnet.slides.blank import describe_blank
+
+# Ranges of expression are from the 2nd to the 98th percentile.
+PERCENTILES = (2, 98)
+# A range of less than this share of the one that was measured in training hardly varies (ours). The
+# best prediction with an r of 0.05 spans about 5% of the measurement.
+LEAST_SHARE = 0.05
+
+UNKNOWN = "unknown: the model has fewer than three training patients"
+NOTHING = "unknown: no tile has enough tissue"
+
+
+def measured_range(values: np.ndarray) -> dict[str, list[float]]:
+    """`trained_low` and `trained_high` of each gene: the range of `values`, (spots, genes)."""
+    low, high = np.percentile(values, PERCENTILES, axis=0).astype(float)
+    return {"trained_low": low.tolist(), "trained_high": high.tolist()}
+
+
+def range_share(predicted: np.ndarray, genes: pd.DataFrame) -> np.ndarray:
+    """Range of the predictions by gene as a share of the one measured in training, (genes,).
+
+    `predicted` is (patches, genes), `genes` has the columns of `measured_range`. NaN with fewer
+    than two patches, or if the measurement is constant.
+    """
+    trained = (genes["trained_high"] - genes["trained_low"]).to_numpy(dtype=float)
+    if len(predicted) < 2:
+        return np.full(len(trained), np.nan)
+    low, high = np.percentile(predicted, PERCENTILES, axis=0).astype(float)
+    return np.divide(high - low, trained, out=np.full(len(trained), np.nan), where=trained > 0)
+
+
+def hardly_varies(genes: pd.DataFrame) -> pd.Series:
+    """Whether predictions span hardly any of the range measured in training, by row of `var`.
+
+    Of a single row, a Series, it is a single answer.
+    """
+    return genes["range_share"] < LEAST_SHARE
+
+
+class Account(NamedTuple):
+    """What is said of the predictions.
+
+    Attributes:
+        predicted: how many tiles or spots, and why not more.
+        far: distances from training by name, as text.
+        warnings: sentences; none if the image is like those of training.
+    """
+
+    predicted: str
+    far: dict[str, str]
+    warnings: list[str]
+
+
+def account_of(table: ad.AnnData) -> Account:
+    """What is said of predictions of `predict_slide` or `predict_section`."""
+    is_slide = "tiling" in table.uns
+    of_image = table.uns if is_slide else table.uns["provenance"]
+    distance = of_image["training_distance"]
+    unknown = UNKNOWN if table.n_obs else NOTHING
+    warnings = [f"{WARNINGS[flag]} ({distance[flag]:.2f} times)" for flag in of_image["flags"]]
+    blank = describe_blank(of_image["blank_patches"], table.n_obs)
+    return Account(
+        _tiles(table.n_obs, table.uns["tiling"]) if is_slide else f"{table.n_obs:,} spots",
+        {name: unknown if np.isnan(d) else f"{d:.2f}" for name, d in distance.items()},
+        [*warnings, *filter(None, [blank])],
+    )
+
+
+def _tiles(n: int, tiling: Mapping) -> str:
+    most = tiling["most_background"]
+    rest = "mostly glass" if most == 0.5 else f"more than {most:.0%} glass"
+    rest = "" if n == tiling["candidates"] else f", the rest {rest}"
+    overlap = tiling["overlap"]
+    return f"{n:,} of {tiling['candidates']:,} tiles{rest}" + (
+        f"; tiles overlap by {overlap:.0%}" if overlap else ""
+    )

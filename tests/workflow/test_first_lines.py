@@ -1,0 +1,77 @@
+"""What a run lacks is said in its own line, before anything is downloaded or computed."""
+
+import pytest
+from project import ROOT, snakemake
+
+SHEET = """\
+patient\tsection\tformat\timage\tcounts\tspots\tlabels\tgrid\tum_per_px\tpixel_scale
+A\tA_1\tst-v5\ta\ta\ta\t\tsquare\t\t
+B\tB_1\tst-v5\tb\tb\tb\t\tsquare\t\t
+"""
+CONFIGURATION = """\
+report: [mine]
+device: cuda
+cohorts:
+  mine:
+    sheet: mine.tsv
+    root: ""
+    require_label: false
+    label_classes: {tumour: [], normal: []}
+    spot_window: 224
+    spot_pitch_um: 200
+    report: {main: mine, gene: FASN}
+experiments:
+  mine: {inherit: densenet121, cohort: mine, weights: random}
+  other: {inherit: ridge, cohort: mine, features: other}
+features:
+  other: {kind: encoder, library: timm, architecture: vit_base_patch16_244}
+"""
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch):
+    """Return a function that runs Snakemake on a small cohort and gives the line it ends with."""
+    (tmp_path / "mine.tsv").write_text(SHEET)
+    (tmp_path / "mine.yaml").write_text(CONFIGURATION)
+    for name in "ab":
+        (tmp_path / name).touch()
+    # Also where there is a GPU, and conda.
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+    def run(*arguments):
+        done = snakemake(tmp_path, "--snakefile", str(ROOT / "Snakefile"), *arguments, check=False)
+        assert done.returncode
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "results").exists()
+        return done.stderr.splitlines()[-1]
+
+    return run
+
+
+def test_a_target_that_an_option_takes(said):
+    line = said("--configfile", "mine.yaml", "predict")
+    assert line == "error: --configfile: no file predict; if it is a target, write -- before it"
+    line = said("--config", "device=cpu", "predict")
+    assert line.endswith("predict is not KEY=VALUE; if it is a target, write -- before it")
+
+
+def test_conda_that_is_not_there(said):
+    line = said("--configfile", "mine.yaml", "--use-conda", "-n")
+    assert line.startswith("error: --use-conda: no conda on the PATH; install it")
+
+
+def test_a_gpu_that_is_not_there(said):
+    line = said("--configfile", "mine.yaml")
+    assert line.startswith(
+        "error: device: cuda is configured, but CUDA_VISIBLE_DEVICES= hides every GPU, which 4 jobs"
+    )
+
+
+def test_an_encoder_that_is_not_there(said):
+    line = said(
+        "--configfile", "mine.yaml", "-n", "--", "results/mine/tables/other/all/summary.tsv"
+    )
+    assert line.startswith(
+        "error: configuration: architecture: no vit_base_patch16_244 in timm; is it vit_base_"
+    )
