@@ -76,20 +76,23 @@ def files_of(cohort, target):
 
 
 def pages_of(w):
-    """Other pages of the cohort's report: title and path below its folder, by their category."""
+    """Other pages of the cohort's report: title and path below its folder, by their category.
+
+    Titles and order are those of the menu of Snakemake's report.
+    """
+    outputs = [each for made in workflow.rules for each in made.output]
+    folder = f"results/{w.cohort}/"
     found = {}
     for path in files_of(w.cohort, "all"):
-        for output in (each for made in workflow.rules for each in made.output if each.match(path)):
+        for output in (each for each in outputs if path.endswith(".html") and each.match(path)):
             shown = output.flags.get("report")
-            if shown and path.endswith(".html") and output.rule.name != "front":
+            if shown and path != f"{folder}index.html":
                 values = output.match(path).groupdict()
                 labels = shown.labels
                 labels = labels(SimpleNamespace(**values)) if callable(labels) else labels
                 title = labels["item"].format(**values)
-                found.setdefault(shown.category, {})[title] = path.removeprefix(
-                    f"results/{w.cohort}/"
-                )
-    return dict(sorted(found.items()))
+                found.setdefault(shown.category, {})[title] = path.removeprefix(folder)
+    return {name.lstrip("0123456789 "): found[name] for name in sorted(found)}
 
 
 def about_cohort(w):

@@ -26,11 +26,15 @@ def test_the_papers_claims_are_read_for_its_cohort_or_where_asked(configuration,
 def test_the_first_page_links_every_other_page_by_its_title_in_the_menu():
     rule, wildcards = load_rules()["front"], Wildcards(fromdict={"cohort": "demo"})
     pages = rule.params.pages(wildcards)
-    assert [*pages] == sorted(pages)
+    assert [*pages][:3] == ["Ledger", "Data", "Performance"]
     paths = [path for links in pages.values() for path in links.values()]
     assert len(paths) == len(set(paths)) > 20
     expected = {"tables/comparison.html", "tables/manuscript.html", "ledger-planted.html"}
-    expected |= {"tables/demo-ridge/all/performance.html", "tables/within.html"}
+    expected |= {
+        "tables/table_1.html",
+        "tables/demo-ridge/all/performance.html",
+        "tables/within.html",
+    }
     assert expected <= {*paths}
     assert "index.html" not in paths
     assert any(
