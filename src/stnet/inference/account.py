@@ -67,13 +67,19 @@ def account_of(table: ad.AnnData) -> Account:
     of_image = table.uns if is_slide else table.uns["provenance"]
     distance = of_image["training_distance"]
     unknown = UNKNOWN if table.n_obs else NOTHING
-    warnings = [f"{WARNINGS[flag]} ({distance[flag]:.2f} times)" for flag in of_image["flags"]]
+    warnings = [f"{WARNINGS[flag]} ({_how_far(flag, distance)})" for flag in of_image["flags"]]
     blank = describe_blank(of_image["blank_patches"], table.n_obs)
     return Account(
         _tiles(table.n_obs, table.uns["tiling"]) if is_slide else f"{table.n_obs:,} spots",
         {name: unknown if np.isnan(d) else f"{d:.2f}" for name, d in distance.items()},
         [*warnings, *filter(None, [blank])],
     )
+
+
+def _how_far(flag: str, distance: Mapping[str, float]) -> str:
+    if flag == "um_per_px":
+        return f"{distance[flag]:.2f} times"
+    return f"distance {distance[flag]:.2f}, where the farthest training patient has 1"
 
 
 def _tiles(n: int, tiling: Mapping) -> str:
