@@ -17,7 +17,7 @@ from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
 from stnet.expression.spatial import picture_of
-from stnet.figures.prediction_map import draw_expression
+from stnet.figures.prediction_map import draw_expression, value_range
 from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
 from stnet.figures.style import (
     LABEL_COLOURS,
@@ -156,7 +156,8 @@ def expression_maps(examples: Sequence[Example], gene: str) -> Figure:
     rows = figure.subplots(len(examples), len(titles), squeeze=False, gridspec_kw=ratios)
     figure.suptitle(gene, fontsize=8, fontstyle="italic")
     figure.supxlabel(
-        "Colour: log expression, from the 2nd to the 98th percentile of each map", fontsize=7
+        "Colour: log expression, alike for both maps of a section (2nd to 98th percentile)",
+        fontsize=7,
     )
     for axis, title in zip(rows[0], titles, strict=True):
         axis.set_title(title)
@@ -190,10 +191,10 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
             draw_spots(axis, places, pitch, facecolors=list(colours))
         else:
             annotate(axis, "no labels")
-    for axis, name in ((measured, "measured"), (predicted, "predicted")):
-        values = example.spots[name].to_numpy(dtype=float)
-        height_mm = MAP_MM * _height_by_width(example)
-        draw_expression(axis, places, pitch, values, height_mm, what=name)
+    drawn = {name: example.spots[name].to_numpy(dtype=float) for name in ("measured", "predicted")}
+    limits, height_mm = value_range(*drawn.values()), MAP_MM * _height_by_width(example)
+    for axis, (name, values) in zip((measured, predicted), drawn.items(), strict=True):
+        draw_expression(axis, places, pitch, values, height_mm, limits, what=name)
 
 
 def _height_by_width(example: Example) -> float:

@@ -147,8 +147,12 @@ def colour_note(unit: str, of: str = "of each map") -> str:
 
 
 def value_range(*values: np.ndarray) -> tuple[float, float]:
-    """The colour range of values that are drawn alike: the percentiles of all of them."""
-    ends = [np.percentile(each[np.isfinite(each)], PERCENTILES) for each in values]
+    """The colour range of values that are drawn alike: the percentiles of all of them.
+
+    Values that are all missing do not count.
+    """
+    finite = [each[np.isfinite(each)] for each in values]
+    ends = [np.percentile(each, PERCENTILES) for each in finite if len(each)] or [(0, 1)]
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
@@ -158,6 +162,7 @@ def draw_expression(
     pitch: float,
     values: np.ndarray,
     height_mm: float,
+    limits: tuple[float, float],
     *,
     what: str,
 ) -> None:
@@ -169,13 +174,14 @@ def draw_expression(
         pitch: distance between neighbouring spots, in pixels.
         values: expression, (n,); NaN is grey.
         height_mm: of the map in print.
+        limits: ends of the colours.
         what: "measured" or "predicted", to say what is missing if all values are.
     """
     if np.isnan(values).all():
         annotate(axis, f"not {what}")
     else:
         discs = draw_spots(axis, places, pitch, array=values, cmap=COLOURS)
-        discs.set_clim(*value_range(values))
+        discs.set_clim(*limits)
         add_colour_bar(axis, discs, height_mm)
 
 

@@ -15,6 +15,7 @@ from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table
 from stnet.report.comparison import KINDS, estimates
 from stnet.report.controls import FOLLOWED
 from stnet.report.page import render
+from stnet.report.words import said
 
 # Methods that see no image.
 FLOORS = ("mean", "coordinates", "label")
@@ -80,7 +81,7 @@ def _facts(dataset: pd.Series, summary: pd.Series, about: Mapping[str, object]) 
         "Cohort": "{sections} sections of {patients} patients, {spots} spots".format(**counts),
         "Method": f"{main['title']} ({about['main']}): {KINDS[main['kind']]}{built_on}{view}",
         "Predicted": f"{short(summary['n_genes'])} genes: {main['targets']}, "
-        f"{summary['transform']}",
+        f"{said('transform', summary['transform'])}",
         "Held out": {
             "patient": "one patient at a time; a model of the others predicts it",
             "section": "one section at a time; a model of the others predicts it",
