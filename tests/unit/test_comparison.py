@@ -374,17 +374,18 @@ def test_three_patients_have_words_in_place_of_counts(tmp_path):
     assert (table["consistency_rule"] == "few").all()
     assert (read_table(outputs["compact"])["Consistent genes"] == TOO_FEW).all()
     page = outputs["html"].read_text(encoding="utf-8")
-    # By the rule, given depth, by Holm and by BH.
-    assert page.count(f">{TOO_FEW}<") == 4 * len(table)
+    # The rule, and numbers by it, given depth, by Holm and by BH.
+    assert page.count(f">{TOO_FEW}<") == 5 * len(table)
     changed = {name: {"view": name} for name in patients}
     html = tmp_path / "study.html"
     write_study(
         *(paths[0], paths[2], tmp_path / "study.tsv", html),
         changed=changed,
+        titles={name: f"The {name}" for name in patients},
         reference="main",
         title="Windows",
     )
-    assert html.read_text(encoding="utf-8").count(f">{TOO_FEW}<") == len(table)
+    assert html.read_text(encoding="utf-8").count(f">{TOO_FEW}<") == 2 * len(table)
 
 
 def test_estimates_in_words():

@@ -68,11 +68,12 @@ def test_the_papers_run_is_planned_without_any_data(tmp_path):
 
 def test_the_papers_ablations_are_one_dag(tmp_path):
     jobs = planned(copy_project(tmp_path / "project"), "--", "supplement", configuration=())
-    # 26 of them: windows, magnifications, weights, depth, architectures and single genes.
+    # 26 of them: windows, magnifications, weights, depth, architectures and single genes. The study
+    # of protocols trains none.
     assert jobs["train"] == 47 + 26 * 23
     # Those of 224 px at x20 share their view.
     assert jobs["view_index"] == 1 + 3 + 2
-    assert jobs["study"] == 5
+    assert jobs["study"] == 6
 
 
 def test_models_of_all_patients_can_be_asked_for_and_unknown_ones_not(tmp_path):

@@ -28,7 +28,7 @@ rule comparison:
             caption="../report/manuscript.rst",
             category="6 Comparison",
             subcategory="1 Results",
-            labels={"item": "Table for a manuscript", "cohort": "{cohort}", "format": "HTML"},
+            labels={"item": "Table for a manuscript", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/comparison.log",

@@ -171,7 +171,7 @@ rule visium_page:
             caption="../report/visium_page.rst",
             category="4 External data",
             subcategory="1 Results",
-            labels={"item": "Visium sections beside the paper", "cohort": "{cohort}"},
+            labels={"item": "Genes and r on Visium sections", "cohort": "{cohort}"},
         ),
     log:
         "results/{cohort}/logs/visium_page.log",

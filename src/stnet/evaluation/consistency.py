@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from stnet.core.tables import TOO_FEW
+from stnet.core.tables import FEWEST_PATIENTS, TOO_FEW
 
 # The level the released code (bin/generate_figs.py) gives to Holm for the main result.
 HOLM_LEVEL = 0.1
@@ -16,10 +16,6 @@ HOLM_LEVEL = 0.1
 REACHABLE_LEVEL = 0.05
 # The level of Benjamini-Hochberg (ours).
 BH_LEVEL = 0.05
-# With fewer patients, luck that the genes of a patient share passes as consistent more often than
-# the tests state (ours, benchmarks/few_patients.py): all genes have r > 0 in all of 4 patients once
-# in 16 cohorts, in all of 5 once in 32.
-FEWEST_PATIENTS = 5
 # Keeps Fisher's z of a perfect correlation finite.
 LARGEST_R = 1 - 1e-9
 

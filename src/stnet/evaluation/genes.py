@@ -5,11 +5,10 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from stnet.core.tables import by_patient
+from stnet.core.tables import FEWEST_PATIENTS, by_patient
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import OF_R, interval, patient_draws, resampled_medians
 from stnet.evaluation.consistency import (
-    FEWEST_PATIENTS,
     benjamini_hochberg,
     binomial_p,
     choose_rule,

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
+from stnet.core.tables import FEWEST_PATIENTS, TOO_FEW
 from stnet.figures.spot_map import draw_spots
 from stnet.figures.style import (
     BLUE,
@@ -62,9 +63,7 @@ def headed_figure(table: ad.AnnData, title: str, remark: str, height_mm: float) 
     `stnet.inference.account` warns of, as `summary.tsv` does.
     """
     account, provenance = account_of(table), table.uns["provenance"]
-    about = (
-        f"{account.predicted}{remark}; model {provenance['model']} of {provenance['experiment']}"
-    )
+    about = f"{account.predicted}{remark}; model {provenance['experiment']}/{provenance['model']}"
     if account.warnings:
         said = [f"Warning: {warning}" for warning in account.warnings]
         colour, weight, length = VERMILLION, "bold", BOLD_LINE
@@ -108,7 +107,8 @@ def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> li
 def doubt(gene: pd.Series) -> str:
     """Why a gene is drawn muted, from its row of `var`; empty if it is not."""
     if not gene["consistent"]:
-        return "not consistent in training"
+        few = gene["n_patients"] < FEWEST_PATIENTS
+        return f"{TOO_FEW} to judge it" if few else "not consistent in training"
     return "hardly varies here" if hardly_varies(gene) else ""
 
 

@@ -91,7 +91,7 @@ def specification_curve(table: pd.DataFrame, titles: Mapping[str, str]) -> Figur
     above.axvline(protocols.index(PAPER), label="the paper's protocol", **style)
     above.axhline(0, color=GREY, linestyle="--", linewidth=0.6)
     above.fill_between([], [], label="leaks: genes chosen in the test", **LEAKS)
-    # Of few patients, intervals may reach beyond any r.
+    # The axis is of the r; intervals of few patients span almost all that is possible.
     low, high = table["r"].min(), table["r"].max()
     if high > low:
         above.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))

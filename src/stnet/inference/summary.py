@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.core.h5ad import read_h5ad
-from stnet.core.tables import write_table
+from stnet.core.tables import FEWEST_PATIENTS, TOO_FEW, write_table
 from stnet.inference.account import account_of, hardly_varies
 
 
@@ -18,6 +18,7 @@ def write_summary(predictions: str | Path, output: str | Path) -> None:
     """
     table = read_h5ad(predictions)
     consistent = table.var["consistent"].to_numpy(dtype=bool)
+    few = (table.var["n_patients"] < FEWEST_PATIENTS).all()
     provenance, account = table.uns["provenance"], account_of(table)
     rows: list[tuple[str, object]] = [
         ("experiment", provenance["experiment"]),
@@ -25,9 +26,10 @@ def write_summary(predictions: str | Path, output: str | Path) -> None:
         ("initial_weights", provenance["initial_weights"]),
         ("predicted", account.predicted),
         ("genes", table.n_vars),
-        ("consistent_genes", int(consistent.sum())),
-        ("consistent_hardly_varying", int(hardly_varies(table.var)[consistent].sum())),
+        ("consistent_genes", TOO_FEW if few else int(consistent.sum())),
     ]
+    if not few:
+        rows.append(("consistent_hardly_varying", int(hardly_varies(table.var)[consistent].sum())))
     slide = table.uns["slide"]
     taken_from = f" ({slide['magnification_from']})" if "magnification_from" in slide else ""
     rows.append(("um_per_px", f"{slide['um_per_px']:.4g}{taken_from}"))

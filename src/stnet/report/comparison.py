@@ -34,7 +34,7 @@ CLAIMS = {
 }
 # What the compact table has.
 COMPACT = (
-    "Median r: median over genes of the median over held-out patients. Given depth: of what is "
+    "Median r: median over genes of the median over patients. Given depth: of what is "
     "left of prediction and measurement after regression on the ln of a spot's total counts and "
     "its square. Intervals are 95%, by bootstrap over patients."
 )
@@ -82,7 +82,7 @@ def write_methods(
         outputs["html"],
         f"{main['title']} compared with other methods",
         [
-            "All methods predict the same held-out patients, and the same targets unless the table "
+            "All methods predict the same held-out spots, and the same targets unless the table "
             "says otherwise. A prediction that is constant within a patient has no r in that "
             "patient. Intervals are 95%, by bootstrap over patients.",
             f"Consistent genes. For {main['title']}: {reason}. For the others the rule is in the "

@@ -22,6 +22,13 @@ FOLLOWED = {
     "section's thickness, which the image shows as darker stain",
     "none": "nothing that an image shows",
 }
+# What the kinds of genes that only the controls have can show.
+LESSONS = {
+    "size": "Only a method that sees the structure of tissue finds genes of the nuclei's size.",
+    "depth": "What any method finds of a gene that follows nothing but depth is not biology; r "
+    "given depth (the partial correlation given the ln of the spots' total counts and its square) "
+    "takes it out, and should be about 0.",
+}
 
 
 def write_controls(
@@ -58,10 +65,8 @@ def write_controls(
             "The cohort is simulated, so it is known what each gene follows:",
             *(f"{kind}: {FOLLOWED[kind]}." for kind in kinds),
             "A method that sees no more than colour finds what colour shows, and looks as good as "
-            "a network there. Only a method that sees the structure of tissue finds genes of the "
-            "nuclei's size. What any method finds of a gene that follows nothing but depth is not "
-            "biology; r given depth (the partial correlation given the ln of the spots' total "
-            "counts and its square) takes it out, and should be about 0.",
+            "a network there.",
+            *(text for kind, text in LESSONS.items() if kind in kinds),
             f"The main experiment is {main}. Intervals are 95%, by bootstrap over patients.",
         ],
         [

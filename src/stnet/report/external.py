@@ -124,8 +124,8 @@ def write_tcga_page(
             "are 95%, over patients.",
             *([] if pd.isna(note) else [f"{note}."]),
             f"Subtypes: {of_subtypes['compared'].iloc[0]}. The paper chooses the significant genes "
-            "on all patients, test patients included. Split first: chosen on the training patients "
-            "only.",
+            "on all patients, test patients included. Genes of the training patients are chosen on "
+            "these only.",
         ],
         [
             page_table(

@@ -117,9 +117,9 @@ def _planted_numbers(read: Mapping[str, pd.DataFrame]) -> list[tuple[str, str, s
     genes = _with_kind(read)
     unplanted = genes["kind"].isin(UNPLANTED)
     numbers = []
-    for chosen, words in (
-        (genes[~unplanted], "genes that follow the tissue were found"),
-        (genes[unplanted], "other genes were taken for found"),
+    for chosen, whose, words in (
+        (genes[~unplanted], "these genes", "genes that follow the tissue were found"),
+        (genes[unplanted], "the others", "other genes were taken for found"),
     ):
         count = count_consistent(chosen["consistent"])
         partial = count_consistent(chosen["consistent_partial"])
@@ -128,7 +128,9 @@ def _planted_numbers(read: Mapping[str, pd.DataFrame]) -> list[tuple[str, str, s
             numbers.append((count, "", f"to say which {words}"))
         else:
             numbers.append((f"{count} of {len(chosen)}", "", f"{words}; {partial} given depth"))
-        numbers.append((r[0], "", f"their r, median over genes and patients; {r[1]} given depth"))
+        numbers.append(
+            (r[0], "", f"r of {whose}, median over genes and patients; {r[1]} given depth")
+        )
     return numbers
 
 

@@ -45,9 +45,13 @@ def write_pathways_page(
             " Genes without a symbol are left out of both. P: Fisher's exact test, one-sided. EASE:"
             " DAVID's score, the same P with one predicted gene removed. Both are adjusted by"
             " Benjamini–Hochberg, separately for groups and for pathways.",
-            "The paper's groups are disease classes of DAVID, which are not available as gene sets."
-            " The groups of this run are unions of the gene sets listed below, so their numbers can"
-            " differ from the paper's.",
+            "The groups are unions of the gene sets listed below."
+            + (
+                ""
+                if claims is None
+                else " The paper's are disease classes of DAVID, which are not"
+                " available as gene sets, so numbers can differ from the paper's."
+            ),
             f"{n_enriched} of {len(of_sets)} pathways with at least {FEWEST_GENES} of the genes are"
             f" enriched (adjusted P ≤ {short(level)}). Pathways overlap, so the same genes often"
             " enrich several of them.",

@@ -6,7 +6,7 @@ import pandas as pd
 
 from stnet.analysis.choice import top_genes
 from stnet.core.printed import decimals
-from stnet.core.tables import gene_names, read_table, write_table
+from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table, write_table
 from stnet.report.claims import read_claims
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, quantities, without_blank_paper, write_page
@@ -203,14 +203,15 @@ def write_performance_page(
     per_gene = read_table(genes).sort_values("median_pearson", ascending=False, kind="stable")
     per_gene["gene"] = gene_names(per_gene)
     per_gene["median_pearson"] = estimates(per_gene, "median_pearson")
+    if count_consistent(per_gene["consistent"]) == TOO_FEW:
+        per_gene["consistent"] = TOO_FEW
     counts = zip(per_gene["n_consistent"], per_gene["n_patients"], strict=True)
     per_gene["n_consistent"] = [f"{n} of {patients}" for n, patients in counts]
     write_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
         [
-            "Every prediction is of a patient that the model did not see. Intervals are 95%, by "
-            "bootstrap over patients.",
+            "Predictions are of held-out spots. Intervals are 95%, by bootstrap over patients.",
         ],
         [
             page_table(quantities(totals), "Summary"),

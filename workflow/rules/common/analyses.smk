@@ -190,8 +190,8 @@ def changed_keys(w):
     keys = {name: config["experiments"][name] for name in studied(w)}
     first, *others = keys.values()
     names = dict.fromkeys(key for each in keys.values() for key in each)
-    # The first follow from the architecture; the second are long lists.
-    for name in ("architecture_options", "trained_on"):
+    # The first follow from the architecture; the second are long lists; pages show titles anyway.
+    for name in ("architecture_options", "trained_on", "title"):
         names.pop(name, None)
     differing = [key for key in names if any(each.get(key) != first.get(key) for each in others)]
     return {name: {key: each.get(key) for key in differing} for name, each in keys.items()}

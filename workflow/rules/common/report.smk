@@ -124,8 +124,10 @@ def main_targets(w):
 
 def ledgers_of(cohort):
     """Claims of a cohort's report, by the name of their ledger."""
-    claims = config["cohorts"][cohort]["report"]["claims"]
-    return {f"ledger-{name}": keys for name, keys in claims.items()}
+    claims = config["cohorts"][cohort]["report"]["claims"].items()
+    # Those about this cohort first.
+    ordered = sorted(claims, key=lambda each: each[1]["other_cohort"])
+    return {f"ledger-{name}": keys for name, keys in ordered}
 
 
 def paper_claims(w):
