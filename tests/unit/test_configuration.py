@@ -146,6 +146,11 @@ def test_a_title_is_of_one_experiment(config):
     resolved = Configuration(config).resolved["experiments"]
     assert (resolved["densenet121"]["title"], resolved["a"]["title"]) == ("ST-Net", "a")
     assert resolved["alone-TFF3"]["title"] == "Alone: TFF3"
+    for title in ("", " a", "{x", "_a", "[1]", "a\tb"):
+        config["experiments"]["a"]["title"] = title
+        with pytest.raises(InputError, match=r"a\.title: .* should be a line of text"):
+            Configuration(config)
+    config["experiments"].pop("a")
     config["experiments"]["ridge"]["title"] = "ST-Net"
     with pytest.raises(InputError, match=r"experiments\.ridge\.title: that of densenet121 too"):
         Configuration(config)

@@ -36,16 +36,16 @@ def as_text(frame: pd.DataFrame) -> str:
     return frame.to_csv(**FORMAT)
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, *, text: bool = False) -> pd.DataFrame:
     """Read a table written by `write_table`; ids such as `01` and a gene named `NA` stay text.
 
-    Raises InputError if it is not as it was written.
+    With `text`, everything stays as it was written, also empty cells and digits of numbers. Raises
+    InputError if it is not as it was written.
     """
     check_record(path)
     try:
-        return pd.read_csv(
-            path, sep="\t", dtype=dict.fromkeys(IDS, str), keep_default_na=False, na_values=[""]
-        )
+        kinds, missing = (str, []) if text else (dict.fromkeys(IDS, str), [""])
+        return pd.read_csv(path, sep="\t", dtype=kinds, keep_default_na=False, na_values=missing)
     except (ValueError, EOFError, BadGzipFile, zlib.error) as error:
         raise Damaged(path, error) from error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,9 @@ TRUTHS = {
     "n_consistent": ("Measured", "permuted"),
     "n_consistent_smooth": ("Measured, smoothed", "permuted_smooth"),
 }
+
+# Characters in a line of a key.
+LABEL = 28
 
 
 def draw(
@@ -64,7 +68,7 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
         for (colour, line), (name, genes) in zip(CURVES, performance.items(), strict=False):
             counts = np.sort(genes[column].to_numpy())[::-1]
             style = {"color": colour, "linestyle": line, "linewidth": 1.2}
-            label = name if few else f"{name}: {(counts >= least).sum()}"
+            label = fill(name if few else f"{name}: {(counts >= least).sum()}", LABEL)
             axis.stairs(counts, baseline=None, label=label, **style)
         axis.stairs(
             null["binomial"], baseline=None, color=GREY, linewidth=0.8, label="chance (binomial)"
@@ -88,6 +92,7 @@ def consistent_patients(performance: Mapping[str, pd.DataFrame], null: pd.DataFr
             handlelength=1.7,
         )
     panels[0].set_ylim(0, n_patients * 1.04)
-    whole_numbers(panels[0], "y")
+    for axis, way in ((panels[0], "y"), (panels[0], "x"), (panels[1], "x")):
+        whole_numbers(axis, way)
     panels[0].set_ylabel(f"Patients with r > 0 (of {n_patients})")
     return figure

@@ -69,6 +69,10 @@ def account_of(table: ad.AnnData) -> Account:
     unknown = UNKNOWN if table.n_obs else NOTHING
     warnings = [f"{WARNINGS[flag]} ({_how_far(flag, distance)})" for flag in of_image["flags"]]
     blank = describe_blank(of_image["blank_patches"], table.n_obs)
+    if not table.n_obs:
+        none = "the image is smaller than a tile; check um_per_px and predict.tiles"
+        glass = is_slide and table.uns["tiling"]["candidates"]
+        warnings.append(f"nothing is predicted: {'all is mostly glass' if glass else none}")
     return Account(
         _tiles(table.n_obs, table.uns["tiling"]) if is_slide else f"{table.n_obs:,} spots",
         {name: unknown if np.isnan(d) else f"{d:.2f}" for name, d in distance.items()},

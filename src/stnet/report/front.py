@@ -49,7 +49,7 @@ def write_front(
             experiment; `methods` as for `stnet.report.comparison.write_methods`.
         pages: title and relative path of the cohort's other pages, by category.
     """
-    read = {name: read_table(path) for name, path in tables.items()}
+    read = {name: read_table(path, text=name == "manuscript") for name, path in tables.items()}
     summary = read["summary"].set_index("quantity")
     main = about["methods"][about["main"]]
     content = render(
@@ -183,6 +183,8 @@ def _cautions(
         "patients.": about["split"] == "section",
         "The interval of the median r includes 0.": not simulated
         and summary.loc["median_pearson", "ci_low"] <= 0,
+        "The interval of the median r given depth includes 0.": not simulated
+        and summary.loc["median_partial", "ci_low"] <= 0,
         f"Sequencing depth alone, without an image, tells high from low expression better (AUROC "
         f"{depth:.2f}) than the predictions do ({r:.2f}). Look at r given depth.": depth > r,
         "The network began with random weights.": value.get("initial_weights") == "random",

@@ -89,8 +89,10 @@ def pages_of(w):
             if shown and path != f"{folder}index.html":
                 values = output.match(path).groupdict()
                 labels = shown.labels
-                labels = labels(SimpleNamespace(**values)) if callable(labels) else labels
-                title = labels["item"].format(**values)
+                if callable(labels):
+                    title = labels(SimpleNamespace(**values))["item"]
+                else:
+                    title = labels["item"].format(**values)
                 found.setdefault(shown.category, {})[title] = path.removeprefix(folder)
     return {name.lstrip("0123456789 "): found[name] for name in sorted(found)}
 
