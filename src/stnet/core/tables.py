@@ -17,7 +17,8 @@ FORMAT = {"sep": "\t", "index": False, "float_format": "%.6g"}
 # the genes of a patient share passes as consistent more often than the tests state (ours,
 # benchmarks/few_patients.py): all genes have r > 0 in all of 4 patients once in 16 cohorts, in all
 # of 5 once in 32.
-TOO_FEW, FEWEST_PATIENTS = "too few patients", 5
+TOO_FEW = "too few patients"
+FEWEST_PATIENTS = 5
 IDS = ["gene", "symbol", "patient", "section", "sample", "slide"]
 
 
