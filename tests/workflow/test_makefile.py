@@ -87,7 +87,7 @@ def test_demo_runs_reports_and_names_what_it_made(checkout):
     said = make(checkout, "demo")
     assert said.returncode == 0, said.stderr
     assert calls(checkout) == [RUN, REPORT]
-    for name in ("report.html", "ledger-planted.html", "figures/1b.png", "tables/within.html"):
+    for name in ("report.html", "index.html", "figures/1b.png", "tables/within.html"):
         assert f"results/demo/{name}" in said.stdout
 
 
