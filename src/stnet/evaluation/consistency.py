@@ -101,11 +101,11 @@ def choose_rule(n_patients: int, n_with_r: int, n_genes: int) -> Rule:
         return Rule("few", "p_t_bh", float("nan"), reason)
     if smallest > REACHABLE_LEVEL:
         reason = (
-            f"Benjamini-Hochberg <= {BH_LEVEL} on the one-sided t of Fisher z over patients, "
-            f"because {reach}: more than {REACHABLE_LEVEL}"
+            f"Benjamini–Hochberg ≤ {BH_LEVEL} on a one-sided t-test of Fisher's z over patients. "
+            f"The binomial count has no power here: {reach}"
         )
         return Rule("t", "p_t_bh", BH_LEVEL, reason)
-    reason = f"Holm <= {HOLM_LEVEL} on the binomial count of patients; {reach}"
+    reason = f"Holm ≤ {HOLM_LEVEL} on the binomial count of patients; {reach}"
     return Rule("holm", "p_holm", HOLM_LEVEL, reason)
 
 

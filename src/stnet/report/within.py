@@ -179,7 +179,7 @@ def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> d
         found |= {"claimed_genes": total["consistent_genes"], "claimed_fdr": total["fdr"]}
         return found | {"claimed_how": total["consistency_reason"]}
     how = f"genes with r > 0 in at least {least} of {of} patients, the paper's threshold; "
-    how += f"{total['consistent_genes_holm']} by Holm <= {HOLM_LEVEL}"
+    how += f"{total['consistent_genes_holm']} by Holm ≤ {HOLM_LEVEL}"
     return found | {"claimed_genes": at["genes"], "claimed_fdr": at["fdr"], "claimed_how": how}
 
 
