@@ -182,7 +182,8 @@ def write_compact(table: pd.DataFrame, outputs: Mapping[str, str | Path]) -> Non
             encoding="utf-8",
         )
     shown = page_table(table.set_axis(COMPACT_COLUMNS, axis=1))
-    write_page(outputs["compact_html"], "Methods compared, to paste", [COMPACT], [shown])
+    files = [outputs["compact"], outputs["tex"]]
+    write_page(outputs["compact_html"], "Methods compared, to paste", [COMPACT], [shown], tsv=files)
 
 
 def _counted(table: pd.DataFrame, column: str) -> list[str]:

@@ -43,7 +43,7 @@ def write_sections_page(
         shown.append(
             {
                 **{"name": row.section, "patient": row.patient},
-                "n_warnings": len(section.uns["checks"]["warnings"]),
+                "warnings": list(section.uns["checks"]["warnings"]),
                 "picture": b64encode(drawn).decode(),
             }
         )

@@ -186,7 +186,7 @@ def colocalisation_tables(w):
     return tables
 
 
-if workflow.is_main_process:
+if workflow.is_main_process and "predict" not in sys.argv:
     for name in config["report"]:
         for each in set(config["cohorts"][name]["report"]["slides"]) - set(shown_slides(name)):
             sheet = config["external"][each]["sheet"]
