@@ -57,7 +57,7 @@ def published(claims: pd.DataFrame) -> dict[str, pd.DataFrame]:
         }
     )
     cohort = paper[paper.index.str.startswith("cohort.")].rename(lambda name: name.split(".")[1])
-    reason = "Holm <= 0.1 on the binomial count of patients"
+    reason = "Holm ≤ 0.1 on the binomial count of patients"
     return {
         "dataset": pd.DataFrame({"quantity": cohort.index, "value": cohort.astype(float)}),
         "summary": summary_table(
