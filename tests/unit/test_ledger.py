@@ -296,7 +296,7 @@ def test_pages_show_what_the_tables_say(tmp_path, claims):
     )
     page = html.read_text(encoding="utf-8")
     assert page.index("GNAS") < page.index("ACTG1") < page.index("XBP1")
-    assert "Holm &lt;= 0.1" in page
+    assert "Holm ≤ 0.1" in page
     write_table_1(paths["genes"], PAPER / "claims.tsv", tmp_path / "1.tsv", html, "densenet121")
     page = html.read_text(encoding="utf-8")
     assert page.count("GNAS") == 2
