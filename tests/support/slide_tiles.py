@@ -60,4 +60,5 @@ def write_tiles(
 def gene_table(*symbols: str) -> pd.DataFrame:
     """The genes of a model: ids `ENSG1`, …, and these symbols."""
     ids = [f"ENSG{number}" for number in range(1, len(symbols) + 1)]
-    return pd.DataFrame({"symbol": symbols, "ensembl": ids, "consistent": True}, index=ids)
+    genes = {"symbol": symbols, "ensembl": ids, "consistent": True, "n_patients": 8}
+    return pd.DataFrame(genes, index=ids)

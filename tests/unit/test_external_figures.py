@@ -64,7 +64,13 @@ PICTURE = Image.new("RGB", (80, 60), (200, 100, 150))
 
 def gene_rows() -> pd.DataFrame:
     return pd.DataFrame(
-        {"symbol": SYMBOLS, "ensembl": "", "consistent": CONSISTENT, "range_share": SHARES},
+        {
+            "symbol": SYMBOLS,
+            "ensembl": "",
+            "consistent": CONSISTENT,
+            "range_share": SHARES,
+            "n_patients": 8,
+        },
         index=[f"e{i}" for i in range(N_GENES)],
     )
 
@@ -252,7 +258,7 @@ def test_a_heading_without_warnings_has_the_distances():
     figure = prediction_map.headed_figure(slide_tiles(), "Slide S1", "", 60)
     assert "stain 0.40, latent features 0.83 (1: the farthest" in texts(figure)
     assert "Warning" not in texts(figure)
-    assert "11 of 12 tiles, the rest mostly glass; model all of toy" in texts(figure)
+    assert "11 of 12 tiles, the rest mostly glass; model toy/all" in texts(figure)
 
 
 def test_unknown_distances_are_called_unknown():

@@ -44,15 +44,17 @@ PAD_MM = 1.7  # printed, around each map
 
 
 def read_with_reliability(predictions: str | Path, reliability: str | Path | None) -> ad.AnnData:
-    """Read predictions with `var["consistent"]`, whether a gene was consistent in training.
+    """Read predictions with what is known of a gene in training: `consistent` and `n_patients`.
 
-    The column comes from the table of gene reliability, or is in the predictions already where
-    `reliability` is None.
+    These columns of `var` come from the table of gene reliability, or are in the predictions
+    already where `reliability` is None.
     """
     table = read_h5ad(predictions, needs=["var/range_share"])
     if reliability is not None:
         genes = read_gene_reliability(reliability, table.uns["provenance"]["weights_sha256"])
-        table.var["consistent"] = genes["consistent"].reindex(table.var_names).eq(True)
+        genes = genes.reindex(table.var_names)
+        table.var["consistent"] = genes["consistent"].eq(True)
+        table.var["n_patients"] = genes["n_patients"]
     return table
 
 

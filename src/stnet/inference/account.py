@@ -83,7 +83,7 @@ def account_of(table: ad.AnnData) -> Account:
 def _how_far(flag: str, distance: Mapping[str, float]) -> str:
     if flag == "um_per_px":
         return f"{distance[flag]:.2f} times"
-    return f"distance {distance[flag]:.2f}, where the farthest training patient has 1"
+    return f"distance {distance[flag]:.2f}, theirs up to 1"
 
 
 def _tiles(n: int, tiling: Mapping) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 SCALE_TOLERANCE = 1.15
 
 WARNINGS = {
-    "stain": "its stain is unlike that of every training patient",
-    "latent": "its latent features are unlike those of every training patient",
+    "stain": "its stain is unlike every training patient's",
+    "latent": "its latent features are unlike every training patient's",
     "um_per_px": "the network sees it at another scale than its training images",
 }
 
