@@ -112,5 +112,5 @@ def training_machine(w):
         "threads": threads,
         "memory_mb": None if memory.is_evaluable() else memory.value,
         "at_once": at_once,
-        "code": digest("../scripts/train/train.py"),
+        "code": code_digest(code_of("../scripts/train/train.py")),
     }
