@@ -51,7 +51,7 @@ def test_of_a_removed_view_only_the_new_networks_are_trained(pending):
     # Each stands in the table of comparison, which the ledger reads.
     assert jobs == {
         **{"train": 2, "predict_held_out": 2, "performance": 1, "performance_page": 1},
-        **{"compare": 1, "comparison": 1, "protocols": 1, "controls": 1, "ledger": 2},
+        **{"compare": 1, "comparison": 1, "protocols": 1, "controls": 1, "front": 1, "ledger": 2},
     }
 
 
