@@ -222,6 +222,11 @@ def _lineage(table: str, rows: dict[str, dict[str, Any]], name: str) -> list[str
             raise fault(key, f"{show(parent)} is not the id of a row; write one id, in quotes")
         if parent not in rows:
             raise fault(key, f"no {parent!r} in {table}{suggest_one(parent, rows)}")
+        if [parent] == lineage:
+            # Rows of one name are merged over those of config.yaml.
+            raise fault(
+                key, f"inherits from itself: {name} is also in config/config.yaml; rename yours"
+            )
         if parent in lineage:
             raise fault(key, f"inherits from itself through {', '.join(lineage)}")
         lineage.append(parent)
