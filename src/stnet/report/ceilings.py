@@ -47,7 +47,7 @@ def write_ceilings(
             "between the halves, ρ, the ceiling is √(2ρ/(1+ρ)). It is computed for each gene and "
             "patient over the spots that are evaluated; a gene has the median over patients, and "
             "the range.",
-            "It is high rather than low: what differs between spots for technical reasons, such as "
+            "It is an overestimate: what differs between spots for technical reasons, such as "
             "sequencing depth, counts as expression, and after a logarithm the formula is "
             "approximate. In simulations with the total counts of HER2ST a gene's ceiling was too "
             "high by 0.04 to 0.05 (log_fraction) or 0.08 to 0.14 (log_cp10k), median over genes, "
