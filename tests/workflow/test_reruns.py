@@ -192,7 +192,7 @@ def test_the_engine_is(change):
 def test_a_key_of_a_figure(change):
     old = "gene: TUMOUR7\n      patients: []"
     project = change("config/demo.yaml", old, "gene: TUMOUR7\n      patients: [BC90002]")
-    assert planned(project) == {"fig_2a": 1}
+    assert planned(project) == {"fig_2a": 1, "front": 1}
 
 
 def test_a_key_of_the_statistics(change):
@@ -201,8 +201,9 @@ def test_a_key_of_the_statistics(change):
         "    targets: top60\n    architecture:",
         "    targets: top60\n    smoothing: counts\n    architecture:",
     )
-    # The ceilings stand beside the median r.
-    assert set(planned(project)) == EVALUATED | DRAWN | MARKED | VISIUM | {"ceilings", "protocols"}
+    # The ceilings stand beside the median r; a null is of the smoothed measurement.
+    rules = EVALUATED | DRAWN | MARKED | VISIUM | {"ceilings", "protocols", "null"}
+    assert set(planned(project)) == rules
 
 
 def test_weights_that_are_not_there_are_no_reason_to_be_content(change):
