@@ -1,8 +1,10 @@
 """ST-Net, end to end: loads and validates the configuration, includes the rules, names the targets."""
 
+import atexit
 import os
 import re
 import sys
+import unicodedata
 from pathlib import Path
 from shutil import which
 
@@ -11,6 +13,7 @@ CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 # Snakemake hands this path to every script, with conda and on clusters alike.
 sys.path.insert(0, str(CHECKOUT / "src"))
 
+from snakemake.cli import parse_args
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
@@ -129,7 +132,3 @@ include: "workflow/rules/plan.smk"
 # Where this is a module, these are only its own rules.
 set_parameters(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
-
-
-onsuccess:
-    print_own_results()
