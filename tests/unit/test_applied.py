@@ -363,8 +363,8 @@ def test_a_section_is_predicted_at_the_scale_of_training(visium_model, section, 
     measured = measured[measured.obs["margin"] >= 64]
     assert spots.obs_names.tolist() == [f"V_1:{name}" for name in measured.obs_names]
     assert warnings_of(tmp_path / "predictions.h5ad") == [
-        "the image has too few pixels: it is enlarged 1.3 times to the scale of the training images,"
-        " without their detail"
+        "the image has too few pixels: it is enlarged 1.3 times to the scale of the training"
+        " images, without their detail"
     ]
     # Training patches: 32 px of 0.5 µm; the section has 0.667 µm a pixel: 24 px.
     assert (spots.uns["provenance"]["window"], spots.uns["provenance"]["side"]) == (24, 32)

@@ -32,7 +32,8 @@ class Configured(NamedTuple):
     """Micrometres per pixel from the configuration, or None.
 
     It `overrides` what a slide states (see `overridden`), or counts for slides that state
-    neither their scale nor their objective. `key` is the part of the configuration that has it, for errors.
+    neither their scale nor their objective. `key` is the part of the configuration that has it, for
+    errors.
     """
 
     um_per_px: float | None = None
@@ -101,8 +102,8 @@ def implausible(um_per_px: float) -> list[str]:
     if least <= um_per_px <= most:
         return []
     return [
-        f"its scale is {um_per_px:.4g} µm per pixel, but scans of tissue have {least:g} to {most:g};"
-        " set um_per_px to what is right"
+        f"its scale is {um_per_px:.4g} µm per pixel, but scans of tissue have {least:g} to"
+        f" {most:g}; set um_per_px to what is right"
     ]
 
 
