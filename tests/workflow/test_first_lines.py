@@ -68,6 +68,15 @@ def test_a_gpu_that_is_not_there(said):
     )
 
 
+def test_a_gpu_that_is_not_there_for_a_dry_run_of_predict(said, tmp_path):
+    given = "predict={model: a.safetensors, slides: [a, b]}"
+    asked = ("--config", given, "device=cuda", "-n", "--", "predict")
+    line = said(*asked)
+    assert "CUDA_VISIBLE_DEVICES= hides every GPU, which 2 jobs need" in line
+    # With a cluster the dry run goes on, to the model that is missing.
+    assert "predict.model: a.safetensors" in said("--executor", "slurm", *asked)
+
+
 def test_an_encoder_that_is_not_there(said):
     line = said(
         "--configfile", "mine.yaml", "-n", "--", "results/mine/tables/other/all/summary.tsv"
