@@ -387,6 +387,14 @@ def test_slide_map_leaves_its_words_apart(n, size):
     assert_apart(figure)
 
 
+@pytest.mark.parametrize("size", [(1000, 1800), (400, 2400)])
+def test_maps_of_a_tall_slide_keep_to_their_height(size):
+    figure = render(slide_map.tile_maps(slide_tiles(*size)[:, :4].copy(), PICTURE))
+    heights = [axis.get_window_extent().height / figure.dpi * 25.4 for axis in figure.axes]
+    assert max(heights) <= 1.07 * slide_map.TALLEST_MM
+    assert len({round(axis.get_position().y0, 3) for axis in figure.axes[:5]}) == 1
+
+
 def assert_apart(figure: Figure) -> None:
     """No words of the figure are cut off or overlap others."""
     page = figure.bbox

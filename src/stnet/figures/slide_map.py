@@ -82,11 +82,15 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     last = np.minimum(centres.max(axis=0) + size, whole)
     n_panels = tiles.n_vars + 1
     n_columns = min(n_panels, COLUMNS)
-    aspect = (last - first)[1] / (last - first)[0]
-    if (PAGE_MM / n_columns - GAP_MM) * aspect > TALLEST_MM:
+    wide, high = last - first
+    if high / wide * (PAGE_MM / n_columns - GAP_MM) > TALLEST_MM:
         n_columns = min(n_panels, COLUMNS_OF_TALL)
     n_rows = math.ceil(n_panels / n_columns)
-    height = min((PAGE_MM / n_columns - GAP_MM) * aspect, TALLEST_MM)
+    width = PAGE_MM / n_columns - GAP_MM
+    # Of what is still too tall, more is shown at both sides: maps grow into any room they have.
+    beside = max(0, high * width / TALLEST_MM - wide) / 2
+    first[0], last[0] = first[0] - beside, last[0] + beside
+    height = width * high / (wide + 2 * beside)
     um = size * slide["um_per_px"]
     middles = ", each drawn as its middle" if tiling["overlap"] else ""
     title, remark = f"Slide {slide['slide']}", f"{middles}; tiles are {um:,.0f} µm wide"
