@@ -258,10 +258,10 @@ def _sides(cut: Cut, model: Model, scale: Scale) -> tuple[int, int]:
 def _check_holds_a_tile(image: SlideImage, scale: Scale, side: int, key: str) -> None:
     """Raise InputError if a tile of `side` pixels at the working magnification is too large."""
     width, height = image.size
-    size = round(side * scale.downsample)
-    if min(width, height) < size:
+    size = side * scale.downsample
+    if min(width, height) + 1e-6 < size:
         raise InputError(
-            f"{image.path}: {width:,} x {height:,} px, smaller than a tile of {size:,} px"
+            f"{image.path}: {width:,} x {height:,} px, smaller than a tile of {size:,.0f} px"
             f" ({size * scale.um_per_px:,.0f} µm at {scale.um_per_px:.4g} µm per pixel, taken from:"
             f" {scale.taken_from}); give the image at full resolution, or correct {key}.um_per_px"
         )
