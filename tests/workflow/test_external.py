@@ -270,6 +270,11 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
             "{model: all.safetensors, slides: [{image: case 1.svs, um_per_pix: 1}]}",
             "predict.slides[0].um_per_pix: unknown key; is it um_per_px?",
         ),
+        (
+            "{model: all.safetensors, slides: [case 1.svs], um_per_px: 0.5}",
+            "'0.5' should be a valid number; write it without quotes, a power of ten as 1.0e-6, and in"
+            " a file (--configfile)",
+        ),
     ],
 )
 def test_what_cannot_be_predicted_is_said_in_one_line(own, given, message):
