@@ -272,8 +272,8 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
         ),
         (
             "{model: all.safetensors, slides: [case 1.svs], um_per_px: 0.5}",
-            "'0.5' should be a valid number; write it without quotes, a power of ten as 1.0e-6, and in"
-            " a file (--configfile)",
+            "should be a valid number; write it without quotes, a power of ten as 1.0e-6, and in a"
+            " file (--configfile)",
         ),
     ],
 )
