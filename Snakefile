@@ -13,7 +13,6 @@ CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 # Snakemake hands this path to every script, with conda and on clusters alike.
 sys.path.insert(0, str(CHECKOUT / "src"))
 
-from snakemake.cli import parse_args
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 

@@ -111,8 +111,9 @@ def check_gpu_of_dry_run():
     if not (workflow.dryrun and config["device"] == "cuda" and (reason := why_no_gpu())):
         return
     waiting = [name for name in own if not Path(f"{OWN_RESULTS}/{name}/predictions.h5ad").exists()]
-    # A dry run does not know its executor any more: a cluster may have what this machine has not.
-    if waiting and parse_args(sys.argv[1:])[1].executor in (None, "local"):
+    # A dry run does not know its executor any more, but on a cluster, which may have what this
+    # machine has not, it must be given a number of jobs.
+    if waiting and workflow.resource_settings.nodes is None:
         refuse_without_gpu(reason, len(waiting))
 
 
