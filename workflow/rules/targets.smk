@@ -25,5 +25,4 @@ def own_results(w):
     """What the target `predict` makes."""
     if not own:
         refuse("predict.slides, predict.sections: both are empty; name what to predict (README)")
-    check_gpu_of_dry_run()
     return [f"{OWN_RESULTS}/{name}/{file}" for name in own for file in ("map.png", "summary.tsv")]

@@ -81,6 +81,7 @@ def own_model(w):
         pass  # The job refuses a damaged table.
     except InputError as error:
         refuse(f"predict.genes: {error}")
+    check_gpu_of_dry_run()
     return {**files, "sha256": hashes}
 
 
