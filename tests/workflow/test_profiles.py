@@ -59,7 +59,7 @@ def test_names_rules_that_exist(profile):
 
 def test_whatever_takes_a_card_goes_where_cards_are():
     uses_gpu = {name for name, rule in load_rules().items() if "gpu" in rule.resources}
-    assert {"train", "encoder_features", "attributions"} <= uses_gpu
+    assert {"train", "encoder_features", "attributions", "predict_slide"} <= uses_gpu
     set_resources = rendered("slurm")["set-resources"]
     assert {
         name for name in uses_gpu if "slurm_partition" not in set_resources.get(name, {})
@@ -72,7 +72,9 @@ def test_limits_downloads(profile):
     assert rendered(profile)["resources"]["downloads"]
 
 
-@pytest.mark.parametrize(("devices", "limit"), [("0", 1), ("0,1", 2), ("", 1)])
+@pytest.mark.parametrize(
+    ("devices", "limit"), [("0", 1), ("0, 1", 2), ("0,-1,1", 1), ("-1", 1), ("", 1)]
+)
 def test_the_default_profile_counts_gpus(monkeypatch, devices, limit):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
     assert rendered("default")["resources"]["gpu"] == limit

@@ -18,8 +18,7 @@ with (
         mirror=snakemake.input.archive or source["mirror"],
     ) as slide,
 ):
-    # Only now, so that no GPU waits for a download.
-    device = lease_gpu() if snakemake.config["device"] == "cuda" else "cpu"
+    device = lease_gpu() if snakemake.resources.gpu else "cpu"
     model = Model(
         snakemake.input.model,
         device=device,
