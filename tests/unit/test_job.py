@@ -51,6 +51,13 @@ def test_a_log_on_a_full_disk_hides_nothing(capsys):
             full.close()
 
 
+def test_a_log_that_cannot_be_opened_is_one_line(tmp_path):
+    (tmp_path / "log").symlink_to("/proc/sys/kernel/osrelease")
+    (tmp_path / "log").resolve()
+    with pytest.raises(SystemExit, match=r"^error: \S+/log: cannot be written \("):
+        fail(tmp_path / "log", InputError(""))
+
+
 def test_what_is_our_mistake_is_a_traceback_in_the_log(tmp_path):
     _, log = failed(tmp_path, KeyError("column"), KeyError)
     assert "Traceback" in log

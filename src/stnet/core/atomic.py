@@ -28,7 +28,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     prefix = f".{path.name}."
-    with _named(path, {*FULL, *FORBIDDEN}):
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # mkdtemp adds eight characters.
         for leftover in path.parent.glob(f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}"):
@@ -38,7 +38,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = folder / path.name
     try:
         # Without file locks, no other process can lock the folder either, so none removes it.
-        with _named(path, FULL), ExitStack() as lock:
+        with writing(path, FULL), ExitStack() as lock:
             with suppress(OSError):
                 lock.enter_context(held(folder, wait=False))
             yield temporary
@@ -50,8 +50,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _named(path: Path, errors: set[int]) -> Iterator[None]:
-    """Turn an OSError with one of these `errno` values into a one-line error that names `path`."""
+def writing(path: str | Path, errors: set[int] = FULL | FORBIDDEN) -> Iterator[None]:
+    """Turn an OSError with one of these `errno` values into a one-line error that names `path`.
+
+    Raises InputError if the disk is full or read-only, or if writing is not permitted.
+    """
     try:
         yield
     except OSError as error:
