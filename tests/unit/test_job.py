@@ -84,6 +84,27 @@ def test_a_full_disk_is_one_line_that_names_the_output(tmp_path):
     assert not list((tmp_path / "tables").iterdir())
 
 
+def test_what_is_in_the_way_of_an_output_is_one_line_that_names_the_output(tmp_path):
+    (tmp_path / "views").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder/a.npy").mkdir(parents=True)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, why in (
+        ("views/a.npy", "File exists"),
+        ("file/a.npy", "File exists"),
+        ("file/b/a.npy", "Not a directory"),
+        ("folder/a.npy", "Is a directory"),
+        ("loop/a.npy", "File exists"),
+    ):
+        with pytest.raises(InputError, match=rf"/{name}: cannot be written \({why}\)"):
+            write(tmp_path / name)
+
+
+def write(path):
+    with atomic_path(path) as temporary:
+        temporary.write_text("text")
+
+
 def write_to_a_full_disk(path):
     with atomic_path(path), open("/dev/full", "w") as file:
         file.write("text")

@@ -136,6 +136,14 @@ def test_seed_gives_the_same_weights_twice_and_another_seed_others(data):
     assert not torch.equal(trained(3), trained(4))
 
 
+def test_a_batch_too_small_for_batch_norm_is_refused_by_its_key(data):
+    """Patches of 32 px end as one pixel, and of a single patch that is one value of a channel."""
+    run = Run(data, torch.arange(9), recipe(), "P1 final")
+    message = r"^batch_size: densenet cannot be trained on a batch of 1 of the 9 patches \(Expected"
+    with pytest.raises(InputError, match=message):
+        run.train_epoch(1)
+
+
 def test_a_run_restored_goes_on_as_if_it_had_never_stopped(data):
     rows = torch.arange(10)
     whole = Run(data, rows, recipe(), "P1 final")

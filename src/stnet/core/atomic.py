@@ -13,7 +13,8 @@ from stnet.core.errors import InputError
 from stnet.core.locks import held
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-FORBIDDEN = {errno.EACCES, errno.EPERM}
+# Not permitted, or something else is there, such as a folder or a link to nowhere.
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
 
 @contextmanager
@@ -44,7 +45,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             yield temporary
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
-            os.replace(temporary, path)
+            with writing(path):
+                os.replace(temporary, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
