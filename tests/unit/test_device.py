@@ -5,8 +5,10 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from project import ROOT
@@ -51,15 +53,24 @@ def bin_(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def start(tmp_path, monkeypatch):
+def locks(monkeypatch):
+    """The folder of the locks: like /tmp sticky, and all may write. pytest's are private."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o1777)
+        monkeypatch.setattr("stnet.core.gpu.LOCKS", folder)
+        yield folder
+
+
+@pytest.fixture
+def start(locks, monkeypatch):
     """Return a function that starts a job where cards 3 and 5 are visible."""
-    monkeypatch.setattr("stnet.core.gpu.LOCKS", tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     jobs = []
 
     def start(*, wait=True, **environment):
-        command = [sys.executable, "-c", JOB, tmp_path]
+        command = [sys.executable, "-c", JOB, locks]
         variables = os.environ | environment
         job = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables)
         jobs.append(job)
@@ -176,25 +187,22 @@ def test_names_of_cards_mean_what_they_mean_to_cuda(bin_, monkeypatch):
     assert visible_gpus() == ["0", "GPU-3"]
 
 
-def test_every_user_can_lock_and_a_lock_that_is_none_is_named(start, tmp_path):
+def test_every_user_can_lock_and_a_lock_that_is_none_is_named(start, locks):
     start()
-    locks = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("*.lock")}
-    assert "stnet-gpu-3.lock" in locks
-    assert set(locks.values()) == {0o444}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in locks.glob("*.lock")}
+    assert "stnet-gpu-3.lock" in modes
+    assert set(modes.values()) == {0o444}
     # A folder is a lock too.
-    (tmp_path / "stnet-gpu-5.lock").mkdir()
+    (locks / "stnet-gpu-5.lock").mkdir()
     assert start()[1] == "5"
-    (tmp_path / "stnet-gpu-7.lock").symlink_to(tmp_path / "nowhere")
+    (locks / "stnet-gpu-7.lock").symlink_to(locks / "nowhere")
     os.environ["CUDA_VISIBLE_DEVICES"] = "7"
     with pytest.raises(InputError, match=r"^\S+/stnet-gpu-7\.lock: cannot be locked \(Too many"):
         lease_gpu()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to be another user")
-def test_another_user_waits_for_the_same_card(start, tmp_path):
-    """The folder is as /tmp: sticky, and all may write."""
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o1777)
+def test_another_user_waits_for_the_same_card(start):
     mine, card = start()
     nobodys = start(wait=False, CUDA_VISIBLE_DEVICES="3", AS_USER="65534")[0]
     assert not select.select([nobodys.stdout], [], [], 1.5)[0]

@@ -59,7 +59,7 @@ def test_names_rules_that_exist(profile):
 
 def test_whatever_takes_a_card_goes_where_cards_are():
     uses_gpu = {name for name, rule in load_rules().items() if "gpu" in rule.resources}
-    assert {"train", "encoder_features", "attributions", "predict_slide"} <= uses_gpu
+    assert {"train", "encoder_features", "attributions"} <= uses_gpu
     set_resources = rendered("slurm")["set-resources"]
     assert {
         name for name in uses_gpu if "slurm_partition" not in set_resources.get(name, {})

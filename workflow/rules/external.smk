@@ -81,8 +81,8 @@ rule predict_section:
 
 
 # One job downloads, predicts and deletes a slide, so that there are never more slides on disk than
-# jobs (`slides`, limited by the profile). It counts towards `gpu` from the start, so that no job
-# that was started waits for a GPU.
+# jobs (`slides`, limited by the profile). It does not count towards `gpu`: it takes a GPU only once
+# it has the slide, so that no GPU waits for a download. Jobs that wait for a GPU get it in turn.
 rule predict_slide:
     input:
         model=rules.model.output[0],
@@ -101,7 +101,6 @@ rule predict_slide:
     # With a GPU, the threads decode tiles.
     threads: 4 if config["device"] == "cuda" else 1
     resources:
-        gpu=int(config["device"] == "cuda"),
         slides=1,
         mem_mb=8000,
         runtime=480,

@@ -18,7 +18,8 @@ with (
         mirror=snakemake.input.archive or source["mirror"],
     ) as slide,
 ):
-    device = lease_gpu() if snakemake.resources.gpu else "cpu"
+    # Only now, so that no GPU waits for a download.
+    device = lease_gpu() if snakemake.config["device"] == "cuda" else "cpu"
     model = Model(
         snakemake.input.model,
         device=device,
