@@ -114,7 +114,7 @@ def kills(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
         half = differences(finished, folder, tuple(o for o in job.outputs if (folder / o).exists()))
         rerun = run(folder, job.outputs)
         found = [f"half-written: {each}" for each in half if moment is not None]
-        found += [] if rerun.returncode == 0 else [f"the rerun failed: {_last(rerun)}"]
+        found += [] if rerun.returncode == 0 else [f"the rerun failed: {_errors(rerun.stderr)}"]
         found += differences(finished, folder, job.outputs) + leftovers(folder, job.outputs)
         when = "ended before the kill" if moment is None else f"killed after {moment:.1f} s"
         yield job.rule, when, "; ".join(found)
@@ -122,14 +122,7 @@ def kills(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
 
 def _kill(folder: Path, job: Job) -> float | None:
     """Kill a run at a random moment of its job; None if the job ended before."""
-    log = folder / "soak.log"
-    with open(log, "w") as stream:
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *DEMO, "--", *job.outputs]
-        process = subprocess.Popen(
-            command, cwd=folder, start_new_session=True, stdout=stream, stderr=stream
-        )
-    while f"rule {job.rule}:" not in log.read_text() and process.poll() is None:
-        time.sleep(0.05)
+    process, log = _begun(folder, job)
     moment = random.uniform(0, job.seconds)
     time.sleep(moment)
     alive = process.poll() is None and f"(Rule: {job.rule})" not in log.read_text()
@@ -138,6 +131,19 @@ def _kill(folder: Path, job: Job) -> float | None:
     process.wait()
     snakemake(folder, *DEMO, "--unlock")
     return moment if alive else None
+
+
+def _begun(folder: Path, job: Job) -> tuple[subprocess.Popen, Path]:
+    """A run in a session of its own, whose job has just begun, and what it prints."""
+    log = folder / ".snakemake/soak.log"
+    with open(log, "w") as stream:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *DEMO, "--", *job.outputs]
+        process = subprocess.Popen(
+            command, cwd=folder, start_new_session=True, stdout=stream, stderr=stream
+        )
+    while f"rule {job.rule}:" not in log.read_text() and process.poll() is None:
+        time.sleep(0.02)
+    return process, log
 
 
 def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
@@ -150,15 +156,18 @@ def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
             # Half of what the job writes fits, and its log.
             _fill(upper, size // 2 // PAGE * PAGE)
             full = run(project, job.outputs)
-            yield job.rule, "full disk", _told(full, project, finished, job, "No space left")
+            found = _told(full.stdout + full.stderr, project, finished, job, "No space left")
+            yield job.rule, "full disk" if full.returncode else "all fitted", found
             (upper / "filler").unlink()
             remove(project, job.outputs)
+            process, log = _begun(project, job)
             subprocess.run(["mount", "-o", "remount,ro", project], check=True)
-            fixed = run(project, job.outputs)
-            yield job.rule, "read-only disk", _told(fixed, project, finished, job, "Read-only")
+            failed = process.wait() != 0
+            found = _told(log.read_text(), project, finished, job, "Read-only file system")
+            yield job.rule, "read-only disk" if failed else "written before", found
             subprocess.run(["mount", "-o", "remount,rw", project], check=True)
             rerun = run(project, job.outputs)
-            found = [] if rerun.returncode == 0 else [f"the rerun failed: {_last(rerun)}"]
+            found = [] if rerun.returncode == 0 else [f"the rerun failed: {_errors(rerun.stderr)}"]
             found += differences(finished, project, job.outputs)
             found += leftovers(project, job.outputs)
             yield job.rule, "rerun after both", "; ".join(found)
@@ -195,23 +204,19 @@ def _fill(disk: Path, free: int) -> None:
         os.posix_fallocate(file.fileno(), 0, max(PAGE, available - free))
 
 
-def _told(
-    done: subprocess.CompletedProcess, project: Path, finished: Path, job: Job, reason: str
-) -> str:
-    """What is wrong with how a job failed: it must say so in a line and leave nothing half."""
-    text = done.stdout + done.stderr
-    if done.returncode == 0:
-        return "" if not differences(finished, project, job.outputs) else "done, but differs"
-    found = [] if f"cannot be written ({reason}" in text else [f"no line: {_last(done)}"]
-    found += ["a traceback"] if TRACEBACK in text else []
+def _told(text: str, project: Path, finished: Path, job: Job, reason: str) -> str:
+    """What is wrong with how a job ended: no line with the reason, or something half-written."""
+    found = []
+    if "Error in rule" in text:
+        found += [] if f"cannot be written ({reason}" in text else [f"no line: {_errors(text)}"]
+        found += ["a traceback"] if TRACEBACK in text else []
     there = tuple(output for output in job.outputs if (project / output).exists())
-    found += [f"half-written: {each}" for each in differences(finished, project, there)]
-    return "; ".join(found)
+    return "; ".join(found + [f"half: {each}" for each in differences(finished, project, there)])
 
 
-def _last(done: subprocess.CompletedProcess) -> str:
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line]
-    return " | ".join(line.strip()[:200] for line in lines[:3])
+def _errors(text: str) -> str:
+    lines = [line.strip()[:200] for line in text.splitlines() if "rror" in line]
+    return " | ".join(lines[:3])
 
 
 def damage(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
@@ -232,11 +237,13 @@ def damage(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str,
                     wrong = differences(finished, project, reader.outputs)
                     said = [f"read by {reader.rule}: {each}" for each in wrong]
                 else:
-                    said = [] if f"error: {output}" in text else [f"no line: {_last(read)}"]
+                    said = [] if f"error: {output}" in text else [f"no line: {_errors(text)}"]
                     said += ["a traceback"] if TRACEBACK in text else []
                 path.unlink()
                 rerun = run(project, reader.outputs)
-                said += [] if rerun.returncode == 0 else [f"the rerun failed: {_last(rerun)}"]
+                said += (
+                    [] if rerun.returncode == 0 else [f"the rerun failed: {_errors(rerun.stderr)}"]
+                )
                 said += differences(finished, project, (*job.outputs, *reader.outputs))
             how = "undone" if read.returncode else "not needed"
             yield job.rule, f"half of {output}, read by {reader.rule}: {how}", "; ".join(said)
@@ -268,7 +275,7 @@ def runs(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, s
     job = by_rule["targets"]
     remove(folder, job.outputs)
     done = run(folder, job.outputs)
-    found = [] if done.returncode == 0 else [f"failed: {_last(done)}"]
+    found = [] if done.returncode == 0 else [f"failed: {_errors(done.stderr)}"]
     yield job.rule, "sections dated tomorrow", "; ".join(found)
 
 
