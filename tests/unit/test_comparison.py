@@ -315,7 +315,7 @@ def test_methods_as_table_and_page(tmp_path, published):
     page = html.read_text(encoding="utf-8")
     for words in (
         *("network on patches: densenet121", "random forest on features: nuclei"),
-        *("undefined", "r undefined in 23 of 23 patients", "Holm ≤ 0.1", "(20)"),
+        *("undefined", "r undefined in 23 of 23 patients", "Holm ≤ 0.1", "20 patients"),
     ):
         assert words in page
     assert "nan" not in page.lower().replace("resonan", "")

@@ -7,17 +7,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
 from stnet.analysis.latent.examples import KINDS
 from stnet.config.strata import CLASSES
 from stnet.core.tables import read_table
 from stnet.figures.labels import write_beside
 from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
+from stnet.figures.spot_map import colour_labels, draw_key
 from stnet.figures.style import (
     BLACK,
     LABEL_COLOURS,
-    LIGHT_GREY,
     PAGE_MM,
     leave_empty,
     new_figure,
@@ -121,30 +120,17 @@ def _draw_patient(
 
 
 def _draw_plane(axis: Axes, spots: pd.DataFrame) -> None:
-    known = spots["label"].isin(CLASSES)
-    colours = spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
+    colours, kinds = colour_labels(spots["label"])
     # In random order, so that neither class covers the other.
     order = np.random.default_rng(0).permutation(len(spots))
     axis.scatter(
         *spots[["umap1", "umap2"]].to_numpy()[order].T,
-        c=colours.to_numpy()[order],
+        c=np.array(colours)[order],
         s=min(6, 3000 / len(spots)),
         linewidths=0,
     )
     axis.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
     axis.margins(0.08)
     axis.set_aspect("equal", adjustable="datalim")
-    handles = [
-        Line2D([], [], marker="o", markersize=3, linestyle="", color=colour, label=name)
-        for name, colour in {**LABEL_COLOURS, "no label": LIGHT_GREY}.items()
-        if (colours == colour).any()
-    ]
-    axis.legend(
-        handles=handles,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1),
-        ncols=len(handles),
-        borderaxespad=0,
-        handletextpad=0,
-    )
+    draw_key(axis, kinds, counted=False, above=True, markersize=3)
     axis.set_title(axis.get_title(), pad=14)

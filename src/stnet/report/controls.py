@@ -9,6 +9,7 @@ from stnet.analysis.control import controls
 from stnet.core.tables import read_table, write_table
 from stnet.report.comparison import KINDS, estimates
 from stnet.report.page import page_table, write_page
+from stnet.report.words import INTERVALS
 
 # What genes of each kind follow, in words.
 FOLLOWED = {
@@ -67,7 +68,7 @@ def write_controls(
             "A method that sees no more than colour finds what colour shows, and looks as good as "
             "a network there.",
             *(text for kind, text in LESSONS.items() if kind in kinds),
-            f"The main experiment is {main}. Intervals are 95%, by bootstrap over patients.",
+            f"The main experiment is {main}. {INTERVALS}",
         ],
         [
             page_table(_shown(table[table["kind"] == kind], methods), f"Planted genes: {kind}")
