@@ -10,9 +10,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from stnet.analysis.latent.examples import KINDS
 from stnet.config.strata import CLASSES
-from stnet.core.tables import read_table
 from stnet.figures.labels import write_beside
-from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
+from stnet.figures.latent_patches import alike, draw_patch, read_examples
 from stnet.figures.spot_map import colour_labels, draw_key
 from stnet.figures.style import (
     BLACK,
@@ -39,22 +38,8 @@ def draw(
     *,
     patients: Sequence[str],
 ) -> None:
-    """Draw Fig. 4.
-
-    Args:
-        umap: table of `embed`.
-        examples: table of `find_examples`.
-        index: index of the view that the patches are read from.
-        figures: files to write.
-        patients: ids to show; if empty, `choose_patients` chooses.
-
-    Raises:
-        InputError: a patient to show is not in the table.
-    """
-    spots, found = read_table(umap), read_table(examples)
-    shown = choose_patients(spots, patients)
-    first = found[found["patient"].isin(shown) & (found["rank"] == 1)]
-    save(latent_space(spots, first, read_example_patches(index, spots, first), shown), figures)
+    """Draw Fig. 4. The arguments are those of `read_examples`, and the files to write."""
+    save(latent_space(*read_examples(umap, examples, index, patients, 1)), figures)
 
 
 @styled
@@ -69,12 +54,16 @@ def latent_space(
     `examples` has at most one row per patient, label and kind. `patches` has the patches of these
     spots by name.
     """
-    figure = new_figure(PAGE_MM, HEIGHT_MM)
+    # Without labels there are no examples.
+    figure = new_figure(PAGE_MM, HEIGHT_MM / (1 if len(examples) else 2))
     columns = np.ravel(figure.subfigures(1, len(patients)))
     planes = []
     for column, patient in zip(columns, patients, strict=True):
         of_patient = [table[table["patient"] == patient] for table in (spots, examples)]
-        planes.append((_draw_patient(column, patient, *of_patient, patches), *of_patient))
+        plane = _draw_patient(
+            column, patient, *of_patient, patches, with_examples=len(examples) > 0
+        )
+        planes.append((plane, *of_patient))
     # Marks need the final layout.
     figure.draw_without_rendering()
     for plane, of_plane, found in planes:
@@ -90,11 +79,13 @@ def _draw_patient(
     spots: pd.DataFrame,
     examples: pd.DataFrame,
     patches: Mapping[str, np.ndarray],
+    *,
+    with_examples: bool,
 ) -> Axes:
     """Draw the column of a patient and return the axes of its UMAP plane."""
-    axes = column.subplot_mosaic(
-        [["umap", "umap"], ["i", "ii"], ["iii", "iv"]], height_ratios=[2, 1, 1]
-    )
+    rows, heights = [["umap", "umap"], ["i", "ii"], ["iii", "iv"]], [2, 1, 1]
+    n_rows = 3 if with_examples else 1
+    axes = column.subplot_mosaic(rows[:n_rows], height_ratios=heights[:n_rows])
     plane = axes.pop("umap")
     plane.set_title(f"Patient {patient}")
     if spots["umap1"].isna().all():

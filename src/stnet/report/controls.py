@@ -63,6 +63,7 @@ def write_controls(
         html,
         "Which planted genes does each method find?",
         [
+            f"{main} finds {_found(table)} (consistent over patients).",
             "The cohort is simulated, so it is known what each gene follows:",
             *(f"{kind}: {FOLLOWED[kind]}." for kind in kinds),
             "A method that sees no more than colour finds what colour shows, and looks as good as "
@@ -75,6 +76,14 @@ def write_controls(
             for kind in kinds
         ],
         tsv=[tsv],
+    )
+
+
+def _found(table: pd.DataFrame) -> str:
+    """How many genes of each kind the first experiment finds."""
+    first = table[table["experiment"] == table["experiment"].iloc[0]]
+    return ", ".join(
+        f"{row.consistent_genes} of {row.genes} genes of {row.kind}" for row in first.itertuples()
     )
 
 

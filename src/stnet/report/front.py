@@ -22,8 +22,8 @@ FLOORS = ("mean", "coordinates", "label")
 # Longest side of a picture on the page, in pixels.
 SIDE = 1400
 CAPTIONS = [
-    "A gene in two sections: the image, the labels, the measurement, and the prediction by a model "
-    "that was trained without them.",
+    "A gene in two sections: the image, labels if there are any, the measurement, and what a model "
+    "predicts that was trained without them.",
     "In how many patients each gene's prediction correlates positively with the measurement, by "
     "method. Grey: what chance gives. Genes are sorted for each curve on its own.",
 ]

@@ -50,10 +50,15 @@ def write_study(
         reference,
     )
     write_table(table, tsv)
+    differences = _differences(table, reference, titles)
+    gains = "; ".join(
+        f"{row.experiment} {row.median_pearson_difference}" for row in differences.itertuples()
+    )
     write_page(
         html,
         title,
         [
+            f"Median r against {titles[reference]}: {gains or 'nothing to compare'}.",
             f"Differences are to {titles[reference]}, over the genes and patients on which both "
             f"were evaluated. {INTERVALS} For a difference, each sample draws the same patients "
             "for both.",
@@ -64,9 +69,7 @@ def write_study(
                 "Performance",
                 explained=dict.fromkeys(_changed(table), "In which the experiments differ."),
             ),
-            page_table(
-                _differences(table, reference, titles), f"Difference to {titles[reference]}"
-            ),
+            page_table(differences, f"Difference to {titles[reference]}"),
         ],
         tsv=[tsv],
     )
