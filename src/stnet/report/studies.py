@@ -124,6 +124,9 @@ def write_single_genes_page(
             f"Together: {main}. Alone: a network for each gene. Medians are over the patients "
             f"whom both hold out. {INTERVALS}",
         ],
-        [page_table(quantities(totals), "In total"), page_table(shown[ALONE], "Genes")],
+        [
+            page_table(quantities(totals), "In total"),
+            page_table(shown[[name for name in ALONE if name in shown]], "Genes"),
+        ],
         tsv=[table, summary],
     )
