@@ -38,7 +38,18 @@ def draw(
     *,
     patients: Sequence[str],
 ) -> None:
-    """Draw Fig. 4. The arguments are those of `read_examples`, and the files to write."""
+    """Draw Fig. 4.
+
+    Args:
+        umap: table of `embed`.
+        examples: table of `find_examples`.
+        index: index of the view that the patches are read from.
+        figures: files to write.
+        patients: ids to show; if empty, `choose_patients` chooses.
+
+    Raises:
+        InputError: a patient to show is not in the table.
+    """
     save(latent_space(*read_examples(umap, examples, index, patients, 1)), figures)
 
 

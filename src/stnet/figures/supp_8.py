@@ -31,7 +31,15 @@ def draw(
 ) -> None:
     """Draw Supp. Fig. 8: all examples of the patients of Fig. 4.
 
-    The arguments are those of `read_examples`, and the files to write.
+    Args:
+        umap: table of `embed`.
+        examples: table of `find_examples`.
+        index: index of the view that the patches are read from.
+        figures: files to write.
+        patients: ids to show; if empty, `choose_patients` chooses.
+
+    Raises:
+        InputError: a patient to show is not in the table.
     """
     save(gallery(*read_examples(umap, examples, index, patients, EXAMPLES)[1:]), figures)
 
