@@ -134,15 +134,20 @@ ANALYSES = [
         tables={"nuclei": "tables/nuclei/top_genes.tsv"},
     ),
     Analysis(needs=("images", "features", "label"), shown=("figures/supp_6.png",)),
-    Analysis(needs=("images", "interpretation"), shown=("figures/fig_3.png",)),
+    Analysis(
+        needs=("images", "interpretation"),
+        shown=("figures/fig_3.png", "interpretation/attributions.html"),
+    ),
     Analysis(
         needs=("images", "interpretation", "features"),
-        shown=("interpretation/on_nuclei.tsv",),
         tables={"on_nuclei": "interpretation/on_nuclei.tsv"},
     ),
     Analysis(
         needs=("images", "latent"),
-        shown=("figures/fig_4.png", "figures/supp_9a.png", "figures/supp_9b.png"),
+        shown=(
+            *(f"figures/{name}.png" for name in ("fig_4", "supp_9a", "supp_9b")),
+            "latent/summary.html",
+        ),
         tables={"latent": "latent/summary.tsv"},
     ),
     Analysis(needs=("images", "latent", "label"), shown=("figures/supp_8.png",)),
@@ -193,7 +198,7 @@ ANALYSES = [
     Analysis(
         needs=("single_genes",),
         target="supplement",
-        shown=("figures/supp_12.png",),
+        shown=("figures/supp_12.png", "tables/single_genes.html"),
         tables={"single_genes": "tables/single_genes_summary.tsv"},
     ),
 ]

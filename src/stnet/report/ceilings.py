@@ -36,11 +36,13 @@ def write_ceilings(
     summary = summarise(table)
     write_table(table, outputs["genes"])
     write_table(summary, outputs["summary"])
+    share = quantities(summary, ["median_share"])["estimate"][0]
     shown = table.assign(gene=gene_names(table)).sort_values("share", ascending=False)
     write_page(
         outputs["html"],
         f"Noise ceiling, and what {experiment} reaches of it",
         [
+            f"r is {share or 'undefined'} of the highest that the counts allow, median over genes.",
             "The counts of a spot are a sample of its molecules, so even a prediction of the "
             "expression without noise has an r below 1 with the measurement: the ceiling. "
             f"Each count is divided at random into two halves, {DRAWS} times; from the mean r "

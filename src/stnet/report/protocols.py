@@ -12,6 +12,7 @@ from stnet.evaluation.bootstrap import FEWEST_PATIENTS
 from stnet.evaluation.protocols import KEYS, PAPER, PUBLISHED, score_protocols
 from stnet.figures.protocols import KINDS, WORDS, draw
 from stnet.report.page import page_table, write_page
+from stnet.report.words import INTERVALS
 
 # Of each side of an interval.
 BY_CHANCE = 0.025
@@ -20,7 +21,7 @@ DEFINITIONS = [
     "are scored on the same measurement, in the genes that all of them predict, each over the "
     "patients in whom it has an r. A gene's r is summarised over patients or sections first, then "
     "over genes. r over the spots of all patients also rewards differences between patients. "
-    "Intervals are 95%, by bootstrap over patients.",
+    + INTERVALS,
     "Measurement: in the unit of the main experiment's targets; ln(1 + c) of the counts c; ln(1 + "
     "10⁴ c / Σc) with the sum over the genes in common only; analytic Pearson residuals. Smoothed: "
     "averaged over a spot and its neighbours. Genes: all; those with the highest variance over "
