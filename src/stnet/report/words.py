@@ -170,11 +170,18 @@ ABOUT = {
     ),
     "one": ("First method", "One of two methods."),
     "other": ("Second method", "The other of them."),
-    "first_ahead": ("First ahead", "Protocols under which the first is surely ahead."),
-    "second_ahead": ("Second ahead", "Protocols under which the second is surely ahead."),
+    "first_ahead": (
+        "First ahead",
+        "Protocols under which the first is surely ahead, of those under which both have an r.",
+    ),
+    "second_ahead": ("Second ahead", "As first ahead, of the second."),
     "at_paper": ("Ahead in the paper's", "Which is surely ahead under the paper's protocol."),
+    "as_compared": (
+        "With the mean over genes",
+        "The same with the mean over genes in place of the median, as in comparison.html.",
+    ),
     "choice": ("Choice", "What protocols differ in."),
-    "option": ("Option", "What is chosen; all other choices vary."),
+    "option": ("Option", "What is chosen; all other choices vary, alike for all options."),
     "at_least": ("k", "Number of patients."),
 }
 # Correlations, errors and the like: numbers with three decimals.
