@@ -9,6 +9,7 @@ from paper_tables import PAPER
 from stnet.core.errors import InputError
 from stnet.report.analyses import check_tables
 from stnet.report.claims import COLUMNS, Finding, Value, look_up, read_claims
+from stnet.report.ledger import make_ledger
 from stnet.report.verdicts import judge
 
 
@@ -228,3 +229,24 @@ def test_own_tables_of_claims_say_how_and_when(path):
     for column in ("group", "quantity", "table", "settled"):
         assert (claims[column] != "").all(), column
     assert set(claims["comparison"]) >= {"above", "similar"}
+
+
+def test_the_example_of_the_docs_is_evaluated(tmp_path):
+    text = (PAPER.parents[1] / "docs/how-to/ledger.md").read_text(encoding="utf-8")
+    path = tmp_path / "claims.tsv"
+    path.write_text(text.split("```tsv\n")[1].split("```")[0], encoding="utf-8")
+    check_tables(path)
+    claims = read_claims(path)
+    genes = pd.DataFrame({"gene": ["E1", "E2"], "symbol": ["FASN", "GNAS"]})
+    genes = genes.assign(median_pearson=0.3, median_pearson_high=0.4)
+    genes = genes.assign(n_consistent=[7, 5], n_patients=8)
+    verdicts = {}
+    for low in (0.2, 0.05):
+        table = {"genes": genes.assign(median_pearson_low=low)}
+        (row,) = make_ledger(claims, table, judged=True, rules={}).itertuples()
+        verdicts[low] = row.verdict
+        assert (row.found, row.ci_low, row.ci_high) == (0.3, low, 0.4)
+        assert row.how == "median r over patients; r > 0 in 7 of 8"
+    assert verdicts == {0.2: "reproduced", 0.05: "inconclusive"}
+    for column in (*COLUMNS, "section", "note"):
+        assert f"`{column}`" in text
