@@ -148,7 +148,7 @@ def not_evaluated(ledger: pd.DataFrame) -> str:
         return ""
     lost = lost.iloc[lost["why"].str.startswith(NO_TABLE).argsort(kind="stable")]
     named = [f"{row.id} ({row.why})" for row in lost.head(NAMED).itertuples()]
-    more = ", …" if len(lost) > NAMED else ""
+    more = f", and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
     return f"{len(lost)} of {len(ledger)} claims could not be evaluated: {', '.join(named)}{more}"
 
 

@@ -209,7 +209,8 @@ def _inversions(pairs: pd.DataFrame) -> str:
     beyond = both[fewer > BY_CHANCE * both["both"]]
     names = "; ".join(f"{each.one} and {each.other}" for each in beyond.itertuples())
     said = (
-        f"The order of {len(beyond)} pairs of methods changes more often than by chance: {names}."
+        f"The order of {len(beyond)} of {len(pairs)} pairs of methods changes more often than by "
+        f"chance: {names}."
     )
     if beyond.empty:
         said = (
