@@ -45,7 +45,8 @@ rule comparison:
 
 rule protocols:
     input:
-        shown_predictions,
+        predictions=shown_predictions,
+        genes=tables_of(methods, "gene_performance"),
     output:
         tsv="results/{cohort}/tables/protocols.tsv",
         html=report(

@@ -6,8 +6,13 @@ reads, so it does not import pandas.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from stnet.core.errors import InputError
+from stnet.core.suggest import suggest
 
 
 @dataclass(frozen=True)
@@ -202,3 +207,22 @@ ANALYSES = [
         tables={"single_genes": "tables/single_genes_summary.tsv"},
     ),
 ]
+
+
+def check_tables(claims: str | Path) -> None:
+    """Raise InputError if claims, a TSV of `read_claims`, name a table that no analysis makes.
+
+    A file that cannot be read is left to the job that reads it.
+    """
+    known = [name for each in ANALYSES for name in each.tables]
+    try:
+        text = Path(claims).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError):
+        return
+    for claim in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+        name = claim.get("table")
+        if name and name not in known:
+            raise InputError(
+                f"{claims}: {claim.get('id')}: no table {name}"
+                f"{suggest(name, known) or '; there are ' + ', '.join(known)}"
+            )

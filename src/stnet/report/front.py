@@ -105,7 +105,11 @@ def _numbers(read: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> list[tu
             f"r, median over {n_genes} genes and over patients",
         ),
         (*_estimate(summary, "median_partial"), "r given sequencing depth"),
-        ("undefined" if pd.isna(share) else f"{share:.0%}", "", "of the noise ceiling of r"),
+        (
+            "undefined" if pd.isna(share) else f"{share:.0%}",
+            "",
+            "of the noise ceiling of r, where a gene has a signal",
+        ),
         (
             str(count),
             "",
