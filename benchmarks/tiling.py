@@ -5,7 +5,8 @@
 Both choose the tiles of the same simulated slides, one after the other and each in its own process,
 and must keep the same tiles. The plain loop reads every window at full resolution through OpenSlide
 and applies the rule literally: the mean of red, green and blue. A quarter of each slide is tissue;
-the rest is glass of several grey levels; both have noise. The slides are in JPEG tiles.
+the rest is glass of several grey levels; both have noise. The slides are in JPEG tiles. Rates are
+per second of a processor, so other programs on the machine hardly change them.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from subprocess import PIPE, run
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 from openslide import OpenSlide
@@ -59,7 +60,7 @@ def here(path: str, side: int, threads: int) -> tuple[list[list[int]], int]:
 
 
 def measure(path: Path, side: int, how: str) -> dict:
-    """Run one variant in its own process: tiles kept, windows per second, peak memory."""
+    """Run one variant in its own process: tiles kept, windows per processor's second, memory."""
     command = [sys.executable, __file__, "--measure", how, "--slide", str(path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = run([*command, "--tile", str(side)], env=environment, stdout=PIPE, check=True)
@@ -93,18 +94,18 @@ def main() -> None:
     options = parser.parse_args()
     if options.measure:
         arguments = (str(options.slide), options.tile)
-        started = perf_counter()
+        started = process_time()
         how = options.measure
         kept, windows = plain(*arguments) if how == "plain" else here(*arguments, int(how))
-        rate = windows / (perf_counter() - started)
+        rate = windows / (process_time() - started)
         # Not getrusage: a child inherits the peak of its parent.
         status = Path("/proc/self/status").read_text()
         memory = int(status.partition("VmHWM:")[2].split()[0]) * 1024
         print(json.dumps({"kept": kept, "windows": windows, "rate": rate, "memory": memory}))
         return
     print(
-        "| glass | tiles kept | plain loop, tiles/s |"
-        " here, one thread: tiles/s, ratio (least–most) | two threads |"
+        "| glass | tiles kept | plain loop, tiles per processor-second |"
+        " here, one thread, and its ratio (least–greatest) | two threads |"
         " peak memory of the three, MB |\n|---|---|---|---|---|---|"
     )
     if options.slide:
