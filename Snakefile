@@ -3,6 +3,8 @@
 import os
 import re
 import sys
+from functools import cache
+from inspect import signature
 from pathlib import Path
 from shutil import which
 
