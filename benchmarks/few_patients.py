@@ -15,8 +15,7 @@ import argparse
 
 import numpy as np
 
-from stnet.evaluation.consistency import benjamini_hochberg, fisher_t
-from stnet.evaluation.consistency_rule import BH_LEVEL
+from stnet.evaluation.consistency import BH_LEVEL, benjamini_hochberg, fisher_t
 
 N_PATIENTS = [2, 3, 4, 5, 6, 8, 12]
 GENES, PLANTED = 250, 50

@@ -18,7 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 from stnet.core.checksums import seal
 from stnet.core.errors import InputError
 from stnet.core.tables import TOO_FEW, count_consistent, read_table, write_table
-from stnet.evaluation import bootstrap, consistency, consistency_rule, correlation
+from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
 from stnet.evaluation.held_out import read_predictions, smooth_observed
@@ -224,7 +224,7 @@ def test_a_prediction_from_depth_alone_has_no_partial_r(spots):
 
 def test_holm_gives_the_papers_102_genes(published):
     p_holm = consistency.holm(consistency.binomial_p(published["stnet_consistent"], 23))
-    rejected = p_holm <= consistency_rule.HOLM_LEVEL
+    rejected = p_holm <= consistency.HOLM_LEVEL
     assert rejected.sum() == 102
     assert (rejected == (published["stnet_consistent"] >= 20)).all()
     assert round(p_holm[rejected].max(), 2) == 0.05
@@ -232,14 +232,14 @@ def test_holm_gives_the_papers_102_genes(published):
 
 def test_benjamini_hochberg_gives_205_genes(published):
     p_bh = consistency.benjamini_hochberg(consistency.binomial_p(published["stnet_consistent"], 23))
-    rejected = p_bh <= consistency_rule.BH_LEVEL
+    rejected = p_bh <= consistency.BH_LEVEL
     assert rejected.sum() == 205
     assert published["stnet_consistent"][rejected].min() == 17
 
 
 def test_label_baseline_has_35_genes_with_two_patients_excused(published):
     k = published["pathologist_consistent"] + 2
-    rejected = consistency.holm(consistency.binomial_p(k, 23)) <= consistency_rule.HOLM_LEVEL
+    rejected = consistency.holm(consistency.binomial_p(k, 23)) <= consistency.HOLM_LEVEL
     assert rejected.sum() == 35
     assert k[rejected].min() == 20
 
@@ -347,7 +347,7 @@ def test_wilson_counts_and_needs_two_patients():
 
 @pytest.mark.parametrize(("n_patients", "rule"), [(12, "t"), (13, "holm"), (23, "holm"), (5, "t")])
 def test_holm_needs_thirteen_patients_for_250_genes(n_patients, rule):
-    found = consistency_rule.choose_rule(n_patients, n_patients, 250)
+    found = consistency.choose_rule(n_patients, n_patients, 250)
     assert found.name == rule
     assert found.level == {"holm": 0.1, "t": 0.05}[rule]
     assert f"all of {n_patients} patients" in found.reason
@@ -356,12 +356,12 @@ def test_holm_needs_thirteen_patients_for_250_genes(n_patients, rule):
 
 @pytest.mark.parametrize(("n_patients", "n_with_r"), [(4, 4), (3, 3), (8, 4), (3, 0)])
 def test_the_t_test_needs_five_patients_with_an_r(n_patients, n_with_r):
-    found = consistency_rule.choose_rule(n_patients, n_with_r, 250)
+    found = consistency.choose_rule(n_patients, n_with_r, 250)
     assert found.name == "few"
     assert found.reason == f"too few patients, {n_with_r or n_patients} of the 5 that are needed"
     # One gene needs no more patients than that for the binomial test.
-    assert consistency_rule.choose_rule(5, 5, 1).name == "holm"
-    assert consistency_rule.choose_rule(23, 4, 250).name == "holm"
+    assert consistency.choose_rule(5, 5, 1).name == "holm"
+    assert consistency.choose_rule(23, 4, 250).name == "holm"
 
 
 def test_luck_that_genes_share_is_rare_from_five_patients_on():

@@ -150,7 +150,7 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _ranks(values: np.ndarray) -> np.ndarray:
     """Ranks over the last axis from 1, ties by their mean."""
-    # Imported here, because pages and jobs that need r alone would pay for it.
+    # Imported here, because jobs that need r alone would pay for it.
     from scipy.stats import rankdata
 
     return rankdata(values, axis=-1)

@@ -11,11 +11,11 @@ from stnet.evaluation.bootstrap import OF_R, interval, patient_draws, resampled_
 from stnet.evaluation.consistency import (
     benjamini_hochberg,
     binomial_p,
+    choose_rule,
     fisher_t,
     holm,
     wilson,
 )
-from stnet.evaluation.consistency_rule import choose_rule
 
 # Medians over patients in the gene table, and their columns in the patient table.
 MEDIANS = {

@@ -14,7 +14,7 @@ from stnet.evaluation.bootstrap import (
     resampled_medians,
     with_interval,
 )
-from stnet.evaluation.consistency_rule import BH_LEVEL, HOLM_LEVEL, choose_rule
+from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL, choose_rule
 from stnet.evaluation.genes import MEDIANS
 
 MEANS = {

@@ -8,7 +8,7 @@ import pandas as pd
 from stnet.core.atomic import atomic_path
 from stnet.core.printed import decimals
 from stnet.core.tables import TOO_FEW, read_table, write_table
-from stnet.evaluation.consistency_rule import BH_LEVEL, HOLM_LEVEL
+from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.evaluation.methods import compare_methods
 from stnet.report.claims import read_claims
 from stnet.report.page import page_table, without_blank_paper, write_page

@@ -6,7 +6,7 @@ import pandas as pd
 
 from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, gene_names, read_table
-from stnet.evaluation.consistency_rule import BH_LEVEL
+from stnet.evaluation.consistency import BH_LEVEL
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 

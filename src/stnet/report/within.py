@@ -9,7 +9,7 @@ from stnet.analysis.choice import top_genes
 from stnet.core.errors import InputError
 from stnet.core.printed import short
 from stnet.core.tables import gene_names, read_table, write_table
-from stnet.evaluation.consistency_rule import BH_LEVEL, HOLM_LEVEL
+from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.report.claims import THRESHOLD_COLUMNS, read_claims
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, without_blank_paper, write_page

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from stnet.evaluation.consistency import benjamini_hochberg
-from stnet.evaluation.consistency_rule import BH_LEVEL
+from stnet.evaluation.consistency import BH_LEVEL, benjamini_hochberg
 
 # With two patients r is always 1 or -1.
 FEWEST_PATIENTS = 3
