@@ -5,6 +5,8 @@ import os
 import re
 import sys
 import unicodedata
+from functools import cache
+from inspect import signature
 from pathlib import Path
 from shutil import which
 

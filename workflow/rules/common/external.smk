@@ -34,23 +34,29 @@ def sheet_rule(name):
     return "simulate_slide_sheet" if is_simulated else "tcga_sheet"
 
 
+@cache
+def slides_by_id(name):
+    """Rows of the slide sheet of a source by slide: thousands of jobs each look up their own."""
+    return {row["slide"]: row for row in slide_rows(name)}
+
+
 def slide_row(name, slide, keys):
     """Columns of a slide's row in the slide sheet of a source: those that a job depends on."""
-    for row in slide_rows(name):
-        if row["slide"] == slide:
-            return {key: row[key] for key in keys}
-    refuse(f"no slide {slide} in {config['external'][name]['sheet']}")
+    if slide not in slides_by_id(name):
+        refuse(f"no slide {slide} in {config['external'][name]['sheet']}")
+    return {key: slides_by_id(name)[slide][key] for key in keys}
 
 
+@cache
 def bulk_rows(name):
-    """The first row of each sample that has bulk expression."""
+    """The first row of each sample that has bulk expression, by sample."""
     rows = {row["sample"]: row for row in reversed(slide_rows(name)) if row["expression"]}
-    return [rows[sample] for sample in sorted(rows)]
+    return dict(sorted(rows.items()))
 
 
 def expression_of(name, sample):
     """Where the bulk expression of a sample is, as the slide sheet has it."""
-    row = next(row for row in bulk_rows(name) if row["sample"] == sample)
+    row = bulk_rows(name)[sample]
     return {key: row[key] for key in ("expression", "expression_md5", "expression_size")}
 
 
