@@ -1,13 +1,13 @@
-"""The paper's network, and others of torchvision, with a new last layer."""
+"""Networks of torchvision with a new last layer."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torchvision import models
 
 from stnet.core.errors import InputError, reason_of
 from stnet.core.suggest import suggest
-from stnet.networks import densenet
 
 # Options of the two architectures with auxiliary classifiers, which only serve ImageNet's classes
 # and are left out. `transform_input` rescales standardised input (mean 0, s.d. 1) to the range that
@@ -44,17 +44,12 @@ def build_network(architecture: str, options: dict, n_outputs: int) -> nn.Module
     option.
     """
     try:
-        if architecture == "densenet" or architecture in densenet.SIZES:
-            network = densenet.named(architecture, **options)
+        if architecture == "densenet":
+            network = models.DenseNet(**options)
         else:
-            # Imported here, because it imports torch's compiler.
-            from torchvision import models
-
             options = {**DEFAULTS.get(architecture, {}), **options}
             network = models.get_model(architecture, weights=None, **options)
     except (ValueError, TypeError) as error:
-        from torchvision import models
-
         known = models.list_models(module=models)
         similar = "" if architecture in known else suggest(architecture, known)
         raise InputError(f"architecture {architecture} with {options}: {error}{similar}") from error

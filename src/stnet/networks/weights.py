@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torchvision import models
 
 from stnet.core.errors import InputError, check_system, reason_of
 from stnet.networks.architectures import head_name
@@ -28,9 +29,6 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
     torchvision downloads them and checks their hash. Layer names are torchvision's; the ImageNet
     classifier is included. Raises InputError if there are none or the download fails.
     """
-    # Imported here, because it imports torch's compiler.
-    from torchvision import models
-
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SILENCE)
     try:
