@@ -30,7 +30,6 @@ from stnet.config.section_sheet import (
     FORMATS,
     GROUP_ID,
     LONGEST_ID,
-    OPTIONAL,
     check_row,
     files_of,
 )

@@ -15,7 +15,7 @@ rule attributions:
         table=report(
             f"{INTERPRETATION}/attributions.tsv",
             caption="../report/attributions.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={"item": "Attributed patches", "cohort": "{cohort}"},
         ),
     log:
@@ -48,7 +48,7 @@ rule attributions_on_nuclei:
         summary=report(
             f"{INTERPRETATION}/on_nuclei.tsv",
             caption="../report/on_nuclei.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={"item": "Attributions on nuclei", "cohort": "{cohort}"},
         ),
     log:
@@ -77,7 +77,7 @@ rule fig_3:
         report(
             "results/{cohort}/figures/fig_3.png",
             caption="../report/fig_3.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={"item": "What raises a prediction · Fig. 3", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_3.pdf",

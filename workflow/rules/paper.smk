@@ -33,13 +33,13 @@ rule dataset_page:
         dataset=report(
             "results/{cohort}/tables/dataset/dataset.html",
             caption="../report/dataset.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={"item": "Sections and spots", "cohort": "{cohort}"},
         ),
         sections=report(
             "results/{cohort}/tables/dataset/sections.html",
             caption="../report/sections.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={"item": "Spots on the images", "cohort": "{cohort}"},
         ),
     log:
@@ -62,7 +62,7 @@ rule performance_page:
         report(
             "results/{cohort}/tables/{experiment}/{stratum}/performance.html",
             caption="../report/performance.rst",
-            category="3 Performance",
+            category=category("Performance"),
             subcategory="2 By experiment",
             labels=performance_labels,
         ),
@@ -86,7 +86,7 @@ rule front:
         report(
             "results/{cohort}/index.html",
             caption="../report/front.rst",
-            category="0 First page",
+            category=category("First page"),
             labels={"item": "First page", "cohort": "{cohort}"},
         ),
     log:
@@ -112,7 +112,7 @@ rule table_1:
         html=report(
             "results/{cohort}/tables/table_1.html",
             caption="../report/table_1.rst",
-            category="3 Performance",
+            category=category("Performance"),
             subcategory="1 Results",
             labels={"item": "Best predicted genes · Table 1", "cohort": "{cohort}"},
         ),
@@ -137,7 +137,7 @@ rule ledger:
         html=report(
             "results/{cohort}/{ledger}.html",
             caption="../report/ledger.rst",
-            category="1 Ledger",
+            category=category("Ledger"),
             labels=ledger_labels,
         ),
     log:
@@ -169,7 +169,7 @@ rule visium_page:
         report(
             "results/{cohort}/tables/visium.html",
             caption="../report/visium_page.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="1 Results",
             labels={"item": "Genes and r on Visium sections", "cohort": "{cohort}"},
         ),
@@ -197,7 +197,7 @@ rule tcga_page:
         report(
             f"{EXTERNAL_TABLES}/tcga.html",
             caption="../report/tcga.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="1 Results",
             labels={
                 "item": "Slides against bulk RNA-seq, {source}, model {model}",

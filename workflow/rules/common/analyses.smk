@@ -78,23 +78,31 @@ def files_of(cohort, target):
 def pages_of(w):
     """Other pages of the cohort's report: title and path below its folder, by their category.
 
-    Titles and order are those of the menu of Snakemake's report.
+    Titles and order are those of the menu of Snakemake's report. Pages of `supplement` come last,
+    whether they were made or not: what the first page has must not depend on when it was made.
     """
-    outputs = [each for made in workflow.rules for each in made.output]
-    folder = f"results/{w.cohort}/"
-    found = {}
-    for path in files_of(w.cohort, "all"):
-        for output in (each for each in outputs if path.endswith(".html") and each.match(path)):
-            shown = output.flags.get("report")
-            if shown and path != f"{folder}index.html":
-                values = output.match(path).groupdict()
+    found = {name: {} for name in CATEGORIES}
+    for target in ("all", "supplement"):
+        for path in files_of(w.cohort, target):
+            shown, values = shown_page(path)
+            if shown:
                 labels = shown.labels
                 if callable(labels):
                     title = labels(SimpleNamespace(**values))["item"]
                 else:
                     title = labels["item"].format(**values)
-                found.setdefault(shown.category, {})[title] = path.removeprefix(folder)
-    return {name.lstrip("0123456789 "): found[name] for name in sorted(found)}
+                name = shown.category.title if target == "all" else "Supplement"
+                found[name][title] = path.removeprefix(f"results/{w.cohort}/")
+    del found["First page"]
+    return {name: pages for name, pages in found.items() if pages}
+
+
+def shown_page(path):
+    """What Snakemake's report has of a page: its menu entry and its wildcards, or nothing."""
+    for output in [each for made in workflow.rules for each in made.output]:
+        if path.endswith(".html") and "report" in output.flags and output.match(path):
+            return output.flags["report"], output.match(path).groupdict()
+    return None, {}
 
 
 def about_cohort(w):

@@ -80,7 +80,7 @@ def own_model(w):
 def own_row(w):
     """The row of a section sheet that an entry of `predict.sections` stands for."""
     own = own_sections[w.name]
-    row = {column: str(own.get(column) or "") for column in [*SHEET_COLUMNS, *OPTIONAL]}
+    row = {column: str(own.get(column) or "") for column in SHEET_COLUMNS}
     row |= {"patient": w.name, "section": w.name}
     try:
         if own["folder"]:

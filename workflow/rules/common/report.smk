@@ -8,6 +8,28 @@ PAPER_CLAIMS = "resources/paper/claims.tsv"
 SUPPLEMENT = "-supplement"
 
 
+# The menu of Snakemake's report, in its order.
+CATEGORIES = [
+    *["First page", "Ledger", "Data", "Performance", "External data", "Within tissue"],
+    *["Comparison", "Interpretation", "Latent space", "Supplement"],
+]
+
+
+def category(name):
+    """Category of Snakemake's report, numbered among those that the report has.
+
+    The menu is in alphabetical order.
+    """
+
+    def numbered(w):
+        outputs = [each for job in workflow.dag.jobs for each in job.rule.output]
+        found = {each.flags["report"].category.title for each in outputs if "report" in each.flags}
+        return f"{sorted(found, key=CATEGORIES.index).index(name) + 1} {name}"
+
+    numbered.title = name
+    return numbered
+
+
 def report_of(w):
     """The cohort's `report` section: what its tables and figures show."""
     if not row_of("cohorts", w.cohort)["report"]:
