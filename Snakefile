@@ -1,5 +1,6 @@
 """ST-Net, end to end: loads and validates the configuration, includes the rules, names the targets."""
 
+import csv
 import os
 import re
 import sys
@@ -131,4 +132,5 @@ escape_environments(workflow.modifier.rules)
 
 
 onsuccess:
+    print_first_pages()
     print_own_results()

@@ -80,7 +80,7 @@ rule section_map:
             caption="../report/section_map.rst",
             category=category("External data"),
             subcategory="2 Maps",
-            labels={"item": "Map of {unit}, {source}, model {model}", "cohort": "{cohort}"},
+            labels=of_model("Map of {unit} · {source}"),
         ),
     log:
         "results/{cohort}/logs/section_map/{source}/{experiment}/{model}/{unit}.log",
@@ -108,7 +108,7 @@ rule slide_map:
             caption="../report/slide_map.rst",
             category=category("External data"),
             subcategory="2 Maps",
-            labels={"item": "Map of {unit}, {source}, model {model}", "cohort": "{cohort}"},
+            labels=of_model("Map of {unit} · {source}"),
         ),
     log:
         "results/{cohort}/logs/slide_map/{source}/{experiment}/{model}/{unit}.log",
@@ -136,10 +136,7 @@ rule subtype_roc:
             caption="../report/subtype.rst",
             category=category("External data"),
             subcategory="1 Results",
-            labels={
-                "item": "ROC curves of subtypes, {source}, model {model}",
-                "cohort": "{cohort}",
-            },
+            labels=of_model("ROC curves of subtypes · {source}"),
         ),
         f"{EXTERNAL_TABLES}/subtype_roc.pdf",
     log:

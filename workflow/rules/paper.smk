@@ -49,7 +49,7 @@ rule dataset_page:
     conda:
         "../../envs/core.yaml"
     params:
-        spot_window=configured("cohorts/{cohort}/spot_window"),
+        cohort=configured("cohorts/{cohort}/title"),
     script:
         "../scripts/report/dataset_page.py"
 
@@ -83,7 +83,8 @@ rule front:
         unpack(front_tables),
         pictures=expand("results/{{cohort}}/figures/{figure}.png", figure=["fig_2a", "fig_2b"]),
     output:
-        report(
+        warnings=WARNINGS,
+        html=report(
             "results/{cohort}/index.html",
             caption="../report/front.rst",
             category=category("First page"),
@@ -181,7 +182,7 @@ rule visium_page:
         "../../envs/core.yaml"
     params:
         main=main_title,
-        names=configured("cohorts/{cohort}/report/visium"),
+        names=lambda w: [config["external"][name]["title"] for name in report_of(w)["visium"]],
     script:
         "../scripts/report/visium_page.py"
 
@@ -199,10 +200,7 @@ rule tcga_page:
             caption="../report/tcga.rst",
             category=category("External data"),
             subcategory="1 Results",
-            labels={
-                "item": "Slides against bulk RNA-seq, {source}, model {model}",
-                "cohort": "{cohort}",
-            },
+            labels=of_model("Slides against bulk RNA-seq · {source}"),
         ),
     log:
         "results/{cohort}/logs/tcga_page/{source}/{experiment}/{model}.log",
@@ -214,5 +212,6 @@ rule tcga_page:
         "../../envs/core.yaml"
     params:
         title=configured("experiments/{experiment}/title"),
+        source=configured("external/{source}/title"),
     script:
         "../scripts/report/tcga_page.py"

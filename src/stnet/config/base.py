@@ -1,5 +1,6 @@
 """Base classes and types of the configuration models: immutable, strict, known keys only."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WrapValidator, model_validator
@@ -41,10 +42,24 @@ class Keys(BaseModel):
         return keys
 
 
+def _check_title(title: str) -> str:
+    # Figures leave out keys that begin with _; LaTeX takes [ or * as an argument; braces are filled
+    # in.
+    fits = re.fullmatch(r"[^\s_\[*{}][^{}\t\r\n]*", title) and title == title.strip()
+    if not fits:
+        raise ValueError(
+            f"{title!r} should be a line of text without braces that does not begin with _, [ or *"
+        )
+    return title
+
+
 class Row(Keys):
     """A row of a table. Each kind of row has its own subclass of the table's model."""
 
     by: ClassVar[str] = "kind"
+
+    title: Annotated[str, AfterValidator(_check_title)] | None = None
+    """Name in figures and pages, which is not inherited; null takes the row's id."""
 
     @classmethod
     def kinds(cls) -> dict[str | None, type[Self]]:

@@ -190,8 +190,7 @@ def _resolve(table: str, model: type[Row], written: dict[str, dict[str, Any]]) -
         keys.pop("inherit", None)
         if keys.get(model.by) is None:
             keys.pop(model.by, None)
-        if "title" in model.model_fields:
-            keys["title"] = name if rows[name].get("title") is None else rows[name]["title"]
+        keys["title"] = name if rows[name].get("title") is None else rows[name]["title"]
         where, kinds, kind = f"{table}.{name}", model.kinds(), model.kind_of(keys)
         # A list of the kinds, as a kind that is a list or a mapping has no hash.
         if kind not in list(kinds):

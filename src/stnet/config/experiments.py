@@ -40,17 +40,6 @@ def _check_format(path: str) -> str:
     return path
 
 
-def _check_title(title: str) -> str:
-    # Figures leave out keys that begin with _; LaTeX takes [ or * as an argument; braces are filled
-    # in.
-    fits = re.fullmatch(r"[^\s_\[*{}][^{}\t\r\n]*", title) and title == title.strip()
-    if not fits:
-        raise ValueError(
-            f"{title!r} should be a line of text without braces that does not begin with _, [ or *"
-        )
-    return title
-
-
 # A path in which {held_out} may stand for the held-out group.
 OfGroup = Annotated[str, AfterValidator(_check_braces)]
 
@@ -60,8 +49,6 @@ class Experiment(Row):
 
     predicts_factors: ClassVar[bool] = False
 
-    title: Annotated[str, AfterValidator(_check_title)] | None = None
-    """Name in figures and pages, which is not inherited; null takes the row's id."""
     cohort: CohortName
     """The cohort to predict."""
     targets: TargetsName

@@ -110,7 +110,7 @@ def about_cohort(w):
     shown = methods(w)
     keys = config["experiments"][main_experiment(w)]
     return {
-        "cohort": w.cohort,
+        "cohort": config["cohorts"][w.cohort]["title"],
         "paper": config["cohorts"][w.cohort]["paper"],
         "main": main_experiment(w),
         "view": keys.get("view") or "",
@@ -125,6 +125,7 @@ def front_tables(w):
     folder = f"results/{w.cohort}/tables"
     tables = {
         "dataset": f"{folder}/dataset/summary.tsv",
+        "sections": f"{folder}/dataset/sections.tsv",
         "ceilings": f"{folder}/ceilings_summary.tsv",
         "summary": main_table("summary")(w),
         "genes": main_table("gene_performance")(w),
@@ -171,11 +172,16 @@ def methods(w):
             "title": keys["title"],
             "role": "reference" if configuration.sees_held_out(name) else roles.get(name, "other"),
             "kind": keys["kind"],
-            "of": keys.get("architecture") or keys.get("features", ""),
-            "targets": keys["targets"],
+            "of": keys.get("architecture") or shown_value("features", keys.get("features", "")),
+            "targets": shown_value("targets", keys["targets"]),
         }
         for name, keys in of_experiments.items()
     }
+
+
+def shown_value(key, value):
+    """The value of an experiment's key on pages: of a row that it names, the title."""
+    return config[key][value]["title"] if value and key in ("features", "targets") else value
 
 
 def titles_of(names):
@@ -204,7 +210,10 @@ def changed_keys(w):
     for name in ("architecture_options", "trained_on", "title"):
         names.pop(name, None)
     differing = [key for key in names if any(each.get(key) != first.get(key) for each in others)]
-    return {name: {key: each.get(key) for key in differing} for name, each in keys.items()}
+    return {
+        name: {key: shown_value(key, each.get(key)) for key in differing}
+        for name, each in keys.items()
+    }
 
 
 def study_reference(w):

@@ -102,11 +102,8 @@ def print_own_results():
     made = {job.wildcards.name for job in workflow.dag.jobs if job.rule.name.endswith(maps)}
     for name in [name for name in own if name in made]:
         folder = f"{OWN_RESULTS}/{name}"
-        with open(f"{folder}/summary.tsv", encoding="utf-8") as summary:
-            rows = [line.rstrip("\n").split("\t") for line in summary]
+        rows = stored_rows(f"{folder}/summary.tsv")
         print(f"{name}: {dict(rows)['predicted']}")
-        for quantity, value in rows:
-            if quantity == "warning":
-                print(f"  warning: {value}")
+        print_warnings(rows)
         files = [f"{folder}/{file}" for file in ("map.png", "summary.tsv", "predictions.h5ad")]
         print("\n".join(["  made:", *(f"    {file}" for file in files)]))

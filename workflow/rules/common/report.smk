@@ -4,6 +4,8 @@ from stnet.core.printed import EXPRESSION_UNITS
 
 # What the paper says.
 PAPER_CLAIMS = "resources/paper/claims.tsv"
+# What makes a cohort's numbers doubtful.
+WARNINGS = "results/{cohort}/tables/warnings.tsv"
 # Ends the name of a ledger that has the ablations too.
 SUPPLEMENT = "-supplement"
 
@@ -28,6 +30,29 @@ def category(name):
 
     numbered.title = name
     return numbered
+
+
+def print_first_pages():
+    """Print the last lines of a run: the page to open of each cohort, and its stored warnings."""
+    made = {
+        job.wildcards.cohort: job.output for job in workflow.dag.jobs if job.rule.name == "front"
+    }
+    for cohort in sorted(made):
+        print(f"{config['cohorts'][cohort]['title']}: open {made[cohort].html}")
+        print_warnings(stored_rows(made[cohort].warnings))
+
+
+def stored_rows(path):
+    """Quantity and value of each row of a table."""
+    with open(path, encoding="utf-8", newline="") as table:
+        return [row[:2] for row in csv.reader(table, delimiter="\t")]
+
+
+def print_warnings(rows):
+    """Print the warnings among quantities and values."""
+    for quantity, value in rows:
+        if quantity == "warning":
+            print(f"  warning: {value}")
 
 
 def report_of(w):
