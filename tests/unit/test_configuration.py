@@ -602,7 +602,7 @@ def test_missing_files_and_columns_are_named(tmp_path):
     with pytest.raises(InputError, match=r"line 2 \(A_1\): no counts file .*c\.tsv"):
         read_sheet(path, tmp_path, check_files=True)
     sheet_file(path, ROW, columns=[c for c in COLUMNS if c != "counts"])
-    with pytest.raises(InputError, match="no column counts.* and, where needed, image spots"):
+    with pytest.raises(InputError, match=r"no column counts.* and, where needed, image spots"):
         read_sheet(path, tmp_path, check_files=False)
     with pytest.raises(InputError, match="no such sheet of sections"):
         read_sheet(tmp_path / "other.tsv", tmp_path, check_files=False)

@@ -79,6 +79,21 @@ def suggest_one(name: str, known) -> str:
     return suggest(str(name), known, most=1) or f"; known are {', '.join(known) or 'none'}"
 
 
+def no_row(table: str, name: str, rows) -> str:
+    """Message about a name that no row of a table has."""
+    # Those who name an encoder that is not there mean one of pathology.
+    here = table != "features" or "uni" in rows
+    further = (
+        ""
+        if here
+        else (
+            "; encoders of pathology are in config/encoders.yaml: write --configfile"
+            " config/encoders.yaml OWN.yaml"
+        )
+    )
+    return f"no {name!r} in {table}{suggest_one(name, rows)}{further}"
+
+
 def split_view(view: str) -> tuple[int, int]:
     """Source window in pixels and downsampling of a view: `448x2` is (448, 2).
 

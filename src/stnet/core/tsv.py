@@ -169,8 +169,9 @@ def read_tsv(
     """Read the `columns` of a sheet as stripped text, by line. `of` is what it lists, as sections.
 
     `optional` are columns that it may lack; their cells are then empty. Other columns are not read.
-    Raises InputError naming the sheet if it is missing or not text, lacks a column of `columns`, has
-    one that looks like a misspelt optional one, a row with more cells than the header, or no rows.
+    Raises InputError naming the sheet if it is missing or not text, lacks a column of `columns`,
+    has one that looks like a misspelt optional one, a row with more cells than the header, or no
+    rows.
     """
     path = Path(path)
     if not path.is_file():

@@ -20,13 +20,13 @@ CATEGORIES = [
 def category(name):
     """Category of Snakemake's report, numbered among those that the report has.
 
-    The menu is in alphabetical order.
+    The menu is in alphabetical order, so there are at most ten: numbers are from 0 on.
     """
 
     def numbered(w):
         outputs = [each for job in workflow.dag.jobs for each in job.rule.output]
         found = {each.flags["report"].category.title for each in outputs if "report" in each.flags}
-        return f"{sorted(found, key=CATEGORIES.index).index(name) + 1} {name}"
+        return f"{sorted(found, key=CATEGORIES.index).index(name)} {name}"
 
     numbered.title = name
     return numbered
