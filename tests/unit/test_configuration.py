@@ -488,6 +488,22 @@ def test_weights_and_genes_of_shown_sources_must_be_there_too(config):
         Configuration(config).check_files(MADE)
 
 
+def test_rows_of_every_table_have_a_title_which_is_not_inherited(config):
+    for table in ("cohorts", "targets", "features", "experiments", "external"):
+        name = next(iter(config[table]))
+        row = {key: each for key, each in config[table][name].items() if key != "paper"}
+        config[table] |= {"one": row | {"title": "The one"}, "two": {"inherit": "one"}}
+    rows = Configuration(config).resolved
+    for table in ("cohorts", "targets", "features", "experiments", "external"):
+        assert [rows[table][name]["title"] for name in ("one", "two")] == ["The one", "two"]
+
+
+def test_two_shown_sources_of_one_title_are_refused(config):
+    config["external"]["visium-unscaled"]["title"] = "Visium"
+    with pytest.raises(InputError, match=r"external.visium-unscaled.title: that of visium too"):
+        Configuration(config)
+
+
 def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp_path):
     config["external"]["tcga"]["sheet"] = str(tmp_path / "tcga.tsv")
     configuration = Configuration(config)

@@ -83,4 +83,4 @@ def test_the_example_runs_and_ends_with_what_to_open(project):
     assert "  warning: Consistent genes are not counted: too few patients, 3 of" in lines[at + 1]
     page = (project / "results/mine/index.html").read_text(encoding="utf-8")
     assert "Ridge on colour: ridge regression on features, mean colour, windows of 224 px" in page
-    assert "50 most expressed genes (50), log expression" in page
+    assert "50 most expressed genes, log expression" in page

@@ -78,6 +78,7 @@ def _facts(dataset: pd.Series, summary: pd.Series, about: Mapping[str, object]) 
     split = about["split"]
     folds = f"the patients in {split} parts; a model of the others predicts each part"
     others = [each["title"] for name, each in about["methods"].items() if name != about["main"]]
+    n_genes = short(summary["n_genes"])
     built_on = [main["of"]] if main["of"] else []
     if about["view"]:
         window, reduced = about["view"].split("x")
@@ -87,7 +88,7 @@ def _facts(dataset: pd.Series, summary: pd.Series, about: Mapping[str, object]) 
     return {
         "Cohort": "{sections} sections of {patients} patients, {spots} spots".format(**counts),
         "Method": f"{main['title']}: " + ", ".join([KINDS[main["kind"]], *built_on]),
-        "Predicted": f"{main['targets']} ({short(summary['n_genes'])}), "
+        "Predicted": f"{main['targets']}{'' if n_genes in main['targets'] else f' ({n_genes})'}, "
         f"{said('transform', summary['transform'])}",
         "Held out": {
             "patient": "one patient at a time; a model of the others predicts it",
@@ -187,7 +188,8 @@ def _cautions(
         "The cohort is simulated: the numbers show whether the workflow finds what was planted, "
         "and say nothing of tissue.": simulated,
         f"Consistent genes are not counted: {value['consistency_reason']}. With so few, all genes "
-        "can have r > 0 in all patients by luck.": value["consistency_rule"] == "few",
+        "can have r > 0 in all patients by luck.": count_consistent(read["genes"]["consistent"])
+        == TOO_FEW,
         "A single patient: no number has an interval.": value["n_patients"] == "1",
         "Other sections of the same patient are trained on, so the numbers are not of new "
         "patients.": about["split"] == "section",

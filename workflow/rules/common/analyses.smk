@@ -109,11 +109,12 @@ def about_cohort(w):
     """What was run, for the cohort's first page."""
     shown = methods(w)
     keys = config["experiments"][main_experiment(w)]
+    seen = config["features"][keys["features"]] if keys.get("features") else keys
     return {
         "cohort": config["cohorts"][w.cohort]["title"],
         "paper": config["cohorts"][w.cohort]["paper"],
         "main": main_experiment(w),
-        "view": keys.get("view") or "",
+        "view": seen.get("view") or "",
         "split": str(keys["split"]),
         "methods": shown,
     }
