@@ -22,7 +22,7 @@ FLOORS = ("mean", "coordinates", "label")
 # Longest side of a picture on the page, in pixels.
 SIDE = 1400
 CAPTIONS = [
-    "A gene in two sections: the image, the labels, the measurement, and the prediction by a model "
+    "A gene in two sections: the image, any labels, the measurement, and the prediction by a model "
     "that was trained without them.",
     "In how many patients each gene's prediction correlates positively with the measurement, by "
     "method. Grey: what chance gives. Genes are sorted for each curve on its own.",
@@ -109,7 +109,11 @@ def _numbers(read: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> list[tu
             f"r, median over {n_genes} genes and over patients",
         ),
         (*_estimate(summary, "median_partial"), "r given sequencing depth"),
-        ("undefined" if pd.isna(share) else f"{share:.0%}", "", "of the noise ceiling of r"),
+        (
+            "undefined" if pd.isna(share) else f"{share:.0%}".replace("-", "−"),
+            "",
+            "of the noise ceiling of r",
+        ),
         (
             str(count),
             "",
