@@ -42,6 +42,7 @@ def test_the_first_page_links_every_other_page_by_its_title_in_the_menu():
     # They are named whether they were made or not, and last.
     assert [*pages][-1] == "Supplement"
     assert pages["Supplement"]["Window of the patches"] == "tables/studies/windows.html"
+    assert "ledger-paper-supplement.html" in pages["Supplement"].values()
     assert pages["External data"] == {
         "Genes and r on Visium sections": "tables/visium.html",
         "Slides against bulk RNA-seq · Simulated TCGA": (
