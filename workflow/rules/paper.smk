@@ -49,6 +49,7 @@ rule dataset_page:
     conda:
         "../../envs/core.yaml"
     params:
+        spot_window=configured("cohorts/{cohort}/spot_window"),
         cohort=configured("cohorts/{cohort}/title"),
     script:
         "../scripts/report/dataset_page.py"
