@@ -16,7 +16,7 @@ REPORT := results/demo/report.html
 # One worker per core; tests of a file share fixtures, so they run on one worker.
 TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-full test-cluster spatialdata benchmark lint format docs lock
+.PHONY: help demo test test-full test-cluster soak spatialdata benchmark lint format docs lock
 
 # A shell command that prints "3.14 python3.14" for each usable Python. A name on the
 # path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
@@ -62,6 +62,9 @@ test-cluster: $(INSTALLED)  ## The workflow under a real Slurm on this machine (
 	@command -v slurmctld slurmd munged >/dev/null || \
 	{ echo "no Slurm here: apt-get install --no-install-recommends slurm-wlm munge"; exit 1; }
 	$(BIN)/python -m pytest -m cluster
+
+soak: $(INSTALLED)  ## Kills, full disks and damaged files, rule by rule: two hours on two idle cores (root)
+	$(BIN)/python tests/soak.py $(SOAK)
 
 spatialdata: $(SPATIALDATA)  ## Install what sections of SpatialData need
 

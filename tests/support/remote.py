@@ -22,10 +22,11 @@ class Remote(ThreadingHTTPServer):
     "no_range" sends everything whatever was asked for, "elsewhere" another range, "corrupt" other
     bytes, "error" a JSON error with status 200; "gzip" claims that the body is compressed, "less"
     sends less of a range than is left, "endless" never ends and states no length, "drip" sends a
-    byte at a time, and a number is a status (301 leads to /moved, 503 comes with Retry-After: 7).
+    byte at a time, "header" a header that never ends, byte by byte, "announced" states a length of
+    10 TB, and a number is a status (301 leads to `moved`, 503 comes with Retry-After: 7).
 
-    `requests` lists (path, Range header or ""), and `bodies` (path, JSON) of POST requests, which
-    `reply` answers.
+    `requests` lists (path, Range header or ""), `passwords` Authorization headers, and `bodies`
+    (path, JSON) of POST requests, which `reply` answers.
     """
 
     daemon_threads = True
@@ -36,6 +37,8 @@ class Remote(ThreadingHTTPServer):
         self.faults: dict[str, list[str | int]] = defaultdict(list)
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[tuple[str, dict]] = []
+        self.passwords: list[str | None] = []
+        self.moved = "/moved"
         self.host = f"http://127.0.0.1:{self.server_port}"
 
     def publish(self, dataset: str, version: int, files: dict[str, bytes]) -> None:
@@ -104,6 +107,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         remote, span = self.server, self.headers.get("Range", "")
         remote.requests.append((self.path, span))
+        remote.passwords.append(self.headers["Authorization"])
         self.serve(remote.files.get(self.path), span)
 
     def do_POST(self):
@@ -118,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         if content is None:
             fault = 404
         if isinstance(fault, int):
-            known = {301: {"Location": "/moved"}, 503: {"Retry-After": "7"}}
+            known = {301: {"Location": remote.moved}, 503: {"Retry-After": "7"}}
             self.answer(fault, b"no", known.get(fault))
         elif fault == "error":
             self.answer(200, b'{"message": "Internal server error"}')
@@ -136,7 +140,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status, body, headers=None, fault=""):
         self.send_response_only(status)
-        length = {} if fault == "endless" else {"Content-Length": str(len(body))}
+        if fault == "header":
+            self.flush_headers()
+            self.close_connection = True
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b"X")
+                    time.sleep(0.02)
+        stated = 10**13 if fault == "announced" else len(body)
+        length = {} if fault == "endless" else {"Content-Length": str(stated)}
         for name, value in {**length, **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()

@@ -71,11 +71,18 @@ def test_the_card_has_the_range_of_each_gene_over_all_that_its_networks_saw(toy,
         np.testing.assert_allclose(genes[["trained_low", "trained_high"]].T, ends, rtol=1e-6)
 
 
-def test_a_model_of_an_older_version_is_refused(tmp_path):
-    card = sealed_json({"genes": {"gene": ["A"]}})
-    (tmp_path / "model.safetensors").write_bytes(save({"a": torch.zeros(2)}, {"card": card}))
-    with pytest.raises(InputError, match=r"model\.safetensors: an older version wrote it, without"):
-        read_card(tmp_path / "model.safetensors")
+def test_a_model_of_an_older_version_is_refused(toy, tmp_path):
+    path = tmp_path / "model.safetensors"
+    whole = read_card(write_toy_model(toy, tmp_path, ["A"]))
+    member = whole["members"]["A"]
+    cards = [{**whole, "genes": {"gene": ["A"]}}, {**whole, "members": {}}]
+    cards += [{key: whole[key] for key in whole if key != each} for each in whole]
+    for each in ("view", "recipe", "mean", "sd", "reference", "tensors_sha256"):
+        cards.append({**whole, "members": {"A": {k: member[k] for k in member if k != each}}})
+    for card in cards:
+        path.write_bytes(save({"a": torch.zeros(2)}, {"card": sealed_json(card)}))
+        with pytest.raises(InputError, match=r"model\.safetensors: an older version wrote it, wi"):
+            read_card(path)
 
 
 def test_the_last_checkpoint_of_its_network_goes(toy, tmp_path):

@@ -146,7 +146,9 @@ def test_a_title_is_of_one_experiment(config):
     resolved = Configuration(config).resolved["experiments"]
     assert (resolved["densenet121"]["title"], resolved["a"]["title"]) == ("ST-Net", "a")
     assert resolved["alone-TFF3"]["title"] == "Alone: TFF3"
-    for title in ("", " a", "{x", "_a", "[1]", "a\tb"):
+    in_captions = ("a*b", "`a <:b>`__", "|a|", "a\\b", "a_", "a_ b", "javascript:a")
+    lines = ("a\nb", "a\u2028\u2028.. include:: /etc/passwd", "a\x0bb", "a\x85b")
+    for title in ("", " a", "{x", "*a", "_a", "[1]", "a\tb", *in_captions, *lines):
         config["experiments"]["a"]["title"] = title
         with pytest.raises(InputError, match=r"a\.title: .* should be a line of text"):
             Configuration(config)
@@ -681,6 +683,11 @@ UNLIKELY = [
     ("experiments.alone.genes", ["A" * 150], "too long for a file name"),
     ("external.visium.model", "a" * 300, "model: "),
     ("cohorts.stnet.report.studies.weights.title", "a</script >", "studies.weights.title: 'a</scr"),
+    ("cohorts.stnet.report.studies.weights.title", "<b onclick=a()>", "weights.title: '<b onc"),
+    # A file name, script>, would complete it.
+    ("cohorts.stnet.root", "folder<", "cohorts.stnet.root: 'folder<' has markup"),
+    ("cohorts.stnet.label_classes", {"</script>": []}, "</script>: '</script>' has markup"),
+    ("cohorts.stnet.report.nuclear_gene", "a\n\n.. include:: /etc/passwd", "nuclear_gene: 'a"),
     ("cohorts.stnet.report.studies.weights.title", "<!-- a", "studies.weights.title: '<!-- a' has"),
     ("hosts.gdc", "https://me:secret@host", "hosts.gdc: has a name or password, which logs"),
     *[("experiments.random.inherit", value, "random.inherit: ") for value in (3, 3.0, True, [1])],

@@ -1,9 +1,14 @@
+import errno
 import gzip
 import hashlib
 import os
 import re
+import signal
+import subprocess
+import time
 
 import pytest
+import requests
 from remote import Remote, sha256
 
 from stnet.core.errors import InputError
@@ -34,6 +39,14 @@ def target(tmp_path):
 def fetch(remote, target, *, hash_=SHA256, size=SIZE, check=None, patience=QUICK):
     url = f"{remote.host}/image.jpg"
     download(url, target, expected=hash_, size=size, check=check, patience=patience)
+
+
+def ask(remote, path, target, limits):
+    """Ask for the list, or download the image."""
+    if path == "/list":
+        ask_json(f"{remote.host}{path}", list, patience=limits)
+    else:
+        fetch(remote, target, size=None, patience=limits)
 
 
 def one_line(error) -> str:
@@ -312,6 +325,147 @@ def test_a_server_that_never_ends_or_drips_is_left(remote, target, path):
             ask()
     assert not target.exists()
     assert len(remote.requests) == 2
+
+
+@pytest.mark.parametrize("path", ["/image.jpg", "/list"])
+def test_a_server_that_holds_a_client_without_end_is_left(remote, target, path):
+    """Each byte of the header restarts the time-out; each new part of a file, the attempts."""
+    remote.files["/list"] = b"[]"
+    limits = Patience(attempts=2, backoff=0.001, timeout=(5, 5), total=0.5)
+    remote.faults[path] = ["header"] if path == "/list" else ["cut", "less"] + ["less"] * 10**5
+    before = signal.getsignal(signal.SIGALRM)
+    began = time.monotonic()
+    with pytest.raises(InputError, match=rf"{path}\b.*: not complete after 0\.5 s; rerun to go on"):
+        ask(remote, path, target, limits)
+    assert 0.4 < time.monotonic() - began < 4
+    # Neither the limit nor its handler outlives the download.
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_the_limit_of_a_listing_goes_on_while_its_pages_are_asked_for(remote):
+    remote.files["/list"] = b"[]"
+    limits = Patience(total=0.5)
+
+    def pages():
+        while True:
+            ask_json(f"{remote.host}/list", list, patience=Patience(total=0.4))
+
+    with pytest.raises(InputError, match=r"^all pages: not complete after 0\.5 s"):
+        http.persist(pages, "all pages", limits)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_file_or_answer_of_absurd_length_is_not_received(remote, target):
+    remote.faults["/image.jpg"] = ["announced"]
+    with pytest.raises(InputError, match="offers 10000000000000 bytes, more than 50000000000"):
+        fetch(remote, target, hash_=None, size=None)
+    assert os.listdir(target.parent) == []
+    bomb = gzip.compress(b"[" + b" " * 10**6 + b"]")
+    remote.files["/list"] = bomb
+    remote.faults["/list"] = ["gzip"]
+    with pytest.raises(InputError, match="list: the server sends more than 100000 bytes"):
+        ask_json(f"{remote.host}/list", list, patience=Patience(longest_answer=10**5))
+
+
+@pytest.mark.parametrize("path", ["/image.jpg", "/list"])
+@pytest.mark.parametrize(
+    ("moved", "message"),
+    [
+        ("file:///etc/passwd", "redirects to file:///etc/passwd, away from http; check the host"),
+        ("ftp://me:secret@host/x", "redirects to ftp://host/x, away from http"),
+        ("http://[::1", "Invalid IPv6 URL; correct the host"),
+    ],
+)
+def test_redirections_lead_to_web_pages_only(remote, target, path, moved, message):
+    remote.files["/list"] = b"[]"
+    remote.moved, remote.faults[path] = moved, [301]
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        ask(remote, path, target, QUICK)
+    assert "secret" not in one_line(error)
+    assert not target.exists()
+
+
+def test_a_redirection_never_leaves_encryption():
+    """Answers as a server would give them; a real one would need a certificate."""
+    answer = requests.Response()
+    answer.status_code, answer.url = 302, "https://data.example/a"
+    for to in ("https://cdn.example/b", "/b", "//cdn.example/b"):
+        answer.headers["location"] = to
+        assert http.Client().get_redirect_target(answer) == to
+    for to in ("http://data.example/a", "http://169.254.169.254/", "file:///etc/passwd"):
+        answer.headers["location"] = to
+        with pytest.raises(
+            InputError, match=r"^https://data\.example/a: redirects to .*from https"
+        ):
+            http.Client().get_redirect_target(answer)
+
+
+def test_passwords_go_to_their_host_only_and_never_into_messages(
+    remote, target, tmp_path, monkeypatch, caplog
+):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    remote.files["/moved"] = CONTENT
+    remote.faults["/image.jpg"] = [500, 301]
+    # The same server under another name.
+    remote.moved = f"http://me:secret@localhost:{remote.server_port}/moved?signature=secret"
+    remote.files["/moved?signature=secret"] = CONTENT
+    fetch(remote, target)
+    mine, again, others = remote.passwords
+    assert mine == again == "Basic bWU6c2VjcmV0"
+    assert others in (None, mine)
+    target.unlink()
+    remote.faults["/image.jpg"] = [301, 301, 301]
+    remote.faults["/moved?signature=secret"] = [404, "drip", "endless"]
+    limits = Patience(attempts=2, backoff=0.001, window=0.2, largest=3 * SIZE)
+    for message in ("localhost:.*/moved.*404", "too slow", "sends more than"):
+        with pytest.raises(InputError, match=message) as error:
+            fetch(remote, target, hash_=None, size=None, patience=limits)
+        assert "secret" not in one_line(error)
+    for proxy in ("http://me:secret@127.0.0.1:9", "http://me:p@secret@:bad"):
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.raises(InputError) as error:
+            download(
+                "http://me:secret@a.b/c?d=secret", target, expected=None, size=None, patience=QUICK
+            )
+        assert "secret" not in one_line(error)
+    assert "secret" not in caplog.text
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize("hash_", [SHA256, None])
+def test_a_full_disk_is_one_line_that_names_the_file(remote, small_disk, hash_):
+    target = small_disk / "image.jpg"
+    with pytest.raises(
+        InputError, match=r"image\.jpg: cannot be written \(No space left on"
+    ) as error:
+        fetch(remote, target, hash_=hash_)
+    one_line(error)
+    assert not target.exists()
+    # What the next run resumes is kept.
+    assert len(os.listdir(small_disk)) == (hash_ is not None)
+
+
+def test_a_full_disk_without_a_mount(remote, target, monkeypatch):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("os.fsync", lambda number: (_ for _ in ()).throw(full))
+    with pytest.raises(InputError, match=r"image\.jpg: cannot be written \(No space left on"):
+        fetch(remote, target)
 
 
 def test_progress_is_shown(remote, target, capfd, caplog):

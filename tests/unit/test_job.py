@@ -51,6 +51,12 @@ def test_a_log_on_a_full_disk_hides_nothing(capsys):
             full.close()
 
 
+def test_a_log_that_cannot_be_opened_is_one_line(tmp_path):
+    (tmp_path / "log").symlink_to("/proc/sys/kernel/osrelease")
+    with pytest.raises(SystemExit, match=r"^error: \S+/log: cannot be written \("):
+        fail(tmp_path / "log", InputError(""))
+
+
 def test_what_is_our_mistake_is_a_traceback_in_the_log(tmp_path):
     _, log = failed(tmp_path, KeyError("column"), KeyError)
     assert "Traceback" in log
@@ -76,6 +82,27 @@ def test_a_full_disk_is_one_line_that_names_the_output(tmp_path):
     with pytest.raises(InputError, match=r"tables/x\.tsv: cannot be written \(No space left"):
         write_to_a_full_disk(tmp_path / "tables/x.tsv")
     assert not list((tmp_path / "tables").iterdir())
+
+
+def test_what_is_in_the_way_of_an_output_is_one_line_that_names_the_output(tmp_path):
+    (tmp_path / "views").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder/a.npy").mkdir(parents=True)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, why in (
+        ("views/a.npy", "File exists"),
+        ("file/a.npy", "File exists"),
+        ("file/b/a.npy", "Not a directory"),
+        ("folder/a.npy", "Is a directory"),
+        ("loop/a.npy", "File exists"),
+    ):
+        with pytest.raises(InputError, match=rf"/{name}: cannot be written \({why}\)"):
+            write(tmp_path / name)
+
+
+def write(path):
+    with atomic_path(path) as temporary:
+        temporary.write_text("text")
 
 
 def write_to_a_full_disk(path):

@@ -5,11 +5,13 @@ import re
 import shutil
 import subprocess
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from stnet.report import page
 from stnet.report.page import page_table, quantities, write_page
 from stnet.report.words import PAPER, WORDS, word
 
@@ -72,6 +74,22 @@ def test_a_summary_is_in_words_with_its_intervals():
     assert shown["quantity"].tolist() == ["Spots", "RMSE", "Unit of the targets"]
     spoken = [text.replace("\u00a0", " ") for text in shown["estimate"]]
     assert spoken == ["1,220", "0.574 (0.547 to 0.601)", "log expression"]
+
+
+def test_no_template_lets_markup_through():
+    """Beside Jinja's escape, which does not help in a script or in an attribute without quotes."""
+    folder = Path(page.__file__).parent / "templates"
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert "page.html" in texts
+    for name, text in texts.items():
+        assert not re.search(r"\|\s*safe|autoescape|=\s*\{\{", text), name
+        assert not any("{{" in each for each in re.findall(r"<script.*?</script>", text, re.S)), (
+            name
+        )
+    hostile = '<img src=x onerror="a()"></script>{{ 1 }}'
+    assert page.TEMPLATES.from_string("{{ a }}").render(a=hostile) == (
+        "&lt;img src=x onerror=&#34;a()&#34;&gt;&lt;/script&gt;{{ 1 }}"
+    )
 
 
 CELLS = {

@@ -204,3 +204,19 @@ def test_predictions_in_short_floats_keep_the_differences_between_spots():
         predicted = network(torch.randn(6, 3, 32, 32))
     assert predicted.dtype == torch.float32
     assert (predicted.std(dim=0) > 0).all()
+
+
+def test_older_and_newer_flags_of_precision_agree_whatever_was_set_before():
+    backends = torch.backends
+    for precision in ("float32", "tf32", "bfloat16", "tf32", "float32"):
+        place(torch.nn.Identity(), Engine(**PLAIN | {"precision": precision}), "cpu")
+        short = precision == "tf32"
+        assert backends.cudnn.conv.fp32_precision == ("tf32" if short else "ieee")
+        # As libraries do that know the older flags only.
+        assert backends.cudnn.allow_tf32 == short
+        with backends.cudnn.flags(benchmark=False, allow_tf32=True):
+            assert backends.cudnn.allow_tf32
+        assert backends.cudnn.allow_tf32 == short
+        assert backends.cuda.matmul.fp32_precision == "ieee"
+        assert not backends.cuda.matmul.allow_tf32
+        assert torch.get_float32_matmul_precision() == "highest"

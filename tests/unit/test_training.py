@@ -1,5 +1,7 @@
 """Training against plain loops written here, and the choices of the nested cross-validation."""
 
+import socket
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from stnet.networks.architectures import build_network, head_name, set_bias
 from stnet.networks.data import Data
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry, augment
-from stnet.networks.weights import load_weights
+from stnet.networks.weights import download_imagenet, load_weights
 from stnet.training.fit import choose_epoch
 from stnet.training.run import Run, batch_loss
 
@@ -134,6 +136,27 @@ def test_seed_gives_the_same_weights_twice_and_another_seed_others(data):
 
     assert torch.equal(trained(3), trained(3))
     assert not torch.equal(trained(3), trained(4))
+
+
+def test_a_host_of_weights_that_falls_silent_is_left(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("stnet.networks.weights.SILENCE", 0.3)
+    before = socket.getdefaulttimeout()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        weights = models.AlexNet_Weights.IMAGENET1K_V1.value
+        monkeypatch.setitem(weights.__dict__, "url", f"{host}/alexnet-7be5be79.pth")
+        with pytest.raises(InputError, match=r"ImageNet weights of alexnet cannot .*timed out"):
+            download_imagenet("alexnet", tmp_path / "alexnet.safetensors")
+    assert socket.getdefaulttimeout() == before
+
+
+def test_a_batch_too_small_for_batch_norm_is_refused_by_its_key(data):
+    """Patches of 32 px end as one pixel, and of a single patch that is one value of a channel."""
+    run = Run(data, torch.arange(9), recipe(), "P1 final")
+    message = r"^batch_size: densenet cannot be trained on a batch of 1 of the 9 patches \(Expected"
+    with pytest.raises(InputError, match=message):
+        run.train_epoch(1)
 
 
 def test_a_run_restored_goes_on_as_if_it_had_never_stopped(data):

@@ -72,7 +72,9 @@ def test_limits_downloads(profile):
     assert rendered(profile)["resources"]["downloads"]
 
 
-@pytest.mark.parametrize(("devices", "limit"), [("0", 1), ("0,1", 2), ("", 1)])
+@pytest.mark.parametrize(
+    ("devices", "limit"), [("0", 1), ("0, 1", 2), ("0,-1,1", 1), ("-1", 1), ("", 1)]
+)
 def test_the_default_profile_counts_gpus(monkeypatch, devices, limit):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
     assert rendered("default")["resources"]["gpu"] == limit

@@ -82,7 +82,7 @@ rule predict_section:
 
 # One job downloads, predicts and deletes a slide, so that there are never more slides on disk than
 # jobs (`slides`, limited by the profile). It does not count towards `gpu`: it takes a GPU only once
-# it has the slide, so that no GPU waits for a download.
+# it has the slide, so that no GPU waits for a download. Jobs that wait for a GPU get it in turn.
 rule predict_slide:
     input:
         model=rules.model.output[0],

@@ -304,6 +304,7 @@ def _sorted(value: Any, *path: str) -> Any:
             raise fault(
                 join([*path, str(key)]), f"YAML reads it as {show(key)}; write the id in quotes"
             )
+        _checked(name, (*path, name))
         if name in found:
             raise fault(join([*path, name]), "there twice, with and without quotes; remove one")
         found[name] = _sorted(value[key], *path, name)

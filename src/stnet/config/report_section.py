@@ -120,7 +120,7 @@ class Report(Keys):
     or all."""
     others: Annotated[list[ExperimentName], *EACH_ONCE] = []
     """Further experiments to evaluate and to include in every comparison."""
-    nuclear_gene: str | None = None
+    nuclear_gene: Annotated[str, Field(pattern=r"^[^\s`*|\\]+$")] | None = None
     """Gene whose expression is compared with size and density of nuclei."""
     pathways: Pathways | None = None
     """Enrichment of gene sets among the consistently predicted genes; null leaves it out."""

@@ -22,8 +22,9 @@ GRIDS = ["square", "hexagonal"]
 RESERVED = ["all", "ensemble"]
 # Ids are parts of file names. Unlike ids of rows, these may have an underscore.
 GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-# The report has parameters and labels in a script element, which these would end or change.
-MARKUP = re.compile(r"<\s*/?\s*script|<!--", re.IGNORECASE)
+# Parameters and labels stand in a script element of Snakemake's report, which tags would end or
+# change. A tag may come to be where two texts are joined, as a folder and a file are.
+MARKUP = re.compile(r"<([a-z/!?]|\Z)", re.IGNORECASE)
 # File systems allow 255 bytes in a name, and ours add prefixes, suffixes and temporary parts.
 LONGEST_ID = 150
 # No scale is.

@@ -13,7 +13,8 @@ from stnet.core.errors import InputError
 from stnet.core.locks import held
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-FORBIDDEN = {errno.EACCES, errno.EPERM}
+# Not permitted, or something else is there, such as a folder or a link to nowhere.
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     prefix = f".{path.name}."
-    with _named(path, {*FULL, *FORBIDDEN}):
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # mkdtemp adds eight characters.
         for leftover in path.parent.glob(f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}"):
@@ -38,20 +39,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = folder / path.name
     try:
         # Without file locks, no other process can lock the folder either, so none removes it.
-        with _named(path, FULL), ExitStack() as lock:
+        with writing(path, FULL), ExitStack() as lock:
             with suppress(OSError):
                 lock.enter_context(held(folder, wait=False))
             yield temporary
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
-            os.replace(temporary, path)
+            with writing(path):
+                os.replace(temporary, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _named(path: Path, errors: set[int]) -> Iterator[None]:
-    """Turn an OSError with one of these `errno` values into a one-line error that names `path`."""
+def writing(path: str | Path, errors: set[int] = FULL | FORBIDDEN) -> Iterator[None]:
+    """Turn an OSError with one of these `errno` values into a one-line error that names `path`.
+
+    Raises InputError if the disk is full or read-only, or if writing is not permitted.
+    """
     try:
         yield
     except OSError as error:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from pathlib import Path
 from typing import TextIO
 
+from stnet.core.atomic import writing
 from stnet.core.errors import InputError
 
 TIME = "%Y-%m-%d %H:%M:%S"
@@ -48,9 +49,8 @@ def job(log: str) -> Iterator[None]:
     exits normally, so that temporary files are removed.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
     with (
-        open(log, "w", buffering=1) as file,
+        _opened(log) as file,
         redirect_stdout(Tee(sys.stdout, file)),
         redirect_stderr(Tee(sys.stderr, file)),
         _logging(),
@@ -63,6 +63,15 @@ def job(log: str) -> Iterator[None]:
         except Exception:
             traceback.print_exc(file=file)
             raise
+
+
+def _opened(log: str) -> TextIO:
+    try:
+        with writing(log):
+            Path(log).parent.mkdir(parents=True, exist_ok=True)
+            return open(log, "w", buffering=1)
+    except InputError as error:
+        sys.exit(f"error: {error}")
 
 
 @contextmanager

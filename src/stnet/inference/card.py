@@ -9,6 +9,9 @@ from stnet.core.errors import InputError, check_system
 
 # Key of the model card in the file's metadata.
 CARD = "card"
+# Keys of the card and of each of its members.
+KEYS = {"experiment", "model", "genes", "engine", "members"}
+MEMBER_KEYS = {"view", "recipe", "mean", "sd", "reference", "tensors_sha256"}
 
 
 def read_card(path: str | Path) -> dict:
@@ -27,9 +30,14 @@ def read_card(path: str | Path) -> dict:
             " results/{cohort}/models/{experiment}"
         )
     found = open_sealed_json(card, path)
-    if "trained_low" not in found["genes"]:
+    members = found.get("members") or {"": {}}
+    if (
+        KEYS - found.keys()
+        or any(MEMBER_KEYS - each.keys() for each in members.values())
+        or "trained_low" not in found["genes"]  # the range of each gene in training
+    ):
         raise InputError(
-            f"{path}: an older version wrote it, without the range of each gene in training; write"
-            " it again with this version"
+            f"{path}: an older version wrote it, without all that predictions need; write it again"
+            " with this version"
         )
     return found

@@ -29,9 +29,12 @@ def place(network: nn.Module, engine: Engine, device: str) -> Forward:
     """
     layout = torch.channels_last if engine.channels_last else torch.contiguous_format
     network.to(device, memory_format=layout)
-    short = "tf32" if engine.precision == "tf32" else "ieee"
-    torch.backends.cudnn.conv.fp32_precision = short
+    short = engine.precision == "tf32"
+    # First the older flags: torch raises where a library reads them and they contradict the newer.
+    torch.backends.cudnn.allow_tf32 = short
+    torch.backends.cudnn.conv.fp32_precision = "tf32" if short else "ieee"
     # The matrix product of the last layer.
+    torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     compute = network
     if engine.compile:

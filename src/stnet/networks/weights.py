@@ -1,6 +1,7 @@
 """Initial weights from torchvision or from a file."""
 
 import re
+import socket
 from pathlib import Path
 
 import torch
@@ -18,6 +19,9 @@ OLD_DENSENET_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
 # Auxiliary classifiers of Inception v3 and GoogLeNet, which `build_network` leaves out.
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 
+# Seconds without a byte after which a download ends; torch itself waits without end.
+SILENCE = 60.0
+
 
 def download_imagenet(architecture: str, output: str | Path) -> None:
     """Write torchvision's ImageNet weights (IMAGENET1K_V1) of an architecture as safetensors.
@@ -25,6 +29,8 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
     torchvision downloads them and checks their hash. Layer names are torchvision's; the ImageNet
     classifier is included. Raises InputError if there are none or the download fails.
     """
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE)
     try:
         network = models.get_model(architecture, weights="IMAGENET1K_V1")
     except (ValueError, KeyError) as error:
@@ -34,6 +40,8 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
             f"weights: the ImageNet weights of {architecture} cannot be downloaded ({error});"
             " download the file elsewhere and give its path as the experiment's weights"
         ) from error
+    finally:
+        socket.setdefaulttimeout(before)
     write_tensors(output, network.state_dict())
 
 

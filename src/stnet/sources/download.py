@@ -3,14 +3,25 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import requests
 from tqdm import tqdm
 
+from stnet.core.atomic import writing
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash, file_hash
-from stnet.sources.http import DEFAULT_PATIENCE, Patience, TryAgain, check_status, persist, received
+from stnet.sources.http import (
+    DEFAULT_PATIENCE,
+    Client,
+    Patience,
+    TryAgain,
+    check_status,
+    persist,
+    received,
+    without_secrets,
+)
 
 
 def download(
@@ -40,15 +51,14 @@ def download(
         patience: limits of retries.
 
     Raises:
-        InputError: the server refuses, or no attempt gave the right bytes. `path` stays as it was;
-            the part file stays only if the next run can resume it.
+        InputError: the server refuses, no attempt gave the right bytes, or they cannot be written.
+            `path` stays as it was; the part file stays only if the next run can resume it.
 
     Source: ours.
     """
     path = Path(path)
     if expected and path.is_file() and file_hash(path, expected.algorithm) == expected:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     of = expected.hexdigest[:16] if expected else "unverified"
     part = path.with_name(f".{path.name}.{of}.part")
 
@@ -64,13 +74,17 @@ def download(
         _verify(part, expected, length, check)
 
     try:
-        # Progress resets the count of attempts, so that a large file survives many interruptions.
-        persist(attempt, f"{url} for {path}", patience, progress=arrived)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Progress resets the count of attempts, so that a large file survives many
+            # interruptions.
+            persist(attempt, f"{url} for {path}", patience, progress=arrived)
+            os.replace(part, path)
     except BaseException:
         if not arrived():
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
         raise
-    os.replace(part, path)
 
 
 def _receive(url: str, part: Path, offset: int, size: int | None, patience: Patience) -> int | None:
@@ -82,7 +96,10 @@ def _receive(url: str, part: Path, offset: int, size: int | None, patience: Pati
     headers = {"Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-    with requests.get(url, headers=headers, stream=True, timeout=patience.timeout) as response:
+    with (
+        Client() as client,
+        client.get(url, headers=headers, stream=True, timeout=patience.timeout) as response,
+    ):
         if response.status_code == 416:
             part.unlink(missing_ok=True)
             raise TryAgain(f"the server has nothing after byte {offset}")
@@ -93,6 +110,11 @@ def _receive(url: str, part: Path, offset: int, size: int | None, patience: Pati
         # Check before writing: an error page must not replace a good beginning.
         if size is not None and length not in (None, size):
             raise TryAgain(f"the server offers {length} bytes instead of {size}")
+        if (length or 0) > patience.largest:
+            raise InputError(
+                f"{without_secrets(url)}: the server offers {length} bytes, more than"
+                f" {patience.largest}; check the host"
+            )
         if not start:
             part.unlink(missing_ok=True)
         with (
@@ -107,7 +129,8 @@ def _receive(url: str, part: Path, offset: int, size: int | None, patience: Pati
             ) as bar,
         ):
             # One byte more than stated shows that there is more.
-            most = None if length is None and size is None else (size or length) - start + 1
+            whole = length if size is None else size
+            most = patience.largest if whole is None else whole - start + 1
             for chunk in received(response, most, patience, decode=False):
                 file.write(chunk)
                 bar.update(len(chunk))

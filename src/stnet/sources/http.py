@@ -2,12 +2,17 @@
 
 import json
 import logging
+import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -18,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 16  # bytes
 BUSY = {408, 425, 429}  # like every 5xx, worth a retry; other errors are final
+
+# An address with what may be secret: name and password, and a query, which may have a signature.
+ADDRESS = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s?'\"]*)(\?[^\s'\"]*)?")
 
 # Told with the first failure, long before the last attempt.
 OFFLINE = "; without a network use a mirror (docs/running.md)"
@@ -36,7 +44,9 @@ class Patience:
         timeout: maximum seconds to connect, and maximum seconds without receiving a byte.
         slowest: bytes per second that must arrive on average in any `window` of seconds.
         window: seconds over which the speed is averaged.
-        largest: maximum bytes of a file or answer whose length is not known.
+        largest: maximum bytes of a file.
+        longest_answer: maximum bytes of an answer in JSON, unpacked.
+        total: maximum seconds for a file or answer, with all attempts.
     """
 
     attempts: int = 8
@@ -46,6 +56,8 @@ class Patience:
     slowest: float = 1000.0
     window: float = 300.0
     largest: int = 50 * 10**9
+    longest_answer: int = 500 * 10**6
+    total: float = 12 * 3600.0
 
 
 DEFAULT_PATIENCE = Patience()
@@ -57,6 +69,32 @@ class TryAgain(Exception):
     def __init__(self, reason: str, wait: float = 0.0):
         super().__init__(reason)
         self.wait = wait
+
+
+class Client(requests.Session):
+    """Follows redirections only to web addresses, and from https only to https.
+
+    requests sends names and passwords (`~/.netrc`) to their own host only.
+    """
+
+    def get_redirect_target(self, response: requests.Response) -> str | None:
+        """Where an answer redirects to, or None."""
+        target = super().get_redirect_target(response)
+        if target is not None:
+            schemes = [
+                urlsplit(each).scheme for each in (response.url, urljoin(response.url, target))
+            ]
+            if schemes[1] != "https" and schemes != ["http", "http"]:
+                raise InputError(
+                    f"{without_secrets(response.url)}: redirects to {without_secrets(target)},"
+                    f" away from {schemes[0]}; check the host in the configuration"
+                )
+        return target
+
+
+def without_secrets(text: object) -> str:
+    """A text whose addresses have no names, passwords and queries."""
+    return ADDRESS.sub(lambda found: f"{found[1]}{found[2]}{'?…' * bool(found[3])}", str(text))
 
 
 def ask_json(
@@ -79,17 +117,20 @@ def ask_json(
     method = "GET" if body is None else "POST"
 
     def attempt() -> T:
-        with requests.request(
-            method,
-            url,
-            json=body,
-            timeout=patience.timeout,
-            # A redirected POST becomes a GET and loses its body, which has the whole query.
-            allow_redirects=method == "GET",
-            stream=True,
-        ) as response:
+        with (
+            Client() as client,
+            client.request(
+                method,
+                url,
+                json=body,
+                timeout=patience.timeout,
+                # A redirected POST becomes a GET and loses its body, which has the whole query.
+                allow_redirects=method == "GET",
+                stream=True,
+            ) as response,
+        ):
             check_status(response)
-            content = b"".join(received(response, None, patience, decode=True))
+            content = b"".join(received(response, patience.longest_answer, patience, decode=True))
         try:
             value = json.loads(content)
         except ValueError:
@@ -102,33 +143,31 @@ def ask_json(
 
 
 def received(
-    response: requests.Response, most: int | None, patience: Patience, *, decode: bool
+    response: requests.Response, most: int, patience: Patience, *, decode: bool
 ) -> Iterator[bytes]:
     """Parts of an answer's body as they arrive.
 
     Args:
         response: a streamed answer.
-        most: maximum number of bytes; None for the patience's `largest`.
-        patience: limits of speed and length.
+        most: maximum number of bytes.
+        patience: limits of speed.
         decode: whether to undo a compression in transit.
 
     Raises:
         InputError: the server sends too slowly or without end. Trying again would not help.
     """
-    most = patience.largest if most is None else most
+    url = without_secrets(response.url)
     total, in_window, began = 0, 0, time.monotonic()
     # Unlike `read`, `read1` returns what there is: a slow server must not hold it for hours.
     while part := response.raw.read1(CHUNK, decode_content=decode):
         total, in_window = total + len(part), in_window + len(part)
         if total > most:
-            raise InputError(
-                f"{response.url}: the server sends more than {most} bytes; check the host"
-            )
+            raise InputError(f"{url}: the server sends more than {most} bytes; check the host")
         passed = time.monotonic() - began
         if passed > patience.window:
             if in_window < patience.slowest * passed:
                 raise InputError(
-                    f"{response.url}: {in_window} bytes in {passed:.0f} s are too slow; rerun later"
+                    f"{url}: {in_window} bytes in {passed:.0f} s are too slow; rerun later"
                 )
             in_window, began = 0, time.monotonic()
         yield part
@@ -143,8 +182,16 @@ def persist(
     """Repeat `attempt` while it raises `TryAgain` or the network fails, and return its value.
 
     The count of attempts starts again whenever `progress` has grown. Raises a one-line InputError
-    beginning with `what` if the last attempt failed or the URL is invalid.
+    beginning with `what` if the last attempt failed, the time is up, or the URL is invalid.
     """
+    what = without_secrets(what)
+    with _within(patience.total, what):
+        return _persist(attempt, what, patience, progress)
+
+
+def _persist(
+    attempt: Callable[[], T], what: str, patience: Patience, progress: Callable[[], int]
+) -> T:
     number, furthest = 0, progress()
     while number < patience.attempts:
         number += 1
@@ -154,11 +201,13 @@ def persist(
         except TryAgain as failure:
             reason, wait = str(failure), max(wait, failure.wait)
         except ValueError as failure:  # requests: the URL itself is wrong
-            raise InputError(f"{what}: {failure}; correct the host in the configuration") from None
+            raise InputError(
+                f"{what}: {without_secrets(failure)}; correct the host in the configuration"
+            ) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             # requests wraps the reason into the whole address.
             cause = getattr(next(iter(failure.args), None), "reason", failure)
-            reason = " ".join(str(cause).split())[:200]
+            reason = " ".join(without_secrets(cause).split())[:200]
             if isinstance(failure, requests.ConnectionError | requests.Timeout):
                 reason = f"no connection ({reason}){OFFLINE if number == 1 else ''}"
         if (reached := progress()) > furthest:
@@ -181,7 +230,37 @@ def check_status(response: requests.Response) -> None:
     reason = f"the server answered {status} {response.reason}"
     if status in BUSY or status >= 500:
         raise TryAgain(reason, _retry_after(response.headers.get("Retry-After", "")))
-    raise InputError(f"{response.url}: {reason}; check the host and dataset in the configuration")
+    url = without_secrets(response.url)
+    raise InputError(f"{url}: {reason}; check the host and dataset in the configuration")
+
+
+@contextmanager
+def _within(seconds: float, what: str) -> Iterator[None]:
+    """Raise InputError when the time is up, wherever a server holds the process.
+
+    The limits of the network libraries start again with each byte, also of a header that never
+    ends. Within another limit only that one counts. Without effect beside the main thread.
+    """
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getitimer(signal.ITIMER_REAL)[0]
+    ):
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise InputError(
+            f"{what}: not complete after {seconds:.4g} s; rerun to go on, or use a mirror"
+            " (docs/running.md)"
+        )
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _retry_after(value: str) -> float:

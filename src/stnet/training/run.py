@@ -5,6 +5,7 @@ import zlib
 import torch
 
 from stnet.config.recipe import Recipe
+from stnet.core.errors import InputError, reason_of
 from stnet.networks.architectures import build_network, check_side, freeze, set_bias
 from stnet.networks.data import Data
 from stnet.networks.engine import place
@@ -66,13 +67,24 @@ class Run:
             size = self.recipe.batch_size
             for rows, symmetries in zip(order.split(size), drawn.split(size), strict=True):
                 patches = self.standardise(augment(self.data.patches[rows], symmetries))
-                loss = batch_loss(self.forward(patches), self.data.targets[rows], self.recipe.loss)
+                predicted = self._forward(patches)
+                loss = batch_loss(predicted, self.data.targets[rows], self.recipe.loss)
                 self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 self.optimiser.step()
                 total += loss.detach() * (len(rows) if self.recipe.loss == "mean" else 1)
                 progress.update(len(rows))
         return total.item() / len(order)
+
+    def _forward(self, patches: torch.Tensor) -> torch.Tensor:
+        try:
+            return self.forward(patches)
+        except ValueError as error:  # batch norm has a single value of a channel
+            raise InputError(
+                f"batch_size: {self.recipe.architecture} cannot be trained on a batch of"
+                f" {len(patches)} of the {len(self.rows)} patches ({reason_of(error)}); choose"
+                " another batch_size, or a larger view"
+            ) from error
 
     def predict(self, rows: torch.Tensor) -> torch.Tensor:
         """Predictions of the spots `rows` by the current network, float32 (rows, genes)."""
