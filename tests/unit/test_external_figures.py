@@ -553,9 +553,10 @@ def test_roc_has_a_curve_and_its_interval_for_what_was_tested(tmp_path):
     areas = [np.trapezoid(line.get_ydata(), line.get_xdata()) for line in curves]
     assert areas == [0.75, 1.0]
     words = texts(figure).replace("\n", " ")
-    assert "pseudo-bulk, significant genes: 0.75 (0.60–0.90)" in words
+    assert "pseudo-bulk, significant genes: 0.75 (0.60 to 0.90)" in words
     assert "genes of the training patients: no gene is significantly positive" in words
     assert "bulk RNA-seq: 1.00 |" in words
+    assert subtype_roc.auroc_text(1.0, 1.0, 1.0) == "1.00 (all told apart, no interval)"
     assert "chance: 0.50" in words
     assert "ImageNet" not in words
     assert "True positive rate (IDC)" in words

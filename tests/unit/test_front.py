@@ -48,7 +48,7 @@ def tables():
         "sections": pd.DataFrame({"section": ["S1", "S2"], "warnings": [None, None]}),
         "ceilings": pd.DataFrame({"quantity": ["median_share"], "value": [0.42]}),
         "comparison": comparison.assign(mean_r_gain_low=[np.nan, -0.01], mean_r_gain_high=0.05),
-        "manuscript": pd.DataFrame({"Method": ["A network"], "Median r": ["0.25 (0.10 to 0.40)"]}),
+        "manuscript": pd.DataFrame([["A network", *"12345", "0.25 (0.10 to 0.40)", "4"]]),
     }
 
 

@@ -45,7 +45,8 @@ rule comparison:
 
 rule protocols:
     input:
-        shown_predictions,
+        predictions=shown_predictions,
+        genes=tables_of(methods, "gene_performance"),
     output:
         tsv="results/{cohort}/tables/protocols.tsv",
         html=report(
@@ -212,13 +213,14 @@ rule single_genes:
         patients=main_table("patient_performance"),
         alone=tables_of(alone, "patient_performance"),
     output:
-        table=report(
-            "results/{cohort}/tables/single_genes.tsv",
+        table="results/{cohort}/tables/single_genes.tsv",
+        summary="results/{cohort}/tables/single_genes_summary.tsv",
+        html=report(
+            "results/{cohort}/tables/single_genes.html",
             caption="../report/single_genes.rst",
             category=category("Supplement"),
             labels={"item": "Genes alone and together", "cohort": "{cohort}"},
         ),
-        summary="results/{cohort}/tables/single_genes_summary.tsv",
     log:
         "results/{cohort}/logs/single_genes.log",
     benchmark:

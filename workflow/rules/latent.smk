@@ -109,8 +109,9 @@ rule latent_summary:
         neighbours_null=rules.latent_neighbours.output.null,
         distances=rules.latent_distances.output[0],
     output:
-        report(
-            f"{LATENT}/summary.tsv",
+        tsv=f"{LATENT}/summary.tsv",
+        html=report(
+            f"{LATENT}/summary.html",
             caption="../report/latent.rst",
             category=category("Latent space"),
             labels={"item": "Latent space", "cohort": "{cohort}"},

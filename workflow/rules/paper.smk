@@ -133,7 +133,7 @@ rule table_1:
 rule ledger:
     input:
         unpack(ledger_tables),
-        claims=lambda w: claims_of(w)["table"],
+        claims=claims_table,
     output:
         tsv="results/{cohort}/{ledger}.tsv",
         html=report(

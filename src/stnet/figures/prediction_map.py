@@ -139,7 +139,7 @@ def colours_of(gene: pd.Series) -> ListedColormap:
     return MUTED if doubt(gene) else COLOURS
 
 
-def colour_note(unit: str, of: str = "of each map") -> str:
+def colour_note(unit: str, of: str) -> str:
     """Describe the colour scale of maps of expression in `unit`, over the percentiles `of` what."""
     counts = "c: the gene's counts in a spot, Σc: all counts of the spot"
     return (

@@ -12,18 +12,18 @@ from stnet.analysis.control import UNPLANTED
 from stnet.core.atomic import atomic_path
 from stnet.core.printed import decimals, short
 from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table, write_table
-from stnet.report.comparison import KINDS, estimates
+from stnet.report.comparison import COMPACT_COLUMNS, KINDS, estimates
 from stnet.report.controls import FOLLOWED
-from stnet.report.page import render
-from stnet.report.words import said
+from stnet.report.page import page_table, render
+from stnet.report.words import INTERVALS, said
 
 # Methods that see no image.
 FLOORS = ("mean", "coordinates", "label")
 # Longest side of a picture on the page, in pixels.
 SIDE = 1400
 CAPTIONS = [
-    "A gene in two sections: the image, any labels, the measurement, and the prediction by a model "
-    "that was trained without them.",
+    "A gene in two sections: the image, labels if there are any, the measurement, and what a model "
+    "predicts that was trained without them.",
     "In how many patients each gene's prediction correlates positively with the measurement, by "
     "method. Grey: what chance gives. Genes are sorted for each curve on its own.",
 ]
@@ -55,15 +55,19 @@ def write_front(
     summary = read["summary"].set_index("quantity")
     main = about["methods"][about["main"]]
     cautions = _cautions(read, summary, about)
+    planted = page_table(_planted(read)) if "truth" in read else None
+    compact = "manuscript" in read
+    methods = page_table(read["manuscript"].set_axis(COMPACT_COLUMNS, axis=1)) if compact else None
     content = render(
         "front.html",
         title=f"{about['cohort']}: {main['title']}",
         paper=about["paper"],
         facts=_facts(read["dataset"].set_index("quantity")["value"], summary["value"], about),
         numbers=_planted_numbers(read) if "truth" in read else _numbers(read, summary),
-        planted=_planted(read) if "truth" in read else None,
+        planted=planted,
         cautions=cautions,
-        methods=read.get("manuscript"),
+        methods=methods,
+        intervals=INTERVALS,
         pictures=[(_embedded(path), text) for path, text in zip(pictures, CAPTIONS, strict=True)],
         pages=pages,
     )
@@ -112,7 +116,7 @@ def _numbers(read: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> list[tu
         (
             "undefined" if pd.isna(share) else f"{share:.0%}".replace("-", "−"),
             "",
-            "of the noise ceiling of r",
+            "of the noise ceiling of r, where a gene has a signal",
         ),
         (
             str(count),
@@ -146,7 +150,7 @@ def _planted_numbers(read: Mapping[str, pd.DataFrame]) -> list[tuple[str, str, s
     return numbers
 
 
-def _planted(read: Mapping[str, pd.DataFrame]) -> list[dict[str, object]]:
+def _planted(read: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """For each kind of simulated gene: what it follows, its r, and which genes were found."""
     genes, controls = _with_kind(read), read["controls"]
     controls = controls[controls["experiment"] == controls["experiment"].iloc[0]]
@@ -160,16 +164,15 @@ def _planted(read: Mapping[str, pd.DataFrame]) -> list[dict[str, object]]:
         signal, few = kind not in UNPLANTED, count_consistent(chosen["consistent"]) == TOO_FEW
         rows.append(
             {
-                "kind": FOLLOWED[kind],
-                "signal": signal,
-                "genes": len(chosen),
-                "r": r[place],
-                "partial": partial[place],
+                "follows": FOLLOWED[kind],
+                "n_genes": len(chosen),
+                "median_pearson": r[place],
+                "median_partial": partial[place],
                 "found": TOO_FEW if few else names[0],
                 "missed": names[1] if signal and not few else "",
             }
         )
-    return rows
+    return pd.DataFrame(rows)
 
 
 def _with_kind(read: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

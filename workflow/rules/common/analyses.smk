@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from stnet.config.strata import STRATA
-from stnet.report.analyses import ANALYSES
+from stnet.report.analyses import ANALYSES, check_tables
 
 # Slides whose predictions are drawn where none are named.
 MAPS_SHOWN = 2

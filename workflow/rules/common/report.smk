@@ -196,6 +196,12 @@ def claims_of(w):
     return ledgers[name]
 
 
+def claims_table(w):
+    """Table of a ledger's claims. A table of results that does not exist is refused at once."""
+    or_refuse(check_tables)(claims_of(w)["table"])
+    return claims_of(w)["table"]
+
+
 def performance_labels(w):
     """Experiment and spots of a page on performance, for Snakemake's report."""
     spots = "" if w.stratum == "all" else f", {w.stratum} spots"
