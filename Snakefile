@@ -1,9 +1,11 @@
 """ST-Net, end to end: loads and validates the configuration, includes the rules, names the targets."""
 
+import atexit
 import csv
 import os
 import re
 import sys
+import unicodedata
 from pathlib import Path
 from shutil import which
 
@@ -133,4 +135,3 @@ escape_environments(workflow.modifier.rules)
 
 onsuccess:
     print_first_pages()
-    print_own_results()

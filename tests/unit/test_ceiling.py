@@ -217,7 +217,8 @@ def test_a_gene_without_a_symbol_is_shown_by_its_id(tmp_path, made, monkeypatch)
     page = outputs["html"].read_text("utf-8")
     assert ">g0<" in page
     assert ">G1<" in page
-    assert "over the 6 of 6 genes that have a ceiling" in page
+    assert "over the 6 of 6 genes with a signal" in page
+    assert "These genes have a ceiling" in page
 
 
 def test_tables_and_page_are_written(tmp_path, made, monkeypatch):

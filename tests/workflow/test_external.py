@@ -217,6 +217,11 @@ def test_slides_and_sections_of_ones_own_need_no_training_data(own):
         assert lines[2 + len(warnings)] == f"    results/predict/all/{name}/map.png"
     assert float(summary["mean_r_consistent"]) > 0.3
     assert planned(own, *MINE, configuration=()) == {}
+    # A run with nothing to do ends with the same lines.
+    lines = said[said.index("case-1: ") :].splitlines()
+    lines = lines[: lines.index("    results/predict/all/sample/predictions.h5ad") + 1]
+    assert snakemake(own, *MINE).stdout.splitlines() == lines
+    assert "case-1: " not in snakemake(own, "-n", *MINE).stdout
 
 
 def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
@@ -225,6 +230,8 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
     edit(own / "mine.yaml", "1.34}, damaged.svs]", "1.34}]")
     assert done.returncode
     assert "error: damaged.svs: damaged image" in done.stderr
+    assert "case-1: " in done.stdout
+    assert "damaged: " not in done.stdout
     assert (own / "results/predict/all/case-1/map.png").exists()
     assert not (own / "results/predict/all/damaged/predictions.h5ad").exists()
 
@@ -241,7 +248,11 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
         ("{model: all.safetensors, slides: [no.svs]}", "predict: no no.svs; correct the path"),
         (
             "{model: all.safetensors, slides: [case 1.svs, case-1.svs]}",
-            "as another image; rename one",
+            "predict: the results of case-1.svs and case 1.svs would both be called case-1; give",
+        ),
+        (
+            "{model: all.safetensors, slides: [case 1.svs, {image: case-1.svs, name: Case-1}]}",
+            "would both be called Case-1 on a disk that ignores case; give one",
         ),
         (
             "{model: all.safetensors, slide: [case 1.svs]}",
@@ -252,8 +263,17 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
             "predict.genes: all.safetensors: the model does not predict TUMUOR7; is it TUMOUR7",
         ),
         (
+            "{model: all.safetensors, slides: [case 1.svs], genes: [tumour7, XX]}",
+            "does not predict tumour7; is it TUMOUR7?; nor XX; its genes",
+        ),
+        (
             "{model: all.safetensors, slides: [{image: case 1.svs, um_per_pix: 1}]}",
             "predict.slides[0].um_per_pix: unknown key; is it um_per_px?",
+        ),
+        (
+            "{model: all.safetensors, slides: [case 1.svs], um_per_px: 0.5}",
+            "should be a valid number; write it without quotes, a power of ten as 1.0e-6, and in a"
+            " file (--configfile)",
         ),
     ],
 )

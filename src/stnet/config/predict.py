@@ -1,8 +1,8 @@
 """Slides and sections of your own, for the target `predict`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from stnet.config.base import KeyFault, Keys, Positive
 from stnet.config.section_sheet import FORMATS
@@ -67,9 +67,9 @@ class Predict(Keys):
     """Whole slides: files, or the keys of each."""
     sections: list[OwnSection] = []
     """Sections with measured expression, to compare with."""
-    genes: list[str] = []
-    """Genes to draw, by symbol or id; an empty list means the four consistently predicted genes
-    that vary most."""
+    genes: Annotated[list[str], Field(max_length=24)] = []
+    """Genes to draw, by symbol or id, at most 24; an empty list means the four consistently
+    predicted genes that vary most. All genes are in the predictions."""
     scale: Scale = "micrometres"
     """pixels feeds the network the image's pixels unchanged; micrometres resizes windows that are
     as wide as the training patches."""
