@@ -1,6 +1,7 @@
 """ST-Net, end to end: loads and validates the configuration, includes the rules, names the targets."""
 
 import atexit
+import csv
 import os
 import re
 import sys
@@ -34,7 +35,6 @@ from stnet.config.section_sheet import (
     FORMATS,
     GROUP_ID,
     LONGEST_ID,
-    OPTIONAL,
     check_row,
     files_of,
 )
@@ -133,3 +133,7 @@ include: "workflow/rules/plan.smk"
 # Where this is a module, these are only its own rules.
 set_parameters(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
+
+
+onsuccess:
+    print_first_pages()

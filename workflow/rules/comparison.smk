@@ -17,7 +17,7 @@ rule comparison:
         html=report(
             "results/{cohort}/tables/comparison.html",
             caption="../report/comparison.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Methods compared", "cohort": "{cohort}"},
         ),
@@ -26,7 +26,7 @@ rule comparison:
         compact_html=report(
             "results/{cohort}/tables/manuscript.html",
             caption="../report/manuscript.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Table for a manuscript", "cohort": "{cohort}"},
         ),
@@ -52,7 +52,7 @@ rule protocols:
         html=report(
             "results/{cohort}/tables/protocols.html",
             caption="../report/protocols.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "r under other protocols", "cohort": "{cohort}"},
         ),
@@ -60,7 +60,7 @@ rule protocols:
             report(
                 "results/{cohort}/figures/protocols.png",
                 caption="../report/protocols.rst",
-                category="6 Comparison",
+                category=category("Comparison"),
                 subcategory="1 Results",
                 labels={"item": "r under every protocol", "cohort": "{cohort}"},
             ),
@@ -93,7 +93,7 @@ rule controls:
         html=report(
             "results/{cohort}/tables/controls.html",
             caption="../report/controls.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Planted genes by method", "cohort": "{cohort}"},
         ),
@@ -119,7 +119,7 @@ use rule fig_2d as supp_7a with:
         report(
             "results/{cohort}/figures/supp_7a.png",
             caption="../report/supp_7a.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={
                 "item": "Image against nuclear features · Supp. Fig. 7a",
@@ -142,7 +142,7 @@ use rule fig_2d as supp_7b with:
         report(
             "results/{cohort}/figures/supp_7b.png",
             caption="../report/supp_7b.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Image against composition · Supp. Fig. 7b", "cohort": "{cohort}"},
         ),
@@ -164,7 +164,7 @@ rule study:
         html=report(
             "results/{cohort}/tables/studies/{study}.html",
             caption="../report/study.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels=study_labels,
         ),
     log:
@@ -191,7 +191,7 @@ rule study_figure:
         report(
             "results/{cohort}/figures/studies/{study}.png",
             caption="../report/study_figure.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels=study_labels,
         ),
         "results/{cohort}/figures/studies/{study}.pdf",
@@ -218,7 +218,7 @@ rule single_genes:
         html=report(
             "results/{cohort}/tables/single_genes.html",
             caption="../report/single_genes.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels={"item": "Genes alone and together", "cohort": "{cohort}"},
         ),
     log:
@@ -243,7 +243,7 @@ rule supp_12:
         report(
             "results/{cohort}/figures/supp_12.png",
             caption="../report/single_genes.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels={"item": "Genes alone and together · Supp. Fig. 12", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_12.pdf",

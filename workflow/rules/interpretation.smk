@@ -70,13 +70,13 @@ rule fig_3:
         html=report(
             f"{INTERPRETATION}/attributions.html",
             caption="../report/attributions.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={"item": "Attributions of patches", "cohort": "{cohort}"},
         ),
         figure=report(
             "results/{cohort}/figures/fig_3.png",
             caption="../report/fig_3.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={"item": "What raises a prediction · Fig. 3", "cohort": "{cohort}"},
         ),
         pdf="results/{cohort}/figures/fig_3.pdf",

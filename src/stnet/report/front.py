@@ -11,7 +11,7 @@ from PIL import Image
 from stnet.analysis.control import UNPLANTED
 from stnet.core.atomic import atomic_path
 from stnet.core.printed import decimals, short
-from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table
+from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table, write_table
 from stnet.report.comparison import COMPACT_COLUMNS, KINDS, estimates
 from stnet.report.controls import FOLLOWED
 from stnet.report.page import page_table, render
@@ -33,6 +33,7 @@ def write_front(
     tables: Mapping[str, str | Path],
     pictures: Sequence[str | Path],
     html: str | Path,
+    warnings: str | Path,
     *,
     about: Mapping[str, object],
     pages: Mapping[str, Mapping[str, str]],
@@ -40,18 +41,20 @@ def write_front(
     """Write the first page of a cohort's results.
 
     Args:
-        tables: paths of the main experiment's `summary` and `genes`, of the summaries `dataset` and
-            `ceilings`, of `comparison` and `manuscript` if methods are compared, and of `truth` and
-            `controls` if the cohort is simulated.
+        tables: paths of the main experiment's `summary` and `genes`, of the table of `sections`, of
+            the summaries `dataset` and `ceilings`, of `comparison` and `manuscript` if methods are
+            compared, and of `truth` and `controls` if the cohort is simulated.
         pictures: Fig. 2a and 2b, embedded at up to 1,400 pixels.
         html: page to write.
-        about: `cohort`; `paper`, whether it is the paper's; `main`, `view` and `split` of its main
-            experiment; `methods` as for `stnet.report.comparison.write_methods`.
+        warnings: table to write: what makes the numbers doubtful, one `warning` per row.
+        about: title of the `cohort`; `paper`, whether it is the paper's; `main`, `view` and `split`
+            of its main experiment; `methods` as for `stnet.report.comparison.write_methods`.
         pages: title and relative path of the cohort's other pages, by category.
     """
     read = {name: read_table(path, text=name == "manuscript") for name, path in tables.items()}
     summary = read["summary"].set_index("quantity")
     main = about["methods"][about["main"]]
+    cautions = _cautions(read, summary, about)
     planted = page_table(_planted(read)) if "truth" in read else None
     compact = "manuscript" in read
     methods = page_table(read["manuscript"].set_axis(COMPACT_COLUMNS, axis=1)) if compact else None
@@ -62,12 +65,13 @@ def write_front(
         facts=_facts(read["dataset"].set_index("quantity")["value"], summary["value"], about),
         numbers=_planted_numbers(read) if "truth" in read else _numbers(read, summary),
         planted=planted,
-        cautions=_cautions(read, summary, about),
+        cautions=cautions,
         methods=methods,
         intervals=INTERVALS,
         pictures=[(_embedded(path), text) for path, text in zip(pictures, CAPTIONS, strict=True)],
         pages=pages,
     )
+    write_table(pd.DataFrame({"quantity": "warning", "value": cautions}), warnings)
     with atomic_path(html) as temporary:
         temporary.write_text(content, encoding="utf-8")
 
@@ -78,13 +82,17 @@ def _facts(dataset: pd.Series, summary: pd.Series, about: Mapping[str, object]) 
     split = about["split"]
     folds = f"the patients in {split} parts; a model of the others predicts each part"
     others = [each["title"] for name, each in about["methods"].items() if name != about["main"]]
-    built_on = f": {main['of']}" if main["of"] else ""
-    view = f", patches {about['view']}" if about["view"] else ""
+    n_genes = short(summary["n_genes"])
+    built_on = [main["of"]] if main["of"] else []
+    if about["view"]:
+        window, reduced = about["view"].split("x")
+        times = "" if reduced == "1" else f", reduced {reduced} times"
+        built_on.append(f"windows of {window} px{times}")
     counts = {name: short(dataset[name]) for name in ("sections", "patients", "spots")}
     return {
         "Cohort": "{sections} sections of {patients} patients, {spots} spots".format(**counts),
-        "Method": f"{main['title']} ({about['main']}): {KINDS[main['kind']]}{built_on}{view}",
-        "Predicted": f"{short(summary['n_genes'])} genes: {main['targets']}, "
+        "Method": f"{main['title']}: " + ", ".join([KINDS[main["kind"]], *built_on]),
+        "Predicted": f"{main['targets']}{'' if n_genes in main['targets'] else f' ({n_genes})'}, "
         f"{said('transform', summary['transform'])}",
         "Held out": {
             "patient": "one patient at a time; a model of the others predicts it",
@@ -106,7 +114,7 @@ def _numbers(read: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> list[tu
         ),
         (*_estimate(summary, "median_partial"), "r given sequencing depth"),
         (
-            "undefined" if pd.isna(share) else f"{share:.0%}",
+            "undefined" if pd.isna(share) else f"{share:.0%}".replace("-", "−"),
             "",
             "of the noise ceiling of r, where a gene has a signal",
         ),
@@ -180,11 +188,15 @@ def _cautions(
     value = summary["value"]
     r, depth = (float(value[name]) for name in ("mean_auroc", "mean_auroc_depth"))
     simulated = "truth" in read
+    doubtful = read["sections"].dropna(subset="warnings")["section"]
     found = {
+        f"Files of {', '.join(doubtful)} look doubtful: see the spots on the images "
+        "(tables/dataset/sections.html).": len(doubtful) > 0,
         "The cohort is simulated: the numbers show whether the workflow finds what was planted, "
         "and say nothing of tissue.": simulated,
         f"Consistent genes are not counted: {value['consistency_reason']}. With so few, all genes "
-        "can have r > 0 in all patients by luck.": value["consistency_rule"] == "few",
+        "can have r > 0 in all patients by luck.": count_consistent(read["genes"]["consistent"])
+        == TOO_FEW,
         "A single patient: no number has an interval.": value["n_patients"] == "1",
         "Other sections of the same patient are trained on, so the numbers are not of new "
         "patients.": about["split"] == "section",

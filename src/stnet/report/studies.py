@@ -87,8 +87,8 @@ def _performance(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame
     shown.insert(0, "experiment", table["experiment"].map(titles))
     for metric in METRICS:
         shown[metric] = estimates(table, metric)
-    few = table["consistency_rule"] == "few"
-    shown["consistent_genes"] = table["consistent_genes"].astype(object).mask(few, TOO_FEW)
+    counts = table["consistent_genes"]
+    shown["consistent_genes"] = counts.astype(object).where(counts.notna(), TOO_FEW)
     shown["n_patients"] = table["n_patients"].astype(int)
     return shown.assign(consistency_rule=table["consistency_rule"])
 

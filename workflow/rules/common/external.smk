@@ -155,6 +155,22 @@ def of_source(cohort, main, name, file):
     return f"results/{cohort}/tables/{main}/{name}/{model}/{file}"
 
 
+def of_model(title):
+    """Label function for Snakemake's report: the source of a page of a model, and its cohort.
+
+    In `title`, {source} stands for the source's title. The model is named where it is not the one
+    that the source's row names.
+    """
+
+    def labels(w):
+        keys = config["external"][w.source]
+        item = title.format(source=keys["title"], unit=getattr(w, "unit", ""))
+        model = "" if w.model == keys["model"] else f", model {w.model}"
+        return {"item": item + model, "cohort": w.cohort}
+
+    return labels
+
+
 def shown_slides(name):
     """Sources of slides that a cohort's report shows: those whose sheet has been written."""
     return [

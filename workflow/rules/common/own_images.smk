@@ -88,7 +88,7 @@ def own_model(w):
 def own_row(w):
     """The row of a section sheet that an entry of `predict.sections` stands for."""
     own = own_sections[w.name]
-    row = {column: str(own.get(column) or "") for column in [*SHEET_COLUMNS, *OPTIONAL]}
+    row = {column: str(own.get(column) or "") for column in SHEET_COLUMNS}
     row |= {"patient": w.name, "section": w.name}
     try:
         if own["folder"]:
@@ -133,12 +133,9 @@ def print_own_results():
     }
     for name in [name for name in own if name in made]:
         folder = f"{OWN_RESULTS}/{name}"
-        with open(f"{folder}/summary.tsv", encoding="utf-8") as summary:
-            rows = [line.rstrip("\n").split("\t") for line in summary]
+        rows = stored_rows(f"{folder}/summary.tsv")
         print(f"{name}: {dict(rows)['predicted']}")
-        for quantity, value in rows:
-            if quantity == "warning":
-                print(f"  warning: {value}")
+        print_warnings(rows)
         files = [f"{folder}/{file}" for file in ("map.png", "summary.tsv", "predictions.h5ad")]
         print("\n".join(["  made:", *(f"    {file}" for file in files)]))
 
