@@ -1,5 +1,6 @@
 """What the demo's model finds where it was not trained, and on slides of one's own."""
 
+import json
 import shutil
 
 import anndata as ad
@@ -137,6 +138,9 @@ def test_a_variant_of_a_source_takes_slides_from_its_mirror(demo, tmp_path):
     snakemake(project, "--configfile", "config/demo.yaml", "mine.yaml", "--", slide)
     tiles = ad.read_h5ad(project / slide)
     assert tiles.n_obs > 20
+    decided = json.loads((own / "results/predict/all/precision.json").read_text())["precision"]
+    for each in (tiles, spots):
+        assert f"'precision': '{decided}'" in each.uns["provenance"]["engine"]
     assert tiles.uns["slide"]["file_id"] == row["file_id"]
     assert list((tmp_path / "mirror").iterdir())
 
