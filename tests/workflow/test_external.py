@@ -138,9 +138,6 @@ def test_a_variant_of_a_source_takes_slides_from_its_mirror(demo, tmp_path):
     snakemake(project, "--configfile", "config/demo.yaml", "mine.yaml", "--", slide)
     tiles = ad.read_h5ad(project / slide)
     assert tiles.n_obs > 20
-    decided = json.loads((own / "results/predict/all/precision.json").read_text())["precision"]
-    for each in (tiles, spots):
-        assert f"'precision': '{decided}'" in each.uns["provenance"]["engine"]
     assert tiles.uns["slide"]["file_id"] == row["file_id"]
     assert list((tmp_path / "mirror").iterdir())
 
@@ -209,6 +206,9 @@ def test_slides_and_sections_of_ones_own_need_no_training_data(own):
     assert tiles.var["consistent"].any()
     assert not tiles.var["consistent"].all()
     assert spots.layers["observed"].shape == spots.shape
+    decided = json.loads((own / "results/predict/all/precision.json").read_text())["precision"]
+    for each in (tiles, spots):
+        assert f"'precision': '{decided}'" in each.uns["provenance"]["engine"]
     for name in ("case-1", "sample"):
         folder = own / "results/predict/all" / name
         assert (folder / "map.png").stat().st_size > 10_000
