@@ -1,5 +1,6 @@
 """What the demo's model finds where it was not trained, and on slides of one's own."""
 
+import json
 import shutil
 
 import anndata as ad
@@ -205,6 +206,9 @@ def test_slides_and_sections_of_ones_own_need_no_training_data(own):
     assert tiles.var["consistent"].any()
     assert not tiles.var["consistent"].all()
     assert spots.layers["observed"].shape == spots.shape
+    decided = json.loads((own / "results/predict/all/precision.json").read_text())["precision"]
+    for each in (tiles, spots):
+        assert f"'precision': '{decided}'" in each.uns["provenance"]["engine"]
     for name in ("case-1", "sample"):
         folder = own / "results/predict/all" / name
         assert (folder / "map.png").stat().st_size > 10_000

@@ -77,5 +77,9 @@ class Predict(Keys):
     """Scale of all slides that have none of their own here, which overrides what they state; null
     takes theirs and refuses slides that state neither their scale nor their objective.
     Unit: µm per px."""
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    """Precision of the network's layers but the last. auto is bfloat16 on the CPU if the processor
+    has it, else float32; on a GPU it is the model's own. It is decided once, where the run is
+    started, and kept in `precision.json` for later runs."""
     tiles: Tiles = Tiles()
     """How to cut a whole slide into tiles."""

@@ -32,6 +32,7 @@ from stnet.inference.training_distance import PatchStatistics, TrainingStatistic
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
 from stnet.networks.engine import Forward, place, start
+from stnet.networks.folding import fold
 from stnet.networks.prediction import check_finite, predict
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.tensors import tensors_sha256
@@ -159,6 +160,7 @@ class Model:
         threads: int,
         code: str,
         reliability: str | Path | None,
+        precision: str | None = None,
     ):
         """Read a model.
 
@@ -168,6 +170,7 @@ class Model:
             threads: CPU threads.
             code: digest of the job's code, for the provenance of predictions.
             reliability: table of `write_gene_reliability`, or None.
+            precision: of all layers but the last, in place of that in the card.
 
         Raises:
             InputError: a file is missing, damaged or not a model.
@@ -181,7 +184,9 @@ class Model:
         if reliability is not None:
             reliable = read_gene_reliability(reliability, self._weights_sha256)
             self.genes = self.genes.join(reliable.reindex(self.genes.index))
-        self._batch = self.card["engine"][device]["prediction_batch"]
+        keys = self.card["engine"][device]
+        self._engine = Engine(**{**keys, "precision": precision or keys["precision"]})
+        self._batch = self._engine.prediction_batch
         self._members = list(self._read_members(path))
         one = next(iter(self.card["members"].values()))
         self.window, self.downsampling = parse_view(one["view"])
@@ -237,7 +242,8 @@ class Model:
             "initial_weights": ", ".join(weights),
             "weights_sha256": self._weights_sha256,
             "gene_list_sha256": one["gene_list_sha256"],
-            "engine": str(self.card["engine"][self.device]),
+            # Folded (`stnet.networks.folding`), unlike predictions of held-out spots.
+            "engine": str({**self._engine.model_dump(), "folded": True}),
             "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
             "threads": self.threads,
             "code": self._code,
@@ -246,7 +252,6 @@ class Model:
         }
 
     def _read_members(self, weights: Path):
-        engine = Engine(**self.card["engine"][self.device])
         try:
             with safe_open(weights, framework="pt") as file:
                 names = list(file.keys())
@@ -269,7 +274,7 @@ class Model:
                     network.load_state_dict(state)
                     keep_features(network)
                     yield _Member(
-                        place(network.eval(), engine, self.device),
+                        place(fold(network.eval()), self._engine, self.device),
                         Standardisation(card["mean"], card["sd"], self.device),
                         TrainingStatistics.from_card(card["reference"]),
                     )
