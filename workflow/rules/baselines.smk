@@ -52,8 +52,8 @@ rule encoder_features:
         section="results/{cohort}/sections/{section}.h5ad",
         index=features_view_index,
         weights=encoder_weights,
-        # It has passed the check; a check that was done anew changes no features.
-        checked=ancient("results/{cohort}/features/{features}/encoder.json"),
+        # Not `ancient`: if the check runs anew, Snakemake would overlook that this rule changed too.
+        checked="results/{cohort}/features/{features}/encoder.json",
     output:
         "results/{cohort}/features/{features}/{section}.h5ad",
     log:

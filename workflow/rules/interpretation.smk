@@ -9,7 +9,7 @@ rule attributions:
         predictions=of_main("predictions.h5ad"),
         models=of_main("model.safetensors"),
         cards=of_main("model.json"),
-        genes=table_of_genes,
+        genes=main_table("gene_performance"),
     output:
         arrays=f"{INTERPRETATION}/attributions.npz",
         table=f"{INTERPRETATION}/attributions.tsv",

@@ -11,7 +11,7 @@ from stnet.evaluation.averages import mean, median, weighted_means
 SAMPLES = 1000
 PERCENTILES = (2.5, 97.5)
 # Fewer have no interval (ours, from `benchmarks/interval_coverage.py`).
-FEWEST_PATIENTS = 2
+FEWEST_UNITS = 2
 SEED = 0
 # Possible values of a quantity: all, and those of r.
 ANY, OF_R = (-np.inf, np.inf), (-1, 1)
@@ -67,7 +67,7 @@ def interval(
     Source: ours. Percentiles of the resamples cover too little with few patients (docs/methods.md).
     """
     n = np.asarray(n_patients, dtype=float)
-    n = np.where(n < FEWEST_PATIENTS, np.nan, n)
+    n = np.where(n < FEWEST_UNITS, np.nan, n)
     return _around(value, _sd(resampled) * np.sqrt(n / (n - 1)), n).clip(*possible)
 
 
@@ -87,7 +87,7 @@ def mean_interval(values: np.ndarray) -> np.ndarray:
     Missing values are left out. NaN with fewer than two patients.
     """
     n = np.isfinite(values).sum(axis=0).astype(float)
-    n[n < FEWEST_PATIENTS] = np.nan
+    n[n < FEWEST_UNITS] = np.nan
     return _around(mean(values, axis=0), _sd(values) / np.sqrt(n - 1), n)
 
 

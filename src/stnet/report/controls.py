@@ -96,9 +96,10 @@ def _shown(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd.
             "of": [
                 KINDS[each["kind"]] + (f": {each['of']}" if each["of"] else "") for each in about
             ],
+            **{name: estimates(table, name) for name in ("median_pearson", "median_partial")},
+            # The first is not ahead of itself.
             **{
-                name: estimates(table, name)
-                for name in ("median_pearson", "median_partial", "lead_pearson", "lead_partial")
+                name: ["", *estimates(table, name)[1:]] for name in ("lead_pearson", "lead_partial")
             },
             "n_genes": table["genes"],
             **table[["consistent_genes", "consistent_genes_partial"]],

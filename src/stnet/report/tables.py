@@ -83,11 +83,15 @@ def write_table_1(
         for column in (name, f"paper_{name}"):
             if column in table:
                 shown[column] = [decimals(v, digits) if v == v else "" for v in table[column]]
+    of_paper = table["chosen_by"] == "the paper"
+    absent = of_paper & table["n_patients"].isna()
+    missing = f" The paper's {', '.join(table.loc[absent, 'gene'])} are not predicted here."
     write_page(
         html,
         f"Table 1: the best predicted genes ({main})",
         [
-            "The genes that the predictions follow best, by the median over patients of r.",
+            "The genes that the predictions follow best, by the median over patients of r."
+            + missing * bool(absent.any()),
             "10x data: r over the spots of the external Visium sections, pooled by patient; with "
             "several patients, their median. A cell is empty if there is no such number.",
         ],
@@ -96,7 +100,7 @@ def write_table_1(
                 without_blank_paper(shown[table["chosen_by"] == choice]),
                 f"The five genes of {choice}",
             )
-            for choice in table["chosen_by"].unique()
+            for choice in table.loc[~absent, "chosen_by"].unique()
         ],
         tsv=[tsv],
     )
@@ -150,7 +154,7 @@ def write_dataset_page(
     shown = worst_first(read_table(sections)).reindex(columns=SECTION_COLUMNS)
     write_page(
         html,
-        f"Cohort {cohort}",
+        f"{cohort}: spots and sections",
         [
             f"{spots} spots of {n_sections} sections are used; {warned} sections have warnings.",
             "Numbers are sums over all sections. A spot that is not used is counted once, under "

@@ -228,12 +228,6 @@ def alone(w):
     return list(report_of(w)["single_genes"].values())
 
 
-def table_of_genes(w):
-    """Performance of the genes, which chooses the gene. Needed only if no gene is configured."""
-    table = main_table("gene_performance")(w)
-    return ancient(table) if report_of(w)["gene"] else table
-
-
 def nuclear_features(w):
     """Name of the features of the report's random forest."""
     return config["experiments"][report_part(w, "features")]["features"]
