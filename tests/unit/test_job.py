@@ -1,6 +1,7 @@
 """What a job says when it fails, and what it leaves."""
 
 import logging
+import os
 import re
 import sys
 import warnings
@@ -108,3 +109,11 @@ def write(path):
 def write_to_a_full_disk(path):
     with atomic_path(path), open("/dev/full", "w") as file:
         file.write("text")
+
+
+def test_a_device_is_not_replaced(tmp_path):
+    pipe = tmp_path / "x.tsv"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match=r"x\.tsv: is a device or a pipe"), atomic_path(pipe):
+        pass
+    assert pipe.is_fifo()

@@ -23,6 +23,9 @@ OPTIONS = {
     "genes": None,
 }
 
+# The pages are for machines with a GPU; without one, `predict` is refused.
+CPU = ("--config", "device=cpu")
+
 
 def blocks(page, language):
     """The examples of a page."""
@@ -73,7 +76,7 @@ def test_a_file_of_several_sections_is_taken_apart(project):
     assert [row["patient"] for row in rows] == ["PS1", "PS2"]
     assert [section.n_obs for section in sections(project, rows)] == [48, 48]
     (project / "mine.yaml").write_text(blocks("anndata", "yaml")[0])
-    jobs = planned(project, "predict", configuration=("--configfile", "mine.yaml", "--"))
+    jobs = planned(project, "predict", configuration=("--configfile", "mine.yaml", *CPU, "--"))
     assert jobs["own_section"] == 1
 
 
@@ -93,7 +96,7 @@ def test_a_sheet_of_samples(project):
     names = ["hest.yaml", "predict.yaml"]
     for name, text in zip(names, blocks("hest", "yaml"), strict=True):
         (project / name).write_text(text)
-    configuration = ("--configfile", *names, "--")
+    configuration = ("--configfile", *names, *CPU, "--")
     jobs = planned(project, "all", "predict", configuration=configuration)
     assert [jobs[rule] for rule in ("section", "train", "own_section")] == [3, 3, 1]
 
@@ -129,7 +132,7 @@ def test_a_zarr_of_several_sections(project):
     assert [row["patient"] for row in rows] == ["PS1", "PS2"]
     assert [section.n_obs for section in sections(project, rows)] == [48, 48]
     (project / "mine.yaml").write_text(blocks("spatialdata", "yaml")[0].replace("_full", ""))
-    configuration = ("--configfile", "mine.yaml", "--")
+    configuration = ("--configfile", "mine.yaml", *CPU, "--")
     refusal = snakemake(project, "-n", *configuration, "predict", check=False).stderr
     assert "predict: no S1.zarr; correct the path" in refusal
     store.rename(project / "S1.zarr")

@@ -113,7 +113,7 @@ def test_a_setting_of_the_segmentation_retrains_no_network(change):
 
 
 def test_factors_retrain_their_own_network(change):
-    old, new = "{of: top60, factors: 4", "{of: top60, seed: 1, factors: 4"
+    old, new = "of: top60, factors: 4", "of: top60, seed: 1, factors: 4"
     jobs = planned(change("config/demo.yaml", old, new))
     assert (jobs["composition"], jobs["train"], jobs["predict_held_out"]) == (4, 4, 4)
     assert not {"model", "attributions", "latent_umap", "fig_2a"} & set(jobs)

@@ -28,6 +28,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises InputError if the disk is full or read-only, or if writing is not permitted.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # A rename would replace it.
+        raise InputError(f"{path}: is a device or a pipe; name a file to write")
     prefix = f".{path.name}."
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,4 +11,4 @@ def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
     torch would say the same, but takes seconds to import.
     """
-    return bool(BFLOAT16 & set(cpuinfo.read_text().split()))
+    return cpuinfo.is_file() and bool(BFLOAT16 & set(cpuinfo.read_text().split()))

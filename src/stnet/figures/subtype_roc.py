@@ -78,7 +78,9 @@ def auroc_text(auroc: float, low: float, high: float) -> str:
     if np.isnan(low):
         return "" if np.isnan(auroc) else decimals(auroc)
     interval = f"{decimals(low)} to {decimals(high)}"
-    return f"{decimals(auroc)} ({interval if low < high else 'all told apart, no interval'})"
+    if low == high:
+        interval = "all told apart, no interval" if auroc == 1 else "no interval"
+    return f"{decimals(auroc)} ({interval})"
 
 
 def roc(positive: np.ndarray, negative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

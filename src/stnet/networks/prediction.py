@@ -62,6 +62,8 @@ def _each_on_a_thread(threads: int) -> Iterator[Callable]:
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         # Whether gradients are kept is a state of each thread.
         yield lambda call, values: pool.map(torch.inference_mode()(call), values)
+    # The number is also that of threads that start later.
+    torch.set_num_threads(threads)
 
 
 def check_finite(predicted: torch.Tensor, model: object) -> None:

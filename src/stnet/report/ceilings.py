@@ -47,9 +47,9 @@ def write_ceilings(
         [
             f"r is {share or 'undefined'} of the highest that the counts allow, median over the "
             f"{n} of {len(table)} genes with a signal.",
-            f"These genes {told}have a ceiling above what noise alone gives (column Signal); of "
-            f"the other {len(table) - n} the share is that of noise. So it says what is reached "
-            "where something is found.",
+            f"These genes {told}have a ceiling above what noise alone gives (column Signal). The "
+            f"other {len(table) - n} are left out, so this says what is reached where something is "
+            "found, and nothing of what was missed.",
             "The counts of a spot are a sample of its molecules, so even a prediction of the "
             "expression without noise has an r below 1 with the measurement: the ceiling. "
             f"Each count is divided at random into two halves, {DRAWS} times; from the mean r "

@@ -154,11 +154,14 @@ def _result(table: pd.DataFrame) -> str:
     """The first experiment against the others in a sentence, references left out."""
     main, others = table.iloc[0], table.iloc[1:]
     others = others[others["role"] != "reference"]
+    gain = others["mean_r_gain"]
     sure = {
         "surely ahead of": others["mean_r_gain_low"] > 0,
         "surely behind": others["mean_r_gain_high"] < 0,
+        "not comparable with (no r)": gain.isna(),
+        "without an interval to compare with": gain.notna() & others["mean_r_gain_low"].isna(),
     }
-    sure["not surely apart from"] = ~np.logical_or(*sure.values())
+    sure["not surely apart from"] = ~np.logical_or.reduce([*sure.values()])
     found = [
         f"{words} {', '.join(others.loc[those, 'title'])}"
         for words, those in sure.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.analysis.control import controls
-from stnet.core.tables import read_table, write_table
+from stnet.core.tables import TOO_FEW, read_table, write_table
 from stnet.report.comparison import KINDS, estimates
 from stnet.report.page import page_table, write_page
 from stnet.report.words import INTERVALS
@@ -82,6 +82,8 @@ def write_controls(
 def _found(table: pd.DataFrame) -> str:
     """How many genes of each kind the first experiment finds."""
     first = table[table["experiment"] == table["experiment"].iloc[0]]
+    if (first["consistent_genes"] == TOO_FEW).all():
+        return f"no gene for sure: {TOO_FEW}"
     return ", ".join(
         f"{row.consistent_genes} of {row.genes} genes of {row.kind}" for row in first.itertuples()
     )

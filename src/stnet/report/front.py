@@ -92,7 +92,7 @@ def _facts(dataset: pd.Series, summary: pd.Series, about: Mapping[str, object]) 
     return {
         "Cohort": "{sections} sections of {patients} patients, {spots} spots".format(**counts),
         "Method": f"{main['title']}: " + ", ".join([KINDS[main["kind"]], *built_on]),
-        "Predicted": f"{main['targets']}{'' if n_genes in main['targets'] else f' ({n_genes})'}, "
+        "Predicted": f"{main['targets']} ({n_genes} genes), "
         f"{said('transform', summary['transform'])}",
         "Held out": {
             "patient": "one patient at a time; a model of the others predicts it",
@@ -105,7 +105,8 @@ def _facts(dataset: pd.Series, summary: pd.Series, about: Mapping[str, object]) 
 def _numbers(read: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Key numbers of a measured cohort: number, interval, what it is."""
     n_genes = len(read["genes"])
-    share = read["ceilings"].set_index("quantity")["value"]["median_share"]
+    ceilings = read["ceilings"].set_index("quantity")["value"]
+    share, n_without = ceilings["median_share"], int(ceilings["without_share"])
     count = count_consistent(read["genes"]["consistent"])
     return [
         (
@@ -116,7 +117,8 @@ def _numbers(read: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> list[tu
         (
             "undefined" if pd.isna(share) else f"{share:.0%}".replace("-", "−"),
             "",
-            "of the noise ceiling of r, where a gene has a signal",
+            f"of the noise ceiling of r, over {n_genes - n_without} of {n_genes} genes, which have "
+            "a signal",
         ),
         (
             str(count),

@@ -44,10 +44,12 @@ def write_attributions_page(
     shown, tsv = [page_table(table[ATTRIBUTED].rename(columns={"predicted": "prediction"}))], []
     if on_nuclei:
         summary = read_table(on_nuclei)
-        value = quantities(summary, ["ratio", "patches_above_1", "patches_with_ratio"])["estimate"]
+        names = ["ratio", "ratio_negative", "patches_above_1", "patches_with_ratio"]
+        value = quantities(summary, names)["estimate"]
         result = (
             f"What raises the prediction lies {value[0] or '(undefined)'} times as densely on "
-            f"nuclei as off them; on nuclei more than off in {value[1]} of {value[2]} patches."
+            f"nuclei as off them, what lowers it {value[1] or '(undefined)'} times; what raises it "
+            f"is denser on nuclei in {value[2]} of {value[3]} patches."
         )
         shown.insert(0, page_table(quantities(summary), "On nuclei"))
         shown[1] = shown[1]._replace(heading="Patches")
@@ -78,10 +80,11 @@ def write_latent_page(summary: str | Path, html: str | Path, *, experiment: str)
     result = "No patient has what these numbers need."
     if "Neighbours" in parts:
         gain = parts["Neighbours"].iloc[NEIGHBOURS.index("neighbour_gain")]
+        median = parts["Neighbours"].iloc[NEIGHBOURS.index("neighbour_gain_median")]
         result = (
-            "The neighbour that is most similar in the latent space has a higher r than the most "
-            f"distinct one by {gain['estimate'] or 'undefined'}; by chance "
-            f"{gain['null'] or 'undefined'}."
+            "r with the most similar neighbour in the latent space minus r with the most distinct "
+            f"one: {gain['estimate'] or 'undefined'}, mean over genes, and "
+            f"{median['estimate'] or 'undefined'}, median; by chance {gain['null'] or 'undefined'}."
         )
     if "Clusters and labels" in parts:
         rand = parts["Clusters and labels"].iloc[0]

@@ -119,8 +119,8 @@ def write_single_genes_page(
         html,
         "Genes predicted alone and together",
         [
-            f"Together with all genes, r is higher than alone by {difference or 'undefined'} on "
-            "average.",
+            f"r together with all genes minus r alone: {difference or 'undefined'}, mean over "
+            "genes.",
             f"Together: {main}. Alone: a network for each gene. Medians are over the patients "
             f"whom both hold out. {INTERVALS}",
         ],

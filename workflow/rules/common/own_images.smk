@@ -127,12 +127,15 @@ def print_own_results():
         return
     maps, dag = ("own_slide_map", "own_section_map"), workflow.dag
     made = {
-        job.wildcards.name
+        job.wildcards.name: not dag.needrun(job) or dag.finished(job)
         for job in dag.jobs
-        if job.rule.name.endswith(maps) and (not dag.needrun(job) or dag.finished(job))
+        if job.rule.name.endswith(maps)
     }
     for name in [name for name in own if name in made]:
         folder = f"{OWN_RESULTS}/{name}"
+        if not made[name]:
+            print(f"{name}: not predicted; the reason is above, and in {OWN_RESULTS}/logs")
+            continue
         rows = stored_rows(f"{folder}/summary.tsv")
         print(f"{name}: {dict(rows)['predicted']}")
         print_warnings(rows)
