@@ -19,7 +19,7 @@ from safetensors.torch import save
 
 from stnet.config.engine import Engine
 from stnet.core.atomic import atomic_path
-from stnet.core.checksums import sealed_json
+from stnet.core.checksums import read_json, sealed_json
 from stnet.core.errors import InputError, reason_of
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
@@ -30,12 +30,11 @@ from stnet.inference.card import CARD, read_card
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, stain
 from stnet.networks.architectures import build_network, keep_features
-from stnet.networks.data import to_device
 from stnet.networks.engine import Forward, place, start
 from stnet.networks.prediction import check_finite, predict
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.tensors import tensors_sha256
-from stnet.slides.patches import parse_view
+from stnet.slides.patches import parse_view, read_chosen
 from stnet.training.apply import load_model
 from stnet.training.checkpoints import remove_checkpoints
 
@@ -55,6 +54,9 @@ def write_model(
     threads: int,
 ) -> None:
     """Write a model.
+
+    Only the patches of the statistics are held, those of one more section while it is read, and on
+    the device a batch.
 
     Args:
         members: weights and model card of each member's training job, by held-out group.
@@ -79,12 +81,19 @@ def write_model(
             f"{targets}: experiment {about['experiment']} predicts factors, and only networks of"
             " genes are applied to other images; name an experiment whose targets are genes"
         )
-    data = to_device(index, measured, device)
+    sections, patients = (measured.obs[name].astype(str) for name in ("section", "patient"))
+    trained_on = {
+        name: sections.isin(read_json(card)["training_sections"]).to_numpy()
+        for name, (_, card) in members.items()
+    }
+    chosen = {name: _spread_rows(patients.to_numpy(), seen) for name, seen in trained_on.items()}
+    rows = np.unique(np.concatenate(list(chosen.values())))
+    patches = torch.from_numpy(read_chosen(index, sections, measured.obs_names[rows]))
+    stains, patients = stain(patches), patients.to_numpy()[rows]
     spatial = measured.uns["spatial"]
     scales = {name: float(spatial[name]["metadata"]["um_per_px"]) for name in spatial}
     state: dict[str, torch.Tensor] = {}
     cards: dict[str, dict] = {}
-    seen = np.zeros(measured.n_obs, dtype=bool)
     for name, (network_file, card_file) in members.items():
         network, standardise, known = load_model(network_file, card_file, device, name)
         if known["genes"] != measured.var_names.tolist():
@@ -95,25 +104,23 @@ def write_model(
         state |= {f"{name}/{k}": value.contiguous() for k, value in network.state_dict().items()}
         keep_features(network)
         forward = place(network.eval(), Engine(**engine[device]), device)
-        trained_on = measured.obs["section"].astype(str).isin(known["training_sections"])
-        patients = measured.obs["patient"].astype(str).to_numpy()
-        rows = _spread_rows(patients, trained_on.to_numpy())
+        own = np.searchsorted(rows, chosen[name])
         batch, label = engine[device]["prediction_batch"], f"{name}: training patches"
-        found = predict(forward, standardise, data.patches, torch.from_numpy(rows), batch, label)
+        found = predict(forward, standardise, patches, torch.from_numpy(own), batch, label)
         latent = found[:, measured.n_vars :].cpu().numpy()
         downsampling = parse_view(known["view"])[1]
         reference = TrainingStatistics(
             float(np.mean([scales[section] for section in known["training_sections"]]))
             * downsampling,
-            PatchStatistics.of(stain(data.patches[rows]), patients[rows]),
-            PatchStatistics.of(latent, patients[rows]),
+            PatchStatistics.of(stains[own], patients[own]),
+            PatchStatistics.of(latent, patients[own]),
         )
-        seen |= trained_on.to_numpy()
         cards[name] = {
             **known,
             "reference": reference.to_card(),
             "tensors_sha256": tensors_sha256(network.state_dict()),
         }
+    seen = np.any(list(trained_on.values()), axis=0)
     card = {
         **about,
         "genes": _names(measured.var) | measured_range(np.asarray(measured.X)[seen]),

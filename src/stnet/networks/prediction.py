@@ -23,15 +23,15 @@ def predict(
     """Predictions float32 (rows, genes): the mean over the eight symmetries of each patch.
 
     Args:
-        forward: forward function of a network in evaluation mode, on the device of the patches.
-        standardise: standardisation of the training patches.
-        patches: uint8 (spots, side, side, 3).
+        forward: forward function of a network in evaluation mode.
+        standardise: standardisation of the training patches, on the network's device.
+        patches: uint8 (spots, side, side, 3), there or on the CPU.
         rows: integers, the rows of `patches` to predict.
         batch_size: patches per batch.
         label: text of the progress bar.
 
     Returns:
-        Predictions in the order of `rows`, on the device of the patches.
+        Predictions in the order of `rows`, on the network's device.
 
     Raises:
         RuntimeError: from torch, such as when a batch does not fit in memory.
@@ -41,7 +41,8 @@ def predict(
     parts = []
     with progress_bar(len(rows), label) as progress:
         for some in rows.to(patches.device).split(batch_size):
-            parts.append(over_symmetries(forward, standardise, patches[some]))
+            batch = patches[some].to(standardise.device)
+            parts.append(over_symmetries(forward, standardise, batch))
             progress.update(len(some))
     return torch.cat(parts)
 
