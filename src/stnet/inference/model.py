@@ -23,6 +23,7 @@ from stnet.core.checksums import read_json, sealed_json
 from stnet.core.errors import InputError, reason_of
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
+from stnet.core.memory import is_out_of_memory
 from stnet.core.versions import versions
 from stnet.expression.factors import are_factors
 from stnet.inference.account import measured_range
@@ -281,6 +282,8 @@ class Model:
                         TrainingStatistics.from_card(card["reference"]),
                     )
         except (SafetensorError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
             raise InputError(
                 f"{weights}: cannot be loaded ({reason_of(error)}); fetch it again"
             ) from error

@@ -6,9 +6,12 @@ import torch
 from tqdm import tqdm
 
 from stnet.core.errors import InputError
+from stnet.core.memory import within_memory
 from stnet.networks.engine import Forward
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry
+
+PREDICTION_KEY = "prediction_batch of the experiment's engine"
 
 
 @torch.inference_mode()
@@ -34,12 +37,13 @@ def predict(
         Predictions in the order of `rows`, on the network's device.
 
     Raises:
-        RuntimeError: from torch, such as when a batch does not fit in memory.
+        InputError: a batch does not fit in memory.
 
     Source: Methods, "During the test time, we averaged the eight symmetries".
     """
     parts = []
-    with progress_bar(len(rows), label) as progress:
+    work = f"a batch of {batch_size} patches of {patches.shape[1]} px to predict"
+    with progress_bar(len(rows), label) as progress, within_memory(work, PREDICTION_KEY):
         for some in rows.to(patches.device).split(batch_size):
             batch = patches[some].to(standardise.device)
             parts.append(over_symmetries(forward, standardise, batch))
