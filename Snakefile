@@ -1,8 +1,13 @@
 """ST-Net, end to end: loads and validates the configuration, includes the rules, names the targets."""
 
+import atexit
+import csv
 import os
 import re
 import sys
+import unicodedata
+from functools import cache
+from inspect import signature
 from pathlib import Path
 from shutil import which
 
@@ -17,6 +22,7 @@ from snakemake.utils import update_config
 from stnet.config.base import suggest_one
 from stnet.config.configuration import Configuration
 from stnet.config.installed import missing_architecture
+from stnet.config.memory import prediction_mb, training_mb
 from stnet.config.names import IMAGENET, RANDOM
 from stnet.config.recipe import Training
 from stnet.config.as_written import check_as_written
@@ -30,7 +36,6 @@ from stnet.config.section_sheet import (
     FORMATS,
     GROUP_ID,
     LONGEST_ID,
-    OPTIONAL,
     check_row,
     files_of,
 )
@@ -132,4 +137,4 @@ escape_environments(workflow.modifier.rules)
 
 
 onsuccess:
-    print_own_results()
+    print_first_pages()

@@ -66,6 +66,14 @@ def predicted(model, slide, folder, cut=CUT, um_per_px=0.5, encoder=None, must_r
     return ad.read_h5ad(folder / "tiles.h5ad")
 
 
+def warnings_of(predictions):
+    """The warnings that the summary of predictions has."""
+    write_summary(predictions, predictions.with_suffix(".tsv"))
+    table = pd.read_csv(predictions.with_suffix(".tsv"), sep="\t").set_index("quantity")["value"]
+    said = table[table.index == "warning"]
+    return said[~said.str.contains("unlike every|another scale")].tolist()
+
+
 def test_tiles_with_tissue_are_predicted_as_they_are(model, slide, tmp_path):
     path, pixels = slide
     tiles = predicted(model, path, tmp_path)
@@ -177,6 +185,24 @@ def test_windows_of_micrometres_need_only_the_resolution_of_training(model, slid
         )
 
 
+def test_images_with_hardly_any_tile_or_pixel_are_told_so(model, slide, tmp_path):
+    with pytest.raises(InputError) as no:
+        predicted(model, slide[0], tmp_path, CUT.model_copy(update={"side": 136}))
+    assert str(no.value) == (
+        f"{slide[0]}: 200 x 130 px, smaller than a tile of 136 px (68 µm at 0.5 µm per pixel, taken"
+        " from: configured); give the image at full resolution, or correct predict.um_per_px"
+    )
+    # 2 x 1 tiles of 100 px.
+    predicted(model, slide[0], tmp_path, CUT.model_copy(update={"side": 100}))
+    few = "only 2 tiles fit the image of 200 x 130 px; check its scale, 0.5 µm per pixel"
+    assert warnings_of(tmp_path / "tiles.h5ad") == [few]
+    # Training: 32 px of 0.5 µm; 16 µm of this slide are 20 px.
+    cut = Cut(magnification=12.5, scale="micrometres")
+    predicted(model, slide[0], tmp_path, cut, um_per_px=0.8)
+    [said] = warnings_of(tmp_path / "tiles.h5ad")
+    assert "enlarged 1.6 times" in said
+
+
 def test_a_slide_of_unknown_scale_is_refused(model, slide, tmp_path):
     with pytest.raises(InputError, match=r"set predict\.um_per_px"):
         predicted(model, slide[0], tmp_path, um_per_px=None)
@@ -200,7 +226,9 @@ def test_the_advice_is_of_the_part_of_the_configuration_that_the_slide_is_in(
         return str(no.value)
 
     assert refused(None).endswith("set external.tcga.um_per_px")
-    assert refused(1.0).endswith("lower external.tcga.tiles.magnification")
+    assert refused(1.0).endswith(
+        "lower external.tcga.tiles.magnification to 10, or correct um_per_px"
+    )
 
 
 def test_overlapping_tiles_are_predicted_and_their_step_is_written(model, slide, tmp_path):
@@ -279,7 +307,11 @@ def test_the_users_scale_overrides_the_slides_own(model, slide, tmp_path, caplog
     tiles = ad.read_h5ad(output)
     assert tiles.uns["slide"]["um_per_px"] == 0.5
     assert set(tiles.obs["size"]) == {64}
-    assert "um_per_px is set to 0.5, which overrides the slide's own 0.25" in caplog.text
+    said = (
+        "um_per_px is set to 0.5, 2 times the image's own 0.25; take it out if the image is right"
+    )
+    assert f"P-01A-TS1: {said}" in caplog.text
+    assert warnings_of(output) == [said]
     assert set(predicted(model, tmp_path / "a.svs", tmp_path).obs["size"]) == {128}
 
 
@@ -330,6 +362,10 @@ def test_a_section_is_predicted_at_the_scale_of_training(visium_model, section, 
     measured = ad.read_h5ad(section / "V_1.h5ad")
     measured = measured[measured.obs["margin"] >= 64]
     assert spots.obs_names.tolist() == [f"V_1:{name}" for name in measured.obs_names]
+    assert warnings_of(tmp_path / "predictions.h5ad") == [
+        "the image has too few pixels: it is enlarged 1.3 times to the scale of the training"
+        " images, without their detail"
+    ]
     # Training patches: 32 px of 0.5 µm; the section has 0.667 µm a pixel: 24 px.
     assert (spots.uns["provenance"]["window"], spots.uns["provenance"]["side"]) == (24, 32)
     image = np.asarray(Image.open(section / "image.jpg"))

@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 
 from stnet.core.tables import read_table, write_table
-from stnet.evaluation.ceiling import DRAWS, ceiling, gene_ceilings, reliabilities, summarise
+from stnet.evaluation.ceiling import (
+    DRAWS,
+    above_noise,
+    ceiling,
+    gene_ceilings,
+    reliabilities,
+    summarise,
+)
 from stnet.evaluation.correlation import pearson, residuals
 from stnet.evaluation.genes import gene_performance
 from stnet.evaluation.performance import performance_by
@@ -163,9 +170,55 @@ def test_the_table_has_medians_over_patients_and_shares(made):
     assert table.loc["g5", "ceiling"] > table.loc["g0", "ceiling"] + 0.2
     summary = summarise(table.reset_index()).set_index("quantity")["value"]
     assert float(summary["median_ceiling"]) == pytest.approx(table["ceiling"].median(), rel=1e-5)
+    # Patients are too few to say which genes are consistent; the halves of g0 agree, but hardly
+    # given depth.
     assert float(summary["median_share"]) == pytest.approx(table["share"].median(), rel=1e-5)
-    assert (summary["without_share"], summary["without_share_partial"]) == ("0", "0")
+    assert (summary["without_share"], summary["without_share_partial"]) == ("0", "1")
     assert float(summary["largest_error"]) == pytest.approx(table["ceiling_error"].max(), rel=1e-5)
+
+
+def test_the_median_share_is_over_genes_with_a_signal(made):
+    spots, genes = made
+    genes = genes.assign(consistent=[True, True, False, True, True, True])
+    table = gene_ceilings(spots, genes)
+    z = reliabilities(spots)[""].mean(axis=0).sum(axis=0) * np.sqrt((SPOTS - 1) / 3)
+    assert (z / np.sqrt(0.55) > 1.645).all()
+    assert table["signal"].tolist() == genes["consistent"].tolist()
+    kept = table["share"].iloc[[0, 1, 3, 4, 5]]
+    summary = summarise(table).set_index("quantity")["value"]
+    assert float(summary["median_share"]) == pytest.approx(kept.median(), rel=1e-5)
+    assert summary["without_share"] == "1"
+
+
+def test_one_gene_of_noise_in_twenty_is_above_noise():
+    random, spots = np.random.default_rng(0), 60
+    counts = random.poisson(4.0, (2, 2000, spots))
+    halves = random.binomial(counts, 0.5, (DRAWS, *counts.shape))
+    r = [
+        pearson(*map(np.log1p, (a, b - a))) for h in halves for a, b in zip(h, counts, strict=True)
+    ]
+    rho = np.reshape(r, (DRAWS, 2, 2000)).mean(axis=0)
+    passed = above_noise(rho, np.full(rho.shape, spots), 1)
+    assert passed.mean() == pytest.approx(0.05, abs=0.02)
+    rho[1] = np.nan
+    assert above_noise(rho, np.full(rho.shape, spots), 1).mean() == pytest.approx(0.05, abs=0.02)
+
+
+def test_a_gene_without_a_symbol_is_shown_by_its_id(tmp_path, made, monkeypatch):
+    from stnet.report import ceilings
+
+    spots, genes = made
+    spots = spots.copy()
+    spots.var["symbol"] = ["", *spots.var["symbol"][1:]]
+    write_table(genes, tmp_path / "genes.tsv")
+    monkeypatch.setattr(ceilings, "read_predictions", lambda paths: spots)
+    outputs = {name: tmp_path / name for name in ("genes", "summary", "html")}
+    ceilings.write_ceilings([], tmp_path / "genes.tsv", outputs, experiment="net")
+    page = outputs["html"].read_text("utf-8")
+    assert ">g0<" in page
+    assert ">G1<" in page
+    assert "over the 6 of 6 genes with a signal" in page
+    assert "These genes have a ceiling" in page
 
 
 def test_tables_and_page_are_written(tmp_path, made, monkeypatch):
@@ -179,6 +232,6 @@ def test_tables_and_page_are_written(tmp_path, made, monkeypatch):
     assert read_table(outputs["genes"])["gene"].tolist() == genes["gene"].tolist()
     page = outputs["html"].read_text("utf-8")
     assert "what net reaches" in page
-    assert "Median over genes of the share of the ceiling." in page
+    assert "Median of the share of the ceiling, over genes with a signal." in page
     best = page.index(f">{gene_ceilings(spots, genes).nlargest(1, 'share')['symbol'].iloc[0]}<")
     assert all(page.index(f">G{gene}<") >= best for gene in range(GENES))

@@ -7,7 +7,9 @@ import pytest
 from paper_tables import PAPER
 
 from stnet.core.errors import InputError
+from stnet.report.analyses import check_tables
 from stnet.report.claims import COLUMNS, Finding, Value, look_up, read_claims
+from stnet.report.ledger import make_ledger
 from stnet.report.verdicts import judge
 
 
@@ -65,7 +67,8 @@ def test_rows_are_chosen_by_conditions_and_rank():
     assert look_up(claim_of(where="r>0.2; r<=0.3", column="r"), GENES).found.value == 0.3
     for missing in ({"where": "symbol=X"}, {"order": "4 of r"}, {"where": "symbol=D"}):
         assert math.isnan(look_up(claim_of(**missing, column="r"), GENES).found.value)
-    assert look_up(claim_of(where="symbol=X"), GENES).how == "no row with symbol=X in table t"
+    unknown = look_up(claim_of(where="symbol=X", column="r"), GENES)
+    assert unknown.how == "no row with symbol=X in table t"
     assert look_up(claim_of(where="x=1"), GENES).how == "table t has no column x"
     assert look_up(claim_of(order="1 of x"), GENES).how == "table t has no column x"
     assert look_up(claim_of(column="r"), GENES).how == "4 rows with no condition in table t"
@@ -86,9 +89,40 @@ def test_a_list_of_quantities_has_its_facts_in_other_rows():
     assert math.isnan(unmet.found.value)
     assert unmet.how == "not judged without n>3"
     unknown = look_up(claim._replace(sign="direcion=less"), SUMMARY)
-    assert unknown.how == "not judged: direcion=less has no value"
+    assert unknown.how == "not judged: direcion=less has no value; is it direction?"
+    unmet = look_up(claim._replace(requires="direcion=less"), SUMMARY)
+    assert unmet.how == "not judged without direcion=less; is it direction?"
+    other = look_up(claim._replace(sign="note=x", requires="p<0"), SUMMARY)
+    assert other.how == "not judged without p<0"
     missing = look_up(claim, SUMMARY.replace("0.02", math.nan))
     assert missing.how == "too few patients"
+
+
+@pytest.mark.parametrize(
+    ("columns", "how"),
+    [
+        ({"where": "stratum=tumor"}, "no row with stratum=tumor in table t; is it tumour?"),
+        ({"where": "r>0.2; stratum=tumor"}, "in table t; is it tumour?"),
+        ({"where": "strata=tumour"}, "table t has no column strata; is it stratum?"),
+        ({"order": "1 of r_hihg"}, "table t has no column r_hihg; is it r_high"),
+        ({"where": "symbol=B", "column": "r_hihg"}, "table t has no column r_hihg; is it r_high"),
+    ],
+)
+def test_a_name_that_matches_nothing_is_said_with_those_close_to_it(columns, how):
+    finding = look_up(claim_of(**{"column": "r"} | columns), GENES)
+    assert math.isnan(finding.found.value)
+    assert how in finding.how
+
+
+def test_a_table_that_nothing_makes_is_refused_before_the_run(tmp_path, claims):
+    path = tmp_path / "claims.tsv"
+    claims.replace({"table": {"summary": "sumary"}}).to_csv(path, sep="\t", index=False)
+    with pytest.raises(InputError, match=r": no table sumary; is it summary"):
+        check_tables(path)
+    claims.replace({"table": {"summary": "qqqq"}}).to_csv(path, sep="\t", index=False)
+    with pytest.raises(InputError, match="no table qqqq; there are dataset, summary, genes"):
+        check_tables(path)
+    check_tables(tmp_path / "absent.tsv")
 
 
 JUDGED = [
@@ -191,6 +225,28 @@ OWN = [PAPER / "claims.tsv", *sorted((PAPER.parent / "claims").iterdir())]
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.parent.name + "/" + path.name)
 def test_own_tables_of_claims_say_how_and_when(path):
     claims = read_claims(path)
+    check_tables(path)
     for column in ("group", "quantity", "table", "settled"):
         assert (claims[column] != "").all(), column
     assert set(claims["comparison"]) >= {"above", "similar"}
+
+
+def test_the_example_of_the_docs_is_evaluated(tmp_path):
+    text = (PAPER.parents[1] / "docs/how-to/ledger.md").read_text(encoding="utf-8")
+    path = tmp_path / "claims.tsv"
+    path.write_text(text.split("```tsv\n")[1].split("```")[0], encoding="utf-8")
+    check_tables(path)
+    claims = read_claims(path)
+    genes = pd.DataFrame({"gene": ["E1", "E2"], "symbol": ["FASN", "GNAS"]})
+    genes = genes.assign(median_pearson=0.3, median_pearson_high=0.4)
+    genes = genes.assign(n_consistent=[7, 5], n_patients=8)
+    verdicts = {}
+    for low in (0.2, 0.05):
+        table = {"genes": genes.assign(median_pearson_low=low)}
+        (row,) = make_ledger(claims, table, judged=True, rules={}).itertuples()
+        verdicts[low] = row.verdict
+        assert (row.found, row.ci_low, row.ci_high) == (0.3, low, 0.4)
+        assert row.how == "median r over patients; r > 0 in 7 of 8"
+    assert verdicts == {0.2: "reproduced", 0.05: "inconclusive"}
+    for column in (*COLUMNS, "section", "note"):
+        assert f"`{column}`" in text

@@ -25,7 +25,7 @@ from stnet.figures import study as study_figure
 from stnet.figures import supp_12
 from stnet.report.claims import read_claims
 from stnet.report.comparison import beside_paper, estimates, write_methods
-from stnet.report.studies import write_study
+from stnet.report.studies import write_single_genes_page, write_study
 
 PAPER = Path(__file__).parents[2] / "resources/paper"
 PUBLISHED = pd.read_csv(PAPER / "per_gene.tsv", sep="\t", index_col="gene")
@@ -315,7 +315,7 @@ def test_methods_as_table_and_page(tmp_path, published):
     page = html.read_text(encoding="utf-8")
     for words in (
         *("network on patches: densenet121", "random forest on features: nuclei"),
-        *("undefined", "r undefined in 23 of 23 patients", "Holm ≤ 0.1", "(20)"),
+        *("undefined", "r undefined in 23 of 23 patients", "Holm ≤ 0.1", "20 patients"),
     ):
         assert words in page
     assert "nan" not in page.lower().replace("resonan", "")
@@ -568,6 +568,11 @@ def test_single_genes_as_tables_and_figure(tmp_path, alone):
     ]
     found = read_table(outputs[1]).set_index("quantity")["value"]
     assert found["mean_together"] == pytest.approx(table["median_pearson_together"].mean())
+    html = tmp_path / "page.html"
+    write_single_genes_page(*outputs, html, main="All genes")
+    page = html.read_text(encoding="utf-8")
+    assert "r is higher than alone by 0.100 (0.100 to 0.100) on average" in page
+    assert "<td>G1</td>" in page
     figure = supp_12.together_and_alone(table, together, own)
     words = render(figure)
     assert "G1" in words

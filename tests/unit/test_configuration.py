@@ -15,7 +15,7 @@ import yaml
 from stnet.config.as_written import check_as_written
 from stnet.config.configuration import Configuration
 from stnet.config.experiments import Experiment
-from stnet.config.section_sheet import COLUMNS, OPTIONAL, read_sheet
+from stnet.config.section_sheet import COLUMNS, read_sheet
 from stnet.core.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -490,6 +490,22 @@ def test_weights_and_genes_of_shown_sources_must_be_there_too(config):
         Configuration(config).check_files(MADE)
 
 
+def test_rows_of_every_table_have_a_title_which_is_not_inherited(config):
+    for table in ("cohorts", "targets", "features", "experiments", "external"):
+        name = next(iter(config[table]))
+        row = {key: each for key, each in config[table][name].items() if key != "paper"}
+        config[table] |= {"one": row | {"title": "The one"}, "two": {"inherit": "one"}}
+    rows = Configuration(config).resolved
+    for table in ("cohorts", "targets", "features", "experiments", "external"):
+        assert [rows[table][name]["title"] for name in ("one", "two")] == ["The one", "two"]
+
+
+def test_two_shown_sources_of_one_title_are_refused(config):
+    config["external"]["visium-unscaled"]["title"] = "Visium"
+    with pytest.raises(InputError, match=r"external.visium-unscaled.title: that of visium too"):
+        Configuration(config)
+
+
 def test_sources_inherit_and_have_slides_once_their_sheet_is_written(config, tmp_path):
     config["external"]["tcga"]["sheet"] = str(tmp_path / "tcga.tsv")
     configuration = Configuration(config)
@@ -510,7 +526,7 @@ def test_the_papers_external_cohorts_are_the_papers_method(config):
     assert subtypes["regularisation"] == [10.0**power for power in range(-3, 3)]
 
 
-def sheet_file(path, *rows, columns=(*COLUMNS, *OPTIONAL)):
+def sheet_file(path, *rows, columns=COLUMNS):
     lines = ["\t".join(columns), *("\t".join(row.get(c, "") for c in columns) for row in rows)]
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -552,6 +568,23 @@ def test_sheet_joins_paths_to_the_root(tmp_path):
     assert (row["counts"], row["image"]) == ("data/c.tsv", "")
 
 
+def test_a_sheet_may_lack_the_columns_that_it_does_not_need(tmp_path):
+    needed = ["patient", "section", "format", "counts", "spots"]
+    row = ROW | {"format": "visium", "grid": "hexagonal"}
+    whole = read_sheet(sheet_file(tmp_path / "whole.tsv", row), "data", check_files=False)
+    path = sheet_file(tmp_path / "short.tsv", row | {"notes": "B"}, columns=[*needed, "notes"])
+    assert read_sheet(path, "data", check_files=False) == whole
+    # The order of the keys is that of a parameter.
+    assert [*whole[0]] == COLUMNS
+
+
+@pytest.mark.parametrize(("name", "meant"), [("lables", "labels"), ("Image", "image")])
+def test_a_misspelt_column_is_not_taken_for_one_of_the_users_own(tmp_path, name, meant):
+    path = sheet_file(tmp_path / "sheet.tsv", ROW, columns=[*ROW, name])
+    with pytest.raises(InputError, match=f"column {name} is not read; is it {meant}\\?"):
+        read_sheet(path, tmp_path, check_files=False)
+
+
 WRONG_SHEETS = [
     ([ROW, {**ROW, "patient": "B"}], "line 3: section A_1 is also on line 2"),
     ([{**ROW, "section": "A/1"}], "line 2: section 'A/1' is not an id"),
@@ -559,6 +592,7 @@ WRONG_SHEETS = [
     ([{**ROW, "section": "ensemble"}], "'all' and 'ensemble' are reserved"),
     ([{**ROW, "format": "st"}], "line 2 (A_1): format 'st' is not one of st-v5"),
     ([{**ROW, "grid": "round"}], "grid 'round'"),
+    ([{**ROW, "grid": ""}], "line 2 (A_1): grid '' is not one of square, hexagonal"),
     ([{**ROW, "counts": ""}], "counts is empty"),
     ([{**ROW, "confirmed": "no"}], "confirmed 'no' is not yes or empty"),
     ([{**ROW, "pixel_scale": "-1"}], "pixel_scale '-1' is not a positive number"),
@@ -585,8 +619,8 @@ def test_missing_files_and_columns_are_named(tmp_path):
     path = sheet_file(tmp_path / "sheet.tsv", ROW)
     with pytest.raises(InputError, match=r"line 2 \(A_1\): no counts file .*c\.tsv"):
         read_sheet(path, tmp_path, check_files=True)
-    sheet_file(path, ROW, columns=[c for c in COLUMNS if c != "grid"])
-    with pytest.raises(InputError, match="no column grid"):
+    sheet_file(path, ROW, columns=[c for c in COLUMNS if c != "counts"])
+    with pytest.raises(InputError, match=r"no column counts.* and, where needed, image spots"):
         read_sheet(path, tmp_path, check_files=False)
     with pytest.raises(InputError, match="no such sheet of sections"):
         read_sheet(tmp_path / "other.tsv", tmp_path, check_files=False)

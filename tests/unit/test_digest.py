@@ -213,3 +213,11 @@ def test_the_library_has_no_dynamic_import():
 def test_a_dynamic_import_is_recognised(tmp_path, code, found):
     (tmp_path / "module.py").write_text(code)
     assert dynamic_imports(tmp_path / "module.py") == found
+
+
+def test_what_is_known_of_modules_changes_no_hash(tree):
+    known = {}
+    other = tree / "other.py"
+    other.write_text("from lib import sibling\nfrom lib.package import member\n")
+    for script in (tree / "script.py", other, tree / "script.py"):
+        assert code_hashes(script, tree / "src", known) == code_hashes(script, tree / "src")

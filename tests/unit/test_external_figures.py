@@ -97,7 +97,10 @@ def slide_tiles(width: int = 800, height: int = 600) -> ad.AnnData:
                 "overlap": 0,
                 "step": 200,
             },
-            "slide": {"slide": "S1", "width": width, "height": height, "um_per_px": 2.0},
+            "slide": {
+                **{"slide": "S1", "width": width, "height": height, "um_per_px": 2.0},
+                "checks": [],
+            },
             "spatial": {"S1": spatial(PICTURE, width=width, spot_diameter=200, metadata={})},
             "refused": "",
             "provenance": dict(PROVENANCE),
@@ -122,7 +125,7 @@ def visium_spots() -> ad.AnnData:
         obsm={"spatial": places + 200},
         layers={"observed": observed.astype(np.float32)},
         uns={
-            "slide": {"width": 800, "um_per_px": 2.0},
+            "slide": {"width": 800, "um_per_px": 2.0, "checks": []},
             "spatial": {"V.1": spatial(PICTURE, width=800, spot_diameter=50, metadata={})},
             "provenance": PROVENANCE | LIKE_TRAINING,
         },
@@ -210,8 +213,22 @@ def test_a_gene_that_the_model_has_not_is_refused_with_suggestions(name, message
 
 
 def test_an_id_goes_before_a_symbol_and_the_first_gene_of_a_symbol_before_others():
-    genes = [("A", "B"), ("B", "C"), ("D", "C"), ("E", "")]
-    assert find_genes(["B", "C", "A", "E"], genes, "model") == ["B", "A", "E"]
+    genes = [("A", "B", ""), ("B", "C", ""), ("D", "C", "ENSG2"), ("E", "", "ENSG1")]
+    assert find_genes(["B", "C", "A", "E", "ENSG2"], genes, "model") == ["B", "A", "E", "D"]
+
+
+def test_all_genes_that_the_model_has_not_are_named_at_once():
+    genes = [("ENSG169", "FASN", "ENSG169"), ("ENSG160", "FASLG", "ENSG160")]
+    wanted = ["fasn", "FASN", "ENSG169.12", "ensg169", "ENSG168", "zzzzz"]
+    with pytest.raises(InputError) as no:
+        find_genes(wanted, genes, "m")
+    assert str(no.value) == (
+        "m: the model does not predict fasn; is it FASN?; nor ENSG169.12; is it ENSG169?;"
+        " nor ensg169; is it ENSG169?; nor ENSG168; nor zzzzz; its genes, in its .genes.tsv, are"
+        " FASN, FASLG"
+    )
+    with pytest.raises(InputError, match="nor q4; nor 3 others; its genes"):
+        find_genes([f"q{i}" for i in range(8)], genes, "m")
 
 
 def test_titles_say_what_to_think_of_a_gene():
@@ -240,12 +257,13 @@ def test_a_heading_warns_as_the_summary_does_in_colour(of, tmp_path):
     table = of()
     (table.uns if of is slide_tiles else table.uns["provenance"]).update(UNLIKE)
     table.uns["provenance"]["initial_weights"] = "random"
+    table.uns["slide"]["checks"] = ["um_per_px is set to 1.5, 3 times the image's own 0.5"]
     write_h5ad(table, tmp_path / "table.h5ad")
     write_summary(tmp_path / "table.h5ad", tmp_path / "summary.tsv")
     summary = pd.read_csv(tmp_path / "summary.tsv", sep="\t")
     warnings = summary.loc[summary["quantity"] == "warning", "value"].tolist()
-    assert [re.search(r"2\.84|1\.69|1\.50|3 of", each)[0] for each in warnings] == [
-        *("2.84", "1.69", "1.50", "3 of")
+    assert [re.search(r"3 times|2\.84|1\.69|1\.50|3 of", each)[0] for each in warnings] == [
+        *("3 times", "2.84", "1.69", "1.50", "3 of")
     ]
     figure = prediction_map.headed_figure(table, "Slide S1", "", 60)
     [said] = [text for text in figure.texts if "Warning" in text.get_text()]
@@ -367,6 +385,14 @@ def test_slide_map_leaves_its_words_apart(n, size):
     tiles.var["consistent"] = False
     figure = render(slide_map.tile_maps(tiles, PICTURE.resize((size[0] // 10, size[1] // 10))))
     assert_apart(figure)
+
+
+@pytest.mark.parametrize("size", [(1000, 1800), (400, 2400)])
+def test_maps_of_a_tall_slide_keep_to_their_height(size):
+    figure = render(slide_map.tile_maps(slide_tiles(*size)[:, :4].copy(), PICTURE))
+    heights = [axis.get_window_extent().height / figure.dpi * 25.4 for axis in figure.axes]
+    assert max(heights) <= 1.07 * slide_map.TALLEST_MM
+    assert len({round(axis.get_position().y0, 3) for axis in figure.axes[:5]}) == 1
 
 
 def assert_apart(figure: Figure) -> None:
@@ -553,9 +579,10 @@ def test_roc_has_a_curve_and_its_interval_for_what_was_tested(tmp_path):
     areas = [np.trapezoid(line.get_ydata(), line.get_xdata()) for line in curves]
     assert areas == [0.75, 1.0]
     words = texts(figure).replace("\n", " ")
-    assert "pseudo-bulk, significant genes: 0.75 (0.60–0.90)" in words
+    assert "pseudo-bulk, significant genes: 0.75 (0.60 to 0.90)" in words
     assert "genes of the training patients: no gene is significantly positive" in words
     assert "bulk RNA-seq: 1.00 |" in words
+    assert subtype_roc.auroc_text(1.0, 1.0, 1.0) == "1.00 (all told apart, no interval)"
     assert "chance: 0.50" in words
     assert "ImageNet" not in words
     assert "True positive rate (IDC)" in words

@@ -62,12 +62,12 @@ def test_visium_page_sets_the_run_beside_the_paper_and_its_variants(tmp_path):
     write_visium_page(summaries, alignments, CLAIMS, html, experiment="densenet121")
     page = html.read_text(encoding="utf-8")
     total = rows_of(page, "In total")
-    assert total[0] == ["Quantity", "Paper", "visium", "visium-unscaled"]
-    assert total[1] == ["genes measured", "234", "234", "233"]
-    assert ["mean r", "0.33", "0.312", "0.312"] in total
-    assert rows_of(page, "By section") == [
-        ["Section", "genes measured", "mean r"],
-        ["V.1", "230", "−0.2"],
+    assert total[0] == ["Quantity", "Paper", "visium", "visium-unscaled", "What it is"]
+    assert total[1][:-1] == ["Genes", "234", "234", "233"]
+    assert ["Mean r", "0.33", "0.312", "0.312"] in [row[:-1] for row in total]
+    assert rows_of(page, "By section, over its spots") == [
+        ["Section", "Genes", "Mean r"],
+        ["V.1", "230", "−0.200"],
     ]
     assert rows_of(page, "How genes were matched") == [
         ["Match", "V.1", "V.2"],
@@ -143,16 +143,15 @@ def tcga_page(tmp_path: Path, table: pd.DataFrame, **summary) -> str:
 
 def test_tcga_page_sets_the_run_beside_the_paper(tmp_path):
     page = tcga_page(tmp_path, slide_table(), slides="7", genes="2", significant_genes="", note="")
-    total = rows_of(page, "In total")
-    assert ["slides with tiles", "1,550", "7"] in total
-    assert ["genes with significantly positive r", "55", ""] in total
+    total = [row[:-1] for row in rows_of(page, "In total")]
+    assert ["Slides with tiles", "1,550", "7"] in total
+    assert ["Genes with significant r > 0", "55", ""] in total
     subtypes = rows_of(page, "Classification of subtypes: AUROC")
-    first = [cell.replace("\u00a0", " ") for cell in subtypes[1]]
-    assert first[1:4] == ["0.75 (0.6 to 0.9)", "0.83 (0.78 to 0.88)", "55"]
+    assert subtypes[1][1:4] == ["0.75 (0.60 to 0.90)", "0.83 (0.78 to 0.88)", "55"]
     assert subtypes[2][1:3] == ["", ""]
     assert subtypes[2][-1] == "no gene follows bulk"
     assert "<p>Subtypes: 20 IDC, 10 ILC; left out: 0. The paper" in page
-    assert subtypes[3][1] == "1"
+    assert subtypes[3][1] == "1.00"
     by_r = rows_of(page, "Genes, by r")
     assert [row[0] for row in by_r] == ["Gene", "GNAS", "FASN", "e2"]
     assert by_r[1] == ["GNAS", "0.500", "0.001", "0.002", "✓", "", "30"]

@@ -413,6 +413,29 @@ def test_fig_2d_leads_a_line_to_a_name_that_finds_no_place_beside_its_point():
         assert box.padded(0.1).contains(*end)
 
 
+def test_fig_2d_leads_lines_that_do_not_cross():
+    network = [0.726, 0.696, 0.677, 0.652, 0.648, 0.642, 0.63, 0.6, 0.59, 0.59, 0.505, 0.51, -0.09]
+    others = [0.571, 0.367, 0.486, 0.498, 0.06, -0.1, 0.35, 0.53, 0.185, -0.09, 0.39, 0.21, 0.01]
+    comparison = pd.DataFrame(
+        {
+            "gene": ["TUMOUR7", "STROMA5", "TUMOUR8", "TUMOUR6", "IMMUNE5", *"abcdefgh"],
+            **{"symbol": None, "ahead": True},
+            **{"median_pearson": network, "median_pearson_other": others},
+        }
+    )
+    axis = render(fig_2d.against(comparison, "Small ST-Net", "Tumour/normal labels")).axes[0]
+    lines = [
+        (axis.transData.transform(text.xy), np.array(text.xyann) * axis.figure.dpi / 72)
+        for text in axis.texts
+        if text.arrow_patch is not None
+    ]
+    assert len(lines) > 1
+    for i, (one, along) in enumerate(lines):
+        for two, other in lines[:i]:
+            shares = np.linalg.solve(np.column_stack([along, -other]), two - one)
+            assert not ((shares > 0) & (shares < 1)).all()
+
+
 def test_fig_2d_names_lie_inside_and_cover_no_point_and_no_diagonal():
     random = np.random.default_rng(1)
     r = random.uniform(0, 0.6, 250)

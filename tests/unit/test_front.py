@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stnet.core.tables import TOO_FEW, write_table
+from stnet.core.tables import TOO_FEW, read_table, write_table
 from stnet.report.front import write_front
 
 METHODS = {
@@ -16,7 +16,7 @@ METHODS = {
     "place": {"title": "Place", "role": "other", "kind": "coordinates", "of": ""},
 }
 for keys in METHODS.values():
-    keys["targets"] = "top6"
+    keys["targets"] = "top six"
 
 
 @pytest.fixture
@@ -45,9 +45,10 @@ def tables():
         "dataset": pd.DataFrame(
             {"quantity": ["patients", "sections", "spots"], "value": [8, 9, 1220]}
         ),
+        "sections": pd.DataFrame({"section": ["S1", "S2"], "warnings": [None, None]}),
         "ceilings": pd.DataFrame({"quantity": ["median_share"], "value": [0.42]}),
         "comparison": comparison.assign(mean_r_gain_low=[np.nan, -0.01], mean_r_gain_high=0.05),
-        "manuscript": pd.DataFrame({"Method": ["A network"], "Median r": ["0.25 (0.10 to 0.40)"]}),
+        "manuscript": pd.DataFrame([["A network", *"12345", "0.25 (0.10 to 0.40)", "4"]]),
     }
 
 
@@ -59,13 +60,17 @@ def page_of(folder: Path, tables: dict[str, pd.DataFrame], **about) -> str:
     pictures = [folder / "a.png", folder / "b.png"]
     for picture in pictures:
         Image.new("RGB", (3000, 20)).save(picture)
-    words = {"cohort": "mine", "paper": False, "main": "net", "view": "224x1", "split": "patient"}
+    words = {"cohort": "mine", "paper": False, "main": "net", "view": "448x2", "split": "patient"}
     write_front(
         paths,
         pictures,
         folder / "index.html",
+        folder / "warnings.tsv",
         about={**words, "methods": METHODS, **about},
-        pages={"2 Data": {"Sections": "tables/dataset/dataset.html"}},
+        pages={
+            "Data": {"Sections": "tables/dataset/dataset.html"},
+            "Supplement": {"Windows": "tables/studies/windows.html"},
+        },
     )
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert text.count("data:image/jpeg;base64,") == 2
@@ -80,9 +85,13 @@ def test_a_cohort_opens_with_its_numbers_in_the_words_of_its_configuration(table
     assert "<b>42%</b>" in page
     assert "<b>4</b><small>of 6 genes" in page
     assert "9 sections of 8 patients, 1,220 spots" in page
-    assert "A network (net): network on patches: densenet121, patches 224x1" in page
+    assert "A network: network on patches, densenet121, windows of 448 px, reduced 2 times" in page
+    assert "top six (6), log expression" in page
     assert "one patient at a time" in page
     assert '<a href="tables/dataset/dataset.html">Sections</a>' in page
+    # They are named before they are made.
+    assert page.count("-- supplement</code>") == 1
+    assert page.index("-- supplement</code>") > page.index("Sections</a>")
     assert "Not clearly better than Place, which sees no image: mean gain in r 0.02" in page
     for word in ("ST-Net", "reproduction", TOO_FEW, "simulated", "depth alone"):
         assert word not in page
@@ -94,6 +103,7 @@ def test_what_makes_numbers_doubtful_is_said(tables, tmp_path):
     value.loc["median_pearson", "ci_low"] = -0.1
     value.loc["initial_weights"] = ["random", np.nan, np.nan]
     tables["summary"] = value.reset_index()
+    tables["sections"]["warnings"] = [None, "two sections are swapped"]
     page = page_of(tmp_path, tables, split="section", paper=True)
     for words in (
         "A reproduction of",
@@ -102,8 +112,13 @@ def test_what_makes_numbers_doubtful_is_said(tables, tmp_path):
         "median r includes 0",
         "(AUROC 0.80) than the predictions do (0.70)",
         "random weights",
+        "Files of S2 look doubtful",
     ):
         assert words in page, words
+    # They are stored too, for the last lines of a run.
+    stored = read_table(tmp_path / "warnings.tsv")
+    assert set(stored["quantity"]) == {"warning"}
+    assert page.count("<li>") == len(stored) + 4  # numbers
 
 
 def test_few_patients_are_told_first(tables, tmp_path):

@@ -328,7 +328,7 @@ def test_fig_3_draws_positive_attribution_only():
     assert (shown[15:, :, 3] == 0).all()
     said = " ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
     assert "FASN" in said
-    assert "predicted −3.00" in said
+    assert "log expression −3.00" in said
     assert "1 above baseline;\nsum of attributions off by 1.2%" in said
     assert "mm" not in said
     # The bar begins at the grey of the pale patch and ends at the red of the map.

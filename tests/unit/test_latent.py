@@ -28,7 +28,7 @@ from stnet.expression.grids import places
 from stnet.expression.smoothing import ADJACENT, neighbourhoods
 from stnet.expression.transforms import normalise
 from stnet.figures import fig_4, supp_8, supp_9
-from stnet.figures.latent_patches import choose_patients, read_example_patches
+from stnet.figures.latent_patches import choose_patients, read_examples
 from stnet.slides.patches import write_index, write_patches
 
 UNIVERSE = 900
@@ -618,8 +618,13 @@ def drawable(tmp_path_factory):
 
 
 def test_example_patches_are_those_of_their_spots(drawable):
-    umap, examples = (read_table(drawable / f"{name}.tsv") for name in ("umap", "examples"))
-    found = read_example_patches(drawable / "index.tsv", umap, examples)
+    inputs = [drawable / name for name in ("umap.tsv", "examples.tsv", "index.tsv")]
+    umap, examples, found, shown = read_examples(*inputs, ["B"], 2)
+    everything = read_table(inputs[1])
+    expected = everything[(everything["patient"] == "B") & (everything["rank"] <= 2)]
+    assert shown == ["B"]
+    assert 0 < len(expected) < len(everything)
+    assert set(expected["spot"]) == set(found)
     assert set(found) == set(examples["spot"])
     for row in examples.itertuples():
         at = umap.loc[umap["section"] == row.section, "spot"].tolist().index(row.spot)

@@ -76,7 +76,7 @@ def test_values_outside_their_margins_differ(claims):
     assert ledger.loc["stnet.top_genes", "verdict"] == "reproduced"
     missing = ledger.loc["stnet.ACTG1.median_r"]
     assert missing["verdict"] == "not evaluated"
-    assert missing["why"] == "no row with symbol=ACTG1 in table genes"
+    assert missing["why"].startswith("no row with symbol=ACTG1 in table genes")
 
 
 def test_another_cohort_is_not_judged(claims):
@@ -203,6 +203,27 @@ def test_ledger_is_written_as_table_and_page(tmp_path, claims):
     assert page.count("viewBox") == page.count("<circle") - 1 > 30
     # A page of its own: no script, and nothing from elsewhere.
     assert not re.search("<script|src=|href=|url\\(", page)
+
+
+def test_the_terminal_and_the_page_say_which_claims_have_no_value(tmp_path, claims, caplog):
+    tables = published(claims)
+    tables["genes"]["symbol"] = tables["genes"]["symbol"].replace("FASN", "FASM")
+    html = tmp_path / "ledger.html"
+    about = {"title": "T", "about": "", "main": "m"}
+    paths = write_tables(tmp_path, tables)
+    keys = {"about": about, "judged": True, "rules": {}}
+    write_ledger(PAPER / "claims.tsv", paths, tmp_path / "l.tsv", html, **keys)
+    lost = pd.read_csv(tmp_path / "l.tsv", sep="\t").query("verdict == 'not evaluated'")
+    said = f"{len(lost)} of {len(claims)} claims could not be evaluated: stnet.FASN."
+    assert said in caplog.text
+    assert "(no row with symbol=FASN in table genes; is it FASM" in caplog.text
+    assert said in html.read_text(encoding="utf-8")
+    caplog.clear()
+    facts = claims[claims["id"].isin(["cohort.patients", "cohort.genes"])]
+    facts.to_csv(tmp_path / "facts.tsv", sep="\t", index=False)
+    write_ledger(tmp_path / "facts.tsv", paths, tmp_path / "l.tsv", html, **keys)
+    assert not caplog.text
+    assert "could not" not in html.read_text(encoding="utf-8")
 
 
 def test_claims_of_one_column_share_an_axis(tmp_path, claims):

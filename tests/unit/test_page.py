@@ -72,8 +72,7 @@ def test_a_summary_is_in_words_with_its_intervals():
     table.loc[2] = ["transform", "log_fraction", np.nan, np.nan]
     shown = quantities(table)
     assert shown["quantity"].tolist() == ["Spots", "RMSE", "Unit of the targets"]
-    spoken = [text.replace("\u00a0", " ") for text in shown["estimate"]]
-    assert spoken == ["1,220", "0.574 (0.547 to 0.601)", "log expression"]
+    assert shown["estimate"].tolist() == ["1,220", "0.574 (0.547 to 0.601)", "log expression"]
 
 
 def test_no_template_lets_markup_through():

@@ -11,7 +11,8 @@ import scanpy as sc
 from scipy import stats
 
 from stnet.core.errors import InputError
-from stnet.core.tables import read_table
+from stnet.core.printed import decimals
+from stnet.core.tables import read_table, write_table
 from stnet.evaluation import protocols
 from stnet.evaluation.bootstrap import patient_draws
 from stnet.evaluation.held_out import smooth_observed
@@ -21,6 +22,7 @@ from stnet.evaluation.measurements import (
     pearson_residuals,
     target_counts,
 )
+from stnet.evaluation.paired import mean_gain
 from stnet.evaluation.performance import performance_by
 from stnet.evaluation.performance_summary import estimates
 from stnet.evaluation.protocols import (
@@ -33,14 +35,17 @@ from stnet.evaluation.protocols import (
 )
 from stnet.expression.predictions import write_predictions
 from stnet.expression.transforms import normalise
-from stnet.figures.protocols import specification_curve
-from stnet.report.protocols import findings, write_protocols
+from stnet.figures.protocols import KINDS, WORDS, specification_curve
+from stnet.report.protocols import AS_COMPARED, _by_choice, findings, signal, write_protocols
 
 ROOT = Path(__file__).parents[2]
 UNITS = {"transform": "log_fraction", "universe": 500}
 SECTIONS = {"P1": ["P1a", "P1b", "P1c"], "P2": ["P2a"], "P3": ["P3a", "P3b"]}
 SIDE, GENES = 5, 15
 BEST = 3  # a fifth of the genes
+# What may differ between protocols that are compared by a choice: no patients or sections remain to
+# summarise over where all spots are one unit.
+OPTIONS = {kind: [kind] for kind in Protocol._fields} | {"unit": ["unit", "over_units"]}
 
 
 def cohort() -> dict[str, ad.AnnData]:
@@ -457,13 +462,85 @@ def test_findings_count_winners_and_orders_that_are_sure_both_ways():
     scores = [(0.4, 0.39, 0.5), (0.1, 0.15, 0.1), (0.2, 0.5, 0.1), *[(0.4, 0.3, 0.5)] * 20]
     found = " ".join(findings(rows(*scores, ahead="-OOMMM"), ["depth"]))
     assert "an r from 0.10 to 0.40 under 23 protocols, 0.40 under the paper's" in found
-    assert "main under 21, other under 2" in found
+    assert "main under 21 of 23, other under 2 of 23" in found
     assert "highest r is that of main, 0.400. It is not surely ahead of other." in found
-    assert "under some protocols: 1 of 1: main under 3 and other under 2." in found
+    assert (
+        "The order of 1 of 1 pairs of methods changes more often than by chance: main and" in found
+    )
+    assert "protocols: 1 of 1: main under 3 and other under 2 of 23 protocols." in found
+    assert "2.5% of the protocols on average, 1 of 23." in found
     assert "higher r than every method under 21 protocols" in found
     found = " ".join(findings(rows(*scores, ahead="MMM"), ["depth"]))
     assert "highest r is that of main, 0.400. This is sure." in found
+    assert "No order of two methods changes more often than by chance" in found
     assert "under some protocols: 0 of 1. Of two" in found
+    # 1 of 40 protocols is what chance gives.
+    once = findings(rows(*[(0.4, 0.3, 0.5)] * 40, ahead="MO"), ["depth"])
+    assert "No order of two methods changes more often than by chance" in " ".join(once)
+
+
+def test_the_mean_gain_of_the_comparison_is_a_protocol_of_this_page(spots, table):
+    of_patients = []
+    for name in ("other", "main"):
+        everyone = spots[name].copy()
+        everyone.layers["smooth"] = smooth_observed(everyone, "values")
+        of_patients.append(performance_by(everyone, "patient"))
+    row = table.set_index(["experiment", *Protocol._fields]).loc[("other", *AS_COMPARED)]
+    found = row[["gain", "gain_low", "gain_high"]].to_numpy(float)
+    assert found == pytest.approx(mean_gain(*of_patients), abs=1e-6)
+
+
+def of_genes(consistent: dict[str, bool | None]) -> pd.DataFrame:
+    return pd.DataFrame({"gene": [*consistent], "n_patients": 5, "consistent": consistent.values()})
+
+
+def test_a_reader_is_told_first_if_most_genes_follow_nothing():
+    few = of_genes({"a": True, "b": False, "c": False, "d": False, "e": False})
+    other = of_genes({"a": False, "b": False, "c": True, "d": False, "e": False, "x": True})
+    (said,) = signal([few, other])
+    assert said.startswith("2 of 5 genes are consistent for at least one method. So a median over")
+    assert "3 of 5 are consistent for no method" in said
+    half = of_genes({"a": True, "b": False})
+    assert signal([half]) == ["1 of 2 genes are consistent for at least one method."]
+    assert signal([of_genes({"a": None, "b": None})]) == []
+
+
+def test_options_are_compared_over_the_protocols_that_all_of_them_share(table):
+    shown = _by_choice(table)
+    for name in ("main", "other", "mean"):
+        r = {
+            Protocol(*row[1:-1]): row[-1]
+            for row in table[table["experiment"] == name][
+                ["experiment", *Protocol._fields, "r"]
+            ].itertuples(index=False)
+        }
+        for kind, free in OPTIONS.items():
+            options = dict.fromkeys(
+                getattr(each, kind) for each in r if each.over_units or kind != "over_units"
+            )
+            groups = {}
+            for each, value in r.items():
+                if getattr(each, kind) in options and np.isfinite(value):
+                    key = each._replace(**dict.fromkeys(free, "any"))
+                    groups.setdefault(key, []).append((getattr(each, kind), value))
+            shared = [
+                pair
+                for group in groups.values()
+                if {o for o, _ in group} == {*options}
+                for pair in group
+            ]
+            expected = {WORDS.get(o, o): [v for each, v in shared if each == o] for o in options}
+            of_kind = shown[shown["choice"] == KINDS[kind]].set_index("option")[name]
+            assert [*of_kind.index] == [*expected]
+            for option, values in expected.items():
+                if values:
+                    assert of_kind[option] == decimals(np.median(values)), (name, kind, option)
+                else:
+                    assert pd.isna(of_kind[option])
+    by_unit = shown[shown["choice"] == KINDS["unit"]]
+    # A constant of each patient has an r only over all patients, which is compared with nothing.
+    assert by_unit["mean"].isna().all()
+    assert by_unit["main"].notna().all()
 
 
 def test_findings_without_an_r_or_an_interval_say_so():
@@ -500,13 +577,18 @@ def test_the_page_and_the_figure_show_all_of_it(spots, tmp_path):
     roles = {"main": "main", "other": "reference", "mean": "other"}
     methods = {name: {"role": role, "title": f"The {name}"} for name, role in roles.items()}
     outputs = [tmp_path / f"protocols.{kind}" for kind in ("tsv", "html", "png")]
-    write_protocols(paths, *outputs[:2], outputs[2:], methods=methods, smoothing="values")
+    genes = [tmp_path / f"{name}.tsv" for name in roles]
+    for path in genes:
+        write_table(of_genes({f"g{i}": i == 1 for i in range(GENES)}), path)
+    write_protocols(paths, genes, *outputs[:2], outputs[2:], methods=methods, smoothing="values")
     page = outputs[1].read_text(encoding="utf-8")
     for words in (
         "TRIPLEX, best 50 genes",
         "The other is a reference",
         "best in other patients",
         "0.093 on He 2020 (EGN, Table 1)",
+        "<p>1 of 15 genes are consistent for at least one method.",
+        "0 of 304",
     ):
         assert words in page
     assert "nan" not in page
@@ -526,5 +608,9 @@ def test_the_figure_has_a_mark_for_each_of_many_methods_and_needs_no_r(table):
         if each.get_label().startswith("METHOD")
     }
     assert len(marks) == len({*marks.values()}) == 20
+    first = [marks[f"METHOD {i}"][:3] for i in range(7)]
+    grey = np.array(first) @ [0.299, 0.587, 0.114]
+    assert len({*first}) == 7
+    assert np.abs(np.diff(grey)).min() > 0.05
     constant = main.assign(r=np.nan, low=np.nan, high=np.nan)
     assert specification_curve(constant, titles).axes

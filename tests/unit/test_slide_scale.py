@@ -9,11 +9,15 @@ import pytest
 
 from stnet.core.errors import InputError
 from stnet.slides.image import SlideImage
-from stnet.slides.scale import NOMINAL, Configured, resolve_scale
+from stnet.slides.scale import NOMINAL, Configured, implausible, overridden, resolve_scale
+
+
+def image_of(mpp=None, power=None):
+    return SimpleNamespace(path=Path("S1.svs"), um_per_px=mpp, objective_power=power)
 
 
 def scale_of(mpp=None, power=None, default=None, magnification=20, overrides=False):
-    image = SimpleNamespace(path=Path("S1.svs"), um_per_px=mpp, objective_power=power)
+    image = image_of(mpp, power)
     configured = Configured(default, overrides)
     return resolve_scale(image, magnification=magnification, configured=configured)
 
@@ -53,7 +57,9 @@ def test_no_slide_is_ever_enlarged():
 def test_too_low_a_magnification_is_refused():
     with pytest.raises(InputError, match=r"S1\.svs: scanned at x10 .* objective power.* x20") as no:
         scale_of(power=10)
-    assert "\n" not in str(no.value)
+    assert str(no.value).endswith("lower predict.tiles.magnification to 10")
+    with pytest.raises(InputError, match=r"magnification to 2, or correct um_per_px$"):
+        scale_of(mpp=0.5, default=5, overrides=True)
 
 
 def test_a_slide_of_unknown_scale_is_refused():
@@ -61,25 +67,23 @@ def test_a_slide_of_unknown_scale_is_refused():
         scale_of()
 
 
-def test_the_users_scale_overrides_the_slides_own_and_the_log_has_both(caplog):
+def test_the_users_scale_overrides_the_slides_own_and_is_doubted_if_they_differ():
     cases = [
-        ({"mpp": 0.25}, "WARNING", "0.5.* 0.25"),
-        ({"mpp": 0.499}, "INFO", "0.5.* 0.499"),
-        ({"power": 40}, "WARNING", "0.5.* 0.25"),
-        ({}, None, None),
+        (0.5, {"mpp": 0.25}, ["set to 0.5, 2 times the image's own 0.25;"]),
+        (0.5, {"mpp": 0.499}, []),
+        (0.5, {"power": 40}, ["set to 0.5, 2 times the image's own 0.25;"]),
+        (0.5, {}, []),
+        (0.01, {"mpp": 0.25}, ["set to 0.01, 0.04 times the image's own 0.25"]),
     ]
     wrong = []
-    for own, level, said in cases:
-        caplog.clear()
-        scale = scale_of(**own, default=0.5, overrides=True)
-        lines = [(line.levelname, line.getMessage()) for line in caplog.records]
-        expected = len(lines) == (level is not None) and all(
-            name == level and re.search(rf"S1\.svs: um_per_px .*{said}", text)
-            for name, text in lines
-        )
-        if scale != (0.5, 20, 1, "configured") or not expected:
-            wrong.append((own, scale, lines))
+    for um_per_px, own, said in cases:
+        found = overridden(image_of(**own), um_per_px)
+        if len(found) != len(said) or not all(map(str.__contains__, found, said)):
+            wrong.append((um_per_px, own, found))
     assert not wrong
+    said = [len(implausible(um_per_px)) for um_per_px in (0.01, 0.1, 0.5, 2.7, 4, 5)]
+    assert said == [1, 0, 0, 0, 0, 1]
+    assert scale_of(mpp=0.25, default=0.5, overrides=True) == (0.5, 20, 1, "configured")
 
 
 def stated(**properties):
@@ -110,10 +114,11 @@ def test_scales_that_contradict_each_other_are_refused_and_both_are_named():
     assert not wrong
 
 
-def test_the_users_scale_settles_a_contradiction(caplog):
+def test_the_users_scale_settles_a_contradiction():
     image = stated(mppx="0.25", mppy="0.5")
     scale = resolve_scale(image, magnification=20, configured=Configured(0.5, overrides=True))
     assert scale == (0.5, 20, 1, "configured")
-    assert "openslide.mpp-y" in caplog.text
+    [said] = overridden(image, 0.5)
+    assert "openslide.mpp-y" in said
     with pytest.raises(InputError, match="mpp-y"):
         resolve_scale(image, magnification=20, configured=Configured(0.5))

@@ -34,7 +34,7 @@ VISIUM = pd.DataFrame(
 )
 VISIUM.insert(0, "barcode", BARCODES)
 COUNTS = pd.DataFrame([[1, 0, 3], [0, 0, 2], [9, 1, 0], [4, 4, 4]], SPOTS, ["GAPDH", "ENSG1", "A"])
-SHEET = pd.DataFrame("", index=range(3), columns=COLUMNS).assign(
+SHEET = pd.DataFrame("", index=range(3), columns=COLUMNS[:-1]).assign(
     patient=["A", "B", "B"], section=["A_1", "B_1", "B_2"], format="her2st", grid="square"
 )
 SHEET = SHEET.assign(
@@ -181,7 +181,7 @@ REFUSED = [
     ("sheet", lambda s: s.replace("0.5", "0,5"), "line 3 .*um_per_px '0,5' .*decimal point"),
     ("sheet", lambda s: s.replace("0.5", "inf"), "line 3 .*um_per_px 'inf' is not a positive"),
     ("sheet", lambda s: s.replace("0.5", "1_0"), "line 3 .*um_per_px '1_0' is not a positive"),
-    ("sheet", lambda s: s.replace("labels", "image"), "no column labels"),
+    ("sheet", lambda s: s.replace("labels", "image"), "column image is there twice; remove one"),
     ("sheet", lambda s: s.replace("pixel_scale", "pixel_scale\timage"), "column image is there tw"),
     (
         "sheet",

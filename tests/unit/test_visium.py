@@ -379,7 +379,7 @@ class Sheet:
         self.path, self.row = made.folder / "sheet.tsv", made.row
 
     def read(self) -> dict[str, str]:
-        lines = ["\t".join(COLUMNS), "\t".join(self.row[name] for name in COLUMNS)]
+        lines = ["\t".join(COLUMNS), "\t".join(self.row.get(name, "") for name in COLUMNS)]
         self.path.write_text("\n".join(lines))
         return read_sheet(self.path, "", check_files=True)[0]
 

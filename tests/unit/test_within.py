@@ -167,7 +167,7 @@ def test_supp_4_5_draws_a_box_for_each_patient_with_such_spots(measured):
     )
     figure.draw_without_rendering()
     assert [axis.get_title("left").split(";")[0] for axis in figure.axes] == [
-        f"Median r within normal {r}" for r in ("0.50", "0.40", "0.30")
+        f"Median r {r} within normal tissue" for r in ("0.50", "0.40", "0.30")
     ]
     assert [axis.get_ylabel() for axis in figure.axes] == ["S2", "S0", "S3"]
     assert figure.axes[0].yaxis.label.get_fontstyle() == "italic"

@@ -1,5 +1,6 @@
 """What the demo's model finds where it was not trained, and on slides of one's own."""
 
+import json
 import shutil
 
 import anndata as ad
@@ -205,6 +206,9 @@ def test_slides_and_sections_of_ones_own_need_no_training_data(own):
     assert tiles.var["consistent"].any()
     assert not tiles.var["consistent"].all()
     assert spots.layers["observed"].shape == spots.shape
+    decided = json.loads((own / "results/predict/all/precision.json").read_text())["precision"]
+    for each in (tiles, spots):
+        assert f"'precision': '{decided}'" in each.uns["provenance"]["engine"]
     for name in ("case-1", "sample"):
         folder = own / "results/predict/all" / name
         assert (folder / "map.png").stat().st_size > 10_000
@@ -217,6 +221,11 @@ def test_slides_and_sections_of_ones_own_need_no_training_data(own):
         assert lines[2 + len(warnings)] == f"    results/predict/all/{name}/map.png"
     assert float(summary["mean_r_consistent"]) > 0.3
     assert planned(own, *MINE, configuration=()) == {}
+    # A run with nothing to do ends with the same lines.
+    lines = said[said.index("case-1: ") :].splitlines()
+    lines = lines[: lines.index("    results/predict/all/sample/predictions.h5ad") + 1]
+    assert snakemake(own, *MINE).stdout.splitlines() == lines
+    assert "case-1: " not in snakemake(own, "-n", *MINE).stdout
 
 
 def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
@@ -225,6 +234,8 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
     edit(own / "mine.yaml", "1.34}, damaged.svs]", "1.34}]")
     assert done.returncode
     assert "error: damaged.svs: damaged image" in done.stderr
+    assert "case-1: " in done.stdout
+    assert "damaged: " not in done.stdout
     assert (own / "results/predict/all/case-1/map.png").exists()
     assert not (own / "results/predict/all/damaged/predictions.h5ad").exists()
 
@@ -241,7 +252,11 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
         ("{model: all.safetensors, slides: [no.svs]}", "predict: no no.svs; correct the path"),
         (
             "{model: all.safetensors, slides: [case 1.svs, case-1.svs]}",
-            "as another image; rename one",
+            "predict: the results of case-1.svs and case 1.svs would both be called case-1; give",
+        ),
+        (
+            "{model: all.safetensors, slides: [case 1.svs, {image: case-1.svs, name: Case-1}]}",
+            "would both be called Case-1 on a disk that ignores case; give one",
         ),
         (
             "{model: all.safetensors, slide: [case 1.svs]}",
@@ -252,8 +267,17 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
             "predict.genes: all.safetensors: the model does not predict TUMUOR7; is it TUMOUR7",
         ),
         (
+            "{model: all.safetensors, slides: [case 1.svs], genes: [tumour7, XX]}",
+            "does not predict tumour7; is it TUMOUR7?; nor XX; its genes",
+        ),
+        (
             "{model: all.safetensors, slides: [{image: case 1.svs, um_per_pix: 1}]}",
             "predict.slides[0].um_per_pix: unknown key; is it um_per_px?",
+        ),
+        (
+            "{model: all.safetensors, slides: [case 1.svs], um_per_px: 0.5}",
+            "should be a valid number; write it without quotes, a power of ten as 1.0e-6, and in a"
+            " file (--configfile)",
         ),
     ],
 )

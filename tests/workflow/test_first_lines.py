@@ -68,6 +68,14 @@ def test_a_gpu_that_is_not_there(said):
     )
 
 
+def test_a_gpu_that_is_not_there_for_a_dry_run_of_predict(said, tmp_path):
+    for suffix in ("safetensors", "genes.tsv"):
+        (tmp_path / f"a.{suffix}").touch()
+    given = "predict={model: a.safetensors, slides: [a, b]}"
+    line = said("--config", given, "device=cuda", "-n", "--", "predict")
+    assert "CUDA_VISIBLE_DEVICES= hides every GPU, which 2 jobs need" in line
+
+
 def test_an_encoder_that_is_not_there(said):
     line = said(
         "--configfile", "mine.yaml", "-n", "--", "results/mine/tables/other/all/summary.tsv"

@@ -1,5 +1,7 @@
 """What a cohort's report opens with, and when the paper's numbers stand in it."""
 
+from types import SimpleNamespace
+
 import pytest
 from loaded import load_rules
 from snakemake.iocontainers import Wildcards
@@ -37,8 +39,61 @@ def test_the_first_page_links_every_other_page_by_its_title_in_the_menu():
     }
     assert expected <= {*paths}
     assert "index.html" not in paths
+    # They are named whether they were made or not, and last.
+    assert [*pages][-1] == "Supplement"
+    assert pages["Supplement"]["Window of the patches"] == "tables/studies/windows.html"
+    assert "ledger-paper-supplement.html" in pages["Supplement"].values()
+    assert pages["External data"] == {
+        "Genes and r on Visium sections": "tables/visium.html",
+        "Slides against bulk RNA-seq · Simulated TCGA": (
+            "tables/densenet-small/demo-tcga/all/tcga.html"
+        ),
+    }
     assert any(
         links.get("The claims of the paper") == "ledger-paper.html" for links in pages.values()
     )
     about = rule.params.about(wildcards)
     assert about["methods"][about["main"]]["title"] == "Small ST-Net"
+
+
+def of_rules(rules, names):
+    """Jobs of these rules, each with the wildcards that a page's label asks for."""
+    return [SimpleNamespace(rule=rules[name], wildcards=None, output=None) for name in names]
+
+
+def test_the_menu_is_numbered_without_gaps_by_what_the_report_has(monkeypatch):
+    rules = load_rules("config/her2st.yaml")
+    workflow = rules["front"].workflow
+    outputs = {
+        name: each.flags["report"].category
+        for name in ("front", "comparison", "dataset_page", "study")
+        for each in rules[name].output
+        if "report" in each.flags
+    }
+
+    def menu(*names):
+        monkeypatch.setattr(workflow, "_dag", SimpleNamespace(jobs=of_rules(rules, names)))
+        return [outputs[name](None) for name in names if name in outputs]
+
+    assert menu("front", "dataset_page", "comparison") == ["0 First page", "1 Data", "2 Comparison"]
+    # A rule without a page in the report has no place.
+    assert menu("study", "front", "targets") == ["1 Supplement", "0 First page"]
+
+
+def test_a_run_ends_with_the_page_to_open_and_its_stored_warnings(monkeypatch, tmp_path, capsys):
+    rules = load_rules()
+    front = rules["front"]
+    stored = tmp_path / "warnings.tsv"
+    stored.write_text('quantity\tvalue\nwarning\tlook at A_1\nwarning\t"say ""so"""\n')
+    output = SimpleNamespace(html="results/demo/index.html", warnings=str(stored))
+    job = SimpleNamespace(
+        rule=front, wildcards=Wildcards(fromdict={"cohort": "demo"}), output=output
+    )
+    other = SimpleNamespace(rule=rules["table_1"])
+    monkeypatch.setattr(front.workflow, "_dag", SimpleNamespace(jobs=[other, job]))
+    front.workflow.globals["print_first_pages"]()
+    assert capsys.readouterr().out.splitlines() == [
+        "Demo, simulated: open results/demo/index.html",
+        "  warning: look at A_1",
+        '  warning: say "so"',
+    ]

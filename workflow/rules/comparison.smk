@@ -17,7 +17,7 @@ rule comparison:
         html=report(
             "results/{cohort}/tables/comparison.html",
             caption="../report/comparison.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Methods compared", "cohort": "{cohort}"},
         ),
@@ -26,7 +26,7 @@ rule comparison:
         compact_html=report(
             "results/{cohort}/tables/manuscript.html",
             caption="../report/manuscript.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Table for a manuscript", "cohort": "{cohort}"},
         ),
@@ -45,13 +45,14 @@ rule comparison:
 
 rule protocols:
     input:
-        shown_predictions,
+        predictions=shown_predictions,
+        genes=tables_of(methods, "gene_performance"),
     output:
         tsv="results/{cohort}/tables/protocols.tsv",
         html=report(
             "results/{cohort}/tables/protocols.html",
             caption="../report/protocols.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "r under other protocols", "cohort": "{cohort}"},
         ),
@@ -59,7 +60,7 @@ rule protocols:
             report(
                 "results/{cohort}/figures/protocols.png",
                 caption="../report/protocols.rst",
-                category="6 Comparison",
+                category=category("Comparison"),
                 subcategory="1 Results",
                 labels={"item": "r under every protocol", "cohort": "{cohort}"},
             ),
@@ -92,7 +93,7 @@ rule controls:
         html=report(
             "results/{cohort}/tables/controls.html",
             caption="../report/controls.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Planted genes by method", "cohort": "{cohort}"},
         ),
@@ -118,7 +119,7 @@ use rule fig_2d as supp_7a with:
         report(
             "results/{cohort}/figures/supp_7a.png",
             caption="../report/supp_7a.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={
                 "item": "Image against nuclear features · Supp. Fig. 7a",
@@ -141,7 +142,7 @@ use rule fig_2d as supp_7b with:
         report(
             "results/{cohort}/figures/supp_7b.png",
             caption="../report/supp_7b.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Image against composition · Supp. Fig. 7b", "cohort": "{cohort}"},
         ),
@@ -163,7 +164,7 @@ rule study:
         html=report(
             "results/{cohort}/tables/studies/{study}.html",
             caption="../report/study.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels=study_labels,
         ),
     log:
@@ -190,7 +191,7 @@ rule study_figure:
         report(
             "results/{cohort}/figures/studies/{study}.png",
             caption="../report/study_figure.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels=study_labels,
         ),
         "results/{cohort}/figures/studies/{study}.pdf",
@@ -212,13 +213,14 @@ rule single_genes:
         patients=main_table("patient_performance"),
         alone=tables_of(alone, "patient_performance"),
     output:
-        table=report(
-            "results/{cohort}/tables/single_genes.tsv",
+        table="results/{cohort}/tables/single_genes.tsv",
+        summary="results/{cohort}/tables/single_genes_summary.tsv",
+        html=report(
+            "results/{cohort}/tables/single_genes.html",
             caption="../report/single_genes.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels={"item": "Genes alone and together", "cohort": "{cohort}"},
         ),
-        summary="results/{cohort}/tables/single_genes_summary.tsv",
     log:
         "results/{cohort}/logs/single_genes.log",
     benchmark:
@@ -241,7 +243,7 @@ rule supp_12:
         report(
             "results/{cohort}/figures/supp_12.png",
             caption="../report/single_genes.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels={"item": "Genes alone and together · Supp. Fig. 12", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_12.pdf",

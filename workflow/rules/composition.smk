@@ -30,7 +30,7 @@ rule supp_7c:
         report(
             "results/{cohort}/figures/supp_7c.png",
             caption="../report/supp_7c.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={
                 "item": "Variance explained by composition · Supp. Fig. 7c",

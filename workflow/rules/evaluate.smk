@@ -59,7 +59,7 @@ rule ceilings:
         html=report(
             "results/{cohort}/tables/ceilings.html",
             caption="../report/ceilings.rst",
-            category="3 Performance",
+            category=category("Performance"),
             subcategory="1 Results",
             labels={"item": "How high r can be", "cohort": "{cohort}"},
         ),

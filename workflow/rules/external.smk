@@ -23,7 +23,7 @@ rule model:
         "../../envs/torch.yaml"
     resources:
         gpu=int(config["device"] == "cuda"),
-        mem_mb=16000,
+        mem_mb=prediction_memory,
         runtime=240,
     params:
         members=members,
@@ -164,7 +164,7 @@ rule bulk:
         lambda w: expand(
             "resources/{source}/expression/{sample}.tsv",
             source=w.source,
-            sample=[row["sample"] for row in bulk_rows(w.source)],
+            sample=bulk_rows(w.source),
         ),
     output:
         "results/{source}/bulk.h5ad",
@@ -180,7 +180,9 @@ rule bulk:
         mem_mb=4000,
         runtime=120,
     params:
-        rows=lambda w: [{key: row[key] for key in PATIENT_KEYS} for row in bulk_rows(w.source)],
+        rows=lambda w: [
+            {key: row[key] for key in PATIENT_KEYS} for row in bulk_rows(w.source).values()
+        ],
     script:
         "../scripts/analysis/bulk.py"
 

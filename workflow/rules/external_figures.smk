@@ -8,7 +8,7 @@ rule fig_2c:
         report(
             "results/{cohort}/figures/fig_2c.png",
             caption="../report/fig_2c.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="1 Results",
             labels={"item": "AUROC on Visium sections · Fig. 2c", "cohort": "{cohort}"},
         ),
@@ -30,7 +30,7 @@ rule supp_2:
         report(
             "results/{cohort}/figures/supp_2.png",
             caption="../report/supp_2.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="1 Results",
             labels={"item": "r and AUROC by Visium section · Supp. Fig. 2", "cohort": "{cohort}"},
         ),
@@ -52,7 +52,7 @@ rule supp_3:
         report(
             "results/{cohort}/figures/supp_3.png",
             caption="../report/supp_3.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="1 Results",
             labels={
                 "item": "Tumour and immune genes together · Supp. Fig. 3",
@@ -78,9 +78,9 @@ rule section_map:
         report(
             f"{MAPS}/{{unit}}.png",
             caption="../report/section_map.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="2 Maps",
-            labels={"item": "Map of {unit}, {source}, model {model}", "cohort": "{cohort}"},
+            labels=of_model("Map of {unit} · {source}"),
         ),
     log:
         "results/{cohort}/logs/section_map/{source}/{experiment}/{model}/{unit}.log",
@@ -106,9 +106,9 @@ rule slide_map:
         report(
             f"{MAPS}/{{unit}}.png",
             caption="../report/slide_map.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="2 Maps",
-            labels={"item": "Map of {unit}, {source}, model {model}", "cohort": "{cohort}"},
+            labels=of_model("Map of {unit} · {source}"),
         ),
     log:
         "results/{cohort}/logs/slide_map/{source}/{experiment}/{model}/{unit}.log",
@@ -134,12 +134,9 @@ rule subtype_roc:
         report(
             f"{EXTERNAL_TABLES}/subtype_roc.png",
             caption="../report/subtype.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="1 Results",
-            labels={
-                "item": "ROC curves of subtypes, {source}, model {model}",
-                "cohort": "{cohort}",
-            },
+            labels=of_model("ROC curves of subtypes · {source}"),
         ),
         f"{EXTERNAL_TABLES}/subtype_roc.pdf",
     log:

@@ -30,7 +30,7 @@ rule fig_1b:
         report(
             "results/{cohort}/figures/fig_1b.png",
             caption="../report/fig_1b.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={"item": "Spots per section · Fig. 1b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1b.pdf",
@@ -51,14 +51,14 @@ rule fig_1cd:
         report(
             "results/{cohort}/figures/fig_1c.png",
             caption="../report/fig_1c.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={"item": "Genes per spot · Fig. 1c", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1c.pdf",
         report(
             "results/{cohort}/figures/fig_1d.png",
             caption="../report/fig_1d.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={"item": "Counts per spot · Fig. 1d", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_1d.pdf",
@@ -79,7 +79,7 @@ rule supp_1a:
         report(
             "results/{cohort}/figures/supp_1a.png",
             caption="../report/supp_1a.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={
                 "item": "Counts before and after normalisation · Supp. Fig. 1a",
                 "cohort": "{cohort}",
@@ -108,7 +108,7 @@ rule supp_1b:
         report(
             "results/{cohort}/figures/supp_1b.png",
             caption="../report/supp_1b.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={"item": "Genes by mean counts · Supp. Fig. 1b", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_1b.pdf",
@@ -131,7 +131,7 @@ rule fig_2a:
         report(
             "results/{cohort}/figures/fig_2a.png",
             caption="../report/fig_2a.rst",
-            category="3 Performance",
+            category=category("Performance"),
             subcategory="1 Results",
             labels={"item": "Measured and predicted expression · Fig. 2a", "cohort": "{cohort}"},
         ),
@@ -161,7 +161,7 @@ rule fig_2b:
         report(
             "results/{cohort}/figures/fig_2b.png",
             caption="../report/fig_2b.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Consistent genes by method · Fig. 2b", "cohort": "{cohort}"},
         ),
@@ -185,7 +185,7 @@ rule fig_2d:
         report(
             "results/{cohort}/figures/fig_2d.png",
             caption="../report/fig_2d.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="1 Results",
             labels={"item": "Image against labels, gene by gene · Fig. 2d", "cohort": "{cohort}"},
         ),
@@ -211,7 +211,7 @@ rule learning_curve:
         report(
             "results/{cohort}/figures/learning_curve.png",
             caption="../report/learning_curve.rst",
-            category="9 Supplement",
+            category=category("Supplement"),
             labels={"item": "Learning curves", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/learning_curve.pdf",

@@ -12,12 +12,7 @@ rule attributions:
         genes=table_of_genes,
     output:
         arrays=f"{INTERPRETATION}/attributions.npz",
-        table=report(
-            f"{INTERPRETATION}/attributions.tsv",
-            caption="../report/attributions.rst",
-            category="7 Interpretation",
-            labels={"item": "Attributed patches", "cohort": "{cohort}"},
-        ),
+        table=f"{INTERPRETATION}/attributions.tsv",
     log:
         "results/{cohort}/logs/attributions.log",
     benchmark:
@@ -45,12 +40,7 @@ rule attributions_on_nuclei:
         index=nuclear_view_index,
     output:
         patches=f"{INTERPRETATION}/on_nuclei_patches.tsv",
-        summary=report(
-            f"{INTERPRETATION}/on_nuclei.tsv",
-            caption="../report/on_nuclei.rst",
-            category="7 Interpretation",
-            labels={"item": "Attributions on nuclei", "cohort": "{cohort}"},
-        ),
+        summary=f"{INTERPRETATION}/on_nuclei.tsv",
     log:
         "results/{cohort}/logs/attributions_on_nuclei.log",
     benchmark:
@@ -73,14 +63,23 @@ rule fig_3:
         arrays=rules.attributions.output.arrays,
         table=rules.attributions.output.table,
         sections="results/{cohort}/tables/dataset/sections.tsv",
+        on_nuclei=lambda w: (
+            rules.attributions_on_nuclei.output.summary if report_of(w)["features"] else []
+        ),
     output:
-        report(
+        html=report(
+            f"{INTERPRETATION}/attributions.html",
+            caption="../report/attributions.rst",
+            category=category("Interpretation"),
+            labels={"item": "Attributions of patches", "cohort": "{cohort}"},
+        ),
+        figure=report(
             "results/{cohort}/figures/fig_3.png",
             caption="../report/fig_3.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={"item": "What raises a prediction · Fig. 3", "cohort": "{cohort}"},
         ),
-        "results/{cohort}/figures/fig_3.pdf",
+        pdf="results/{cohort}/figures/fig_3.pdf",
     log:
         "results/{cohort}/logs/fig_3.log",
     benchmark:

@@ -109,10 +109,11 @@ rule latent_summary:
         neighbours_null=rules.latent_neighbours.output.null,
         distances=rules.latent_distances.output[0],
     output:
-        report(
-            f"{LATENT}/summary.tsv",
+        tsv=f"{LATENT}/summary.tsv",
+        html=report(
+            f"{LATENT}/summary.html",
             caption="../report/latent.rst",
-            category="8 Latent space",
+            category=category("Latent space"),
             labels={"item": "Latent space", "cohort": "{cohort}"},
         ),
     log:
@@ -136,7 +137,7 @@ rule fig_4:
         report(
             "results/{cohort}/figures/fig_4.png",
             caption="../report/fig_4.rst",
-            category="8 Latent space",
+            category=category("Latent space"),
             labels={"item": "Patches in the latent space · Fig. 4", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/fig_4.pdf",
@@ -166,7 +167,7 @@ rule supp_8:
         report(
             "results/{cohort}/figures/supp_8.png",
             caption="../report/supp_8.rst",
-            category="8 Latent space",
+            category=category("Latent space"),
             labels={
                 "item": "Representative and atypical patches · Supp. Fig. 8",
                 "cohort": "{cohort}",
@@ -196,7 +197,7 @@ rule supp_9:
         report(
             "results/{cohort}/figures/supp_9a.png",
             caption="../report/supp_9a.rst",
-            category="8 Latent space",
+            category=category("Latent space"),
             labels={
                 "item": "Neighbours in the latent space as predictions · Supp. Fig. 9a",
                 "cohort": "{cohort}",
@@ -206,7 +207,7 @@ rule supp_9:
         report(
             "results/{cohort}/figures/supp_9b.png",
             caption="../report/supp_9b.rst",
-            category="8 Latent space",
+            category=category("Latent space"),
             labels={
                 "item": "Distance to neighbours in the latent space · Supp. Fig. 9b",
                 "cohort": "{cohort}",

@@ -37,7 +37,7 @@ rule nuclei_overlay:
         report(
             "results/{cohort}/figures/nuclei/{features}/{section}.jpg",
             caption="../report/nuclei_overlay.rst",
-            category="6 Comparison",
+            category=category("Comparison"),
             subcategory="2 Segmentation",
             labels={"item": "Nuclei found in {section}, {features}", "cohort": "{cohort}"},
         ),

@@ -33,13 +33,13 @@ rule dataset_page:
         dataset=report(
             "results/{cohort}/tables/dataset/dataset.html",
             caption="../report/dataset.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={"item": "Sections and spots", "cohort": "{cohort}"},
         ),
         sections=report(
             "results/{cohort}/tables/dataset/sections.html",
             caption="../report/sections.rst",
-            category="2 Data",
+            category=category("Data"),
             labels={"item": "Spots on the images", "cohort": "{cohort}"},
         ),
     log:
@@ -50,6 +50,7 @@ rule dataset_page:
         "../../envs/core.yaml"
     params:
         spot_window=configured("cohorts/{cohort}/spot_window"),
+        cohort=configured("cohorts/{cohort}/title"),
     script:
         "../scripts/report/dataset_page.py"
 
@@ -62,7 +63,7 @@ rule performance_page:
         report(
             "results/{cohort}/tables/{experiment}/{stratum}/performance.html",
             caption="../report/performance.rst",
-            category="3 Performance",
+            category=category("Performance"),
             subcategory="2 By experiment",
             labels=performance_labels,
         ),
@@ -83,10 +84,11 @@ rule front:
         unpack(front_tables),
         pictures=expand("results/{{cohort}}/figures/{figure}.png", figure=["fig_2a", "fig_2b"]),
     output:
-        report(
+        warnings=WARNINGS,
+        html=report(
             "results/{cohort}/index.html",
             caption="../report/front.rst",
-            category="0 First page",
+            category=category("First page"),
             labels={"item": "First page", "cohort": "{cohort}"},
         ),
     log:
@@ -112,7 +114,7 @@ rule table_1:
         html=report(
             "results/{cohort}/tables/table_1.html",
             caption="../report/table_1.rst",
-            category="3 Performance",
+            category=category("Performance"),
             subcategory="1 Results",
             labels={"item": "Best predicted genes · Table 1", "cohort": "{cohort}"},
         ),
@@ -131,13 +133,13 @@ rule table_1:
 rule ledger:
     input:
         unpack(ledger_tables),
-        claims=lambda w: claims_of(w)["table"],
+        claims=claims_table,
     output:
         tsv="results/{cohort}/{ledger}.tsv",
         html=report(
             "results/{cohort}/{ledger}.html",
             caption="../report/ledger.rst",
-            category="1 Ledger",
+            category=category("Ledger"),
             labels=ledger_labels,
         ),
     log:
@@ -169,7 +171,7 @@ rule visium_page:
         report(
             "results/{cohort}/tables/visium.html",
             caption="../report/visium_page.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="1 Results",
             labels={"item": "Genes and r on Visium sections", "cohort": "{cohort}"},
         ),
@@ -181,7 +183,7 @@ rule visium_page:
         "../../envs/core.yaml"
     params:
         main=main_title,
-        names=configured("cohorts/{cohort}/report/visium"),
+        names=lambda w: [config["external"][name]["title"] for name in report_of(w)["visium"]],
     script:
         "../scripts/report/visium_page.py"
 
@@ -197,12 +199,9 @@ rule tcga_page:
         report(
             f"{EXTERNAL_TABLES}/tcga.html",
             caption="../report/tcga.rst",
-            category="4 External data",
+            category=category("External data"),
             subcategory="1 Results",
-            labels={
-                "item": "Slides against bulk RNA-seq, {source}, model {model}",
-                "cohort": "{cohort}",
-            },
+            labels=of_model("Slides against bulk RNA-seq · {source}"),
         ),
     log:
         "results/{cohort}/logs/tcga_page/{source}/{experiment}/{model}.log",
@@ -214,5 +213,6 @@ rule tcga_page:
         "../../envs/core.yaml"
     params:
         title=configured("experiments/{experiment}/title"),
+        source=configured("external/{source}/title"),
     script:
         "../scripts/report/tcga_page.py"

@@ -74,7 +74,7 @@ rule pathways_page:
         report(
             "results/{cohort}/tables/pathways.html",
             caption="../report/pathways.rst",
-            category="3 Performance",
+            category=category("Performance"),
             subcategory="1 Results",
             labels={"item": "Pathways of the consistent genes", "cohort": "{cohort}"},
         ),

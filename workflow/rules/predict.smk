@@ -2,9 +2,30 @@
 # is a parameter, not an input, so that Snakemake does not try to train it.
 
 
+# A local rule decides for all jobs: a job on the node of a cluster would see its own processor.
+rule own_precision:
+    output:
+        f"{OWN_RESULTS}/precision.json",
+    log:
+        f"{OWN_RESULTS}/logs/own_precision.log",
+    benchmark:
+        f"{OWN_RESULTS}/benchmarks/own_precision.tsv"
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        precision=OWN["precision"],
+        device=config["device"],
+    script:
+        "../scripts/inference/own_precision.py"
+
+
 rule predict_own_slide:
     input:
-        lambda w: own_slides[w.name]["image"],
+        image=lambda w: own_slides[w.name]["image"],
+        precision=rules.own_precision.output[0],
     output:
         predictions=f"{OWN_RESULTS}/{{name}}/predictions.h5ad",
         summary=f"{OWN_RESULTS}/{{name}}/summary.tsv",
@@ -60,6 +81,7 @@ rule predict_own_section:
     input:
         section=rules.own_section.output.section,
         image=rules.own_section.input.image,
+        precision=rules.own_precision.output[0],
         genes=own_genes,
     output:
         predictions=f"{OWN_RESULTS}/{{name}}/predictions.h5ad",

@@ -48,14 +48,14 @@ rule supp_4_5:
         report(
             "results/{cohort}/figures/supp_4.png",
             caption="../report/supp_4.rst",
-            category="5 Within tissue",
+            category=category("Within tissue"),
             labels={"item": "Expression within tumour · Supp. Fig. 4", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_4.pdf",
         report(
             "results/{cohort}/figures/supp_5.png",
             caption="../report/supp_5.rst",
-            category="5 Within tissue",
+            category=category("Within tissue"),
             labels={
                 "item": "Expression within normal tissue · Supp. Fig. 5",
                 "cohort": "{cohort}",
@@ -86,7 +86,7 @@ rule within_page:
         html=report(
             "results/{cohort}/tables/within.html",
             caption="../report/within.rst",
-            category="5 Within tissue",
+            category=category("Within tissue"),
             labels={"item": "Within tumour and within normal tissue", "cohort": "{cohort}"},
         ),
     log:
@@ -130,7 +130,7 @@ rule nuclear_gene_page:
         report(
             f"{NUCLEI}/gene.html",
             caption="../report/nuclear_gene.rst",
-            category="5 Within tissue",
+            category=category("Within tissue"),
             labels={"item": "Nuclei and the expression of a gene", "cohort": "{cohort}"},
         ),
     log:
@@ -178,7 +178,7 @@ rule supp_table_2_3:
         measured=report(
             "results/{cohort}/tables/supp_table_2.html",
             caption="../report/supp_table_2_3.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={
                 "item": "Nuclei and measured expression · Supp. Table 2",
                 "cohort": "{cohort}",
@@ -187,7 +187,7 @@ rule supp_table_2_3:
         predicted=report(
             "results/{cohort}/tables/supp_table_3.html",
             caption="../report/supp_table_2_3.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={
                 "item": "Nuclei and predicted expression · Supp. Table 3",
                 "cohort": "{cohort}",
@@ -230,7 +230,7 @@ rule supp_6:
         report(
             "results/{cohort}/figures/supp_6.png",
             caption="../report/supp_6.rst",
-            category="7 Interpretation",
+            category=category("Interpretation"),
             labels={"item": "Nuclei by tissue · Supp. Fig. 6", "cohort": "{cohort}"},
         ),
         "results/{cohort}/figures/supp_6.pdf",

@@ -31,7 +31,7 @@ from stnet.core.tables import write_table
 from stnet.expression.genes import ENSEMBL_ID, GeneTable, read_gene_table
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.image import open_image
-from stnet.slides.scale import log_overridden
+from stnet.slides.scale import overridden
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +214,8 @@ def _slide(
         with open_image(row["image"]) as image:
             slide["width"], slide["height"] = image.size
             if row["um_per_px"]:
-                log_overridden(image, float(row["um_per_px"]))
+                for found in overridden(image, float(row["um_per_px"])):
+                    logger.warning(f"{row['image']}: {found}")
             elif image.um_per_px:
                 scales[f"the properties of {row['image']}"] = image.um_per_px
             check_scale(row, scales)

@@ -1,5 +1,6 @@
 """Base classes and types of the configuration models: immutable, strict, known keys only."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WrapValidator, model_validator
@@ -41,10 +42,25 @@ class Keys(BaseModel):
         return keys
 
 
+def _check_title(title: str) -> str:
+    # Figures leave out keys that begin with _; LaTeX takes [ as an argument; braces are filled in;
+    # captions are reStructuredText, in which the rest would be markup or a link.
+    fits = re.fullmatch(r"(?![_\[])[^{}`*|\\\t]+", title) and title.strip().splitlines() == [title]
+    if not fits or re.search(r"_(?![A-Za-z0-9])|[A-Za-z]:\S", title):
+        raise ValueError(
+            f"{title!r} should be a line of text without braces, `, *, | and \\ that does not begin"
+            " with [ or _; write a space after a colon, and a letter or digit after _"
+        )
+    return title
+
+
 class Row(Keys):
     """A row of a table. Each kind of row has its own subclass of the table's model."""
 
     by: ClassVar[str] = "kind"
+
+    title: Annotated[str, AfterValidator(_check_title)] | None = None
+    """Name in figures and pages, which is not inherited; null takes the row's id."""
 
     @classmethod
     def kinds(cls) -> dict[str | None, type[Self]]:
@@ -62,6 +78,21 @@ class Row(Keys):
 def suggest_one(name: str, known) -> str:
     """End of a message about an unknown name: the closest known name, or all known names."""
     return suggest(str(name), known, most=1) or f"; known are {', '.join(known) or 'none'}"
+
+
+def no_row(table: str, name: str, rows) -> str:
+    """Message about a name that no row of a table has."""
+    # Those who name an encoder that is not there mean one of pathology.
+    here = table != "features" or "uni" in rows
+    further = (
+        ""
+        if here
+        else (
+            "; encoders of pathology are in config/encoders.yaml: write --configfile"
+            " config/encoders.yaml OWN.yaml"
+        )
+    )
+    return f"no {name!r} in {table}{suggest_one(name, rows)}{further}"
 
 
 def split_view(view: str) -> tuple[int, int]:

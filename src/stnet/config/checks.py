@@ -63,10 +63,11 @@ def _check_report(
             of_cohort = experiments[name].cohort
             raise fault(f"{key}.{of_key}", f"experiment {name} belongs to cohort {of_cohort}")
     titles = {}
-    for name, _ in _named(report, alone):
-        other = titles.setdefault(experiments[name].title, name)
+    shown = [("experiments", name) for name, _ in _named(report, alone)]
+    for table, name in [*shown, *(("external", name) for name in report.visium)]:
+        other = titles.setdefault((table, rows[table][name].title), name)
         if other != name:
-            raise fault(f"experiments.{name}.title", f"that of {other} too; figures would mix them")
+            raise fault(f"{table}.{name}.title", f"that of {other} too; figures would mix them")
     if report.single_genes and report.single_genes not in alone:
         raise fault(f"{key}.single_genes", f"{report.single_genes} has no key genes; add it")
     for part, kind in (("label", "label"), ("features", "forest"), ("composition", "network")):

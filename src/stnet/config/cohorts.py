@@ -11,9 +11,9 @@ from stnet.config.report_section import Report
 class LabelClasses(Keys):
     """The cohort's labels for tumour and normal spots."""
 
-    tumour: list[str]
+    tumour: list[str] = []
     """Labels that mean tumour."""
-    normal: list[str]
+    normal: list[str] = []
     """Labels that mean normal tissue."""
 
 
@@ -28,10 +28,10 @@ class Cohort(Row):
     """Gene table (HGNC's complete set) that gives the symbols of Ensembl ids."""
     paper: bool = False
     """Whether this is the paper's own cohort, whose results are compared with the paper's."""
-    require_label: bool
-    """Whether to drop spots without a pathologist's label. Source: released code (which drops
-    them)."""
-    label_classes: LabelClasses
+    require_label: bool = False
+    """Whether to drop spots without a pathologist's label, as the released code does. Source:
+    ours."""
+    label_classes: LabelClasses = LabelClasses()
     """The cohort's labels for tumour and normal spots."""
     spot_window: Annotated[int, Field(ge=2, multiple_of=2)]
     """A spot is used if a window of this side around it lies inside the image, for every view.

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stnet.config.base import Keys, Row, suggest_one
+from stnet.config.base import Keys, Row, no_row
 from stnet.config.checks import check_rows
 from stnet.config.cohorts import Made
 from stnet.config.faults import fault, first_fault, join, show
@@ -57,7 +57,7 @@ class Configuration:
         """Keys of a row of a table. Raises InputError, with a suggestion, if it is not there."""
         rows = self.resolved[table]
         if name not in rows:
-            raise fault(table, f"no {name!r} in {table}{suggest_one(name, rows)}")
+            raise fault(table, no_row(table, name, rows))
         return rows[name]
 
     def cohorts_from(self, source: str) -> list[str]:
@@ -190,8 +190,7 @@ def _resolve(table: str, model: type[Row], written: dict[str, dict[str, Any]]) -
         keys.pop("inherit", None)
         if keys.get(model.by) is None:
             keys.pop(model.by, None)
-        if "title" in model.model_fields:
-            keys["title"] = name if rows[name].get("title") is None else rows[name]["title"]
+        keys["title"] = name if rows[name].get("title") is None else rows[name]["title"]
         where, kinds, kind = f"{table}.{name}", model.kinds(), model.kind_of(keys)
         # A list of the kinds, as a kind that is a list or a mapping has no hash.
         if kind not in list(kinds):
@@ -221,7 +220,7 @@ def _lineage(table: str, rows: dict[str, dict[str, Any]], name: str) -> list[str
         if not isinstance(parent, str):
             raise fault(key, f"{show(parent)} is not the id of a row; write one id, in quotes")
         if parent not in rows:
-            raise fault(key, f"no {parent!r} in {table}{suggest_one(parent, rows)}")
+            raise fault(key, no_row(table, parent, rows))
         if [parent] == lineage:
             # Rows of one name are merged over those of config.yaml.
             raise fault(

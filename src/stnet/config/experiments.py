@@ -40,18 +40,6 @@ def _check_format(path: str) -> str:
     return path
 
 
-def _check_title(title: str) -> str:
-    # Figures leave out keys that begin with _; LaTeX takes [ as an argument; braces are filled in;
-    # captions are reStructuredText, in which the rest would be markup or a link.
-    fits = re.fullmatch(r"(?![_\[])[^{}`*|\\\t]+", title) and title.strip().splitlines() == [title]
-    if not fits or re.search(r"_(?![A-Za-z0-9])|[A-Za-z]:\S", title):
-        raise ValueError(
-            f"{title!r} should be a line of text without braces, `, *, | and \\ that does not begin"
-            " with [ or _; write a space after a colon, and a letter or digit after _"
-        )
-    return title
-
-
 # A path in which {held_out} may stand for the held-out group.
 OfGroup = Annotated[str, AfterValidator(_check_braces)]
 
@@ -61,8 +49,6 @@ class Experiment(Row):
 
     predicts_factors: ClassVar[bool] = False
 
-    title: Annotated[str, AfterValidator(_check_title)] | None = None
-    """Name in figures and pages, which is not inherited; null takes the row's id."""
     cohort: CohortName
     """The cohort to predict."""
     targets: TargetsName

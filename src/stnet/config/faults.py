@@ -80,7 +80,10 @@ def _remedy(value: Any, types: set[str], expected: list[str]) -> str:
         if "list_type" in types and not number:
             return suggest(value, expected, most=1) or f"; write [{value}]"
         if types & {"float_type", "int_type"}:
-            return "; write it without quotes, a power of ten as 1.0e-6"
+            return (
+                "; write it without quotes, a power of ten as 1.0e-6, and in a file (--configfile):"
+                " --config takes numbers within {…} for text"
+            )
         if "bool_type" in types:
             return "; write it without quotes"
         return suggest(value, expected, most=1)

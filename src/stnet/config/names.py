@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-from stnet.config.base import suggest_one
+from stnet.config.base import no_row
 from stnet.config.section_sheet import GROUP_ID, LONGEST_ID
 
 ID = "[A-Za-z0-9][A-Za-z0-9.-]*"
@@ -41,7 +41,7 @@ def _row_of(table: str) -> AfterValidator:
     # The context of validation has the names of all rows. A job that builds a model has no context.
     def check(name: str, info: ValidationInfo) -> str:
         if info.context is not None and name not in info.context[table]:
-            raise ValueError(f"no {name!r} in {table}{suggest_one(name, info.context[table])}")
+            raise ValueError(no_row(table, name, info.context[table]))
         return name
 
     return AfterValidator(check)

@@ -1,8 +1,8 @@
 """Slides and sections of your own, for the target `predict`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from stnet.config.base import KeyFault, Keys, Positive
 from stnet.config.section_sheet import FORMATS
@@ -67,9 +67,9 @@ class Predict(Keys):
     """Whole slides: files, or the keys of each."""
     sections: list[OwnSection] = []
     """Sections with measured expression, to compare with."""
-    genes: list[str] = []
-    """Genes to draw, by symbol or id; an empty list means the four consistently predicted genes
-    that vary most."""
+    genes: Annotated[list[str], Field(max_length=24)] = []
+    """Genes to draw, by symbol or id, at most 24; an empty list means the four consistently
+    predicted genes that vary most. All genes are in the predictions."""
     scale: Scale = "micrometres"
     """pixels feeds the network the image's pixels unchanged; micrometres resizes windows that are
     as wide as the training patches."""
@@ -77,5 +77,9 @@ class Predict(Keys):
     """Scale of all slides that have none of their own here, which overrides what they state; null
     takes theirs and refuses slides that state neither their scale nor their objective.
     Unit: µm per px."""
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    """Precision of the network's layers but the last. auto is bfloat16 on the CPU if the processor
+    has it, else float32; on a GPU it is the model's own. It is decided once, where the run is
+    started, and kept in `precision.json` for later runs."""
     tiles: Tiles = Tiles()
     """How to cut a whole slide into tiles."""

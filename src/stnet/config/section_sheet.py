@@ -12,10 +12,10 @@ from stnet.core.tsv import DECIMAL_COMMA, number, read_tsv
 
 COLUMNS = [
     *["patient", "section", "format", "image", "counts", "spots", "labels"],
-    *["grid", "um_per_px", "pixel_scale"],
+    *["grid", "um_per_px", "pixel_scale", "confirmed"],
 ]
-# A section whose files look as if they were of different sections is read all the same.
-OPTIONAL = ["confirmed"]
+# A sheet may lack the others; their cells are then empty.
+REQUIRED = ["patient", "section", "format", "counts"]
 FILE_COLUMNS = ["image", "counts", "spots", "labels"]
 GRIDS = ["square", "hexagonal"]
 # Ids of models that are not of a single held-out group.
@@ -92,16 +92,21 @@ def is_group_id(name: str) -> bool:
 def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list[dict[str, str]]:
     """Rows of the section sheet at `path` as dictionaries of its columns, all text.
 
-    File columns are joined to `root`; empty ones stay "". With `check_files` every named file must
-    exist; leave it off if a rule makes the files. Raises InputError naming the sheet, the row and
-    what to do; also if two rows name the same file, or ids differ only in capitals.
+    File columns are joined to `root`; empty ones stay "". An empty `grid` is the format's only one.
+    With `check_files` every named file must exist; leave it off if a rule makes the files. Raises
+    InputError naming the sheet, the row and what to do; also if two rows name the same file, or ids
+    differ only in capitals.
     """
     seen: dict[str, int] = {}
     spelled: dict[tuple[str, str], str] = {}
     used: dict[tuple[str, Path], int] = {}
     sections = []
-    for line, row in read_tsv(find(path), COLUMNS, "sections", OPTIONAL).items():
+    optional = [name for name in COLUMNS if name not in REQUIRED]
+    for line, cells in read_tsv(find(path), REQUIRED, "sections", optional).items():
         where = f"{path} line {line}"
+        row = {name: cells[name] for name in COLUMNS}
+        if not row["grid"] and row["format"] in FORMATS:
+            row["grid"] = FORMATS[row["format"]].grid or ""
         check_row(row, where)
         if row["section"] in seen:
             first = seen[row["section"]]

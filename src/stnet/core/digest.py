@@ -16,7 +16,9 @@ class Import(NamedTuple):
     names: tuple[str, ...]
 
 
-def code_hashes(script: Path, library: Path) -> dict[str, str]:
+def code_hashes(
+    script: Path, library: Path, known: dict[Path, tuple[str, ...]] | None = None
+) -> dict[str, str]:
     """Hash the code that `script` runs: itself and what it imports, transitively, from `library`.
 
     A hash changes with any statement of its module. It ignores comments, docstrings and formatting.
@@ -26,6 +28,8 @@ def code_hashes(script: Path, library: Path) -> dict[str, str]:
     Args:
         script: a Python file outside the library.
         library: a folder on the import path, with one or more packages in it.
+        known: filled with the names that each module imports, and read, so that a call for another
+            script of the same library does not look for them again.
 
     Returns:
         16 hexadecimal digits by the script's file name, dotted names of modules, and paths of
@@ -39,7 +43,7 @@ def code_hashes(script: Path, library: Path) -> dict[str, str]:
     """
     return {
         name: hashlib.sha256(content).hexdigest()[:16]
-        for name, content in _contents(script, library)
+        for name, content in _contents(script, library, {} if known is None else known)
     }
 
 
@@ -51,7 +55,9 @@ def code_digest(hashes: dict[str, str]) -> str:
     return hashlib.sha256(repr(hashes).encode()).hexdigest()[:16]
 
 
-def imported_modules(script: Path, library: Path) -> dict[str, Path]:
+def imported_modules(
+    script: Path, library: Path, known: dict[Path, tuple[str, ...]] | None = None
+) -> dict[str, Path]:
     """Find the modules in `library` that `script` may import, sorted by dotted name.
 
     All imports are followed, also relative ones, those inside functions, and those in the
@@ -59,11 +65,14 @@ def imported_modules(script: Path, library: Path) -> dict[str, Path]:
 
     Source: ours.
     """
+    known = {} if known is None else known
     found: dict[str, Path] = {}
     waiting = [(script, "")]
     while waiting:
         importer, package = waiting.pop()
-        for name in _targets(importer, package, library):
+        if importer not in known:
+            known[importer] = tuple(_targets(importer, package, library))
+        for name in known[importer]:
             if name not in found:
                 found[name] = _file(name, library)
                 is_package = found[name].name == "__init__.py"
@@ -79,9 +88,11 @@ def imports(path: Path) -> tuple[Import, ...]:
     return _parse(path.read_bytes(), str(path))[1]
 
 
-def _contents(script: Path, library: Path) -> Iterator[tuple[str, bytes]]:
+def _contents(
+    script: Path, library: Path, known: dict[Path, tuple[str, ...]]
+) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of everything that the digest covers, in a fixed order."""
-    modules = imported_modules(script, library)
+    modules = imported_modules(script, library, known)
     for name, path in [(script.name, script), *modules.items()]:
         yield name, _parse(path.read_bytes(), str(path))[0].encode()
     for package in (path.parent for path in modules.values() if path.name == "__init__.py"):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from stnet.core.errors import InputError
+from stnet.core.suggest import suggest
 
 DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}
 # How spots are named: array column x row, or barcode.
@@ -167,9 +168,10 @@ def read_tsv(
 ) -> dict[int, dict[str, str]]:
     """Read the `columns` of a sheet as stripped text, by line. `of` is what it lists, as sections.
 
-    `optional` are columns that it may lack; their cells are then empty. Raises InputError naming
-    the sheet if it is missing or not text, lacks another column, has a row with more cells than the
-    header, or has no rows.
+    `optional` are columns that it may lack; their cells are then empty. Other columns are not read.
+    Raises InputError naming the sheet if it is missing or not text, lacks a column of `columns`,
+    has one that looks like a misspelt optional one, a row with more cells than the header, or no
+    rows.
     """
     path = Path(path)
     if not path.is_file():
@@ -180,13 +182,19 @@ def read_tsv(
             rows = list(rows_of(file, path, "\t"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
-    hint = f"the columns are {' '.join(columns)}"
+    further = f" and, where needed, {' '.join(optional)}" if optional else ""
+    hint = f"the columns are {' '.join(columns)}{further}"
     header, rows = columns_of(path, rows, columns, "\t", padded=True, hint=hint)
-    for name in optional:
-        if header.count(name) > 1:
+    absent = {name: "" for name in optional if name not in header}
+    for name in header:
+        if name in optional and header.count(name) > 1:
             raise InputError(f"{path}: column {name} is there twice; remove one")
+        # Columns such as notes are the user's own.
+        if name not in (*columns, *optional) and (meant := suggest(name, absent, 1, least=0.8)):
+            raise InputError(
+                f"{path}: column {name} is not read{meant} If not, add an empty column of that name"
+            )
     if not rows:
         raise InputError(f"{path}: lists no {of}; add a row for each")
     places = {name: header.index(name) for name in (*columns, *optional) if name in header}
-    absent = {name: "" for name in optional if name not in header}
     return {line: {name: cells[at] for name, at in places.items()} | absent for line, cells in rows}

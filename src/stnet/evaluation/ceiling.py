@@ -3,6 +3,7 @@
 import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from stnet.core.tables import summary_table
 from stnet.evaluation.averages import mean, median
@@ -17,8 +18,12 @@ from stnet.evaluation.correlation import (
 from stnet.expression.transforms import invert, normalise
 
 DRAWS = 10
+# Share of the genes of noise that are not `above_noise`.
+BELOW = 0.95
 # What is correlated, and the columns of the gene table with the results of an experiment.
 KINDS = {"": "median_pearson", "_partial": "median_partial"}
+# Spots that r and partial r lose to the mean, and to what they are given.
+LOST_SPOTS = {"": 1, "_partial": 3}
 
 
 def reliabilities(spots: ad.AnnData) -> dict[str, np.ndarray]:
@@ -79,6 +84,24 @@ def ceiling(reliability: np.ndarray) -> np.ndarray:
     return np.sqrt(2 * rho / (1 + rho))
 
 
+def above_noise(reliability: np.ndarray, n_spots: np.ndarray, lost: int) -> np.ndarray:
+    """Whether halves of a gene's counts agree more than those of 95% of genes of noise, by gene.
+
+    Noise of counts is independent from spot to spot, so r of its halves is about 0, with a variance
+    of 1/(n - `lost`): a spot is lost to the mean, and two more to depth and its square. Half of it
+    is of the counts and stays in the mean over divisions, the other half of each division. Patients
+    are added up as Stouffer does.
+
+    Args:
+        reliability: mean r of halves (patients, genes); NaN where undefined.
+        n_spots: evaluated spots, likewise.
+        lost: number of spots.
+    """
+    z = reliability * np.sqrt(np.maximum(n_spots - lost, 0))
+    n_patients = np.isfinite(z).sum(axis=0)
+    return np.nansum(z, axis=0) > ndtri(BELOW) * np.sqrt(n_patients * (1 + 1 / DRAWS) / 2)
+
+
 def gene_ceilings(spots: ad.AnnData, genes: pd.DataFrame) -> pd.DataFrame:
     """A row per gene: its ceiling, an experiment's median r, and the share of the ceiling reached.
 
@@ -87,14 +110,21 @@ def gene_ceilings(spots: ad.AnnData, genes: pd.DataFrame) -> pd.DataFrame:
     - `ceiling_error`: standard error of `ceiling` by the random division of the counts;
     - `share`: `median_pearson` of `genes` (`gene_performance`) divided by `ceiling`; it may exceed
       1 by chance, and is missing where the ceiling is 0;
+    - `signal`: whether the share is one of signals: the gene is consistent (which is not asked
+      where patients are too few to say), and its halves agree (`above_noise`);
     - `…_partial`: the same for the partial r given depth.
 
     `spots` are the experiment's, of `read_predictions`. Source: ours.
     """
     results = genes.set_index("gene").reindex(spots.var_names)
-    table = pd.DataFrame({"gene": spots.var_names, "symbol": spots.var["symbol"].to_numpy()})
+    symbols = spots.var["symbol"].astype(object).replace("", np.nan)
+    table = pd.DataFrame({"gene": spots.var_names, "symbol": symbols.to_numpy()})
+    patients = spots.obs["patient"].astype(str).to_numpy()
+    evaluated = pd.DataFrame(np.isfinite(spots.X) & np.isfinite(spots.layers["observed"]))
+    n_spots = evaluated.groupby(patients, sort=False).sum().to_numpy()
     for kind, rho in reliabilities(spots).items():
-        of_patients = pd.DataFrame(ceiling(mean(rho, axis=0)))
+        by_patient = mean(rho, axis=0)
+        of_patients = pd.DataFrame(ceiling(by_patient))
         name = f"ceiling{kind}"
         if not kind:
             table["n_patients"] = of_patients.count()
@@ -104,19 +134,26 @@ def gene_ceilings(spots: ad.AnnData, genes: pd.DataFrame) -> pd.DataFrame:
         table[f"{name}_error"] = of_draws.std(axis=0, ddof=1) / np.sqrt(DRAWS)
         table[KINDS[kind]] = results[KINDS[kind]].to_numpy()
         table[f"share{kind}"] = table[KINDS[kind]] / table[name].replace(0, np.nan)
+        # Empty if patients are too few to say.
+        consistent = results[f"consistent{kind}"].fillna(True).astype(bool).to_numpy()
+        told = consistent & above_noise(by_patient, n_spots, LOST_SPOTS[kind])
+        table[f"signal{kind}"] = told & table[f"share{kind}"].notna()
     return table
 
 
 def summarise(genes: pd.DataFrame) -> pd.DataFrame:
     """Table `quantity value …` of `gene_ceilings`: medians over genes.
 
-    `without_share` is the number of genes that `median_share` leaves out. `largest_error`
-    is the largest standard error of a gene's ceiling by the random division.
+    `median_share` is over the genes with a `signal`; `without_share` is how many it leaves out. The
+    genes are chosen by the r that is shared out, so it is what is reached where something is found,
+    and no estimate for all genes. `largest_error` is the largest standard error of a gene's ceiling
+    by the random division.
     """
     found = {"n_genes": len(genes), "draws": DRAWS}
     for kind in KINDS:
-        for name in ("ceiling", "share"):
-            found[f"median_{name}{kind}"] = genes[f"{name}{kind}"].median()
-        found[f"without_share{kind}"] = genes[f"share{kind}"].isna().sum()
+        signal = genes[f"signal{kind}"]
+        found[f"median_ceiling{kind}"] = genes[f"ceiling{kind}"].median()
+        found[f"median_share{kind}"] = genes.loc[signal, f"share{kind}"].median()
+        found[f"without_share{kind}"] = (~signal).sum()
         found[f"largest_error{kind}"] = genes[f"ceiling{kind}_error"].max()
     return summary_table(found)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.linalg import orth
-from scipy.stats import rankdata
 
 # With fewer spots a quarter of them is empty.
 FEWEST_SPOTS = 4
@@ -31,7 +30,7 @@ def pearson(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 def spearman(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """Pearson's r of the ranks, ties by their mean rank. Source: Statistical analysis."""
-    return pearson(rankdata(predicted, axis=1), rankdata(observed, axis=1))
+    return pearson(_ranks(predicted), _ranks(observed))
 
 
 def quarter_auroc(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
@@ -57,7 +56,7 @@ def auroc(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.
     are left out. NaN if one of them is empty. Equal to scikit-learn's `roc_auc_score`.
     """
     # Elements that are left out rank last, so they do not change the ranks of the others.
-    ranks = rankdata(np.where(positive | negative, scores, np.inf), axis=-1)
+    ranks = _ranks(np.where(positive | negative, scores, np.inf))
     n_positive = positive.sum(axis=-1).astype(float)
     pairs = n_positive * negative.sum(axis=-1)
     wins = np.where(positive, ranks, 0.0).sum(axis=-1) - n_positive * (n_positive + 1) / 2
@@ -147,3 +146,11 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     product = (x * y).sum(axis=1)
     r = np.divide(product, norm, out=np.full_like(norm, np.nan), where=norm > 0)
     return np.clip(r, -1.0, 1.0)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks over the last axis from 1, ties by their mean."""
+    # Imported here, because jobs that need r alone would pay for it.
+    from scipy.stats import rankdata
+
+    return rankdata(values, axis=-1)

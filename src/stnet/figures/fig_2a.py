@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from PIL import Image
 
 from stnet.analysis.choice import choose_gene
@@ -18,10 +17,17 @@ from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import draw_expression, value_range
-from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
+from stnet.figures.spot_map import (
+    colour_labels,
+    draw_image,
+    draw_key,
+    draw_scale_bar,
+    draw_spots,
+    frame,
+    spot_pitch,
+)
 from stnet.figures.style import (
     LABEL_COLOURS,
-    LIGHT_GREY,
     PAGE_MM,
     annotate,
     new_figure,
@@ -164,7 +170,7 @@ def expression_maps(examples: Sequence[Example], gene: str) -> Figure:
     for axes, example in zip(rows, examples, strict=True):
         _draw_example(axes, example)
     if len(titles) == 4:
-        _add_label_legend(rows[-1][1], labels)
+        draw_key(rows[-1][1], colour_labels(labels)[1], counted=False)
     return figure
 
 
@@ -187,8 +193,7 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
     known = example.spots["label"].isin(list(LABEL_COLOURS)).to_numpy()
     for axis in labels:
         if known.any():
-            colours = example.spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
-            draw_spots(axis, places, pitch, facecolors=list(colours))
+            draw_spots(axis, places, pitch, facecolors=colour_labels(example.spots["label"])[0])
         else:
             annotate(axis, "no labels")
     drawn = {name: example.spots[name].to_numpy(dtype=float) for name in ("measured", "predicted")}
@@ -200,24 +205,6 @@ def _draw_example(axes: Sequence[Axes], example: Example) -> None:
 def _height_by_width(example: Example) -> float:
     width, height = np.ptp(example.spots[["x", "y"]].to_numpy(dtype=float), axis=0)
     return (height + 1) / (width + 1)
-
-
-def _add_label_legend(axis: Axes, labels: pd.Series) -> None:
-    present = {name: colour for name, colour in LABEL_COLOURS.items() if (labels == name).any()}
-    if not labels.isin(list(LABEL_COLOURS)).all():
-        present["no label"] = LIGHT_GREY
-    handles = [
-        Line2D([], [], marker="o", linestyle="", color=colour, label=name)
-        for name, colour in present.items()
-    ]
-    axis.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0.0),
-        ncols=len(handles),
-        handletextpad=0.1,
-        columnspacing=0.8,
-    )
 
 
 def _read_spots(

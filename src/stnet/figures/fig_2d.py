@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ from matplotlib.figure import Figure
 
 from stnet.core.tables import gene_names, read_table
 from stnet.figures.labels import write_beside
-from stnet.figures.style import BLACK, BLUE, COLUMN_MM, new_figure, save, styled
+from stnet.figures.style import BLACK, BLUE, COLUMN_MM, annotate, new_figure, save, styled
 
 NAMED = 5
+LINE = 50  # characters in a line of the title and of the names of the axes
 
 
 def draw(comparison: str | Path, figures: Iterable[str | Path], *, main: str, other: str) -> None:
@@ -35,16 +37,21 @@ def against(comparison: pd.DataFrame, main: str, other: str) -> Figure:
     figure = new_figure(COLUMN_MM, 89)
     axis = figure.add_subplot(aspect="equal")
     axis.scatter(others, network, s=8, color=BLUE, alpha=0.7, linewidths=0)
-    axis.axline((0, 0), slope=1, color=BLACK, linestyle="--", linewidth=0.8)
     names = gene_names(points)
     both = np.concatenate([others, network, [0]])
     # Without points the range would be zero.
     margin = 0.1 * np.ptp(both) or 0.1
     limits = both.min() - margin, both.max() + margin
     axis.set(xlim=limits, ylim=limits)
-    axis.set_title(f"{main} ahead in {comparison['ahead'].sum()} of {len(comparison)} genes")
-    axis.set_xlabel(f"Median r: {other}")
-    axis.set_ylabel(f"Median r: {main}")
+    ahead = f"{main} ahead in {comparison['ahead'].sum()} of {len(comparison)} genes"
+    axis.set_title(fill(ahead, LINE))
+    axis.set_xlabel(fill(f"Median r: {other}", LINE))
+    axis.set_ylabel(fill(f"Median r: {main}", LINE))
+    axis.locator_params(nbins=6)
+    if points.empty:
+        annotate(axis, "no gene has an r by both")
+        return figure
+    axis.axline((0, 0), slope=1, color=BLACK, linestyle="--", linewidth=0.8)
     # Names need the final layout.
     figure.draw_without_rendering()
     places = np.column_stack([others, network])

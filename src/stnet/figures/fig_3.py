@@ -95,7 +95,7 @@ def _draw_patch(axes: Axes, row: object, patch: np.ndarray, values: np.ndarray) 
     raised = row.predicted - row.at_baseline
     side = "above" if raised >= 0 else "below"
     picture.set_title(
-        f"{row.section}: predicted {decimals(row.predicted)},\n"
+        f"{row.section}: log expression {decimals(row.predicted)},\n"
         f"{short(abs(raised))} {side} baseline;\n"
         f"sum of attributions off by {row.completeness_error:.1%}",
         fontsize=7,

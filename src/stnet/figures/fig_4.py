@@ -7,17 +7,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
 from stnet.analysis.latent.examples import KINDS
 from stnet.config.strata import CLASSES
-from stnet.core.tables import read_table
 from stnet.figures.labels import write_beside
-from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
+from stnet.figures.latent_patches import alike, draw_patch, read_examples
+from stnet.figures.spot_map import colour_labels, draw_key
 from stnet.figures.style import (
     BLACK,
     LABEL_COLOURS,
-    LIGHT_GREY,
     PAGE_MM,
     leave_empty,
     new_figure,
@@ -52,10 +50,7 @@ def draw(
     Raises:
         InputError: a patient to show is not in the table.
     """
-    spots, found = read_table(umap), read_table(examples)
-    shown = choose_patients(spots, patients)
-    first = found[found["patient"].isin(shown) & (found["rank"] == 1)]
-    save(latent_space(spots, first, read_example_patches(index, spots, first), shown), figures)
+    save(latent_space(*read_examples(umap, examples, index, patients, 1)), figures)
 
 
 @styled
@@ -70,12 +65,16 @@ def latent_space(
     `examples` has at most one row per patient, label and kind. `patches` has the patches of these
     spots by name.
     """
-    figure = new_figure(PAGE_MM, HEIGHT_MM)
+    # Without labels there are no examples.
+    figure = new_figure(PAGE_MM, HEIGHT_MM / (1 if len(examples) else 2))
     columns = np.ravel(figure.subfigures(1, len(patients)))
     planes = []
     for column, patient in zip(columns, patients, strict=True):
         of_patient = [table[table["patient"] == patient] for table in (spots, examples)]
-        planes.append((_draw_patient(column, patient, *of_patient, patches), *of_patient))
+        plane = _draw_patient(
+            column, patient, *of_patient, patches, with_examples=len(examples) > 0
+        )
+        planes.append((plane, *of_patient))
     # Marks need the final layout.
     figure.draw_without_rendering()
     for plane, of_plane, found in planes:
@@ -91,11 +90,13 @@ def _draw_patient(
     spots: pd.DataFrame,
     examples: pd.DataFrame,
     patches: Mapping[str, np.ndarray],
+    *,
+    with_examples: bool,
 ) -> Axes:
     """Draw the column of a patient and return the axes of its UMAP plane."""
-    axes = column.subplot_mosaic(
-        [["umap", "umap"], ["i", "ii"], ["iii", "iv"]], height_ratios=[2, 1, 1]
-    )
+    rows, heights = [["umap", "umap"], ["i", "ii"], ["iii", "iv"]], [2, 1, 1]
+    n_rows = 3 if with_examples else 1
+    axes = column.subplot_mosaic(rows[:n_rows], height_ratios=heights[:n_rows])
     plane = axes.pop("umap")
     plane.set_title(f"Patient {patient}")
     if spots["umap1"].isna().all():
@@ -121,30 +122,17 @@ def _draw_patient(
 
 
 def _draw_plane(axis: Axes, spots: pd.DataFrame) -> None:
-    known = spots["label"].isin(CLASSES)
-    colours = spots["label"].map(LABEL_COLOURS).where(known, LIGHT_GREY)
+    colours, kinds = colour_labels(spots["label"])
     # In random order, so that neither class covers the other.
     order = np.random.default_rng(0).permutation(len(spots))
     axis.scatter(
         *spots[["umap1", "umap2"]].to_numpy()[order].T,
-        c=colours.to_numpy()[order],
+        c=np.array(colours)[order],
         s=min(6, 3000 / len(spots)),
         linewidths=0,
     )
     axis.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
     axis.margins(0.08)
     axis.set_aspect("equal", adjustable="datalim")
-    handles = [
-        Line2D([], [], marker="o", markersize=3, linestyle="", color=colour, label=name)
-        for name, colour in {**LABEL_COLOURS, "no label": LIGHT_GREY}.items()
-        if (colours == colour).any()
-    ]
-    axis.legend(
-        handles=handles,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1),
-        ncols=len(handles),
-        borderaxespad=0,
-        handletextpad=0,
-    )
+    draw_key(axis, kinds, counted=False, above=True, markersize=3)
     axis.set_title(axis.get_title(), pad=14)

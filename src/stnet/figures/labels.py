@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
@@ -15,9 +16,10 @@ ANGLES = np.deg2rad([angle for up in range(0, 91, 15) for angle in (up, 180 - up
 LINE = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
 # Empty space around a name and a line, in printer's points: a name is nearest to its own point.
 SPACE, LINE_SPACE = 5, 1.5
-# What it costs to cover an obstacle, to lead a line over a name, to cover a name, to leave the
-# axes, and to be farther away by one printer's point. A line over an obstacle costs 1.
-COVERED, OVER_NAME, NAMES, OUTSIDE, FARTHER = 10, 50, 1e3, 1e6, 0.05
+# What it costs to cover an obstacle, to lead a line over a name or over another line, to cover a
+# name, to leave the axes, and to be farther away by one printer's point. A line over an obstacle
+# costs 1.
+COVERED, OVER, NAMES, OUTSIDE, FARTHER = 10, 50, 1e3, 1e6, 0.05
 
 
 def write_beside(
@@ -67,7 +69,7 @@ def _choose(
     places: np.ndarray, sizes: Sequence[np.ndarray], obstacles: np.ndarray, inside: Bbox
 ) -> tuple[float, list[tuple[Bbox, np.ndarray]]]:
     """Choose places one after the other: total cost, and box and line (any, 2) of each name."""
-    total, boxes, lines = 0.0, [], []
+    total, boxes, lines, routes = 0.0, [], [], []
     for place, size in zip(places, sizes, strict=True):
         others = np.concatenate([obstacles[np.hypot(*(obstacles - place).T) > 1], *lines])
         tried = []
@@ -77,11 +79,16 @@ def _choose(
             line = np.linspace(place, np.clip(place, box.min, box.max), 25 if reach in FAR else 0)
             # Near the point, lines of neighbouring points meet.
             line = line[np.hypot(*(line - place).T) > SPACE]
-            tried.append((_cost(box, line, others, boxes, inside) + FARTHER * reach, box, line))
-        cost, box, line = min(tried, key=lambda each: each[0])
+            cost = _cost(box, line, others, boxes, inside) + FARTHER * reach
+            # Without a line, the route is a point.
+            route = Path([place, *line[-1:]])
+            cost += OVER * sum(route.intersects_path(each, filled=False) for each in routes)
+            tried.append((cost, box, line, route))
+        cost, box, line, route = min(tried, key=lambda each: each[0])
         total += cost
         boxes.append(box)
         lines.append(line)
+        routes.append(route)
     return total, list(zip(boxes, lines, strict=True))
 
 
@@ -93,4 +100,4 @@ def _cost(
     names = sum(box.overlaps(each) for each in taken)
     over = sum(each.count_contains(line) > 0 for each in taken)
     leaves = not (inside.contains(*box.min) and inside.contains(*box.max))
-    return crossed + COVERED * covered + OVER_NAME * over + NAMES * names + OUTSIDE * leaves
+    return crossed + COVERED * covered + OVER * over + NAMES * names + OUTSIDE * leaves

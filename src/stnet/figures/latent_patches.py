@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from stnet.config.strata import CLASSES
 from stnet.core.errors import InputError
+from stnet.core.tables import read_table
 from stnet.figures.style import LABEL_COLOURS
 from stnet.slides.patches import read_chosen
 
@@ -41,17 +42,30 @@ def choose_patients(spots: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
     return [patient for patient in known if patient in chosen]
 
 
-def read_example_patches(
-    index: str | Path, spots: pd.DataFrame, examples: pd.DataFrame
-) -> dict[str, np.ndarray]:
-    """Read the patches of the spots in `examples`: uint8 (side, side, 3), by spot.
+def read_examples(
+    umap: str | Path, examples: str | Path, index: str | Path, wanted: Sequence[str], most: int
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, np.ndarray], list[str]]:
+    """Read what a figure of examples shows: spots, examples, their patches, and the patients.
 
-    `index` is the index of a view. `spots` is the table of `embed`: all spots of the sections, in
-    the order of the view. `examples` is the table of `find_examples`.
+    Args:
+        umap: table of `embed`: all spots of the sections, in the order of the view.
+        examples: table of `find_examples`.
+        index: index of the view that the patches are read from.
+        wanted: patients, as for `choose_patients`.
+        most: number of examples of each label and kind, from the first.
+
+    Returns:
+        Patches are uint8 (side, side, 3), by spot.
+
+    Raises:
+        InputError: a patient to show is not in the table.
     """
-    names = examples["spot"].tolist()
-    found = read_chosen(index, spots.set_index("spot")["section"], names)
-    return dict(zip(names, found, strict=True))
+    spots, found = read_table(umap), read_table(examples)
+    shown = choose_patients(spots, wanted)
+    found = found[found["patient"].isin(shown) & (found["rank"] <= most)]
+    names = found["spot"].tolist()
+    patches = read_chosen(index, spots.set_index("spot")["section"], names)
+    return spots, found, dict(zip(names, patches, strict=True)), shown
 
 
 def alike(example: tuple) -> str:

@@ -99,7 +99,8 @@ def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> li
     Raises InputError, naming `source`, the file, if the model does not predict a wanted gene.
     """
     if wanted:
-        return find_genes(wanted, zip(table.var_names, table.var["symbol"], strict=True), source)
+        names = table.var[["symbol", "ensembl"]].itertuples(name=None)
+        return find_genes(wanted, names, source)
     order = table.var[["consistent"]].assign(spread=np.std(table.X, axis=0, dtype=float))
     order.insert(1, "measured", table.var["match"] != "" if "match" in table.var else True)
     order = order.sort_values([*order.columns], ascending=False, kind="stable")
@@ -139,7 +140,7 @@ def colours_of(gene: pd.Series) -> ListedColormap:
     return MUTED if doubt(gene) else COLOURS
 
 
-def colour_note(unit: str, of: str = "of each map") -> str:
+def colour_note(unit: str, of: str) -> str:
     """Describe the colour scale of maps of expression in `unit`, over the percentiles `of` what."""
     counts = "c: the gene's counts in a spot, Σc: all counts of the spot"
     return (

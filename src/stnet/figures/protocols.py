@@ -49,8 +49,9 @@ WORDS = {
     "best_others": "best in other patients",
     "best_test": "best in the test: leaks",
 }
-# More markers than colours, so that the pairs differ for 42 experiments.
-COLOURS, MARKERS = (BLUE, GREEN, ORANGE, SKY, "#CC79A7", GREY), "s^vDXPo"
+# From dark to light and back, so that neighbours differ in greyscale; the darkest is brown. More
+# markers than colours, so that the pairs differ for 56 experiments.
+COLOURS, MARKERS = (BLUE, ORANGE, "#5D3A00", SKY, GREEN, "#CC79A7", GREY), "s^vDXPo*"
 LEAKS = {"color": VERMILLION, "alpha": 0.15, "linewidth": 0}
 
 

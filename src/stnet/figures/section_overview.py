@@ -7,17 +7,17 @@ from io import BytesIO
 import anndata as ad
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from PIL import Image
 
 from stnet.expression.spatial import picture_of
 from stnet.figures.spot_map import (
+    colour_labels,
     draw_image,
+    draw_key,
     draw_outlines,
     draw_scale_bar,
     draw_spots,
@@ -27,8 +27,6 @@ from stnet.figures.spot_map import (
 from stnet.figures.style import (
     BLACK,
     EXPRESSION_MAP,
-    LABEL_COLOURS,
-    LIGHT_GREY,
     PAGE_MM,
     SKY,
     VERMILLION,
@@ -85,7 +83,10 @@ def overview(
         axis = figure.add_subplot(below[number])
         frame(axis, places, pitch)
         if name == "label":
-            _draw_labels(axis, places, pitch, labels)
+            colours, kinds = colour_labels(labels)
+            draw_spots(axis, places, pitch, facecolors=colours)
+            axis.set_title("Labels")
+            draw_key(axis, kinds)
             continue
         norm = (LogNorm if name == "total_counts" else Normalize)(*limits[name])
         drawn = draw_spots(axis, places, pitch, array=spots[name], cmap=EXPRESSION_MAP, norm=norm)
@@ -146,31 +147,5 @@ def _draw_on_image(
             draw_outlines(axis, places[chosen], diameter, edgecolors=colour, linewidths=width)
         hide_axes(axis)
         draw_scale_bar(axis, um_per_px)
-    _key(whole, {name: (chosen.sum(), colour) for name, (chosen, colour) in kinds.items()}, "none")
-
-
-def _draw_labels(axis: Axes, places: np.ndarray, pitch: float, labels: pd.Series) -> None:
-    colours = {**LABEL_COLOURS, "no label": LIGHT_GREY}
-    words = labels.astype(object).fillna("no label")
-    draw_spots(axis, places, pitch, facecolors=words.map(colours))
-    axis.set_title("Labels")
-    _key(axis, {name: ((words == name).sum(), colour) for name, colour in colours.items()}, "full")
-
-
-def _key(axis: Axes, kinds: Mapping[str, tuple[int, str]], fill: str) -> None:
-    """Write below an axis what the colours of spots mean, and how many spots there are of each."""
-    handles = [
-        Line2D(
-            [], [], color=colour, marker="o", linewidth=0, fillstyle=fill, label=f"{name}: {n:,}"
-        )
-        for name, (n, colour) in kinds.items()
-        if n
-    ]
-    axis.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        ncols=len(handles),
-        columnspacing=1,
-        handletextpad=0,
-    )
+    counts = {name: (colour, chosen.sum()) for name, (chosen, colour) in kinds.items()}
+    draw_key(whole, counts, fillstyle="none")

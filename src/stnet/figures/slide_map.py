@@ -33,7 +33,8 @@ from stnet.figures.style import (
     styled,
 )
 
-COLUMNS = 3
+# Maps in a row, also where they would otherwise be too tall.
+COLUMNS, COLUMNS_OF_TALL = 3, 5
 # Printed: gap between maps, height of the tallest map, height of a title and a colour bar.
 GAP_MM, TALLEST_MM, BESIDE_MM = 4, 85, 23
 # Opacity of the tiles, and of the image below them, which is grey so that their colours stay.
@@ -81,9 +82,15 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     last = np.minimum(centres.max(axis=0) + size, whole)
     n_panels = tiles.n_vars + 1
     n_columns = min(n_panels, COLUMNS)
+    wide, high = last - first
+    if high / wide * (PAGE_MM / n_columns - GAP_MM) > TALLEST_MM:
+        n_columns = min(n_panels, COLUMNS_OF_TALL)
     n_rows = math.ceil(n_panels / n_columns)
     width = PAGE_MM / n_columns - GAP_MM
-    height = min(width * (last - first)[1] / (last - first)[0], TALLEST_MM)
+    # Of what is still too tall, more is shown at both sides: maps grow into any room they have.
+    beside = max(0, high * width / TALLEST_MM - wide) / 2
+    first[0], last[0] = first[0] - beside, last[0] + beside
+    height = width * high / (wide + 2 * beside)
     um = size * slide["um_per_px"]
     middles = ", each drawn as its middle" if tiling["overlap"] else ""
     title, remark = f"Slide {slide['slide']}", f"{middles}; tiles are {um:,.0f} µm wide"

@@ -1,13 +1,17 @@
-"""Parts of a map of a section: image, discs at the spots, scale bar."""
+"""Parts of a map of a section: image, discs at the spots, their key, scale bar."""
+
+from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
+from matplotlib.lines import Line2D
 from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from stnet.figures.style import hide_axes
+from stnet.figures.style import LABEL_COLOURS, LIGHT_GREY, hide_axes
 
 # How the scale bar's library writes the prefix.
 MICRO = r"$\mathregular{\mu}$"
@@ -59,6 +63,44 @@ def _discs(axis: Axes, places: np.ndarray, diameter: float, **style) -> EllipseC
             offset_transform=axis.transData,
             **style,
         )
+    )
+
+
+def colour_labels(labels: pd.Series) -> tuple[list[str], dict[str, tuple[str, int]]]:
+    """Colours of spots by their labels, and the kinds of `draw_key`."""
+    colours = {**LABEL_COLOURS, "no label": LIGHT_GREY}
+    words = labels.astype(object).where(labels.isin([*LABEL_COLOURS]), "no label")
+    kinds = {name: (colour, int((words == name).sum())) for name, colour in colours.items()}
+    return words.map(colours).tolist(), kinds
+
+
+def draw_key(
+    axis: Axes,
+    kinds: Mapping[str, tuple[str, int]],
+    *,
+    counted: bool = True,
+    above: bool = False,
+    **marker: object,
+) -> None:
+    """Write below or above an axis what the colours of spots mean.
+
+    `kinds` has the colour and the number of spots of each kind; without spots it is left out.
+    `marker` has further keys of the marks.
+    """
+    style = {"marker": "o", "linewidth": 0, **marker}
+    handles = [
+        Line2D([], [], color=colour, label=f"{name}: {n:,}" if counted else name, **style)
+        for name, (colour, n) in kinds.items()
+        if n
+    ]
+    axis.legend(
+        handles=handles,
+        loc="lower center" if above else "upper center",
+        bbox_to_anchor=(0.5, float(above)),
+        ncols=len(handles),
+        columnspacing=1,
+        handletextpad=0,
+        borderaxespad=0 if above else None,
     )
 
 

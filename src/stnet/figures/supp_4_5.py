@@ -75,7 +75,7 @@ def spread_within(
         of_gene = spread[spread["gene"] == gene.gene]
         _draw_boxes(axis, of_gene, stratum)
         axis.set_ylabel(gene_name(gene), fontstyle="italic")
-        title = f"Median r within {stratum} {decimals(gene.median_pearson)}"
+        title = f"Median r {decimals(gene.median_pearson)} within {stratum} tissue"
         share = shares[gene.gene]
         if pd.notna(share):
             title += f"; {share:.0%} of the variance is within classes"

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from stnet.analysis.latent.examples import EXAMPLES, KINDS
 from stnet.config.strata import CLASSES
 from stnet.core.printed import decimals
-from stnet.core.tables import read_table
-from stnet.figures.latent_patches import alike, choose_patients, draw_patch, read_example_patches
+from stnet.figures.latent_patches import alike, draw_patch, read_examples
 from stnet.figures.style import PAGE_MM, annotate, new_figure, save, styled
 
 ROW_MM = 28
@@ -42,10 +41,7 @@ def draw(
     Raises:
         InputError: a patient to show is not in the table.
     """
-    spots, found = read_table(umap), read_table(examples)
-    shown = choose_patients(spots, patients)
-    found = found[found["patient"].isin(shown)]
-    save(gallery(found, read_example_patches(index, spots, found), shown), figures)
+    save(gallery(*read_examples(umap, examples, index, patients, EXAMPLES)[1:]), figures)
 
 
 @styled

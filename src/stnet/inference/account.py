@@ -67,16 +67,13 @@ def account_of(table: ad.AnnData) -> Account:
     of_image = table.uns if is_slide else table.uns["provenance"]
     distance = of_image["training_distance"]
     unknown = UNKNOWN if table.n_obs else NOTHING
-    warnings = [f"{WARNINGS[flag]} ({_how_far(flag, distance)})" for flag in of_image["flags"]]
+    far = [f"{WARNINGS[flag]} ({_how_far(flag, distance)})" for flag in of_image["flags"]]
     blank = describe_blank(of_image["blank_patches"], table.n_obs)
-    if not table.n_obs:
-        none = "the image is smaller than a tile; check um_per_px and predict.tiles"
-        glass = is_slide and table.uns["tiling"]["candidates"]
-        warnings.append(f"nothing is predicted: {'all is mostly glass' if glass else none}")
+    nothing = "" if table.n_obs else "nothing is predicted: all is mostly glass"
     return Account(
         _tiles(table.n_obs, table.uns["tiling"]) if is_slide else f"{table.n_obs:,} spots",
         {name: unknown if np.isnan(d) else f"{d:.2f}" for name, d in distance.items()},
-        [*warnings, *filter(None, [blank])],
+        [*table.uns["slide"]["checks"], *far, *filter(None, [nothing, blank])],
     )
 
 

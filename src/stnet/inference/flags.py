@@ -12,6 +12,16 @@ WARNINGS = {
 }
 
 
+def enlarged(window: int, side: int) -> list[str]:
+    """A warning if windows of `window` pixels are enlarged to the network's `side`, or none."""
+    if side <= SCALE_TOLERANCE * window:
+        return []
+    return [
+        f"the image has too few pixels: it is enlarged {side / window:.1f} times to the scale of"
+        " the training images, without their detail"
+    ]
+
+
 def flags(distance: Mapping[str, float]) -> list[str]:
     """Names of the values of `TrainingDistance.summary` that are too far from training.
 

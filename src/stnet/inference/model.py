@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stnet.config.engine import Engine
+from stnet.config.memory import prediction_batch
 from stnet.core.atomic import atomic_path
 from stnet.core.checksums import read_json, sealed_json
 from stnet.core.errors import InputError, reason_of
@@ -32,6 +33,7 @@ from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, stain
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.engine import Forward, place, start
+from stnet.networks.folding import fold
 from stnet.networks.prediction import check_finite, predict
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.tensors import tensors_sha256
@@ -167,6 +169,7 @@ class Model:
         threads: int,
         code: str,
         reliability: str | Path | None,
+        precision: str | None = None,
     ):
         """Read a model.
 
@@ -176,6 +179,7 @@ class Model:
             threads: CPU threads.
             code: digest of the job's code, for the provenance of predictions.
             reliability: table of `write_gene_reliability`, or None.
+            precision: of all layers but the last, in place of that in the card.
 
         Raises:
             InputError: a file is missing, damaged or not a model.
@@ -189,7 +193,9 @@ class Model:
         if reliability is not None:
             reliable = read_gene_reliability(reliability, self._weights_sha256)
             self.genes = self.genes.join(reliable.reindex(self.genes.index))
-        self._batch = self.card["engine"][device]["prediction_batch"]
+        keys = self.card["engine"][device]
+        self._engine = Engine(**{**keys, "precision": precision or keys["precision"]})
+        self._batch = self._engine.prediction_batch
         self._members = list(self._read_members(path))
         one = next(iter(self.card["members"].values()))
         self.window, self.downsampling = parse_view(one["view"])
@@ -211,18 +217,17 @@ class Model:
         return len(self._members) > 1
 
     def batch(self, side: int) -> int:
-        """Batch size for patches of a side, such that memory is that of training patches."""
-        return max(1, self._batch * self.side**2 // side**2)
+        """How many patches of a side are predicted at once."""
+        return prediction_batch(self._batch, side)
 
     def apply(self, patches: np.ndarray) -> ModelOutput:
         """Predict patches uint8 (n, side, side, 3) of any side, averaged over the symmetries."""
         on_device = torch.tensor(patches, device=self.device)
-        batch = self.batch(patches.shape[1])
         stains = stain(on_device)
         n_genes, rows = len(self.genes), torch.arange(len(patches))
         predicted, far_stain, far_latent = [], [], []
         for forward, standardise, reference in self._members:
-            found = predict(forward, standardise, on_device, rows, batch, "")
+            found = predict(forward, standardise, on_device, rows, self._batch, "")
             check_finite(found, self._path)
             found = found.cpu().numpy()
             predicted.append(found[:, :n_genes])
@@ -245,7 +250,8 @@ class Model:
             "initial_weights": ", ".join(weights),
             "weights_sha256": self._weights_sha256,
             "gene_list_sha256": one["gene_list_sha256"],
-            "engine": str(self.card["engine"][self.device]),
+            # Folded (`stnet.networks.folding`), unlike predictions of held-out spots.
+            "engine": str({**self._engine.model_dump(), "folded": True}),
             "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
             "threads": self.threads,
             "code": self._code,
@@ -254,7 +260,6 @@ class Model:
         }
 
     def _read_members(self, weights: Path):
-        engine = Engine(**self.card["engine"][self.device])
         try:
             with safe_open(weights, framework="pt") as file:
                 names = list(file.keys())
@@ -277,7 +282,7 @@ class Model:
                     network.load_state_dict(state)
                     keep_features(network)
                     yield _Member(
-                        place(network.eval(), engine, self.device),
+                        place(fold(network.eval()), self._engine, self.device),
                         Standardisation(card["mean"], card["sd"], self.device),
                         TrainingStatistics.from_card(card["reference"]),
                     )

@@ -17,6 +17,7 @@ from stnet.expression.predictions import write_predictions
 from stnet.expression.spots import read_used_spots, spot_names
 from stnet.expression.targets import section_expression
 from stnet.inference.account import range_share
+from stnet.inference.flags import enlarged
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.slides.blank import all_counts, count_blank, report_blank
@@ -73,6 +74,7 @@ def predict_section(
         trained_um_per_px=model.um_per_px,
         um_per_px=um_per_px,
     )
+    slide["checks"] = [*spots.uns["checks"]["warnings"], *enlarged(window, side)]
     distance = TrainingDistance(model.um_per_px, um_per_px * window / side)
     predicted = np.empty((spots.n_obs, len(model.genes)), dtype=np.float32)
     sd = np.empty_like(predicted)

@@ -18,16 +18,27 @@ from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_hash
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.inference.account import range_share
+from stnet.inference.flags import enlarged
 from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.networks.image_encoder import Encoder
 from stnet.slides.blank import all_counts, count_blank, report_blank
 from stnet.slides.image import SlideImage, open_image
-from stnet.slides.scale import UM_PER_PX_AT_1, Configured, Scale, resolve_scale
+from stnet.slides.scale import (
+    UM_PER_PX_AT_1,
+    Configured,
+    Scale,
+    implausible,
+    overridden,
+    resolve_scale,
+)
 from stnet.slides.tiling import Tile, Tiling, TilingRecord, tiles
 from stnet.slides.windows import fit_side
 
 logger = logging.getLogger(__name__)
+
+# If fewer tiles fit an image, its scale may be wrong (ours).
+FEWEST_TILES = 5
 
 
 def predict_slide(
@@ -101,6 +112,8 @@ def predict_slide(
         "encoder": encoder.name if encoder else "",
     }
     logger.info(f"{about['slide']}: {predictions.n_obs} tiles kept: {slide.tiling()}")
+    for check in slide.checks:
+        logger.warning(f"{about['slide']}: {check}")
     slide.distance.report(about["slide"])
     report_blank(about["slide"], slide.blank, predictions.n_obs)
     write_h5ad(predictions, output)
@@ -144,6 +157,7 @@ class _Slide:
         self._side = cut.side
         self._step = 0
         self.blank: Counter[str] = Counter()
+        self.checks: list[str] = []
         self.distance = TrainingDistance(model.um_per_px, float("nan"))
 
     def read(self, image: SlideImage, configured: Configured) -> None:
@@ -158,7 +172,11 @@ class _Slide:
                 least=trained_at if cut.scale == "micrometres" else cut.magnification,
                 configured=configured,
             )
-        self._side, side = _sides(cut, model, scale)
+            self._side, side = _sides(cut, model, scale)
+            if scale.taken_from == "configured":
+                self.checks += overridden(image, scale.um_per_px)
+            self.checks += implausible(scale.um_per_px) + enlarged(self._side, side)
+            _check_holds_a_tile(image, scale, self._side, configured.key)
         self._about = {
             **{"width": image.size[0], "height": image.size[1], "um_per_px": scale.um_per_px},
             **{"magnification": scale.magnification, "magnification_from": scale.taken_from},
@@ -182,6 +200,12 @@ class _Slide:
             if self._encoder:
                 features = self._encoder.features(patches, len(patches)).sum(axis=0, dtype=float)
                 self._features = features + (0 if self._features is None else self._features)
+
+        if self._record.candidates < FEWEST_TILES:
+            self.checks.append(
+                f"only {self._record.candidates} tiles fit the image of {image.size[0]:,} x"
+                f" {image.size[1]:,} px; check its scale, {scale.um_per_px:.4g} µm per pixel"
+            )
 
     def tiling(self) -> dict[str, object]:
         """How the slide was cut, and the numbers of tiles. `step` is in level-0 pixels."""
@@ -209,7 +233,7 @@ class _Slide:
             var=genes.assign(range_share=range_share(predicted, genes)),
             obsm={"spatial": obs[["x", "y"]].to_numpy(float) + obs[["size"]].to_numpy() / 2},
             uns={
-                "slide": {**about, **self._about},
+                "slide": {**about, **self._about, "checks": self.checks},
                 "tiling": self.tiling(),
                 "training_distance": self.distance.summary(),
                 "flags": self.distance.flags(),
@@ -229,6 +253,18 @@ def _sides(cut: Cut, model: Model, scale: Scale) -> tuple[int, int]:
         return cut.side, cut.side // model.downsampling
     window_um = model.side * model.um_per_px
     return max(1, round(window_um / (scale.um_per_px * scale.downsample))), model.side
+
+
+def _check_holds_a_tile(image: SlideImage, scale: Scale, side: int, key: str) -> None:
+    """Raise InputError if a tile of `side` pixels at the working magnification is too large."""
+    width, height = image.size
+    size = side * scale.downsample
+    if min(width, height) + 1e-6 < size:
+        raise InputError(
+            f"{image.path}: {width:,} x {height:,} px, smaller than a tile of {size:,.0f} px"
+            f" ({size * scale.um_per_px:,.0f} µm at {scale.um_per_px:.4g} µm per pixel, taken from:"
+            f" {scale.taken_from}); give the image at full resolution, or correct {key}.um_per_px"
+        )
 
 
 def _batches(cut_tiles: Iterator[Tile], size: int) -> Iterator[list[Tile]]:

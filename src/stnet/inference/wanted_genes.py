@@ -2,25 +2,37 @@
 
 from collections.abc import Iterable, Sequence
 
-from stnet.core.errors import InputError, first_of
+from stnet.core.errors import MOST_NAMES, InputError, first_of
 from stnet.core.suggest import suggest
 
 
-def find_genes(
-    wanted: Sequence[str], genes: Iterable[tuple[str, str]], source: object
-) -> list[str]:
+def find_genes(wanted: Sequence[str], genes: Iterable[Sequence[str]], source: object) -> list[str]:
     """Ids of the wanted genes, each once.
 
-    `genes` are the id and the symbol (or "") of each gene of a model. Raises InputError, naming
-    `source`, if one is not among them.
+    `genes` are the id, the symbol and the Ensembl id (or "") of each gene of a model. Raises
+    InputError, naming `source`, if some are not among them.
     """
     genes = list(genes)
     # The first of two genes of one symbol; an id goes before a symbol.
-    ids = {symbol: gene for gene, symbol in reversed(genes)} | {gene: gene for gene, _ in genes}
+    ids = {name: gene for gene, *names in reversed(genes) for name in names}
+    ids |= {gene: gene for gene, *_ in genes}
     ids.pop("", None)
-    for name in wanted:
-        if name not in ids:
-            known = first_of(symbol or gene for gene, symbol in genes)
-            remedy = suggest(name, ids) or f"; its genes, in its .genes.tsv, are {known}"
-            raise InputError(f"{source}: the model does not predict {name}{remedy}")
+    missing = list(dict.fromkeys(name for name in wanted if name not in ids))
+    if missing:
+        remedies = [_similar(name, ids) for name in missing[:MOST_NAMES]]
+        said = [name + remedy for name, remedy in zip(missing, remedies, strict=False)]
+        if len(missing) > MOST_NAMES:
+            said.append(f"{len(missing) - MOST_NAMES} others")
+        if not all(remedies):
+            known = first_of(symbol or gene for gene, symbol, _ in genes)
+            said[-1] += f"; its genes, in its .genes.tsv, are {known}"
+        raise InputError(f"{source}: the model does not predict {'; nor '.join(said)}")
     return list(dict.fromkeys(ids[name] for name in wanted))
+
+
+def _similar(name: str, ids: Iterable[str]) -> str:
+    """A suggestion, of names that differ by case or version if there are any."""
+    stem = name.casefold().partition(".")[0]
+    same = [each for each in ids if each.casefold().partition(".")[0] == stem]
+    # Ensembl ids of other genes are as similar as those of this one.
+    return suggest(name, same if same or stem.startswith("ens") else ids)

@@ -1,6 +1,7 @@
 """Numerical settings of a network on a device. They change speed and rounding only."""
 
 import ctypes
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from torch import nn
 
 from stnet.config.engine import Engine
 from stnet.core.errors import InputError
+from stnet.core.processor import has_bfloat16
+
+logger = logging.getLogger(__name__)
 
 # Parameters of mallopt(3) in glibc's <malloc.h>.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -37,6 +41,8 @@ def place(network: nn.Module, engine: Engine, device: str) -> Forward:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     compute = network
+    if device == "cpu" and engine.precision == "bfloat16" and not has_bfloat16():
+        logger.warning("this processor has no bfloat16: float32 would be several times as fast")
     if engine.compile:
         compiler = os.environ.get("CXX", "g++")
         if device == "cpu" and shutil.which(compiler) is None:

@@ -6,8 +6,13 @@ reads, so it does not import pandas.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from stnet.core.errors import InputError
+from stnet.core.suggest import suggest
 
 
 @dataclass(frozen=True)
@@ -134,15 +139,20 @@ ANALYSES = [
         tables={"nuclei": "tables/nuclei/top_genes.tsv"},
     ),
     Analysis(needs=("images", "features", "label"), shown=("figures/supp_6.png",)),
-    Analysis(needs=("images", "interpretation"), shown=("figures/fig_3.png",)),
+    Analysis(
+        needs=("images", "interpretation"),
+        shown=("figures/fig_3.png", "interpretation/attributions.html"),
+    ),
     Analysis(
         needs=("images", "interpretation", "features"),
-        shown=("interpretation/on_nuclei.tsv",),
         tables={"on_nuclei": "interpretation/on_nuclei.tsv"},
     ),
     Analysis(
         needs=("images", "latent"),
-        shown=("figures/fig_4.png", "figures/supp_9a.png", "figures/supp_9b.png"),
+        shown=(
+            *(f"figures/{name}.png" for name in ("fig_4", "supp_9a", "supp_9b")),
+            "latent/summary.html",
+        ),
         tables={"latent": "latent/summary.tsv"},
     ),
     Analysis(needs=("images", "latent", "label"), shown=("figures/supp_8.png",)),
@@ -193,7 +203,26 @@ ANALYSES = [
     Analysis(
         needs=("single_genes",),
         target="supplement",
-        shown=("figures/supp_12.png",),
+        shown=("figures/supp_12.png", "tables/single_genes.html"),
         tables={"single_genes": "tables/single_genes_summary.tsv"},
     ),
 ]
+
+
+def check_tables(claims: str | Path) -> None:
+    """Raise InputError if claims, a TSV of `read_claims`, name a table that no analysis makes.
+
+    A file that cannot be read is left to the job that reads it.
+    """
+    known = [name for each in ANALYSES for name in each.tables]
+    try:
+        text = Path(claims).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError):
+        return
+    for claim in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+        name = claim.get("table")
+        if name and name not in known:
+            raise InputError(
+                f"{claims}: {claim.get('id')}: no table {name}"
+                f"{suggest(name, known) or '; there are ' + ', '.join(known)}"
+            )

@@ -10,7 +10,8 @@ from stnet.report.page import page_table, quantities, write_page
 
 SHOWN = [
     *("gene", "n_patients", "median_pearson", "ceiling", "ceiling_min", "ceiling_max"),
-    *("ceiling_error", "share", "median_partial", "ceiling_partial", "share_partial"),
+    *("ceiling_error", "share", "signal", "median_partial", "ceiling_partial", "share_partial"),
+    "signal_partial",
 ]
 
 
@@ -36,11 +37,19 @@ def write_ceilings(
     summary = summarise(table)
     write_table(table, outputs["genes"])
     write_table(summary, outputs["summary"])
+    share = quantities(summary, ["median_share"])["estimate"][0]
+    n = int(table["signal"].sum())
+    told = "are consistent and " if read_table(genes)["consistent"].notna().any() else ""
     shown = table.assign(gene=gene_names(table)).sort_values("share", ascending=False)
     write_page(
         outputs["html"],
         f"Noise ceiling, and what {experiment} reaches of it",
         [
+            f"r is {share or 'undefined'} of the highest that the counts allow, median over the "
+            f"{n} of {len(table)} genes with a signal.",
+            f"These genes {told}have a ceiling above what noise alone gives (column Signal); of "
+            f"the other {len(table) - n} the share is that of noise. So it says what is reached "
+            "where something is found.",
             "The counts of a spot are a sample of its molecules, so even a prediction of the "
             "expression without noise has an r below 1 with the measurement: the ceiling. "
             f"Each count is divided at random into two halves, {DRAWS} times; from the mean r "

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from stnet.core.errors import InputError, reason_of
+from stnet.core.suggest import suggest
 from stnet.core.tables import gene_names
 
 # What a claim is judged by (`stnet.report.verdicts.judge`), in words for its page.
@@ -138,27 +139,33 @@ def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
     `null`, and names in braces in `how`, are columns of the row or, in a table `quantity value …`,
     other quantities; `null` may also be a number. So are the names in the conditions `requires`,
     without which the claim is not judged, and `sign`, without which its effect is opposed. Numbers
-    are compared as numbers.
+    are compared as numbers. Names that the table does not have are missing, with those close to
+    them.
     """
-    rows = table
+    ranks = _order(claim.order)
+    chosen_by = [CONDITION.fullmatch(part)[1] for part in _parts(claim.where)]
+    for name in [*chosen_by, *([ranks[2]] if ranks else []), claim.column]:
+        if name not in table and name != "symbol":
+            absent = f"table {claim.table} has no column {name}{suggest(name, table.columns)}"
+            return Finding(MISSING, how=absent)
+    rows, close = table, ""
     for part in _parts(claim.where):
         name, sign, text = CONDITION.fullmatch(part).groups()
-        if name not in rows:
-            return Finding(MISSING, how=f"table {claim.table} has no column {name}")
-        rows = rows[[_holds(value, sign, text) for value in rows[name]]]
-    if claim.order:
-        first, last, by = _order(claim.order)
-        if by not in rows:
-            return Finding(MISSING, how=f"table {claim.table} has no column {by}")
+        known, rows = rows[name], rows[[_holds(value, sign, text) for value in rows[name]]]
+        if rows.empty and len(known) and _number(text) is None:
+            close = suggest(text, known.dropna().astype(str).unique())
+            break
+    if ranks:
+        first, last, by = ranks
         ranked = pd.to_numeric(rows[by], errors="coerce").dropna().nlargest(last, keep="first")
         rows = rows.loc[ranked.index[first - 1 :] if len(ranked) >= last else []]
     asked = " and ".join(filter(None, [claim.where, claim.order])) or "no condition"
     if rows.empty:
-        return Finding(MISSING, how=f"no row with {asked} in table {claim.table}")
+        return Finding(MISSING, how=f"no row with {asked} in table {claim.table}{close}")
     facts = _Facts(table, rows.iloc[0])
     how = re.sub(r"\{(.+?)\}", lambda found: _text(facts.value(found[1])), claim.how)
     if unmet := [part for part in _parts(claim.requires) if not facts.hold(part)]:
-        return Finding(MISSING, how=f"not judged without {unmet[0]}")
+        return Finding(MISSING, how=f"not judged without {unmet[0]}{facts.like(unmet[0])}")
     if claim.column == "symbol":
         if not {"gene", "symbol"} <= {*rows}:
             return Finding(MISSING, how=f"table {claim.table} has no column gene or symbol")
@@ -167,7 +174,9 @@ def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
         return Finding(MISSING, how=f"{len(rows)} rows with {asked} in table {claim.table}")
     unknown = [part for part in _parts(claim.sign) if not facts.know(part)]
     if unknown:
-        return Finding(MISSING, how=f"not judged: {unknown[0]} has no value")
+        return Finding(
+            MISSING, how=f"not judged: {unknown[0]} has no value{facts.like(unknown[0])}"
+        )
     found = facts.with_interval(claim.column, claim.interval)
     if _number(found.value) is None:
         # A word in place of the number, or a note, says why there is none.
@@ -218,6 +227,11 @@ class _Facts:
         if name not in self._others.index:
             return MISSING
         return _Facts(pd.DataFrame(), self._others.loc[name]).with_interval("value", "ci")
+
+    def like(self, condition: str) -> str:
+        """If there is no fact of that name, those close to it."""
+        name, names = CONDITION.fullmatch(condition)[1], [*self._row.index, *self._others.index]
+        return "" if name in names else suggest(name, names)
 
     def know(self, condition: str) -> bool:
         """Whether there is a value for the fact of a condition."""

@@ -1,17 +1,19 @@
 """Table and page that compare the methods of prediction, beside the paper's numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from stnet.core.atomic import atomic_path
-from stnet.core.printed import decimals
 from stnet.core.tables import TOO_FEW, read_table, write_table
 from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
 from stnet.evaluation.methods import compare_methods
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, without_blank_paper, write_page
+from stnet.report.page import page_table, with_interval, without_blank_paper, write_page
+from stnet.report.words import INTERVALS
 
 # Names of the kinds of experiment.
 KINDS = {
@@ -36,11 +38,25 @@ CLAIMS = {
 COMPACT = (
     "Median r: median over genes of the median over patients. Given depth: of what is "
     "left of prediction and measurement after regression on the ln of a spot's total counts and "
-    "its square. Intervals are 95%, by bootstrap over patients."
+    f"its square. {INTERVALS}"
 )
 COMPACT_COLUMNS = [
     *("experiment", "n_patients", "n_genes", "median_pearson", "median_partial", "mean_auroc"),
     *("rmse", "consistent_genes"),
+]
+# Columns of the page's tables, after what each experiment is.
+CONSISTENCY = [
+    *("n_patients", "n_genes", "consistent_genes", "paper_consistent_genes"),
+    *("consistent_genes_partial", "consistency_rule", "consistent_genes_holm"),
+    *("consistent_genes_bh", "genes_at_threshold", "note"),
+]
+AHEAD = [
+    *("genes_compared", "genes_ahead", "paper_genes_ahead", "genes_ahead_shared"),
+    *("mean_r_gain", "paper_mean_r_gain"),
+]
+ESTIMATES = [
+    *("median_pearson", "median_partial", "median_pearson_smooth", "mean_auroc"),
+    *("mean_auroc_partial", "mean_auroc_depth", "rmse"),
 ]
 
 
@@ -75,41 +91,36 @@ def write_methods(
     table = beside_paper(compare_methods(*tables), read_claims(claims), methods)
     write_table(table, outputs["tsv"])
     write_compact(compact(table, methods), outputs)
-    main = table.iloc[0]
+    main, others = table.iloc[0], table.iloc[1:].reset_index(drop=True)
     values = tables[0][main["experiment"]].set_index("quantity")["value"]
     reason = values["consistency_reason"]
     write_page(
         outputs["html"],
         f"{main['title']} compared with other methods",
         [
+            _result(table),
             "All methods predict the same held-out spots, and the same targets unless the table "
             "says otherwise. A prediction that is constant within a patient has no r in that "
-            "patient. Intervals are 95%, by bootstrap over patients.",
+            f"patient. {INTERVALS} For a difference, each sample draws the same patients for both.",
             f"Consistent genes. For {main['title']}: {reason}. For the others the rule is in the "
-            "column Rule. Holm and BH "
-            "test the number of patients with r > 0 against a binomial distribution: genes with an "
-            f"adjusted P of at most {HOLM_LEVEL} (Holm) or {BH_LEVEL} (Benjamini–Hochberg). Fixed "
-            "count: genes with r > 0 in at least as many patients as the least consistent gene of "
-            f"{main['title']} ({_whole(main['threshold']) or 'none'}). "
+            f"column Rule. Adjusted P: at most {HOLM_LEVEL} (Holm) or {BH_LEVEL} (BH: "
+            f"Benjamini–Hochberg). Fixed count: {_whole(main['threshold']) or 'none'} patients. "
             "For the label baseline, a patient whose spots all have the same label counts as "
             "consistent for every gene, as in the paper.",
-            f"Ahead: genes for which {main['title']} has the higher median r over patients. "
-            "As in the paper, each median is over all patients in whom that r is defined. Same "
-            "patients: both medians are over the patients in whom both r are defined. Mean r gain: "
-            f"mean over genes of the median r of {main['title']} minus that of the other "
-            "method, over the same patients; its bootstrap draws the same patients for both.",
-            "Correlation and error. Median r is the median over genes of the median over patients "
-            "(smooth: measurements averaged over a spot and its neighbours). Mean AUROC is the "
-            "mean over genes of the mean over patients. RMSE is over all spots and genes, for "
-            "predictions in the same unit.",
-            "Given depth: r, AUROC and consistent genes (the same rule) of what is left of "
-            "prediction and measurement after regression on the ln of each spot's total counts and "
-            "its square. AUROC of depth: of these total counts alone, without any prediction.",
         ],
         [
-            page_table(without_blank_paper(_consistency(table)), "Consistent genes"),
-            page_table(without_blank_paper(_ahead(table)), f"{main['title']} against each"),
-            page_table(_estimates(table), "Correlation and error"),
+            page_table(
+                without_blank_paper(_named(table).join(_shown(table, CONSISTENCY))),
+                "Consistent genes",
+            ),
+            page_table(
+                without_blank_paper(_named(others).join(_shown(others, AHEAD))),
+                f"{main['title']} against each",
+            ),
+            page_table(
+                _named(table)[["experiment"]].join(_shown(table, ESTIMATES)),
+                "Correlation and error",
+            ),
         ],
         tsv=[outputs["tsv"]],
     )
@@ -139,17 +150,30 @@ def beside_paper(
     return table
 
 
+def _result(table: pd.DataFrame) -> str:
+    """The first experiment against the others in a sentence, references left out."""
+    main, others = table.iloc[0], table.iloc[1:]
+    others = others[others["role"] != "reference"]
+    sure = {
+        "surely ahead of": others["mean_r_gain_low"] > 0,
+        "surely behind": others["mean_r_gain_high"] < 0,
+    }
+    sure["not surely apart from"] = ~np.logical_or(*sure.values())
+    found = [
+        f"{words} {', '.join(others.loc[those, 'title'])}"
+        for words, those in sure.items()
+        if those.any()
+    ]
+    return f"In r, {main['title']} is {'; '.join(found) or 'the only method'}."
+
+
 def estimates(table: pd.DataFrame, column: str, digits: int = 3) -> list[str]:
     """Format a column with its interval from `…_low` and `…_high`, if there is one.
 
     A missing number becomes "undefined".
     """
-    texts = []
-    for numbers in table[[column, f"{column}_low", f"{column}_high"]].itertuples(index=False):
-        value, low, high = (decimals(number, digits) for number in numbers)
-        interval = "" if pd.isna(numbers[1]) else f" ({low} to {high})"
-        texts.append("undefined" if pd.isna(numbers[0]) else value + interval)
-    return texts
+    rows = table[[column, f"{column}_low", f"{column}_high"]].itertuples(index=False)
+    return [with_interval(*row, digits) or "undefined" for row in rows]
 
 
 def compact(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
@@ -161,13 +185,13 @@ def compact(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd
                 + (" (sees the measurement)" if methods[name]["role"] == "reference" else "")
                 for name in table["experiment"]
             ],
-            "Patients": table["n_patients"].map(_whole),
-            "Genes": table["n_genes"].map(_whole),
+            "Patients": _texts(table, "n_patients"),
+            "Genes": _texts(table, "n_genes"),
             "Median r": estimates(table, "median_pearson", 2),
             "Median r given depth": estimates(table, "median_partial", 2),
             "Mean AUROC": estimates(table, "mean_auroc", 2),
             "RMSE": estimates(table, "rmse", 2),
-            "Consistent genes": _counted(table, "consistent_genes"),
+            "Consistent genes": _texts(table, "consistent_genes"),
         }
     )
 
@@ -186,49 +210,19 @@ def write_compact(table: pd.DataFrame, outputs: Mapping[str, str | Path]) -> Non
     write_page(outputs["compact_html"], "Methods compared, to paste", [COMPACT], [shown], tsv=files)
 
 
-def _counted(table: pd.DataFrame, column: str) -> list[str]:
-    """Numbers of consistent genes; in words where patients are too few."""
-    few = table["consistency_rule"] == "few"
-    return table[column].map(_whole).mask(few, TOO_FEW).tolist()
+def _shown(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Columns for the page: estimates with their intervals, and whole numbers."""
+    return pd.DataFrame({name: _texts(table, name) for name in columns})
 
 
-def _consistency(table: pd.DataFrame) -> pd.DataFrame:
-    shown = _named(table)
-    shown["n_patients"] = table["n_patients"].map(_whole)
-    shown["n_genes"] = table["n_genes"].map(_whole)
-    shown["consistent_genes"] = _counted(table, "consistent_genes")
-    shown["paper_consistent_genes"] = table["paper_consistent_genes"].map(_whole)
-    shown["consistent_genes_partial"] = _counted(table, "consistent_genes_partial")
-    shown["consistency_rule"] = table["consistency_rule"]
-    shown["consistent_genes_holm"] = _counted(table, "consistent_genes_holm")
-    shown["consistent_genes_bh"] = _counted(table, "consistent_genes_bh")
-    shown["genes_at_threshold"] = table["genes_at_threshold"].map(_whole)
-    shown["note"] = table["note"]
-    return shown
-
-
-def _ahead(table: pd.DataFrame) -> pd.DataFrame:
-    others = table.iloc[1:].reset_index(drop=True)
-    shown = _named(others)
-    shown["genes_compared"] = others["genes_compared"].map(_whole)
-    shown["genes_ahead"] = others["genes_ahead"].map(_whole)
-    shown["paper_genes_ahead"] = others["paper_genes_ahead"].map(_whole)
-    shown["genes_ahead_shared"] = others["genes_ahead_shared"].map(_whole)
-    shown["mean_r_gain"] = estimates(others, "mean_r_gain")
-    shown["paper_mean_r_gain"] = others["paper_mean_r_gain"]
-    return shown
-
-
-def _estimates(table: pd.DataFrame) -> pd.DataFrame:
-    shown = pd.DataFrame({"experiment": table["title"]})
-    shown["median_pearson"] = estimates(table, "median_pearson")
-    shown["median_partial"] = estimates(table, "median_partial")
-    shown["median_pearson_smooth"] = estimates(table, "median_pearson_smooth")
-    shown["mean_auroc"] = estimates(table, "mean_auroc")
-    shown["mean_auroc_partial"] = estimates(table, "mean_auroc_partial")
-    shown["mean_auroc_depth"] = estimates(table, "mean_auroc_depth")
-    shown["rmse"] = estimates(table, "rmse")
-    return shown
+def _texts(table: pd.DataFrame, name: str) -> list:
+    if f"{name}_low" in table:
+        return estimates(table, name)
+    if not is_numeric_dtype(table[name]) or "gain" in name:
+        return table[name].tolist()
+    numbers = table[name].map(_whole)
+    few = (table["consistency_rule"] == "few") & name.startswith("consistent_genes")
+    return numbers.mask(few, TOO_FEW).tolist()
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:

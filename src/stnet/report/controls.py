@@ -9,6 +9,7 @@ from stnet.analysis.control import controls
 from stnet.core.tables import read_table, write_table
 from stnet.report.comparison import KINDS, estimates
 from stnet.report.page import page_table, write_page
+from stnet.report.words import INTERVALS
 
 # What genes of each kind follow, in words.
 FOLLOWED = {
@@ -62,18 +63,27 @@ def write_controls(
         html,
         "Which planted genes does each method find?",
         [
+            f"{main} finds {_found(table)} (consistent over patients).",
             "The cohort is simulated, so it is known what each gene follows:",
             *(f"{kind}: {FOLLOWED[kind]}." for kind in kinds),
             "A method that sees no more than colour finds what colour shows, and looks as good as "
             "a network there.",
             *(text for kind, text in LESSONS.items() if kind in kinds),
-            f"The main experiment is {main}. Intervals are 95%, by bootstrap over patients.",
+            f"The main experiment is {main}. {INTERVALS}",
         ],
         [
             page_table(_shown(table[table["kind"] == kind], methods), f"Planted genes: {kind}")
             for kind in kinds
         ],
         tsv=[tsv],
+    )
+
+
+def _found(table: pd.DataFrame) -> str:
+    """How many genes of each kind the first experiment finds."""
+    first = table[table["experiment"] == table["experiment"].iloc[0]]
+    return ", ".join(
+        f"{row.consistent_genes} of {row.genes} genes of {row.kind}" for row in first.itertuples()
     )
 
 

@@ -8,29 +8,25 @@ import pandas as pd
 from stnet.core.errors import first_of
 from stnet.core.printed import short
 from stnet.core.tables import gene_names, read_table
-from stnet.figures.subtype_roc import FEATURES
+from stnet.figures.subtype_roc import FEATURES, auroc_text
 from stnet.inference.flags import WARNINGS
 from stnet.report.claims import read_claims
-from stnet.report.page import page_table, with_interval, without_blank_paper, write_page
+from stnet.report.page import (
+    page_table,
+    quantities,
+    with_interval,
+    without_blank_paper,
+    write_page,
+)
 
-# Words for the quantities of the summaries, and for how genes were matched.
-VISIUM = {
-    "genes": "genes measured",
-    "positive_genes": "genes with r > 0",
-    "mean_r": "mean r",
-    "mean_auroc": "mean AUROC",
-    "mean_auroc_depth": "mean AUROC of total counts alone",
-    "median_counts": "median counts per spot",
-}
-TCGA = {
-    "slides": "slides with tiles",
-    "patients": "patients with tiles",
-    "patients_with_bulk": "of these, with bulk RNA-seq",
-    "genes": "genes measured in bulk RNA-seq",
-    "positive_genes": "genes with r > 0",
-    "significant_genes": "genes with significantly positive r",
-    "significant_negative_genes": "genes with significantly negative r",
-}
+# Quantities of the summaries, and words for how genes were matched.
+VISIUM = [
+    *("genes", "positive_genes", "mean_r", "mean_auroc", "mean_auroc_depth", "median_counts"),
+]
+TCGA = [
+    *("slides", "patients", "patients_with_bulk", "genes", "positive_genes"),
+    *("significant_genes", "significant_negative_genes"),
+]
 MATCHES = {"ensembl": "by Ensembl id", "symbol": "by symbol", "alias": "by alias"}
 
 
@@ -52,7 +48,7 @@ def write_visium_page(
         html: page to write.
         experiment: whose networks were applied.
     """
-    tables = {name: read_table(path).set_index("quantity") for name, path in summaries.items()}
+    tables = {name: read_table(path) for name, path in summaries.items()}
     main, totals = next(iter(tables.items()))
     aligned = {
         Path(path).name.removesuffix(".alignment.tsv"): read_table(path) for path in alignments
@@ -62,6 +58,7 @@ def write_visium_page(
         html,
         f"External Visium sections ({main}, networks of {experiment})",
         [
+            _visium_result(totals),
             "The networks are applied without any tuning. Only genes that the sections measure are "
             "evaluated. r and AUROC of a gene are over the spots of all sections of a patient, "
             "pooled. The AUROC is for spots in the top quarter of measured expression against "
@@ -71,11 +68,7 @@ def write_visium_page(
             page_table(
                 shown, "In total", explained=dict.fromkeys(tables, "Value over this source.")
             ),
-            page_table(
-                _by_section(totals),
-                "By section",
-                explained=dict.fromkeys(VISIUM.values(), "The same over the section's spots."),
-            ),
+            page_table(_by_section(totals), "By section, over its spots"),
             page_table(
                 _matches(aligned),
                 "How genes were matched",
@@ -110,19 +103,23 @@ def write_tcga_page(
         source: name of the source of the slides.
         experiment: whose networks were applied.
     """
-    totals = read_table(summary).set_index("quantity")
-    note = totals["value"].get("note")
+    totals = read_table(summary)
+    note = totals.set_index("quantity")["value"].get("note")
+    significant, n_genes = quantities(totals, ["significant_genes", "genes"])["estimate"]
     of_subtypes = read_table(subtype)
     write_page(
         html,
         f"Whole slides ({source}, networks of {experiment})",
         [
+            f"{significant} of {n_genes} genes correlate with bulk RNA-seq over patients "
+            "(significantly positive r)."
+            if pd.isna(note)
+            else f"{note}.",
             "The networks are applied to tiles of frozen slides without any tuning. The "
             "pseudo-bulk of a patient is the mean prediction over the tiles of its slides. r of a "
             "gene is over patients, between pseudo-bulk and ln(1 + FPKM) of bulk RNA-seq. "
             "Significant: two-sided P, adjusted by Benjamini–Hochberg, of at most 0.05. Intervals "
             "are 95%, over patients.",
-            *([] if pd.isna(note) else [f"{note}."]),
             f"Subtypes: {of_subtypes['compared'].iloc[0]}. The paper chooses the significant genes "
             "on all patients, test patients included. Genes of the training patients are chosen on "
             "these only.",
@@ -139,6 +136,15 @@ def write_tcga_page(
     )
 
 
+def _visium_result(totals: pd.DataFrame) -> str:
+    found = quantities(totals, VISIUM)["estimate"].replace("", "undefined")
+    n_genes, positive, r, auroc, depth, _ = found
+    return (
+        f"{positive} of {n_genes} genes have r > 0; mean r {r}, mean AUROC {auroc} (of total "
+        f"counts alone {depth})."
+    )
+
+
 def _paper(claims: str | Path | None, prefix: str) -> pd.DataFrame:
     """The claims whose ids begin with `prefix`, by the rest of the id."""
     table = read_claims(claims).set_index("id")
@@ -146,27 +152,24 @@ def _paper(claims: str | Path | None, prefix: str) -> pd.DataFrame:
 
 
 def _beside_paper(
-    words: Mapping[str, str], paper: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+    names: Sequence[str], paper: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """One row per quantity: its name in words, the paper's value, and those of the summaries."""
-    shown = pd.DataFrame(
-        {"quantity": words.values(), "paper": paper["value"].reindex([*words]).map(short)}
-    )
-    for heading, table in tables.items():
-        found = table.reindex([*words])
-        shown[heading] = [
-            with_interval(row.value, row.ci_low, row.ci_high) for row in found.itertuples()
-        ]
-    return without_blank_paper(shown)
+    """One row per quantity: in words, the paper's value, and those of the summaries."""
+    found = {heading: quantities(table, names) for heading, table in tables.items()}
+    words = next(iter(found.values()))
+    shown = words[["quantity"]].assign(paper=paper["value"].reindex(names).map(short).tolist())
+    values = {heading: each["estimate"] for heading, each in found.items()}
+    return without_blank_paper(shown.assign(**values, meaning=words["meaning"]))
 
 
 def _by_section(totals: pd.DataFrame) -> pd.DataFrame:
     """The quantities of a summary that are given per section, one row per section."""
-    parts = totals["value"][totals.index.str.contains(".", regex=False)]
+    parts = totals.set_index("quantity")["value"]
+    parts = parts[parts.index.str.contains(".", regex=False)].astype(float)
     quantity, section = zip(*(name.split(".", 1) for name in parts.index), strict=True)
     wide = parts.set_axis(pd.MultiIndex.from_arrays([section, quantity])).unstack(sort=False)
     shown = wide.reindex(columns=[name for name in VISIUM if name in wide])
-    return shown.map(short).rename(columns=VISIUM).rename_axis("section").reset_index()
+    return shown.rename_axis("section").reset_index()
 
 
 def _matches(aligned: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -184,7 +187,7 @@ def _lost(aligned: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     lost = lost.assign(name=gene_names(lost))
     genes = lost.groupby(["name", "reason"], sort=False)["section"].agg(", ".join).reset_index()
     reasons = genes.groupby(["reason", "section"], sort=False)["name"].agg(["size", ", ".join])
-    return reasons.reset_index().set_axis(["reason", "sections", "number", "genes"], axis=1)
+    return reasons.reset_index().set_axis(["reason", "in_sections", "number", "lost_genes"], axis=1)
 
 
 def _subtypes(subtype: pd.DataFrame, claims: str | Path | None) -> pd.DataFrame:
@@ -196,7 +199,7 @@ def _subtypes(subtype: pd.DataFrame, claims: str | Path | None) -> pd.DataFrame:
         [
             {
                 "features": FEATURES[row.features][0],
-                "auroc": with_interval(row.auroc, row.ci_low, row.ci_high),
+                "auroc": auroc_text(row.auroc, row.ci_low, row.ci_high),
                 "paper_auroc": with_interval(known.value, known.ci_low, known.ci_high),
                 "n_features": row.n_features,
                 "n_train": row.n_train,
@@ -220,7 +223,7 @@ def _to_check(slides: pd.DataFrame) -> pd.DataFrame:
         (problem, len(names), first_of(names))
         for problem, names in problems.groupby(problems, sort=False).groups.items()
     ]
-    return pd.DataFrame(rows, columns=["problem", "number", "slides"])
+    return pd.DataFrame(rows, columns=["problem", "number", "first_slides"])
 
 
 def _problems(slide: tuple) -> list[str]:

@@ -11,19 +11,19 @@ from PIL import Image
 from stnet.analysis.control import UNPLANTED
 from stnet.core.atomic import atomic_path
 from stnet.core.printed import decimals, short
-from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table
-from stnet.report.comparison import KINDS, estimates
+from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table, write_table
+from stnet.report.comparison import COMPACT_COLUMNS, KINDS, estimates
 from stnet.report.controls import FOLLOWED
-from stnet.report.page import render
-from stnet.report.words import said
+from stnet.report.page import page_table, render
+from stnet.report.words import INTERVALS, said
 
 # Methods that see no image.
 FLOORS = ("mean", "coordinates", "label")
 # Longest side of a picture on the page, in pixels.
 SIDE = 1400
 CAPTIONS = [
-    "A gene in two sections: the image, the labels, the measurement, and the prediction by a model "
-    "that was trained without them.",
+    "A gene in two sections: the image, labels if there are any, the measurement, and what a model "
+    "predicts that was trained without them.",
     "In how many patients each gene's prediction correlates positively with the measurement, by "
     "method. Grey: what chance gives. Genes are sorted for each curve on its own.",
 ]
@@ -33,6 +33,7 @@ def write_front(
     tables: Mapping[str, str | Path],
     pictures: Sequence[str | Path],
     html: str | Path,
+    warnings: str | Path,
     *,
     about: Mapping[str, object],
     pages: Mapping[str, Mapping[str, str]],
@@ -40,30 +41,37 @@ def write_front(
     """Write the first page of a cohort's results.
 
     Args:
-        tables: paths of the main experiment's `summary` and `genes`, of the summaries `dataset` and
-            `ceilings`, of `comparison` and `manuscript` if methods are compared, and of `truth` and
-            `controls` if the cohort is simulated.
+        tables: paths of the main experiment's `summary` and `genes`, of the table of `sections`, of
+            the summaries `dataset` and `ceilings`, of `comparison` and `manuscript` if methods are
+            compared, and of `truth` and `controls` if the cohort is simulated.
         pictures: Fig. 2a and 2b, embedded at up to 1,400 pixels.
         html: page to write.
-        about: `cohort`; `paper`, whether it is the paper's; `main`, `view` and `split` of its main
-            experiment; `methods` as for `stnet.report.comparison.write_methods`.
+        warnings: table to write: what makes the numbers doubtful, one `warning` per row.
+        about: title of the `cohort`; `paper`, whether it is the paper's; `main`, `view` and `split`
+            of its main experiment; `methods` as for `stnet.report.comparison.write_methods`.
         pages: title and relative path of the cohort's other pages, by category.
     """
     read = {name: read_table(path, text=name == "manuscript") for name, path in tables.items()}
     summary = read["summary"].set_index("quantity")
     main = about["methods"][about["main"]]
+    cautions = _cautions(read, summary, about)
+    planted = page_table(_planted(read)) if "truth" in read else None
+    compact = "manuscript" in read
+    methods = page_table(read["manuscript"].set_axis(COMPACT_COLUMNS, axis=1)) if compact else None
     content = render(
         "front.html",
         title=f"{about['cohort']}: {main['title']}",
         paper=about["paper"],
         facts=_facts(read["dataset"].set_index("quantity")["value"], summary["value"], about),
         numbers=_planted_numbers(read) if "truth" in read else _numbers(read, summary),
-        planted=_planted(read) if "truth" in read else None,
-        cautions=_cautions(read, summary, about),
-        methods=read.get("manuscript"),
+        planted=planted,
+        cautions=cautions,
+        methods=methods,
+        intervals=INTERVALS,
         pictures=[(_embedded(path), text) for path, text in zip(pictures, CAPTIONS, strict=True)],
         pages=pages,
     )
+    write_table(pd.DataFrame({"quantity": "warning", "value": cautions}), warnings)
     with atomic_path(html) as temporary:
         temporary.write_text(content, encoding="utf-8")
 
@@ -74,13 +82,17 @@ def _facts(dataset: pd.Series, summary: pd.Series, about: Mapping[str, object]) 
     split = about["split"]
     folds = f"the patients in {split} parts; a model of the others predicts each part"
     others = [each["title"] for name, each in about["methods"].items() if name != about["main"]]
-    built_on = f": {main['of']}" if main["of"] else ""
-    view = f", patches {about['view']}" if about["view"] else ""
+    n_genes = short(summary["n_genes"])
+    built_on = [main["of"]] if main["of"] else []
+    if about["view"]:
+        window, reduced = about["view"].split("x")
+        times = "" if reduced == "1" else f", reduced {reduced} times"
+        built_on.append(f"windows of {window} px{times}")
     counts = {name: short(dataset[name]) for name in ("sections", "patients", "spots")}
     return {
         "Cohort": "{sections} sections of {patients} patients, {spots} spots".format(**counts),
-        "Method": f"{main['title']} ({about['main']}): {KINDS[main['kind']]}{built_on}{view}",
-        "Predicted": f"{short(summary['n_genes'])} genes: {main['targets']}, "
+        "Method": f"{main['title']}: " + ", ".join([KINDS[main["kind"]], *built_on]),
+        "Predicted": f"{main['targets']}{'' if n_genes in main['targets'] else f' ({n_genes})'}, "
         f"{said('transform', summary['transform'])}",
         "Held out": {
             "patient": "one patient at a time; a model of the others predicts it",
@@ -101,7 +113,11 @@ def _numbers(read: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> list[tu
             f"r, median over {n_genes} genes and over patients",
         ),
         (*_estimate(summary, "median_partial"), "r given sequencing depth"),
-        ("undefined" if pd.isna(share) else f"{share:.0%}", "", "of the noise ceiling of r"),
+        (
+            "undefined" if pd.isna(share) else f"{share:.0%}".replace("-", "−"),
+            "",
+            "of the noise ceiling of r, where a gene has a signal",
+        ),
         (
             str(count),
             "",
@@ -134,7 +150,7 @@ def _planted_numbers(read: Mapping[str, pd.DataFrame]) -> list[tuple[str, str, s
     return numbers
 
 
-def _planted(read: Mapping[str, pd.DataFrame]) -> list[dict[str, object]]:
+def _planted(read: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """For each kind of simulated gene: what it follows, its r, and which genes were found."""
     genes, controls = _with_kind(read), read["controls"]
     controls = controls[controls["experiment"] == controls["experiment"].iloc[0]]
@@ -148,16 +164,15 @@ def _planted(read: Mapping[str, pd.DataFrame]) -> list[dict[str, object]]:
         signal, few = kind not in UNPLANTED, count_consistent(chosen["consistent"]) == TOO_FEW
         rows.append(
             {
-                "kind": FOLLOWED[kind],
-                "signal": signal,
-                "genes": len(chosen),
-                "r": r[place],
-                "partial": partial[place],
+                "follows": FOLLOWED[kind],
+                "n_genes": len(chosen),
+                "median_pearson": r[place],
+                "median_partial": partial[place],
                 "found": TOO_FEW if few else names[0],
                 "missed": names[1] if signal and not few else "",
             }
         )
-    return rows
+    return pd.DataFrame(rows)
 
 
 def _with_kind(read: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -173,11 +188,15 @@ def _cautions(
     value = summary["value"]
     r, depth = (float(value[name]) for name in ("mean_auroc", "mean_auroc_depth"))
     simulated = "truth" in read
+    doubtful = read["sections"].dropna(subset="warnings")["section"]
     found = {
+        f"Files of {', '.join(doubtful)} look doubtful: see the spots on the images "
+        "(tables/dataset/sections.html).": len(doubtful) > 0,
         "The cohort is simulated: the numbers show whether the workflow finds what was planted, "
         "and say nothing of tissue.": simulated,
         f"Consistent genes are not counted: {value['consistency_reason']}. With so few, all genes "
-        "can have r > 0 in all patients by luck.": value["consistency_rule"] == "few",
+        "can have r > 0 in all patients by luck.": count_consistent(read["genes"]["consistent"])
+        == TOO_FEW,
         "A single patient: no number has an interval.": value["n_patients"] == "1",
         "Other sections of the same patient are trained on, so the numbers are not of new "
         "patients.": about["split"] == "section",

@@ -1,5 +1,6 @@
 """The ledger: every claim about a cohort, the value from this run, and whether it bears it out."""
 
+import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from stnet.report.verdicts import (
     side_of_chance,
 )
 
+logger = logging.getLogger(__name__)
+
+# Claims without a value that the terminal names.
+NAMED = 3
+NO_TABLE = "no table"
 # In the order of the page's summary. The marks repeat in black and white what colours show.
 VERDICTS = {
     REPRODUCED: ("✓", "the result bears the claim out"),
@@ -47,7 +53,7 @@ def write_ledger(
     rules: Mapping[str, str],
     other_data: Collection[str] = (),
 ) -> None:
-    """Write the ledger as a table and as a page.
+    """Write the ledger as a table and as a page, and log which claims could not be evaluated.
 
     Args:
         claims: table of `read_claims`.
@@ -66,6 +72,8 @@ def write_ledger(
     tables = {name: read_table(path) for name, path in results.items()}
     ledger = make_ledger(listed, tables, judged=judged, rules=rules, other_data=other_data)
     write_table(ledger, tsv)
+    if said := not_evaluated(ledger):
+        logger.warning("%s: %s", html, said)
     counts = ledger["verdict"].value_counts()
     content = render(
         "ledger.html",
@@ -79,6 +87,7 @@ def write_ledger(
             if name in counts or (judged and name in (REPRODUCED, INCONCLUSIVE, DIFFERS))
         ],
         total=len(ledger),
+        lost=not_evaluated(ledger),
         late=int((~listed["settled"].str.startswith("before")).sum()),
         groups=[
             {"name": name, "claims": _shown_group(listed[rows], ledger[rows])}
@@ -118,7 +127,7 @@ def make_ledger(
         finding = Finding(MISSING) if table is None else look_up(claim, table)
         null = finding.null or MISSING
         if pd.isna(finding.found.value):
-            verdict = Verdict(NOT_EVALUATED, finding.how or f"no table {claim.table} in this run")
+            verdict = Verdict(NOT_EVALUATED, finding.how or f"{NO_TABLE} {claim.table} in this run")
         elif not judged or claim.table in other_data:
             verdict = Verdict(OTHER_COHORT, "")
         else:
@@ -127,6 +136,20 @@ def make_ledger(
         numbers = [*finding.found, finding.unit, *null, *verdict]
         rows.append([*known, *numbers, rules.get(claim.table, ""), finding.how])
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def not_evaluated(ledger: pd.DataFrame) -> str:
+    """How many claims have no value, the first of them with the reason; "" if all have one.
+
+    Those whose table this run does not make come last.
+    """
+    lost = ledger[ledger["verdict"] == NOT_EVALUATED]
+    if lost.empty:
+        return ""
+    lost = lost.iloc[lost["why"].str.startswith(NO_TABLE).argsort(kind="stable")]
+    named = [f"{row.id} ({row.why})" for row in lost.head(NAMED).itertuples()]
+    more = f", and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+    return f"{len(lost)} of {len(ledger)} claims could not be evaluated: {', '.join(named)}{more}"
 
 
 def _shown_group(claims: pd.DataFrame, ledger: pd.DataFrame) -> list[dict[str, object]]:

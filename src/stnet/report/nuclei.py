@@ -11,7 +11,14 @@ from stnet.report.comparison import estimates
 from stnet.report.page import page_table, write_page
 
 # Features of a patch in words. The others are means of a measure over the nuclei.
-WORDS = {"count": "number of nuclei", "axis_ratio_mean": "elongation (axis ratio)"}
+WORDS = {
+    "count": "number of nuclei",
+    "axis_ratio_mean": "elongation (axis ratio)",
+    **{f"{colour}_mean": f"{colour} of the nuclei" for colour in ("red", "green", "blue")},
+    "nearest_mean": "distance to the nearest nucleus",
+    "mean_distance_mean": "mean distance to the others",
+    "farthest_mean": "distance to the farthest nucleus",
+}
 COLUMNS = [
     *("gene", "stratum", "feature", "n_patients", "mean_r", "p", "p_bh", "mean_partial"),
     *("p_partial", "direction"),
@@ -40,11 +47,14 @@ def write_supplementary_tables(
         (3, "predicted", predicted, table_3),
     ):
         table = _in_words(read_table(relations))
+        sure = f"{table['p_bh'].le(BH_LEVEL).sum()} of {table['p_bh'].notna().sum()}"
         of_all = _in_words(means[means["expression"] == expression])
         write_page(
             html,
             f"Supp. Table {number}: nuclei and {expression} expression of the top genes",
             [
+                f"{sure} correlations of a gene with a feature of the nuclei are significant "
+                f"(adjusted P of at most {BH_LEVEL}).",
                 f"Pearson's r between {expression} expression and features of the nuclei in a "
                 "patch, over the spots of each patient, then averaged over patients. All features "
                 "except the number of nuclei are means over the nuclei of the patch. P: two-sided "
@@ -68,10 +78,13 @@ def write_supplementary_tables(
 def write_gene_page(relations: str | Path, html: str | Path, *, gene: str) -> None:
     """Write the page on a gene and the size and number of nuclei, from `write_gene_relations`."""
     table = _in_words(read_table(relations))
+    first = table.iloc[0]
     write_page(
         html,
         f"{gene} and the size and number of nuclei",
         [
+            f"r with the {first.feature}, over {first.stratum} spots: "
+            f"{estimates(table, 'mean_r')[0]}.",
             "Pearson's r of measured expression with the mean area and with the number of the "
             "nuclei in a patch, over the spots of each patient, then averaged over patients. P: "
             "two-sided one-sample t-test of Fisher's z over patients. Intervals are 95%, over "

@@ -57,7 +57,7 @@ def write_page(
     Args:
         path: page to write.
         title: of the page.
-        paragraphs: text above the tables.
+        paragraphs: text above the tables. The first says the result; the others are folded.
         tables: made by `page_table`.
         tsv: the tables as files for programs, which the page links.
     """
@@ -98,30 +98,27 @@ def page_table(
     return Table(heading, columns, len(table))
 
 
-def quantities(table: pd.DataFrame) -> pd.DataFrame:
-    """A table `quantity value ci_low ci_high` for a page: in words, and with its intervals."""
-    names = [word(name) for name in table["quantity"]]
-    numbers = zip(
-        map(said, table["quantity"], table["value"]), table["ci_low"], table["ci_high"], strict=True
-    )
-    return pd.DataFrame(
-        {
-            "quantity": [name.heading for name in names],
-            "estimate": [
-                with_interval(*row, name.digits) for row, name in zip(numbers, names, strict=True)
-            ],
-            "meaning": [name.explanation for name in names],
-        }
-    )
+def quantities(table: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """A table `quantity value` for a page: in words, and with intervals `ci_low ci_high` if any.
+
+    With `names` of quantities, only these, in their order.
+    """
+    table = table.reindex(columns=["quantity", "value", "ci_low", "ci_high"])
+    table = table.set_index("quantity").reindex(names or table["quantity"])
+    rows = []
+    for row in table.itertuples():
+        heading, meaning, digits = word(row.Index)
+        value = with_interval(said(row.Index, row.value), row.ci_low, row.ci_high, digits)
+        rows.append((heading, value, meaning))
+    return pd.DataFrame(rows, columns=["quantity", "estimate", "meaning"])
 
 
 def with_interval(
     value: float | str, low: float | str, high: float | str, digits: int | None = None
 ) -> str:
     """Format a value, or text of it, with its 95% interval if it has one."""
-    first, *ends = (_formatted(number, digits) for number in (value, low, high))
-    # Non-breaking spaces.
-    return first + ("\u00a0({}\u00a0to\u00a0{})".format(*ends) if all(ends) else "")
+    first, *ends = (formatted(number, digits) for number in (value, low, high))
+    return first + (" ({} to {})".format(*ends) if all(ends) else "")
 
 
 def without_blank_paper(table: pd.DataFrame) -> pd.DataFrame:
@@ -131,9 +128,9 @@ def without_blank_paper(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[:, [not (a and b) for a, b in zip(blank, of_paper, strict=True)]]
 
 
-def _formatted(value: float | str, digits: int | None) -> str:
-    """A number, or text of it, with these decimals, or as `short` does it; "" for NaN."""
-    if digits is None or pd.isna(value):
+def formatted(value: float | str, digits: int | None) -> str:
+    """A number, or text of it, with these decimals, or as `short` does it; "" for NaN and ""."""
+    if digits is None or pd.isna(value) or value == "":
         return short(value)
     return decimals(float(value), digits)
 
@@ -144,7 +141,7 @@ def _column(name: Word, values: pd.Series) -> Column:
     if is_bool_dtype(values):
         return Column(*name[:2], ["✓" if value else "" for value in values], False)
     if is_numeric_dtype(values):
-        return Column(*name[:2], [_formatted(value, name.digits) for value in values], True)
+        return Column(*name[:2], [formatted(value, name.digits) for value in values], True)
     texts = pd.Series(["" if pd.isna(value) else str(value) for value in values], dtype=object)
     numbers = texts.str.match(NUMBER) | texts.isin(["", "undefined"])
     return Column(*name[:2], texts.tolist(), bool(numbers.all()))

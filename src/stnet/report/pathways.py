@@ -40,21 +40,22 @@ def write_pathways_page(
         html,
         f"Pathways of the consistently predicted genes ({experiment})",
         [
-            *([few] if of_groups["note"].eq(TOO_FEW).any() else []),
+            few
+            if of_groups["note"].eq(TOO_FEW).any()
+            else f"{n_enriched} of {len(of_sets)} pathways with at least {FEWEST_GENES} of the "
+            f"genes are enriched (adjusted P ≤ {short(level)}).",
             "Predicted: target genes that are predicted consistently. Rest: the other target genes."
             " Genes without a symbol are left out of both. P: Fisher's exact test, one-sided. EASE:"
             " DAVID's score, the same P with one predicted gene removed. Both are adjusted by"
             " Benjamini–Hochberg, separately for groups and for pathways.",
-            "The groups are unions of the gene sets listed below."
+            "Pathways overlap, so the same genes often enrich several of them. The groups are "
+            "unions of the gene sets listed below."
             + (
                 ""
                 if claims is None
                 else " The paper's are disease classes of DAVID, which are not"
                 " available as gene sets, so numbers can differ from the paper's."
             ),
-            f"{n_enriched} of {len(of_sets)} pathways with at least {FEWEST_GENES} of the genes are"
-            f" enriched (adjusted P ≤ {short(level)}). Pathways overlap, so the same genes often"
-            " enrich several of them.",
         ],
         [
             page_table(

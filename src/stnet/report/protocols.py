@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.core.printed import decimals
-from stnet.core.tables import write_table
+from stnet.core.tables import read_table, write_table
 from stnet.evaluation.bootstrap import FEWEST_PATIENTS
 from stnet.evaluation.protocols import KEYS, PAPER, PUBLISHED, score_protocols
 from stnet.figures.protocols import KINDS, WORDS, draw
 from stnet.report.page import page_table, write_page
+from stnet.report.words import INTERVALS
 
 # Of each side of an interval.
 BY_CHANCE = 0.025
@@ -20,7 +21,7 @@ DEFINITIONS = [
     "are scored on the same measurement, in the genes that all of them predict, each over the "
     "patients in whom it has an r. A gene's r is summarised over patients or sections first, then "
     "over genes. r over the spots of all patients also rewards differences between patients. "
-    "Intervals are 95%, by bootstrap over patients.",
+    + INTERVALS,
     "Measurement: in the unit of the main experiment's targets; ln(1 + c) of the counts c; ln(1 + "
     "10⁴ c / Σc) with the sum over the genes in common only; analytic Pearson residuals. Smoothed: "
     "averaged over a spot and its neighbours. Genes: all; those with the highest variance over "
@@ -30,10 +31,13 @@ DEFINITIONS = [
     "genes in which both have an r, the same patients drawn of both. Intervals are not adjusted "
     "for the number of protocols.",
 ]
+# What the comparison of methods calls the gain in r: the mean over genes of the difference.
+AS_COMPARED = PAPER._replace(over_genes="mean")
 
 
 def write_protocols(
     predictions: Sequence[str | Path],
+    genes: Sequence[str | Path],
     tsv: str | Path,
     html: str | Path,
     figures: Iterable[str | Path],
@@ -45,6 +49,7 @@ def write_protocols(
 
     Args:
         predictions: files of all held-out groups of all experiments.
+        genes: the gene performance of each experiment, in the order of `methods`.
         tsv: table to write (`score_protocols`).
         html: page to write.
         figures: figures to write.
@@ -70,18 +75,50 @@ def write_protocols(
     ]
     main = table["experiment"].iloc[0]
     explained = dict.fromkeys(titles.values(), "r of this experiment, or median of them.")
+    pairs = _pairs(table)
+    for side in ("first_ahead", "second_ahead"):
+        pairs[side] = [f"{n} of {of}" for n, of in zip(pairs[side], pairs["both"], strict=True)]
     tables = {
         "Protocols of publications": _published(table),
-        "Which method is surely ahead": _pairs(table),
-        "Median r over all protocols with a choice": _by_choice(table),
+        "Which method is surely ahead": pairs.drop(columns="both"),
+        "Median r by choice, over the protocols that all its options share": _by_choice(table),
     }
+    of_methods = [
+        read_table(path)
+        for path, name in zip(genes, methods, strict=True)
+        if name not in references
+    ]
     write_page(
         html,
         f"What r means: {main} under {len(_of(table, main))} protocols",
-        [*findings(table, [titles[name] for name in references]), *DEFINITIONS],
+        [
+            *signal(of_methods),
+            *findings(table, [titles[name] for name in references]),
+            *DEFINITIONS,
+        ],
         [page_table(each, heading, explained=explained) for heading, each in tables.items()],
         tsv=[tsv],
     )
+
+
+def signal(genes: Sequence[pd.DataFrame]) -> list[str]:
+    """How many genes are consistent for any method, of those that all methods predict, in words.
+
+    `genes` are the methods' gene tables. Nothing is said if patients are too few to say.
+    """
+    shared = set.intersection(*(set(table.loc[table["n_patients"] > 0, "gene"]) for table in genes))
+    known = [table for table in genes if table["consistent"].notna().any()]
+    if not known or not shared:
+        return []
+    found = {gene for table in known for gene in table["gene"][table["consistent"].eq(True)]}
+    n, of = len(found & shared), len(shared)
+    said = f"{n} of {of} genes are consistent for at least one method."
+    if 2 * n < of:
+        said += (
+            f" So a median over all genes is the r of a gene that follows nothing: {of - n} of {of}"
+            " are consistent for no method. Look at choices of genes, and at means over genes."
+        )
+    return [said]
 
 
 def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
@@ -92,7 +129,9 @@ def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
     main = table["experiment"].iloc[0]
     r, leaks = _of(table, main)["r"], _of(table, main)["leaks"]
     winners = table[table["rank"] == 1]
-    wins = [f"{name} under {n}" for name, n in winners["experiment"].value_counts().items()]
+    wins = [
+        f"{name} under {n} of {len(r)}" for name, n in winners["experiment"].value_counts().items()
+    ]
     best = winners.groupby(KEYS)["r"].max()
     found = [
         f"The same held-out predictions of {main} have {_range(r)} under {len(r)} protocols, "
@@ -154,20 +193,51 @@ def _sure(table: pd.DataFrame, references: Collection[str]) -> list[str]:
             + (f"It is not surely ahead of {', '.join(named)}." if named else "This is sure.")
         )
     pairs = _pairs(table[~table["experiment"].isin(references)])
-    n = int(BY_CHANCE * table.groupby("experiment").size().iloc[0] + 0.5)
+    if len(pairs):
+        found += [_inversions(pairs), _as_compared(pairs)]
+    return found
+
+
+def _inversions(pairs: pd.DataFrame) -> str:
+    """Which orders are sure both ways, and whether they are more than chance gives."""
     both = pairs[(pairs["first_ahead"] > 0) & (pairs["second_ahead"] > 0)]
-    inversions = [
-        f"{each.one} under {each.first_ahead} and {each.other} under {each.second_ahead}"
+    named = [
+        f"{each.one} under {each.first_ahead} and {each.other} under {each.second_ahead} of "
+        f"{each.both} protocols"
         for each in both.itertuples()
     ]
-    if len(pairs):
-        found.append(
-            "Pairs of methods whose order is sure both ways, each surely ahead under some "
-            f"protocols: {len(both)} of {len(pairs)}{': ' if inversions else ''}"
-            f"{'; '.join(inversions)}. Of two methods that are equally good, each would be surely "
-            f"ahead under some {n} by chance."
+    fewer = both[["first_ahead", "second_ahead"]].min(axis=1)
+    beyond = both[fewer > BY_CHANCE * both["both"]]
+    names = "; ".join(f"{each.one} and {each.other}" for each in beyond.itertuples())
+    said = (
+        f"The order of {len(beyond)} of {len(pairs)} pairs of methods changes more often than by "
+        f"chance: {names}."
+    )
+    if beyond.empty:
+        said = (
+            "No order of two methods changes more often than by chance: nothing here shows that "
+            "the protocol decides which is better."
         )
-    return found
+    most = pairs["both"].max()
+    return said + (
+        f" Pairs whose order is sure both ways, each surely ahead under some protocols: {len(both)}"
+        f" of {len(pairs)}{': ' if named else ''}{'; '.join(named)}. Of two equally good methods, "
+        f"each is surely ahead under {BY_CHANCE:.1%} of the protocols on average, "
+        f"{decimals(BY_CHANCE * most, 0)} of {most}."
+    )
+
+
+def _as_compared(pairs: pd.DataFrame) -> str:
+    """Why the comparison of methods may be sure of a pair of which the paper's protocol is not."""
+    sure = {name: int((pairs[name] != "neither").sum()) for name in ("at_paper", "as_compared")}
+    return (
+        "comparison.html may be sure of a pair where this page says neither: its mean r gain is "
+        "the mean over genes of the difference in r, which a few genes can decide; under the "
+        "paper's protocol it is the difference of two medians over genes. Patients, resamples and "
+        "intervals are the same (genes, if all methods predict the same). Of "
+        f"{len(pairs)} pairs, {sure['at_paper']} are sure with medians over genes and "
+        f"{sure['as_compared']} with means."
+    )
 
 
 def _of(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
@@ -198,34 +268,50 @@ def _published(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pairs(table: pd.DataFrame) -> pd.DataFrame:
-    """For each two experiments, under how many protocols either is surely ahead."""
-    ahead = {name: _of(table, name)["ahead_of"] for name in table["experiment"].unique()}
+    """For each two experiments, under how many of the protocols of `both` either is surely ahead.
+
+    `at_paper` and `as_compared` say which is under the paper's protocol, with the median and with
+    the mean over genes.
+    """
+    of = {name: _of(table, name) for name in table["experiment"].unique()}
     rows = []
-    for one, other in combinations(ahead, 2):
+    for one, other in combinations(of, 2):
         sure = {
-            name: ahead[name].map(lambda names, behind=behind: behind in names)
+            name: of[name]["ahead_of"].map(lambda names, behind=behind: behind in names)
             for name, behind in ((one, other), (other, one))
         }
-        at_paper = [name for name, protocols in sure.items() if protocols[PAPER]]
-        rows.append(
-            [one, other, *(int(each.sum()) for each in sure.values()), *(at_paper or ["neither"])]
-        )
-    return pd.DataFrame(rows, columns=["one", "other", "first_ahead", "second_ahead", "at_paper"])
+        at = [
+            next((name for name, ahead in sure.items() if ahead.get(each, False)), "neither")
+            for each in (PAPER, AS_COMPARED)
+        ]
+        both = int((of[one]["r"].notna() & of[other]["r"].notna()).sum())
+        rows.append([one, other, *(int(each.sum()) for each in sure.values()), both, *at])
+    sides = ["one", "other", "first_ahead", "second_ahead", "both"]
+    return pd.DataFrame(rows, columns=[*sides, "at_paper", "as_compared"])
 
 
 def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
+    """Median r by option, of each experiment over the protocols in which all options have an r.
+
+    r over the spots of all patients is of no patients or sections, so `over_units` is left out
+    where units are compared, and compared without these protocols.
+    """
+    names = table["experiment"].unique()
     parts = []
     for kind, heading in KINDS.items():
-        medians = table.pivot_table(
-            index=kind, columns="experiment", values="r", aggfunc="median", sort=False
+        rows = table[table["over_units"] != ""] if kind == "over_units" else table
+        options = rows[kind].unique()
+        free = {kind, "over_units"} if kind == "unit" else {kind}
+        others = ["experiment", *(each for each in KEYS if each not in free)]
+        rows = rows[rows["r"].notna()]
+        shared = rows.groupby(others)[kind].transform("nunique") == len(options)
+        medians = rows[shared].pivot_table(
+            index=kind, columns="experiment", values="r", aggfunc="median"
         )
-        choices = [WORDS.get(choice, choice) for choice in medians.index]
-        medians = medians.reindex(columns=table["experiment"].unique()).map(
-            decimals, na_action="ignore"
-        )
-        parts.append(medians.assign(choice=heading, option=choices))
-    shown = pd.concat(parts, ignore_index=True)
-    return shown[["choice", "option", *table["experiment"].unique()]]
+        medians = medians.reindex(index=options, columns=names).map(decimals, na_action="ignore")
+        words = [WORDS.get(choice, choice) for choice in options]
+        parts.append(medians.assign(choice=heading, option=words))
+    return pd.concat(parts, ignore_index=True)[["choice", "option", *names]]
 
 
 def _wide(table: pd.DataFrame, about: list[pd.Series]) -> pd.DataFrame:

@@ -48,5 +48,5 @@ def write_sections_page(
             }
         )
     with atomic_path(html) as temporary:
-        content = render("sections.html", cohort=cohort, sections=shown)
+        content = render("sections.html", title=f"Sections: {cohort}", sections=shown)
         temporary.write_text(content, encoding="utf-8")

@@ -10,6 +10,7 @@ from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table,
 from stnet.report.claims import read_claims
 from stnet.report.comparison import estimates
 from stnet.report.page import page_table, quantities, without_blank_paper, write_page
+from stnet.report.words import INTERVALS
 
 # Column of the performance by the last part of a claim's id.
 TABLE_1 = {
@@ -20,33 +21,16 @@ TABLE_1 = {
 }
 # Columns of Table 1: the paper's, and r given depth.
 SHOWN = ["n_consistent", "median_pearson", "median_partial", "median_pearson_smooth", "r_10x"]
-# Words for the quantities of the dataset's summary, and for the steps at which spots are dropped.
-TOTALS = {
-    "patients": "patients",
-    "sections": "sections",
-    "sections_with_warnings": "sections with warnings, which come first below",
-    "spots": "spots used",
-    "genes": "genes in the sections' tables, G",
-    "genes_united": "genes that sections call by different names, united",
-    "genes_unsure": "genes that may be one of several of other sections, not predicted",
-    "spots_per_section_min": "fewest spots in a section",
-    "spots_per_section_max": "most spots in a section",
-    "median_counts": "median counts per spot",
-    "median_genes": "median genes with a count per spot",
-    "median_pct_mt": "median mitochondrial share of the counts of a spot (%)",
-}
-SPOTS = {
-    "positions": "rows of the spot files",
-    "unselected": "dropped: outside the tissue selection",
-    "no_counts": "dropped: without counts",
-    "off_image": "dropped: outside the image",
-    "no_label": "dropped: without a label, which the cohort requires",
-    "kept": "kept",
-    "near_edge": "not used: the window extends beyond the image",
-    "used": "used",
-    "counts": "rows of the count tables",
-    "no_position": "rows of the count tables without a position",
-}
+# Quantities of the dataset's summary, and the steps at which spots are dropped.
+TOTALS = [
+    *("patients", "sections", "sections_with_warnings", "spots", "genes", "genes_united"),
+    *("genes_unsure", "spots_per_section_min", "spots_per_section_max", "median_counts"),
+    *("median_genes", "median_pct_mt"),
+]
+STEPS = [
+    *("positions", "unselected", "no_counts", "off_image", "no_label", "kept", "near_edge"),
+    *("used", "counts", "no_position"),
+]
 # Columns that pages show, in their order.
 SECTION_COLUMNS = [
     *(
@@ -103,6 +87,7 @@ def write_table_1(
         html,
         f"Table 1: the best predicted genes ({main})",
         [
+            "The genes that the predictions follow best, by the median over patients of r.",
             "10x data: r over the spots of the external Visium sections, pooled by patient; with "
             "several patients, their median. A cell is empty if there is no such number.",
         ],
@@ -158,21 +143,24 @@ def write_dataset_page(
     summary: str | Path, sections: str | Path, html: str | Path, cohort: str
 ) -> None:
     """Write the page on a cohort: totals, spots dropped at each step, and sections."""
-    values = read_table(summary).set_index("quantity")["value"]
+    totals = read_table(summary)
+    known = ["spots", "sections", "sections_with_warnings"]
+    spots, n_sections, warned = quantities(totals, known)["estimate"]
+    steps = totals.assign(quantity=totals["quantity"].str.removeprefix("drops."))
     shown = worst_first(read_table(sections)).reindex(columns=SECTION_COLUMNS)
-    steps = values.rename(lambda name: name.removeprefix("drops.")).reindex(list(SPOTS))
     write_page(
         html,
         f"Cohort {cohort}",
         [
+            f"{spots} spots of {n_sections} sections are used; {warned} sections have warnings.",
             "Numbers are sums over all sections. A spot that is not used is counted once, under "
             "the first reason that applies. Sections with warnings come first, then those with the "
             "fewest spots on tissue. sections.html, beside this page, shows the spots of each "
             "section on its image.",
         ],
         [
-            page_table(_named(values.reindex(list(TOTALS)).rename(TOTALS)), "In total"),
-            page_table(_named(steps.rename(SPOTS)), "Spots by step"),
+            page_table(quantities(totals, TOTALS), "In total"),
+            page_table(quantities(steps, STEPS), "Spots by step"),
             page_table(shown.dropna(axis=1, how="all"), "Sections"),
         ],
         tsv=[summary, sections],
@@ -211,7 +199,8 @@ def write_performance_page(
         html,
         f"Performance of {experiment}, spots: {stratum}",
         [
-            "Predictions are of held-out spots. Intervals are 95%, by bootstrap over patients.",
+            _result(totals),
+            f"Predictions are of held-out spots. {INTERVALS}",
         ],
         [
             page_table(quantities(totals), "Summary"),
@@ -221,5 +210,9 @@ def write_performance_page(
     )
 
 
-def _named(values: pd.Series) -> pd.DataFrame:
-    return pd.DataFrame({"quantity": values.index, "number": values.to_numpy()})
+def _result(totals: pd.DataFrame) -> str:
+    """Median r, r given depth and the number of consistent genes, in a sentence."""
+    shown = quantities(totals, ["median_pearson", "median_partial", "consistent_genes", "n_genes"])
+    r, partial, count, n_genes = shown["estimate"]
+    found = count if count == TOO_FEW else f"{count} of {n_genes} genes"
+    return f"Median r {r}; given sequencing depth {partial}. Consistently predicted: {found}."

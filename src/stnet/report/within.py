@@ -7,13 +7,12 @@ import pandas as pd
 
 from stnet.analysis.choice import top_genes
 from stnet.core.errors import InputError
-from stnet.core.printed import short
 from stnet.core.tables import gene_names, read_table, write_table
-from stnet.evaluation.consistency import BH_LEVEL, HOLM_LEVEL
+from stnet.evaluation.consistency import HOLM_LEVEL
 from stnet.report.claims import THRESHOLD_COLUMNS, read_claims
 from stnet.report.comparison import estimates
-from stnet.report.page import page_table, without_blank_paper, write_page
-from stnet.report.words import said
+from stnet.report.page import formatted, page_table, without_blank_paper, write_page
+from stnet.report.words import said, word
 
 # By stratum: its title on the page, and the first part of the ids of its claims.
 TITLES = {
@@ -30,27 +29,13 @@ EXPLAINED = {
         (f"{title}: genes", "Number of genes, over these spots alone."),
     )
 }
-# Words for the quantities of the summary, and for those at the paper's threshold.
-SUMMARY = {
-    "n_patients": "patients with such spots",
-    "n_patients_with_r": "of these, with an r",
-    "n_spots": "spots",
-    "median_pearson": "median r over genes",
-    "median_partial": "the same given depth",
-    "consistency_rule": "rule of consistency",
-    "consistent_genes": "consistent genes by this rule",
-    "fewest_consistent_patients": "fewest patients with r > 0 among these genes",
-    "fdr": "largest adjusted P among these genes",
-    "consistent_genes_holm": f"genes by Holm on the count of patients, P at most {HOLM_LEVEL}",
-    "consistent_genes_bh": f"genes by BH on the count of patients, P at most {BH_LEVEL}",
-    "consistent_genes_t": f"genes by BH on the t-test over patients, P at most {BH_LEVEL}",
-}
-THRESHOLD = {
-    "threshold": "the paper's threshold: patients with r > 0",
-    "threshold_genes": "genes at this threshold",
-    "threshold_fdr": "largest Holm-adjusted P among these genes",
-    "threshold_fdr_excused": "the same, counting patients without such spots as consistent",
-}
+# Quantities of the summary, and those at the paper's threshold.
+SUMMARY = [
+    *("n_patients", "n_patients_with_r", "n_spots", "median_pearson", "median_partial"),
+    *("consistency_rule", "consistent_genes", "fewest_consistent_patients", "fdr"),
+    *("consistent_genes_holm", "consistent_genes_bh", "consistent_genes_t"),
+]
+THRESHOLD = ["threshold", "threshold_genes", "threshold_fdr", "threshold_fdr_excused"]
 SPREAD = ["within_class", "sd_all", "sd_tumour", "sd_normal"]
 PAPER = (
     "The paper counts genes with r > 0 in a fixed number of patients. That count is given if this "
@@ -98,6 +83,12 @@ def write_within(
         html,
         f"Within tumour and within normal tissue ({experiment})",
         [
+            "Median r over genes: "
+            + ", ".join(
+                f"{TITLES[name][0].lower()} {formatted(each['median_pearson'], 3) or 'undefined'}"
+                for name, each in totals.items()
+            )
+            + ".",
             "The columns Tumour and Normal evaluate the spots of one class only, so recognising "
             "the class does not help the prediction. Patients without such spots are left out. "
             "Patients with fewer than four such spots are counted but have no r. Medians are over "
@@ -186,17 +177,19 @@ def _found(total: pd.Series, thresholds: pd.DataFrame, least: int, of: int) -> d
 def _by_stratum(table: pd.DataFrame) -> pd.DataFrame:
     """One row per quantity, with a column for each stratum and for the paper's value of it."""
     values = table.set_index("quantity")
-    at_threshold = THRESHOLD if values["paper"].ne("").any() else {}
-    words = SUMMARY | at_threshold | {"top_genes": "top genes by median r"}
-    shown = pd.DataFrame({"quantity": words.values()})
+    at_threshold = THRESHOLD if values["paper"].ne("").any() else []
+    names = [*SUMMARY, *at_threshold, "top_genes"]
+    words = [word(name) for name in names]
+    shown = pd.DataFrame({"quantity": [each.heading for each in words]})
     for stratum, (title, _) in TITLES.items():
-        rows = values.loc[[f"{stratum}.{name}" for name in words]]
+        rows = values.loc[[f"{stratum}.{name}" for name in names]]
         for heading, column in ((title, "value"), (f"{title}, paper", "paper")):
             texts = rows[column].str.replace(",", ", ")
             shown[heading] = [
-                short(said(name, text)) for name, text in zip(words, texts, strict=True)
+                formatted(said(name, text), each.digits)
+                for name, text, each in zip(names, texts, words, strict=True)
             ]
-    return shown
+    return shown.assign(meaning=[each.explanation for each in words])
 
 
 def _best(genes: pd.DataFrame, spread_of_genes: pd.DataFrame) -> pd.DataFrame:

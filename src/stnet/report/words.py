@@ -17,6 +17,10 @@ class Word(NamedTuple):
     digits: int | None = None
 
 
+# How `stnet.evaluation.bootstrap.interval` makes intervals.
+INTERVALS = (
+    "Intervals are 95% and over patients: Student's t, with the standard error of a bootstrap."
+)
 # Begins the names of the paper's values.
 PAPER = "paper_"
 ABOUT = {
@@ -30,6 +34,9 @@ ABOUT = {
     "quantity": ("Quantity", "What was measured or counted."),
     "estimate": ("Value", "Value in this run, with its 95% interval if it has one."),
     "meaning": ("What it is", "Explanation of the quantity."),
+    "follows": ("What the genes follow", "By the record of the simulation."),
+    "found": ("Found", "Genes that are consistent over patients."),
+    "missed": ("Not found", "The other genes, if they carry signal."),
     "number": ("Number", "How many there are."),
     "paper": ("Paper", "Value in the paper."),
     "note": ("Note", "What to know of this row."),
@@ -100,7 +107,27 @@ ABOUT = {
         "Genes ahead, same patients",
         "As genes ahead, over the patients in whom both r are defined.",
     ),
+    "threshold": ("The paper's threshold", "Number of patients with r > 0 that the paper asks."),
+    "threshold_genes": ("Genes at the threshold", "Genes with r > 0 in as many patients."),
+    "threshold_fdr": ("Largest Holm P there", "Largest Holm-adjusted P among these genes."),
+    "threshold_fdr_excused": (
+        "Largest Holm P, excused",
+        "The same, counting patients without such spots as consistent.",
+    ),
+    "top_genes": ("Top genes", "Genes with the highest median r."),
     # Cohorts
+    "patients": ("Patients", "Number of patients."),
+    "sections": ("Sections", "Number of sections."),
+    "sections_with_warnings": ("Sections with warnings", "They come first below."),
+    "spots": ("Spots", "Number of spots that are used."),
+    "genes": ("Genes", "Number of genes that are measured."),
+    "genes_united": ("United genes", "Genes that sections call by different names, made one."),
+    "genes_unsure": (
+        "Unsure genes",
+        "Genes that may be one of several of other sections; they are not predicted.",
+    ),
+    "spots_per_section_min": ("Fewest spots", "Spots of the section with the fewest."),
+    "spots_per_section_max": ("Most spots", "Spots of the section with the most."),
     "positions": ("Spots in files", "Rows of the spot file."),
     "counts": ("Count rows", "Rows of the count table."),
     "no_position": ("No position", "Rows of the count table without a position."),
@@ -113,8 +140,11 @@ ABOUT = {
     "used": ("Used", "Spots that are used."),
     "median_counts": ("Median counts", "Median over spots of the total counts."),
     "median_genes": ("Median genes", "Median over spots of the number of genes with a count."),
-    "without_share": ("Genes without a share", "Their ceiling is 0, or they have no r."),
-    "without_share_partial": ("Genes without a share given depth", "Likewise, given depth."),
+    "without_share": (
+        "Genes without a signal",
+        "They are not consistent, or their ceiling is what noise gives: left out of the share.",
+    ),
+    "without_share_partial": ("Genes without a signal given depth", "Likewise, given depth."),
     "pct_on_tissue": ("On tissue (%)", "Share of the spots that lie on tissue, in percent.", 1),
     "warnings": ("Warnings", "What is odd about the section's files."),
     "median_pct_mt": ("Mitochondrial (%)", "Median share of mitochondrial counts, in percent."),
@@ -144,18 +174,54 @@ ABOUT = {
     # External data
     "by": ("Match", "How a target gene was found among the genes of a section."),
     "reason": ("Reason", "Why the genes have no match."),
-    "sections": ("In sections", "Sections in which it is so."),
-    "genes": ("Genes", "Which genes, or how many."),
+    "in_sections": ("In sections", "Sections in which it is so."),
+    "lost_genes": ("Genes", "Which genes."),
     "features": ("Features", "What the subtypes are predicted from."),
     "n_features": ("Number of features", "How many features the classifier has."),
     "n_train": ("Training patients", "Patients on whom the classifier is fitted."),
     "n_test": ("Test patients", "Patients on whom it is tested."),
     "C": ("C", "Inverse strength of the regularisation, chosen on training patients."),
     "problem": ("Problem", "What to look at before the slides are trusted."),
-    "slides": ("Slides", "Names of the first of them."),
+    "first_slides": ("Slides", "Names of the first of them."),
+    "slides": ("Slides with tiles", "Slides in which tiles have enough tissue."),
+    "patients_with_bulk": ("Patients with bulk RNA-seq", "Patients with tiles who have it too."),
+    "positive_genes": ("Genes with r > 0", "Number of genes whose r is positive."),
+    "significant_genes": ("Genes with significant r > 0", "Adjusted P of at most 0.05."),
+    "significant_negative_genes": ("Genes with significant r < 0", "Adjusted P of at most 0.05."),
     "significant_positive": ("Positive", "Whether r is significantly positive."),
     "significant_negative": ("Negative", "Whether r is significantly negative."),
     "draws": ("Divisions", "Random divisions of the counts."),
+    # What a network sees
+    "label": ("Label", "The pathologist's label of the spot."),
+    "prediction": ("Predicted", "The prediction, in the unit of the targets."),
+    "at_baseline": ("At the baseline", "The prediction for the baseline."),
+    "difference": ("Difference", "The first minus the second."),
+    "attributed": ("Attributed", "Sum of the attributions; should be the difference."),
+    "completeness_error": ("Gap", "Share of the difference by which the sum is off."),
+    "steps": ("Steps", "Between the baseline and the patch."),
+    "complete": ("Adds up", "The gap is at most 5%; do not rely on other patches."),
+    "patches": ("Patches", "Number of patches."),
+    "patches_with_ratio": ("Patches with a ratio", "Patches with pixels on and off nuclei."),
+    "patches_above_1": ("Ratio above 1", "Patches with more attribution on nuclei than off."),
+    "nuclear_share": ("Nuclear pixels", "Share of the pixels that lie on nuclei."),
+    "attributed_share": (
+        "Attribution on nuclei",
+        "Share of the total attribution, positive and negative, that lies on nuclei. Above 1 if "
+        "that off nuclei is negative in total.",
+    ),
+    "ratio": (
+        "Ratio",
+        "Positive attribution per pixel on nuclei divided by that off nuclei; median over patches.",
+    ),
+    "ratio_negative": ("Ratio, negative", "The same of negative attribution."),
+    "ratio_lowest": ("Lowest ratio", "Of any patch."),
+    "ratio_highest": ("Highest ratio", "Of any patch."),
+    "null": ("By chance", "Mean, with the 95% range, of what chance gives."),
+    "split_alone": (
+        "Held out, alone",
+        "What each run alone holds out together, or in how many parts.",
+    ),
+    "split_together": ("Held out, together", "The same of the run for all genes."),
     # Protocols
     "users": ("Used by", "Publications with this protocol."),
     "leaks": ("Leaks", "Whether genes are chosen by the r that is reported."),
@@ -170,11 +236,18 @@ ABOUT = {
     ),
     "one": ("First method", "One of two methods."),
     "other": ("Second method", "The other of them."),
-    "first_ahead": ("First ahead", "Protocols under which the first is surely ahead."),
-    "second_ahead": ("Second ahead", "Protocols under which the second is surely ahead."),
+    "first_ahead": (
+        "First ahead",
+        "Protocols under which the first is surely ahead, of those under which both have an r.",
+    ),
+    "second_ahead": ("Second ahead", "As first ahead, of the second."),
     "at_paper": ("Ahead in the paper's", "Which is surely ahead under the paper's protocol."),
+    "as_compared": (
+        "With the mean over genes",
+        "The same with the mean over genes in place of the median, as in comparison.html.",
+    ),
     "choice": ("Choice", "What protocols differ in."),
-    "option": ("Option", "What is chosen; all other choices vary."),
+    "option": ("Option", "What is chosen; all other choices vary, alike for all options."),
     "at_least": ("k", "Number of patients."),
 }
 # Correlations, errors and the like: numbers with three decimals.
@@ -242,13 +315,38 @@ MEASURES = {
     "ceiling_error": ("Error of the ceiling", "Standard error by the random division of counts."),
     "share": ("Share", "Median r divided by the ceiling."),
     "median_ceiling": ("Median ceiling", "Median over genes of the ceiling."),
-    "median_share": ("Median share", "Median over genes of the share of the ceiling."),
+    "signal": ("Signal", "Consistent, with a ceiling above what noise gives."),
+    "signal_partial": ("Signal given depth", "The same, given depth."),
+    "median_share": (
+        "Median share",
+        "Median of the share of the ceiling, over genes with a signal.",
+    ),
     "largest_error": ("Largest error", "The largest error of a gene's ceiling."),
     "median_ceiling_partial": ("Median ceiling given depth", "As median ceiling, given depth."),
     "median_share_partial": ("Median share given depth", "As median share, given depth."),
     "largest_error_partial": ("Largest error given depth", "As largest error, given depth."),
     "ceiling_partial": ("Ceiling given depth", "As ceiling, of r given depth."),
     "share_partial": ("Share given depth", "r given depth divided by its ceiling."),
+    # Latent space
+    "ari_mean": ("Adjusted Rand index", "Agreement of clusters and labels; mean over patients."),
+    "purity_mean": ("Purity", "Share of spots with their cluster's main label; mean."),
+    "purity_sd": ("S.d. of purity", "Sample standard deviation over patients."),
+    "majority_mean": ("Larger class", "Share of the spots of the larger class; mean."),
+    "purity_gain": ("Purity gained", "Purity minus the share of the larger class; mean."),
+    "nearest_r": ("r of the most similar", "Median over genes of the median r over patients."),
+    "farthest_r": ("r of the most distinct", "The same of the most distinct neighbour."),
+    "neighbour_gain": ("Gain in r", "Most similar minus most distinct; mean over genes."),
+    "neighbour_gain_partial": ("Gain given depth", "As gain in r, of r given depth."),
+    "neighbour_gain_median": ("Median gain in r", "As gain in r; median over genes."),
+    "distance": ("Distance", "On the array to the nearest in latent space, in spot pitches."),
+    "random_distance": ("Random distance", "To a random other spot, in spot pitches."),
+    "not_adjacent": ("Not adjacent", "Share of nearest in latent space that are not adjacent."),
+    # Single genes
+    "median_pearson_together": ("r together", "Median r, predicted together with all genes."),
+    "median_pearson_alone": ("r alone", "Median r, predicted by a network of its own."),
+    "together_minus_alone": ("Difference", "r together minus r alone, over the same patients."),
+    "mean_together": ("Mean r together", "Mean over genes of the r together."),
+    "mean_difference": ("Mean difference", "Mean over genes of r together minus r alone."),
     # Others
     "mean_r": ("Mean r", "Mean over patients of Pearson's r, with its 95% interval."),
     "mean_partial": ("Mean r given depth", "As mean r, given the spot's total counts."),

@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from stnet.core.errors import InputError, check_system
 from stnet.slides.tiff import COMMON, Tiff, inspect_tiff, is_tiff, refused
+from stnet.slides.tiff_tiles import JpegTiles
 from stnet.slides.whole import LARGE, WholeImage, check_bomb, over_white
 from stnet.slides.zarr_image import ZarrImage
 
@@ -48,15 +49,27 @@ class SlideImage:
     """An image open for reading as upright RGB of 8 bits; use `open_image`.
 
     OpenSlide and Zarr decode only the requested region, Pillow the whole image at the first read.
+    `stnet.slides.tiff_tiles` decodes JPEG tiles of full resolution in OpenSlide's place.
     Several threads may read; with Pillow they take turns.
     """
 
     def __init__(
-        self, path: Path, source: AbstractSlide | WholeImage, properties: Mapping[str, str | float]
+        self,
+        path: Path,
+        source: AbstractSlide | WholeImage,
+        properties: Mapping[str, str | float],
+        tiles: JpegTiles | None = None,
     ):
-        """`properties` are OpenSlide's and those of OME."""
+        """`properties` are OpenSlide's and those of OME; `tiles` a faster way to level 0."""
         self.path, self._source, self._properties = path, source, properties
+        self._tiles = tiles
         self._one_at_a_time = Lock()
+
+    def close(self) -> None:
+        """Close the image's files."""
+        self._source.close()
+        if self._tiles is not None:
+            self._tiles.close()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -127,6 +140,10 @@ class SlideImage:
                 with self._one_at_a_time:
                     region = self._source.rgb.crop((left, top, left + width, top + height))
                 return np.asarray(region)
+            if level == 0 and self._tiles is not None:
+                pixels = self._tiles.region(left, top, width, height)
+                if pixels is not None:
+                    return pixels
             downsample = self.levels[level].downsample
             place = (round(left * downsample), round(top * downsample))
             region = self._source.read_region(place, level, (width, height))
@@ -185,17 +202,17 @@ def open_image(path: str | Path) -> Iterator[SlideImage]:
         raise InputError(f"{path}: no such image; correct the path")
     with _large_images():
         with _damage_named(path):
-            source, properties = _source(path)
-        with closing(source):
-            yield SlideImage(path, source, properties)
+            opened = _opened(path)
+        with closing(opened):
+            yield opened
 
 
-def _source(path: Path) -> tuple[AbstractSlide | WholeImage, dict[str, str | float]]:
+def _opened(path: Path) -> SlideImage:
     if path.is_dir():
-        return ZarrImage(path), {}
+        return SlideImage(path, ZarrImage(path), {})
     vendor = OpenSlide.detect_format(path)
     if vendor is None and not is_tiff(path):
-        return WholeImage(path), {}
+        return SlideImage(path, WholeImage(path), {})
     tiff = inspect_tiff(path, vendor) if is_tiff(path) else Tiff(True)
     properties: dict[str, str | float] = {}
     if vendor is not None:
@@ -210,7 +227,8 @@ def _source(path: Path) -> tuple[AbstractSlide | WholeImage, dict[str, str | flo
             if tiff.in_tiles:
                 if vendor in COMMON:
                     check_bomb(path, slide.dimensions, MOST_PIXELS_PER_BYTE)
-                return slide, properties | tiff.um_per_px
+                tiles = JpegTiles.of(path, tiff.jpeg, slide) if tiff.jpeg else None
+                return SlideImage(path, slide, properties | tiff.um_per_px, tiles)
             slide.close()
     if tiff.unknown:
         raise InputError(
@@ -221,7 +239,7 @@ def _source(path: Path) -> tuple[AbstractSlide | WholeImage, dict[str, str | flo
         whole = WholeImage(path, tiff.pages, is_inverted=tiff.is_inverted)
     except UnidentifiedImageError as error:
         raise refused(path, "stores its pixels in a way that is not read") from error
-    return whole, properties | tiff.um_per_px
+    return SlideImage(path, whole, properties | tiff.um_per_px)
 
 
 @contextmanager

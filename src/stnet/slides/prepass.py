@@ -9,6 +9,10 @@ is not background has at least a certain darkness. This bounds the number of suc
 and a tile with enough background by this bound need not be read. The bound allows for rounding and
 JPEG's losses.
 
+The means of a level prove nothing of glass near the limit: of pixels whose mean is 230, five of
+seven may be 220, which is tissue, and two 255. So glass darker than about 241 is read, which is
+quick for slides in JPEG tiles (`stnet.slides.tiff_tiles`).
+
 A pyramid may be made differently, for instance by dropping pixels. So every tile that is read is
 compared with its bound (`Prepass.refutes`), and `stnet.slides.tiling` also reads a sample of the
 skipped tiles.

@@ -1,13 +1,13 @@
 """The magnification of a slide's scan, and its ratio to the working magnification."""
 
-import logging
 from typing import NamedTuple
 
 from stnet.core.errors import InputError
 from stnet.slides.image import MPP_TOLERANCE, SlideImage
 
-logger = logging.getLogger(__name__)
-
+# Scans of tissue have 0.1 (x100, oil) to 4 µm per pixel (x2.5); anything else is probably a slip or
+# in another unit (ours).
+PLAUSIBLE = (0.1, 4)
 # Micrometres per pixel times magnification: x20 is about 0.5 µm per pixel.
 UM_PER_PX_AT_1 = 10.0
 # x20 is 0.45 to 0.55 µm per pixel, depending on the scanner. Ratios within this tolerance are
@@ -31,8 +31,9 @@ class Scale(NamedTuple):
 class Configured(NamedTuple):
     """Micrometres per pixel from the configuration, or None.
 
-    It `overrides` what a slide states, and the log says so, or counts for slides that state neither
-    their scale nor their objective. `key` is the part of the configuration that has it, for errors.
+    It `overrides` what a slide states (see `overridden`), or counts for slides that state
+    neither their scale nor their objective. `key` is the part of the configuration that has it, for
+    errors.
     """
 
     um_per_px: float | None = None
@@ -68,7 +69,6 @@ def resolve_scale(
     """
     if configured.overrides and configured.um_per_px is not None:
         um_per_px, taken_from = configured.um_per_px, "configured"
-        log_overridden(image, um_per_px)
     elif image.um_per_px is not None:
         um_per_px, taken_from = image.um_per_px, "mpp"
     elif image.objective_power is not None:
@@ -90,24 +90,34 @@ def resolve_scale(
         raise InputError(
             f"{image.path}: scanned at x{scanned_at:.3g} ({um_per_px:.3g} µm per pixel, taken from:"
             f" {taken_from}), less than the x{magnification:g} to work at; lower"
-            f" {configured.key}.tiles.magnification"
+            f" {configured.key}.tiles.magnification to {scanned_at:.3g}"
+            f"{', or correct um_per_px' if taken_from == 'configured' else ''}"
         )
     return Scale(um_per_px, scanned_at, float(whole) if is_nominal else downsample, taken_from)
 
 
-def log_overridden(image: SlideImage, um_per_px: float) -> None:
-    """Log that a configured µm per pixel replaces the image's own, as a warning if they differ."""
+def implausible(um_per_px: float) -> list[str]:
+    """A sentence if a scan of tissue hardly has these µm per pixel, or none."""
+    least, most = PLAUSIBLE
+    if least <= um_per_px <= most:
+        return []
+    return [
+        f"its scale is {um_per_px:.4g} µm per pixel, but scans of tissue have {least:g} to"
+        f" {most:g}; set um_per_px to what is right"
+    ]
+
+
+def overridden(image: SlideImage, um_per_px: float) -> list[str]:
+    """A sentence if a configured µm per pixel differs from what the image states, or none."""
     try:
         own = image.um_per_px
     except InputError as error:
-        logger.warning(f"um_per_px is set to {um_per_px:.4g}, which overrides this: {error}")
-        return
+        return [f"um_per_px is set to {um_per_px:.4g}, which overrides this: {error}"]
     if own is None and image.objective_power is not None:
         own = UM_PER_PX_AT_1 / image.objective_power
-    if own is not None:
-        is_close = abs(um_per_px / own - 1) <= MPP_TOLERANCE
-        logger.log(
-            logging.INFO if is_close else logging.WARNING,
-            f"{image.path}: um_per_px is set to {um_per_px:.4g}, which overrides the slide's own"
-            f" {own:.4g}",
-        )
+    if own is None or abs(um_per_px / own - 1) <= MPP_TOLERANCE:
+        return []
+    return [
+        f"um_per_px is set to {um_per_px:.4g}, {um_per_px / own:.2g} times the image's own"
+        f" {own:.4g}; take it out if the image is right"
+    ]

@@ -19,7 +19,11 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 COMMON = (None, "generic-tiff", "aperio")
 # Photometric interpretations by number: grey, RGB, palette, CMYK and YCbCr, and their samples.
 SAMPLES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
+RGB, YCBCR = 2, 6
 SEPARATE = 2  # planar configuration
+JPEG = 7  # compression
+# Larger JPEG tiles are left to OpenSlide; tiles have sides of 240 to 1,024 px.
+MOST_TILE_BYTES = 2**26
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 SAMPLE_FORMATS = {SIGNED: "signed integers", FLOAT: "floating-point numbers, of unknown range"}
 ALPHA = (1, 2)
@@ -38,6 +42,35 @@ NUMBERED = re.compile(r"((channel|ch|c)?[ :_-]*\d+(:\d+)?)?")
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
+class JpegLayout(NamedTuple):
+    """Where a page in JPEG tiles has them; all sides are in pixels.
+
+    Attributes:
+        width: width of the page.
+        height: height of the page.
+        tile_width: width of a tile.
+        tile_height: height of a tile.
+        offsets: starts of the tiles in the file, row by row.
+        sizes: their lengths in bytes; 0 for those that were not scanned.
+        tables: the JPEG stream of tables that all tiles share, or empty.
+        is_ycbcr: whether the colours are YCbCr, not RGB.
+    """
+
+    width: int
+    height: int
+    tile_width: int
+    tile_height: int
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+    tables: bytes
+    is_ycbcr: bool
+
+    @property
+    def across(self) -> int:
+        """Number of tiles in a row."""
+        return -(-self.width // self.tile_width)
+
+
 class Tiff(NamedTuple):
     """How to read a TIFF.
 
@@ -47,6 +80,7 @@ class Tiff(NamedTuple):
         is_inverted: whether 0 is white.
         um_per_px: micrometres per pixel by the name of OME's attribute.
         unknown: name of a compression that Pillow does not decode, or empty.
+        jpeg: where its first page has its JPEG tiles, if it is of such.
     """
 
     in_tiles: bool
@@ -54,6 +88,7 @@ class Tiff(NamedTuple):
     is_inverted: bool = False
     um_per_px: Mapping[str, float] = MappingProxyType({})
     unknown: str = ""
+    jpeg: JpegLayout | None = None
 
 
 def is_tiff(path: Path) -> bool:
@@ -78,12 +113,13 @@ def inspect_tiff(path: Path, vendor: str | None) -> Tiff:
                 raise OSError("its table of tiles or strips is too short")
             unknown = "" if int(page.compression) in DECODED else _name(page.compression)
             if vendor == "aperio":
-                return Tiff(_is_upright(page) and max(_bits(page)) <= 8, unknown=unknown)
+                in_tiles = _is_upright(page) and max(_bits(page)) <= 8
+                return Tiff(in_tiles, unknown=unknown, jpeg=_jpeg(page))
             _check_pixels(path, page)
             pages = _pages(path, tiff, ome)
             is_plain = _is_plain(page) and len(pages) == 1
             is_inverted = int(page.photometric) == 0
-            return Tiff(is_plain, pages, is_inverted, _pixel_sizes(ome), unknown)
+            return Tiff(is_plain, pages, is_inverted, _pixel_sizes(ome), unknown, _jpeg(page))
     except (InputError, OSError):
         raise
     except tifffile.TiffFileError as error:
@@ -103,6 +139,29 @@ def _is_plain(page: tifffile.TiffPage) -> bool:
     extra = page.samplesperpixel - SAMPLES.get(int(page.photometric), 0)
     is_known = extra == 0 or (extra == 1 and page.samplesperpixel == 4 and _has_alpha(page))
     return _is_upright(page) and is_known and _bits(page) == {8} and not is_tiny
+
+
+def _jpeg(page: tifffile.TiffPage) -> JpegLayout | None:
+    """The page's tiles if they are JPEG of RGB or YCbCr with 8 bits."""
+    photometric = int(page.photometric)
+    is_colour = photometric in (RGB, YCBCR) and page.samplesperpixel == 3 and _bits(page) == {8}
+    is_flat = int(page.planarconfig) != SEPARATE and page.imagedepth == 1
+    is_sound = (
+        len(page.databytecounts) == len(page.dataoffsets) and prod(page.chunks) <= MOST_TILE_BYTES
+    )
+    is_jpeg = page.is_tiled and int(page.compression) == JPEG
+    if not (is_jpeg and is_colour and is_flat and is_sound):
+        return None
+    return JpegLayout(
+        page.imagewidth,
+        page.imagelength,
+        page.tilewidth,
+        page.tilelength,
+        page.dataoffsets,
+        page.databytecounts,
+        page.jpegtables or b"",
+        photometric == YCBCR,
+    )
 
 
 def _is_upright(page: tifffile.TiffPage) -> bool:

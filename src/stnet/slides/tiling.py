@@ -184,6 +184,9 @@ class _Reader:
             level=self._level,
         )
         pixels = fit_side(pixels, self._tiling.side)
+        # Without a dark value there is no tissue; this is much of the glass, and quick to see.
+        if 3 * int(pixels.min()) > self._brightest:
+            return candidate, 0.0, 1.0, pixels
         # Integer arithmetic: the mean of three values is above 220 if their sum is above 660.
         summed = pixels[..., 0].astype(np.uint16)
         summed += pixels[..., 1]

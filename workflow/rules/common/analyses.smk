@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from stnet.config.strata import STRATA
-from stnet.report.analyses import ANALYSES
+from stnet.report.analyses import ANALYSES, check_tables
 
 # Slides whose predictions are drawn where none are named.
 MAPS_SHOWN = 2
@@ -78,34 +78,43 @@ def files_of(cohort, target):
 def pages_of(w):
     """Other pages of the cohort's report: title and path below its folder, by their category.
 
-    Titles and order are those of the menu of Snakemake's report.
+    Titles and order are those of the menu of Snakemake's report. Pages of `supplement` come last,
+    whether they were made or not: what the first page has must not depend on when it was made.
     """
-    outputs = [each for made in workflow.rules for each in made.output]
-    folder = f"results/{w.cohort}/"
-    found = {}
-    for path in files_of(w.cohort, "all"):
-        for output in (each for each in outputs if path.endswith(".html") and each.match(path)):
-            shown = output.flags.get("report")
-            if shown and path != f"{folder}index.html":
-                values = output.match(path).groupdict()
+    found = {name: {} for name in CATEGORIES}
+    for target in ("all", "supplement"):
+        for path in files_of(w.cohort, target):
+            shown, values = shown_page(path)
+            if shown:
                 labels = shown.labels
                 if callable(labels):
                     title = labels(SimpleNamespace(**values))["item"]
                 else:
                     title = labels["item"].format(**values)
-                found.setdefault(shown.category, {})[title] = path.removeprefix(folder)
-    return {name.lstrip("0123456789 "): found[name] for name in sorted(found)}
+                name = shown.category.title if target == "all" else "Supplement"
+                found[name][title] = path.removeprefix(f"results/{w.cohort}/")
+    del found["First page"]
+    return {name: pages for name, pages in found.items() if pages}
+
+
+def shown_page(path):
+    """What Snakemake's report has of a page: its menu entry and its wildcards, or nothing."""
+    for output in [each for made in workflow.rules for each in made.output]:
+        if path.endswith(".html") and "report" in output.flags and output.match(path):
+            return output.flags["report"], output.match(path).groupdict()
+    return None, {}
 
 
 def about_cohort(w):
     """What was run, for the cohort's first page."""
     shown = methods(w)
     keys = config["experiments"][main_experiment(w)]
+    seen = config["features"][keys["features"]] if keys.get("features") else keys
     return {
-        "cohort": w.cohort,
+        "cohort": config["cohorts"][w.cohort]["title"],
         "paper": config["cohorts"][w.cohort]["paper"],
         "main": main_experiment(w),
-        "view": keys.get("view") or "",
+        "view": seen.get("view") or "",
         "split": str(keys["split"]),
         "methods": shown,
     }
@@ -117,6 +126,7 @@ def front_tables(w):
     folder = f"results/{w.cohort}/tables"
     tables = {
         "dataset": f"{folder}/dataset/summary.tsv",
+        "sections": f"{folder}/dataset/sections.tsv",
         "ceilings": f"{folder}/ceilings_summary.tsv",
         "summary": main_table("summary")(w),
         "genes": main_table("gene_performance")(w),
@@ -163,11 +173,16 @@ def methods(w):
             "title": keys["title"],
             "role": "reference" if configuration.sees_held_out(name) else roles.get(name, "other"),
             "kind": keys["kind"],
-            "of": keys.get("architecture") or keys.get("features", ""),
-            "targets": keys["targets"],
+            "of": keys.get("architecture") or shown_value("features", keys.get("features", "")),
+            "targets": shown_value("targets", keys["targets"]),
         }
         for name, keys in of_experiments.items()
     }
+
+
+def shown_value(key, value):
+    """The value of an experiment's key on pages: of a row that it names, the title."""
+    return config[key][value]["title"] if value and key in ("features", "targets") else value
 
 
 def titles_of(names):
@@ -196,7 +211,10 @@ def changed_keys(w):
     for name in ("architecture_options", "trained_on", "title"):
         names.pop(name, None)
     differing = [key for key in names if any(each.get(key) != first.get(key) for each in others)]
-    return {name: {key: each.get(key) for key in differing} for name, each in keys.items()}
+    return {
+        name: {key: shown_value(key, each.get(key)) for key in differing}
+        for name, each in keys.items()
+    }
 
 
 def study_reference(w):

@@ -10,8 +10,9 @@ NOT_DIGESTED = ("download", "plan")
 # and a changed downloader must not predict it again.
 DECIDED_BY = {"inference/predict_slide.py": "src/stnet/inference/slides.py"}
 
-# Hashes of the code of a script, by name of the module.
+# Hashes of the code of a script, by name of the module, and what each module imports.
 CODE = {}
+IMPORTED = {}
 
 # Identities of the input files that no rule makes; empty for others.
 IDENTITIES = {}
@@ -49,7 +50,7 @@ def code_of(script):
     if script not in CODE:
         name = script.removeprefix("../scripts/")
         path = CHECKOUT / DECIDED_BY.get(name, f"workflow/scripts/{name}")
-        CODE[script] = code_hashes(path, CHECKOUT / "src")
+        CODE[script] = code_hashes(path, CHECKOUT / "src", IMPORTED)
     return CODE[script]
 
 
@@ -73,6 +74,16 @@ def named_parts(name, value):
     return [lambda w, key=key: f"{name}.{key}: {value_for(w, value)[key]!r}" for key in keys]
 
 
+def with_signature(parameter):
+    """The parameter, of which Snakemake need not find the arguments again for every job.
+
+    It asks for them three times a job, and a dry run spent a tenth of its time so.
+    """
+    if callable(parameter):
+        parameter.__signature__ = signature(parameter)
+    return parameter
+
+
 def set_parameters(rules):
     """Give each rule that runs a script, except `NOT_DIGESTED`, what it depends on as parameters."""
     for each in rules:
@@ -80,11 +91,12 @@ def set_parameters(rules):
             continue
         given = dict(each.params.items())
         hashes = code_of(each.script)
+        compared = [part for name, value in given.items() for part in named_parts(name, value)]
+        named = {"own_files": own_files(each), "digest": for_the_job(code_digest(hashes))}
+        named |= {name: for_the_job(value) for name, value in given.items()}
         each.params.clear()
         each.set_params(
             *(f"code of {name}: {found}" for name, found in hashes.items()),
-            *(part for name, value in given.items() for part in named_parts(name, value)),
-            own_files=own_files(each),
-            digest=for_the_job(code_digest(hashes)),
-            **{name: for_the_job(value) for name, value in given.items()},
+            *map(with_signature, compared),
+            **{name: with_signature(function) for name, function in named.items()},
         )

@@ -19,6 +19,14 @@ if (
     )
 
 
+def refuse_without_gpu(reason, jobs):
+    """Refuse a run for want of a GPU, of which `why_no_gpu` gives the reason."""
+    refuse(
+        f"device: cuda is configured, but {reason}, which {jobs} jobs need; add"
+        " --config device=cpu, or run on a machine or cluster with one"
+    )
+
+
 onstart:
     # Only now is it known what is to run, and where. A job would find out after the downloads.
     if config["device"] == "cuda" and workflow.local_exec and not workflow.touch:
@@ -28,10 +36,7 @@ onstart:
             if {"gpu", "slides"} & {*job.rule.resources}
         ]
         if waiting and (reason := why_no_gpu()):
-            refuse(
-                f"device: cuda is configured, but {reason}, which {len(waiting)} jobs need; add"
-                " --config device=cpu, or run on a machine or cluster with one"
-            )
+            refuse_without_gpu(reason, len(waiting))
 
 
 def check_architecture(keys):

@@ -34,23 +34,29 @@ def sheet_rule(name):
     return "simulate_slide_sheet" if is_simulated else "tcga_sheet"
 
 
+@cache
+def slides_by_id(name):
+    """Rows of the slide sheet of a source by slide: thousands of jobs each look up their own."""
+    return {row["slide"]: row for row in slide_rows(name)}
+
+
 def slide_row(name, slide, keys):
     """Columns of a slide's row in the slide sheet of a source: those that a job depends on."""
-    for row in slide_rows(name):
-        if row["slide"] == slide:
-            return {key: row[key] for key in keys}
-    refuse(f"no slide {slide} in {config['external'][name]['sheet']}")
+    if slide not in slides_by_id(name):
+        refuse(f"no slide {slide} in {config['external'][name]['sheet']}")
+    return {key: slides_by_id(name)[slide][key] for key in keys}
 
 
+@cache
 def bulk_rows(name):
-    """The first row of each sample that has bulk expression."""
+    """The first row of each sample that has bulk expression, by sample."""
     rows = {row["sample"]: row for row in reversed(slide_rows(name)) if row["expression"]}
-    return [rows[sample] for sample in sorted(rows)]
+    return dict(sorted(rows.items()))
 
 
 def expression_of(name, sample):
     """Where the bulk expression of a sample is, as the slide sheet has it."""
-    row = next(row for row in bulk_rows(name) if row["sample"] == sample)
+    row = bulk_rows(name)[sample]
     return {key: row[key] for key in ("expression", "expression_md5", "expression_size")}
 
 
@@ -147,6 +153,22 @@ def of_source(cohort, main, name, file):
     """A file of the tables of an external source under the model its configuration names."""
     model = config["external"][name]["model"]
     return f"results/{cohort}/tables/{main}/{name}/{model}/{file}"
+
+
+def of_model(title):
+    """Label function for Snakemake's report: the source of a page of a model, and its cohort.
+
+    In `title`, {source} stands for the source's title. The model is named where it is not the one
+    that the source's row names.
+    """
+
+    def labels(w):
+        keys = config["external"][w.source]
+        item = title.format(source=keys["title"], unit=getattr(w, "unit", ""))
+        model = "" if w.model == keys["model"] else f", model {w.model}"
+        return {"item": item + model, "cohort": w.cohort}
+
+    return labels
 
 
 def shown_slides(name):

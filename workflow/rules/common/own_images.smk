@@ -6,7 +6,8 @@ OWN_SLIDES = [{"image": each} if isinstance(each, str) else each for each in OWN
 
 def results_id(text):
     """Text as the name of a file or folder of results."""
-    return re.sub("[^A-Za-z0-9._-]", "-", text).lstrip("._-") or "sample"
+    plain = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text))
+    return re.sub("[^A-Za-z0-9._-]", "-", plain).lstrip("._-") or "sample"
 
 
 def model_name():
@@ -24,7 +25,7 @@ OWN_RESULTS = f"results/predict/{model_name()}"
 
 def own_names():
     """Slides and sections by the names of their results: those of the files and folders."""
-    named = {}
+    named, paths = {}, {}
     for item in [*OWN_SLIDES, *OWN["sections"]]:
         files = own_files_of(item)
         path = named_by = Path(files[0])
@@ -37,8 +38,14 @@ def own_names():
             refuse(f"predict: {path} would be called {name}, which is reserved; rename it")
         if len(name) > LONGEST_ID:
             refuse(f"predict: {path} has a name of more than {LONGEST_ID} characters; shorten it")
-        if name in named:
-            refuse(f"predict: {path} has the same name, {name}, as another image; rename one")
+        # Some disks take A.svs and a.svs for one file.
+        other = paths.setdefault(name.casefold(), path)
+        if other is not path:
+            refuse(
+                f"predict: the results of {path} and {other} would both be called {name}"
+                f"{'' if name in named else ' on a disk that ignores case'}; give one of them"
+                " another name: {image: …, name: …}"
+            )
         for each in files:
             if not Path(each).exists():
                 refuse(f"predict: no {each}; correct the path")
@@ -66,7 +73,7 @@ def own_model(w):
         # A gene that the model has not is refused now, not once the slides are predicted.
         with open(files["reliability"], encoding="utf-8", errors="replace") as table:
             rows = [line.rstrip("\n").split("\t") for line in table]
-        columns = [rows[0].index(name) for name in ("gene", "symbol")]
+        columns = [rows[0].index(name) for name in ("gene", "symbol", "ensembl")]
         find_genes(OWN["genes"], [[row[i] for i in columns] for row in rows[1:]], OWN["model"])
     except OSError as error:
         refuse(f"predict.model: {error.filename}: {error.strerror}; correct the path")
@@ -74,13 +81,14 @@ def own_model(w):
         pass  # The job refuses a damaged table.
     except InputError as error:
         refuse(f"predict.genes: {error}")
+    check_gpu_of_dry_run()
     return {**files, "sha256": hashes}
 
 
 def own_row(w):
     """The row of a section sheet that an entry of `predict.sections` stands for."""
     own = own_sections[w.name]
-    row = {column: str(own.get(column) or "") for column in [*SHEET_COLUMNS, *OPTIONAL]}
+    row = {column: str(own.get(column) or "") for column in SHEET_COLUMNS}
     row |= {"patient": w.name, "section": w.name}
     try:
         if own["folder"]:
@@ -96,17 +104,41 @@ def own_genes(w):
     return GENE_TABLE if Path(GENE_TABLE).is_file() else []
 
 
+def check_gpu_of_dry_run():
+    """Refuse what a run would refuse on its start, which a dry run does not have.
+
+    Predictions that only have to be made again are refused by the run itself.
+    """
+    if not (workflow.dryrun and config["device"] == "cuda" and (reason := why_no_gpu())):
+        return
+    waiting = [name for name in own if not Path(f"{OWN_RESULTS}/{name}/predictions.h5ad").exists()]
+    # A dry run does not know its executor any more, but on a cluster, which may have what this
+    # machine has not, it must be given a number of jobs.
+    if waiting and workflow.resource_settings.nodes is None:
+        refuse_without_gpu(reason, len(waiting))
+
+
 def print_own_results():
-    """Print the last lines of a run: what was predicted, the warnings, and the files made."""
-    maps = ("own_slide_map", "own_section_map")
-    made = {job.wildcards.name for job in workflow.dag.jobs if job.rule.name.endswith(maps)}
+    """Print the last lines of a run: what was predicted, the warnings, and the files made.
+
+    Snakemake's own `onsuccess` leaves out runs in which nothing is to be done, or one slide fails.
+    """
+    if not (workflow.scheduler and workflow.is_main_process) or workflow.dryrun:
+        return
+    maps, dag = ("own_slide_map", "own_section_map"), workflow.dag
+    made = {
+        job.wildcards.name
+        for job in dag.jobs
+        if job.rule.name.endswith(maps) and (not dag.needrun(job) or dag.finished(job))
+    }
     for name in [name for name in own if name in made]:
         folder = f"{OWN_RESULTS}/{name}"
-        with open(f"{folder}/summary.tsv", encoding="utf-8") as summary:
-            rows = [line.rstrip("\n").split("\t") for line in summary]
+        rows = stored_rows(f"{folder}/summary.tsv")
         print(f"{name}: {dict(rows)['predicted']}")
-        for quantity, value in rows:
-            if quantity == "warning":
-                print(f"  warning: {value}")
+        print_warnings(rows)
         files = [f"{folder}/{file}" for file in ("map.png", "summary.tsv", "predictions.h5ad")]
         print("\n".join(["  made:", *(f"    {file}" for file in files)]))
+
+
+if own:
+    atexit.register(print_own_results)

@@ -4,8 +4,55 @@ from stnet.core.printed import EXPRESSION_UNITS
 
 # What the paper says.
 PAPER_CLAIMS = "resources/paper/claims.tsv"
+# What makes a cohort's numbers doubtful.
+WARNINGS = "results/{cohort}/tables/warnings.tsv"
 # Ends the name of a ledger that has the ablations too.
 SUPPLEMENT = "-supplement"
+
+
+# The menu of Snakemake's report, in its order.
+CATEGORIES = [
+    *["First page", "Ledger", "Data", "Performance", "External data", "Within tissue"],
+    *["Comparison", "Interpretation", "Latent space", "Supplement"],
+]
+
+
+def category(name):
+    """Category of Snakemake's report, numbered among those that the report has.
+
+    The menu is in alphabetical order, so there are at most ten: numbers are from 0 on.
+    """
+
+    def numbered(w):
+        outputs = [each for job in workflow.dag.jobs for each in job.rule.output]
+        found = {each.flags["report"].category.title for each in outputs if "report" in each.flags}
+        return f"{sorted(found, key=CATEGORIES.index).index(name)} {name}"
+
+    numbered.title = name
+    return numbered
+
+
+def print_first_pages():
+    """Print the last lines of a run: the page to open of each cohort, and its stored warnings."""
+    made = {
+        job.wildcards.cohort: job.output for job in workflow.dag.jobs if job.rule.name == "front"
+    }
+    for cohort in sorted(made):
+        print(f"{config['cohorts'][cohort]['title']}: open {made[cohort].html}")
+        print_warnings(stored_rows(made[cohort].warnings))
+
+
+def stored_rows(path):
+    """Quantity and value of each row of a table."""
+    with open(path, encoding="utf-8", newline="") as table:
+        return [row[:2] for row in csv.reader(table, delimiter="\t")]
+
+
+def print_warnings(rows):
+    """Print the warnings among quantities and values."""
+    for quantity, value in rows:
+        if quantity == "warning":
+            print(f"  warning: {value}")
 
 
 def report_of(w):
@@ -147,6 +194,12 @@ def claims_of(w):
     if name not in ledgers:
         refuse(f"no {name}: cohorts.{w.cohort}.report.claims has {', '.join(ledgers) or 'none'}")
     return ledgers[name]
+
+
+def claims_table(w):
+    """Table of a ledger's claims. A table of results that does not exist is refused at once."""
+    or_refuse(check_tables)(claims_of(w)["table"])
+    return claims_of(w)["table"]
 
 
 def performance_labels(w):

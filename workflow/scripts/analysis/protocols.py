@@ -3,7 +3,8 @@ from stnet.report.protocols import write_protocols
 
 with job(snakemake.log[0]):
     write_protocols(
-        snakemake.input,
+        snakemake.input.predictions,
+        snakemake.input.genes,
         snakemake.output.tsv,
         snakemake.output.html,
         snakemake.output.figures,

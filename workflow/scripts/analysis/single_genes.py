@@ -1,5 +1,6 @@
 from stnet.analysis.single_genes import write_single_genes
 from stnet.core.job import job
+from stnet.report.studies import write_single_genes_page
 
 with job(snakemake.log[0]):
     write_single_genes(
@@ -10,3 +11,4 @@ with job(snakemake.log[0]):
         snakemake.output.summary,
         experiments=snakemake.params.experiments,
     )
+    write_single_genes_page(*snakemake.output, main=snakemake.params.main)

@@ -1,6 +1,7 @@
 from stnet.core.gpu import lease_gpu
 from stnet.core.job import job
 from stnet.inference.model import Model
+from stnet.inference.precision import read_precision
 from stnet.inference.sections import predict_section
 from stnet.inference.summary import write_summary
 
@@ -14,6 +15,7 @@ with job(snakemake.log[0]):
             threads=snakemake.threads,
             code=snakemake.params.digest,
             reliability=snakemake.params.model["reliability"],
+            precision=read_precision(snakemake.input.precision),
         ),
         snakemake.output.predictions,
         snakemake.output.alignment,

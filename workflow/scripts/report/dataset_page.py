@@ -7,12 +7,12 @@ with job(snakemake.log[0]):
         snakemake.input.summary,
         snakemake.input.table,
         snakemake.output.dataset,
-        snakemake.wildcards.cohort,
+        snakemake.params.cohort,
     )
     write_sections_page(
         snakemake.input.sections,
         snakemake.input.table,
         snakemake.input.spots,
         snakemake.output.sections,
-        snakemake.wildcards.cohort,
+        snakemake.params.cohort,
     )

@@ -6,7 +6,8 @@ with job(snakemake.log[0]):
     write_front(
         {name: path for name, path in tables.items() if name != "pictures"},
         snakemake.input.pictures,
-        snakemake.output[0],
+        snakemake.output.html,
+        snakemake.output.warnings,
         about=snakemake.params.about,
         pages=snakemake.params.pages,
     )

@@ -9,6 +9,6 @@ with job(snakemake.log[0]):
         snakemake.input.genes,
         snakemake.input.claims or None,
         snakemake.output[0],
-        source=snakemake.wildcards.source,
+        source=snakemake.params.source,
         experiment=snakemake.params.title,
     )
