@@ -16,7 +16,7 @@ REPORT := results/demo/report.html
 # One worker per core; tests of a file share fixtures, so they run on one worker.
 TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-full test-cluster soak spatialdata benchmark lint format docs lock
+.PHONY: help demo test test-full test-cluster soak spatialdata benchmark card lint format docs lock
 
 # A shell command that prints "3.14 python3.14" for each usable Python. A name on the
 # path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
@@ -70,6 +70,9 @@ spatialdata: $(SPATIALDATA)  ## Install what sections of SpatialData need
 
 benchmark: $(INSTALLED)  ## The engine against a plain loop, on real sections: 15 minutes on two cores
 	PYTHONPATH=src $(BIN)/python benchmarks/suite.py $(BENCHMARK)
+
+card: $(INSTALLED)  ## What a GPU does, in nine minutes: tests, rates, a training step, the paper's run
+	PYTHONPATH=src $(BIN)/python benchmarks/card.py $(CARD)
 
 lint: $(INSTALLED)  ## What the tests check of the code's form
 	$(BIN)/ruff check

@@ -22,6 +22,7 @@ from snakemake.utils import update_config
 from stnet.config.base import suggest_one
 from stnet.config.configuration import Configuration
 from stnet.config.installed import missing_architecture
+from stnet.config.memory import prediction_mb, training_mb
 from stnet.config.names import IMAGENET, RANDOM
 from stnet.config.recipe import Training
 from stnet.config.as_written import check_as_written

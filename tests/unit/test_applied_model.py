@@ -1,5 +1,6 @@
 """A trained model as it is handed on: what it predicts, and what it finds far from its training."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import anndata as ad
@@ -10,6 +11,8 @@ from models import load_model_file, write_toy_model
 from networks import PLAIN
 from safetensors.torch import save
 
+import stnet.inference.model as model_module
+import stnet.slides.patches as patches_module
 from stnet.config.engine import Engine
 from stnet.core.checksums import sealed_json
 from stnet.core.errors import InputError
@@ -17,14 +20,17 @@ from stnet.core.h5ad import write_h5ad
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.model import Model, read_card
 from stnet.inference.training_distance import PatchStatistics, flags, stain
+from stnet.networks.architectures import keep_features
 from stnet.networks.engine import place
 from stnet.networks.prediction import predict
 from stnet.training.apply import load_model
 
 
-def plain_prediction(outputs, patches):
+def plain_prediction(outputs, patches, keep=False):
     """By the network of a training job, as its own held-out patient would be predicted."""
     network, standardise, _ = load_model(outputs["model"], outputs["card"], "cpu")
+    if keep:
+        keep_features(network)
     forward = place(network.eval(), Engine(**PLAIN), "cpu")
     rows = torch.arange(len(patches))
     return predict(forward, standardise, torch.from_numpy(patches), rows, 4, "").numpy()
@@ -93,10 +99,35 @@ def test_the_last_checkpoint_of_its_network_goes(toy, tmp_path):
     assert not checkpoints.exists()
 
 
+def test_writing_holds_a_section_and_what_it_needs_of_it(toy, tmp_path, monkeypatch):
+    """The statistics are those of the whole cohort's patches, which are never read at once."""
+    index, targets = toy[1]
+    measured = ad.read_h5ad(targets)
+    sections = list(dict.fromkeys(measured.obs["section"]))
+    whole = patches_module.read_patches(index, measured.obs_names.tolist(), sections)
+    read, at_once = patches_module.read_patches, []
+
+    def counted(index, names, sections):
+        at_once.append(len(names))
+        return read(index, names, sections)
+
+    monkeypatch.setattr(patches_module, "read_patches", counted)
+    monkeypatch.setattr(model_module, "REFERENCE_SPOTS", 3)
+    members = read_card(write_toy_model(toy, tmp_path, ["A", "all"]))["members"]
+    assert at_once == [6] * 5
+    for name, member in members.items():
+        rows = [row for row in range(30) if row % 6 in (0, 2, 5) and (name == "all" or row > 5)]
+        latent = plain_prediction(toy[2][name], whole[rows], keep=True)[:, 5:]
+        patients = measured.obs["patient"].to_numpy(str)[rows]
+        expected = {"latent": latent, "stain": stain(torch.from_numpy(whole[rows]))}
+        for what, values in expected.items():
+            statistics = PatchStatistics.of(values, patients)
+            assert member["reference"][what] == asdict(statistics), (name, what)
+
+
 def test_larger_tiles_are_taken_too_in_smaller_batches(toy, tmp_path):
     model = load_model_file(write_toy_model(toy, tmp_path, ["A"]))
-    assert model.batch(32) == PLAIN["prediction_batch"]
-    assert model.batch(64) == max(1, PLAIN["prediction_batch"] // 4)
+    assert [model.batch(side) for side in (32, 224, 448, 512)] == [4, 4, 1, 1]
     assert model.apply(np.zeros((2, 64, 64, 3), dtype=np.uint8)).predicted.shape == (2, 5)
 
 

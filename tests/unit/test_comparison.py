@@ -571,7 +571,7 @@ def test_single_genes_as_tables_and_figure(tmp_path, alone):
     html = tmp_path / "page.html"
     write_single_genes_page(*outputs, html, main="All genes")
     page = html.read_text(encoding="utf-8")
-    assert "r is higher than alone by 0.100 (0.100 to 0.100) on average" in page
+    assert "r together with all genes minus r alone: 0.100 (0.100 to 0.100), mean" in page
     assert "<td>G1</td>" in page
     figure = supp_12.together_and_alone(table, together, own)
     words = render(figure)

@@ -46,7 +46,9 @@ def tables():
             {"quantity": ["patients", "sections", "spots"], "value": [8, 9, 1220]}
         ),
         "sections": pd.DataFrame({"section": ["S1", "S2"], "warnings": [None, None]}),
-        "ceilings": pd.DataFrame({"quantity": ["median_share"], "value": [0.42]}),
+        "ceilings": pd.DataFrame(
+            {"quantity": ["median_share", "without_share"], "value": [0.42, 1]}
+        ),
         "comparison": comparison.assign(mean_r_gain_low=[np.nan, -0.01], mean_r_gain_high=0.05),
         "manuscript": pd.DataFrame([["A network", *"12345", "0.25 (0.10 to 0.40)", "4"]]),
     }

@@ -18,6 +18,7 @@ def latent(tmp_path, rows):
 
 GAIN = [
     ("neighbour_gain", 0.03, 0.01, 0.05, "patients"),
+    ("neighbour_gain_median", -0.02, -0.05, 0.01, "patients"),
     ("neighbour_gain_released", 0.02, -0.01, 0.04, "patients"),
     ("neighbour_gain_null", 0.001, -0.004, 0.006, "null"),
 ]
@@ -26,7 +27,10 @@ GAIN = [
 def test_latent_page_sets_each_number_beside_chance(tmp_path):
     rand = [("ari_mean", 0.14, 0.04, 0.24, "patients"), ("ari_mean_null", 0, -0.1, 0.1, "null")]
     page = latent(tmp_path, rand + GAIN)
-    assert "by 0.030 (0.010 to 0.050); by chance 0.001 (−0.004 to 0.006)." in page
+    assert (
+        "one: 0.030 (0.010 to 0.050), mean over genes, and −0.020 (−0.050 to 0.010), median; by chance"
+        in page
+    )
     assert "an adjusted Rand index of 0.140 (0.040 to 0.240)" in page
     row = '<td class="number">0.140 (0.040 to 0.240)</td><td class="number">0.000 (−0.100 to 0.100)'
     assert row in page
@@ -37,7 +41,7 @@ def test_latent_page_sets_each_number_beside_chance(tmp_path):
 
 def test_latent_page_of_a_cohort_without_labels_does_not_speak_of_clusters(tmp_path):
     page = latent(tmp_path, [("ari_mean", np.nan, np.nan, np.nan, ""), *GAIN])
-    assert "by 0.030" in page
+    assert "one: 0.030" in page
     assert "Rand index" not in page
     assert "Clusters and labels" not in page
 

@@ -37,7 +37,7 @@ RECIPE = {
     **{"batch_size": 4, "epochs": 4, "inner_folds": 2, "statistics_batches": 0, "seed": 0},
     "engine": PLAIN,
 }
-CPU = Machine("cpu", threads=1, memory_mb=16000, at_once=2, code="0" * 16)
+CPU = Machine("cpu", threads=1, at_once=2, code="0" * 16)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def networks():
     }
     files = [f"results/c/sections/{section}.h5ad" for section in SPOTS]
     cohort = Cohort(ROWS, files, "results/c/views", paper=False)
-    return {"c": cohort}, {"e": Experiment("c", "20x2", 5, RECIPE, groups)}
+    return {"c": cohort}, {"e": Experiment("c", "20x2", 5, RECIPE, 16000, groups)}
 
 
 def index_of(counts, view="20x2"):
@@ -247,7 +247,8 @@ def test_the_plan_warns_of_a_full_disk_and_of_little_memory(networks, timed, mon
     full = SimpleNamespace(free=25 * 10 * 10 * 3 - 1)
     monkeypatch.setattr(plan_module.shutil, "disk_usage", lambda path: full)
     jobs = jobs_of(networks[1]["e"], "C")
-    text = plan(*networks, jobs, replace(CPU, memory_mb=1500), published=0, seconds=60)
+    networks[1]["e"] = replace(networks[1]["e"], memory_mb=1500)
+    text = plan(*networks, jobs, CPU, published=0, seconds=60)
     assert "WARNING: the disk is too small" in text
     assert re.search(r"WARNING: e needs 2\.00 GB, and the rule train asks for 1\.50 GB", text)
 

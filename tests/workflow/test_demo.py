@@ -11,6 +11,7 @@ import yaml
 from demo_tables import MAIN, read
 from project import DEMO, copy_project, copy_run, planned, snakemake
 
+from stnet.config.memory import prediction_mb, training_mb
 from stnet.report.words import WORDS
 
 JOBS = {
@@ -54,6 +55,22 @@ def test_jobs_are_few(tmp_path):
         "predict_held_out": 6,
     }
     assert more["study"] == more["single_genes"] == 1
+
+
+def test_jobs_of_large_patches_ask_for_more_memory(tmp_path):
+    project = copy_project(tmp_path / "project")
+    target = "results/demo/experiments/densenet-small/BC90001/predictions.h5ad"
+    options = ("--dry-run", *DEMO, "--config", "experiments={densenet-small: {view: %s}}")
+    asked = {}
+    for view in ("224x1", "512x1"):
+        said = snakemake(project, *options[:-1], options[-1] % view, "--", target).stdout
+        pattern = r"^rule (train|predict_held_out):$.*?\bmem_mb=(\d+)"
+        asked[view] = dict(re.findall(pattern, said, re.M | re.S))
+    assert asked["224x1"] == {"train": "16000", "predict_held_out": "8000"}
+    assert asked["512x1"] == {
+        "train": str(training_mb("512x1", 32, "cpu")),
+        "predict_held_out": str(prediction_mb("512x1", 32, "cpu")),
+    }
 
 
 def test_the_papers_run_is_planned_without_any_data(tmp_path):

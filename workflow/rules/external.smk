@@ -23,7 +23,7 @@ rule model:
         "../../envs/torch.yaml"
     resources:
         gpu=int(config["device"] == "cuda"),
-        mem_mb=16000,
+        mem_mb=prediction_memory,
         runtime=240,
     params:
         members=members,

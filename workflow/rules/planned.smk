@@ -52,11 +52,22 @@ def planned_experiments(w):
             "outputs": n_outputs(keys["targets"]),
             "recipe": {key: keys[key] for key in RECIPE}
             | {"engine": keys["engine"][config["device"]]},
+            "memory_mb": asked_memory(keys),
             "groups": network_jobs(name),
         }
         for name, keys in rows.items()
         if keys["kind"] == "network"
     }
+
+
+def asked_memory(keys):
+    """MB that training asks for, by its rule or as an option sets it; None for an expression."""
+    asked = rules.train.rule.resources["mem_mb"]
+    if not asked.is_evaluable():
+        return asked.value
+    if "mem_mb" in workflow.resource_settings.overwrite_resources.get("train", {}):
+        return None
+    return training_mb(keys["view"], keys["batch_size"], config["device"])
 
 
 def planned_cohorts(w):
@@ -100,7 +111,7 @@ def summary_command(w):
 def training_machine(w):
     """Resources of the training rule, as the command line and the profile set them."""
     asked = rules.train.rule.resources
-    memory, threads = asked["mem_mb"], asked["_cores"]
+    threads = asked["_cores"]
     threads = 1 if threads.is_evaluable() else threads.value
     if config["device"] == "cuda":
         at_once = workflow.global_resources["gpu"].value
@@ -110,7 +121,6 @@ def training_machine(w):
     return {
         "device": config["device"],
         "threads": threads,
-        "memory_mb": None if memory.is_evaluable() else memory.value,
         "at_once": at_once,
         "code": code_digest(code_of("../scripts/train/train.py")),
     }

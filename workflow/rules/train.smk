@@ -42,7 +42,7 @@ rule train:
         "../../envs/torch.yaml"
     resources:
         gpu=int(config["device"] == "cuda"),
-        mem_mb=16000,
+        mem_mb=training_memory,
         runtime=1440,
     params:
         view=configured("experiments/{experiment}/view"),
@@ -71,7 +71,7 @@ rule predict_held_out:
         "../../envs/torch.yaml"
     resources:
         gpu=int(config["device"] == "cuda"),
-        mem_mb=8000,
+        mem_mb=prediction_memory,
         runtime=120,
     params:
         latent=configured("experiments/{experiment}/latent"),

@@ -13,7 +13,11 @@ PRECISION = Field(
     " TF32 where its PyTorch does)."
 )
 Batch = Annotated[
-    AtLeastOne, Field(description="Patches per batch of prediction; changes rounding only.")
+    AtLeastOne,
+    Field(
+        description="Patches per batch of prediction, fewer of those larger than 224 px; changes"
+        " rounding only."
+    ),
 ]
 
 

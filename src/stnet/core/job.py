@@ -11,6 +11,7 @@ from typing import TextIO
 
 from stnet.core.atomic import writing
 from stnet.core.errors import InputError
+from stnet.core.memory import FEWER, is_out_of_memory, memory_line
 
 TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -60,9 +61,13 @@ def job(log: str) -> Iterator[None]:
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
-        except Exception:
-            traceback.print_exc(file=file)
-            raise
+        except Exception as error:
+            if not is_out_of_memory(error):
+                traceback.print_exc(file=file)
+                raise
+            line = f"error: {memory_line(error)}; {FEWER}, or on a machine with more memory"
+            print(line, file=sys.stderr)
+            sys.exit(1)
 
 
 def _opened(log: str) -> TextIO:

@@ -18,11 +18,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stnet.config.engine import Engine
+from stnet.config.memory import prediction_batch
 from stnet.core.atomic import atomic_path
-from stnet.core.checksums import sealed_json
+from stnet.core.checksums import read_json, sealed_json
 from stnet.core.errors import InputError, reason_of
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
+from stnet.core.memory import is_out_of_memory
 from stnet.core.versions import versions
 from stnet.expression.factors import are_factors
 from stnet.inference.account import measured_range
@@ -30,13 +32,12 @@ from stnet.inference.card import CARD, read_card
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, stain
 from stnet.networks.architectures import build_network, keep_features
-from stnet.networks.data import to_device
 from stnet.networks.engine import Forward, place, start
 from stnet.networks.folding import fold
 from stnet.networks.prediction import check_finite, predict
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.tensors import tensors_sha256
-from stnet.slides.patches import parse_view
+from stnet.slides.patches import parse_view, read_chosen
 from stnet.training.apply import load_model
 from stnet.training.checkpoints import remove_checkpoints
 
@@ -56,6 +57,9 @@ def write_model(
     threads: int,
 ) -> None:
     """Write a model.
+
+    Only the patches of the statistics are held, those of one more section while it is read, and on
+    the device a batch.
 
     Args:
         members: weights and model card of each member's training job, by held-out group.
@@ -80,12 +84,19 @@ def write_model(
             f"{targets}: experiment {about['experiment']} predicts factors, and only networks of"
             " genes are applied to other images; name an experiment whose targets are genes"
         )
-    data = to_device(index, measured, device)
+    sections, patients = (measured.obs[name].astype(str) for name in ("section", "patient"))
+    trained_on = {
+        name: sections.isin(read_json(card)["training_sections"]).to_numpy()
+        for name, (_, card) in members.items()
+    }
+    chosen = {name: _spread_rows(patients.to_numpy(), seen) for name, seen in trained_on.items()}
+    rows = np.unique(np.concatenate(list(chosen.values())))
+    patches = torch.from_numpy(read_chosen(index, sections, measured.obs_names[rows]))
+    stains, patients = stain(patches), patients.to_numpy()[rows]
     spatial = measured.uns["spatial"]
     scales = {name: float(spatial[name]["metadata"]["um_per_px"]) for name in spatial}
     state: dict[str, torch.Tensor] = {}
     cards: dict[str, dict] = {}
-    seen = np.zeros(measured.n_obs, dtype=bool)
     for name, (network_file, card_file) in members.items():
         network, standardise, known = load_model(network_file, card_file, device, name)
         if known["genes"] != measured.var_names.tolist():
@@ -96,25 +107,23 @@ def write_model(
         state |= {f"{name}/{k}": value.contiguous() for k, value in network.state_dict().items()}
         keep_features(network)
         forward = place(network.eval(), Engine(**engine[device]), device)
-        trained_on = measured.obs["section"].astype(str).isin(known["training_sections"])
-        patients = measured.obs["patient"].astype(str).to_numpy()
-        rows = _spread_rows(patients, trained_on.to_numpy())
+        own = np.searchsorted(rows, chosen[name])
         batch, label = engine[device]["prediction_batch"], f"{name}: training patches"
-        found = predict(forward, standardise, data.patches, torch.from_numpy(rows), batch, label)
+        found = predict(forward, standardise, patches, torch.from_numpy(own), batch, label)
         latent = found[:, measured.n_vars :].cpu().numpy()
         downsampling = parse_view(known["view"])[1]
         reference = TrainingStatistics(
             float(np.mean([scales[section] for section in known["training_sections"]]))
             * downsampling,
-            PatchStatistics.of(stain(data.patches[rows]), patients[rows]),
-            PatchStatistics.of(latent, patients[rows]),
+            PatchStatistics.of(stains[own], patients[own]),
+            PatchStatistics.of(latent, patients[own]),
         )
-        seen |= trained_on.to_numpy()
         cards[name] = {
             **known,
             "reference": reference.to_card(),
             "tensors_sha256": tensors_sha256(network.state_dict()),
         }
+    seen = np.any(list(trained_on.values()), axis=0)
     card = {
         **about,
         "genes": _names(measured.var) | measured_range(np.asarray(measured.X)[seen]),
@@ -208,18 +217,17 @@ class Model:
         return len(self._members) > 1
 
     def batch(self, side: int) -> int:
-        """Batch size for patches of a side, such that memory is that of training patches."""
-        return max(1, self._batch * self.side**2 // side**2)
+        """How many patches of a side are predicted at once."""
+        return prediction_batch(self._batch, side)
 
     def apply(self, patches: np.ndarray) -> ModelOutput:
         """Predict patches uint8 (n, side, side, 3) of any side, averaged over the symmetries."""
         on_device = torch.tensor(patches, device=self.device)
-        batch = self.batch(patches.shape[1])
         stains = stain(on_device)
         n_genes, rows = len(self.genes), torch.arange(len(patches))
         predicted, far_stain, far_latent = [], [], []
         for forward, standardise, reference in self._members:
-            found = predict(forward, standardise, on_device, rows, batch, "")
+            found = predict(forward, standardise, on_device, rows, self._batch, "")
             check_finite(found, self._path)
             found = found.cpu().numpy()
             predicted.append(found[:, :n_genes])
@@ -279,6 +287,8 @@ class Model:
                         TrainingStatistics.from_card(card["reference"]),
                     )
         except (SafetensorError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
             raise InputError(
                 f"{weights}: cannot be loaded ({reason_of(error)}); fetch it again"
             ) from error

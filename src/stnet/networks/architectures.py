@@ -7,6 +7,7 @@ from torch import nn
 from torchvision import models
 
 from stnet.core.errors import InputError, reason_of
+from stnet.core.memory import is_out_of_memory
 from stnet.core.suggest import suggest
 
 # Options of the two architectures with auxiliary classifiers, which only serve ImageNet's classes
@@ -95,6 +96,8 @@ def check_side(network: nn.Module, architecture: str, side: int) -> None:
             device = next(network.parameters()).device
             network.eval()(torch.zeros(1, 3, side, side, device=device))
     except (RuntimeError, AssertionError) as error:
+        if is_out_of_memory(error):
+            raise
         raise InputError(
             f"view: {architecture} does not accept patches of {side} x {side} pixels"
             f" ({reason_of(error)}); choose another view or architecture"

@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 import torch
 
+from stnet.core.memory import within_memory
 from stnet.networks.standardisation import count_levels
 from stnet.slides.patches import read_patches
 
@@ -36,8 +37,12 @@ class Data:
 
 
 def to_device(index: str | Path, measured: ad.AnnData, device: str) -> Data:
-    """Patches and targets of the spots of `measured` (whole sections) on `cpu` or `cuda`."""
+    """Patches and targets of the spots of `measured` (whole sections) on `cpu` or `cuda`.
+
+    Raises InputError if they do not fit in memory, or as `read_patches`.
+    """
     sections = list(dict.fromkeys(measured.obs["section"].astype(str)))
-    patches = read_patches(index, measured.obs_names.tolist(), sections)
-    values = torch.from_numpy(np.asarray(measured.X, dtype=np.float32))
-    return Data(torch.from_numpy(patches).to(device), values.to(device))
+    with within_memory(f"the patches of {measured.n_obs} spots", "the side of the view's patches"):
+        patches = read_patches(index, measured.obs_names.tolist(), sections)
+        values = torch.from_numpy(np.asarray(measured.X, dtype=np.float32))
+        return Data(torch.from_numpy(patches).to(device), values.to(device))

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from stnet.config.engine import Engine
+from stnet.config.memory import prediction_batch
 from stnet.networks.architectures import check_side
 from stnet.networks.encoders import build_encoder
 from stnet.networks.engine import place
@@ -58,10 +59,13 @@ class Encoder:
     def features(self, patches: np.ndarray, batch: int) -> np.ndarray:
         """Features float32 (n, features) of patches uint8 (n, side, side, 3), `batch` at a time.
 
+        Large patches are taken fewer at a time (`prediction_batch`).
+
         There is no averaging over symmetries. If the encoder requires a certain side, patches are
         resized to it (`fit_side`).
         """
         found = []
+        batch = prediction_batch(batch, self._side or patches.shape[1])
         # Without patches, one empty batch gives an array with the right number of features.
         for start in range(0, max(1, len(patches)), batch):
             some = patches[start : start + batch]

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 import torch
 from tqdm import tqdm
 
+from stnet.config.memory import prediction_batch
 from stnet.core.errors import InputError
+from stnet.core.memory import within_memory
 from stnet.networks.engine import Forward
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry
+
+PREDICTION_KEY = "prediction_batch of the experiment's engine"
 
 
 @torch.inference_mode()
@@ -29,26 +33,35 @@ def predict(
     for each other after each: where other programs take turns on the cores, they mostly wait.
 
     Args:
-        forward: forward function of a network in evaluation mode, on the device of the patches.
-        standardise: standardisation of the training patches.
-        patches: uint8 (spots, side, side, 3).
+        forward: forward function of a network in evaluation mode.
+        standardise: standardisation of the training patches, on the network's device.
+        patches: uint8 (spots, side, side, 3), there or on the CPU.
         rows: integers, the rows of `patches` to predict.
-        batch_size: patches per batch, which the CPU's threads share.
+        batch_size: patches per batch, which the CPU's threads share; fewer if they are large
+            (`prediction_batch`).
         label: text of the progress bar.
 
     Returns:
-        Predictions in the order of `rows`, on the device of the patches.
+        Predictions in the order of `rows`, on the network's device.
 
     Raises:
-        RuntimeError: from torch, such as when a batch does not fit in memory.
+        InputError: a batch does not fit in memory.
 
     Source: Methods, "During the test time, we averaged the eight symmetries".
     """
     parts = []
-    threads = torch.get_num_threads() if patches.device.type == "cpu" else 1
-    with progress_bar(len(rows), label) as progress, _each_on_a_thread(threads) as apply:
+    side = patches.shape[1]
+    batch_size = prediction_batch(batch_size, side)
+    work = f"a batch of {batch_size} patches of {side} px to predict"
+    threads = torch.get_num_threads() if standardise.device == "cpu" else 1
+    with (
+        progress_bar(len(rows), label) as progress,
+        within_memory(work, PREDICTION_KEY),
+        _each_on_a_thread(threads) as apply,
+    ):
         for some in rows.to(patches.device).split(max(1, batch_size // threads)):
-            parts.append(over_symmetries(forward, standardise, patches[some], apply))
+            batch = patches[some].to(standardise.device)
+            parts.append(over_symmetries(forward, standardise, batch, apply))
             progress.update(len(some))
     return torch.cat(parts)
 

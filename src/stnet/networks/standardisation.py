@@ -37,7 +37,7 @@ class Standardisation:
     """
 
     def __init__(self, mean: list[float], sd: list[float], device: str):
-        self.mean, self.sd = list(mean), list(sd)
+        self.mean, self.sd, self.device = list(mean), list(sd), device
         # Copied to the device once: copying them for every batch would stall the GPU.
         self._mean = torch.tensor(self.mean, device=device)
         self._sd = torch.tensor(self.sd, device=device)

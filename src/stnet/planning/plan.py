@@ -37,14 +37,13 @@ LEGEND = (
 
 @dataclass(frozen=True)
 class Machine:
-    """What training jobs get: `cuda` or `cpu`, threads, memory in MB, and how many run at once.
+    """What training jobs get: `cuda` or `cpu`, threads, and how many run at once.
 
-    `memory_mb` and `at_once` are None where a cluster decides. `code` is the training job's digest.
+    `at_once` is None where a cluster decides. `code` is the training job's digest.
     """
 
     device: str
     threads: int
-    memory_mb: int | None
     at_once: int | None
     code: str
 
@@ -201,17 +200,16 @@ def _memory(
     yield from _lines(pd.DataFrame(shown), dict(zip(shown, formats, strict=True)))
     both = patches + table["memory"].fillna(0)
     limits = []
-    if machine.memory_mb is not None:
-        option = ": set more with --set-resources train:mem_mb=…"
-        needed = patches if on_gpu else both
-        limits.append((needed, machine.memory_mb * 1e6, "the rule train asks for", option))
+    asked = pd.Series({name: experiments[name].memory_mb for name in table.index}, dtype=float)
+    option = ": set more with --set-resources train:mem_mb=…"
+    limits.append((patches if on_gpu else both, asked * 1e6, "the rule train asks for", option))
     if on_gpu and table["memory"].any():
         gpu = torch.cuda.get_device_properties(0).total_memory
-        limits.append((both, gpu, "the GPU has", ""))
+        limits.append((both, pd.Series(gpu, table.index), "the GPU has", ""))
     for needed, limit, what, option in limits:
         # Without patches nothing is left to train.
         for name, n_bytes in needed[(needed > limit) & (patches != 0)].items():
-            sizes = f"{_bytes(n_bytes)}, and {what} {_bytes(limit)}"
+            sizes = f"{_bytes(n_bytes)}, and {what} {_bytes(limit[name])}"
             yield f"WARNING: {name} needs {sizes}{option}"
 
 

@@ -39,6 +39,7 @@ class Experiment:
     view: str
     outputs: int  # per spot
     recipe: dict  # on the device that is used
+    memory_mb: int | None  # that a training job gets; None where an option has an expression
     # `sections`, `model` and `predictions` of each held-out group; the last is "" for the network
     # of all patients, which predicts no held-out spot.
     groups: dict[str, dict]

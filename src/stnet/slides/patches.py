@@ -161,13 +161,17 @@ def read_chosen(index: str | Path, sections: pd.Series, chosen: Sequence[str]) -
     `sections` maps every spot's name to its section, in the view's order. Sections are read one at
     a time. Raises InputError as `read_patches`.
     """
-    patches = {}
-    for section in sections.loc[list(chosen)].unique():
-        names = sections.index[sections == section].tolist()
-        content = read_patches(index, names, [section])
-        # Copies, so that the rest of the section is freed.
-        patches |= {name: content[names.index(name)].copy() for name in chosen if name in names}
-    return np.stack([patches[name] for name in chosen]) if patches else np.empty((0, 0, 0, 3))
+    names = pd.Index(chosen)
+    of = sections.loc[names].to_numpy()
+    patches = np.empty((0, 0, 0, 3), dtype=np.uint8)
+    for section in dict.fromkeys(of):
+        known = sections.index[sections == section]
+        content = read_patches(index, known.tolist(), [section])
+        if not patches.size:
+            patches = np.empty((len(names), *content.shape[1:]), dtype=np.uint8)
+        own = of == section
+        patches[own] = content[known.get_indexer(names[own])]
+    return patches
 
 
 def recreate(index: Path, rows: Sequence[Mapping[str, str]]) -> None:

@@ -6,6 +6,7 @@ import torch
 
 from stnet.config.recipe import Recipe
 from stnet.core.errors import InputError, reason_of
+from stnet.core.memory import within_memory
 from stnet.networks.architectures import build_network, check_side, freeze, set_bias
 from stnet.networks.data import Data
 from stnet.networks.engine import place
@@ -62,6 +63,7 @@ class Run:
         with (
             progress_bar(len(order), f"{self.label}: epoch {epoch}") as progress,
             torch.random.fork_rng(),
+            within_memory(self._work, "batch_size of the experiment"),
         ):
             torch.manual_seed(self._seed(f"dropout {epoch}"))
             size = self.recipe.batch_size
@@ -75,6 +77,11 @@ class Run:
                 total += loss.detach() * (len(rows) if self.recipe.loss == "mean" else 1)
                 progress.update(len(rows))
         return total.item() / len(order)
+
+    @property
+    def _work(self) -> str:
+        side = self.data.patches.shape[1]
+        return f"a batch of {self.recipe.batch_size} patches of {side} px to train on"
 
     def _forward(self, patches: torch.Tensor) -> torch.Tensor:
         try:

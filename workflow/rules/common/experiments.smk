@@ -30,6 +30,19 @@ def experiment_of(w):
     return keys
 
 
+def training_memory(w, attempt):
+    """Memory of a training job in MB; each attempt gets more, as cohorts differ in size."""
+    keys = experiment_of(w)
+    return attempt * training_mb(keys["view"], keys["batch_size"], config["device"])
+
+
+def prediction_memory(w, attempt):
+    """Memory in MB, as `training_memory`, of a job that predicts a held-out group at most."""
+    keys, device = experiment_of(w), config["device"]
+    batch = keys["engine"][device]["prediction_batch"]
+    return attempt * prediction_mb(keys["view"], batch, device)
+
+
 def held_out_predictions(w):
     """Predictions of all held-out groups of an experiment."""
     experiment_of(w)
