@@ -82,6 +82,14 @@ def start(locks, monkeypatch):
         job.communicate()
 
 
+def wait_until_queued(job):
+    """Wait until a job holds a lock, or waits for one: it is in the queue."""
+    end = time.monotonic() + 60
+    while not any(str(job.pid) in line.split() for line in open("/proc/locks")):  # noqa: SIM115
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_jobs_get_different_cards(start):
     assert [start()[1], start()[1]] == ["3", "5"]
 
@@ -129,7 +137,8 @@ def test_a_card_is_one_whatever_it_is_called_and_whatever_jobs_and_folders_are(
         start(wait=False, CUDA_VISIBLE_DEVICES=name, TMPDIR=str(tmp_path / "bin"), JOB_ID=name)[0]
         for name in names
     ]
-    time.sleep(1.5)
+    for job in others:
+        wait_until_queued(job)
     assert not select.select([job.stdout for job in others], [], [], 0)[0]
     # What one of them leaves the next one gets.
     first.kill()
@@ -146,7 +155,7 @@ def test_jobs_that_wait_are_served_in_the_order_in_which_they_came(start):
     waiting = []
     for _ in range(3):
         waiting.append(start(wait=False, CUDA_VISIBLE_DEVICES="3")[0])
-        time.sleep(0.6)
+        wait_until_queued(waiting[-1])
     first.kill()
     for job in waiting:
         assert select.select([each.stdout for each in waiting], [], [], 10)[0] == [job.stdout]

@@ -88,7 +88,7 @@ def test_a_cohort_opens_with_its_numbers_in_the_words_of_its_configuration(table
     assert "<b>4</b><small>of 6 genes" in page
     assert "9 sections of 8 patients, 1,220 spots" in page
     assert "A network: network on patches, densenet121, windows of 448 px, reduced 2 times" in page
-    assert "top six (6), log expression" in page
+    assert "top six (6 genes), log expression" in page
     assert "one patient at a time" in page
     assert '<a href="tables/dataset/dataset.html">Sections</a>' in page
     # They are named before they are made.

@@ -167,7 +167,7 @@ def _result(table: pd.DataFrame) -> str:
         for words, those in sure.items()
         if those.any()
     ]
-    return f"In r, {main['title']} is {'; '.join(found) or 'the only method'}."
+    return f"In mean r over genes, {main['title']} is {'; '.join(found) or 'the only method'}."
 
 
 def estimates(table: pd.DataFrame, column: str, digits: int = 3) -> list[str]:
