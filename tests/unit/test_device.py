@@ -85,7 +85,7 @@ def start(locks, monkeypatch):
 def wait_until_queued(job):
     """Wait until a job holds a lock, or waits for one: it is in the queue."""
     end = time.monotonic() + 60
-    while not any(str(job.pid) in line.split() for line in open("/proc/locks")):  # noqa: SIM115
+    while str(job.pid) not in Path("/proc/locks").read_text().split():
         assert time.monotonic() < end
         time.sleep(0.05)
 
