@@ -250,3 +250,20 @@ def test_the_example_of_the_docs_is_evaluated(tmp_path):
     assert verdicts == {0.2: "reproduced", 0.05: "inconclusive"}
     for column in (*COLUMNS, "section", "note"):
         assert f"`{column}`" in text
+
+
+def test_a_misspelt_interval_and_no_p_value_are_not_judged():
+    misspelt = look_up(claim_of(where="symbol=B", column="r", interval="othr"), GENES)
+    assert math.isnan(misspelt.found.value)
+    assert misspelt.how.startswith("table t has no columns othr_low and othr_high; is it other")
+    above = claim_of(where="symbol=B", column="r", comparison="at_most", value="0.05")
+    assert look_up(above, GENES).found.value == 0.4
+    no_p = look_up(above, GENES.assign(r=5.0))
+    assert math.isnan(no_p.found.value)
+    assert no_p.how == "r is 5, which is no P value"
+
+
+def test_a_table_of_no_claims_is_refused(tmp_path):
+    (tmp_path / "claims.tsv").write_text("\t".join(COLUMNS) + "\n")
+    with pytest.raises(InputError, match=r"claims\.tsv: has no claims; add a row"):
+        read_claims(tmp_path / "claims.tsv")

@@ -34,6 +34,8 @@ THRESHOLD_COLUMNS = ["at_least", "of_patients"]
 FURTHER = ["section", "note", "ci_low", "ci_high", *THRESHOLD_COLUMNS]
 CONDITION = re.compile(r"\s*([^=<>!]+?)\s*(<=|>=|=|<|>)(?!=)\s*(.*?)\s*")
 ORDER = re.compile(r"([1-9]\d*)(?:-([1-9]\d*))? of (\w+)")
+# How the columns of an interval end.
+ENDS = ("low", "high")
 # The side of chance on which a value must be; without it, that of the claim.
 SIDES = {"<": -1, ">": 1}
 
@@ -91,6 +93,8 @@ def read_claims(path: str | Path | None) -> pd.DataFrame:
     missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; add it")
+    if table.empty:
+        raise InputError(f"{path}: has no claims; add a row for each")
     if repeated := table["id"][table["id"].duplicated()].tolist():
         raise InputError(f"{path}: {repeated[0]} is repeated; rename or remove one")
     for claim in table.itertuples():
@@ -148,6 +152,13 @@ def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
         if name not in table and name != "symbol":
             absent = f"table {claim.table} has no column {name}{suggest(name, table.columns)}"
             return Finding(MISSING, how=absent)
+    ends = [f"{claim.interval}_{end}" for end in ENDS] if claim.interval else []
+    if not {*ends} <= {*table}:
+        known = [name.removesuffix("_low") for name in table if str(name).endswith("_low")]
+        close = suggest(claim.interval, known)
+        return Finding(
+            MISSING, how=f"table {claim.table} has no columns {' and '.join(ends)}{close}"
+        )
     rows, close = table, ""
     for part in _parts(claim.where):
         name, sign, text = CONDITION.fullmatch(part).groups()
@@ -182,6 +193,8 @@ def look_up(claim: tuple, table: pd.DataFrame) -> Finding:
         # A word in place of the number, or a note, says why there is none.
         why = _text(facts.value(claim.column)) or _text(facts.value("note"))
         return Finding(MISSING, how=why or f"{claim.column} is missing in {claim.table}")
+    if claim.comparison == "at_most" and not 0 <= found.value <= 1:
+        return Finding(MISSING, how=f"{claim.column} is {_text(found.value)}, which is no P value")
     unit = facts.value("unit")
     return Finding(
         found,
@@ -211,7 +224,7 @@ class _Facts:
     def with_interval(self, column: str, interval: str) -> Value:
         """A cell of the row with its interval."""
         prefix = interval or ("ci" if column == "value" else column)
-        ends = (_number(self._row.get(f"{prefix}_{end}")) for end in ("low", "high"))
+        ends = (_number(self._row.get(f"{prefix}_{end}")) for end in ENDS)
         found = _number(self._row.get(column))
         ends = list(ends)
         if None in ends:

@@ -36,6 +36,8 @@ VERDICTS = {
     OTHER_COHORT: ("○", "the claim is about other data; no verdict"),
     NOT_EVALUATED: ("–", "this run has no value for it"),
 }
+# How `settled` begins where a comparison was chosen before any run.
+BEFORE = ("before", "with the simulation")
 COLUMNS = [
     *("id", "group", "quantity", "claimed", "found", "ci_low", "ci_high", "unit"),
     *("null", "null_low", "null_high", "verdict", "why", "rule", "how"),
@@ -88,7 +90,7 @@ def write_ledger(
         ],
         total=len(ledger),
         lost=not_evaluated(ledger),
-        late=int((~listed["settled"].str.startswith("before")).sum()),
+        late=int((~listed["settled"].str.lower().str.startswith(BEFORE)).sum()),
         groups=[
             {"name": name, "claims": _shown_group(listed[rows], ledger[rows])}
             for name in listed["group"].unique()
