@@ -267,3 +267,20 @@ def test_a_table_of_no_claims_is_refused(tmp_path):
     (tmp_path / "claims.tsv").write_text("\t".join(COLUMNS) + "\n")
     with pytest.raises(InputError, match=r"claims\.tsv: has no claims; add a row"):
         read_claims(tmp_path / "claims.tsv")
+
+
+@pytest.mark.parametrize(
+    ("comparison", "value", "margin", "said"),
+    [
+        ("at_most", "5", "", "value 5 is no limit of P"),
+        ("names", "A,B", "0", "margin 0 is not from 1 to 2"),
+        ("names", "A,B", "3", "margin 3 is not from 1 to 2"),
+    ],
+)
+def test_a_claim_that_cannot_fail_or_be_met_is_refused(tmp_path, comparison, value, margin, said):
+    row = dict.fromkeys(COLUMNS, "x") | {"where": "", "order": "", "null": "", "sign": ""}
+    row |= {"requires": "", "comparison": comparison, "value": value, "margin": margin}
+    row["column"] = "symbol" if comparison == "names" else "p"
+    pd.DataFrame([row]).to_csv(tmp_path / "claims.tsv", sep="\t", index=False)
+    with pytest.raises(InputError, match=said):
+        read_claims(tmp_path / "claims.tsv")

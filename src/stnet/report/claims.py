@@ -122,6 +122,14 @@ def _check(claim: tuple, where: str) -> None:
         raise InputError(f"{where}: margin {claim.margin} is below 0; correct it")
     if claim.null and claim.comparison in ("names", "similar"):
         raise InputError(f"{where}: {claim.comparison} has no null; leave it empty")
+    if claim.comparison == "at_most" and not 0 < float(claim.value) < 1:
+        raise InputError(f"{where}: value {claim.value} is no limit of P; give one between 0 and 1")
+    n_names = claim.value.count(",") + 1
+    if claim.comparison == "names" and not 1 <= float(claim.margin) <= n_names:
+        raise InputError(
+            f"{where}: margin {claim.margin} is not from 1 to {n_names}, the number of names; "
+            "correct it"
+        )
     if claim.sign and claim.comparison != "at_most":
         raise InputError(f"{where}: sign is for at_most only; use above or below")
     first, last, _ = ranks if (ranks := _order(claim.order)) else (1, 1, "")
