@@ -235,7 +235,7 @@ def test_a_damaged_slide_of_ones_own_is_refused_and_the_others_are_done(own):
     assert done.returncode
     assert "error: damaged.svs: damaged image" in done.stderr
     assert "case-1: " in done.stdout
-    assert "damaged: " not in done.stdout
+    assert "damaged: not predicted; the reason is above" in done.stdout
     assert (own / "results/predict/all/case-1/map.png").exists()
     assert not (own / "results/predict/all/damaged/predictions.h5ad").exists()
 
