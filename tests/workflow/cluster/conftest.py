@@ -12,7 +12,7 @@ import pytest
 # srun inside a job looks here and nowhere else, whatever SLURM_CONF says.
 SYSTEM = Path("/etc/slurm")
 # Cores and memory beyond this machine's, so that several jobs and any rule's request fit at once.
-# An urgent job preempts others, which start again after `cred_expire` seconds. Slurm looks each second
+# An urgent job preempts others; those that may be requeued start again after `cred_expire` seconds. Slurm looks each second
 # whether a job has more memory than it asked for; most clusters leave that to the kernel's cgroups.
 SLURM_CONF = """\
 ClusterName=stnet-test
@@ -37,6 +37,7 @@ PartitionName=main Nodes=ALL Default=YES State=UP PriorityTier=1
 PartitionName=urgent Nodes=ALL State=UP PriorityTier=2 PreemptMode=off
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
+JobRequeue=0
 AuthInfo=cred_expire=5
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1

@@ -1,11 +1,12 @@
 """The Slurm profile against a real Slurm: what a job is given, and the workflow's own jobs."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,16 +127,56 @@ def test_a_job_is_given_what_its_rule_asks_for(submit, toy):
     assert "Trying to restart job" in said
 
 
-def test_the_workflow_trains_on_the_cluster(submit, tmp_path):
-    """Three sections of the demonstration, from their simulation to a trained network."""
+def test_jobs_of_equal_length_run_as_an_array(submit, toy):
+    """Not the profile's way: its README says which jobs of an array fail, and why."""
+    said = submit(toy, "--slurm-array-jobs", "train", "--", *(f"card{n}.txt" for n in range(3)))
+    assert "The individual task IDs are 1-3." in said
+    check_cards(toy)
+
+
+@pytest.fixture
+def few_sections(tmp_path):
+    """The demonstration with three sections, and the folder of the network of the first."""
     project = copy_project(tmp_path)
     sheet = project / "config/cohorts/demo.tsv"
     header, *rows = sheet.read_text().splitlines(keepends=True)
     by_patient = {row.split("\t")[0]: row for row in rows}
     held_out, *others = list(by_patient)[:3]
     sheet.write_text(header + "".join(by_patient[patient] for patient in (held_out, *others)))
-    model = f"results/demo/experiments/densenet-small/{held_out}/model.safetensors"
+    return project, f"results/demo/experiments/densenet-small/{held_out}"
+
+
+def test_the_workflow_trains_on_the_cluster_also_where_it_is_preempted(submit, few_sections):
+    """From the sections' simulation to a network; then the network again, with an interruption."""
+    project, network = few_sections
+    model = f"{network}/model.safetensors"
     said = submit(project, *DEMO, "--", model)
-    assert (project / model).stat().st_size
-    assert json.loads((project / model).with_name("epoch.json").read_text())
     assert said.count("has been submitted with SLURM jobid") >= 12
+    outputs = {
+        path.name: path.read_bytes() for path in (project / network).iterdir() if path.is_file()
+    }
+    assert {"model.safetensors", "epoch.json", "history.tsv", "model.json"} <= outputs.keys()
+    shutil.rmtree(project / network)
+
+    def preempt():
+        """An urgent job takes all cores once the network has a checkpoint."""
+        end = time.monotonic() + 300
+        while not list((project / network).glob(".checkpoint/*/*.safetensors")):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        command = ["sbatch", "-p", "urgent", "-c", "4", "-o", "/dev/null", "--wrap", "sleep 1"]
+        subprocess.run(command, check=True)
+
+    with ThreadPoolExecutor() as beside:
+        preempted = beside.submit(preempt)
+        said = submit(project, *DEMO, "--", model)
+        preempted.result()
+    # Snakemake submitted it once; Slurm started it twice.
+    (job,) = re.findall(r"has been submitted with SLURM jobid (\d+)", said)
+    asked = ["scontrol", "show", "job", job]
+    state = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    assert "JobState=COMPLETED" in state
+    assert "Restarts=1" in state
+    log = project / f"results/demo/logs/train/densenet-small/{Path(network).name}.log"
+    assert "continuing after" in log.read_text()
+    assert {name: (project / network / name).read_bytes() for name in outputs} == outputs
