@@ -40,7 +40,8 @@ def lease_gpu() -> str:
 
     Call it before the first use of CUDA. The candidates are the GPUs in CUDA_VISIBLE_DEVICES, or
     all if it is not set. The first one that no other job on this machine holds becomes the only
-    visible GPU, which the log names. Jobs with the same candidates get them in the order in which they came.
+    visible GPU, and the log names it. Jobs with the same candidates get them in the order in which
+    they came.
 
     Returns:
         "cuda", torch's name of the device. It is not tested here.

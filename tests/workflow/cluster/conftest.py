@@ -12,8 +12,9 @@ import pytest
 # srun inside a job looks here and nowhere else, whatever SLURM_CONF says.
 SYSTEM = Path("/etc/slurm")
 # Cores and memory beyond this machine's, so that several jobs and any rule's request fit at once.
-# An urgent job preempts others; those that may be requeued start again after `cred_expire` seconds. Slurm looks each second
-# whether a job has more memory than it asked for; most clusters leave that to the kernel's cgroups.
+# An urgent job preempts others; those that may be requeued start again after `cred_expire` seconds.
+# Slurm looks each second whether a job has more memory than it asked for, and ends it. Most
+# clusters leave that to the kernel (cgroups), which not every test machine allows.
 SLURM_CONF = """\
 ClusterName=stnet-test
 SlurmctldHost={host}(127.0.0.1)

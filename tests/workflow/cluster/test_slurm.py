@@ -14,8 +14,8 @@ from project import DEMO, ROOT, copy_project
 
 pytestmark = pytest.mark.cluster
 
-# Jobs on the processor, of which one takes more memory than its rule asks for, and three that want one
-# of two cards each. Their rules have names that the profile knows.
+# Jobs on the processor, one of which takes more memory than its rule asks for, and three that want
+# one of two cards each. Rule `train` is in the profile.
 SNAKEFILE = """\
 MEMORY
 rule all:
