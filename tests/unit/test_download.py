@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import signal
-import subprocess
 import time
 
 import pytest
@@ -473,18 +472,6 @@ def test_what_a_server_says_is_text(remote, caplog):
     answer.status_code, answer.headers = 503, {"Retry-After": "²"}
     with pytest.raises(http.TryAgain):
         http.check_status(answer)
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 kB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.mark.parametrize("hash_", [SHA256, None])
