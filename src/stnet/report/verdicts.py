@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stnet.report.claims import SIDES, Finding, Value
+from stnet.report.claim_rules import SIDES, accepted_by, is_beyond, names_of
+from stnet.report.claims import Finding, Value
 
 REPRODUCED = "reproduced"
 INCONCLUSIVE = "inconclusive"
@@ -41,7 +42,8 @@ def judge(claim: tuple, finding: Finding) -> Verdict:
     A claim that is met must also beat its `null`, the value if there were nothing to find: the
     interval, or the value without one, must lie beyond the null's 95% range, on the side of the
     claim or, if the null begins with < or >, on that side. On the other side it differs; if the two
-    overlap, the verdict is inconclusive. The null of a P value is the P value by random draws.
+    overlap, or a null without < or > is farther from 0 than the claimed value, the verdict is
+    inconclusive. The null of a P value is the P value by random draws.
 
     Source: ours.
     """
@@ -60,6 +62,8 @@ def judge(claim: tuple, finding: Finding) -> Verdict:
     low, high = _ends(found, found.value)
     null_low, null_high = _ends(null, null.value)
     side = side_of_chance(claim, null.value)
+    if claim.value and claim.null[:1] not in SIDES and is_beyond(claim, null.value):
+        return Verdict(INCONCLUSIVE, f"{by_chance}, which is no worse than the claim")
     if low <= null_high and null_low <= high:
         return Verdict(INCONCLUSIVE, f"not told from chance: {by_chance}")
     if (low > null_high) != (side > 0):
@@ -85,10 +89,9 @@ def _equal(claim: tuple, finding: Finding) -> Verdict:
 
 
 def _near(claim: tuple, finding: Finding) -> Verdict:
-    claimed, margin = float(claim.value), float(claim.margin)
-    margin *= abs(claimed) if claim.comparison == "relative" else 1
     # Rounded, because 0.34 - 0.29 is not exactly 0.05 in binary.
-    low, high = round(claimed - margin, 9), round(claimed + margin, 9)
+    low, high = (round(end, 9) for end in accepted_by(claim))
+    margin = (high - low) / 2
     if low <= round(finding.found.value, 9) <= high:
         return Verdict(REPRODUCED, f"within {margin:.3g} of it")
     from_, to = finding.found.low, finding.found.high
@@ -136,8 +139,8 @@ def _at_most(claim: tuple, finding: Finding) -> Verdict:
 
 
 def _names(claim: tuple, finding: Finding) -> Verdict:
-    claimed = [name.strip() for name in claim.value.split(",")]
-    common = len(set(claimed) & set(finding.found.value.split(",")))
+    claimed = names_of(claim.value)
+    common = len(claimed & names_of(finding.found.value))
     why = f"{common} of {len(claimed)} in common"
     return Verdict(REPRODUCED if common >= float(claim.margin) else DIFFERS, why)
 
