@@ -10,9 +10,9 @@ from stnet.core.printed import decimals
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.bootstrap import FEWEST_UNITS
 from stnet.evaluation.protocols import KEYS, PAPER, PUBLISHED, score_protocols
-from stnet.figures.protocols import KINDS, WORDS, draw
+from stnet.figures.protocols import WORDS, draw
 from stnet.report.page import page_table, write_page
-from stnet.report.words import INTERVALS
+from stnet.report.words import INTERVALS, word
 
 # Of each side of an interval.
 BY_CHANCE = 0.025
@@ -68,7 +68,7 @@ def write_protocols(
     table = score_protocols(of_experiments, smoothing=smoothing, references=references)
     write_table(table, tsv)
     titles = {name: keys["title"] for name, keys in methods.items()}
-    draw(table, figures, titles)
+    draw(table, figures, titles, {kind: word(kind).heading for kind in KEYS})
     table["experiment"] = table["experiment"].map(titles)
     table["ahead_of"] = [
         [titles[name] for name in names.split("; ") if name] for names in table["ahead_of"]
@@ -79,7 +79,8 @@ def write_protocols(
     for side in ("first_ahead", "second_ahead"):
         pairs[side] = [f"{n} of {of}" for n, of in zip(pairs[side], pairs["both"], strict=True)]
     tables = {
-        "Protocols of publications": _published(table),
+        "r under the protocols of publications": _used(table),
+        "r of ST-Net in the literature": _published(table),
         "Which method is surely ahead": pairs.drop(columns="both"),
         "Median r by choice, over the protocols that all its options share": _by_choice(table),
     }
@@ -88,14 +89,11 @@ def write_protocols(
         for path, name in zip(genes, methods, strict=True)
         if name not in references
     ]
+    first, *others = findings(table, [titles[name] for name in references])
     write_page(
         html,
         f"What r means: {main} under {len(_of(table, main))} protocols",
-        [
-            *signal(of_methods),
-            *findings(table, [titles[name] for name in references]),
-            *DEFINITIONS,
-        ],
+        [" ".join([first, *signal(of_methods)]), *others, *DEFINITIONS],
         [page_table(each, heading, explained=explained) for heading, each in tables.items()],
         tsv=[tsv],
     )
@@ -124,22 +122,18 @@ def signal(genes: Sequence[pd.DataFrame]) -> list[str]:
 def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
     """What a table of `score_protocols` says about the main experiment and the winners, in words.
 
-    `ahead_of` has lists of experiments. `references` are the experiments without a rank.
+    First how far r ranges, and how often the method with the highest r is another. `ahead_of` has
+    lists of experiments. `references` are the experiments without a rank.
     """
     main = table["experiment"].iloc[0]
     r, leaks = _of(table, main)["r"], _of(table, main)["leaks"]
-    winners = table[table["rank"] == 1]
-    wins = [
-        f"{name} under {n} of {len(r)}" for name, n in winners["experiment"].value_counts().items()
-    ]
+    winners = table[table["rank"] == 1].set_index(KEYS)
     best = winners.groupby(KEYS)["r"].max()
     found = [
-        f"The same held-out predictions of {main} have {_range(r)} under {len(r)} protocols, "
-        f"{_one(r[PAPER])} under the paper's. Without those that leak they have "
-        f"{_range(r[~leaks])}.",
+        f"The same held-out predictions of {main} have {_range(r)} by protocol alone, "
+        f"{_one(r[PAPER])} under the paper's. {_winners(winners['experiment'], len(r))}",
+        f"Without the protocols that leak, {main} has {_range(r[~leaks])}.",
         *_limits(table),
-        f"The method with the highest r is {', '.join(wins) or 'none'}."
-        + (f" No method has an r under {len(r) - len(best)}." if len(best) < len(r) else ""),
         *_sure(table, references),
         f"{int(leaks.sum())} protocols leak: they report the genes with the highest r in the test "
         "itself.",
@@ -159,6 +153,20 @@ def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
             f"than every method under {int((depth > best.reindex(depth.index)).sum())} protocols."
         )
     return found
+
+
+def _winners(winners: pd.Series, n: int) -> str:
+    """How often the winner changes; `winners` by protocol, of which there are `n`."""
+    of_paper = winners[[each == PAPER for each in winners.index]]
+    others = (~winners.isin(of_paper)).groupby(level=KEYS).all()
+    wins = [f"{name} under {count}" for name, count in winners.value_counts().items()]
+    said = f"Of {n} protocols the highest r is that of {', '.join(wins) or 'no method'}."
+    if len(of_paper):
+        said += (
+            f" Under the paper's it is that of {' and '.join(of_paper)}, under {int(others.sum())} "
+            "that of another method."
+        )
+    return said + (f" No method has an r under {n - len(others)}." if len(others) < n else "")
 
 
 def _limits(table: pd.DataFrame) -> list[str]:
@@ -242,18 +250,26 @@ def _range(r: pd.Series) -> str:
     return ends if r.notna().any() else "no r"
 
 
-def _published(table: pd.DataFrame) -> pd.DataFrame:
+def _used(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per protocol of a publication: whose it is, r of each experiment, and its choices."""
     used = table[table["users"] != ""]
-    values = [
-        "; ".join(
-            f"{decimals(each.r, 3)} on {each.data} ({each.source})"
-            for each in PUBLISHED
-            if each.user and each.user in users.split("; ")
-        )
-        for users in used["users"]
-    ]
-    published = pd.Series(values, used.index, name="published")
-    return _wide(used, [used["users"], published, used["leaks"]])
+    names = used["experiment"].unique()
+    shown = used[used["experiment"] == names[0]][["users"]].copy()
+    for name in names:
+        shown[name] = _of(used, name)["r"].map(decimals, na_action="ignore").to_numpy()
+    return shown.join(used[KEYS].map(lambda choice: WORDS.get(choice, choice)))
+
+
+def _published(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per value of the literature, with r of the main experiment under the same protocol."""
+    main = _of(table, table["experiment"].iloc[0])
+    rows = []
+    for each in PUBLISHED:
+        same = [each.user in users.split("; ") for users in main["users"]] if each.user else []
+        here = _one(main["r"][same].iloc[0]) if any(same) else "no match: too little is said"
+        rows.append([decimals(each.r, 3), each.source, each.data, each.protocol, each.user, here])
+    columns = ["published", "source", "data", "stated", "users", "here"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _pairs(table: pd.DataFrame) -> pd.DataFrame:
@@ -287,7 +303,7 @@ def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
     """
     names = table["experiment"].unique()
     parts = []
-    for kind, heading in KINDS.items():
+    for kind in KEYS:
         rows = table[table["over_units"] != ""] if kind == "over_units" else table
         options = rows[kind].unique()
         free = {kind, "over_units"} if kind == "unit" else {kind}
@@ -299,20 +315,5 @@ def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
         )
         medians = medians.reindex(index=options, columns=names).map(decimals, na_action="ignore")
         words = [WORDS.get(choice, choice) for choice in options]
-        parts.append(medians.assign(choice=heading, option=words))
+        parts.append(medians.assign(choice=word(kind).heading, option=words))
     return pd.concat(parts, ignore_index=True)[["choice", "option", *names]]
-
-
-def _wide(table: pd.DataFrame, about: list[pd.Series]) -> pd.DataFrame:
-    """A row per protocol, with the r of each experiment."""
-    names = table["experiment"].unique()
-    first = table["experiment"] == names[0]
-    shown = pd.concat([*about, _words(table)], axis=1)[first].reset_index(drop=True)
-    for name in names:
-        shown[name] = _of(table, name)["r"].map(decimals, na_action="ignore").to_numpy()
-    return shown
-
-
-def _words(table: pd.DataFrame) -> pd.DataFrame:
-    words = {heading: [WORDS.get(c, c) for c in table[kind]] for kind, heading in KINDS.items()}
-    return pd.DataFrame(words, index=table.index)
