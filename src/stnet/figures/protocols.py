@@ -1,8 +1,7 @@
 """r of every method under every protocol, and what the protocols choose."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import cycle
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,7 +19,6 @@ from stnet.figures.style import (
     SKY,
     VERMILLION,
     new_figure,
-    save,
     styled,
 )
 
@@ -47,27 +45,15 @@ COLOURS, MARKERS = (BLUE, ORANGE, "#5D3A00", SKY, GREEN, "#CC79A7", GREY), "s^vD
 LEAKS = {"color": VERMILLION, "alpha": 0.15, "linewidth": 0}
 
 
-def draw(
-    table: pd.DataFrame,
-    figures: Iterable[str | Path],
-    titles: Mapping[str, str],
-    kinds: Mapping[str, str],
-) -> None:
-    """Draw the table of `score_protocols`, whose first experiment is the main one.
-
-    `titles` has what the figure calls each experiment, `kinds` what it calls each kind of choice.
-    """
-    save(specification_curve(table, titles, kinds), figures)
-
-
 @styled
 def specification_curve(
     table: pd.DataFrame, titles: Mapping[str, str], kinds: Mapping[str, str]
 ) -> Figure:
-    """Protocols from left to right by the main experiment's r; arguments as in `draw`.
+    """Protocols of `score_protocols` from left to right by the r of the main experiment, its first.
 
-    Above, r of each experiment, by its title, with the interval of the main one. Below, a mark for
-    each choice that the protocol makes; those of protocols that leak are red.
+    `titles` has what to call each experiment, `kinds` what to call each kind of choice. Above, r of
+    each experiment, with the interval of the main one. Below, a mark for each choice that the
+    protocol makes; those of protocols that leak are red.
     """
     by_protocol = table.pivot(index=KEYS, columns="experiment", values="r")
     first = table["experiment"].iloc[0]

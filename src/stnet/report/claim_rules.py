@@ -199,8 +199,8 @@ def accepted_by(claim: Claim) -> tuple[float, float]:
     if claim.comparison == "relative":
         margin *= abs(value)
     return {
-        "above": (margin, INFINITY),
-        "below": (-INFINITY, margin),
+        "above": (math.nextafter(margin, INFINITY), INFINITY),
+        "below": (-INFINITY, math.nextafter(margin, -INFINITY)),
     }.get(claim.comparison, (value - margin, value + margin))
 
 

@@ -12,6 +12,7 @@ from stnet.report.claim_rules import CONDITION, Claim, number, parts_of, ranks_o
 
 # How the columns of an interval end.
 ENDS = ("low", "high")
+NAN = float("nan")
 # Up to as many values of a column are listed if none is close to the one that a claim names.
 FEW = 6
 
@@ -20,8 +21,8 @@ class Value(NamedTuple):
     """A number of a run with its 95% interval, which is NaN if there is none."""
 
     value: float | str
-    low: float = float("nan")
-    high: float = float("nan")
+    low: float = NAN
+    high: float = NAN
 
 
 class Finding(NamedTuple):
@@ -42,7 +43,7 @@ class Finding(NamedTuple):
     how: str = ""
 
 
-MISSING = Value(float("nan"))
+MISSING = Value(NAN)
 
 
 def read_claims(path: str | Path | None) -> pd.DataFrame:
@@ -114,26 +115,30 @@ def _finding(claim: tuple, table: pd.DataFrame, rows: pd.DataFrame) -> Finding:
     """What these rows of a table say of a claim. Raises _NoValue if they have no value for it."""
     needed = ["gene", "symbol"] if claim.column == "symbol" else [claim.column]
     _need(claim, table, *needed, *(f"{claim.interval}_{end}" for end in ENDS if claim.interval))
-    facts = _Facts(table, rows.iloc[0])
-    how = re.sub(r"\{(.+?)\}", lambda found: _text(facts.value(found[1])), claim.how)
-    if unmet := [part for part in parts_of(claim.requires) if not facts.hold(part)]:
-        raise _NoValue(f"not judged without {unmet[0]}{facts.like(unmet[0])}")
-    if unknown := [part for part in parts_of(claim.sign) if not facts.know(part)]:
-        raise _NoValue(f"not judged: {unknown[0]} has no value{facts.like(unknown[0])}")
+    facts = _facts(table, rows.iloc[0])
+    for part in parts_of(claim.requires):
+        if not _hold(facts, part):
+            raise _NoValue(f"not judged without {part}{_like(facts, part)}")
+    for part in parts_of(claim.sign):
+        if pd.isna(facts.get(CONDITION.fullmatch(part)[1], NAN)):
+            raise _NoValue(f"not judged: {part} has no value{_like(facts, part)}")
+    how = re.sub(r"\{(.+?)\}", lambda found: _text(facts.get(found[1], NAN)), claim.how)
     if claim.column == "symbol":
         return Finding(Value(",".join(gene_names(rows))), how=how)
-    found = facts.with_interval(claim.column, claim.interval)
-    if number(found.value) is None:
+    ends = claim.interval or ("ci" if claim.column == "value" else claim.column)
+    found = _value(facts, claim.column, ends)
+    if pd.isna(found.value):
         # A word in place of the number, or a note, says why there is none.
-        why = _text(facts.value(claim.column)) or _text(facts.value("note"))
+        why = _text(facts[claim.column]) or _text(facts.get("note", NAN))
         raise _NoValue(why or f"{claim.column} is missing in {claim.table}")
     if claim.comparison == "at_most" and not 0 <= found.value <= 1:
         raise _NoValue(f"{claim.column} is {_text(found.value)}, which is no P value")
+    null = claim.null.lstrip("<>")
     return Finding(
         found,
-        "" if pd.isna(found.low) else _text(facts.value("unit")) or "patients",
-        facts.null(claim.null.lstrip("<>")) if claim.null else None,
-        opposed=not all(map(facts.hold, parts_of(claim.sign))),
+        "" if pd.isna(found.low) else _text(facts.get("unit", NAN)) or "patients",
+        _value({null: null} if number(null) is not None else facts, null, null) if null else None,
+        opposed=not all(_hold(facts, part) for part in parts_of(claim.sign)),
         how=how,
     )
 
@@ -145,52 +150,34 @@ def _need(claim: tuple, table: pd.DataFrame, *columns: str) -> None:
         raise _NoValue(f"table {claim.table} has no column {absent[0]}{close}")
 
 
-class _Facts:
-    """A row of a table, and in a table `quantity value …` the other quantities."""
+def _facts(table: pd.DataFrame, row: pd.Series) -> dict[str, object]:
+    """A row of a table and, in a table `quantity value …`, the other quantities with intervals."""
+    facts = {}
+    if {"quantity", "value"} <= {*table}:
+        # The first of quantities that are there twice.
+        for other in table[::-1].to_dict("records"):
+            facts[other["quantity"]] = other["value"]
+            ends = {f"{other['quantity']}_{end}": other.get(f"ci_{end}", NAN) for end in ENDS}
+            facts |= {name: value for name, value in ends.items() if not pd.isna(value)}
+    return facts | row.to_dict()
 
-    def __init__(self, table: pd.DataFrame, row: pd.Series):
-        self._row = row
-        listed = "quantity" in table and "value" in table
-        self._others = pd.DataFrame()
-        if listed:
-            self._others = table.drop_duplicates("quantity").set_index("quantity")
 
-    def value(self, name: str) -> object:
-        """The column, or the quantity, of that name; NaN if there is neither."""
-        if name in self._row.index:
-            return self._row[name]
-        return self._others["value"].get(name, float("nan")) if len(self._others) else float("nan")
+def _value(facts: dict[str, object], name: str, ends: str) -> Value:
+    """The number of that name with its interval, whose names begin with `ends`."""
+    found, *interval = (number(facts.get(each)) for each in (name, *(f"{ends}_{e}" for e in ENDS)))
+    return Value(NAN if found is None else found, *([] if None in interval else interval))
 
-    def with_interval(self, column: str, interval: str) -> Value:
-        """A cell of the row with its interval."""
-        prefix = interval or ("ci" if column == "value" else column)
-        ends = [number(self._row.get(f"{prefix}_{end}")) for end in ENDS]
-        found = number(self._row.get(column))
-        return Value(float("nan") if found is None else found, *([] if None in ends else ends))
 
-    def null(self, name: str) -> Value:
-        """A number, or a column or quantity with its range."""
-        if (stated := number(name)) is not None:
-            return Value(stated)
-        if name in self._row.index:
-            return self.with_interval(name, name)
-        if name not in self._others.index:
-            return MISSING
-        return _Facts(pd.DataFrame(), self._others.loc[name]).with_interval("value", "ci")
+def _like(facts: dict[str, object], condition: str) -> str:
+    """If there is no fact of a condition's name, those close to it."""
+    name = CONDITION.fullmatch(condition)[1]
+    return "" if name in facts else suggest(name, facts)
 
-    def like(self, condition: str) -> str:
-        """If there is no fact of that name, those close to it."""
-        name, names = CONDITION.fullmatch(condition)[1], [*self._row.index, *self._others.index]
-        return "" if name in names else suggest(name, names)
 
-    def know(self, condition: str) -> bool:
-        """Whether there is a value for the fact of a condition."""
-        return not pd.isna(self.value(CONDITION.fullmatch(condition)[1]))
-
-    def hold(self, condition: str) -> bool:
-        """Whether a condition on the facts is true; not if the fact is missing."""
-        name, sign, text = CONDITION.fullmatch(condition).groups()
-        return _holds(self.value(name), sign, text)
+def _hold(facts: dict[str, object], condition: str) -> bool:
+    """Whether a condition on the facts is true; not if the fact is missing."""
+    name, sign, text = CONDITION.fullmatch(condition).groups()
+    return _holds(facts.get(name, NAN), sign, text)
 
 
 def _holds(value: object, sign: str, text: str) -> bool:

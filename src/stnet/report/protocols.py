@@ -10,7 +10,8 @@ from stnet.core.printed import decimals
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.bootstrap import FEWEST_UNITS
 from stnet.evaluation.protocols import KEYS, PAPER, PUBLISHED, score_protocols
-from stnet.figures.protocols import WORDS, draw
+from stnet.figures.protocols import WORDS, specification_curve
+from stnet.figures.style import save
 from stnet.report.page import page_table, write_page
 from stnet.report.words import INTERVALS, word
 
@@ -68,7 +69,8 @@ def write_protocols(
     table = score_protocols(of_experiments, smoothing=smoothing, references=references)
     write_table(table, tsv)
     titles = {name: keys["title"] for name, keys in methods.items()}
-    draw(table, figures, titles, {kind: word(kind).heading for kind in KEYS})
+    kinds = {kind: word(kind).heading for kind in KEYS}
+    save(specification_curve(table, titles, kinds), figures)
     table["experiment"] = table["experiment"].map(titles)
     table["ahead_of"] = [
         [titles[name] for name in names.split("; ") if name] for names in table["ahead_of"]
@@ -127,14 +129,13 @@ def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
     """
     main = table["experiment"].iloc[0]
     r, leaks = _of(table, main)["r"], _of(table, main)["leaks"]
-    winners = table[table["rank"] == 1].set_index(KEYS)
-    best = winners.groupby(KEYS)["r"].max()
+    best = table[table["rank"] == 1].groupby(KEYS)["r"].max()
     found = [
         f"The same held-out predictions of {main} have {_range(r)} by protocol alone, "
-        f"{_one(r[PAPER])} under the paper's. {_winners(winners['experiment'], len(r))}",
+        f"{_one(r[PAPER])} under the paper's. {_winners(table)}",
         f"Without the protocols that leak, {main} has {_range(r[~leaks])}.",
         *_limits(table),
-        *_sure(table, references),
+        *_inversions(table[~table["experiment"].isin(references)]),
         f"{int(leaks.sum())} protocols leak: they report the genes with the highest r in the test "
         "itself.",
     ]
@@ -155,18 +156,21 @@ def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
     return found
 
 
-def _winners(winners: pd.Series, n: int) -> str:
-    """How often the winner changes; `winners` by protocol, of which there are `n`."""
-    of_paper = winners[[each == PAPER for each in winners.index]]
-    others = (~winners.isin(of_paper)).groupby(level=KEYS).all()
-    wins = [f"{name} under {count}" for name, count in winners.value_counts().items()]
-    said = f"Of {n} protocols the highest r is that of {', '.join(wins) or 'no method'}."
-    if len(of_paper):
+def _winners(table: pd.DataFrame) -> str:
+    """Which methods have the highest r under how many protocols, and how often it is another."""
+    wins = table[table["rank"] == 1].set_index(KEYS)["experiment"]
+    n, n_won = len(table.groupby(KEYS)), wins.groupby(level=KEYS).ngroups
+    counts = [f"{name} under {count}" for name, count in wins.value_counts().items()]
+    said = f"Of {n} protocols the highest r is that of {', '.join(counts) or 'no method'}."
+    of_paper = table[(table[KEYS] == PAPER).all(axis=1) & table["rank"].notna()]
+    for winner in of_paper[of_paper["rank"] == 1].head(1).itertuples():
+        same = int((wins == winner.experiment).sum())
+        behind = len({*winner.ahead_of} & {*of_paper["experiment"]})
         said += (
-            f" Under the paper's it is that of {' and '.join(of_paper)}, under {int(others.sum())} "
-            "that of another method."
+            f" Under the paper's it is that of {winner.experiment}, surely ahead of {behind} of the"
+            f" other {len(of_paper) - 1}; under {n_won - same} it is that of another method."
         )
-    return said + (f" No method has an r under {n - len(others)}." if len(others) < n else "")
+    return said + (f" No method has an r under {n - n_won}." if n_won < n else "")
 
 
 def _limits(table: pd.DataFrame) -> list[str]:
@@ -186,28 +190,13 @@ def _limits(table: pd.DataFrame) -> list[str]:
     return found
 
 
-def _sure(table: pd.DataFrame, references: Collection[str]) -> list[str]:
-    """Whether the paper's protocol has a sure winner, and which orders are sure both ways."""
+def _inversions(table: pd.DataFrame) -> list[str]:
+    """Which orders are sure both ways, and why the comparison of methods may be sure of more."""
     if table["n_patients"].max() < FEWEST_UNITS:
         return ["There are no intervals, because they need two patients: no lead is sure."]
-    found = []
-    at_paper = table[(table[KEYS] == PAPER).all(axis=1) & table["rank"].notna()]
-    for _, winner in at_paper[at_paper["rank"] == 1].head(1).iterrows():
-        unsure = set(at_paper["experiment"]) - {winner["experiment"], *winner["ahead_of"]}
-        named = [name for name in at_paper["experiment"] if name in unsure]
-        found.append(
-            f"Under the paper's protocol the highest r is that of {winner['experiment']}, "
-            f"{decimals(winner['r'], 3)}. "
-            + (f"It is not surely ahead of {', '.join(named)}." if named else "This is sure.")
-        )
-    pairs = _pairs(table[~table["experiment"].isin(references)])
-    if len(pairs):
-        found += [_inversions(pairs), _as_compared(pairs)]
-    return found
-
-
-def _inversions(pairs: pd.DataFrame) -> str:
-    """Which orders are sure both ways."""
+    pairs = _pairs(table)
+    if pairs.empty:
+        return []
     both = pairs[(pairs["first_ahead"] > 0) & (pairs["second_ahead"] > 0)]
     named = [
         f"{each.one} under {each.first_ahead} and {each.other} under {each.second_ahead} of "
@@ -215,26 +204,19 @@ def _inversions(pairs: pd.DataFrame) -> str:
         for each in both.itertuples()
     ]
     most = pairs["both"].max()
-    return (
+    sure = {name: int((pairs[name] != "neither").sum()) for name in ("at_paper", "as_compared")}
+    return [
         "Pairs whose order is sure both ways, each surely ahead under some protocols: "
         f"{len(both)} of {len(pairs)}{': ' if named else ''}{'; '.join(named)}. Of two equally "
         f"good methods, each is surely ahead under {BY_CHANCE:.1%} of the protocols on average, "
         f"{decimals(BY_CHANCE * most, 0)} of {most}. Protocols share patients, spots and genes, so "
-        "these counts are no test."
-    )
-
-
-def _as_compared(pairs: pd.DataFrame) -> str:
-    """Why the comparison of methods may be sure of a pair of which the paper's protocol is not."""
-    sure = {name: int((pairs[name] != "neither").sum()) for name in ("at_paper", "as_compared")}
-    return (
+        "these counts are no test.",
         "comparison.html may be sure of a pair where this page says neither: its mean r gain is "
         "the mean over genes of the difference in r, which a few genes can decide; under the "
-        "paper's protocol it is the difference of two medians over genes. Patients, resamples and "
-        "intervals are the same (genes, if all methods predict the same). Of "
+        "paper's protocol it is the difference of two medians over genes. Of "
         f"{len(pairs)} pairs, {sure['at_paper']} are sure with medians over genes and "
-        f"{sure['as_compared']} with means."
-    )
+        f"{sure['as_compared']} with means.",
+    ]
 
 
 def _of(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
