@@ -1,14 +1,19 @@
 """Claims are looked up in tables of results, and judged by their intervals and by chance."""
 
 import math
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from paper_tables import PAPER
 
 from stnet.core.errors import InputError
 from stnet.report.analyses import check_claims
-from stnet.report.claim_rules import COLUMNS, limits_of
+from stnet.report.claim_rules import COLUMNS, COMPARISONS, limits_of
 from stnet.report.claims import Finding, Value, look_up, read_claims
 from stnet.report.ledger import make_ledger
 from stnet.report.verdicts import judge
@@ -408,6 +413,30 @@ def test_a_missing_cell_is_noticed_whichever_it_is(tmp_path):
         path = write(tmp_path / "claims.tsv", cells)
         with pytest.raises(InputError, match=f"^{path}"):
             check_claims(path)
+
+
+ODD = ["", "0", "-1", "2", "1e400", "nan", "inf", "<", "<0.5", ">-inf", "a=b", "==", ";", "symbol"]
+ODD += ["p", "auroc", "1-2 of r", "0 of r", "A,,A", "1_0", "½", *COMPARISONS]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.dictionaries(st.sampled_from(COLUMNS), st.sampled_from(ODD), min_size=1, max_size=6))
+def test_whatever_the_cells_hold_a_claim_is_read_or_refused_in_a_line(cells):
+    with TemporaryDirectory() as folder:
+        path = write(Path(folder) / "claims.tsv", (PLAIN | cells).values())
+        refused = ""
+        try:
+            (claim,) = read_claims(path).itertuples()
+        except InputError as error:
+            refused = str(error)
+    if refused:
+        assert re.fullmatch(re.escape(str(path)) + r"( line 2)?: .+", refused)
+        return
+    found = look_up(claim._replace(table="t"), GENES.assign(median_pearson=0.3))
+    if isinstance(found.found.value, str) or math.isfinite(found.found.value):
+        assert judge(claim, found).why
+    else:
+        assert found.how
 
 
 def test_a_quote_without_its_partner_names_its_line(tmp_path):

@@ -473,12 +473,12 @@ def test_findings_count_winners_and_orders_that_are_sure_both_ways():
     found = " ".join(findings(rows(*scores, ahead="-OOMMM"), ["depth"]))
     assert "main have an r from 0.10 to 0.40 by protocol alone, 0.40 under the paper's" in found
     assert "Of 23 protocols the highest r is that of main under 21, other under 2." in found
-    assert "paper's it is that of main, surely ahead of 0 of the other 1; under 2 it is" in found
+    assert "it is that of main (surely ahead of 0 of 1 others), under 2 that of another" in found
     assert "protocols: 1 of 1: main under 3 and other under 2 of 23 protocols." in found
     assert "2.5% of the protocols on average, 1 of 23. Protocols share" in found
     assert "higher r than every method under 21 protocols" in found
     found = " ".join(findings(rows(*scores, ahead="MMM"), ["depth"]))
-    assert "surely ahead of 1 of the other 1; under 2 it is that of another method." in found
+    assert "(surely ahead of 1 of 1 others), under 2 that of another method." in found
     assert "under some protocols: 0 of 1. Of two" in found
 
 

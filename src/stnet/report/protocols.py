@@ -167,8 +167,8 @@ def _winners(table: pd.DataFrame) -> str:
         same = int((wins == winner.experiment).sum())
         behind = len({*winner.ahead_of} & {*of_paper["experiment"]})
         said += (
-            f" Under the paper's it is that of {winner.experiment}, surely ahead of {behind} of the"
-            f" other {len(of_paper) - 1}; under {n_won - same} it is that of another method."
+            f" Under the paper's it is that of {winner.experiment} (surely ahead of {behind} of "
+            f"{len(of_paper) - 1} others), under {n_won - same} that of another method."
         )
     return said + (f" No method has an r under {n - n_won}." if n_won < n else "")
 
