@@ -49,14 +49,9 @@ MISSING = Value(NAN)
 def read_claims(path: str | Path | None) -> pd.DataFrame:
     """Read claims, all columns as text, in the order of their page. Without a path there are none.
 
-    - `id`, `quantity` (in words), `group` (heading of the page), `value` (what is claimed; empty
-      for directions), `section` (place in the source) and `note`, which may be missing;
-    - `comparison`, `margin`, `null`, `sign`, `requires`: how it is judged (`verdicts.judge`);
-    - `table`, `where`, `order`, `column`, `interval`, `how`: where its value is (`look_up`);
-    - `settled`: when comparison and margin were chosen.
-
-    For claims on consistent genes, `at_least` and `of_patients` are the source's threshold: r > 0
-    in at least that many of these patients. Raises InputError as `read_rows`.
+    docs/how-to/ledger.md has the columns. For claims on consistent genes, `at_least` and
+    `of_patients` are the source's threshold: r > 0 in at least that many of these patients. Raises
+    InputError as `read_rows`.
     """
     return pd.DataFrame([] if path is None else read_rows(path), columns=Claim._fields, dtype=str)
 
