@@ -13,7 +13,6 @@ from stnet.config.slide_sheet import COLUMNS, check_slides, read_slide_sheet
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, first_of
 from stnet.sources.gdc import list_entries
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +40,7 @@ CASE_FIELDS = [
 ]
 
 
-def write_slide_sheet(
-    path: str | Path, *, host: str, project: str, patience: Patience = DEFAULT_PATIENCE
-) -> None:
+def write_slide_sheet(path: str | Path, *, host: str, project: str) -> None:
     """Write the slide sheet of a project: its open frozen slides of primary tumours.
 
     A slide has the STAR table of its sample and the histology of its patient, if the GDC has them.
@@ -61,7 +58,6 @@ def write_slide_sheet(
             not matter; an unchanged sheet is not written again.
         host: host of the GDC's API, with scheme.
         project: id of the project, such as `TCGA-BRCA`.
-        patience: limits of retries.
 
     Raises:
         InputError: the address does not answer, an entry is malformed, or the project has no such
@@ -72,9 +68,7 @@ def write_slide_sheet(
     path, of_project = Path(path), {"cases.project.project_id": project} | OPEN_TUMOURS
 
     def files(kind: Mapping[str, str]) -> list[_File]:
-        entries = list_entries(
-            host, "files", filters=of_project | kind, fields=FILE_FIELDS, patience=patience
-        )
+        entries = list_entries(host, "files", filters=of_project | kind, fields=FILE_FIELDS)
         return [_file(entry, host) for entry in entries]
 
     slides = files(SLIDES)
@@ -84,7 +78,6 @@ def write_slide_sheet(
         "cases",
         filters={"project.project_id": project},
         fields=CASE_FIELDS,
-        patience=patience,
     )
     names = _morphology(cases, host)
     histology = {patient: ";".join(sorted(codes)) for patient, codes in names.items()}

@@ -5,13 +5,10 @@ from pathlib import Path
 from stnet.core.hashing import Hash, file_sha256
 from stnet.expression.genes import read_gene_table
 from stnet.sources.download import download
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
 from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
 
 
-def download_gene_table(
-    path: str | Path, *, url: str, lock: str | Path, patience: Patience = DEFAULT_PATIENCE
-) -> None:
+def download_gene_table(path: str | Path, *, url: str, lock: str | Path) -> None:
     """Download a dated archive of HGNC's complete set, which never changes under its name.
 
     HGNC publishes no hash. The first download is recorded in the lock file; later downloads must
@@ -21,7 +18,6 @@ def download_gene_table(
         path: output, the table.
         url: address of the archive; its last part is the name in the lock file.
         lock: lock file of gene tables.
-        patience: limits of retries.
 
     Raises:
         InputError: the address does not answer, or the file is not a gene table or not the locked
@@ -38,6 +34,5 @@ def download_gene_table(
         expected=Hash("sha256", locked.sha256) if locked else None,
         size=locked.size if locked else None,
         check=read_gene_table,
-        patience=patience,
     )
     hold_to_lock(lock, {name: Fingerprint(path.stat().st_size, file_sha256(path))})

@@ -8,7 +8,6 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash, file_hash
 from stnet.sources.download import download
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
 
 
 def obtain(
@@ -20,7 +19,6 @@ def obtain(
     size: int | None,
     mirror: str | Path | None,
     check: Callable[[Path], object] | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
     """Copy a file from a mirror, or download it if the mirror does not have it.
 
@@ -32,7 +30,6 @@ def obtain(
         size: length of the file in bytes, or None.
         mirror: folder with distributed files under their original names, or None.
         check: as in `download`.
-        patience: limits of retries.
 
     Raises:
         InputError: the mirror does not exist or has another file of this name, or the address does
@@ -44,7 +41,7 @@ def obtain(
         raise InputError(f"mirror {mirror}: no such folder; correct it or remove it")
     local = Path(mirror, name) if mirror is not None else None
     if local is None or not local.is_file():
-        download(url, path, expected=expected, size=size, check=check, patience=patience)
+        download(url, path, expected=expected, size=size, check=check)
         return
     with atomic_path(path) as temporary:
         shutil.copyfile(local, temporary)

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, check_system
 from stnet.core.hashing import Hash, file_sha256
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
 from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
 from stnet.sources.mirror import obtain
 
@@ -40,7 +39,6 @@ def download_visium(
     dataset: str,
     lock: str | Path,
     mirror: str | Path | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
     """Download the files of one Visium section.
 
@@ -56,7 +54,6 @@ def download_visium(
         lock: lock file of the cohort.
         mirror: folder with distributed files under their original names. Files that are not in it
             are downloaded. None downloads all.
-        patience: limits of retries.
 
     Raises:
         InputError: the address does not answer, or a file is of another format or not the locked
@@ -78,7 +75,6 @@ def download_visium(
                 size=locked.size if locked else None,
                 mirror=mirror,
                 check=partial(_check_magic, known=MAGIC[kind]) if kind in MAGIC else read_archive,
-                patience=patience,
             )
             if locked is None:
                 path = Path(paths[kind])
