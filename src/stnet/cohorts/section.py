@@ -184,9 +184,7 @@ def _checked(
     if on_tissue is not None:
         section.obs["on_tissue"] = on_tissue[kept]
     section.obsm["spatial"] = pixels[kept]
-    section.var = _gene_names(
-        row["counts"], parts.counts, read_gene_table(genes) if genes else None
-    )
+    section.var = _gene_names(row["counts"], parts.counts, read_gene_table(genes))
     section.uns = {
         "slide": slide,
         "grid": {name: row["grid"]},
@@ -345,7 +343,7 @@ def _anndata(
     return ad.AnnData(parts.counts.matrix[rows], obs=obs)
 
 
-def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
+def _gene_names(path: str, counts: CountTable, table: GeneTable) -> pd.DataFrame:
     """`var`: distributed ids with symbol and Ensembl id, empty if unknown.
 
     If the table does not know a gene, its distributed name is used as the symbol. Raises InputError
@@ -363,7 +361,7 @@ def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.Da
         gene, name = sorted(pair, key=lambda each: not ENSEMBL_ID.fullmatch(each))
         accession = ENSEMBL_ID.fullmatch(gene)
         if accession:
-            known = table.symbol_of(accession[1]) if table else ""
+            known = table.symbol_of(accession[1])
             symbols.append(known or ("" if ENSEMBL_ID.fullmatch(name) else name))
             ensembl.append(accession[1])
         elif NO_GENE.fullmatch(gene):
@@ -371,7 +369,7 @@ def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.Da
             ensembl.append("")
         else:
             symbols.append(name)
-            ensembl.append(table.ensembl_of(name) if table else "")
+            ensembl.append(table.ensembl_of(name))
     names = pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=counts.genes)
     accessions = names["ensembl"][[bool(ENSEMBL_ID.fullmatch(gene)) for gene in counts.genes]]
     twice = accessions.index[accessions.duplicated(keep=False)]
