@@ -340,33 +340,17 @@ def test_files_of_several_samples_and_odd_names(project, tmp_path, caplog):
         assert f"slides.tsv: {message}\n" in said
 
 
-def test_changes_of_a_sheet_are_said(project, tmp_path, caplog):
+def test_a_sheet_is_written_again_only_if_it_changes(project, tmp_path):
     path = tmp_path / "slides.tsv"
-    write(project, path)
+    rows = write(project, path)
     before = path.stat()
-    caplog.clear()
-    write(project, path)
+    assert write(project, path) == rows
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert "added" not in caplog.text
-
     files = project.listings["files"]
     files[1] = slide("f1", "TCGA-A1-0001-01A-01-TS1.aa.svs", ONE, md5sum="0" * 32)
-    files[2] = slide("f2", "TCGA-A1-0001-01A-01-BS9.bb.svs", ONE)
-    files.append(star_table("e9", TWO))
-    rows = write(project, path)
-    assert rows["TCGA-A1-0001-01A-01-TS1.aa"]["md5"] == "0" * 32
-    said = caplog.text
-    for message in (
-        "1 slides added: TCGA-A1-0001-01A-01-BS9.bb",
-        "1 slides removed: TCGA-A1-0001-01A-01-BS1.bb",
-        "1 slides with a new hash: TCGA-A1-0001-01A-01-TS1.aa",
-        "1 slides with a new patient, histology or expression: TCGA-A2-0002-01A-01-TS1.cc",
-    ):
-        assert f"{path}: {message}\n" in said
-
+    assert write(project, path)["TCGA-A1-0001-01A-01-TS1.aa"]["md5"] == "0" * 32
     path.write_text("rubbish\n")
-    assert write(project, path) == rows
-    assert f"{path}: no column patient" in caplog.text
+    assert len(write(project, path)) == len(rows)
 
 
 def test_listing_that_fails_leaves_the_sheet(project, tmp_path):
