@@ -21,7 +21,7 @@ from stnet.cohorts.agreement import (
 from stnet.cohorts.close_up import cut_close_up
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
-from stnet.cohorts.scale import check_array, um_per_px
+from stnet.cohorts.scale import um_per_px
 from stnet.cohorts.suspicion import collect_warnings
 from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable
 from stnet.core.errors import InputError
@@ -233,14 +233,20 @@ def _scales(
 ) -> dict[str, float]:
     """µm per pixel of the image by the name of what states it."""
     array, grid = parts.positions[ARRAY].to_numpy(), row["grid"]
-    plane = check_array(array, pixels, grid, row["spots"])
+    by_pitch = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])
     stated = parts.image_facts
     check_pitch(row, stated, spot_pitch_um)
+    if by_pitch is None and not (row["um_per_px"] or stated.um_per_px):
+        raise InputError(
+            f"{row['spots']}: all spots lie on one line, which gives no scale; correct the"
+            " positions, or set the section's um_per_px"
+        )
     scales = {}
-    if plane or not (row["um_per_px"] or stated.um_per_px):
-        scales[
+    if by_pitch is not None:
+        source = (
             f"spot_pitch_um ({spot_pitch_um:g}) and the distance of the spots in {row['spots']}"
-        ] = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])
+        )
+        scales[source] = by_pitch
     if row["um_per_px"]:
         scales["its um_per_px"] = float(row["um_per_px"])
     if stated.um_per_px:
