@@ -32,7 +32,7 @@ from stnet.config.features import NuclearFeatures
 from stnet.config.section_sheet import read_sheet
 from stnet.config.segmentation import Segmentation
 from stnet.features.measures import MEASURES
-from stnet.features.parallel import nuclear_features
+from stnet.features.nuclear import nuclear_features
 from stnet.features.patch_statistics import Histograms
 from stnet.features.segmentation import segment
 from stnet.slides.patches import write_patches

@@ -3,9 +3,8 @@
     python tests/support/compare_results.py BEFORE AFTER [--only GLOB]
 
 Tables and ledgers are compared cell by cell as text, predictions array by array and models tensor
-by tensor, bit by bit. What is known to differ, and why, is listed in this file: nothing else may.
-Files that only one folder has are named too. Prints a line a difference; the exit status is 1 if
-there is any.
+by tensor, bit by bit. Files that only one folder has are named too. Prints a line a difference; the
+exit status is 1 if there is any.
 """
 
 import argparse
@@ -20,78 +19,29 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 
-# Columns of tables and of `obs` that have another name now.
-RENAMED = {
-    **{"array_x": "array_col", "array_y": "array_row"},
-    **{"far": "unlike_training", "slides_far": "slides_unlike_training"},
-}
-# Folders that have another name now: a gene alone is a row of its experiment.
-FOLDERS = {
-    "/demo-alone/": "/demo-alone-TUMOUR7/",
-    "/targets/alone/": "/targets/demo-alone-TUMOUR7/",
-}
-# (files, columns, why): columns that only one side has.
-COLUMNS = [
-    ("*/tables/dataset/s*.tsv*", {"pct_mt", "median_pct_mt"}, "quality metrics by scanpy are new"),
-    ("*/latent/umap.tsv", {"grid"}, "the grid travels in the files"),
-    ("*/spread.tsv*", {"transform"}, "the units of a table stand in it"),
-    ("*/views/*/index.tsv", {"spot_window"}, "the section's file says which spots are used"),
-]
-# (files, quantities, why): rows of tables `quantity value …` that only one side has.
-ROWS = [
-    ("*/summary.tsv", {"transform"}, "the units of a summary stand in it"),
-    ("*/performance.tsv", {"transform"}, "the units of a summary stand in it"),
-    ("*/dataset/summary.tsv", {"median_pct_mt"}, "quality metrics by scanpy are new"),
-]
-# (files, columns, why): columns whose values may differ.
-VALUES = [
-    ("*/latent/umap.tsv", {"umap1", "umap2"}, "Fig. 4 is scanpy's UMAP"),
-    ("*/single_genes.tsv", {"experiment"}, "the experiment of a gene alone has its name"),
-]
-# (files, why): files that may differ in all, or be on one side only.
-FILES = [
-    ("*/latent/examples.tsv", "examples are chosen in the UMAP"),
-    ("*/thumbnails/*", "pictures are in the sections' files"),
-    ("*/external/*/*.jpg", "pictures are in the predictions' files"),
-    ("*/predict/*/slide.jpg", "pictures are in the predictions' files"),
-]
-# Of an h5ad, what is compared: other parts are of its making, or new.
-OBS_ADDED = {"in_tissue", "used"}
 # Of JSON files, what describes the code and files that made them, and not what was made.
 JSON_SKIPPED = {"code", "versions", "targets_sha256", "view_sha256"}
 
 
-def compare(before: Path, after: Path, only: str = "*") -> tuple[list[str], list[str], int]:
-    """Differences, exceptions that were met, and how many files were compared."""
+def compare(before: Path, after: Path, only: str = "*") -> tuple[list[str], int]:
+    """Differences, and how many files were compared."""
     differences: list[str] = []
-    excepted: dict[str, str] = {}
     compared = 0
     one, other = _files(before), _files(after)
     for name in sorted(name for name in one | other if fnmatch(name, only)):
-        why = next((why for files, why in FILES if fnmatch(f"/{name}", files)), None)
-        if why:
-            excepted[name] = why
-            continue
         if name not in one or name not in other:
             differences.append(f"{name}: only {'before' if name in one else 'after'}")
             continue
         compared += 1
-        reader = _reader(name)
-        found = reader(name, one[name], other[name], excepted)
+        found = _reader(name)(one[name], other[name])
         differences += [f"{name}: {difference}" for difference in found]
-    return differences, [f"{name}: {why}" for name, why in excepted.items()], compared
+    return differences, compared
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Files that can be compared, by the name that they have now."""
-    found = {}
-    for path in folder.rglob("*"):
-        name = str(path.relative_to(folder))
-        if path.is_file() and _reader(name) and not _hidden(path.relative_to(folder)):
-            for old, new in FOLDERS.items():
-                name = name.replace(old, new)
-            found[name] = path
-    return found
+    """Files that can be compared, by name."""
+    names = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {n: path for n, path in names.items() if _reader(n) and not _hidden(Path(n))}
 
 
 def _hidden(path: Path) -> bool:
@@ -113,16 +63,7 @@ def _reader(name: str):
     return None
 
 
-def _listed(listing: list[tuple], name: str, excepted: dict[str, str]) -> set[str]:
-    found: set[str] = set()
-    for files, names, why in listing:
-        if fnmatch(f"/{name}", files):
-            found |= names
-            excepted[f"{name} ({', '.join(sorted(names))})"] = why
-    return found
-
-
-def _tables(name: str, before: Path, after: Path, excepted: dict[str, str]) -> Iterator[str]:
+def _tables(before: Path, after: Path) -> Iterator[str]:
     # As text: a number that is written otherwise is another number.
     one, other = (
         pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False)
@@ -130,15 +71,6 @@ def _tables(name: str, before: Path, after: Path, excepted: dict[str, str]) -> I
         else pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
         for path in (before, after)
     )
-    one = one.rename(columns=RENAMED)
-    if "quantity" in one:
-        one["quantity"] = one["quantity"].replace(RENAMED)
-    for table in (one, other):
-        extra = _listed(COLUMNS, name, excepted) | _listed(VALUES, name, excepted)
-        table.drop(columns=[column for column in table if column in extra], inplace=True)
-    added = _listed(ROWS, name, excepted)
-    if added and "quantity" in one and "quantity" in other:
-        one, other = (table[~table["quantity"].isin(added)] for table in (one, other))
     if set(one.columns) != set(other.columns):
         yield f"columns {sorted(set(one.columns) ^ set(other.columns))} on one side only"
     if len(one) != len(other):
@@ -152,7 +84,7 @@ def _tables(name: str, before: Path, after: Path, excepted: dict[str, str]) -> I
             yield f"{column}: {len(differ)} values differ, as {values[0]!r}, then {values[1]!r}"
 
 
-def _json(name: str, before: Path, after: Path, excepted: dict[str, str]) -> Iterator[str]:
+def _json(before: Path, after: Path) -> Iterator[str]:
     one, other = (json.loads(path.read_text()) for path in (before, after))
     if not isinstance(one, dict) or not isinstance(other, dict):
         if one != other:
@@ -163,7 +95,7 @@ def _json(name: str, before: Path, after: Path, excepted: dict[str, str]) -> Ite
             yield f"{key}: {str(one.get(key))[:60]}, then {str(other.get(key))[:60]}"
 
 
-def _tensors(name: str, before: Path, after: Path, excepted: dict[str, str]) -> Iterator[str]:
+def _tensors(before: Path, after: Path) -> Iterator[str]:
     with safe_open(before, framework="np") as one, safe_open(after, framework="np") as other:
         names = set(one.keys()), set(other.keys())
         for tensor in sorted(names[0] ^ names[1]):
@@ -182,7 +114,7 @@ def _array(name: str, one: np.ndarray, other: np.ndarray) -> Iterator[str]:
         yield f"{name}: {int((one != other).sum())} of {one.size} values differ{most}"
 
 
-def _anndata(name: str, before: Path, after: Path, excepted: dict[str, str]) -> Iterator[str]:
+def _anndata(before: Path, after: Path) -> Iterator[str]:
     one, other = ad.read_h5ad(before), ad.read_h5ad(after)
     if one.obs_names.tolist() != other.obs_names.tolist():
         yield "other spots, or another order"
@@ -202,16 +134,16 @@ def _anndata(name: str, before: Path, after: Path, excepted: dict[str, str]) -> 
         for key in sorted(set(sides[0]) & set(sides[1])):
             arrays = (_dense(side[key]) for side in sides)
             yield from _array(f"{part}[{key}]", *arrays)
-    yield from _frame("obs", one.obs.rename(columns=RENAMED), other.obs, OBS_ADDED)
-    yield from _frame("var", one.var, other.var, set())
+    yield from _frame("obs", one.obs, other.obs)
+    yield from _frame("var", one.var, other.var)
 
 
 def _dense(values) -> np.ndarray:
     return values.toarray() if hasattr(values, "toarray") else np.asarray(values)
 
 
-def _frame(part: str, one: pd.DataFrame, other: pd.DataFrame, added: set[str]) -> Iterator[str]:
-    for column in sorted((set(one) ^ set(other)) - added):
+def _frame(part: str, one: pd.DataFrame, other: pd.DataFrame) -> Iterator[str]:
+    for column in sorted(set(one) ^ set(other)):
         yield f"{part}[{column}]: on one side only"
     for column in one.columns.intersection(other.columns):
         sides = (side[column].astype(object).to_numpy() for side in (one, other))
@@ -220,9 +152,9 @@ def _frame(part: str, one: pd.DataFrame, other: pd.DataFrame, added: set[str]) -
             yield f"{part}[{column}]: differs"
 
 
-def _arrays(name: str, before: Path, after: Path, excepted: dict[str, str]) -> Iterator[str]:
+def _arrays(before: Path, after: Path) -> Iterator[str]:
     one, other = (np.load(path) for path in (before, after))
-    if name.endswith(".npy"):
+    if before.suffix == ".npy":
         yield from _array("array", one, other)
         return
     for key in sorted(set(one.files) ^ set(other.files)):
@@ -238,12 +170,9 @@ def main() -> int:
     parser.add_argument("after", type=Path)
     parser.add_argument("--only", default="*", help="pattern of the files' paths")
     arguments = parser.parse_args()
-    differences, excepted, compared = compare(arguments.before, arguments.after, arguments.only)
-    for line in [
-        *(f"exception: {each}" for each in excepted),
-        *(f"DIFFERS: {each}" for each in differences),
-    ]:
-        print(line)
+    differences, compared = compare(arguments.before, arguments.after, arguments.only)
+    for each in differences:
+        print(f"DIFFERS: {each}")
     print(f"{compared} files compared, {len(differences)} differences")
     return int(bool(differences))
 

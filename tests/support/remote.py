@@ -10,6 +10,16 @@ from collections import defaultdict
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from stnet.sources import http as client
+from stnet.sources.http import Patience
+
+QUICK = {"attempts": 4, "backoff": 0.001, "longest": 0.01, "timeout": (5, 5)}
+
+
+def limit(**limits):
+    """Set the limits of downloads; the fixture `quick` restores them after the test."""
+    client.PATIENCE = Patience(**limits)
+
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

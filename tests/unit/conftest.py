@@ -30,6 +30,17 @@ def toy(tmp_path_factory):
     return folder, cohort, trained
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Downloads give up after a few quick attempts."""
+    from remote import QUICK, limit
+
+    from stnet.sources import http
+
+    monkeypatch.setattr(http, "PATIENCE", http.PATIENCE)
+    limit(**QUICK)
+
+
 @pytest.fixture(scope="session")
 def claims() -> pd.DataFrame:
     return read_claims(PAPER / "claims.tsv")

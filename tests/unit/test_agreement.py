@@ -11,7 +11,7 @@ from PIL import Image
 from st_files import Section
 from visium_files import PITCH, SIDE, Visium
 
-from stnet.cohorts.scale import check_array
+from stnet.cohorts.scale import um_per_px
 from stnet.core.errors import InputError
 from stnet.slides.image import SlideImage
 
@@ -133,17 +133,17 @@ def test_an_array_is_what_the_sheet_calls_it(tmp_path):
     even = (x + y) % 2 == 0
     array, odd = (np.column_stack([x, y])[side] for side in (even, ~even))
     pixels = array * [20, 20 * np.sqrt(3)]
-    assert check_array(array, pixels, "hexagonal", "s")
+    assert um_per_px(array, pixels, "hexagonal", 200, "s") == pytest.approx(5)
     # The other half is hexagonal, too.
-    assert check_array(odd, odd * [20, 20 * np.sqrt(3)], "hexagonal", "s")
-    assert not check_array(array[:1], pixels[:1], "square", "s")
+    assert um_per_px(odd, odd * [20, 20 * np.sqrt(3)], "hexagonal", 200, "s")
+    assert um_per_px(array[:1], pixels[:1], "square", 200, "s") is None
     with pytest.raises(InputError, match=r"column is even for all 54 spots, .* grid to hexagonal"):
-        check_array(array, array * 20, "square", "s")
+        um_per_px(array, array * 20, "square", 200, "s")
     with pytest.raises(InputError, match=r"are 40 px apart along one axis and 23\.09 along"):
-        check_array(array, array * 20, "hexagonal", "s")
+        um_per_px(array, array * 20, "hexagonal", 200, "s")
     aside = np.where(np.arange(len(pixels)) % 2, 50, -50)[:, None] * [1, 0]
     with pytest.raises(InputError, match=r"\d+ of 54 spots are further than a spot's distance"):
-        check_array(array, pixels + aside, "hexagonal", "s")
+        um_per_px(array, pixels + aside, "hexagonal", 200, "s")
 
 
 def test_spots_that_the_matrix_has_not_and_the_reverse(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from stnet.expression.gene_matching import align
 from stnet.expression.genes import read_gene_table
 
+NO_TABLE = read_gene_table(None)
 HGNC = (
     "hgnc_id\tsymbol\tensembl_gene_id\talias_symbol\tprev_symbol\n"
     "1\tFASN\tENSG01\tFAS|SDR27X1\t\n"
@@ -30,7 +31,7 @@ def genes(**named: tuple[str, str]) -> pd.DataFrame:
     return pd.DataFrame(named.values(), list(named), columns=["symbol", "ensembl"])
 
 
-def found(model, own, table=None):
+def found(model, own, table=NO_TABLE):
     """Match, means and reason of the model's only gene."""
     aligned = align(model, own, table)
     assert list(aligned.columns) == ["gene", "symbol", "match", "by", "reason"]
@@ -53,7 +54,7 @@ def test_versions_are_no_part_of_an_id(model, own):
 
 def test_a_symbol_finds_what_the_id_does_not(table):
     own = genes(a=("FASN", "ENSG91"), b=("", "ENSG92"))
-    for names in (None, table):
+    for names in (NO_TABLE, table):
         assert found(genes(m=("FASN", "ENSG01")), own, names) == ["a", "symbol", ""]
 
 
@@ -84,7 +85,7 @@ def test_names_are_compared_as_what_their_ids_say_they_are(table):
 
 
 def test_what_is_not_there_is_not_measured(table):
-    for names in (None, table):
+    for names in (NO_TABLE, table):
         assert found(genes(m=("FASN", "ENSG01")), genes(a=("", "ENSG03")), names) == [
             *["", ""],
             "not measured",
@@ -159,7 +160,7 @@ def test_a_better_claim_of_a_gene_wins(table):
 
 def test_a_contested_gene_is_no_one_s_by_a_lesser_name():
     model = genes(m=("A", "ENSG01"), n=("B", "ENSG01.2"), o=("X", ""))
-    aligned = align(model, genes(a=("X", "ENSG01")), None)
+    aligned = align(model, genes(a=("X", "ENSG01")), NO_TABLE)
     assert list(aligned["match"]) == ["", "", ""]
     assert aligned.loc[2, "reason"] == "a, of its symbol, is the match of m, n"
 

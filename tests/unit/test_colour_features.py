@@ -25,7 +25,7 @@ def test_a_cohorts_features_are_mean_and_sd_of_each_patch_in_its_order(tmp_path)
     output.parent.mkdir()
     write_colour_features(sections, index, output, view="8x1", code="0123")
     names = ["S1:0x0", "S1:2x2", "S2:0x0", "S2:1x1", "S2:2x2"]
-    values, features = read_features([output], names)
+    values, features = read_features(output, names)
     assert features == [f"{c}_{part}" for part in ("mean", "sd") for c in ("red", "green", "blue")]
     for row, patch in zip(values, np.concatenate(patches), strict=True):
         pixels = patch.reshape(-1, 3).tolist()

@@ -8,16 +8,17 @@ import time
 
 import pytest
 import requests
-from remote import Remote, sha256
+from remote import QUICK, Remote, limit, sha256
 
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash
 from stnet.sources import http
 from stnet.sources.download import download
-from stnet.sources.http import Patience, ask_json
+from stnet.sources.http import ask_json
 from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
 
-QUICK = Patience(attempts=4, backoff=0.001, timeout=(5, 5))
+pytestmark = pytest.mark.usefixtures("quick")
+
 CONTENT = bytes(range(256)) * 2000
 SHA256 = Hash("sha256", sha256(CONTENT))
 SIZE = len(CONTENT)
@@ -35,17 +36,17 @@ def target(tmp_path):
     return tmp_path / "here" / "image.jpg"
 
 
-def fetch(remote, target, *, hash_=SHA256, size=SIZE, check=None, patience=QUICK):
+def fetch(remote, target, *, hash_=SHA256, size=SIZE, check=None):
     url = f"{remote.host}/image.jpg"
-    download(url, target, expected=hash_, size=size, check=check, patience=patience)
+    download(url, target, expected=hash_, size=size, check=check)
 
 
-def ask(remote, path, target, limits):
+def ask(remote, path, target):
     """Ask for the list, or download the image."""
     if path == "/list":
-        ask_json(f"{remote.host}{path}", list, patience=limits)
+        ask_json(f"{remote.host}{path}", list)
     else:
-        fetch(remote, target, size=None, patience=limits)
+        fetch(remote, target, size=None)
 
 
 def one_line(error) -> str:
@@ -72,7 +73,8 @@ def test_other_file_at_the_target_is_replaced(remote, target):
 @pytest.mark.parametrize(("fault", "silence"), [("reset", 5), ("cut", 5), ("stall", 0.1)])
 def test_interrupted_download_resumes(remote, target, fault, silence):
     remote.faults["/image.jpg"] = [fault]
-    fetch(remote, target, patience=Patience(attempts=9, backoff=0.001, timeout=(5, silence)))
+    limit(attempts=9, backoff=0.001, timeout=(5, silence))
+    fetch(remote, target)
     first, second, *_ = remote.asked("image.jpg")
     assert first == ""
     assert 0 < int(re.fullmatch(r"bytes=(\d+)-", second)[1]) < len(CONTENT)
@@ -81,26 +83,27 @@ def test_interrupted_download_resumes(remote, target, fault, silence):
 
 
 def test_a_network_that_breaks_more_often_than_is_tried_in_vain_gets_there(remote, target):
-    remote.faults["/image.jpg"] = ["cut"] * (3 * QUICK.attempts)
+    remote.faults["/image.jpg"] = ["cut"] * (3 * QUICK["attempts"])
     fetch(remote, target)
-    assert len(remote.requests) > 2 * QUICK.attempts
+    assert len(remote.requests) > 2 * QUICK["attempts"]
     assert target.read_bytes() == CONTENT
 
 
 def test_the_first_failure_without_a_network_says_what_to_do(target, caplog):
     with pytest.raises(InputError, match="use a mirror"):
-        download("http://127.0.0.1:9/a", target, expected=None, size=None, patience=QUICK)
+        download("http://127.0.0.1:9/a", target, expected=None, size=None)
     first, *others = (record.message for record in caplog.records)
     assert "no connection" in first
     assert "without a network use a mirror (docs/running.md); retrying" in first
-    assert len(others) == QUICK.attempts - 2
+    assert len(others) == QUICK["attempts"] - 2
     assert not any("mirror" in each for each in others)
 
 
 def test_later_run_resumes(remote, target):
     remote.faults["/image.jpg"] = ["cut"]
+    limit(attempts=1)
     with pytest.raises(InputError) as error:
-        fetch(remote, target, patience=Patience(attempts=1))
+        fetch(remote, target)
     assert f"{remote.host}/image.jpg for {target}" in one_line(error)
     (part,) = target.parent.iterdir()
     received = part.stat().st_size
@@ -112,8 +115,9 @@ def test_later_run_resumes(remote, target):
 
 def test_complete_part_is_not_asked_for_again(remote, target):
     remote.faults["/image.jpg"] = ["cut"]
+    limit(attempts=1)
     with pytest.raises(InputError):
-        fetch(remote, target, patience=Patience(attempts=1))
+        fetch(remote, target)
     (part,) = target.parent.iterdir()
     part.write_bytes(CONTENT)
     fetch(remote, target)
@@ -148,7 +152,7 @@ def test_always_wrong_bytes_leave_nothing(remote, target):
     with pytest.raises(InputError) as error:
         fetch(remote, target)
     assert f"{remote.host}/image.jpg for {target}: sha256" in one_line(error)
-    assert len(remote.requests) == QUICK.attempts
+    assert len(remote.requests) == QUICK["attempts"]
     assert os.listdir(target.parent) == []
 
 
@@ -177,7 +181,8 @@ def test_busy_server_says_when_to_come_back(remote, target, monkeypatch, longest
     waits = []
     monkeypatch.setattr(http.time, "sleep", waits.append)
     remote.faults["/image.jpg"] = [503]
-    fetch(remote, target, patience=Patience(backoff=0.001, longest=longest))
+    limit(backoff=0.001, longest=longest)
+    fetch(remote, target)
     assert waits == [waited]
     assert target.read_bytes() == CONTENT
 
@@ -191,7 +196,8 @@ def test_waits_double(remote, target, monkeypatch):
     waits = []
     monkeypatch.setattr(http.time, "sleep", waits.append)
     remote.faults["/image.jpg"] = [500, 500, 500]
-    fetch(remote, target, patience=Patience(backoff=1))
+    limit(backoff=1)
+    fetch(remote, target)
     assert waits == [1, 2, 4]
 
 
@@ -285,38 +291,39 @@ def test_empty_file(remote, target):
 def test_json_is_asked_for_with_a_body(remote):
     remote.files["/list"] = b'{"a": 1}'
     remote.faults["/list"] = ["corrupt", 500]
-    assert ask_json(f"{remote.host}/list", dict, {"from": 0}, QUICK) == {"a": 1}
+    assert ask_json(f"{remote.host}/list", dict, {"from": 0}) == {"a": 1}
     assert remote.bodies == [("/list", {"from": 0})] * 3
     with pytest.raises(InputError, match="the answer is not a list but"):
-        ask_json(f"{remote.host}/list", list, {"from": 0}, QUICK)
+        ask_json(f"{remote.host}/list", list, {"from": 0})
 
 
 def test_body_is_not_lost_on_a_redirection(remote):
     remote.files |= {"/list": b"{}", "/moved": b"{}"}
     remote.faults["/list"] = [301, 301]
-    assert ask_json(f"{remote.host}/list", dict, patience=QUICK) == {}
+    assert ask_json(f"{remote.host}/list", dict) == {}
     with pytest.raises(InputError, match="list: the server answered 301"):
-        ask_json(f"{remote.host}/list", dict, {"from": 0}, QUICK)
+        ask_json(f"{remote.host}/list", dict, {"from": 0})
 
 
 def test_no_server_and_no_scheme(tmp_path):
     with pytest.raises(InputError, match="attempt 4 of 4"):
-        download("http://127.0.0.1:9/x", tmp_path / "x", expected=None, size=None, patience=QUICK)
+        download("http://127.0.0.1:9/x", tmp_path / "x", expected=None, size=None)
     with pytest.raises(InputError, match=r"No scheme supplied.* correct the host"):
-        download("data.example/x", tmp_path / "x", expected=None, size=None, patience=QUICK)
+        download("data.example/x", tmp_path / "x", expected=None, size=None)
 
 
 @pytest.mark.parametrize("path", ["/image.jpg", "/list"])
 def test_a_server_that_never_ends_or_drips_is_left(remote, target, path):
     remote.files["/list"] = b"[]" * 1000
-    limits = Patience(2, 0.001, window=0.2, largest=3 * SIZE, longest_answer=3 * SIZE)
+    most = {"largest": 3 * SIZE, "longest_answer": 3 * SIZE}
+    limit(attempts=2, backoff=0.001, window=0.2, **most)
 
     def ask():
         url = f"{remote.host}{path}"
         if path == "/list":
-            ask_json(url, list, patience=limits)
+            ask_json(url, list)
         else:
-            download(url, target, expected=None, size=None, patience=limits)
+            download(url, target, expected=None, size=None)
 
     for fault, message in [("endless", "sends more than"), ("drip", "too slow; rerun later")]:
         remote.faults[path] = [fault]
@@ -330,12 +337,12 @@ def test_a_server_that_never_ends_or_drips_is_left(remote, target, path):
 def test_a_server_that_holds_a_client_without_end_is_left(remote, target, path):
     """Each byte of the header restarts the time-out; each new part of a file, the attempts."""
     remote.files["/list"] = b"[]"
-    limits = Patience(attempts=2, backoff=0.001, timeout=(5, 5), total=0.5)
+    limit(attempts=2, backoff=0.001, timeout=(5, 5), total=0.5)
     remote.faults[path] = ["header"] if path == "/list" else ["cut", "less"] + ["less"] * 10**5
     before = signal.getsignal(signal.SIGALRM)
     began = time.monotonic()
     with pytest.raises(InputError, match=rf"{path}\b.*: not complete after 0\.5 s; rerun to go on"):
-        ask(remote, path, target, limits)
+        ask(remote, path, target)
     assert time.monotonic() - began > 0.4
     # Neither the limit nor its handler outlives the download.
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
@@ -344,14 +351,14 @@ def test_a_server_that_holds_a_client_without_end_is_left(remote, target, path):
 
 def test_the_limit_of_a_listing_goes_on_while_its_pages_are_asked_for(remote):
     remote.files["/list"] = b"[]"
-    limits = Patience(total=0.5)
+    limit(total=0.5)
 
     def pages():
         while True:
-            ask_json(f"{remote.host}/list", list, patience=Patience(total=0.4))
+            ask_json(f"{remote.host}/list", list)
 
     with pytest.raises(InputError, match=r"^all pages: not complete after 0\.5 s"):
-        http.persist(pages, "all pages", limits)
+        http.persist(pages, "all pages")
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
@@ -363,8 +370,9 @@ def test_a_file_or_answer_of_absurd_length_is_not_received(remote, target):
     bomb = gzip.compress(b"[" + b" " * 10**6 + b"]")
     remote.files["/list"] = bomb
     remote.faults["/list"] = ["gzip"]
+    limit(longest_answer=10**5)
     with pytest.raises(InputError, match="list: the server sends more than 100000 bytes"):
-        ask_json(f"{remote.host}/list", list, patience=Patience(longest_answer=10**5))
+        ask_json(f"{remote.host}/list", list)
 
 
 @pytest.mark.parametrize("path", ["/image.jpg", "/list"])
@@ -380,7 +388,7 @@ def test_redirections_lead_to_web_pages_only(remote, target, path, moved, messag
     remote.files["/list"] = b"[]"
     remote.moved, remote.faults[path] = moved, [301]
     with pytest.raises(InputError, match=re.escape(message)) as error:
-        ask(remote, path, target, QUICK)
+        ask(remote, path, target)
     assert "secret" not in one_line(error)
     assert not target.exists()
 
@@ -419,18 +427,16 @@ def test_passwords_go_to_their_host_only_and_never_into_messages(
     target.unlink()
     remote.faults["/image.jpg"] = [301, 301, 301]
     remote.faults["/moved?signature=secret"] = [404, "drip", "endless"]
-    limits = Patience(attempts=2, backoff=0.001, window=0.2, largest=3 * SIZE)
+    limit(attempts=2, backoff=0.001, window=0.2, largest=3 * SIZE)
     for message in ("localhost:.*/moved.*404", "too slow", "sends more than"):
         with pytest.raises(InputError, match=message) as error:
-            fetch(remote, target, hash_=None, size=None, patience=limits)
+            fetch(remote, target, hash_=None, size=None)
         assert "secret" not in one_line(error)
     for proxy in ("http://me:secret@127.0.0.1:9", "http://me:p@secret@:bad"):
         monkeypatch.setenv("http_proxy", proxy)
         monkeypatch.setenv("no_proxy", "")
         with pytest.raises(InputError) as error:
-            download(
-                "http://me:secret@a.b/c?d=secret", target, expected=None, size=None, patience=QUICK
-            )
+            download("http://me:secret@a.b/c?d=secret", target, expected=None, size=None)
         assert "secret" not in one_line(error)
     assert "secret" not in caplog.text
 
@@ -463,8 +469,9 @@ def test_the_rest_of_an_address_is_shown(url):
 
 def test_what_a_server_says_is_text(remote, caplog):
     remote.files["/list"] = b"[" * 200_000
+    limit(attempts=1)
     with pytest.raises(InputError, match=r"the answer is not a list but '\[\["):
-        ask_json(f"{remote.host}/list", list, patience=Patience(attempts=1))
+        ask_json(f"{remote.host}/list", list)
     answer = requests.Response()
     answer.url, answer.status_code, answer.reason = "http://a.b/", 404, "Not\x1b[2JFound"
     with pytest.raises(InputError, match=r"answered 404 Not\[2JFound;"):

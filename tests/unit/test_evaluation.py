@@ -21,7 +21,8 @@ from stnet.core.tables import TOO_FEW, count_consistent, read_table, write_table
 from stnet.evaluation import bootstrap, consistency, correlation
 from stnet.evaluation.comparison import compare
 from stnet.evaluation.genes import COLUMNS, gene_performance
-from stnet.evaluation.held_out import read_predictions, smooth_observed
+from stnet.evaluation.held_out import read_predictions
+from stnet.evaluation.measurements import measured
 from stnet.evaluation.null import null_tables
 from stnet.evaluation.performance import evaluate, performance_by
 from stnet.evaluation.performance_summary import summarise
@@ -835,7 +836,7 @@ def test_comparison_takes_shared_patients_and_shared_genes():
 def with_smoothed(folder, groups):
     """Held-out spots with the smoothed measurement that the null of Fig. 2b takes."""
     spots = read_predictions(write_held_out(folder, *groups))
-    spots.layers["smoothed"] = smooth_observed(spots, "values")
+    spots.layers["smoothed"] = measured(spots, "targets", "values")
     return spots
 
 

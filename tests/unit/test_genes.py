@@ -5,10 +5,8 @@ from remote import Remote, sha256
 from stnet.core.errors import InputError
 from stnet.expression.genes import read_gene_table
 from stnet.sources.hgnc import download_gene_table
-from stnet.sources.http import Patience
 from stnet.sources.lock import Fingerprint, read_lock
 
-QUICK = Patience(attempts=2, backoff=0.001, timeout=(5, 5))
 NAME = "hgnc_complete_set_2020-01-01.txt"
 
 
@@ -83,11 +81,11 @@ class Table:
 
     def download(self):
         url = f"{self.remote.host}/hgnc/{NAME}"
-        download_gene_table(self.path, url=url, lock=self.lock, patience=QUICK)
+        download_gene_table(self.path, url=url, lock=self.lock)
 
 
 @pytest.fixture
-def remote_table(tmp_path):
+def remote_table(tmp_path, quick):
     with Remote() as remote:
         yield Table(remote, tmp_path)
 

@@ -68,7 +68,7 @@ def test_attributions_are_a_plain_sum_of_gradients(patch, standardise):
     np.testing.assert_allclose(found.values, plain, rtol=1e-3, atol=1e-5 * np.abs(plain).max())
     turned = [small(standardise(apply_symmetry(patch[None], s)))[0, 1].item() for s in range(8)]
     assert found.predicted == pytest.approx(sum(turned) / 8, rel=1e-5)
-    assert found.total == pytest.approx(found.predicted - found.at_baseline, rel=1e-3)
+    assert found.attributed == pytest.approx(found.predicted - found.at_baseline, rel=1e-3)
     assert found.completeness_error < 1e-3
 
 

@@ -7,12 +7,10 @@ from remote import Remote, listing_path, sha256, two_patients
 
 from stnet.config.section_sheet import read_sheet
 from stnet.core.errors import InputError
-from stnet.sources.http import Patience
 from stnet.sources.lock import Fingerprint, read_lock
 from stnet.sources.mendeley import KINDS, download_section, section_files, write_listing
 
 ROOT = Path(__file__).parents[2]
-QUICK = Patience(attempts=4, backoff=0.001, longest=0.01, timeout=(5, 5))
 DATASET, VERSION = "abc123", 5
 
 
@@ -40,19 +38,16 @@ class Cohort:
             version=VERSION,
             lock=self.lock,
             mirror=mirror,
-            patience=QUICK,
         )
 
     def download(self, patient="BC100", section="BC100_C1", mirror=None) -> dict[str, bytes]:
         outputs = {kind: self.folder / section / kind for kind in KINDS}
-        download_section(
-            self.listing, patient, section, outputs, lock=self.lock, mirror=mirror, patience=QUICK
-        )
+        download_section(self.listing, patient, section, outputs, lock=self.lock, mirror=mirror)
         return {kind: path.read_bytes() for kind, path in outputs.items()}
 
 
 @pytest.fixture
-def cohort(tmp_path):
+def cohort(tmp_path, quick):
     with Remote() as remote:
         remote.publish(DATASET, VERSION, two_patients())
         yield Cohort(tmp_path, remote)

@@ -19,8 +19,7 @@ from skimage.measure import regionprops_table
 from stnet.config.segmentation import Segmentation
 from stnet.core.h5ad import write_h5ad
 from stnet.features.measures import MEASURES, measure, neighbour_distances, neighbours
-from stnet.features.nuclear import write_nuclear_features
-from stnet.features.parallel import nuclear_features
+from stnet.features.nuclear import nuclear_features, write_nuclear_features
 from stnet.features.patch_statistics import Histograms, summarise, summary_names
 from stnet.features.segmentation import segment
 from stnet.figures.nuclei_overlay import choose_patches, draw, outlines, overlays

@@ -23,11 +23,9 @@ from stnet.expression.gene_sets import GeneSet, read_gene_sets
 from stnet.report.pathways import write_pathways_page
 from stnet.simulation.counts import simulate_genes
 from stnet.simulation.gene_sets import write_gene_sets
-from stnet.sources.http import Patience
 from stnet.sources.lock import Fingerprint, read_lock
 from stnet.sources.reactome import NAME, download_pathways
 
-QUICK = Patience(attempts=2, backoff=0.001, longest=0.01, timeout=(5, 5))
 GMT = (
     "Apoptosis\tR-HSA-109581\tAKT1\tBAX\tBAX\n"
     "Immune System\tR-HSA-168256\tFASN\tREAD1\tTWO\n"
@@ -102,12 +100,12 @@ class Reactome:
         remote.files[self.address] = ARCHIVE
 
     def download(self):
-        download_pathways(self.path, host=self.remote.host, lock=self.lock, patience=QUICK)
+        download_pathways(self.path, host=self.remote.host, lock=self.lock)
         return self.path.read_text()
 
 
 @pytest.fixture
-def reactome(tmp_path):
+def reactome(tmp_path, quick):
     with Remote() as remote:
         yield Reactome(remote, tmp_path)
 

@@ -15,7 +15,6 @@ from stnet.core.printed import decimals
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation import protocols
 from stnet.evaluation.bootstrap import patient_draws
-from stnet.evaluation.held_out import smooth_observed
 from stnet.evaluation.measurements import (
     dispersion,
     measured,
@@ -181,7 +180,7 @@ def test_measurements_equal_scanpy_and_plain_loops(spots, smoothing):
             expected = plain_measurement(main, normalisation, *of_counts)
         np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-6)
         if (normalisation, measurement) == ("targets", "smoothed"):
-            np.testing.assert_allclose(values, smooth_observed(main, smoothing), atol=1e-5)
+            np.testing.assert_allclose(values, measured(main, "targets", smoothing), atol=1e-5)
 
 
 def test_spots_and_genes_without_counts_have_no_residual_and_no_dispersion():
@@ -316,7 +315,7 @@ def test_intervals_draw_the_same_patients_for_all(spots, monkeypatch, tmp_path):
 
 def test_the_papers_protocol_is_the_summary_of_the_performance(spots, table):
     main = spots["main"].copy()
-    main.layers["smooth"] = smooth_observed(main, "values")
+    main.layers["smooth"] = measured(main, "targets", "values")
     patients = performance_by(main, "patient")
     of_summary = estimates(patients, main.var_names.tolist())
     everyone = np.arange(3)[None]
@@ -486,7 +485,7 @@ def test_the_mean_gain_of_the_comparison_is_a_protocol_of_this_page(spots, table
     of_patients = []
     for name in ("other", "main"):
         everyone = spots[name].copy()
-        everyone.layers["smooth"] = smooth_observed(everyone, "values")
+        everyone.layers["smooth"] = measured(everyone, "targets", "values")
         of_patients.append(performance_by(everyone, "patient"))
     row = table.set_index(["experiment", *Protocol._fields]).loc[("other", *AS_COMPARED)]
     found = row[["gain", "gain_low", "gain_high"]].to_numpy(float)

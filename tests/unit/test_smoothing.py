@@ -7,7 +7,7 @@ import pytest
 
 from stnet.config import section_sheet
 from stnet.core.errors import InputError
-from stnet.evaluation.held_out import smooth_observed
+from stnet.evaluation.measurements import measured
 from stnet.expression.grids import GRIDS
 from stnet.expression.smoothing import neighbourhoods, smooth
 from stnet.expression.transforms import normalise
@@ -94,7 +94,7 @@ def test_smoothing_counts_averages_counts_and_totals_before_the_transform(kind):
     mean_counts = plain_mean(spots, counts.astype(float), near_on_square)
     mean_totals = plain_mean(spots, totals.astype(float), near_on_square)
     expected = normalise(mean_counts, mean_totals, 900, kind)
-    measured = ad.AnnData(
+    targets = ad.AnnData(
         obs=spots.assign(total_counts=totals).set_index(spots.index.astype(str)),
         layers={"observed": values},
         uns={
@@ -102,13 +102,13 @@ def test_smoothing_counts_averages_counts_and_totals_before_the_transform(kind):
             "grid": {"S1": "square", "S2": "square"},
         },
     )
-    found = smooth_observed(measured, "counts")
+    found = measured(targets, "targets", "counts")
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    of_values = smooth_observed(measured, "values")
+    of_values = measured(targets, "targets", "values")
     np.testing.assert_allclose(of_values, plain_mean(spots, values, near_on_square), atol=1e-5)
     assert not np.allclose(found, of_values, atol=1e-3)
     with pytest.raises(InputError, match="smoothing: 'spots' is not values or counts"):
-        smooth_observed(measured, "spots")
+        measured(targets, "targets", "spots")
 
 
 def test_bad_grids_and_positions_name_the_section():

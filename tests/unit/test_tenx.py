@@ -5,14 +5,12 @@ import tarfile
 import threading
 
 import pytest
-from remote import Remote, sha256
+from remote import QUICK, Remote, limit, sha256
 
 from stnet.core.errors import InputError
-from stnet.sources.http import Patience
 from stnet.sources.lock import Fingerprint, read_lock
 from stnet.sources.tenx import download_visium, read_archive
 
-QUICK = Patience(attempts=4, backoff=0.001, longest=0.01, timeout=(5, 5))
 DATASET = "V1_Breast_Cancer_Block_A_Section_1"
 FOLDER = f"/samples/spatial-exp/1.1.0/{DATASET}"
 POSITIONS = b"AAAC-1,1,0,0,100,200\nAAAG-1,0,0,2,100,300\n"
@@ -53,7 +51,7 @@ class Section:
     def __init__(self, folder, remote):
         self.folder, self.remote, self.lock = folder / "out", remote, folder / "lock.tsv"
 
-    def download(self, mirror=None, patience=QUICK) -> dict[str, bytes]:
+    def download(self, mirror=None) -> dict[str, bytes]:
         outputs = {kind: self.folder / kind for kind in RIGHT}
         download_visium(
             outputs,
@@ -61,7 +59,6 @@ class Section:
             dataset=DATASET,
             lock=self.lock,
             mirror=mirror,
-            patience=patience,
         )
         return {kind: path.read_bytes() for kind, path in outputs.items()}
 
@@ -80,7 +77,7 @@ class Section:
 
 
 @pytest.fixture
-def section(tmp_path):
+def section(tmp_path, quick):
     with Remote() as remote:
         for name, content in NAMES.items():
             remote.files[f"{FOLDER}/{name}"] = content
@@ -120,7 +117,9 @@ def test_faults_are_survived(section, fault):
 
 def test_first_download_begins_anew(section):
     section.fault("image.tif", "cut")
-    section.refusal(patience=Patience(attempts=1))
+    limit(attempts=1)
+    section.refusal()
+    limit(**QUICK)
     changed = b"II*\0" + IMAGE[:3:-1]
     section.publish("image.tif", changed)
     assert section.download() == RIGHT | {"image": changed}
@@ -222,7 +221,7 @@ def test_sections_side_by_side_share_a_lock(section, tmp_path):
     def download(name):
         outputs = {kind: tmp_path / name / kind for kind in RIGHT}
         host = section.remote.host
-        download_visium(outputs, host=host, dataset=name, lock=section.lock, patience=QUICK)
+        download_visium(outputs, host=host, dataset=name, lock=section.lock)
 
     threads = [threading.Thread(target=download, args=(name,)) for name in names]
     for thread in threads:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from networks import SMALL, recipe
-from remote import Remote, sha256
+from remote import Remote, limit, sha256
 from torch import nn
 from torchvision import models
 from torchvision.transforms import functional as pictures
@@ -20,7 +20,6 @@ from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry, augment
 from stnet.networks.tensors import read_tensors
 from stnet.networks.weights import load_weights
-from stnet.sources.http import Patience
 from stnet.training.fit import choose_epoch
 from stnet.training.run import Run, batch_loss
 
@@ -143,7 +142,7 @@ def test_seed_gives_the_same_weights_twice_and_another_seed_others(data):
 
 
 @pytest.fixture
-def squeezenet(tmp_path, monkeypatch):
+def squeezenet(tmp_path, monkeypatch, quick):
     """A server that has the weights of SqueezeNet with other values, and their place on disk."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     state = models.squeezenet1_1().state_dict()
@@ -161,11 +160,11 @@ def test_weights_are_downloaded_once_and_a_damaged_file_again(squeezenet, tmp_pa
     server, name, cached, state = squeezenet
     output = tmp_path / "squeezenet1_1.safetensors"
     server.faults[name] = ["corrupt"]
-    quick = Patience(attempts=2, backoff=0.001)
+    limit(attempts=2, backoff=0.001)
     for damage in (None, None, b"rubbish"):
         if damage:
             cached.write_bytes(damage)
-        download_imagenet("squeezenet1_1", output, quick)
+        download_imagenet("squeezenet1_1", output)
         found = read_tensors(output)
         assert all(torch.equal(found[key], value) for key, value in state.items())
     # The first time it was not the file of that name, the third it was not on disk.
@@ -176,9 +175,9 @@ def test_weights_are_downloaded_once_and_a_damaged_file_again(squeezenet, tmp_pa
 def test_a_host_of_weights_that_never_ends_is_left(squeezenet, tmp_path, fault):
     server, name, cached, _ = squeezenet
     server.faults[name] = [fault]
-    limits = Patience(attempts=1, timeout=(5, 0.3), window=0.2, largest=2**23, total=0.6)
+    limit(attempts=1, timeout=(5, 0.3), window=0.2, largest=2**23, total=0.6)
     with pytest.raises(InputError, match=r"^weights: the ImageNet weights of squeezenet1_1 "):
-        download_imagenet("squeezenet1_1", tmp_path / "squeezenet1_1.safetensors", limits)
+        download_imagenet("squeezenet1_1", tmp_path / "squeezenet1_1.safetensors")
     assert not cached.exists()
 
 

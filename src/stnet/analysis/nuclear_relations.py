@@ -113,7 +113,7 @@ def read_nuclei(features: str | Path, spots: Sequence[str]) -> pd.DataFrame:
     Means are missing without nuclei. `features` is the cohort's file of nuclear features. `spots`
     are the names of all its spots, in order.
     """
-    values, names = read_features([features], spots)
+    values, names = read_features(features, spots)
     nuclei = pd.DataFrame(values, index=pd.Index(spots), columns=names)
     return nuclei[[name for name in names if name == COUNT or name.endswith("_mean")]]
 

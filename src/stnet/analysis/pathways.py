@@ -50,21 +50,21 @@ def write_pathways(
         InputError: a group without any gene set.
     """
     genes = read_table(gene_performance)
-    table = gene_table and read_gene_table(gene_table)
+    table = read_gene_table(gene_table)
     sets = {Path(path).name: read_gene_sets(path) for path in gene_sets}
     names = approved_names(genes, table)
     write_table(of_groups(genes, names, sets, groups, table, level), groups_output)
     write_table(of_sets(genes, names, sets, table, level), sets_output)
 
 
-def approved_names(genes: pd.DataFrame, table: GeneTable | None) -> pd.Series:
+def approved_names(genes: pd.DataFrame, table: GeneTable) -> pd.Series:
     """Current symbol of each gene of `genes` (`gene`, `symbol`), by its id or its symbol; or "".
 
     A gene without a symbol, such as one with ambiguous reads, is in no gene set.
     """
     return pd.Series(
         [
-            (table.symbol_of(gene) if table else "") or _today(symbol, table)
+            table.symbol_of(gene) or _today(symbol, table)
             for gene, symbol in zip(genes["gene"], genes["symbol"].fillna(""), strict=True)
         ],
         index=genes.index,
@@ -76,7 +76,7 @@ def of_groups(
     names: pd.Series,
     sets: Mapping[str, Sequence[GeneSet]],
     groups: Mapping[str, Sequence[str]],
-    table: GeneTable | None,
+    table: GeneTable,
     level: float,
 ) -> pd.DataFrame:
     """Over-representation per group of gene sets.
@@ -88,7 +88,7 @@ def of_groups(
         groups: patterns by group, with `*`, `?` and `[…]` as for file names. A gene set belongs to
             a group if its name or description matches one of them, ignoring case. A pattern without
             a match is logged as a warning.
-        table: HGNC's complete set, or None.
+        table: HGNC's complete set, or an empty table.
         level: adjusted p up to which a group counts as enriched.
 
     Returns:
@@ -123,7 +123,7 @@ def of_sets(
     genes: pd.DataFrame,
     names: pd.Series,
     sets: Mapping[str, Sequence[GeneSet]],
-    table: GeneTable | None,
+    table: GeneTable,
     level: float,
 ) -> pd.DataFrame:
     """Over-representation per gene set that has at least three of the genes.
@@ -224,10 +224,10 @@ def _matching(sets: Sequence[GeneSet], patterns: Sequence[str]) -> list[GeneSet]
     ]
 
 
-def _today_all(symbols: frozenset[str], table: GeneTable | None) -> frozenset[str]:
-    return frozenset(_today(symbol, table) for symbol in symbols) if table else symbols
+def _today_all(symbols: frozenset[str], table: GeneTable) -> frozenset[str]:
+    return frozenset(_today(symbol, table) for symbol in symbols)
 
 
-def _today(symbol: str, table: GeneTable | None) -> str:
+def _today(symbol: str, table: GeneTable) -> str:
     """The current symbol of a symbol's gene; the symbol itself if the table does not have it."""
-    return (table.approved(symbol) if table else "") or symbol
+    return table.approved(symbol) or symbol

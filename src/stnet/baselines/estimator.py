@@ -33,7 +33,7 @@ class Spots(NamedTuple):
         `path` is a file of `collect_features`. Raises InputError if its spots are not those of the
         targets.
         """
-        values, _ = read_features([path], self.names)
+        values, _ = read_features(path, self.names)
         return values[~self.is_held_out], values[self.is_held_out]
 
 

@@ -18,7 +18,7 @@ from stnet.core.suggest import suggest
 from stnet.core.tsv import DECIMAL_COMMA, check_delimiter, number, rows_of
 from stnet.core.versions import versions
 from stnet.expression.gene_matching import align
-from stnet.expression.genes import ENSEMBL_ID
+from stnet.expression.genes import ENSEMBL_ID, read_gene_table
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.predictions import write_predictions
 
@@ -227,7 +227,9 @@ def _columns(path: str | Path, names: Sequence[str], genes: pd.DataFrame) -> np.
     if not (unique := own[own.isin(same)]).is_unique:
         gene = unique[unique.duplicated()][0]
         raise InputError(f"{path}: gene {gene} has two columns; remove one")
-    matches = align(genes.drop(same), offered.drop(same), None).set_index("gene")["match"]
+    matches = align(genes.drop(same), offered.drop(same), read_gene_table(None)).set_index("gene")[
+        "match"
+    ]
     matches = matches.reindex(genes.index).fillna(genes.index.to_series())
     missing = [symbol or gene for gene, symbol in genes["symbol"][matches == ""].items()]
     if missing:

@@ -15,7 +15,7 @@ FEWEST = 20
 
 def um_per_px(
     array: np.ndarray, pixels: np.ndarray, grid: str, spot_pitch_um: float, path: str
-) -> float:
+) -> float | None:
     """Micrometres per pixel from the known distance between spots.
 
     A least-squares affine map from array to image gives the pitch in pixels, also for rotated and
@@ -29,31 +29,13 @@ def um_per_px(
         path: spot file, for the error message.
 
     Returns:
-        µm per pixel of the image.
+        µm per pixel of the image; None if all spots lie on one line, which gives no scale.
 
     Raises:
-        InputError: the spots lie on one line, in the array or in the image.
+        InputError: the spots are not an array of that grid, by their array positions or in the
+            image.
 
     Source: ours.
-    """
-    array, pixels = (places - places.mean(axis=0) for places in (array, pixels))
-    if min(np.linalg.matrix_rank(array), np.linalg.matrix_rank(pixels)) < 2:
-        raise InputError(
-            f"{path}: all spots lie on one line, which gives no scale; correct the positions, or"
-            " set the section's um_per_px"
-        )
-    affine = _affine(array, pixels)
-    area = abs(np.linalg.det(affine))
-    # The unit of area is one column by one row.
-    pitch_squared = area * (1 / np.prod(GRIDS[grid].pitches))
-    return float(spot_pitch_um / np.sqrt(pitch_squared))
-
-
-def check_array(array: np.ndarray, pixels: np.ndarray, grid: str, path: str) -> bool:
-    """Whether the spots give a scale; they do not if all lie on one line.
-
-    Arguments are those of `um_per_px`. Raises InputError if the spots are not an array of that
-    grid, by their array positions or in the image.
     """
     odd = array.sum(axis=1) % 2
     if grid == "hexagonal" and 0 < odd.sum() < len(odd):
@@ -70,8 +52,8 @@ def check_array(array: np.ndarray, pixels: np.ndarray, grid: str, path: str) -> 
     array = (array - array.mean(axis=0)) * GRIDS[grid].pitches
     pixels = pixels - pixels.mean(axis=0)
     if min(np.linalg.matrix_rank(array), np.linalg.matrix_rank(pixels)) < 2:
-        return False
-    affine = _affine(array, pixels)
+        return None
+    affine, *_ = np.linalg.lstsq(array, pixels, rcond=None)
     along, across = np.linalg.svd(affine, compute_uv=False)
     if along > MOST_STRETCHED * across:
         raise InputError(
@@ -79,7 +61,8 @@ def check_array(array: np.ndarray, pixels: np.ndarray, grid: str, path: str) -> 
             f" along the other, which is no {grid} array; correct the positions, or"
             " grid"
         )
-    off = np.linalg.norm(array @ affine - pixels, axis=1) / np.sqrt(along * across)
+    pitch = np.sqrt(along * across)
+    off = np.linalg.norm(array @ affine - pixels, axis=1) / pitch
     astray = int((off > 1).sum())
     if astray > MOST_ASTRAY[grid] * len(off):
         raise InputError(
@@ -87,9 +70,4 @@ def check_array(array: np.ndarray, pixels: np.ndarray, grid: str, path: str) -> 
             " place in the array, so array and pixel positions are of different spots; correct the"
             " positions"
         )
-    return True
-
-
-def _affine(array: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    affine, *_ = np.linalg.lstsq(array, pixels, rcond=None)
-    return affine
+    return float(spot_pitch_um / pitch)

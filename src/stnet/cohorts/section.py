@@ -21,7 +21,7 @@ from stnet.cohorts.agreement import (
 from stnet.cohorts.close_up import cut_close_up
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
-from stnet.cohorts.scale import check_array, um_per_px
+from stnet.cohorts.scale import um_per_px
 from stnet.cohorts.suspicion import collect_warnings
 from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable
 from stnet.core.errors import InputError
@@ -184,9 +184,7 @@ def _checked(
     if on_tissue is not None:
         section.obs["on_tissue"] = on_tissue[kept]
     section.obsm["spatial"] = pixels[kept]
-    section.var = _gene_names(
-        row["counts"], parts.counts, read_gene_table(genes) if genes else None
-    )
+    section.var = _gene_names(row["counts"], parts.counts, read_gene_table(genes))
     section.uns = {
         "slide": slide,
         "grid": {name: row["grid"]},
@@ -235,14 +233,20 @@ def _scales(
 ) -> dict[str, float]:
     """µm per pixel of the image by the name of what states it."""
     array, grid = parts.positions[ARRAY].to_numpy(), row["grid"]
-    plane = check_array(array, pixels, grid, row["spots"])
+    by_pitch = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])
     stated = parts.image_facts
     check_pitch(row, stated, spot_pitch_um)
+    if by_pitch is None and not (row["um_per_px"] or stated.um_per_px):
+        raise InputError(
+            f"{row['spots']}: all spots lie on one line, which gives no scale; correct the"
+            " positions, or set the section's um_per_px"
+        )
     scales = {}
-    if plane or not (row["um_per_px"] or stated.um_per_px):
-        scales[
+    if by_pitch is not None:
+        source = (
             f"spot_pitch_um ({spot_pitch_um:g}) and the distance of the spots in {row['spots']}"
-        ] = um_per_px(array, pixels, grid, spot_pitch_um, row["spots"])
+        )
+        scales[source] = by_pitch
     if row["um_per_px"]:
         scales["its um_per_px"] = float(row["um_per_px"])
     if stated.um_per_px:
@@ -345,7 +349,7 @@ def _anndata(
     return ad.AnnData(parts.counts.matrix[rows], obs=obs)
 
 
-def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.DataFrame:
+def _gene_names(path: str, counts: CountTable, table: GeneTable) -> pd.DataFrame:
     """`var`: distributed ids with symbol and Ensembl id, empty if unknown.
 
     If the table does not know a gene, its distributed name is used as the symbol. Raises InputError
@@ -363,7 +367,7 @@ def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.Da
         gene, name = sorted(pair, key=lambda each: not ENSEMBL_ID.fullmatch(each))
         accession = ENSEMBL_ID.fullmatch(gene)
         if accession:
-            known = table.symbol_of(accession[1]) if table else ""
+            known = table.symbol_of(accession[1])
             symbols.append(known or ("" if ENSEMBL_ID.fullmatch(name) else name))
             ensembl.append(accession[1])
         elif NO_GENE.fullmatch(gene):
@@ -371,7 +375,7 @@ def _gene_names(path: str, counts: CountTable, table: GeneTable | None) -> pd.Da
             ensembl.append("")
         else:
             symbols.append(name)
-            ensembl.append(table.ensembl_of(name) if table else "")
+            ensembl.append(table.ensembl_of(name))
     names = pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=counts.genes)
     accessions = names["ensembl"][[bool(ENSEMBL_ID.fullmatch(gene)) for gene in counts.genes]]
     twice = accessions.index[accessions.duplicated(keep=False)]

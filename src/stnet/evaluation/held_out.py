@@ -11,7 +11,6 @@ import pandas as pd
 from stnet.config.strata import STRATA
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
-from stnet.evaluation.measurements import measured
 from stnet.expression.predictions import check_place
 
 # What every predictions file has (`write_predictions`).
@@ -63,16 +62,6 @@ def _origin(provenances: Sequence[Mapping[str, Any]]) -> str:
         return ""
     elsewhere = {name: None for each in provenances for name in each["pretrained_on"]}
     return "predictions handed in" + "".join(f", pretrained on {name}" for name in elsewhere)
-
-
-def smooth_observed(spots: ad.AnnData, smoothing: str) -> np.ndarray:
-    """The spatially smoothed measurement, (spots, genes) in target units.
-
-    `spots` are those of `read_predictions`. `smoothing` is what is averaged, `values` (y) or
-    `counts`, as in `measured`. Spots of all labels are neighbours, so smooth before taking a
-    stratum.
-    """
-    return measured(spots, "targets", smoothing)
 
 
 def of_stratum(spots: ad.AnnData, stratum: str) -> ad.AnnData:

@@ -22,7 +22,8 @@ def measured(spots: ad.AnnData, normalisation: str, smoothing: str = "") -> np.n
         smoothing: what is averaged over the neighbourhood of each spot: `values`; `counts`, before
             normalisation, the other reading of the Methods ("simulates the effect of predicting
             over a larger region that is more deeply sequenced"); or "" for nothing. The released
-            code does not smooth what it evaluates.
+            code does not smooth what it evaluates. Spots of all labels are neighbours, so smooth
+            before taking a stratum.
 
     Raises:
         InputError: another `smoothing`.

@@ -12,7 +12,8 @@ from stnet.core.tables import write_table
 from stnet.evaluation.bootstrap import PERCENTILES, SAMPLES, SEED
 from stnet.evaluation.consistency import LARGEST_R
 from stnet.evaluation.correlation import FEWEST_SPOTS
-from stnet.evaluation.held_out import of_stratum, read_predictions, smooth_observed
+from stnet.evaluation.held_out import of_stratum, read_predictions
+from stnet.evaluation.measurements import measured
 from stnet.evaluation.spatial import spectral_null, toroidal_null
 from stnet.expression.grids import places
 
@@ -33,10 +34,10 @@ def write_null(
 ) -> None:
     """Write the `curves` and the `genes` of `null_tables` for the spots of a stratum.
 
-    `smoothing` is what smoothing averages, as in `smooth_observed`.
+    `smoothing` is what smoothing averages, as in `measured`.
     """
     spots = read_predictions(predictions)
-    spots.layers["smoothed"] = smooth_observed(spots, smoothing)
+    spots.layers["smoothed"] = measured(spots, "targets", smoothing)
     curves, genes = null_tables(of_stratum(spots, stratum))
     write_table(curves, outputs["curves"])
     write_table(genes, outputs["genes"])

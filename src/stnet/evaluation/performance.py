@@ -15,9 +15,8 @@ from stnet.evaluation.held_out import (
     of_stratum,
     read_predictions,
     single_class_patients,
-    smooth_observed,
 )
-from stnet.evaluation.measurements import target_counts
+from stnet.evaluation.measurements import measured, target_counts
 from stnet.evaluation.performance_summary import summarise
 
 logger = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ def evaluate(
         summary_table: output, TSV; besides the estimates it has the transform of the targets and
             the initial weights of a network, or that the predictions were handed in.
         stratum: `all`, `tumour` or `normal`; only its spots are evaluated.
-        smoothing: how the measurement is smoothed (`smooth_observed`).
+        smoothing: how the measurement is smoothed (`measured`).
         lenient: whether patients with a single label class count as consistent in every gene, as
             the paper evaluates its label baseline. It applies to stratum `all` only, because within
             the others every patient has a single class.
@@ -58,7 +57,7 @@ def evaluate(
         InputError: predictions of different experiments (`read_predictions`).
     """
     everything = read_predictions(predictions)
-    everything.layers["smooth"] = smooth_observed(everything, smoothing)
+    everything.layers["smooth"] = measured(everything, "targets", smoothing)
     spots = of_stratum(everything, stratum)
     if not spots.n_obs:
         logger.warning(f"no spot is labelled {stratum}: nothing to evaluate")

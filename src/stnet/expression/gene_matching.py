@@ -11,7 +11,7 @@ COLUMNS = ["gene", "symbol", "match", "by", "reason"]
 SHARED = {"ensembl": "Ensembl id", "symbol": "symbol", "alias": "approved symbol"}
 
 
-def align(model: pd.DataFrame, own: pd.DataFrame, table: GeneTable | None) -> pd.DataFrame:
+def align(model: pd.DataFrame, own: pd.DataFrame, table: GeneTable) -> pd.DataFrame:
     """Match each of a model's genes to a gene that a cohort measures.
 
     A gene is matched by its Ensembl id without version, or else by its symbol, or else by its
@@ -24,7 +24,7 @@ def align(model: pd.DataFrame, own: pd.DataFrame, table: GeneTable | None) -> pd
     Args:
         model: `symbol` and `ensembl` ("" if unknown) of the model's genes, indexed by id.
         own: the same for the measured genes.
-        table: symbols, aliases and previous symbols; None to match without them.
+        table: symbols, aliases and previous symbols; an empty one to match without them.
 
     Returns:
         One row per gene of the model, in order: gene, symbol; match, the id of the matched gene or
@@ -32,10 +32,11 @@ def align(model: pd.DataFrame, own: pd.DataFrame, table: GeneTable | None) -> pd
 
     Source: ours; the paper aligns by name without saying how.
     """
-    steps = {"ensembl": (_accessions(model), _accessions(own))}
-    steps["symbol"] = (_symbols(model, table), _symbols(own, table))
-    if table:
-        steps["alias"] = (_approved(model, table), _approved(own, table))
+    steps = {
+        "ensembl": (_accessions(model), _accessions(own)),
+        "symbol": (_symbols(model, table), _symbols(own, table)),
+        "alias": (_approved(model, table), _approved(own, table)),
+    }
     # (match, by, reason) of each gene of the model; gene of the model by matched gene.
     found: dict[str, tuple[str, str, str]] = {}
     taken: dict[str, str] = {}
@@ -44,7 +45,7 @@ def align(model: pd.DataFrame, own: pd.DataFrame, table: GeneTable | None) -> pd
             gene: name for gene, name in zip(model.index, wanted, strict=True) if gene not in found
         }
         _match(by, open_genes, _grouped(offered, own.index), found, taken)
-    unsure = _unsure(own, table) if table else {}
+    unsure = _unsure(own, table)
     rows = []
     for gene, symbol, accession in zip(model.index, model["symbol"], model["ensembl"], strict=True):
         if gene not in found:
@@ -88,14 +89,12 @@ def _match(
         taken.setdefault(match, ", ".join(genes))
 
 
-def _why_lost(
-    symbol: str, accession: str, table: GeneTable | None, unsure: dict[str, list[str]]
-) -> str:
+def _why_lost(symbol: str, accession: str, table: GeneTable, unsure: dict[str, list[str]]) -> str:
     """Reason why a gene has no match in the cohort."""
     if not (symbol or accession):
         return "its name is of no single gene"
-    approved = table.symbol_of(accession) if table else ""
-    meanings = {approved} if approved else table.meanings(symbol) if table else set()
+    approved = table.symbol_of(accession)
+    meanings = {approved} if approved else table.meanings(symbol)
     if len(meanings) > 1:
         return f"{symbol} may be any of {', '.join(sorted(meanings))}"
     candidates = [gene for meaning in meanings for gene in unsure.get(meaning, [])]
@@ -128,10 +127,8 @@ def _accessions(genes: pd.DataFrame) -> list[str]:
     return [accession.partition(".")[0] for accession in genes["ensembl"]]
 
 
-def _symbols(genes: pd.DataFrame, table: GeneTable | None) -> list[str]:
+def _symbols(genes: pd.DataFrame, table: GeneTable) -> list[str]:
     """Symbols as written; "" if the table gives another symbol for the gene's Ensembl id."""
-    if table is None:
-        return genes["symbol"].to_list()
     return [
         symbol if table.symbol_of(accession) in ("", symbol) else ""
         for symbol, accession in zip(genes["symbol"], genes["ensembl"], strict=True)

@@ -21,13 +21,7 @@ class GeneTable:
         previous: Mapping[str, set[str]],
         alias: Mapping[str, set[str]],
     ):
-        """Index a nomenclature.
-
-        Args:
-            ensembl: Ensembl id of each approved symbol, "" if it has none.
-            previous: approved symbols by previous symbol.
-            alias: approved symbols by alias.
-        """
+        """Index the Ensembl ids ("" if it has none), and symbols by previous symbol and alias."""
         self._ensembl, self._previous, self._alias = ensembl, previous, alias
         symbols: dict[str, set[str]] = {}
         for symbol, gene in ensembl.items():
@@ -59,13 +53,15 @@ class GeneTable:
         return self._ensembl.get(self.approved(symbol), "")
 
 
-def read_gene_table(path: str | Path) -> GeneTable:
-    """Read HGNC's complete set, a TSV with one row per approved gene.
+def read_gene_table(path: str | Path | None) -> GeneTable:
+    """Read HGNC's complete set, a TSV with one row per approved gene. Without a path it is empty.
 
     It needs the columns `symbol`, `ensembl_gene_id`, `prev_symbol` and `alias_symbol`; the last two
     have several names separated by `|`. Raises InputError naming the file and the missing column,
     or the missing or repeated symbol.
     """
+    if path is None:
+        return GeneTable({}, {}, {})
     ensembl: dict[str, str] = {}
     names: dict[str, dict[str, set[str]]] = {"prev_symbol": {}, "alias_symbol": {}}
     with open(path, encoding="utf-8-sig", errors="replace") as file:

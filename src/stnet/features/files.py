@@ -54,30 +54,14 @@ def features_of(
     )
 
 
-def read_features(
-    paths: Sequence[str | Path], names: Sequence[str]
-) -> tuple[np.ndarray, list[str]]:
-    """Read the features of the spots `names`: all spots of the files, in order.
+def read_features(path: str | Path, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Read the features of the spots `names`: all spots of the file, in order.
 
     Returns float32 (spots, features), NaN where undefined, and the features' names. Raises
-    InputError if the spots are not `names`, files have different features, or one lies in the place
-    of others.
+    InputError if the spots are not `names`, or the file lies in the place of others.
     """
-    parts, features, start = [], [], 0
-    for path in paths:
-        section = read_h5ad(path)
-        check_name(path, section.uns, "features")
-        stop = start + section.n_obs
-        if section.obs_names.tolist() != list(names[start:stop]):
-            raise InputError(f"{path}: its spots are not those of the targets; delete it and rerun")
-        if parts and section.var_names.tolist() != features:
-            raise InputError(f"{path}: not the features of {paths[0]}; delete both and rerun")
-        features = section.var_names.tolist()
-        parts.append(np.asarray(section.X))
-        start = stop
-    if start != len(names):
-        raise InputError(
-            f"{paths[-1]}: the files have {start} rows for {len(names)} spots; delete them and"
-            " rerun"
-        )
-    return np.concatenate(parts), features
+    features = read_h5ad(path)
+    check_name(path, features.uns, "features")
+    if features.obs_names.tolist() != list(names):
+        raise InputError(f"{path}: its spots are not those of the targets; delete it and rerun")
+    return np.asarray(features.X), features.var_names.tolist()

@@ -57,7 +57,7 @@ def predict_section(
     slide = spots.uns["slide"]
     if not slide["path"]:
         raise InputError(f"{section}: has no image to predict from; name it in the section sheet")
-    table = align(model.genes, spots.var, read_gene_table(genes) if genes else None)
+    table = align(model.genes, spots.var, read_gene_table(genes))
     lost = int((table["match"] == "").sum())
     logger.info(f"{lost} of {len(table)} genes of the model are not measured")
     if lost == len(table):

@@ -9,12 +9,9 @@ from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.networks.tensors import write_tensors
 from stnet.sources.download import download
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
 
 
-def download_imagenet(
-    architecture: str, output: str | Path, patience: Patience = DEFAULT_PATIENCE
-) -> None:
+def download_imagenet(architecture: str, output: str | Path) -> None:
     """Write torchvision's ImageNet weights (IMAGENET1K_V1) of an architecture as safetensors.
 
     torchvision's own download has no limit of time or length, so the file is put where torchvision
@@ -24,7 +21,6 @@ def download_imagenet(
     Args:
         architecture: torchvision's name.
         output: safetensors.
-        patience: limits of retries.
 
     Raises:
         InputError: there are no such weights, or the download fails.
@@ -45,7 +41,7 @@ def download_imagenet(
 
     try:
         if not (path.is_file() and file_sha256(path).startswith(begin)):
-            download(weights.url, path, expected=None, size=None, check=check, patience=patience)
+            download(weights.url, path, expected=None, size=None, check=check)
     except InputError as error:
         raise InputError(
             f"weights: the ImageNet weights of {architecture} cannot be downloaded ({error});"

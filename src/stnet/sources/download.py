@@ -12,16 +12,7 @@ from tqdm import tqdm
 from stnet.core.atomic import writing
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash, file_hash
-from stnet.sources.http import (
-    DEFAULT_PATIENCE,
-    Client,
-    Patience,
-    TryAgain,
-    check_status,
-    persist,
-    received,
-    without_secrets,
-)
+from stnet.sources import http
 
 
 def download(
@@ -31,7 +22,6 @@ def download(
     expected: Hash | None,
     size: int | None,
     check: Callable[[Path], object] | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
     """Download `url` to `path`, which appears once length, hash and content are verified.
 
@@ -48,7 +38,6 @@ def download(
             checked.
         check: called with the path of the complete file before it appears at `path`; raises
             InputError for wrong content, such as an error page.
-        patience: limits of retries.
 
     Raises:
         InputError: the server refuses, no attempt gave the right bytes, or they cannot be written.
@@ -69,7 +58,7 @@ def download(
     def attempt() -> None:
         offset, length = arrived(), size
         if not offset or size is None or offset < size:
-            stated = _receive(url, part, offset, size, patience)
+            stated = _receive(url, part, offset, size)
             length = stated if size is None else size
         _verify(part, expected, length, check)
 
@@ -78,7 +67,7 @@ def download(
             path.parent.mkdir(parents=True, exist_ok=True)
             # Progress resets the count of attempts, so that a large file survives many
             # interruptions.
-            persist(attempt, f"{url} for {path}", patience, progress=arrived)
+            http.persist(attempt, f"{url} for {path}", progress=arrived)
             os.replace(part, path)
     except BaseException:
         if not arrived():
@@ -87,7 +76,7 @@ def download(
         raise
 
 
-def _receive(url: str, part: Path, offset: int, size: int | None, patience: Patience) -> int | None:
+def _receive(url: str, part: Path, offset: int, size: int | None) -> int | None:
     """Append what the server sends from byte `offset` on, or start again if it sends everything.
 
     Returns the length of the whole file in bytes, or None if the server does not state it.
@@ -97,23 +86,23 @@ def _receive(url: str, part: Path, offset: int, size: int | None, patience: Pati
     if offset:
         headers["Range"] = f"bytes={offset}-"
     with (
-        Client() as client,
-        client.get(url, headers=headers, stream=True, timeout=patience.timeout) as response,
+        http.Client() as client,
+        client.get(url, headers=headers, stream=True, timeout=http.PATIENCE.timeout) as response,
     ):
         if response.status_code == 416:
             part.unlink(missing_ok=True)
-            raise TryAgain(f"the server has nothing after byte {offset}")
-        check_status(response)
+            raise http.TryAgain(f"the server has nothing after byte {offset}")
+        http.check_status(response)
         start, length = _span(response)
         if start not in (0, offset):
-            raise TryAgain(f"the server sent from byte {start} on instead of {offset}")
+            raise http.TryAgain(f"the server sent from byte {start} on instead of {offset}")
         # Check before writing: an error page must not replace a good beginning.
         if size is not None and length not in (None, size):
-            raise TryAgain(f"the server offers {length} bytes instead of {size}")
-        if (length or 0) > patience.largest:
+            raise http.TryAgain(f"the server offers {length} bytes instead of {size}")
+        if (length or 0) > http.PATIENCE.largest:
             raise InputError(
-                f"{without_secrets(url)}: the server offers {length} bytes, more than"
-                f" {patience.largest}; check the host"
+                f"{http.without_secrets(url)}: the server offers {length} bytes, more than"
+                f" {http.PATIENCE.largest}; check the host"
             )
         if not start:
             part.unlink(missing_ok=True)
@@ -130,8 +119,8 @@ def _receive(url: str, part: Path, offset: int, size: int | None, patience: Pati
         ):
             # One byte more than stated shows that there is more.
             whole = length if size is None else size
-            most = patience.largest if whole is None else whole - start + 1
-            for chunk in received(response, most, patience, decode=False):
+            most = http.PATIENCE.largest if whole is None else whole - start + 1
+            for chunk in http.received(response, most, decode=False):
                 file.write(chunk)
                 bar.update(len(chunk))
             file.flush()
@@ -147,7 +136,7 @@ def _verify(
 ) -> None:
     length = part.stat().st_size
     if size is not None and length < size:
-        raise TryAgain(f"received only {length} of {size} bytes")
+        raise http.TryAgain(f"received only {length} of {size} bytes")
     wrong = ""
     if size is not None and length > size:
         wrong = f"received {length} bytes instead of {size}"
@@ -163,7 +152,7 @@ def _verify(
             wrong = str(failure).removeprefix(str(part)).lstrip(": ")
     if wrong:
         part.unlink(missing_ok=True)
-        raise TryAgain(wrong)
+        raise http.TryAgain(wrong)
 
 
 def _span(response: requests.Response) -> tuple[int, int | None]:
@@ -173,7 +162,7 @@ def _span(response: requests.Response) -> tuple[int, int | None]:
         span, _, length = response.headers.get("Content-Range", "").partition("/")
         start = span.removeprefix("bytes ").partition("-")[0]
         if not start.isdecimal():
-            raise TryAgain("a partial answer does not state its first byte")
+            raise http.TryAgain("a partial answer does not state its first byte")
         return int(start), int(length) if length.isdecimal() else None
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None

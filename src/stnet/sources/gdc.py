@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stnet.core.hashing import Hash
-from stnet.sources.http import DEFAULT_PATIENCE, Patience, TryAgain, ask_json, persist
+from stnet.sources.http import TryAgain, ask_json, persist
 from stnet.sources.mirror import obtain
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,6 @@ def list_entries(
     *,
     filters: Mapping[str, str],
     fields: Sequence[str],
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> list[dict]:
     """List all files or cases with the given values.
 
@@ -33,7 +32,6 @@ def list_entries(
         endpoint: a key of `KEYS`.
         filters: required value of each field, such as `{"access": "open"}`.
         fields: fields to request besides the id.
-        patience: limits of retries, for each page and for the whole listing.
 
     Returns:
         The entries as the GDC gives them, nested, sorted by id.
@@ -57,7 +55,7 @@ def list_entries(
         "sort": f"{key}:asc",
         "size": PAGE,
     }
-    entries = persist(lambda: _read_pages(url, key, query, patience), url, patience)
+    entries = persist(lambda: _read_pages(url, key, query), url)
     return [entries[name] for name in sorted(entries)]
 
 
@@ -69,7 +67,6 @@ def download_file(
     md5: str,
     size: int | None,
     mirror: str | Path | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
     """Copy a file of the GDC from a mirror, or download it, verified by its MD5.
 
@@ -80,7 +77,6 @@ def download_file(
         md5: MD5 of the file; "" asks the GDC for it.
         size: length of the file in bytes; None asks the GDC for it.
         mirror: folder of files downloaded by the GDC's client, or None.
-        patience: limits of retries.
 
     Raises:
         InputError: the address does not answer or never gives the right bytes, or the mirror is not
@@ -90,13 +86,11 @@ def download_file(
     """
     name = _name_in_mirror(mirror, file_id) if mirror is not None else None
     if not name and (not md5 or size is None):
-        stated_md5, stated_size = _ask_fingerprint(host, file_id, patience)
+        stated_md5, stated_size = _ask_fingerprint(host, file_id)
         md5, size = md5 or stated_md5, stated_size if size is None else size
     url = f"{host}/data/{file_id}"
     expected = Hash("md5", md5) if md5 else None
-    obtain(
-        name or file_id, url, path, expected=expected, size=size, mirror=mirror, patience=patience
-    )
+    obtain(name or file_id, url, path, expected=expected, size=size, mirror=mirror)
 
 
 def _name_in_mirror(mirror: str | Path, file_id: str) -> str | None:
@@ -110,14 +104,14 @@ def _name_in_mirror(mirror: str | Path, file_id: str) -> str | None:
     return f"{file_id}/{names[0]}" if len(names) == 1 else None
 
 
-def _read_pages(url: str, key: str, query: dict, patience: Patience) -> dict[str, dict]:
+def _read_pages(url: str, key: str, query: dict) -> dict[str, dict]:
     """Entries of all pages by id. Raises TryAgain if the listing changed between pages."""
     entries: dict[str, dict] = {}
     total, last = 1, ""
     while len(entries) < total:
         # Each page begins with the last entry of the page before. Any other entry there shows that
         # the listing shifted, even if its length did not change.
-        answer = ask_json(url, dict, query | {"from": max(len(entries) - 1, 0)}, patience)
+        answer = ask_json(url, dict, query | {"from": max(len(entries) - 1, 0)})
         page, stated = _page(answer, key)
         names = [entry[key] for entry in page]
         if not entries:
@@ -151,12 +145,12 @@ def _page(answer: dict, key: str) -> tuple[list[dict], int]:
     raise TryAgain(f"the answer is not a page of a listing but {str(answer)[:100]!r}")
 
 
-def _ask_fingerprint(host: str, file_id: str, patience: Patience) -> tuple[str, int]:
+def _ask_fingerprint(host: str, file_id: str) -> tuple[str, int]:
     """MD5 and length in bytes of a file."""
     url = f"{host}/files/{file_id}?fields=md5sum,file_size,file_name"
 
     def attempt() -> tuple[str, int]:
-        answer = ask_json(url, dict, patience=patience)
+        answer = ask_json(url, dict)
         data = answer.get("data")
         stated = data if isinstance(data, dict) else {}
         md5, size = str(stated.get("md5sum")).lower(), str(stated.get("file_size"))
@@ -164,4 +158,4 @@ def _ask_fingerprint(host: str, file_id: str, patience: Patience) -> tuple[str, 
             raise TryAgain(f"the answer has no md5sum and file_size but is {str(answer)[:100]!r}")
         return md5, int(size)
 
-    return persist(attempt, url, patience)
+    return persist(attempt, url)

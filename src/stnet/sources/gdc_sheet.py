@@ -5,15 +5,15 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from stnet.config.section_sheet import is_group_id
-from stnet.config.slide_sheet import COLUMNS, check_slides, read_slide_sheet
+from stnet.config.slide_sheet import COLUMNS, check_slides
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, first_of
 from stnet.sources.gdc import list_entries
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
 
 logger = logging.getLogger(__name__)
 
@@ -41,14 +41,11 @@ CASE_FIELDS = [
 ]
 
 
-def write_slide_sheet(
-    path: str | Path, *, host: str, project: str, patience: Patience = DEFAULT_PATIENCE
-) -> None:
+def write_slide_sheet(path: str | Path, *, host: str, project: str) -> None:
     """Write the slide sheet of a project: its open frozen slides of primary tumours.
 
     A slide has the STAR table of its sample and the histology of its patient, if the GDC has them.
-    The log lists slides that are left out, samples with several tables, patients by histology, and
-    changes from the previous sheet.
+    The log lists slides that are left out, samples with several tables, and patients by histology.
 
     - A slide of several samples is assigned to the first sample with expression, or else to the
       first sample. A slide of several patients is left out, because its tiles cannot be assigned.
@@ -61,7 +58,6 @@ def write_slide_sheet(
             not matter; an unchanged sheet is not written again.
         host: host of the GDC's API, with scheme.
         project: id of the project, such as `TCGA-BRCA`.
-        patience: limits of retries.
 
     Raises:
         InputError: the address does not answer, an entry is malformed, or the project has no such
@@ -72,9 +68,7 @@ def write_slide_sheet(
     path, of_project = Path(path), {"cases.project.project_id": project} | OPEN_TUMOURS
 
     def files(kind: Mapping[str, str]) -> list[_File]:
-        entries = list_entries(
-            host, "files", filters=of_project | kind, fields=FILE_FIELDS, patience=patience
-        )
+        entries = list_entries(host, "files", filters=of_project | kind, fields=FILE_FIELDS)
         return [_file(entry, host) for entry in entries]
 
     slides = files(SLIDES)
@@ -84,7 +78,6 @@ def write_slide_sheet(
         "cases",
         filters={"project.project_id": project},
         fields=CASE_FIELDS,
-        patience=patience,
     )
     names = _morphology(cases, host)
     histology = {patient: ";".join(sorted(codes)) for patient, codes in names.items()}
@@ -96,12 +89,14 @@ def write_slide_sheet(
         )
     check_slides(dict(enumerate(rows, start=2)), f"{host}, project {project}, to be {path}")
     _log_patients(rows, names, path)
-    if path.exists() and not _log_changes(rows, path):
-        return
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    sheet = StringIO()
+    writer = csv.DictWriter(sheet, COLUMNS, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    content = sheet.getvalue().encode()
+    if not path.is_file() or path.read_bytes() != content:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
 
 
 class _File(NamedTuple):
@@ -216,24 +211,6 @@ def _log_patients(
     for codes, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         known = "; ".join(f"{code} {names[code]}" for code in codes.split(";") if code)
         logger.info(f"{path}: {count} patients: {known or 'no histology'}")
-
-
-def _log_changes(rows: Sequence[dict[str, str]], path: Path) -> bool:
-    """Log how `rows` differ from the sheet at `path`; return whether they do."""
-    try:
-        old = {row["slide"]: row for row in read_slide_sheet(path)}
-    except InputError as error:
-        logger.warning(f"{error}; the sheet is replaced")
-        return True
-    new = {row["slide"]: row for row in rows}
-    both = sorted(old.keys() & new.keys())
-    other = [slide for slide in both if old[slide]["md5"] != new[slide]["md5"]]
-    changed = [slide for slide in both if old[slide] != new[slide] and slide not in other]
-    _log_names(path, "slides added", sorted(new.keys() - old.keys()))
-    _log_names(path, "slides removed", sorted(old.keys() - new.keys()))
-    _log_names(path, "slides with a new hash", other)
-    _log_names(path, "slides with a new patient, histology or expression", changed)
-    return old != new
 
 
 def _log_names(path: Path, what: str, names: Sequence[str]) -> None:

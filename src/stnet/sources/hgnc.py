@@ -2,42 +2,16 @@
 
 from pathlib import Path
 
-from stnet.core.hashing import Hash, file_sha256
 from stnet.expression.genes import read_gene_table
-from stnet.sources.download import download
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
-from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
+from stnet.sources.mirror import obtain_locked
 
 
-def download_gene_table(
-    path: str | Path, *, url: str, lock: str | Path, patience: Patience = DEFAULT_PATIENCE
-) -> None:
+def download_gene_table(path: str | Path, *, url: str, lock: str | Path) -> None:
     """Download a dated archive of HGNC's complete set, which never changes under its name.
 
-    HGNC publishes no hash. The first download is recorded in the lock file; later downloads must
-    match it.
-
-    Args:
-        path: output, the table.
-        url: address of the archive; its last part is the name in the lock file.
-        lock: lock file of gene tables.
-        patience: limits of retries.
-
-    Raises:
-        InputError: the address does not answer, or the file is not a gene table or not the locked
-            one. `path` stays as it was.
-
-    Source: ours.
+    `url` is the address of the archive; its last part is the name in the lock file `lock`, to which
+    later downloads are held (`obtain_locked`). Raises InputError if the address does not answer, or
+    the file is not a gene table or not the locked one; `path` then stays as it was.
     """
-    path = Path(path)
     name = url.rpartition("/")[2]
-    locked = read_lock(lock).get(name)
-    download(
-        url,
-        path,
-        expected=Hash("sha256", locked.sha256) if locked else None,
-        size=locked.size if locked else None,
-        check=read_gene_table,
-        patience=patience,
-    )
-    hold_to_lock(lock, {name: Fingerprint(path.stat().st_size, file_sha256(path))})
+    obtain_locked(name, url, path, lock=lock, mirror=None, check=read_gene_table)

@@ -63,7 +63,8 @@ class Patience:
     total: float = 12 * 3600.0
 
 
-DEFAULT_PATIENCE = Patience()
+# Of this process.
+PATIENCE = Patience()
 
 
 class TryAgain(Exception):
@@ -100,22 +101,12 @@ def without_secrets(text: object) -> str:
     return ADDRESS.sub(lambda found: f"{found[1]}{found[2]}{'?…' * bool(found[3])}", str(text))
 
 
-def ask_json(
-    url: str, kind: type[T], body: object = None, patience: Patience = DEFAULT_PATIENCE
-) -> T:
-    """Request JSON from `url`.
+def ask_json(url: str, kind: type[T], body: object = None) -> T:
+    """Request JSON from `url`: POST `body` as JSON, or GET without one.
 
-    Args:
-        url: address.
-        kind: type of the answer, list or dict. An answer of another type is an undeclared error of
-            the server, so the request is repeated.
-        body: sent as JSON in a POST request; None for a GET request.
-        patience: limits of retries.
-
-    Raises:
-        InputError: no valid answer; names the URL and the last failure.
-
-    Source: ours.
+    `kind` is the type of the answer, list or dict. An answer of another type is an undeclared error
+    of the server, so the request is repeated. Raises InputError, with the URL and the last failure,
+    if there is no valid answer.
     """
     method = "GET" if body is None else "POST"
 
@@ -126,14 +117,14 @@ def ask_json(
                 method,
                 url,
                 json=body,
-                timeout=patience.timeout,
+                timeout=PATIENCE.timeout,
                 # A redirected POST becomes a GET and loses its body, which has the whole query.
                 allow_redirects=method == "GET",
                 stream=True,
             ) as response,
         ):
             check_status(response)
-            content = b"".join(received(response, patience.longest_answer, patience, decode=True))
+            content = b"".join(received(response, PATIENCE.longest_answer, decode=True))
         try:
             value = json.loads(content)
         except (ValueError, RecursionError):
@@ -142,22 +133,14 @@ def ask_json(
             raise TryAgain(f"the answer is not a {kind.__name__} but {str(value)[:100]!r}")
         return value
 
-    return persist(attempt, url, patience)
+    return persist(attempt, url)
 
 
-def received(
-    response: requests.Response, most: int, patience: Patience, *, decode: bool
-) -> Iterator[bytes]:
-    """Parts of an answer's body as they arrive.
+def received(response: requests.Response, most: int, *, decode: bool) -> Iterator[bytes]:
+    """Parts of the body of a streamed answer as they arrive, `most` bytes at the most.
 
-    Args:
-        response: a streamed answer.
-        most: maximum number of bytes.
-        patience: limits of speed.
-        decode: whether to undo a compression in transit.
-
-    Raises:
-        InputError: the server sends too slowly or without end. Trying again would not help.
+    `decode` undoes a compression in transit. Raises InputError if the server sends too slowly or
+    without end. Trying again would not help.
     """
     url = without_secrets(response.url)
     total, in_window, began = 0, 0, time.monotonic()
@@ -167,8 +150,8 @@ def received(
         if total > most:
             raise InputError(f"{url}: the server sends more than {most} bytes; check the host")
         passed = time.monotonic() - began
-        if passed > patience.window:
-            if in_window < patience.slowest * passed:
+        if passed > PATIENCE.window:
+            if in_window < PATIENCE.slowest * passed:
                 raise InputError(
                     f"{url}: {in_window} bytes in {passed:.0f} s are too slow; rerun later"
                 )
@@ -176,29 +159,22 @@ def received(
         yield part
 
 
-def persist(
-    attempt: Callable[[], T],
-    what: str,
-    patience: Patience,
-    progress: Callable[[], int] = lambda: 0,
-) -> T:
+def persist(attempt: Callable[[], T], what: str, progress: Callable[[], int] = lambda: 0) -> T:
     """Repeat `attempt` while it raises `TryAgain` or the network fails, and return its value.
 
     The count of attempts starts again whenever `progress` has grown. Raises a one-line InputError
     beginning with `what` if the last attempt failed, the time is up, or the URL is invalid.
     """
     what = without_secrets(what)
-    with _within(patience.total, what):
-        return _persist(attempt, what, patience, progress)
+    with _within(PATIENCE.total, what):
+        return _persist(attempt, what, progress)
 
 
-def _persist(
-    attempt: Callable[[], T], what: str, patience: Patience, progress: Callable[[], int]
-) -> T:
+def _persist(attempt: Callable[[], T], what: str, progress: Callable[[], int]) -> T:
     number, furthest = 0, progress()
-    while number < patience.attempts:
+    while number < PATIENCE.attempts:
         number += 1
-        wait = patience.backoff * 2 ** (number - 1)
+        wait = PATIENCE.backoff * 2 ** (number - 1)
         try:
             return attempt()
         except TryAgain as failure:
@@ -214,13 +190,13 @@ def _persist(
             if isinstance(failure, requests.ConnectionError | requests.Timeout):
                 reason = f"no connection ({reason}){OFFLINE if number == 1 else ''}"
         if (reached := progress()) > furthest:
-            number, furthest, wait = 1, reached, patience.backoff
-        if number < patience.attempts:
-            wait = min(wait, patience.longest)
+            number, furthest, wait = 1, reached, PATIENCE.backoff
+        if number < PATIENCE.attempts:
+            wait = min(wait, PATIENCE.longest)
             logger.warning(f"{what}: {reason}; retrying in {wait:.0f} s")
             time.sleep(wait)
     raise InputError(
-        f"{what}: {reason} (attempt {number} of {patience.attempts});"
+        f"{what}: {reason} (attempt {number} of {PATIENCE.attempts});"
         " check the network and the host, or use a mirror (docs/running.md), then rerun"
     )
 

@@ -15,7 +15,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash
 from stnet.core.tsv import columns_of, rows_of
-from stnet.sources.http import DEFAULT_PATIENCE, Patience, ask_json
+from stnet.sources.http import ask_json
 from stnet.sources.lock import Fingerprint, check_lock, hold_to_lock
 from stnet.sources.mirror import obtain
 
@@ -48,7 +48,6 @@ def write_listing(
     version: int,
     lock: str | Path,
     mirror: str | Path | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
     """List the files of each section of a published dataset.
 
@@ -61,7 +60,6 @@ def write_listing(
         version: published version of the dataset.
         lock: lock file of the dataset; created if missing.
         mirror: folder with the dataset's files under their original names, or None.
-        patience: limits of retries.
 
     Raises:
         InputError: a file is not in the dataset or not the locked one, or the address does not
@@ -69,12 +67,12 @@ def write_listing(
 
     Source: ours; the protocol is Mendeley Data's.
     """
-    files = _published_files(host, dataset, version, patience)
+    files = _published_files(host, dataset, version)
     hold_to_lock(lock, {name: file.fingerprint for name, file in files.items()})
     where = f"dataset {dataset} version {version}"
     if METADATA not in files:
         raise InputError(f"{where}: has no {METADATA}; correct the cohort's dataset or version")
-    _obtain(files[METADATA], metadata, mirror, patience)
+    _obtain(files[METADATA], metadata, mirror)
     rows = []
     for row in _read_metadata(metadata):
         for kind, column in KINDS.items():
@@ -100,7 +98,6 @@ def download_section(
     *,
     lock: str | Path,
     mirror: str | Path | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
     """Download the files of one section, each verified by its hash in the listing.
 
@@ -112,7 +109,6 @@ def download_section(
         lock: lock file of the dataset.
         mirror: folder with the dataset's files under their original names. Files that are not in it
             are downloaded. None downloads all.
-        patience: limits of retries.
 
     Raises:
         InputError: an address or file gives the wrong bytes, or the listing does not have exactly
@@ -123,7 +119,7 @@ def download_section(
     files = section_files(listing, patient, section)
     check_lock(lock, {file.name: file.fingerprint for file in files.values()})
     for kind in KINDS:
-        _obtain(files[kind], outputs[kind], mirror, patience)
+        _obtain(files[kind], outputs[kind], mirror)
 
 
 def section_files(listing: str | Path, patient: str, section: str) -> dict[str, RemoteFile]:
@@ -170,12 +166,10 @@ def _read_metadata(path: str | Path) -> list[dict[str, str]]:
     return [dict(zip(header, cells, strict=True)) for _, cells in rows]
 
 
-def _published_files(
-    host: str, dataset: str, version: int, patience: Patience
-) -> dict[str, RemoteFile]:
+def _published_files(host: str, dataset: str, version: int) -> dict[str, RemoteFile]:
     url = f"{host}/public-api/datasets/{dataset}/files?folder_id=root&version={version}"
     files: dict[str, RemoteFile] = {}
-    for entry in ask_json(url, list, patience=patience):
+    for entry in ask_json(url, list):
         try:
             name, content = entry["filename"], entry["content_details"]
             file = RemoteFile(
@@ -192,9 +186,7 @@ def _published_files(
     return files
 
 
-def _obtain(
-    file: RemoteFile, path: str | Path, mirror: str | Path | None, patience: Patience
-) -> None:
+def _obtain(file: RemoteFile, path: str | Path, mirror: str | Path | None) -> None:
     size, sha256 = file.fingerprint
     obtain(
         file.name,
@@ -203,5 +195,4 @@ def _obtain(
         expected=Hash("sha256", sha256),
         size=size,
         mirror=mirror,
-        patience=patience,
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
-from stnet.core.hashing import Hash, file_hash
+from stnet.core.hashing import Hash, file_hash, file_sha256
 from stnet.sources.download import download
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
+from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
 
 
 def obtain(
@@ -20,7 +20,6 @@ def obtain(
     size: int | None,
     mirror: str | Path | None,
     check: Callable[[Path], object] | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
     """Copy a file from a mirror, or download it if the mirror does not have it.
 
@@ -32,7 +31,6 @@ def obtain(
         size: length of the file in bytes, or None.
         mirror: folder with distributed files under their original names, or None.
         check: as in `download`.
-        patience: limits of retries.
 
     Raises:
         InputError: the mirror does not exist or has another file of this name, or the address does
@@ -44,7 +42,7 @@ def obtain(
         raise InputError(f"mirror {mirror}: no such folder; correct it or remove it")
     local = Path(mirror, name) if mirror is not None else None
     if local is None or not local.is_file():
-        download(url, path, expected=expected, size=size, check=check, patience=patience)
+        download(url, path, expected=expected, size=size, check=check)
         return
     with atomic_path(path) as temporary:
         shutil.copyfile(local, temporary)
@@ -55,3 +53,36 @@ def obtain(
             )
         if check:
             check(local)
+
+
+def obtain_locked(
+    name: str,
+    url: str,
+    path: str | Path,
+    *,
+    lock: str | Path,
+    mirror: str | Path | None,
+    check: Callable[[Path], object],
+) -> None:
+    """Obtain a file whose source publishes no hash.
+
+    The first download is recorded in the lock file; later downloads must match it.
+
+    Args:
+        name: name of the file in the mirror and in the lock file.
+        url: address of the file.
+        path: output.
+        lock: lock file.
+        mirror: as in `obtain`.
+        check: as in `download`.
+
+    Raises:
+        InputError: as `obtain`, or the file is not the locked one.
+    """
+    locked = read_lock(lock).get(name)
+    expected = Hash("sha256", locked.sha256) if locked else None
+    size = locked.size if locked else None
+    obtain(name, url, path, expected=expected, size=size, mirror=mirror, check=check)
+    if locked is None:
+        found = Fingerprint(Path(path).stat().st_size, file_sha256(path))
+        hold_to_lock(lock, {name: found})

@@ -10,10 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError, check_system
-from stnet.core.hashing import Hash, file_sha256
-from stnet.sources.http import DEFAULT_PATIENCE, Patience
-from stnet.sources.lock import Fingerprint, hold_to_lock, read_lock
-from stnet.sources.mirror import obtain
+from stnet.sources.mirror import obtain_locked
 
 CHUNK = 1 << 20  # bytes
 ARCHIVE = "spatial.tar.gz"
@@ -40,12 +37,8 @@ def download_visium(
     dataset: str,
     lock: str | Path,
     mirror: str | Path | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> None:
-    """Download the files of one Visium section.
-
-    10x publishes no hashes. The first download is recorded in the lock file; later downloads must
-    match it.
+    """Download the files of one Visium section, for which 10x publishes no hashes.
 
     Args:
         outputs: path of each file: `image` (TIFF), `counts` (HDF5), and from the section's archive
@@ -56,7 +49,6 @@ def download_visium(
         lock: lock file of the cohort.
         mirror: folder with distributed files under their original names. Files that are not in it
             are downloaded. None downloads all.
-        patience: limits of retries.
 
     Raises:
         InputError: the address does not answer, or a file is of another format or not the locked
@@ -69,21 +61,9 @@ def download_visium(
     try:
         for kind, suffix in FILES.items():
             name = f"{dataset}_{suffix}"
-            locked = read_lock(lock).get(name)
-            obtain(
-                name,
-                f"{host}/samples/spatial-exp/1.1.0/{dataset}/{name}",
-                paths[kind],
-                expected=Hash("sha256", locked.sha256) if locked else None,
-                size=locked.size if locked else None,
-                mirror=mirror,
-                check=partial(_check_magic, known=MAGIC[kind]) if kind in MAGIC else read_archive,
-                patience=patience,
-            )
-            if locked is None:
-                path = Path(paths[kind])
-                found = Fingerprint(path.stat().st_size, file_sha256(path))
-                hold_to_lock(lock, {name: found})
+            url = f"{host}/samples/spatial-exp/1.1.0/{dataset}/{name}"
+            check = partial(_check_magic, known=MAGIC[kind]) if kind in MAGIC else read_archive
+            obtain_locked(name, url, paths[kind], lock=lock, mirror=mirror, check=check)
         for kind, content in read_archive(archive).items():
             with atomic_path(outputs[kind]) as temporary:
                 temporary.write_bytes(content)

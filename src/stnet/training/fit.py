@@ -89,7 +89,7 @@ def fit(
     choice = _train_inner(runs, spots, recipe)
     final = runs.train(FINAL, choice.epoch)
     _write_network(outputs["model"], final)
-    _write_history(outputs["history"], runs)
+    write_table(pd.DataFrame(runs.history, columns=HISTORY_COLUMNS), outputs["history"])
     _write_epoch(outputs["epoch"], inner, choice, measured.n_obs)
     card = {
         "experiment": job.experiment,
@@ -172,10 +172,6 @@ def _write_network(path: str, final: Run) -> None:
     if not are_finite(state):
         raise InputError(DIVERGED)
     write_tensors(path, state)
-
-
-def _write_history(path: str, runs: Runs) -> None:
-    write_table(pd.DataFrame(runs.history, columns=HISTORY_COLUMNS), path)
 
 
 def _write_epoch(path: str, inner: Inner, choice: Choice, n_spots: int) -> None:

@@ -65,7 +65,7 @@ def write_pseudobulk(
     by_slide = {Path(path).stem: path for path in slides}
     records, means = _read_slides([(row, by_slide[row["slide"]]) for row in rows])
     measured = read_h5ad(bulk)
-    alignment = align(means.var, measured.var, read_gene_table(genes) if genes else None)
+    alignment = align(means.var, measured.var, read_gene_table(genes))
     means.var["match"] = alignment["match"].to_numpy()
     samples = _grouped(means, "sample", means.obs["n_tiles"].to_numpy(float))
     samples.layers["observed"] = _bulk_of(samples.obs_names, measured, alignment["match"])

@@ -26,6 +26,12 @@ from stnet.training.apply import load_model
 
 logger = logging.getLogger(__name__)
 
+# What the table says of each attribution.
+COLUMNS = [
+    *("predicted", "at_baseline", "difference", "attributed", "completeness_error", "steps"),
+    "complete",
+]
+
 
 class HeldOut(NamedTuple):
     """Files of a held-out group: predictions, network and model card."""
@@ -100,17 +106,7 @@ def write_attributions(
 
 def describe(found: Sequence[Attribution]) -> pd.DataFrame:
     """A row per attribution: predictions, sum of attributions, completeness error and steps."""
-    return pd.DataFrame(
-        {
-            "predicted": [each.predicted for each in found],
-            "at_baseline": [each.at_baseline for each in found],
-            "difference": [each.difference for each in found],
-            "attributed": [each.total for each in found],
-            "completeness_error": [each.completeness_error for each in found],
-            "steps": [each.steps for each in found],
-            "complete": [each.complete for each in found],
-        }
-    )
+    return pd.DataFrame([{name: getattr(each, name) for name in COLUMNS} for each in found])
 
 
 def _attribute(

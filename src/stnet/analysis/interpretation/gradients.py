@@ -39,14 +39,14 @@ class Attribution:
         return self.predicted - self.at_baseline
 
     @property
-    def total(self) -> float:
+    def attributed(self) -> float:
         """Sum of the attributions."""
         return float(self.values.sum(dtype=float))
 
     @property
     def completeness_error(self) -> float:
-        """|total - difference| relative to |difference|; infinite if only the latter is 0."""
-        missed = abs(self.total - self.difference)
+        """|attributed - difference| relative to |difference|; infinite if only the latter is 0."""
+        missed = abs(self.attributed - self.difference)
         if not self.difference:
             return np.inf if missed else 0.0
         return missed / abs(self.difference)
