@@ -103,6 +103,7 @@ def test_a_job_waits_for_a_card_and_says_so(start, caplog):
     assert first.poll() is not None or first.wait(5)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == card
     assert "all GPUs are in use (2): waiting for one" in caplog.text
+    assert f"computes on GPU {card}" in caplog.text
 
 
 def test_a_killed_job_gives_its_card_back(start):
@@ -148,6 +149,15 @@ def test_a_card_is_one_whatever_it_is_called_and_whatever_jobs_and_folders_are(
         assert ready.readline().strip() == CARDS[3]
         others.remove(job)
         job.kill()
+
+
+def test_the_same_number_is_two_cards_where_each_job_sees_only_its_own(start, tmp_path):
+    """As on clusters that hide the other jobs' devices: all jobs are given GPU 0."""
+    for number in range(2):
+        folder = tmp_path / f"job{number}"
+        nvidia_smi(folder, [CARDS[number]])
+        path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+        assert start(CUDA_VISIBLE_DEVICES="0", PATH=path)[1] == CARDS[number]
 
 
 def test_jobs_that_wait_are_served_in_the_order_in_which_they_came(start):

@@ -40,7 +40,8 @@ def lease_gpu() -> str:
 
     Call it before the first use of CUDA. The candidates are the GPUs in CUDA_VISIBLE_DEVICES, or
     all if it is not set. The first one that no other job on this machine holds becomes the only
-    visible GPU. Jobs with the same candidates get them in the order in which they came.
+    visible GPU, and the log names it. Jobs with the same candidates get them in the order in which
+    they came.
 
     Returns:
         "cuda", torch's name of the device. It is not tested here.
@@ -138,6 +139,7 @@ def _take_one(gpus: list[str]) -> bool:
     for gpu in gpus:
         if _lock(_leased, gpu, wait=False):
             os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+            logger.info(f"computes on GPU {gpu}")
             return True
     return False
 
