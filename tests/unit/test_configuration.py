@@ -148,7 +148,8 @@ def test_a_title_is_of_one_experiment(config):
     assert resolved["alone-TFF3"]["title"] == "Alone: TFF3"
     in_captions = ("a*b", "`a <:b>`__", "|a|", "a\\b", "a_", "a_ b", "javascript:a")
     lines = ("a\nb", "a\u2028\u2028.. include:: /etc/passwd", "a\x0bb", "a\x85b")
-    for title in ("", " a", "{x", "*a", "_a", "[1]", "a\tb", *in_captions, *lines):
+    unseen = ("a\tb", "a\x00", "\x1b[31ma", "a\x9fb")
+    for title in ("", " a", "{x", "*a", "_a", "[1]", *unseen, *in_captions, *lines):
         config["experiments"]["a"]["title"] = title
         with pytest.raises(InputError, match=r"a\.title: .* should be a line of text"):
             Configuration(config)

@@ -275,3 +275,17 @@ def test_a_machine_without_a_gpu_is_told_from_one_with_any_trace_of_it(bare, mon
     for given, hidden in (("", True), ("-1,0", True), ("0", False), ("GPU-8932f937", False)):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
         assert bool(why_no_gpu()) == hidden, given
+
+
+@pytest.mark.parametrize("given", ["", "-1", ",0", "NoDevFiles", "none", "gpu-05,0"])
+def test_what_hides_every_gpu_is_named(monkeypatch, given):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert why_no_gpu() == f"CUDA_VISIBLE_DEVICES={given} hides every GPU"
+
+
+@pytest.mark.parametrize("given", ["0", " 00,1", "GPU-05", "MIG-7a,-1"])
+def test_what_may_show_a_gpu_does_not_stop_a_run(bare, monkeypatch, given):
+    (bare / "dev").mkdir()
+    (bare / "dev/nvidiactl").touch()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert why_no_gpu() == ""

@@ -432,7 +432,12 @@ def test_passwords_go_to_their_host_only_and_never_into_messages(
         with pytest.raises(InputError, match=message) as error:
             fetch(remote, target, hash_=None, size=None)
         assert "secret" not in one_line(error)
-    for proxy in ("http://me:secret@127.0.0.1:9", "http://me:p@secret@:bad"):
+    for proxy in (
+        "http://me:secret@127.0.0.1:9",
+        "http://me:p@secret@:bad",
+        "http://me:secret/p@127.0.0.1:9",
+        "http://me:secret#p@127.0.0.1:9",
+    ):
         monkeypatch.setenv("http_proxy", proxy)
         monkeypatch.setenv("no_proxy", "")
         with pytest.raises(InputError) as error:

@@ -45,11 +45,13 @@ class Keys(BaseModel):
 def _check_title(title: str) -> str:
     # Figures leave out keys that begin with _; LaTeX takes [ as an argument; braces are filled in;
     # captions are reStructuredText, in which the rest would be markup or a link.
-    fits = re.fullmatch(r"(?![_\[])[^{}`*|\\\t]+", title) and title.strip().splitlines() == [title]
+    is_plain = re.fullmatch(r"(?![_\[])[^{}`*|\\\x00-\x1f\x7f-\x9f]+", title)
+    fits = is_plain and title.strip().splitlines() == [title]
     if not fits or re.search(r"_(?![A-Za-z0-9])|[A-Za-z]:\S", title):
         raise ValueError(
-            f"{title!r} should be a line of text without braces, `, *, | and \\ that does not begin"
-            " with [ or _; write a space after a colon, and a letter or digit after _"
+            f"{title!r} should be a line of text without braces, `, *, |, \\ and control characters"
+            " that does not begin with [ or _; write a space after a colon, and a letter or digit"
+            " after _"
         )
     return title
 

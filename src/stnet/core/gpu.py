@@ -107,7 +107,7 @@ def why_no_gpu() -> str:
     Source: ours.
     """
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None and given.split(",")[0].strip() in ("", "-1"):
+    if given is not None and not re.match(r"\s*(\+?[0-9]|GPU-|MIG-)", given):
         return f"CUDA_VISIBLE_DEVICES={given} hides every GPU"
     vendors = (Path(path) for path in glob("/sys/bus/pci/devices/*/vendor"))
     if any(map(glob, TRACES)) or any(each.read_text().strip() == NVIDIA for each in vendors):

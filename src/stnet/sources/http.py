@@ -180,9 +180,10 @@ def _persist(attempt: Callable[[], T], what: str, progress: Callable[[], int]) -
         except TryAgain as failure:
             reason, wait = str(failure), max(wait, failure.wait)
         except ValueError as failure:  # requests: the URL itself is wrong
-            raise InputError(
-                f"{what}: {without_secrets(failure)}; correct the host in the configuration"
-            ) from None
+            # What cannot be parsed may be a password.
+            said = without_secrets(failure).partition("Failed to parse")
+            reason = "cannot parse the address, or that of the proxy" if said[1] else said[0]
+            raise InputError(f"{what}: {reason}; correct the host in the configuration") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             # requests wraps the reason into the whole address.
             cause = getattr(next(iter(failure.args), None), "reason", failure)

@@ -16,7 +16,7 @@ TEMPLATES = re.compile(
 
 def refuse(message):
     """End with one line, as bad input does in a job; an exception would print a traceback."""
-    sys.exit(f"error: {message}")
+    sys.exit(f"error: {InputError(message)}")
 
 
 def check_braces(value, key):
