@@ -346,11 +346,10 @@ def test_a_spot_of_another_width_is_refused(tmp_path, width):
     assert f"scalefactors_json.json is {width} µm by" in made.files().refused()
 
 
-def test_a_pitch_or_scale_that_is_not_visium_s_is_refused(tmp_path):
+def test_a_scale_that_is_not_visium_s_is_refused(tmp_path):
     made = Visium(tmp_path).files()
     # Also where no scale factors say so.
     Path(made.row["spots"], "scalefactors_json.json").unlink()
-    assert "spots of Visium are 100 µm apart, but 200 by" in made.refused(spot_pitch_um=200)
     made.row["um_per_px"] = "1"
     error = made.refused()
     assert "section V-1_A: 1 µm per pixel by its um_per_px, but 2.5" in error

@@ -30,6 +30,7 @@ from stnet.core.hashing import file_sha256
 from stnet.core.tables import write_table
 from stnet.expression.genes import ENSEMBL_ID, GeneTable, read_gene_table
 from stnet.expression.spatial import THUMBNAIL, spatial
+from stnet.slides.colours import odd_colours
 from stnet.slides.image import open_image
 from stnet.slides.scale import overridden
 
@@ -283,7 +284,9 @@ def _check_placed(
     slide: dict,
     overview: Image.Image,
 ) -> np.ndarray:
-    """Compare the spots with the tissue in the image (`check_misplaced`)."""
+    """Compare the spots with the tissue in the image (`check_misplaced`), and look at its colours."""
+    if odd := odd_colours(overview):
+        logger.warning(f"{row['image']}: {odd}")
     array = parts.positions[ARRAY].to_numpy()
     selected = parts.positions["selected"].to_numpy()
     reduced = np.array(overview.size) / [slide["width"], slide["height"]]

@@ -4,6 +4,8 @@ from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from stnet.core.atomic import atomic_path
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table
@@ -43,7 +45,7 @@ def write_sections_page(
         shown.append(
             {
                 **{"name": row.section, "patient": row.patient},
-                "warnings": list(section.uns["checks"]["warnings"]),
+                "warnings": "" if pd.isna(row.warnings) else row.warnings,
                 "picture": b64encode(drawn).decode(),
             }
         )
