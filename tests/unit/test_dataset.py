@@ -30,7 +30,7 @@ def write_section(
     )
     sides = (0, 0) if name == "B2" else (300, 200)
     section.uns["slide"] = {"width": sides[0], "height": sides[1], "um_per_px": 0.7}
-    section.uns |= {"spatial": {}, "grid": {name: "square"}}
+    section.uns |= {"spatial": {name: {"images": {}}}, "grid": {name: "square"}}
     section.uns["checks"] = {"warnings": np.array(list(warnings), dtype=object)}
     if on_tissue is not None:
         section.obs["on_tissue"] = on_tissue

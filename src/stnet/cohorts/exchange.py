@@ -55,7 +55,7 @@ def placed(section: ad.AnnData) -> Placed | None:
 
 
 def exchanged(sections: Mapping[str, Placed]) -> list[tuple[str, str, float]]:
-    """Pairs of sections whose spots fit the tissue better on each other's image, and by how much."""
+    """Pairs of sections whose spots fit better on each other's image, and by how much."""
     fit = {
         (spots, image): _fit(sections[spots], sections[image])
         for spots in sections

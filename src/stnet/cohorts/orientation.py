@@ -74,16 +74,7 @@ def check_misplaced(
     brightness = np.asarray(picture, dtype=np.float32).mean(axis=2)
     glass = glass_limit(brightness)
     on_tissue = _on_tissue(brightness, glass, pixels, diameter / 2)
-    share = on_tissue[in_tissue].sum() / max(in_tissue.sum(), 1)
-    found = (
-        f"{row['spots']}: {share:.0%} of the spots under tissue of section {row['section']} lie on"
-        f" tissue in {row['image']}"
-    )
-    blank = in_tissue.any() and share < BLANK
-    no_tissue = ": it is blank, or not of this tissue; name the image that the spots were placed on"
     if in_tissue.sum() < FEWEST:
-        if blank:
-            suspect(row, f"{found}{no_tissue}")
         return on_tissue
     mirrored, all_given = _mirrored(array, pixels), not in_tissue.all()
     if not all_given:
@@ -94,6 +85,10 @@ def check_misplaced(
 
     inside, outside = shares(pixels)
     inside_exchanged, outside_exchanged = shares(pixels[:, ::-1])
+    found = (
+        f"{row['spots']}: {inside:.0%} of the spots under tissue of section {row['section']} lie on"
+        f" tissue in {row['image']}"
+    )
     fault = ""
     if mirrored and inside_exchanged > inside + BETTER and outside_exchanged <= outside:
         fault = (
@@ -115,8 +110,10 @@ def check_misplaced(
                 " another scale or orientation than the spots; name the image that the spots were"
                 " placed on"
             )
-    if fault or blank:
-        suspect(row, f"{found}{fault or no_tissue}")
+    if not fault and inside < BLANK:
+        fault = ": it is blank, or of something else; name the image that the spots were placed on"
+    if fault:
+        suspect(row, f"{found}{fault}")
     elif mirrored:
         logger.warning(
             f"{found}; the array is mirrored on the image, which happens when pixel row and column"

@@ -284,7 +284,7 @@ def _check_placed(
     slide: dict,
     overview: Image.Image,
 ) -> np.ndarray:
-    """Compare the spots with the tissue in the image (`check_misplaced`), and look at its colours."""
+    """Look at the colours of the image, and whether spots are on tissue (`check_misplaced`)."""
     if odd := odd_colours(overview):
         logger.warning(f"{row['image']}: {odd}")
     array = parts.positions[ARRAY].to_numpy()
