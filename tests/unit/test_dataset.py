@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from stnet.analysis import dataset
 from stnet.analysis.dataset import describe_dataset
 from stnet.core.h5ad import write_h5ad
 
@@ -107,3 +108,21 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
         "drops.near_edge": 2,
         "drops.used": 3,
     }
+
+
+def test_images_that_look_exchanged_are_warned_of_in_both_sections(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(dataset, "exchanged", lambda sections: [("A1", "B1", 0.3)])
+    for name, warnings in (("A1", ["mirrored"]), ("B1", []), ("C1", [])):
+        write_section(tmp_path, name, {"a": [1]}, [True], warnings)
+    names = ["A1", "B1", "C1"]
+    outputs = {name: tmp_path / name for name in ("sections", "spots", "genes", "summary")}
+    describe_dataset(
+        [tmp_path / f"{name}.h5ad" for name in names],
+        [tmp_path / f"{name}.drops.tsv" for name in names],
+        outputs,
+    )
+    first, second, third = pd.read_csv(outputs["sections"], sep="\t")["warnings"].fillna("")
+    assert first == f"mirrored; {second}"
+    assert second.startswith("the images of A1 and B1 look exchanged")
+    assert third == ""
+    assert second in caplog.text

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from stnet.core.atomic import atomic_path
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table
 from stnet.expression.spots import CONTRACT
 from stnet.figures.section_overview import colour_limits, overview
 from stnet.figures.style import webp
-from stnet.report.page import render
+from stnet.report.page import write_html
 from stnet.report.tables import worst_first
 
 
@@ -49,6 +48,4 @@ def write_sections_page(
                 "picture": b64encode(drawn).decode(),
             }
         )
-    with atomic_path(html) as temporary:
-        content = render("sections.html", title=f"Sections: {cohort}", sections=shown)
-        temporary.write_text(content, encoding="utf-8")
+    write_html(html, "sections.html", title=f"Sections: {cohort}", sections=shown)
