@@ -24,7 +24,7 @@ from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import check_array, um_per_px
 from stnet.cohorts.suspicion import collect_warnings
-from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable
+from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable, genes_only
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
@@ -69,13 +69,6 @@ MOST_OFF_IMAGE = 0.05
 DATE = re.compile(r"\d{1,2}-(mar|sep|dec|oct)|(mar|sep|dec|oct)-\d{1,2}", re.IGNORECASE)
 # Names such as `__ambiguous[A+B]`: reads that fit several genes.
 NO_GENE = re.compile(r"__.*|.*[+\[\]].*")
-
-# Rows that HTSeq and STAR add for reads of no gene. Reads of several genes, as above, have names of
-# their own in the paper's tables and stay.
-SUMMARY_ROWS = re.compile(
-    r"__(no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)"
-    r"|N_(unmapped|multimapping|noFeature|ambiguous)"
-)
 
 
 def write_section(
@@ -153,7 +146,8 @@ def _checked(
             f"section {name}: labels is empty in the section sheet and the cohort's require_label"
             " is true; name the file or set require_label: false"
         )
-    parts = _genes_only(READERS[row["format"]](row), row["counts"])
+    parts = READERS[row["format"]](row)
+    parts = replace(parts, counts=genes_only(parts.counts, row["counts"]))
     row = {**row, "spots": parts.spot_file or row["spots"]}
     check_same_section(row, parts)
     if parts.bin_um:
@@ -206,25 +200,6 @@ def _checked(
     if parts.published:
         section.uns["published"] = dict(parts.published)
     return section, drops, parts.remark
-
-
-def _genes_only(parts: DistributedSection, path: str) -> DistributedSection:
-    """The section without those counts that a program summed up over reads of no gene."""
-    counts = parts.counts
-    kept = [at for at, gene in enumerate(counts.genes) if not SUMMARY_ROWS.fullmatch(gene)]
-    if len(kept) == len(counts.genes):
-        return parts
-    dropped = [gene for gene in counts.genes if SUMMARY_ROWS.fullmatch(gene)]
-    logger.info(f"{path}: {', '.join(dropped)} are no genes; left out")
-    return replace(
-        parts,
-        counts=CountTable(
-            counts.spots,
-            [counts.genes[at] for at in kept],
-            counts.matrix[:, kept],
-            [counts.symbols[at] for at in kept] if counts.symbols else (),
-        ),
-    )
 
 
 def _slide(

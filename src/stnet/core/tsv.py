@@ -183,6 +183,9 @@ def read_tsv(
         optional: columns that it may lack; their cells are then empty.
         name_unread: whether to warn of other columns, which are not read.
 
+    Returns:
+        Cells by column, by the number of the line.
+
     Raises:
         InputError: the sheet is missing or not text, lacks a column of `columns`, has one that
             looks like a misspelt optional one, a row with more cells than the header, or no rows.
