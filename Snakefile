@@ -62,6 +62,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common/configuration.smk"
 include: "workflow/rules/common/digest.smk"
 include: "workflow/rules/common/environments.smk"
+include: "workflow/rules/common/memory.smk"
 include: "workflow/rules/common/sections.smk"
 include: "workflow/rules/common/experiments.smk"
 include: "workflow/rules/common/report.smk"
@@ -135,5 +136,6 @@ include: "workflow/rules/plan.smk"
 # Where this is a module, these are only its own rules.
 set_parameters(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
+raise_memory(workflow.modifier.rules)
 
 atexit.register(print_last_lines)

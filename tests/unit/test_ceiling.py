@@ -8,6 +8,7 @@ import pytest
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.ceiling import (
     DRAWS,
+    LOST_SPOTS,
     above_noise,
     ceiling,
     gene_ceilings,
@@ -202,6 +203,46 @@ def test_one_gene_of_noise_in_twenty_is_above_noise():
     assert passed.mean() == pytest.approx(0.05, abs=0.02)
     rho[1] = np.nan
     assert above_noise(rho, np.full(rho.shape, spots), 1).mean() == pytest.approx(0.05, abs=0.02)
+
+
+def test_patients_with_unequal_numbers_of_spots_are_added_up_as_by_hand():
+    random = np.random.default_rng(0)
+    rho = random.normal(0, 0.1, (5, 300))
+    rho[random.random(rho.shape) < 0.3] = np.nan
+    n_spots = random.integers(1, 400, rho.shape)
+    for lost in (1, 3):
+        wanted = []
+        for of_gene, spots_of_gene in zip(rho.T, n_spots.T, strict=True):
+            known = [(r, n) for r, n in zip(of_gene, spots_of_gene, strict=True) if r == r]
+            total = sum(r * max(n - lost, 0) ** 0.5 for r, n in known)
+            wanted.append(total > 1.6448536 * (len(known) * 0.55) ** 0.5)
+        assert 50 < sum(wanted) < 250
+        assert above_noise(rho, n_spots, lost).tolist() == wanted
+
+
+def test_unequal_totals_lift_noise_above_noise_but_hardly_given_depth():
+    """Halves of noise agree in what the totals do to its transform, and to its variance."""
+    random, n_genes = np.random.default_rng(0), 1000
+    rhos = {kind: [] for kind in LOST_SPOTS}
+    sizes = (40, 150)
+    for n_spots in sizes:
+        counts = random.poisson(2 * random.lognormal(0, 0.7, (n_spots, 1)), (n_spots, n_genes))
+        found = {kind: [] for kind in LOST_SPOTS}
+        for _ in range(DRAWS):
+            half = random.binomial(counts, 0.5)
+            sides = [
+                np.log1p(1e4 * side / side.sum(axis=1, keepdims=True))
+                for side in (half, counts - half)
+            ]
+            of_depth = np.log(counts.sum(axis=1))
+            found[""].append(pearson(*(side.T for side in sides)))
+            found["_partial"].append(pearson(*(residuals(side.T, of_depth) for side in sides)))
+        for kind, r in found.items():
+            rhos[kind].append(np.mean(r, axis=0))
+    n_spots = np.repeat(np.array([sizes]).T, n_genes, axis=1)
+    share = {k: above_noise(np.array(r), n_spots, LOST_SPOTS[k]).mean() for k, r in rhos.items()}
+    assert 0.03 < share["_partial"] < 0.1
+    assert share[""] > 0.2
 
 
 def test_a_gene_without_a_symbol_is_shown_by_its_id(tmp_path, made, monkeypatch):

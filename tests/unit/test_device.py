@@ -103,6 +103,7 @@ def test_a_job_waits_for_a_card_and_says_so(start, caplog):
     assert first.poll() is not None or first.wait(5)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == card
     assert "all GPUs are in use (2): waiting for one" in caplog.text
+    assert f"computes on GPU {card}" in caplog.text
 
 
 def test_a_killed_job_gives_its_card_back(start):
@@ -150,6 +151,15 @@ def test_a_card_is_one_whatever_it_is_called_and_whatever_jobs_and_folders_are(
         job.kill()
 
 
+def test_the_same_number_is_two_cards_where_each_job_sees_only_its_own(start, tmp_path):
+    """As on clusters that hide the other jobs' devices: all jobs are given GPU 0."""
+    for number in range(2):
+        folder = tmp_path / f"job{number}"
+        nvidia_smi(folder, [CARDS[number]])
+        path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+        assert start(CUDA_VISIBLE_DEVICES="0", PATH=path)[1] == CARDS[number]
+
+
 def test_jobs_that_wait_are_served_in_the_order_in_which_they_came(start):
     first, card = start(CUDA_VISIBLE_DEVICES="3")
     waiting = []
@@ -174,10 +184,13 @@ CARD_NAMES = [
     ("0,9,2", CARDS[:1]),
     ("0,none,2", CARDS[:1]),
     (f"GPU-3,{CARDS[2]}", [CARDS[3], CARDS[2]]),
+    ("9" * 5000, []),
     ("GPU-,0", []),
     ("1", PARTS[:1]),
     (CARDS[1], PARTS[:1]),
     ("MIG-8c2d", PARTS[1:]),
+    ("MIG-8,MIG-7a1b,MIG-9/1/0", [*PARTS[::-1], "MIG-9/1/0"]),
+    ("0,MIG-,2", CARDS[:1]),
     (None, [CARDS[0], *PARTS, *CARDS[2:]]),
 ]
 
@@ -191,7 +204,7 @@ def test_names_of_cards_mean_what_they_mean_to_cuda(bin_, monkeypatch):
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
         assert visible_gpus() == wanted, given
     # Without an answer, cards are what they are called.
-    (bin_ / "nvidia-smi").write_text("#!/bin/sh\necho No devices were found\nexit 6\n")
+    (bin_ / "nvidia-smi").write_text("#!/bin/sh\nprintf 'No dev\\377ces were found'\nexit 6\n")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "00,GPU-3,-1,1")
     assert visible_gpus() == ["0", "GPU-3"]
 

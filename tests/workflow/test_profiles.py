@@ -1,6 +1,7 @@
 """Profiles: what they say is taken as meant, and they name rules that exist."""
 
 import os
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -64,6 +65,48 @@ def test_whatever_takes_a_card_goes_where_cards_are():
     assert {
         name for name in uses_gpu if "slurm_partition" not in set_resources.get(name, {})
     } == set()
+
+
+MEMORY = f"""\
+include: "{ROOT}/workflow/rules/common/memory.smk"
+rule all:
+    input: "by_profile", "number", "function", "expression", "option"
+rule by_profile:
+    output: touch("by_profile")
+rule number:
+    output: touch("number")
+    resources: mem_mb=300
+rule function:
+    output: touch("function")
+    resources: mem_mb=lambda w: 400
+rule expression:
+    output: touch("expression")
+rule option:
+    output: touch("option")
+    resources: mem_mb=500
+raise_memory(workflow.rules)
+"""
+
+
+def test_each_attempt_asks_for_more_memory_but_an_option_is_taken_as_it_is(toy):
+    (toy / "Snakefile").write_text(MEMORY)
+    options = ("option:mem_mb=7000", "expression:mem_mb=attempt ** 2")
+    for attempt, wanted in ((1, [1000, 300, 400, 1, 7000]), (3, [3000, 900, 1200, 9, 7000])):
+        dry = ["-n", "--cores", "1", "--attempt", str(attempt), "--set-resources", *options]
+        said = subprocess.run([SNAKEMAKE, *dry], cwd=toy, capture_output=True, text=True).stdout
+        found = dict(re.findall(r"^rule (\w+):$.*?mem_mb=(\d+)", said, re.M | re.S))
+        names = ["by_profile", "number", "function", "expression", "option"]
+        assert [int(found[name]) for name in names] == wanted
+
+
+def test_every_rule_asks_for_more_memory_at_its_next_attempt():
+    memory = {
+        name: rule.resources["mem_mb"]
+        for name, rule in load_rules().items()
+        if "mem_mb" in rule.resources
+    }
+    assert len(memory) > 30
+    assert [name for name, asked in memory.items() if not asked.is_evaluable()] == []
 
 
 @pytest.mark.parametrize("profile", PROFILES)

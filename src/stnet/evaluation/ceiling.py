@@ -92,6 +92,10 @@ def above_noise(reliability: np.ndarray, n_spots: np.ndarray, lost: int) -> np.n
     is of the counts and stays in the mean over divisions, the other half of each division. Patients
     are added up as Stouffer does.
 
+    That holds for spots of equal totals. Unequal totals are in both halves, and change the noise's
+    variance: where ln of the totals has a standard deviation of 0.7, 5% to 12% of such genes pass
+    given depth, and 8% to all without.
+
     Args:
         reliability: mean r of halves (patients, genes); NaN where undefined.
         n_spots: evaluated spots, likewise.

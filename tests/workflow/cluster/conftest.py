@@ -1,4 +1,4 @@
-"""A private Slurm on this machine: one node with two cards, gone when the tests end."""
+"""A private Slurm on this machine: one node with two stand-in cards, gone when the tests end."""
 
 import os
 import shutil
@@ -12,6 +12,9 @@ import pytest
 # srun inside a job looks here and nowhere else, whatever SLURM_CONF says.
 SYSTEM = Path("/etc/slurm")
 # Cores and memory beyond this machine's, so that several jobs and any rule's request fit at once.
+# An urgent job preempts others; those that may be requeued start again after `cred_expire` seconds.
+# Slurm looks each second whether a job has more memory than it asked for, and ends it. Most
+# clusters leave that to the kernel (cgroups), which not every test machine allows.
 SLURM_CONF = """\
 ClusterName=stnet-test
 SlurmctldHost={host}(127.0.0.1)
@@ -31,7 +34,15 @@ ReturnToService=2
 MpiDefault=none
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=128000 Gres=gpu:2
-PartitionName=main Nodes=ALL Default=YES State=UP
+PartitionName=main Nodes=ALL Default=YES State=UP PriorityTier=1
+PartitionName=urgent Nodes=ALL State=UP PriorityTier=2 PreemptMode=off
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+JobRequeue=0
+AuthInfo=cred_expire=5
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
 """
 GRES_CONF = "NodeName={host} Name=gpu File={folder}/gpu[0-1]\n"
 

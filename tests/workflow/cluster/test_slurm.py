@@ -1,10 +1,12 @@
 """The Slurm profile against a real Slurm: what a job is given, and the workflow's own jobs."""
 
-import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,26 +14,47 @@ from project import DEMO, ROOT, copy_project
 
 pytestmark = pytest.mark.cluster
 
-# One job on the processor, two that want a card each, one that needs a second attempt's memory.
+# Jobs on the processor, one of which takes more memory than its rule asks for, and three that want
+# one of two cards each. Rule `train` is in the profile.
 SNAKEFILE = """\
+MEMORY
 rule all:
-    input: "core.txt", "card0.txt", "card1.txt", "predicted.txt"
+    input: "core.txt", "hungry.txt", "card0.txt", "card1.txt", "card2.txt"
 rule core:
     output: "core.txt"
     resources: mem_mb=300, runtime=2
     shell: "scontrol show job $SLURM_JOB_ID > {output}; env >> {output}"
+rule hungry:
+    output: "hungry.txt"
+    resources: mem_mb=500, runtime=2
+    shell:
+        "scontrol show job $SLURM_JOB_ID | grep -o TRES=.* >> tried.txt;"
+        " PYTHON -c 'import time; x = bytes(range(256)) * 2_500_000; time.sleep(6)';"
+        " cp tried.txt {output}"
 rule train:
     output: "card{n}.txt"
-    threads: 2
-    resources: runtime=2, gpu=1
-    shell: "sleep 20; scontrol show job $SLURM_JOB_ID > {output}; env >> {output}"
-rule predict_held_out:
-    output: "predicted.txt"
-    resources: runtime=2
+    log: "card{n}.log"
+    threads: 1
+    resources: runtime=2, gpu=1, mem_mb=1000
     shell:
-        "scontrol show job $SLURM_JOB_ID > attempt.txt; grep -q mem=16000M attempt.txt;"
-        " mv attempt.txt {output}"
+        "scontrol show job $SLURM_JOB_ID > {output}; env >> {output};"
+        " PYTHON lease.py {log} >> {output}"
+raise_memory(workflow.rules)
 """
+# What a job on a GPU does first, with locks of its own, and how long it has its GPU.
+LEASE = """\
+import os, sys, time
+from pathlib import Path
+from stnet.core import gpu
+from stnet.core.job import job
+gpu.LOCKS = Path.cwd()
+with job(sys.argv[1]):
+    gpu.lease_gpu()
+    print(f"leased={os.environ['CUDA_VISIBLE_DEVICES']} began={time.time()}")
+    time.sleep(8)
+    print(f"ended={time.time()}")
+"""
+CARDS = ["GPU-5d5ba0d0-1ef6", "GPU-7c1f2b3c-9a3b"]
 
 
 @pytest.fixture
@@ -57,35 +80,103 @@ def given(path: Path) -> dict[str, str]:
     return dict(word.split("=", 1) for word in path.read_text().split() if "=" in word)
 
 
-def test_a_job_is_given_what_its_rule_asks_for(submit, tmp_path):
-    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A folder with the workflow of `SNAKEFILE`, the profiles, and a program that lists `CARDS`."""
+    memory = f'include: "{ROOT}/workflow/rules/common/memory.smk"'
+    text = SNAKEFILE.replace("MEMORY", memory).replace("PYTHON", sys.executable)
+    (tmp_path / "Snakefile").write_text(text)
+    (tmp_path / "lease.py").write_text(LEASE)
     shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
-    said = submit(tmp_path)
-    core = given(tmp_path / "core.txt")
+    listed = "".join(f"echo 'GPU {n}: H100 (UUID: {uuid})'\n" for n, uuid in enumerate(CARDS))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/nvidia-smi").write_text(f"#!/bin/sh\n{listed}")
+    (tmp_path / "bin/nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}/src")
+    return tmp_path
+
+
+def check_cards(folder: Path) -> None:
+    """Two jobs at once had a card each, by its UUID, and the third had one of them afterwards."""
+    cards = [given(folder / f"card{n}.txt") for n in range(3)]
+    for n, card in enumerate(cards):
+        assert card["TresPerJob"] == "gres:gpu:1"
+        assert card["leased"] == CARDS[int(card["CUDA_VISIBLE_DEVICES"])]
+        log = (folder / f"card{n}.log").read_text()
+        assert f"computes on GPU {card['leased']}" in log
+        assert "waiting for one" not in log, "Slurm lets no job wait inside its allocation"
+    first, second, third = sorted(cards, key=lambda card: float(card["began"]))
+    assert {first["leased"], second["leased"]} == set(CARDS)
+    assert float(second["began"]) < float(first["ended"])
+    before = first if first["leased"] == third["leased"] else second
+    assert float(third["began"]) >= float(before["ended"])
+
+
+def test_a_job_is_given_what_its_rule_asks_for(submit, toy):
+    said = submit(toy)
+    core = given(toy / "core.txt")
     assert core["TRES"].startswith("cpu=1,mem=300M")
     assert core["TimeLimit"] == "00:02:00"
     assert core["Partition"] == "main"
     assert "CUDA_VISIBLE_DEVICES" not in core
-    cards = [given(tmp_path / f"card{n}.txt") for n in range(2)]
-    assert {card["CUDA_VISIBLE_DEVICES"] for card in cards} == {"0", "1"}
-    for card in cards:
-        assert card["TresPerJob"] == "gres:gpu:1"
-        assert card["TRES"].startswith("cpu=2,mem=16000M")
-    # A failed job is submitted again, and the new allocation has more memory.
-    assert "mem=16000M" in given(tmp_path / "predicted.txt")["TRES"]
+    check_cards(toy)
+    # Slurm ended the job that took too much; the next attempt asked for more.
+    attempts = [line.split(",")[1] for line in (toy / "hungry.txt").read_text().splitlines()]
+    assert attempts == ["mem=500M", "mem=1000M"]
     assert "Trying to restart job" in said
 
 
-def test_the_workflow_trains_on_the_cluster(submit, tmp_path):
-    """Three sections of the demonstration, from their simulation to a trained network."""
+def test_jobs_of_equal_length_run_as_an_array(submit, toy):
+    """Not the profile's way: its README says which jobs of an array fail, and why."""
+    said = submit(toy, "--slurm-array-jobs", "train", "--", *(f"card{n}.txt" for n in range(3)))
+    assert "The individual task IDs are 1-3." in said
+    check_cards(toy)
+
+
+@pytest.fixture
+def few_sections(tmp_path):
+    """The demonstration with three sections, and the folder of the network of the first."""
     project = copy_project(tmp_path)
     sheet = project / "config/cohorts/demo.tsv"
     header, *rows = sheet.read_text().splitlines(keepends=True)
     by_patient = {row.split("\t")[0]: row for row in rows}
     held_out, *others = list(by_patient)[:3]
     sheet.write_text(header + "".join(by_patient[patient] for patient in (held_out, *others)))
-    model = f"results/demo/experiments/densenet-small/{held_out}/model.safetensors"
+    return project, f"results/demo/experiments/densenet-small/{held_out}"
+
+
+def test_the_workflow_trains_on_the_cluster_also_where_it_is_preempted(submit, few_sections):
+    """From the sections' simulation to a network; then the network again, with an interruption."""
+    project, network = few_sections
+    model = f"{network}/model.safetensors"
     said = submit(project, *DEMO, "--", model)
-    assert (project / model).stat().st_size
-    assert json.loads((project / model).with_name("epoch.json").read_text())
     assert said.count("has been submitted with SLURM jobid") >= 12
+    outputs = {
+        path.name: path.read_bytes() for path in (project / network).iterdir() if path.is_file()
+    }
+    assert {"model.safetensors", "epoch.json", "history.tsv", "model.json"} <= outputs.keys()
+    shutil.rmtree(project / network)
+
+    def preempt():
+        """An urgent job takes all cores once the network has a checkpoint."""
+        end = time.monotonic() + 300
+        while not list((project / network).glob(".checkpoint/*/*.safetensors")):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        command = ["sbatch", "-p", "urgent", "-c", "4", "-o", "/dev/null", "--wrap", "sleep 1"]
+        subprocess.run(command, check=True)
+
+    with ThreadPoolExecutor() as beside:
+        preempted = beside.submit(preempt)
+        said = submit(project, *DEMO, "--", model)
+        preempted.result()
+    # Snakemake submitted it once; Slurm started it twice.
+    (job,) = re.findall(r"has been submitted with SLURM jobid (\d+)", said)
+    asked = ["scontrol", "show", "job", job]
+    state = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    assert "JobState=COMPLETED" in state
+    assert "Restarts=1" in state
+    log = project / f"results/demo/logs/train/densenet-small/{Path(network).name}.log"
+    assert "continuing after" in log.read_text()
+    assert {name: (project / network / name).read_bytes() for name in outputs} == outputs

@@ -30,17 +30,17 @@ def experiment_of(w):
     return keys
 
 
-def training_memory(w, attempt):
-    """Memory of a training job in MB; each attempt gets more, as cohorts differ in size."""
+def training_memory(w):
+    """Memory of a training job in MB."""
     keys = experiment_of(w)
-    return attempt * training_mb(keys["view"], keys["batch_size"], config["device"])
+    return training_mb(keys["view"], keys["batch_size"], config["device"])
 
 
-def prediction_memory(w, attempt):
-    """Memory in MB, as `training_memory`, of a job that predicts a held-out group at most."""
+def prediction_memory(w):
+    """Memory in MB of a job that predicts a held-out group at most."""
     keys, device = experiment_of(w), config["device"]
     batch = keys["engine"][device]["prediction_batch"]
-    return attempt * prediction_mb(keys["view"], batch, device)
+    return prediction_mb(keys["view"], batch, device)
 
 
 def held_out_predictions(w):
