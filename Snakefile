@@ -19,6 +19,7 @@ sys.path.insert(0, str(CHECKOUT / "src"))
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
+from stnet.cohorts.suspicion import collect_warnings
 from stnet.config.base import suggest_one
 from stnet.config.configuration import Configuration
 from stnet.config.installed import missing_architecture
@@ -137,6 +138,4 @@ set_parameters(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
 raise_memory(workflow.modifier.rules)
 
-
-onsuccess:
-    print_first_pages()
+atexit.register(print_last_lines)

@@ -61,7 +61,10 @@ class Section:
 
     def files(self) -> "Section":
         self.folder.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", self.size, "white").save(self.row["image"])
+        image = Image.new("RGB", self.size, "white")
+        # A tenth is glass.
+        image.paste((190, 140, 170), (0, 0, self.size[0] * 9 // 10, self.size[1]))
+        image.save(self.row["image"])
         self.put("counts", self.counts.to_csv(sep="\t"))
         if self.layout == "st-v5":
             pixels = self.spots[["pixel_x", "pixel_y"]].set_axis(["X", "Y"], axis=1)

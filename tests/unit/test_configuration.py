@@ -586,6 +586,57 @@ def test_a_misspelt_column_is_not_taken_for_one_of_the_users_own(tmp_path, name,
         read_sheet(path, tmp_path, check_files=False)
 
 
+def test_a_pitch_that_is_not_visiums_is_refused_before_any_job(config, tmp_path):
+    row = ROW | {"format": "visium", "grid": "hexagonal"}
+    path = sheet_file(tmp_path / "sheet.tsv", row | {"labels": ""})
+    config = changed(config, "cohorts.stnet.sheet", str(path))
+    for pitch, refused in ((200, True), (111, True), (109, False), (100, False)):
+        found = Configuration(changed(config, "cohorts.stnet.spot_pitch_um", pitch))
+        if refused:
+            with pytest.raises(InputError, match=f"stnet.spot_pitch_um: {pitch}, but .*as section"):
+                found.sections("stnet")
+        else:
+            assert len(found.sections("stnet")) == 1
+    section = {"image": "a", "counts": "b", "spots": "c", "spot_pitch_um": 200}
+    with pytest.raises(InputError, match=r"spot_pitch_um: 200, but spots of format visium are 100"):
+        Configuration(changed(config, "predict.sections", [section]))
+    Configuration(changed(config, "predict.sections", [section | {"format": "st-v5"}]))
+
+
+ALIKE = [
+    (["P1", "P01"], True),
+    (["P-1", "P1"], True),
+    (["P_1", "p001"], True),
+    (["P1", "P10", "P100", "P2", "PA1"], False),
+    (["1-1", "11", "1_11"], False),
+    (["BC23209", "BC23210"], False),
+]
+
+
+def test_ids_that_are_one_but_for_zeros_or_separators_are_named(tmp_path, caplog):
+    for ids, alike in ALIKE:
+        rows = [
+            ROW | {"patient": name, "section": f"{n}", "counts": f"{n}", "spots": f"{n}"}
+            for n, name in enumerate(ids, start=3)
+        ]
+        caplog.clear()
+        read_sheet(sheet_file(tmp_path / "sheet.tsv", *rows), tmp_path, check_files=False)
+        assert len(caplog.messages) == alike, ids
+        assert not alike or " and ".join(sorted(ids)) in caplog.text
+
+
+def test_a_column_of_the_users_own_is_named_in_their_own_sheet_only(tmp_path, caplog):
+    row = ROW | {"image": "", "counts": "c", "spots": "s"}
+    path = sheet_file(tmp_path / "sheet.tsv", row, columns=[*ROW, "img", "note"])
+    for name in "cs":
+        (tmp_path / name).touch()
+    read_sheet(path, tmp_path, check_files=False)
+    assert not caplog.messages
+    read_sheet(path, tmp_path, check_files=True)
+    (line,) = caplog.messages
+    assert "columns img, note are not read; the columns are patient section format" in line
+
+
 WRONG_SHEETS = [
     ([ROW, {**ROW, "patient": "B"}], "line 3: section A_1 is also on line 2"),
     ([{**ROW, "section": "A/1"}], "line 2: section 'A/1' is not an id"),

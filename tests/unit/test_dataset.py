@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from stnet.analysis import dataset
 from stnet.analysis.dataset import describe_dataset
 from stnet.core.h5ad import write_h5ad
 
@@ -30,7 +31,7 @@ def write_section(
     )
     sides = (0, 0) if name == "B2" else (300, 200)
     section.uns["slide"] = {"width": sides[0], "height": sides[1], "um_per_px": 0.7}
-    section.uns |= {"spatial": {}, "grid": {name: "square"}}
+    section.uns |= {"spatial": {name: {"images": {}}}, "grid": {name: "square"}}
     section.uns["checks"] = {"warnings": np.array(list(warnings), dtype=object)}
     if on_tissue is not None:
         section.obs["on_tissue"] = on_tissue
@@ -107,3 +108,21 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
         "drops.near_edge": 2,
         "drops.used": 3,
     }
+
+
+def test_images_that_look_exchanged_are_warned_of_in_both_sections(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(dataset, "exchanged", lambda sections: [("A1", "B1", 0.3)])
+    for name, warnings in (("A1", ["mirrored"]), ("B1", []), ("C1", [])):
+        write_section(tmp_path, name, {"a": [1]}, [True], warnings)
+    names = ["A1", "B1", "C1"]
+    outputs = {name: tmp_path / name for name in ("sections", "spots", "genes", "summary")}
+    describe_dataset(
+        [tmp_path / f"{name}.h5ad" for name in names],
+        [tmp_path / f"{name}.drops.tsv" for name in names],
+        outputs,
+    )
+    first, second, third = pd.read_csv(outputs["sections"], sep="\t")["warnings"].fillna("")
+    assert first == f"mirrored; {second}"
+    assert second.startswith("the images of A1 and B1 look exchanged")
+    assert third == ""
+    assert second in caplog.text

@@ -24,7 +24,7 @@ def quantities(**values) -> pd.DataFrame:
 def rows_of(page: str, heading: str) -> list[list[str]]:
     """Cells of the table below a heading, its head first."""
     table = page.split(f"<h2>{heading}</h2>")[1].split("</table>")[0]
-    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", re.sub("</?i>", "", table))
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
     return [[unescape(cell) for cell in row] for row in cells]
 

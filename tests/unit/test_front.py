@@ -145,9 +145,9 @@ def test_planted_genes_are_those_of_the_simulations_record(tables, tmp_path):
     page = page_of(tmp_path, tables)
     assert "<b>2 of 3</b><small>genes that follow the tissue were found; 2 given depth" in page
     assert "<b>2 of 3</b><small>other genes were taken for found" in page
-    assert "<td>D</td><td>none</td>" in page
-    assert "<td>f</td><td>C</td>" in page
-    assert "<td>A, B</td><td></td>" in page
+    assert "<td><i>D</i></td><td>none</td>" in page
+    assert "<td><i>f</i></td><td><i>C</i></td>" in page
+    assert "<td><i>A</i>, <i>B</i></td><td></td>" in page
     # The median over all genes, most of them noise, is no number of the front.
     assert "<b>0.25</b>" not in page
     assert "The cohort is simulated" in page

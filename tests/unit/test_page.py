@@ -21,7 +21,7 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 def test_every_word_is_a_heading_and_a_sentence():
     wrong = [
         name
-        for name, (heading, explanation, _) in WORDS.items()
+        for name, (heading, explanation, *_) in WORDS.items()
         if "_" in heading + explanation or not heading or not explanation.endswith(".")
     ]
     assert WORDS
@@ -29,8 +29,9 @@ def test_every_word_is_a_heading_and_a_sentence():
 
 
 def test_the_papers_values_are_called_after_those_of_the_run():
-    heading, _, digits = word("median_pearson")
-    assert word(PAPER + "median_pearson") == (f"{heading}, paper", "The same in the paper.", digits)
+    heading, _, digits, of_genes = word("median_pearson")
+    said = (f"{heading}, paper", "The same in the paper.", digits, of_genes)
+    assert word(PAPER + "median_pearson") == said
 
 
 def test_a_column_without_words_is_noticed():
@@ -91,17 +92,51 @@ def test_no_template_lets_markup_through():
     )
 
 
+def test_symbols_of_genes_are_in_italics_and_ids_and_words_are_not():
+    said = {
+        "FASN": "<i>FASN</i>",
+        "FASN,HLA-A": "<i>FASN</i>, <i>HLA-A</i>",
+        "ENSG00000000003.2, a<b": "ENSG00000000003.2, <i>a&lt;b</i>",
+        "__ambiguous[ENSG01+ENSG02]": "__ambiguous[ENSG01+ENSG02]",
+        **{words: words for words in ("", "none", "too few patients", "all genes, median")},
+    }
+    shown = page_table(pd.DataFrame({"gene": [*said], "n_spots": 1}))
+    assert [str(text) for text in shown.columns[0].texts] == [*said.values()]
+    (of_total,) = quantities(pd.DataFrame({"quantity": ["top_genes"], "value": ["A,B"]}))[
+        "estimate"
+    ]
+    assert of_total == "<i>A</i>, <i>B</i>"
+
+
+@pytest.mark.parametrize(
+    ("name", "link"),
+    [
+        ("results/mine/tables/x/all/page.html", "../../../index.html"),
+        ("results/mine/ledger.html", "index.html"),
+        ("results/mine/index.html", ""),
+        ("elsewhere/page.html", ""),
+    ],
+)
+def test_a_page_links_the_first_page_of_its_cohort(tmp_path, name, link):
+    (tmp_path / name).parent.mkdir(parents=True)
+    page.write_html(
+        tmp_path / name, "page.html", title="T", paragraphs=[], tables=[], explained={}, links={}
+    )
+    found = re.findall(r'class="home"><a href="(.*?)"', (tmp_path / name).read_text("utf-8"))
+    assert found == [link] * bool(link)
+
+
 CELLS = {
     "gene": ["g10", "g2", "", "g1"],
     "r": ["−0.2", "0.03", "", "−1,200"],
-    "p": ["2e−05", "0.01", "undefined", "1"],
+    "p": ["2\u00a0×\u00a010⁻⁵", "0.01", "undefined", "1"],
     "estimate": ["0.48 (0.42 to 0.55)", "−0.1 (−0.2 to 0.9)", "", "0.5"],
     "n_consistent": ["10 of 12", "9 of 12", "", "12 of 12"],
 }
 UP = {
     "gene": ["g1", "g2", "g10", ""],
     "r": ["−1,200", "−0.2", "0.03", ""],
-    "p": ["2e−05", "0.01", "1", "undefined"],
+    "p": ["2\u00a0×\u00a010⁻⁵", "0.01", "1", "undefined"],
     "estimate": ["−0.1 (−0.2 to 0.9)", "0.48 (0.42 to 0.55)", "0.5", ""],
     "n_consistent": ["9 of 12", "10 of 12", "12 of 12", ""],
 }

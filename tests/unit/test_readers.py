@@ -183,6 +183,18 @@ def test_gene_names(tmp_path):
     assert list(var["ensembl"]) == ["ENSG00000000003", "ENSG00000000005", "", ""]
 
 
+def test_rows_for_reads_of_no_gene_are_left_out_and_those_of_several_genes_stay(tmp_path, caplog):
+    caplog.set_level("INFO")
+    made = Section(tmp_path)
+    made.counts.columns = ["A", "__no_feature", "__ambiguous[A+B]", "N_unmapped"]
+    section, _ = made.files().write()
+    assert list(section.var_names) == ["A", "__ambiguous[A+B]"]
+    kept = made.counts.loc[section.obs_names, ["A", "__ambiguous[A+B]"]]
+    assert (section.X.toarray() == kept.to_numpy()).all()
+    assert (section.obs["total_counts"] == kept.sum(axis=1)).all()
+    assert "__no_feature, N_unmapped are no genes; left out" in caplog.text
+
+
 def test_genes_that_a_spreadsheet_made_dates_are_warned_of(tmp_path, caplog):
     made = Section(tmp_path)
     made.counts.columns = ["1-Mar", "Sep-02", "MARCH-1", "SEPT2"]

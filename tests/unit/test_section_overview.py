@@ -131,6 +131,8 @@ def test_page_shows_sections_with_warnings_first(beside, tmp_path):
     write_sections_page(paths, tmp_path / "sections.tsv", tmp_path / "spots.tsv.gz", html, "mine")
     page = html.read_text(encoding="utf-8")
     assert page.index('href="#B"') < page.index('href="#A"') < page.index('id="B"')
-    assert page.index("B, patient P: ⚠ 1 warning<") < page.index('id="A"')
+    assert page.index("B, patient P ⚠<") < page.index('id="A"')
+    # Those of the table, which has what only several sections together show.
+    assert "the spots are off the tissue" in page
     pictures = re.findall('data:image/webp;base64,([^"]+)', page)
     assert [Image.open(BytesIO(b64decode(each))).format for each in pictures] == ["WEBP"] * 2

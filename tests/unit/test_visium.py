@@ -346,11 +346,10 @@ def test_a_spot_of_another_width_is_refused(tmp_path, width):
     assert f"scalefactors_json.json is {width} µm by" in made.files().refused()
 
 
-def test_a_pitch_or_scale_that_is_not_visium_s_is_refused(tmp_path):
+def test_a_scale_that_is_not_visium_s_is_refused(tmp_path):
     made = Visium(tmp_path).files()
     # Also where no scale factors say so.
     Path(made.row["spots"], "scalefactors_json.json").unlink()
-    assert "spots of Visium are 100 µm apart, but 200 by" in made.refused(spot_pitch_um=200)
     made.row["um_per_px"] = "1"
     error = made.refused()
     assert "section V-1_A: 1 µm per pixel by its um_per_px, but 2.5" in error
@@ -461,10 +460,9 @@ def test_where_nothing_tells_the_two_apart_it_is_read_with_a_word(tmp_path, capl
     square.tissue = (0, 0, 300, 300)
     full = Visium(tmp_path / "full")
     full.spots["in_tissue"] = 1
-    full.tissue = (0, 0, SIDE, SIDE)
-    pale = Visium(tmp_path / "pale")
-    pale.tissue = (0, 0, 1, 1)
-    for made in (square, full, pale):
+    full.tissue, full.size = (0, 0, SIDE, SIDE), (SIDE + 40, SIDE + 40)
+    for made in (square, full):
+        caplog.clear()
         names = sorted(made.spots.index[made.spots["in_tissue"] == 1])
         made.counts = made.counts.reindex(names, fill_value=1)
         made.files().write()
@@ -560,11 +558,28 @@ def test_spots_that_lie_beside_the_tissue_are_refused(tmp_path):
     assert "the spots are off the tissue" in error
 
 
-def test_an_image_without_tissue_is_a_warning(tmp_path, caplog):
+@pytest.mark.parametrize("colour", ["white", "black", (190, 140, 170)])
+@pytest.mark.parametrize("whole_array", [True, False])
+def test_a_blank_image_is_refused_until_confirmed(tmp_path, caplog, colour, whole_array):
     made = Visium(tmp_path)
-    made.tissue = (0, 0, 0, 0)
+    if not whole_array:
+        made.spots = made.spots[made.spots["in_tissue"] == 1]
+    made.files()
+    Image.new("RGB", made.size, colour).save(made.row["image"])
+    refused = made.refused()
+    assert "0% of the spots under tissue of section V-1_A lie on tissue in" in refused
+    assert f"{made.row['image']}: it is blank" in refused
+    made.row["confirmed"] = "yes"
+    made.write()
+    assert "it is blank, or of something else" in caplog.text
+
+
+def test_an_image_with_little_tissue_is_a_warning(tmp_path, caplog):
+    made = Visium(tmp_path)
+    made.tissue = (0, 0, 355, 60)
     made.files().write()
-    assert "0% of the spots under tissue of section V-1_A lie on tissue" in caplog.text
+    assert "of the spots under tissue of section V-1_A lie on tissue" in caplog.text
+    assert "look at the spots" in caplog.text
 
 
 def test_suspect_files_that_the_sheet_confirms_are_a_warning(tmp_path, caplog):

@@ -1,7 +1,10 @@
 """The demo, end to end: what it makes, what it finds, and what it does when asked again."""
 
 import gzip
+import os
 import re
+from pathlib import Path
+from urllib.parse import unquote
 
 import anndata as ad
 import numpy as np
@@ -207,6 +210,23 @@ def test_pages_speak_in_words(demo):
         shown = re.sub(r"<a .*?</a>|<[^>]*>", " ", text)
         wrong += [(page, each) for each in ids if re.search(rf"(?<![\w-]){each}(?![\w.-])", shown)]
     assert wrong == []
+
+
+def test_links_of_pages_lead_to_files_and_back_to_the_first_page(demo):
+    lost, linked = [], 0
+    first = demo / "results/demo/index.html"
+    for page in (demo / "results").rglob("*.html"):
+        # Snakemake's report has its own links.
+        if page.name == "report.html":
+            continue
+        links = re.findall(r'<a href="([^"#]+)"', page.read_text("utf-8"))
+        paths = [Path(os.path.normpath(page.parent / unquote(link))) for link in links]
+        lost += [(page, path) for path in paths if not path.is_file()]
+        if page != first and first not in paths:
+            lost.append((page, first))
+        linked += len(links)
+    assert lost == []
+    assert linked > 80
 
 
 def test_asked_again_it_does_nothing(demo):

@@ -44,6 +44,7 @@ def said(tmp_path, monkeypatch):
         assert done.returncode
         assert "Traceback" not in done.stderr
         assert not (tmp_path / "results").exists()
+        run.stderr = done.stderr
         return done.stderr.splitlines()[-1]
 
     return run
@@ -81,5 +82,24 @@ def test_an_encoder_that_is_not_there(said):
         "--configfile", "mine.yaml", "-n", "--", "results/mine/tables/other/all/summary.tsv"
     )
     assert line.startswith(
-        "error: configuration: architecture: no vit_base_patch16_244 in timm; is it vit_base_"
+        "error: configuration: features.other.architecture: no vit_base_patch16_244 in timm; is it"
     )
+
+
+def test_the_experiment_of_an_architecture_that_is_not_there(said, tmp_path):
+    text = CONFIGURATION.replace("weights: random}", "weights: random, architecture: resnet19}")
+    (tmp_path / "mine.yaml").write_text(text)
+    line = said("--configfile", "mine.yaml", "-n")
+    assert line.startswith("error: configuration: experiments.mine.architecture: no resnet19 in")
+
+
+def test_what_is_odd_in_a_sheet_is_said_once_and_the_run_goes_on(said, tmp_path):
+    lines = [line.split("\t") for line in SHEET.replace("B\tB_1", "A0\tA_01").splitlines()]
+    lines[0].append("note")
+    (tmp_path / "mine.tsv").write_text("\n".join(map("\t".join, lines)))
+    said("--configfile", "mine.yaml")
+    odd = [line for line in said.stderr.splitlines() if line.startswith("warning: ")]
+    assert [line.partition(";")[0] for line in odd] == [
+        "warning: mine.tsv: column note is not read",
+        "warning: mine.tsv: sections A_01 and A_1 differ only in zeros or separators",
+    ]

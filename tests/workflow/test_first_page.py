@@ -86,13 +86,22 @@ def test_a_run_ends_with_the_page_to_open_and_its_stored_warnings(monkeypatch, t
     stored = tmp_path / "warnings.tsv"
     stored.write_text('quantity\tvalue\nwarning\tlook at A_1\nwarning\t"say ""so"""\n')
     output = SimpleNamespace(html="results/demo/index.html", warnings=str(stored))
-    job = SimpleNamespace(
-        rule=front, wildcards=Wildcards(fromdict={"cohort": "demo"}), output=output
+    of_cohort = {
+        name: SimpleNamespace(
+            rule=front, wildcards=Wildcards(fromdict={"cohort": name}), output=output
+        )
+        for name in ("demo", "controls")
+    }
+    # One had nothing to do, the other was to be made and failed.
+    dag = SimpleNamespace(
+        jobs=[*of_cohort.values(), SimpleNamespace(rule=rules["table_1"])],
+        needrun=lambda job: job is of_cohort["controls"],
+        finished=lambda job: False,
     )
-    other = SimpleNamespace(rule=rules["table_1"])
-    monkeypatch.setattr(front.workflow, "_dag", SimpleNamespace(jobs=[other, job]))
+    monkeypatch.setattr(front.workflow, "_dag", dag)
     front.workflow.globals["print_first_pages"]()
     assert capsys.readouterr().out.splitlines() == [
+        "Controls, simulated: not finished; the reason is above, and in results/controls/logs",
         "Demo, simulated: open results/demo/index.html",
         "  warning: look at A_1",
         '  warning: say "so"',

@@ -86,7 +86,9 @@ rule predict_section:
 rule predict_slide:
     input:
         model=rules.model.output[0],
-        encoder=lambda w: weights_file(config["external"][w.source]["encoder"]),
+        encoder=lambda w: weights_file(
+            config["external"][w.source]["encoder"], f"external.{w.source}.encoder"
+        ),
         archive=simulated_archive,
     output:
         f"{EXTERNAL}/{{unit}}.h5ad",

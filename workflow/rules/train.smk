@@ -26,7 +26,7 @@ rule train:
     input:
         index=view_index,
         targets=targets_file,
-        weights=lambda w: weights_file(experiment_of(w)),
+        weights=lambda w: weights_file(experiment_of(w), f"experiments.{w.experiment}"),
     output:
         model="results/{cohort}/experiments/{experiment}/{held_out}/model.safetensors",
         card="results/{cohort}/experiments/{experiment}/{held_out}/model.json",

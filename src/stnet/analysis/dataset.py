@@ -1,5 +1,6 @@
 """Tables that describe a cohort: its sections, spots and genes, and the spots that were dropped."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +10,13 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 
+from stnet.cohorts.exchange import Placed, exchanged, placed
+from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.expression.cohort import Distinct, unite_genes
-from stnet.expression.spots import read_used_spots
+from stnet.expression.spots import CONTRACT, used_spots
+
+logger = logging.getLogger(__name__)
 
 # Prefix of human mitochondrial genes.
 MITOCHONDRIAL = "MT-"
@@ -33,17 +38,22 @@ def describe_dataset(
     - `sections`, a row per section: dropped spots; median counts, genes and mitochondrial share (%)
       of the used spots, and how many of them are on tissue (%); annotations in no class, with the
       number of used spots of each; width and height of the image in pixels, and micrometres per
-      pixel; warnings of the checks of its files;
+      pixel; warnings of the checks of its files, and of images that look exchanged (`exchanged`);
     - `spots`, a row per used spot: `quality`;
     - `genes`, a row per gene of the universe: mean count over the used spots; other_names, by which
       some sections call it; unsure, genes of other sections that it may be;
     - `summary`: `quantity value`, the cohort as the paper describes it, then the sums of the drops.
 
-    Sections are read one at a time, so memory is that of one section and of the gene names.
+    Sections are read one at a time, so memory is that of one section, of the gene names and of the
+    reduced images.
     """
     rows, parts, names, sums, distinct = [], [], [], Counter(), Distinct()
+    on_images: dict[str, Placed] = {}
     for path, drop in zip(sections, drops, strict=True):
-        section = read_used_spots(path).copy()
+        whole = read_h5ad(path, CONTRACT)
+        if found := placed(whole):
+            on_images[whole.obs["section"].iloc[0]] = found
+        section = used_spots(whole).copy()
         distinct.add(section, path)
         parts.append(quality(section))
         rows.append(
@@ -64,6 +74,8 @@ def describe_dataset(
     spots = pd.concat(parts, ignore_index=True)
     genes = _genes(unite_genes(names), sums, len(spots))
     per_section = pd.concat(rows, ignore_index=True)
+    for a, b, gain in exchanged(on_images):
+        _warn_of_exchange(per_section, a, b, gain)
     tables = {
         "sections": per_section,
         "spots": spots,
@@ -72,6 +84,19 @@ def describe_dataset(
     }
     for name, table in tables.items():
         write_table(table, outputs[name])
+
+
+def _warn_of_exchange(sections: pd.DataFrame, a: str, b: str, gain: float) -> None:
+    """Warn, in the log and in both rows of `sections`, of images that look exchanged."""
+    said = (
+        f"the images of {a} and {b} look exchanged: the spots fit the tissue better the other way"
+        f" (by {gain:.2f}); look at both, and correct the section sheet if it is so"
+    )
+    logger.warning(said)
+    for row in sections.index[sections["section"].isin([a, b])]:
+        sections.loc[row, "warnings"] = "; ".join(
+            filter(None, [sections.loc[row, "warnings"], said])
+        )
 
 
 def _unclassed(obs: pd.DataFrame) -> str:

@@ -35,8 +35,6 @@ TWO_GROUPS, MOST_ON_WRONG_SIDE = 0.8, 0.05
 # under tissue (0.89 and more between HER2ST's sections). There, more spots may lack counts. If even
 # more do, the table of counts was cut short.
 BACKGROUND, MOST_EMPTY = 0.5, 0.05
-# Distance of the spots of 10x Visium.
-VISIUM_UM = 100.0
 # Two statements of one length agree within this factor.
 MOST_APART = 1.1
 # Space Ranger's picture is of the image if they correlate at least so much, at this side. It is
@@ -190,16 +188,7 @@ def _check_sides(
 
 
 def check_pitch(row: dict[str, str], said: ImageFacts, spot_pitch_um: float) -> None:
-    """Raise InputError if the file states another distance of spots than the cohort.
-
-    Spots of format visium are always 100 µm apart.
-    """
-    if row["format"] == "visium" and not 1 / MOST_APART <= spot_pitch_um / VISIUM_UM <= MOST_APART:
-        raise InputError(
-            f"section {row['section']}: spots of Visium are {VISIUM_UM:g} µm apart, but"
-            f" {spot_pitch_um:g} by spot_pitch_um; correct spot_pitch_um (sections of a"
-            " cohort have the same)"
-        )
+    """Raise InputError if the file states another distance of spots than the cohort."""
     if said.pitch_um and not 1 / MOST_APART <= said.pitch_um / spot_pitch_um <= MOST_APART:
         raise InputError(
             f"section {row['section']}: spots are {said.pitch_um:g} µm apart by"

@@ -8,16 +8,12 @@ import numpy as np
 from PIL import Image
 
 from stnet.cohorts.suspicion import suspect
+from stnet.slides.colours import glass_limit
 
 logger = logging.getLogger(__name__)
 
 # The image is reduced so that a spot is about so many pixels wide.
 SPOT_PX = 10
-# A pixel is glass if its mean of red, green and blue is above this (Methods, "TCGA analysis":
-# "220"). On some microscopes glass is grey. The limit is then the 95th percentile of the brightness
-# minus a margin (ours).
-BACKGROUND = 220.0
-BRIGHTEST, MARGIN = 95, 15
 # Spots are misplaced if exchanging x and y increases the share of flagged spots on tissue by more
 # than the first, or if that share is lower than the share of other spots by more than the second
 # (ours).
@@ -31,8 +27,8 @@ FEWEST = 20
 # 77% are, and moves increase it by 0.12 to 0.80, but for one that is too small for its tissue.
 FIT, MOVED = 0.85, 0.15
 STEPS, FACTORS = range(-6, 7), (0.5, 0.8, 1.25, 1.5, 2.0, 4.0)
-# Below this share of flagged spots on tissue there is a warning.
-FEW = 0.5
+# Below these shares of flagged spots on tissue there is a warning, or the image is blank.
+FEW, BLANK = 0.5, 0.05
 
 
 def check_misplaced(
@@ -48,7 +44,7 @@ def check_misplaced(
     A spot is on tissue if the mean colour of its disc is not glass. Flagged spots should lie on
     tissue more often in the right place than in any other, even if some tissue is as pale as glass.
     If the tissue fills the image or is symmetric, misplaced spots cannot be detected. There are
-    three faults:
+    four faults:
 
     - x and y are exchanged: the array is mirrored on the image, which is rare for Space Ranger, and
       exchanging x and y puts clearly more of the flagged spots on tissue, and no more of the
@@ -57,6 +53,7 @@ def check_misplaced(
     - Only spots under tissue are given, with sites between them, and they fit the tissue clearly
       better when all are shifted, mirrored or scaled. Space Ranger's own placement is not compared
       with others, because a part of the tissue may have been left out on purpose.
+    - Hardly any spots are on tissue: the image is blank, or nothing like tissue.
 
     Args:
         row: row of the section sheet, with an image.
@@ -75,16 +72,16 @@ def check_misplaced(
     Source: ours.
     """
     brightness = np.asarray(picture, dtype=np.float32).mean(axis=2)
-    glass = min(BACKGROUND, float(np.percentile(brightness, BRIGHTEST)) - MARGIN)
+    glass = glass_limit(brightness)
     on_tissue = _on_tissue(brightness, glass, pixels, diameter / 2)
     if in_tissue.sum() < FEWEST:
         return on_tissue
     mirrored, all_given = _mirrored(array, pixels), not in_tissue.all()
     if not all_given:
-        pixels, in_tissue = _with_outside(array, pixels)
+        pixels, in_tissue = with_outside(array, pixels)
 
     def shares(places: np.ndarray) -> tuple[float, float]:
-        return _shares(_on_tissue(brightness, glass, places, diameter / 2), in_tissue)
+        return tissue_shares(_on_tissue(brightness, glass, places, diameter / 2), in_tissue)
 
     inside, outside = shares(pixels)
     inside_exchanged, outside_exchanged = shares(pixels[:, ::-1])
@@ -113,6 +110,8 @@ def check_misplaced(
                 " another scale or orientation than the spots; name the image that the spots were"
                 " placed on"
             )
+    if not fault and inside < BLANK:
+        fault = ": it is blank, or of something else; name the image that the spots were placed on"
     if fault:
         suspect(row, f"{found}{fault}")
     elif mirrored:
@@ -125,7 +124,7 @@ def check_misplaced(
     return on_tissue
 
 
-def _with_outside(array: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def with_outside(array: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places in the image of the spots and of the sites between them, and which are spots."""
     affine = _affine(array, pixels)
     columns, rows = (np.arange(axis.min(), axis.max() + 1) for axis in array.T)
@@ -172,7 +171,7 @@ def _on_tissue(
     return on_image & (brightness[y, x].mean(axis=1) <= glass)
 
 
-def _shares(on_tissue: np.ndarray, in_tissue: np.ndarray) -> tuple[float, float]:
+def tissue_shares(on_tissue: np.ndarray, in_tissue: np.ndarray) -> tuple[float, float]:
     """Share of flagged spots on tissue, and of the other spots (0 if there are few of these)."""
     others = on_tissue[~in_tissue]
     return on_tissue[in_tissue].mean(), others.mean() if len(others) >= FEWEST else 0.0

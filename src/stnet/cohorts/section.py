@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -23,13 +24,14 @@ from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import um_per_px
 from stnet.cohorts.suspicion import collect_warnings
-from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable
+from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable, genes_only
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import write_table
 from stnet.expression.genes import ENSEMBL_ID, GeneTable, read_gene_table
 from stnet.expression.spatial import THUMBNAIL, spatial
+from stnet.slides.colours import odd_colours
 from stnet.slides.image import open_image
 from stnet.slides.scale import overridden
 
@@ -145,6 +147,7 @@ def _checked(
             " is true; name the file or set require_label: false"
         )
     parts = READERS[row["format"]](row)
+    parts = replace(parts, counts=genes_only(parts.counts, row["counts"]))
     row = {**row, "spots": parts.spot_file or row["spots"]}
     check_same_section(row, parts)
     if parts.bin_um:
@@ -287,7 +290,9 @@ def _check_placed(
     slide: dict,
     overview: Image.Image,
 ) -> np.ndarray:
-    """Compare the spots with the tissue in the image (`check_misplaced`)."""
+    """Look at the colours of the image, and whether spots are on tissue (`check_misplaced`)."""
+    if odd := odd_colours(overview):
+        logger.warning(f"{row['image']}: {odd}")
     array = parts.positions[ARRAY].to_numpy()
     selected = parts.positions["selected"].to_numpy()
     reduced = np.array(overview.size) / [slide["width"], slide["height"]]

@@ -14,7 +14,7 @@ from stnet.config.cohorts import Made
 from stnet.config.faults import fault, first_fault, join, show
 from stnet.config.known_encoders import check_encoders
 from stnet.config.names import IMAGENET, RANDOM, digits_as_text
-from stnet.config.section_sheet import LONGEST_ID, MARKUP, read_sheet
+from stnet.config.section_sheet import LONGEST_ID, MARKUP, read_sheet, wrong_pitch
 from stnet.config.settings import TABLES, Settings
 from stnet.config.slide_sheet import read_slide_sheet
 from stnet.config.split import held_out_groups
@@ -102,9 +102,15 @@ class Configuration:
         """Rows of the cohort's section sheet."""
         if cohort not in self._sections:
             keys = self.row("cohorts", cohort)
-            self._sections[cohort] = read_sheet(
-                keys["sheet"], keys["root"], check_files=keys["source"] is None
-            )
+            rows = read_sheet(keys["sheet"], keys["root"], check_files=keys["source"] is None)
+            for row in rows:
+                if wrong := wrong_pitch(row["format"], keys["spot_pitch_um"]):
+                    raise fault(
+                        f"cohorts.{cohort}.spot_pitch_um",
+                        f"{wrong}, as section {row['section']} of {keys['sheet']}; correct it"
+                        " (sections of a cohort have the same)",
+                    )
+            self._sections[cohort] = rows
         return self._sections[cohort]
 
     def slides(self, source: str) -> list[dict[str, str]] | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from stnet.config.base import KeyFault, Keys, Positive
-from stnet.config.section_sheet import FORMATS
+from stnet.config.section_sheet import FORMATS, wrong_pitch
 from stnet.config.tiles import Scale, Tiles
 
 
@@ -52,9 +52,11 @@ class OwnSection(Keys):
     """yes: if the files look as if they were of different sections, warn and go on."""
 
     @model_validator(mode="after")
-    def _folder_or_files(self) -> "OwnSection":
+    def _files_and_pitch(self) -> "OwnSection":
         if bool(self.folder) == bool(self.counts or self.spots):
             raise KeyFault("folder", "write either folder, or counts and spots")
+        if wrong := wrong_pitch(self.format, self.spot_pitch_um):
+            raise KeyFault("spot_pitch_um", f"{wrong}; correct it")
         return self
 
 

@@ -1,7 +1,8 @@
 """The section sheet: a TSV with one row per section defines a cohort."""
 
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from stnet.config.space_ranger import matrix_files, spatial_files
 from stnet.core.checkout import find
 from stnet.core.errors import InputError
 from stnet.core.tsv import DECIMAL_COMMA, number, read_tsv
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = [
     *["patient", "section", "format", "image", "counts", "spots", "labels"],
@@ -27,6 +30,8 @@ GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 MARKUP = re.compile(r"<([a-z/!?]|\Z)", re.IGNORECASE)
 # File systems allow 255 bytes in a name, and ours add prefixes, suffixes and temporary parts.
 LONGEST_ID = 150
+# Two statements of one distance agree within this share.
+MOST_APART = 0.1
 # No scale is.
 TOO_LARGE = 1_000_000
 GROUP_ID_RULE = f"at most {LONGEST_ID} letters, digits, '.', '_' and '-'"
@@ -43,6 +48,7 @@ class Format:
         folders: columns that may name a folder, which is one input, in place of a file.
         shared: columns in which several rows may name the same, because it has several sections.
         grid: the only grid, or None for any.
+        pitch_um: the only distance of neighbouring spots, or None for any.
         whole_image: whether images are usually of a kind that is decoded as a whole.
         memory_mb: what it takes to read a section, if that is more than its image.
     """
@@ -53,6 +59,7 @@ class Format:
     folders: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     grid: str | None = None
+    pitch_um: float | None = None
     whole_image: bool = False
     memory_mb: int = 0
 
@@ -60,7 +67,9 @@ class Format:
 SPACE_RANGER = {"counts": matrix_files, "spots": spatial_files}
 FORMATS = {
     **dict.fromkeys(["st-v5", "st-original", "her2st"], Format()),
-    "visium": Format(unused=("labels",), find=SPACE_RANGER, grid="hexagonal", whole_image=True),
+    "visium": Format(
+        unused=("labels",), find=SPACE_RANGER, grid="hexagonal", pitch_um=100, whole_image=True
+    ),
     # Bins of 2 µm take 7 GB.
     "visium-hd": Format(
         unused=("labels",),
@@ -102,7 +111,9 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
     used: dict[tuple[str, Path], int] = {}
     sections = []
     optional = [name for name in COLUMNS if name not in REQUIRED]
-    for line, cells in read_tsv(find(path), REQUIRED, "sections", optional).items():
+    # A cohort that a rule makes has a sheet of ours.
+    lines = read_tsv(find(path), REQUIRED, "sections", optional, name_unread=check_files)
+    for line, cells in lines.items():
         where = f"{path} line {line}"
         row = {name: cells[name] for name in COLUMNS}
         if not row["grid"] and row["format"] in FORMATS:
@@ -132,7 +143,26 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
                             " name each section's own files"
                         )
         sections.append(row)
+    for name in ("patient", "section"):
+        _warn_of_alike(name, {row[name] for row in sections}, path)
     return sections
+
+
+def _warn_of_alike(column: str, ids: Collection[str], path: str | Path) -> None:
+    """Warn of ids that are one but for leading zeros or separators, as P1, P01 and P-1 are."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(ids):
+        # Between digits a separator has a meaning: 1-1 is not 11.
+        bare = re.sub(r"(?<=\D)[._-]+|[._-]+(?=\D|$)", "", name.lower())
+        alike.setdefault(re.sub(r"[._-]+", "-", re.sub(r"(?<!\d)0+(?=\d)", "", bare)), []).append(
+            name
+        )
+    for names in alike.values():
+        if len(names) > 1:
+            logger.warning(
+                f"{path}: {column}s {' and '.join(names)} differ only in zeros or separators; if"
+                f" they are one {column}, write it alike"
+            )
 
 
 def _existing(row: dict[str, str], name: str, where: str) -> list[str]:
@@ -159,6 +189,14 @@ def files_of(row: dict[str, str], column: str) -> list[str]:
     if find and row[column]:
         return [str(file) for file in find(row[column]).values()]
     return [row[column]] if row[column] else []
+
+
+def wrong_pitch(file_format: str, spot_pitch_um: float) -> str:
+    """What is wrong with the distance of spots in a format that has one, or ""."""
+    known = FORMATS[file_format].pitch_um
+    if not known or abs(spot_pitch_um - known) <= MOST_APART * known:
+        return ""
+    return f"{spot_pitch_um:g}, but spots of format {file_format} are {known:g} µm apart"
 
 
 def check_row(row: dict[str, str], where: str) -> None:

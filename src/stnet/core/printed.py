@@ -8,6 +8,7 @@ EXPRESSION_UNITS = {
     "log_fraction": "ln((1 + c) / (G + Σc))",
     "log_cp10k": "ln(1 + 10⁴ c / Σc)",
 }
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def decimals(value: float, digits: int = 2) -> str:
@@ -18,7 +19,7 @@ def decimals(value: float, digits: int = 2) -> str:
 def short(value: float | str) -> str:
     """Format a number, or text of a number: whole, or with three significant digits.
 
-    Other text is returned as it is; NaN becomes "".
+    Below 0.0001, as 8.6 × 10⁻⁶. Other text is returned as it is; NaN becomes "".
     """
     try:
         number = float(value)
@@ -30,5 +31,9 @@ def short(value: float | str) -> str:
         return "∞" if number > 0 else "−∞"
     if number == int(number):
         return decimals(number, 0)
+    if abs(number) < 1e-4:
+        digits, exponent = f"{number:.1e}".replace(".0e", "e").split("e")
+        power = str(int(exponent)).translate(SUPERSCRIPTS)
+        return f"{digits.replace('-', '−')}\u00a0×\u00a010{power}"
     text = f"{number:,.1f}" if abs(number) >= 1000 else f"{number:.3g}"
     return text.replace("-", "−")

@@ -5,6 +5,7 @@ line endings, a byte order mark, and the row numbers or names of R, with or with
 """
 
 import csv
+import logging
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,8 @@ DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}
 # How spots are named: array column x row, or barcode.
 DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 SPOT = re.compile(r"\d+x\d+|[ACGT]{8,}(-\d+)?")
+
+logger = logging.getLogger(__name__)
 
 Line = tuple[int, list[str]]
 
@@ -164,14 +167,28 @@ def number(text: str) -> float:
 
 
 def read_tsv(
-    path: str | Path, columns: Sequence[str], of: str, optional: Sequence[str] = ()
+    path: str | Path,
+    columns: Sequence[str],
+    of: str,
+    optional: Sequence[str] = (),
+    *,
+    name_unread: bool = False,
 ) -> dict[int, dict[str, str]]:
-    """Read the `columns` of a sheet as stripped text, by line. `of` is what it lists, as sections.
+    """Read the columns of a sheet as stripped text, by line.
 
-    `optional` are columns that it may lack; their cells are then empty. Other columns are not read.
-    Raises InputError naming the sheet if it is missing or not text, lacks a column of `columns`,
-    has one that looks like a misspelt optional one, a row with more cells than the header, or no
-    rows.
+    Args:
+        path: the sheet.
+        columns: what it must have.
+        of: what it lists, as sections, for messages.
+        optional: columns that it may lack; their cells are then empty.
+        name_unread: whether to warn of other columns, which are not read.
+
+    Returns:
+        Cells by column, by the number of the line.
+
+    Raises:
+        InputError: the sheet is missing or not text, lacks a column of `columns`, has one that
+            looks like a misspelt optional one, a row with more cells than the header, or no rows.
     """
     path = Path(path)
     if not path.is_file():
@@ -194,6 +211,13 @@ def read_tsv(
             raise InputError(
                 f"{path}: column {name} is not read{meant} If not, add an empty column of that name"
             )
+    unread = [name for name in header if name and name not in (*columns, *optional)]
+    if unread and name_unread:
+        several = len(unread) > 1
+        logger.warning(
+            f"{path}: column{'s' * several} {', '.join(unread)} {'are' if several else 'is'} not"
+            f" read; {hint}"
+        )
     if not rows:
         raise InputError(f"{path}: lists no {of}; add a row for each")
     places = {name: header.index(name) for name in (*columns, *optional) if name in header}

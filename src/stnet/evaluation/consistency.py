@@ -8,6 +8,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from stnet.core.printed import short
 from stnet.core.tables import FEWEST_PATIENTS, TOO_FEW
 
 # The level the released code (bin/generate_figs.py) gives to Holm for the main result.
@@ -94,7 +95,7 @@ def choose_rule(n_patients: int, n_with_r: int, n_genes: int) -> Rule:
     smallest = min(1.0, n_genes * 0.5**n_patients)
     reach = (
         f"a gene with r > 0 in all of {n_patients} patients has a Holm-adjusted binomial p of "
-        f"{smallest:.2g} among {n_genes} genes"
+        f"{short(smallest)} among {n_genes} genes"
     )
     if smallest > REACHABLE_LEVEL and 0 < n_tested < FEWEST_PATIENTS:
         reason = f"{TOO_FEW}, {n_tested} of the {FEWEST_PATIENTS} that are needed"

@@ -20,7 +20,11 @@ def read_used_spots(path: str | Path) -> ad.AnnData:
     They are the rows of views, targets and features. Raises InputError if the file is damaged or of
     an older version.
     """
-    section = read_h5ad(path, CONTRACT)
+    return used_spots(read_h5ad(path, CONTRACT))
+
+
+def used_spots(section: ad.AnnData) -> ad.AnnData:
+    """The used spots of a section, a view."""
     return section[section.obs["used"].to_numpy(dtype=bool)]
 
 

@@ -23,6 +23,7 @@ from stnet.inference.model import Model
 from stnet.inference.training_distance import TrainingDistance
 from stnet.networks.image_encoder import Encoder
 from stnet.slides.blank import all_counts, count_blank, report_blank
+from stnet.slides.colours import odd_colours
 from stnet.slides.image import SlideImage, open_image
 from stnet.slides.scale import (
     UM_PER_PX_AT_1,
@@ -87,6 +88,7 @@ def predict_slide(
                 opened = stack.enter_context(open_image(image))
                 picture, width = opened.thumbnail(THUMBNAIL), opened.size[0]
             slide.read(opened, configured)
+            slide.checks += filter(None, [odd_colours(picture)])
     except _Unreadable as error:
         if must_read:
             raise

@@ -9,12 +9,11 @@ import pandas as pd
 from PIL import Image
 
 from stnet.analysis.control import UNPLANTED
-from stnet.core.atomic import atomic_path
 from stnet.core.printed import decimals, short
 from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table, write_table
 from stnet.report.comparison import COMPACT_COLUMNS, KINDS, estimates
 from stnet.report.controls import FOLLOWED
-from stnet.report.page import page_table, render
+from stnet.report.page import page_table, write_html
 from stnet.report.words import INTERVALS, said
 
 # Methods that see no image.
@@ -58,7 +57,9 @@ def write_front(
     planted = page_table(_planted(read)) if "truth" in read else None
     compact = "manuscript" in read
     methods = page_table(read["manuscript"].set_axis(COMPACT_COLUMNS, axis=1)) if compact else None
-    content = render(
+    write_table(pd.DataFrame({"quantity": "warning", "value": cautions}), warnings)
+    write_html(
+        html,
         "front.html",
         title=f"{about['cohort']}: {main['title']}",
         paper=about["paper"],
@@ -71,9 +72,6 @@ def write_front(
         pictures=[(_embedded(path), text) for path, text in zip(pictures, CAPTIONS, strict=True)],
         pages=pages,
     )
-    write_table(pd.DataFrame({"quantity": "warning", "value": cautions}), warnings)
-    with atomic_path(html) as temporary:
-        temporary.write_text(content, encoding="utf-8")
 
 
 def _facts(dataset: pd.Series, summary: pd.Series, about: Mapping[str, object]) -> dict[str, str]:

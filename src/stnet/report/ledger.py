@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from stnet.core.atomic import atomic_path
 from stnet.core.printed import short
 from stnet.core.tables import read_table, write_table
 from stnet.report.axis import Axis, axes_of, marks_of
 from stnet.report.claim_rules import COMPARISONS, limits_of
 from stnet.report.claims import MISSING, Finding, look_up, read_claims
-from stnet.report.page import render
+from stnet.report.page import italic_genes, write_html
 from stnet.report.verdicts import (
     DIFFERS,
     INCONCLUSIVE,
@@ -78,7 +77,8 @@ def write_ledger(
     if said := not_evaluated(ledger):
         logger.warning("%s: %s", html, said)
     counts = ledger["verdict"].value_counts()
-    content = render(
+    write_html(
+        html,
         "ledger.html",
         title=about["title"],
         about=about["about"],
@@ -98,8 +98,6 @@ def write_ledger(
             if (rows := listed["group"] == name).any()
         ],
     )
-    with atomic_path(html) as temporary:
-        temporary.write_text(content, encoding="utf-8")
 
 
 def make_ledger(
@@ -176,13 +174,13 @@ def _shown(claim: tuple, row: tuple, axis: Axis | None) -> dict[str, object]:
     margin = float(claim.margin) if claim.margin else 0.0
     rule = COMPARISONS[claim.comparison].format(margin=margin, value=claim.value)
     interval = f"{short(row.ci_low)} to {short(row.ci_high)}" if row.unit else ""
+    said = italic_genes if claim.comparison == "names" else short
     return {
         "id": claim.id,
         "quantity": claim.quantity,
         "section": claim.section,
-        # With spaces, so that lists of genes wrap.
-        "claimed": short(claim.value.replace(",", ", ")) if claim.value else rule,
-        "found": short(row.found.replace(",", ", ") if isinstance(row.found, str) else row.found),
+        "claimed": said(claim.value) if claim.value else rule,
+        "found": said(row.found) if isinstance(row.found, str) else short(row.found),
         "interval": interval,
         "verdict": row.verdict,
         "style": row.verdict.replace(" ", "-"),

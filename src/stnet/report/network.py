@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.core.tables import gene_names, read_table
-from stnet.report.page import page_table, quantities, write_page
+from stnet.report.page import italic_genes, page_table, quantities, write_page
 from stnet.report.words import INTERVALS
 
 ATTRIBUTED = [
@@ -39,7 +39,7 @@ def write_attributions_page(
         experiment: title of the experiment whose networks are explained.
     """
     table = read_table(attributions)
-    gene = gene_names(table).iloc[0]
+    gene = italic_genes(gene_names(table).iloc[0])
     result = f"The attributions of {table['complete'].sum()} of {len(table)} patches add up."
     shown, tsv = [page_table(table[ATTRIBUTED].rename(columns={"predicted": "prediction"}))], []
     if on_nuclei:
@@ -56,7 +56,7 @@ def write_attributions_page(
         tsv = [on_nuclei]
     write_page(
         html,
-        f"What raises the prediction of {gene} ({experiment})",
+        "What raises the prediction of " + gene + f" ({experiment})",
         [
             result,
             "Integrated gradients of the patches with the highest predictions; no patient has a "

@@ -8,7 +8,7 @@ from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, gene_names, read_table
 from stnet.evaluation.consistency import BH_LEVEL
 from stnet.report.comparison import estimates
-from stnet.report.page import page_table, write_page
+from stnet.report.page import italic_genes, page_table, write_page
 
 # Features of a patch in words. The others are means of a measure over the nuclei.
 WORDS = {
@@ -81,7 +81,7 @@ def write_gene_page(relations: str | Path, html: str | Path, *, gene: str) -> No
     first = table.iloc[0]
     write_page(
         html,
-        f"{gene} and the size and number of nuclei",
+        italic_genes(gene) + " and the size and number of nuclei",
         [
             f"r with the {first.feature}, over {first.stratum} spots: "
             f"{estimates(table, 'mean_r')[0]}.",

@@ -1,6 +1,7 @@
 """Static HTML pages. Snakemake's report displays pages and images; other files it only links."""
 
 import os.path
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import NamedTuple
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from stnet.core.atomic import atomic_path
 from stnet.core.printed import decimals, short
+from stnet.expression.genes import ENSEMBL_ID
 from stnet.report.words import VALUES, Word, said, word
 
 TEMPLATES = Environment(
@@ -24,7 +27,7 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters["short"] = short
 # Text of a number, alone, with its interval, or of a total.
-NUMBER = r"−?∞?[\d.,]*(e−?\d+)?(\s\(.*\)| of .*)?\*?$"
+NUMBER = r"−?∞?[\d.,]*(\s×\s10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(\s\(.*\)| of .*)?\*?$"
 
 
 class Column(NamedTuple):
@@ -63,7 +66,8 @@ def write_page(
     """
     explained = {column.heading: column.explanation for each in tables for column in each.columns}
     links = {Path(file).as_posix(): os.path.relpath(file, Path(path).parent) for file in tsv}
-    content = render(
+    write_html(
+        path,
         "page.html",
         title=title,
         paragraphs=paragraphs,
@@ -71,13 +75,32 @@ def write_page(
         explained={heading: text for heading, text in explained.items() if text},
         links=links,
     )
+
+
+def write_html(path: str | Path, template: str, **content: object) -> None:
+    """Fill in a template of the folder `templates`, with a link to the first page of the cohort."""
+    parts = Path(path).parts
+    home = ""
+    if "results" in parts:
+        first = Path(*parts[: parts.index("results") + 2], "index.html")
+        if first != Path(path):
+            home = Path(os.path.relpath(first, Path(path).parent)).as_posix()
+    text = TEMPLATES.get_template(template).render(home=home, **content)
     with atomic_path(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
-def render(template: str, **content: object) -> str:
-    """Fill in a template of the folder `templates`."""
-    return TEMPLATES.get_template(template).render(**content)
+def italic_genes(names: str) -> str:
+    """Names of genes, separated by commas, with symbols in italics; words stay as they are."""
+    each = re.split(", ?", names)
+    if any(" " in name or name in ("", "none") for name in each):
+        return names
+    return Markup(", ").join(
+        name
+        if name.startswith("__") or ENSEMBL_ID.fullmatch(name)
+        else Markup("<i>{}</i>").format(name)
+        for name in each
+    )
 
 
 def page_table(
@@ -107,8 +130,9 @@ def quantities(table: pd.DataFrame, names: Sequence[str] | None = None) -> pd.Da
     table = table.set_index("quantity").reindex(names or table["quantity"])
     rows = []
     for row in table.itertuples():
-        heading, meaning, digits = word(row.Index)
+        heading, meaning, digits, of_genes = word(row.Index)
         value = with_interval(said(row.Index, row.value), row.ci_low, row.ci_high, digits)
+        value = italic_genes(value) if of_genes else value
         rows.append((heading, value, meaning))
     return pd.DataFrame(rows, columns=["quantity", "estimate", "meaning"])
 
@@ -142,6 +166,10 @@ def _column(name: Word, values: pd.Series) -> Column:
         return Column(*name[:2], ["✓" if value else "" for value in values], False)
     if is_numeric_dtype(values):
         return Column(*name[:2], [formatted(value, name.digits) for value in values], True)
-    texts = pd.Series(["" if pd.isna(value) else str(value) for value in values], dtype=object)
+    texts = pd.Series(
+        ["" if pd.isna(v) else v if isinstance(v, str) else str(v) for v in values], dtype=object
+    )
+    if name.of_genes:
+        return Column(*name[:2], [italic_genes(text) for text in texts], False)
     numbers = texts.str.match(NUMBER) | texts.isin(["", "undefined"])
     return Column(*name[:2], texts.tolist(), bool(numbers.all()))

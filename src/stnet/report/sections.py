@@ -4,13 +4,14 @@ from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from stnet.core.atomic import atomic_path
+import pandas as pd
+
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table
 from stnet.expression.spots import CONTRACT
 from stnet.figures.section_overview import colour_limits, overview
 from stnet.figures.style import webp
-from stnet.report.page import render
+from stnet.report.page import write_html
 from stnet.report.tables import worst_first
 
 
@@ -43,10 +44,8 @@ def write_sections_page(
         shown.append(
             {
                 **{"name": row.section, "patient": row.patient},
-                "warnings": list(section.uns["checks"]["warnings"]),
+                "warnings": "" if pd.isna(row.warnings) else row.warnings,
                 "picture": b64encode(drawn).decode(),
             }
         )
-    with atomic_path(html) as temporary:
-        content = render("sections.html", title=f"Sections: {cohort}", sections=shown)
-        temporary.write_text(content, encoding="utf-8")
+    write_html(html, "sections.html", title=f"Sections: {cohort}", sections=shown)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from stnet.core.printed import short
 from stnet.report.claim_rules import COMPARISONS, SIDES, accepted_by, is_beyond, names_of
 from stnet.report.claims import Finding, Value
 
@@ -55,7 +56,7 @@ def judge(claim: tuple, finding: Finding) -> Verdict:
         return Verdict(INCONCLUSIVE, f"what chance gives ({claim.null}) is missing")
     if claim.comparison == "at_most":
         if null.value > LEVEL:
-            return Verdict(INCONCLUSIVE, f"random draws do as well (P {null.value:.2g})")
+            return Verdict(INCONCLUSIVE, f"random draws do as well (P {short(null.value)})")
         return verdict
     # Without the sign of zero.
     by_chance = f"chance gives {round(null.value, 3) + 0.0:g}"

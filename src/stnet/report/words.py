@@ -9,12 +9,13 @@ from typing import NamedTuple
 class Word(NamedTuple):
     """What pages call a column or quantity, what it means and in which unit, and its decimals.
 
-    Without `digits`, numbers have three significant digits.
+    Without `digits`, numbers have three significant digits. `of_genes` says that it names genes.
     """
 
     heading: str
     explanation: str
     digits: int | None = None
+    of_genes: bool = False
 
 
 # How `stnet.evaluation.bootstrap.interval` makes intervals.
@@ -25,7 +26,10 @@ INTERVALS = (
 PAPER = "paper_"
 ABOUT = {
     # What a row is about
-    "gene": ("Gene", "Symbol of the gene, or its Ensembl id if it has no symbol."),
+    "gene": (
+        "Gene",
+        "Symbol, or Ensembl id if there is none. With [A+B]: reads that fit both, as in the paper.",
+    ),
     "patient": ("Patient", "Whose tissue it is."),
     "section": ("Section", "One slice of tissue on an array."),
     "experiment": ("Experiment", "What predicts, by its title in the configuration."),
@@ -376,6 +380,8 @@ VALUES = {
 }
 WORDS = {name: Word(*each) for name, each in ABOUT.items()}
 WORDS |= {name: Word(*each, 3) for name, each in MEASURES.items()}
+for name in ("gene", "found", "missed", "top_genes", "predicted_genes", "lost_genes"):
+    WORDS[name] = WORDS[name]._replace(of_genes=True)
 
 # Tables that are made for pages only may have headings from the start.
 BY_HEADING = {each.heading: each for each in WORDS.values()}
@@ -384,8 +390,8 @@ BY_HEADING = {each.heading: each for each in WORDS.values()}
 def word(name: str) -> Word:
     """Words for a column or quantity. One without words keeps its name, and has no explanation."""
     if name.startswith(PAPER):
-        heading, _, digits = word(name.removeprefix(PAPER))
-        return Word(f"{heading}, paper", "The same in the paper.", digits)
+        own = word(name.removeprefix(PAPER))
+        return own._replace(heading=f"{own.heading}, paper", explanation="The same in the paper.")
     return WORDS.get(name) or BY_HEADING.get(name) or Word(name.replace("_", " "), "")
 
 

@@ -28,23 +28,14 @@ def check_braces(value, key):
         refuse(f"{key}: {value} has braces; rename it, or make a link to it without them")
 
 
-try:
-    check_as_written(workflow.configfiles)
-    configuration = Configuration(config)
-    # The configuration as written, for nested runs; in the resolved one, parts removed by null would
-    # return.
-    WRITTEN = dict(config)
-    config.update(configuration.resolved)
-    for key in config:
-        check_braces(config[key], f"configuration: {key}")
-    for name in config["report"]:
-        rows = {row["section"]: row for row in configuration.sections(name)}
-        check_braces(rows, config["cohorts"][name]["sheet"])
-    simulated = configuration.cohorts_from("simulated")
-    made = [f"resources/{name}/{file}" for name in simulated for file in SIMULATED_TABLES]
-    configuration.check_files([GENE_TABLE, REACTOME, *made])
-except InputError as error:
-    refuse(error)
+def sections(cohort):
+    """Rows of a cohort's section sheet. What looks odd in it is said once, when it is read."""
+    with collect_warnings() as odd:
+        rows = or_refuse(configuration.sections)(cohort)
+    if workflow.is_main_process:
+        for each in odd:
+            print(f"warning: {each}", file=sys.stderr)
+    return rows
 
 
 def or_refuse(function):
@@ -59,10 +50,28 @@ def or_refuse(function):
     return checked
 
 
+try:
+    check_as_written(workflow.configfiles)
+    configuration = Configuration(config)
+    # The configuration as written, for nested runs; in the resolved one, parts removed by null would
+    # return.
+    WRITTEN = dict(config)
+    config.update(configuration.resolved)
+    for key in config:
+        check_braces(config[key], f"configuration: {key}")
+    for name in config["report"]:
+        rows = {row["section"]: row for row in sections(name)}
+        check_braces(rows, config["cohorts"][name]["sheet"])
+    simulated = configuration.cohorts_from("simulated")
+    made = [f"resources/{name}/{file}" for name in simulated for file in SIMULATED_TABLES]
+    configuration.check_files([GENE_TABLE, REACTOME, *made])
+except InputError as error:
+    refuse(error)
+
+
 # Their names may be wildcards of a path that was asked for. Names that the configuration itself
 # gives are checked already, and are looked up in `config`.
 row_of = or_refuse(configuration.row)
-sections = or_refuse(configuration.sections)
 groups = or_refuse(configuration.groups)
 slide_sheet = or_refuse(configuration.slides)
 check_weights = or_refuse(configuration.check_weights)

@@ -39,10 +39,11 @@ onstart:
             refuse_without_gpu(reason, len(waiting))
 
 
-def check_architecture(keys):
+def check_architecture(keys, row):
     """Refuse an architecture that its library does not have, before anything is downloaded.
 
-    With conda, jobs have another version of the library.
+    `row` is the path of the keys in the configuration. With conda, jobs have another version of the
+    library.
     """
     lacking = missing_architecture(
         keys.get("library", "torchvision"),
@@ -50,7 +51,7 @@ def check_architecture(keys):
         pretrained=keys["weights"] == IMAGENET,
     )
     if lacking and not USES_CONDA:
-        refuse(f"configuration: architecture: {lacking}")
+        refuse(f"configuration: {row}.architecture: {lacking}")
 
 
 def escape_environments(rules):

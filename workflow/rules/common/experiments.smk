@@ -102,10 +102,9 @@ def features_view_index(w):
 def encoder_weights(w):
     """File of the encoder's weights; nothing for random ones."""
     keys = row_of("features", w.features)
-    check_architecture(keys)
+    path = weights_file(keys, f"features.{w.features}")
     if keys["library"] == "timm" and keys["weights"] == IMAGENET:
         return f"resources/weights/timm-{keys['architecture']}.safetensors"
-    path = weights_file(keys)
     # Snakemake would not name the key, and misses the file where the outputs exist already.
     if path and not is_made(path):
         check_weights(w.features)
@@ -142,9 +141,12 @@ def collected_features(w):
     return f"results/{w.cohort}/features/{experiment_of(w)['features']}.h5ad"
 
 
-def weights_file(keys):
-    """File of the weights that `architecture` and `weights` name; nothing for random ones."""
-    check_architecture(keys)
+def weights_file(keys, row):
+    """File of the weights that `architecture` and `weights` name; nothing for random ones.
+
+    `row` is the path of the keys in the configuration.
+    """
+    check_architecture(keys, row)
     if keys["weights"] == RANDOM:
         return []
     if keys["weights"] == IMAGENET:

@@ -119,18 +119,9 @@ def check_gpu_of_dry_run():
 
 
 def print_own_results():
-    """Print the last lines of a run: what was predicted, the warnings, and the files made.
-
-    Snakemake's own `onsuccess` leaves out runs in which nothing is to be done, or one slide fails.
-    """
-    if not (workflow.scheduler and workflow.is_main_process) or workflow.dryrun:
-        return
-    maps, dag = ("own_slide_map", "own_section_map"), workflow.dag
-    made = {
-        job.wildcards.name: not dag.needrun(job) or dag.finished(job)
-        for job in dag.jobs
-        if job.rule.name.endswith(maps)
-    }
+    """Print what was predicted of each slide or section, the warnings, and the files made."""
+    found = jobs_made("own_slide_map", "own_section_map")
+    made = {job.wildcards.name: done for job, done in found}
     for name in [name for name in own if name in made]:
         folder = f"{OWN_RESULTS}/{name}"
         if not made[name]:
@@ -141,7 +132,3 @@ def print_own_results():
         print_warnings(rows)
         files = [f"{folder}/{file}" for file in ("map.png", "summary.tsv", "predictions.h5ad")]
         print("\n".join(["  made:", *(f"    {file}" for file in files)]))
-
-
-if own:
-    atexit.register(print_own_results)

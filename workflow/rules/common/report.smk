@@ -32,14 +32,33 @@ def category(name):
     return numbered
 
 
+def print_last_lines():
+    """Print what a run made: pages to open, or predictions, each with its stored warnings.
+
+    Snakemake's own `onsuccess` leaves out runs in which nothing is to be done, or a job fails.
+    """
+    if (workflow.scheduler and workflow.is_main_process) and not workflow.dryrun:
+        print_first_pages()
+        print_own_results()
+
+
+def jobs_made(*rules):
+    """Jobs of rules, each with whether its outputs are there. Names may have a module's prefix."""
+    dag = workflow.dag
+    found = [job for job in dag.jobs if job.rule.name.endswith(rules)]
+    return [(job, not dag.needrun(job) or dag.finished(job)) for job in found]
+
+
 def print_first_pages():
-    """Print the last lines of a run: the page to open of each cohort, and its stored warnings."""
-    made = {
-        job.wildcards.cohort: job.output for job in workflow.dag.jobs if job.rule.name == "front"
-    }
-    for cohort in sorted(made):
-        print(f"{config['cohorts'][cohort]['title']}: open {made[cohort].html}")
-        print_warnings(stored_rows(made[cohort].warnings))
+    """Print the page to open of each cohort, and its stored warnings."""
+    for job, made in sorted(jobs_made("front"), key=lambda each: each[0].wildcards.cohort):
+        cohort = job.wildcards.cohort
+        title = config["cohorts"][cohort]["title"]
+        if made:
+            print(f"{title}: open {job.output.html}")
+            print_warnings(stored_rows(job.output.warnings))
+        else:
+            print(f"{title}: not finished; the reason is above, and in results/{cohort}/logs")
 
 
 def stored_rows(path):
