@@ -116,8 +116,18 @@ def kills(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
         found = [f"half-written: {each}" for each in half if moment is not None]
         found += [] if rerun.returncode == 0 else [f"the rerun failed: {_errors(rerun.stderr)}"]
         found += differences(finished, folder, job.outputs) + leftovers(folder, job.outputs)
+        _as_old(finished, folder, job.outputs)
         when = "ended before the kill" if moment is None else f"killed after {moment:.1f} s"
         yield job.rule, when, "; ".join(found)
+
+
+def _as_old(finished: Path, folder: Path, outputs: tuple[str, ...]) -> None:
+    """Date outputs as in the finished run, so that the next case reruns nothing but its own job."""
+    for output in outputs:
+        inside = (finished / output).rglob("*") if (finished / output).is_dir() else ()
+        for path in [*inside, finished / output]:
+            with suppress(FileNotFoundError):
+                shutil.copystat(path, folder / path.relative_to(finished))
 
 
 def _kill(folder: Path, job: Job) -> float | None:

@@ -1,5 +1,7 @@
 """Fixtures of several test modules."""
 
+import subprocess
+
 import anndata as ad
 import pandas as pd
 import pytest
@@ -31,3 +33,15 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="session")
 def claims() -> pd.DataFrame:
     return read_claims(PAPER / "claims.tsv")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)

@@ -47,3 +47,6 @@ def test_a_job_of_large_patches_asks_for_more():
         assert on_cpu == pytest.approx(6400 * (side / 224) ** 2, abs=1)
         assert training_mb(view, 64, "cpu") > training_mb(view, 32, "cpu")
         assert prediction_mb(view, 32, "cpu") > 8_000
+    # A batch of one patch has more pixels than one of many small ones.
+    one = prediction_mb("2000x1", 1, "cpu") - prediction_mb("2000x1", 1, "cuda")
+    assert one == pytest.approx(40 * (2000 / 224) ** 2, abs=1)

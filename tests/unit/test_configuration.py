@@ -689,7 +689,9 @@ UNLIKELY = [
     ("cohorts.stnet.label_classes", {"</script>": []}, "</script>: '</script>' has markup"),
     ("cohorts.stnet.report.nuclear_gene", "a\n\n.. include:: /etc/passwd", "nuclear_gene: 'a"),
     ("cohorts.stnet.report.studies.weights.title", "<!-- a", "studies.weights.title: '<!-- a' has"),
-    ("hosts.gdc", "https://me:secret@host", "hosts.gdc: has a name or password, which logs"),
+    ("hosts.gdc", "https://me:secret@host", "hosts.gdc: has a name, password or query, which"),
+    ("hosts.gdc", "https://me:x/secret@host", "hosts.gdc: has a name, password or query, which"),
+    ("hosts.hgnc", "https://host/a.txt?token=b", "hosts.hgnc: has a name, password or query"),
     *[("experiments.random.inherit", value, "random.inherit: ") for value in (3, 3.0, True, [1])],
 ]
 

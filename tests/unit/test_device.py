@@ -184,10 +184,13 @@ CARD_NAMES = [
     ("0,9,2", CARDS[:1]),
     ("0,none,2", CARDS[:1]),
     (f"GPU-3,{CARDS[2]}", [CARDS[3], CARDS[2]]),
+    ("9" * 5000, []),
     ("GPU-,0", []),
     ("1", PARTS[:1]),
     (CARDS[1], PARTS[:1]),
     ("MIG-8c2d", PARTS[1:]),
+    ("MIG-8,MIG-7a1b,MIG-9/1/0", [*PARTS[::-1], "MIG-9/1/0"]),
+    ("0,MIG-,2", CARDS[:1]),
     (None, [CARDS[0], *PARTS, *CARDS[2:]]),
 ]
 
@@ -201,7 +204,7 @@ def test_names_of_cards_mean_what_they_mean_to_cuda(bin_, monkeypatch):
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
         assert visible_gpus() == wanted, given
     # Without an answer, cards are what they are called.
-    (bin_ / "nvidia-smi").write_text("#!/bin/sh\necho No devices were found\nexit 6\n")
+    (bin_ / "nvidia-smi").write_text("#!/bin/sh\nprintf 'No dev\\377ces were found'\nexit 6\n")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "00,GPU-3,-1,1")
     assert visible_gpus() == ["0", "GPU-3"]
 

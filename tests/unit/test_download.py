@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import signal
-import subprocess
 import time
 
 import pytest
@@ -310,7 +309,7 @@ def test_no_server_and_no_scheme(tmp_path):
 @pytest.mark.parametrize("path", ["/image.jpg", "/list"])
 def test_a_server_that_never_ends_or_drips_is_left(remote, target, path):
     remote.files["/list"] = b"[]" * 1000
-    limits = Patience(attempts=2, backoff=0.001, timeout=(5, 5), window=0.2, largest=3 * SIZE)
+    limits = Patience(2, 0.001, window=0.2, largest=3 * SIZE, longest_answer=3 * SIZE)
 
     def ask():
         url = f"{remote.host}{path}"
@@ -436,16 +435,43 @@ def test_passwords_go_to_their_host_only_and_never_into_messages(
     assert "secret" not in caplog.text
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 kB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:secret@a.b/c?d=secret",
+        "http://m'e:se\"cret@a.b/c?d='secret'",
+        "http://me:x/secret@a.b/c",
+        "http://me:x?secret@a.b/c",
+        "http://me:x#secret@a.b/c",
+        "http://me:x@secret@a.b:80/c#secret",
+        "http://a.b/it's?secret",
+        "<http://a.b/>,http://me:secret@a.b/",
+    ],
+)
+def test_what_may_be_secret_in_an_address_is_never_shown(url):
+    shown = http.without_secrets(f"'{url}': for /data/me@home")
+    assert "secret" not in shown.replace('"', "")
+    assert "http://a.b" in shown
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a.b:80/c@d", "https://[::1]:80/c@d", "http://a.b", "http://ü.de/c"]
+)
+def test_the_rest_of_an_address_is_shown(url):
+    assert http.without_secrets(f"{url} for /data/me@home") == f"{url} for /data/me@home"
+
+
+def test_what_a_server_says_is_text(remote, caplog):
+    remote.files["/list"] = b"[" * 200_000
+    with pytest.raises(InputError, match=r"the answer is not a list but '\[\["):
+        ask_json(f"{remote.host}/list", list, patience=Patience(attempts=1))
+    answer = requests.Response()
+    answer.url, answer.status_code, answer.reason = "http://a.b/", 404, "Not\x1b[2JFound"
+    with pytest.raises(InputError, match=r"answered 404 Not\[2JFound;"):
+        http.check_status(answer)
+    answer.status_code, answer.headers = 503, {"Retry-After": "²"}
+    with pytest.raises(http.TryAgain):
+        http.check_status(answer)
 
 
 @pytest.mark.parametrize("hash_", [SHA256, None])

@@ -6,10 +6,13 @@ import re
 import sys
 import warnings
 
+import anndata as ad
+import numpy as np
 import pytest
 
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
+from stnet.core.h5ad import write_h5ad
 from stnet.core.job import Tee, job
 
 # The tests warn on purpose; elsewhere a warning of a test is an error.
@@ -40,6 +43,24 @@ def test_what_the_user_can_mend_is_one_line(tmp_path, capsys):
     assert re.fullmatch(r"[\d-]{10} [\d:]{8} INFO going on", info)
     assert re.search(r" WARNING .*UserWarning: of Python", warning)
     assert error == "error: sheet.tsv: row 3"
+
+
+def test_names_with_any_character_leave_it_one_line(tmp_path, capsys):
+    failed(tmp_path, InputError("a\nb\x1b[31m\u202e\u2028é 日本.svs: no such image"))
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == "error: a\\nb\\x1b[31m\\u202e\\u2028é 日本.svs: no such image"
+
+
+def test_a_full_disk_under_an_open_file_is_one_line(small_disk, tmp_path, capfd):
+    """h5py prints a traceback for each handle that it cannot close."""
+    table = ad.AnnData(np.random.default_rng(0).random((300, 300)))
+    with pytest.raises(SystemExit), job(str(tmp_path / "log")):
+        write_h5ad(table, small_disk / "a.h5ad")
+    assert re.fullmatch(
+        r"error: \S+/a\.h5ad: cannot be written \(No space left on device\); .*\n",
+        capfd.readouterr().err,
+    )
+    assert not any(small_disk.iterdir())
 
 
 def test_a_log_on_a_full_disk_hides_nothing(capsys):

@@ -8,7 +8,7 @@ import pytest
 from paper_tables import PAPER, N, colocalisation, published, published_external, summary_table
 
 from stnet.evaluation.consistency import benjamini_hochberg, binomial_p, holm
-from stnet.report.axis import axes_of, marks_of
+from stnet.report.axis import Marks, axes_of, marks_of
 from stnet.report.ledger import make_ledger, write_ledger
 from stnet.report.tables import (
     table_1,
@@ -76,7 +76,7 @@ def test_values_outside_their_margins_differ(claims):
     assert ledger.loc["stnet.top_genes", "verdict"] == "reproduced"
     missing = ledger.loc["stnet.ACTG1.median_r"]
     assert missing["verdict"] == "not evaluated"
-    assert missing["why"].startswith("no row with symbol=ACTG1 in table genes")
+    assert missing["why"].startswith("table genes has no symbol ACTG1")
 
 
 def test_another_cohort_is_not_judged(claims):
@@ -163,8 +163,8 @@ def test_external_claims_say_why_they_are_not_evaluated(claims):
     tables["colocalisation_st"] = colocalisation(np.nan, np.nan, "no pair is left")
     ledger = ledger_of(claims, tables)
     for claim, why in {
-        "stnet.FASN.r_10x": "no row with symbol=FASN in table visium_genes",
-        "tcga.subtype_auroc.image": "no row with features=image in table subtype",
+        "stnet.FASN.r_10x": "table visium_genes has no symbol FASN",
+        "tcga.subtype_auroc.image": "table subtype has no features image",
         "tcga.subtype_auroc.bulk": "no patient has bulk",
         "colocalisation.st.p": "no pair is left",
     }.items():
@@ -216,7 +216,7 @@ def test_the_terminal_and_the_page_say_which_claims_have_no_value(tmp_path, clai
     lost = pd.read_csv(tmp_path / "l.tsv", sep="\t").query("verdict == 'not evaluated'")
     said = f"{len(lost)} of {len(claims)} claims could not be evaluated: stnet.FASN."
     assert said in caplog.text
-    assert "(no row with symbol=FASN in table genes; is it FASM" in caplog.text
+    assert "(table genes has no symbol FASN; is it FASM" in caplog.text
     assert said in html.read_text(encoding="utf-8")
     caplog.clear()
     facts = claims[claims["id"].isin(["cohort.patients", "cohort.genes"])]
@@ -238,6 +238,16 @@ def test_claims_of_one_column_share_an_axis(tmp_path, claims):
         share = (row.found - axis.least) / (axis.most - axis.least)
         assert axis.marks.found == pytest.approx(10 + 220 * share, abs=0.06)
         assert axis.marks.interval[0] < axis.marks.found < axis.marks.interval[1]
+
+
+def test_an_axis_ends_where_values_are_not_possible():
+    accepted = Marks(1.0, (0.95, 1.03), None, (0.9, float("inf")), (0.5, 0.5))
+    (open_,), (axis,) = axes_of([accepted]), axes_of([accepted], (0, 1))
+    assert open_.most > 1.03
+    assert (axis.least, axis.most) == (0.5, 1)
+    assert axis.marks.interval[1] == axis.marks.accepted[1] == axis.marks.found == 230
+    counts = Marks(0.0, None, 0.0, (0, 0), None)
+    assert axes_of([counts], (0, float("inf")))[0].least == 0
 
 
 # Table 1 and the pages

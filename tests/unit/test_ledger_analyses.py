@@ -196,9 +196,9 @@ def test_what_cannot_be_answered_says_why(claims, analysed):
     analysed["study_weights"] = study("view", "224x1", {"128x1": 0.1})
     ledger = ledger_of(claims, analysed)
     for claim, why in {
-        "features.beaten": "no row with role=features in table comparison",
+        "features.beaten": "table comparison has no role features",
         "nuclei.aebp1_number_p": "AEBP1 is no target gene",
-        "pathway.cancer.rest": "no row with group=cancer in table pathways",
+        "pathway.cancer.rest": "table pathways has no group cancer",
         "weights.imagenet_better": "table study_weights has no column weights",
     }.items():
         assert ledger.loc[claim, "verdict"] == "not evaluated", claim

@@ -12,6 +12,7 @@ from networks import SMALL, recipe
 
 from stnet.core.errors import InputError
 from stnet.core.job import job
+from stnet.core.memory import is_out_of_memory
 from stnet.networks.architectures import build_network, check_side
 from stnet.networks.data import Data, to_device
 from stnet.training import run as run_module
@@ -95,6 +96,12 @@ def test_memory_is_no_reason_to_fetch_a_model_again(toy, tmp_path, monkeypatch):
     monkeypatch.setattr("stnet.inference.model.place", fail)
     with pytest.raises(torch.cuda.OutOfMemoryError):
         load_model_file(model)
+
+
+@pytest.mark.parametrize("said", ["std::bad_alloc", "can't start new thread"])
+def test_what_the_machine_says_of_its_memory_without_the_word(said):
+    assert is_out_of_memory(RuntimeError(said))
+    assert not is_out_of_memory(ValueError(said))
 
 
 @pytest.mark.parametrize("call", [fail, torch_on_the_processor, numpy_on_the_processor])

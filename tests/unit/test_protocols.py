@@ -35,9 +35,19 @@ from stnet.evaluation.protocols import (
 )
 from stnet.expression.predictions import write_predictions
 from stnet.expression.transforms import normalise
-from stnet.figures.protocols import KINDS, WORDS, specification_curve
-from stnet.report.protocols import AS_COMPARED, _by_choice, findings, signal, write_protocols
+from stnet.figures.protocols import WORDS, specification_curve
+from stnet.report.protocols import (
+    AS_COMPARED,
+    _by_choice,
+    _published,
+    _used,
+    findings,
+    signal,
+    write_protocols,
+)
+from stnet.report.words import word
 
+KINDS = {kind: word(kind).heading for kind in Protocol._fields}
 ROOT = Path(__file__).parents[2]
 UNITS = {"transform": "log_fraction", "universe": 500}
 SECTIONS = {"P1": ["P1a", "P1b", "P1c"], "P2": ["P2a"], "P3": ["P3a", "P3b"]}
@@ -461,14 +471,14 @@ def rows(*scores: tuple[float, float, float], ahead: str = "") -> pd.DataFrame:
 def test_findings_count_winners_and_orders_that_are_sure_both_ways():
     scores = [(0.4, 0.39, 0.5), (0.1, 0.15, 0.1), (0.2, 0.5, 0.1), *[(0.4, 0.3, 0.5)] * 20]
     found = " ".join(findings(rows(*scores, ahead="-OOMMM"), ["depth"]))
-    assert "an r from 0.10 to 0.40 under 23 protocols, 0.40 under the paper's" in found
-    assert "main under 21 of 23, other under 2 of 23" in found
-    assert "highest r is that of main, 0.400. It is not surely ahead of other." in found
+    assert "main have an r from 0.10 to 0.40 by protocol alone, 0.40 under the paper's" in found
+    assert "Of 23 protocols the highest r is that of main under 21, other under 2." in found
+    assert "it is that of main (surely ahead of 0 of 1 others), under 2 that of another" in found
     assert "protocols: 1 of 1: main under 3 and other under 2 of 23 protocols." in found
     assert "2.5% of the protocols on average, 1 of 23. Protocols share" in found
     assert "higher r than every method under 21 protocols" in found
     found = " ".join(findings(rows(*scores, ahead="MMM"), ["depth"]))
-    assert "highest r is that of main, 0.400. This is sure." in found
+    assert "(surely ahead of 1 of 1 others), under 2 that of another method." in found
     assert "under some protocols: 0 of 1. Of two" in found
 
 
@@ -523,14 +533,14 @@ def test_options_are_compared_over_the_protocols_that_all_of_them_share(table):
                 for pair in group
             ]
             expected = {WORDS.get(o, o): [v for each, v in shared if each == o] for o in options}
-            of_kind = shown[shown["choice"] == KINDS[kind]].set_index("option")[name]
+            of_kind = shown[shown["choice"] == word(kind).heading].set_index("option")[name]
             assert [*of_kind.index] == [*expected]
             for option, values in expected.items():
                 if values:
                     assert of_kind[option] == decimals(np.median(values)), (name, kind, option)
                 else:
                     assert pd.isna(of_kind[option])
-    by_unit = shown[shown["choice"] == KINDS["unit"]]
+    by_unit = shown[shown["choice"] == word("unit").heading]
     # A constant of each patient has an r only over all patients, which is compared with nothing.
     assert by_unit["mean"].isna().all()
     assert by_unit["main"].notna().all()
@@ -539,7 +549,7 @@ def test_options_are_compared_over_the_protocols_that_all_of_them_share(table):
 def test_findings_without_an_r_or_an_interval_say_so():
     nothing = rows(*[(np.nan, 0.3, np.nan)] * 11, (np.nan, np.nan, np.nan))
     found = " ".join(findings(nothing, ["depth"]))
-    assert "main have no r under 12 protocols, none under the paper's" in found
+    assert "main have no r by protocol alone, none under the paper's" in found
     assert "No method has an r under 1." in found
     assert "nan" not in found
     found = " ".join(findings(rows(*[(0.4, 0.3, 0.5)] * 12).assign(n_patients=1), ["depth"]))
@@ -565,6 +575,22 @@ def test_published_values_stand_in_the_docs_and_are_those_of_the_paper():
     assert [e.r for e in PUBLISHED if USERS.get(e.user) == PAPER] == [round(paper, 3)]
 
 
+def test_r_stands_beside_the_name_and_published_values_say_whether_a_protocol_matches(table):
+    shown = _used(table)
+    assert [*shown] == ["users", "main", "other", "mean", *Protocol._fields]
+    r = table[table["experiment"] == "other"].set_index([*Protocol._fields])["r"]
+    for users, found in zip(shown["users"], shown["other"], strict=True):
+        assert found == decimals(r[USERS[users]]), users
+    stated = _published(table).set_index("published")
+    main = table[table["experiment"] == "main"].set_index([*Protocol._fields])["r"]
+    assert stated.loc["0.130", "here"] == decimals(main[PAPER])
+    assert stated.loc["0.093", "here"] == decimals(main[USERS["EGN"]])
+    unmatched = stated[stated["users"] == ""]
+    assert len(unmatched) == len(PUBLISHED) - 2
+    assert set(unmatched["here"]) == {"no match: too little is said"}
+    assert (stated["source"] != "").all()
+
+
 def test_the_page_and_the_figure_show_all_of_it(spots, tmp_path):
     paths = [path for each in written(tmp_path, spots).values() for path in each]
     roles = {"main": "main", "other": "reference", "mean": "other"}
@@ -578,9 +604,10 @@ def test_the_page_and_the_figure_show_all_of_it(spots, tmp_path):
     for words in (
         "TRIPLEX, best 50 genes",
         "The other is a reference",
-        "best in other patients",
-        "0.093 on He 2020 (EGN, Table 1)",
-        "<p>1 of 15 genes are consistent for at least one method.",
+        "best elsewhere",
+        "no match: too little is said",
+        "<p>The same held-out predictions of The main have an r from ",
+        " 1 of 15 genes are consistent for at least one method.",
         "0 of 304",
     ):
         assert words in page
@@ -594,7 +621,7 @@ def test_the_figure_has_a_mark_for_each_of_many_methods_and_needs_no_r(table):
     names = [f"method {i}" for i in range(20)]
     many = pd.concat([main, *(main.assign(experiment=name) for name in names)])
     titles = {name: name.upper() for name in ("main", *names)}
-    axis = specification_curve(many, titles).axes[0]
+    axis = specification_curve(many, titles, KINDS).axes[0]
     marks = {
         each.get_label(): (*each.get_facecolor()[0], each.get_paths()[0].vertices.tobytes())
         for each in axis.collections
@@ -606,4 +633,4 @@ def test_the_figure_has_a_mark_for_each_of_many_methods_and_needs_no_r(table):
     assert len({*first}) == 7
     assert np.abs(np.diff(grey)).min() > 0.05
     constant = main.assign(r=np.nan, low=np.nan, high=np.nan)
-    assert specification_curve(constant, titles).axes
+    assert specification_curve(constant, titles, KINDS).axes

@@ -1,12 +1,14 @@
 """JPEG tiles of slides, decoded without OpenSlide, against its pixels and the plain loop."""
 
+from io import BytesIO
 from itertools import product
 
 import numpy as np
 import pytest
 import tifffile
 from data import REAL
-from openslide import OpenSlide
+from openslide import OpenSlide, OpenSlideError
+from PIL import Image
 from tiled import write_jpeg_tiles
 
 from stnet.core.errors import InputError
@@ -234,6 +236,33 @@ def test_a_stream_that_says_other_colours_is_left_to_openslide(tmp_path):
         tiff.pages[0].tags["PhotometricInterpretation"].overwrite(6)
     with open_image(path) as image:
         np.testing.assert_array_equal(image.read(0, 0, 512, 512), shown(path, 0, 0, 512, 512))
+
+
+@pytest.mark.parametrize("how", [{"mode": "L"}, {"keep_rgb": True}], ids=str)
+def test_a_tile_of_other_colours_is_as_openslide_shows_it(tmp_path, how):
+    """Of the tile of most bytes the pixels are compared anyway, so the other one is small."""
+    path = write(tmp_path / "1.tif", picture(256, 512), factors=(1,), tile=256)
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        place = page.dataoffsets[int(np.argmin(page.databytecounts))]
+        size = min(page.databytecounts)
+    stream = BytesIO()
+    flat = Image.new(how.pop("mode", "RGB"), (256, 256), "grey")
+    flat.save(stream, "JPEG", **how)
+    assert len(stream.getvalue()) < size
+    with open(path, "r+b") as file:
+        file.seek(place)
+        file.write(stream.getvalue())
+    try:
+        expected = shown(path, 0, 0, 512, 256)
+    except OpenSlideError:
+        expected = None
+    with open_image(path) as image:
+        if expected is None:
+            with pytest.raises(InputError, match="damaged image"):
+                image.read(0, 0, 512, 256)
+        else:
+            np.testing.assert_array_equal(image.read(0, 0, 512, 256), expected)
 
 
 @pytest.mark.skipif(not SVS.exists(), reason=f"{SVS} is absent")

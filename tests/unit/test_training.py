@@ -1,11 +1,12 @@
 """Training against plain loops written here, and the choices of the nested cross-validation."""
 
-import socket
+import io
 
 import numpy as np
 import pytest
 import torch
 from networks import SMALL, recipe
+from remote import Remote, sha256
 from torch import nn
 from torchvision import models
 from torchvision.transforms import functional as pictures
@@ -14,9 +15,12 @@ from stnet.config.split import held_out_groups, inner_folds
 from stnet.core.errors import InputError
 from stnet.networks.architectures import build_network, head_name, set_bias
 from stnet.networks.data import Data
+from stnet.networks.imagenet import download_imagenet
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, apply_symmetry, augment
-from stnet.networks.weights import download_imagenet, load_weights
+from stnet.networks.tensors import read_tensors
+from stnet.networks.weights import load_weights
+from stnet.sources.http import Patience
 from stnet.training.fit import choose_epoch
 from stnet.training.run import Run, batch_loss
 
@@ -138,17 +142,44 @@ def test_seed_gives_the_same_weights_twice_and_another_seed_others(data):
     assert not torch.equal(trained(3), trained(4))
 
 
-def test_a_host_of_weights_that_falls_silent_is_left(tmp_path, monkeypatch):
+@pytest.fixture
+def squeezenet(tmp_path, monkeypatch):
+    """A server that has the weights of SqueezeNet with other values, and their place on disk."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("stnet.networks.weights.SILENCE", 0.3)
-    before = socket.getdefaulttimeout()
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        weights = models.AlexNet_Weights.IMAGENET1K_V1.value
-        monkeypatch.setitem(weights.__dict__, "url", f"{host}/alexnet-7be5be79.pth")
-        with pytest.raises(InputError, match=r"ImageNet weights of alexnet cannot .*timed out"):
-            download_imagenet("alexnet", tmp_path / "alexnet.safetensors")
-    assert socket.getdefaulttimeout() == before
+    state = models.squeezenet1_1().state_dict()
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    name = f"/squeezenet1_1-{sha256(stream.getvalue())[:8]}.pth"
+    with Remote() as server:
+        server.files[name] = stream.getvalue()
+        weights = models.SqueezeNet1_1_Weights.IMAGENET1K_V1.value
+        monkeypatch.setitem(weights.__dict__, "url", f"{server.host}{name}")
+        yield server, name, tmp_path / "hub/checkpoints" / name[1:], state
+
+
+def test_weights_are_downloaded_once_and_a_damaged_file_again(squeezenet, tmp_path):
+    server, name, cached, state = squeezenet
+    output = tmp_path / "squeezenet1_1.safetensors"
+    server.faults[name] = ["corrupt"]
+    quick = Patience(attempts=2, backoff=0.001)
+    for damage in (None, None, b"rubbish"):
+        if damage:
+            cached.write_bytes(damage)
+        download_imagenet("squeezenet1_1", output, quick)
+        found = read_tensors(output)
+        assert all(torch.equal(found[key], value) for key, value in state.items())
+    # The first time it was not the file of that name, the third it was not on disk.
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("fault", ["drip", "endless", "header", "stall"])
+def test_a_host_of_weights_that_never_ends_is_left(squeezenet, tmp_path, fault):
+    server, name, cached, _ = squeezenet
+    server.faults[name] = [fault]
+    limits = Patience(attempts=1, timeout=(5, 0.3), window=0.2, largest=2**23, total=0.6)
+    with pytest.raises(InputError, match=r"^weights: the ImageNet weights of squeezenet1_1 "):
+        download_imagenet("squeezenet1_1", tmp_path / "squeezenet1_1.safetensors", limits)
+    assert not cached.exists()
 
 
 def test_a_batch_too_small_for_batch_norm_is_refused_by_its_key(data):

@@ -29,8 +29,9 @@ def training_mb(view: str, batch_size: int, device: str) -> int:
 
 def prediction_mb(view: str, configured: int, device: str) -> int:
     """Memory in MB, as `training_mb`, of a job that predicts in batches of `configured`."""
-    batch = PREDICTED_MB * configured if device == "cpu" else 0
-    return max(8_000, _with_patches(view, HELD_OUT_SPOTS) + batch)
+    side = _side(view)
+    batch = PREDICTED_MB * prediction_batch(configured, side) * side**2 // SIDE**2
+    return max(8_000, _with_patches(view, HELD_OUT_SPOTS) + (batch if device == "cpu" else 0))
 
 
 def _with_patches(view: str, spots: int) -> int:

@@ -1,7 +1,6 @@
 """The whole configuration: its tables and global keys."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -53,8 +52,8 @@ class Hosts(Keys):
     @field_validator("*")
     @classmethod
     def _without_password(cls, host: str) -> str:
-        if "@" in urlsplit(host).netloc:
-            raise ValueError("has a name or password, which logs would show; use ~/.netrc")
+        if set("@?#") & set(host):
+            raise ValueError("has a name, password or query, which logs would show; use ~/.netrc")
         return host
 
 

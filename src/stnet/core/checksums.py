@@ -62,7 +62,7 @@ def open_sealed_json(text: str | bytes, path: str | Path) -> dict:
     """The object of `sealed_json`. Raises Damaged, naming the file `path`."""
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(path, error) from error
     checksum = value.pop(KEY, None) if isinstance(value, dict) else None
     if checksum != json_sha256(value):

@@ -8,7 +8,15 @@ MOST_NAMES = 5
 
 
 class InputError(Exception):
-    """Bad input. The message is one line that names the file, row or key, and what to do."""
+    """Bad input. The message is one line that names the file, row or key, and what to do.
+
+    Names in it may have any character; one that does not print is shown by its code.
+    """
+
+    def __str__(self) -> str:
+        """The message."""
+        message = super().__str__()
+        return "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
 
 
 class SystemFailure(InputError):

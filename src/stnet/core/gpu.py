@@ -82,13 +82,15 @@ def visible_gpus() -> list[str]:
         return [gpu for card in cards for gpu in card[1:] or card] or list(map(str, numbers))
     gpus = []
     for name in map(str.strip, given.split(",")):
-        if name.isdecimal():
+        if re.fullmatch("[0-9]{1,9}", name):
             found = cards[int(name) : int(name) + 1] if cards else [[str(int(name))]]
         elif name.startswith("GPU-"):
             # The beginning of a UUID is enough.
             found = [card for card in cards if card[0].startswith(name)] if cards else [[name]]
         else:
-            found = [[name]] if name.startswith("MIG-") else []
+            is_part = name.startswith("MIG-")
+            parts = [part for card in cards for part in card[1:] if part.startswith(name)]
+            found = [[part] for part in parts or [name]] if is_part else []
         if len(found) != 1:
             break
         # Of a divided GPU that is named as a whole, CUDA shows the first part.
@@ -117,13 +119,17 @@ def _cards() -> list[list[str]]:
     """UUIDs of each GPU of this machine, in nvidia-smi's order, and of its parts."""
     try:
         said = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=SMI_SECONDS
+            ["nvidia-smi", "-L"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SMI_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return []
     cards: list[list[str]] = []
     for uuid in re.findall(r"\(UUID: ((?:GPU|MIG)-[^)\s]+)\)", said.stdout):
-        if uuid.startswith("GPU-"):
+        if uuid.startswith("GPU-") or not cards:
             cards.append([])
         cards[-1].append(uuid)
     return cards

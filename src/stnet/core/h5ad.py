@@ -5,6 +5,7 @@ only, and not for text, scalars and its own structure. So the checksum of the wh
 line of the project's own, `sha256 ...`, which every HDF5 library ignores.
 """
 
+import sys
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -24,8 +25,20 @@ def write_h5ad(
 ) -> None:
     """Write a file with its checksum at the end, atomically."""
     with atomic_path(path) as temporary:
-        content.write_h5ad(temporary, compression=compression)
+        with _silent_handles():
+            content.write_h5ad(temporary, compression=compression)
         seal(temporary)
+
+
+@contextmanager
+def _silent_handles() -> Iterator[None]:
+    """Of a full disk, h5py prints a traceback for each open handle, beside the error itself."""
+    hooks = sys.excepthook, sys.unraisablehook
+    sys.excepthook = sys.unraisablehook = lambda *_: None
+    try:
+        yield
+    finally:
+        sys.excepthook, sys.unraisablehook = hooks
 
 
 def read_h5ad(path: str | Path, needs: Collection[str] = (), *, backed: bool = False) -> ad.AnnData:

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from stnet.core.errors import InputError, reason_of
 
-# What torch says of a GPU, of its libraries and of the machine; not imported here.
-SIGNS = ("out of memory", "llocate memory", "ALLOC_FAILED")
+# What torch says of a GPU, of its libraries and of the machine, and Python of a
+# thread. torch is not imported here.
+SIGNS = ("out of memory", "llocate memory", "ALLOC_FAILED", "bad_alloc", "can't start new thread")
 # Sentences of torch's message that have numbers; the others are about its allocator.
 SENTENCES = 3
 FEWER = "run fewer jobs at once"

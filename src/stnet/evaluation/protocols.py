@@ -115,7 +115,6 @@ PUBLISHED = [
     Published("HER2ST", "a patient held out; 250 genes", 0.150, TABLE_1),
     Published("HER2ST", "the same; best 50 genes by r in the test", 0.287, TABLE_1),
     Published("HER2ST", "a slide held out", 0.056, "SpaHGC"),
-    Published("HER2ST", "a slide held out; 785 genes", 0.387, "mclSTExp"),
     Published("HER2ST", "50 genes", 0.439, "HINGE"),
 ]
 

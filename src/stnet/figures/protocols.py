@@ -1,8 +1,7 @@
 """r of every method under every protocol, and what the protocols choose."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import cycle
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,34 +19,25 @@ from stnet.figures.style import (
     SKY,
     VERMILLION,
     new_figure,
-    save,
     styled,
 )
 
-KINDS = {
-    "normalisation": "Measurement",
-    "measurement": "Neighbours",
-    "unit": "r over the spots of",
-    "over_units": "Over patients or sections",
-    "genes": "Genes",
-    "over_genes": "Over genes",
-}
 # Choices in words; those of two kinds of average are the same.
 WORDS = {
     "targets": "targets' unit",
     "ln_counts": "ln(1 + c)",
     "cp10k": "ln(1 + CP10k)",
     "residuals": "Pearson residuals",
-    "raw": "not smoothed",
-    "smoothed": "smoothed",
-    "patient": "a patient",
-    "section": "a section",
+    "raw": "no",
+    "smoothed": "yes",
+    "patient": "patient",
+    "section": "section",
     "spots": "all patients",
-    "": "one r of all",
+    "": "one r",
     "all": "all",
     "variable": "most variable",
-    "best_others": "best in other patients",
-    "best_test": "best in the test: leaks",
+    "best_others": "best elsewhere",
+    "best_test": "best in test (leaks)",
 }
 # From dark to light and back, so that neighbours differ in greyscale; the darkest is brown. More
 # markers than colours, so that the pairs differ for 56 experiments.
@@ -55,20 +45,15 @@ COLOURS, MARKERS = (BLUE, ORANGE, "#5D3A00", SKY, GREEN, "#CC79A7", GREY), "s^vD
 LEAKS = {"color": VERMILLION, "alpha": 0.15, "linewidth": 0}
 
 
-def draw(table: pd.DataFrame, figures: Iterable[str | Path], titles: Mapping[str, str]) -> None:
-    """Draw the table of `score_protocols`, whose first experiment is the main one.
-
-    `titles` has what the figure calls each experiment.
-    """
-    save(specification_curve(table, titles), figures)
-
-
 @styled
-def specification_curve(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Protocols from left to right by the main experiment's r.
+def specification_curve(
+    table: pd.DataFrame, titles: Mapping[str, str], kinds: Mapping[str, str]
+) -> Figure:
+    """Protocols of `score_protocols` from left to right by the r of the main experiment, its first.
 
-    Above, r of each experiment, by its title, with the interval of the main one. Below, a mark for
-    each choice that the protocol makes; those of protocols that leak are red.
+    `titles` has what to call each experiment, `kinds` what to call each kind of choice. Above, r of
+    each experiment, with the interval of the main one. Below, a mark for each choice that the
+    protocol makes; those of protocols that leak are red.
     """
     by_protocol = table.pivot(index=KEYS, columns="experiment", values="r")
     first = table["experiment"].iloc[0]
@@ -98,17 +83,17 @@ def specification_curve(table: pd.DataFrame, titles: Mapping[str, str]) -> Figur
         above.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     above.set_ylabel("r of the same predictions")
     figure.legend(loc="outside upper center", ncols=3, markerscale=2)
-    _mark_choices(below, protocols)
+    _mark_choices(below, protocols, kinds)
     below.set_xlabel(f"{len(protocols)} protocols, by the r of {titles[first]}")
     below.set_xlim(-1, len(protocols))
     return figure
 
 
-def _mark_choices(axis: Axes, protocols: list[Protocol]) -> None:
+def _mark_choices(axis: Axes, protocols: list[Protocol], kinds: Mapping[str, str]) -> None:
     row, labels = 0, []
     heading = {"ha": "right", "va": "center", "fontweight": "bold"}
     for kind, choices in CHOICES._asdict().items():
-        axis.text(-0.005, row, KINDS[kind], transform=axis.get_yaxis_transform(), **heading)
+        axis.text(-0.005, row, kinds[kind], transform=axis.get_yaxis_transform(), **heading)
         labels.append("")
         for choice in choices:
             places = [i for i, each in enumerate(protocols) if getattr(each, kind) == choice]

@@ -1,48 +1,21 @@
-"""Initial weights from torchvision or from a file."""
+"""Initial weights from a file."""
 
 import re
-import socket
 from pathlib import Path
 
 import torch
 from torch import nn
-from torchvision import models
 
 from stnet.core.errors import InputError, check_system, reason_of
 from stnet.networks.architectures import head_name
 from stnet.networks.layer_names import with_names_of_timm
-from stnet.networks.tensors import are_finite, read_tensors, write_tensors
+from stnet.networks.tensors import are_finite, read_tensors
 
 # Old checkpoints of torchvision's DenseNets name their layers "norm.1" instead of "norm1".
 OLD_DENSENET_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
 
 # Auxiliary classifiers of Inception v3 and GoogLeNet, which `build_network` leaves out.
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
-
-# Seconds without a byte after which a download ends; torch itself waits without end.
-SILENCE = 60.0
-
-
-def download_imagenet(architecture: str, output: str | Path) -> None:
-    """Write torchvision's ImageNet weights (IMAGENET1K_V1) of an architecture as safetensors.
-
-    torchvision downloads them and checks their hash. Layer names are torchvision's; the ImageNet
-    classifier is included. Raises InputError if there are none or the download fails.
-    """
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE)
-    try:
-        network = models.get_model(architecture, weights="IMAGENET1K_V1")
-    except (ValueError, KeyError) as error:
-        raise InputError(f"weights: no ImageNet weights of {architecture} ({error})") from error
-    except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"weights: the ImageNet weights of {architecture} cannot be downloaded ({error});"
-            " download the file elsewhere and give its path as the experiment's weights"
-        ) from error
-    finally:
-        socket.setdefaulttimeout(before)
-    write_tensors(output, network.state_dict())
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:

@@ -6,13 +6,13 @@ reads, so it does not import pandas.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stnet.core.errors import InputError
 from stnet.core.suggest import suggest
+from stnet.report.claim_rules import read_rows
 
 
 @dataclass(frozen=True)
@@ -209,20 +209,15 @@ ANALYSES = [
 ]
 
 
-def check_tables(claims: str | Path) -> None:
-    """Raise InputError if claims, a TSV of `read_claims`, name a table that no analysis makes.
+def check_claims(path: str | Path) -> None:
+    """Check a table of claims before the run (`read_rows`), which may be one that a rule makes.
 
-    A file that cannot be read is left to the job that reads it.
+    Raises InputError as `read_rows`, and for a table of results that no analysis makes.
     """
     known = [name for each in ANALYSES for name in each.tables]
-    try:
-        text = Path(claims).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeError):
-        return
-    for claim in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
-        name = claim.get("table")
-        if name and name not in known:
+    for claim in read_rows(path) if Path(path).is_file() else []:
+        if claim.table not in known:
             raise InputError(
-                f"{claims}: {claim.get('id')}: no table {name}"
-                f"{suggest(name, known) or '; there are ' + ', '.join(known)}"
+                f"{path}: {claim.id}: no table {claim.table}"
+                f"{suggest(claim.table, known) or '; there are ' + ', '.join(known)}"
             )

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from stnet.report.claim_rules import INFINITY, accepted_by
+
 WIDTH, EDGE = 240, 10  # pixels
-INFINITY = float("inf")
 # Share of the axis beyond the numbers, where one end of what is accepted is open.
 ROOM = 0.15
 
@@ -41,33 +42,24 @@ def marks_of(claim: tuple, row: tuple) -> Marks | None:
     if claim.comparison in ("equal", "at_most", "names") or pd.isna(row.found):
         return None
     claimed = float(claim.value) if claim.value else None
-    margin = float(claim.margin)
-    accepted = {
-        "absolute": lambda: (claimed - margin, claimed + margin),
-        "relative": lambda: (
-            claimed - abs(claimed) * margin,
-            claimed + abs(claimed) * margin,
-        ),
-        "similar": lambda: (-margin, margin),
-        "above": lambda: (margin, INFINITY),
-        "below": lambda: (-INFINITY, margin),
-    }[claim.comparison]()
     interval = None if pd.isna(row.ci_low) else (row.ci_low, row.ci_high)
     null = None
     if not pd.isna(row.null):
         null = (row.null, row.null) if pd.isna(row.null_low) else (row.null_low, row.null_high)
-    return Marks(row.found, interval, claimed, accepted, null)
+    return Marks(row.found, interval, claimed, accepted_by(claim), null)
 
 
-def axes_of(rows: list[Marks]) -> list[Axis]:
-    """One axis for several claims."""
+def axes_of(rows: list[Marks], limits: tuple[float, float] = (-INFINITY, INFINITY)) -> list[Axis]:
+    """One axis for several claims, which ends where values are not possible (`limits_of`)."""
     numbers = [end for marks in rows for end in _ends(marks) if abs(end) < INFINITY]
+    numbers = [min(max(end, limits[0]), limits[1]) for end in numbers]
     least, most = min(numbers), max(numbers)
     if least == most:
         least, most = least - 1, most + 1
     room = ROOM * (most - least)
     least -= room * any(marks.accepted[0] == -INFINITY for marks in rows)
     most += room * any(marks.accepted[1] == INFINITY for marks in rows)
+    least, most = max(least, limits[0]), min(most, limits[1])
 
     def place(number: float) -> float:
         share = (min(max(number, least), most) - least) / (most - least)

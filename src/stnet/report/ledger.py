@@ -10,7 +10,8 @@ from stnet.core.atomic import atomic_path
 from stnet.core.printed import short
 from stnet.core.tables import read_table, write_table
 from stnet.report.axis import Axis, axes_of, marks_of
-from stnet.report.claims import COMPARISONS, MISSING, Finding, look_up, read_claims
+from stnet.report.claim_rules import COMPARISONS, limits_of
+from stnet.report.claims import MISSING, Finding, look_up, read_claims
 from stnet.report.page import render
 from stnet.report.verdicts import (
     DIFFERS,
@@ -162,10 +163,11 @@ def _shown_group(claims: pd.DataFrame, ledger: pd.DataFrame) -> list[dict[str, o
     for claim, _ in pairs:
         if claim.id in marks:
             where = claim.where if claim.column == "value" else ""
-            alike.setdefault((claim.table, claim.column, where), []).append(claim.id)
+            key = claim.table, claim.column, where, limits_of(claim)
+            alike.setdefault(key, []).append(claim.id)
     axes = {}
-    for ids in alike.values():
-        axes |= zip(ids, axes_of([marks[each] for each in ids]), strict=True)
+    for (*_, limits), ids in alike.items():
+        axes |= zip(ids, axes_of([marks[each] for each in ids], limits), strict=True)
     return [_shown(claim, row, axes.get(claim.id)) for claim, row in pairs]
 
 

@@ -10,9 +10,10 @@ from stnet.core.printed import decimals
 from stnet.core.tables import read_table, write_table
 from stnet.evaluation.bootstrap import FEWEST_UNITS
 from stnet.evaluation.protocols import KEYS, PAPER, PUBLISHED, score_protocols
-from stnet.figures.protocols import KINDS, WORDS, draw
+from stnet.figures.protocols import WORDS, specification_curve
+from stnet.figures.style import save
 from stnet.report.page import page_table, write_page
-from stnet.report.words import INTERVALS
+from stnet.report.words import INTERVALS, word
 
 # Of each side of an interval.
 BY_CHANCE = 0.025
@@ -68,7 +69,8 @@ def write_protocols(
     table = score_protocols(of_experiments, smoothing=smoothing, references=references)
     write_table(table, tsv)
     titles = {name: keys["title"] for name, keys in methods.items()}
-    draw(table, figures, titles)
+    kinds = {kind: word(kind).heading for kind in KEYS}
+    save(specification_curve(table, titles, kinds), figures)
     table["experiment"] = table["experiment"].map(titles)
     table["ahead_of"] = [
         [titles[name] for name in names.split("; ") if name] for names in table["ahead_of"]
@@ -79,7 +81,8 @@ def write_protocols(
     for side in ("first_ahead", "second_ahead"):
         pairs[side] = [f"{n} of {of}" for n, of in zip(pairs[side], pairs["both"], strict=True)]
     tables = {
-        "Protocols of publications": _published(table),
+        "r under the protocols of publications": _used(table),
+        "r of ST-Net in the literature": _published(table),
         "Which method is surely ahead": pairs.drop(columns="both"),
         "Median r by choice, over the protocols that all its options share": _by_choice(table),
     }
@@ -88,14 +91,11 @@ def write_protocols(
         for path, name in zip(genes, methods, strict=True)
         if name not in references
     ]
+    first, *others = findings(table, [titles[name] for name in references])
     write_page(
         html,
         f"What r means: {main} under {len(_of(table, main))} protocols",
-        [
-            *signal(of_methods),
-            *findings(table, [titles[name] for name in references]),
-            *DEFINITIONS,
-        ],
+        [" ".join([first, *signal(of_methods)]), *others, *DEFINITIONS],
         [page_table(each, heading, explained=explained) for heading, each in tables.items()],
         tsv=[tsv],
     )
@@ -124,23 +124,18 @@ def signal(genes: Sequence[pd.DataFrame]) -> list[str]:
 def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
     """What a table of `score_protocols` says about the main experiment and the winners, in words.
 
-    `ahead_of` has lists of experiments. `references` are the experiments without a rank.
+    First how far r ranges, and how often the method with the highest r is another. `ahead_of` has
+    lists of experiments. `references` are the experiments without a rank.
     """
     main = table["experiment"].iloc[0]
     r, leaks = _of(table, main)["r"], _of(table, main)["leaks"]
-    winners = table[table["rank"] == 1]
-    wins = [
-        f"{name} under {n} of {len(r)}" for name, n in winners["experiment"].value_counts().items()
-    ]
-    best = winners.groupby(KEYS)["r"].max()
+    best = table[table["rank"] == 1].groupby(KEYS)["r"].max()
     found = [
-        f"The same held-out predictions of {main} have {_range(r)} under {len(r)} protocols, "
-        f"{_one(r[PAPER])} under the paper's. Without those that leak they have "
-        f"{_range(r[~leaks])}.",
+        f"The same held-out predictions of {main} have {_range(r)} by protocol alone, "
+        f"{_one(r[PAPER])} under the paper's. {_winners(table)}",
+        f"Without the protocols that leak, {main} has {_range(r[~leaks])}.",
         *_limits(table),
-        f"The method with the highest r is {', '.join(wins) or 'none'}."
-        + (f" No method has an r under {len(r) - len(best)}." if len(best) < len(r) else ""),
-        *_sure(table, references),
+        *_inversions(table[~table["experiment"].isin(references)]),
         f"{int(leaks.sum())} protocols leak: they report the genes with the highest r in the test "
         "itself.",
     ]
@@ -161,6 +156,23 @@ def findings(table: pd.DataFrame, references: Collection[str]) -> list[str]:
     return found
 
 
+def _winners(table: pd.DataFrame) -> str:
+    """Which methods have the highest r under how many protocols, and how often it is another."""
+    wins = table[table["rank"] == 1].set_index(KEYS)["experiment"]
+    n, n_won = len(table.groupby(KEYS)), wins.groupby(level=KEYS).ngroups
+    counts = [f"{name} under {count}" for name, count in wins.value_counts().items()]
+    said = f"Of {n} protocols the highest r is that of {', '.join(counts) or 'no method'}."
+    of_paper = table[(table[KEYS] == PAPER).all(axis=1) & table["rank"].notna()]
+    for winner in of_paper[of_paper["rank"] == 1].head(1).itertuples():
+        same = int((wins == winner.experiment).sum())
+        behind = len({*winner.ahead_of} & {*of_paper["experiment"]})
+        said += (
+            f" Under the paper's it is that of {winner.experiment} (surely ahead of {behind} of "
+            f"{len(of_paper) - 1} others), under {n_won - same} that of another method."
+        )
+    return said + (f" No method has an r under {n - n_won}." if n_won < n else "")
+
+
 def _limits(table: pd.DataFrame) -> list[str]:
     """Whether methods have fewer genes than the main experiment, and each patient one section."""
     by_experiment = table.drop_duplicates("experiment").set_index("experiment")
@@ -178,28 +190,13 @@ def _limits(table: pd.DataFrame) -> list[str]:
     return found
 
 
-def _sure(table: pd.DataFrame, references: Collection[str]) -> list[str]:
-    """Whether the paper's protocol has a sure winner, and which orders are sure both ways."""
+def _inversions(table: pd.DataFrame) -> list[str]:
+    """Which orders are sure both ways, and why the comparison of methods may be sure of more."""
     if table["n_patients"].max() < FEWEST_UNITS:
         return ["There are no intervals, because they need two patients: no lead is sure."]
-    found = []
-    at_paper = table[(table[KEYS] == PAPER).all(axis=1) & table["rank"].notna()]
-    for _, winner in at_paper[at_paper["rank"] == 1].head(1).iterrows():
-        unsure = set(at_paper["experiment"]) - {winner["experiment"], *winner["ahead_of"]}
-        named = [name for name in at_paper["experiment"] if name in unsure]
-        found.append(
-            f"Under the paper's protocol the highest r is that of {winner['experiment']}, "
-            f"{decimals(winner['r'], 3)}. "
-            + (f"It is not surely ahead of {', '.join(named)}." if named else "This is sure.")
-        )
-    pairs = _pairs(table[~table["experiment"].isin(references)])
-    if len(pairs):
-        found += [_inversions(pairs), _as_compared(pairs)]
-    return found
-
-
-def _inversions(pairs: pd.DataFrame) -> str:
-    """Which orders are sure both ways."""
+    pairs = _pairs(table)
+    if pairs.empty:
+        return []
     both = pairs[(pairs["first_ahead"] > 0) & (pairs["second_ahead"] > 0)]
     named = [
         f"{each.one} under {each.first_ahead} and {each.other} under {each.second_ahead} of "
@@ -207,26 +204,19 @@ def _inversions(pairs: pd.DataFrame) -> str:
         for each in both.itertuples()
     ]
     most = pairs["both"].max()
-    return (
+    sure = {name: int((pairs[name] != "neither").sum()) for name in ("at_paper", "as_compared")}
+    return [
         "Pairs whose order is sure both ways, each surely ahead under some protocols: "
         f"{len(both)} of {len(pairs)}{': ' if named else ''}{'; '.join(named)}. Of two equally "
         f"good methods, each is surely ahead under {BY_CHANCE:.1%} of the protocols on average, "
         f"{decimals(BY_CHANCE * most, 0)} of {most}. Protocols share patients, spots and genes, so "
-        "these counts are no test."
-    )
-
-
-def _as_compared(pairs: pd.DataFrame) -> str:
-    """Why the comparison of methods may be sure of a pair of which the paper's protocol is not."""
-    sure = {name: int((pairs[name] != "neither").sum()) for name in ("at_paper", "as_compared")}
-    return (
+        "these counts are no test.",
         "comparison.html may be sure of a pair where this page says neither: its mean r gain is "
         "the mean over genes of the difference in r, which a few genes can decide; under the "
-        "paper's protocol it is the difference of two medians over genes. Patients, resamples and "
-        "intervals are the same (genes, if all methods predict the same). Of "
+        "paper's protocol it is the difference of two medians over genes. Of "
         f"{len(pairs)} pairs, {sure['at_paper']} are sure with medians over genes and "
-        f"{sure['as_compared']} with means."
-    )
+        f"{sure['as_compared']} with means.",
+    ]
 
 
 def _of(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
@@ -242,18 +232,26 @@ def _range(r: pd.Series) -> str:
     return ends if r.notna().any() else "no r"
 
 
-def _published(table: pd.DataFrame) -> pd.DataFrame:
+def _used(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per protocol of a publication: whose it is, r of each experiment, and its choices."""
     used = table[table["users"] != ""]
-    values = [
-        "; ".join(
-            f"{decimals(each.r, 3)} on {each.data} ({each.source})"
-            for each in PUBLISHED
-            if each.user and each.user in users.split("; ")
-        )
-        for users in used["users"]
-    ]
-    published = pd.Series(values, used.index, name="published")
-    return _wide(used, [used["users"], published, used["leaks"]])
+    names = used["experiment"].unique()
+    shown = used[used["experiment"] == names[0]][["users"]].copy()
+    for name in names:
+        shown[name] = _of(used, name)["r"].map(decimals, na_action="ignore").to_numpy()
+    return shown.join(used[KEYS].map(lambda choice: WORDS.get(choice, choice)))
+
+
+def _published(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per value of the literature, with r of the main experiment under the same protocol."""
+    main = _of(table, table["experiment"].iloc[0])
+    rows = []
+    for each in PUBLISHED:
+        same = [each.user in users.split("; ") for users in main["users"]] if each.user else []
+        here = _one(main["r"][same].iloc[0]) if any(same) else "no match: too little is said"
+        rows.append([decimals(each.r, 3), each.source, each.data, each.protocol, each.user, here])
+    columns = ["published", "source", "data", "stated", "users", "here"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _pairs(table: pd.DataFrame) -> pd.DataFrame:
@@ -287,7 +285,7 @@ def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
     """
     names = table["experiment"].unique()
     parts = []
-    for kind, heading in KINDS.items():
+    for kind in KEYS:
         rows = table[table["over_units"] != ""] if kind == "over_units" else table
         options = rows[kind].unique()
         free = {kind, "over_units"} if kind == "unit" else {kind}
@@ -299,20 +297,5 @@ def _by_choice(table: pd.DataFrame) -> pd.DataFrame:
         )
         medians = medians.reindex(index=options, columns=names).map(decimals, na_action="ignore")
         words = [WORDS.get(choice, choice) for choice in options]
-        parts.append(medians.assign(choice=heading, option=words))
+        parts.append(medians.assign(choice=word(kind).heading, option=words))
     return pd.concat(parts, ignore_index=True)[["choice", "option", *names]]
-
-
-def _wide(table: pd.DataFrame, about: list[pd.Series]) -> pd.DataFrame:
-    """A row per protocol, with the r of each experiment."""
-    names = table["experiment"].unique()
-    first = table["experiment"] == names[0]
-    shown = pd.concat([*about, _words(table)], axis=1)[first].reset_index(drop=True)
-    for name in names:
-        shown[name] = _of(table, name)["r"].map(decimals, na_action="ignore").to_numpy()
-    return shown
-
-
-def _words(table: pd.DataFrame) -> pd.DataFrame:
-    words = {heading: [WORDS.get(c, c) for c in table[kind]] for kind, heading in KINDS.items()}
-    return pd.DataFrame(words, index=table.index)

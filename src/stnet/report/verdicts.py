@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stnet.report.claims import SIDES, Finding, Value
+from stnet.report.claim_rules import COMPARISONS, SIDES, accepted_by, is_beyond, names_of
+from stnet.report.claims import Finding, Value
 
 REPRODUCED = "reproduced"
 INCONCLUSIVE = "inconclusive"
@@ -41,7 +42,8 @@ def judge(claim: tuple, finding: Finding) -> Verdict:
     A claim that is met must also beat its `null`, the value if there were nothing to find: the
     interval, or the value without one, must lie beyond the null's 95% range, on the side of the
     claim or, if the null begins with < or >, on that side. On the other side it differs; if the two
-    overlap, the verdict is inconclusive. The null of a P value is the P value by random draws.
+    overlap, or a null without < or > is farther from 0 than the claimed value, the verdict is
+    inconclusive. The null of a P value is the P value by random draws.
 
     Source: ours.
     """
@@ -60,6 +62,8 @@ def judge(claim: tuple, finding: Finding) -> Verdict:
     low, high = _ends(found, found.value)
     null_low, null_high = _ends(null, null.value)
     side = side_of_chance(claim, null.value)
+    if claim.value and claim.null[:1] not in SIDES and is_beyond(claim, null.value):
+        return Verdict(INCONCLUSIVE, f"{by_chance}, which is no worse than the claim")
     if low <= null_high and null_low <= high:
         return Verdict(INCONCLUSIVE, f"not told from chance: {by_chance}")
     if (low > null_high) != (side > 0):
@@ -85,46 +89,32 @@ def _equal(claim: tuple, finding: Finding) -> Verdict:
 
 
 def _near(claim: tuple, finding: Finding) -> Verdict:
-    claimed, margin = float(claim.value), float(claim.margin)
-    margin *= abs(claimed) if claim.comparison == "relative" else 1
     # Rounded, because 0.34 - 0.29 is not exactly 0.05 in binary.
-    low, high = round(claimed - margin, 9), round(claimed + margin, 9)
+    low, high = (round(end, 9) for end in accepted_by(claim))
+    within = f"within {(high - low) / 2:.3g} of it"
     if low <= round(finding.found.value, 9) <= high:
-        return Verdict(REPRODUCED, f"within {margin:.3g} of it")
-    from_, to = finding.found.low, finding.found.high
-    if from_ <= high and to >= low:
-        return Verdict(INCONCLUSIVE, f"farther than {margin:.3g} from it, but not its interval")
-    return Verdict(DIFFERS, f"farther than {margin:.3g} from it")
+        return Verdict(REPRODUCED, within)
+    if finding.found.low <= high and finding.found.high >= low:
+        return Verdict(INCONCLUSIVE, f"not {within}, but part of its interval is")
+    return Verdict(DIFFERS, f"not {within}")
 
 
-def _direction(claim: tuple, finding: Finding) -> Verdict:
-    margin = float(claim.margin)
-    default = finding.found.value if finding.null is not None else float("nan")
-    low, high = _ends(finding.found, default)
+def _whole(claim: tuple, finding: Finding) -> Verdict:
+    """Whether a whole interval is accepted; that of a value without one is the value itself."""
+    found = finding.found
+    # Only a null can show that a value without an interval is more than chance.
+    low, high = _ends(found, float("nan") if finding.null is None else found.value)
     if pd.isna(low):
         return Verdict(INCONCLUSIVE, "no interval")
-    if claim.comparison == "below":
-        low, high, margin = -high, -low, -margin
-    beyond = f"{claim.comparison} {claim.margin}"
-    if low > margin:
-        what = "its whole interval is" if low < high else "it is"
-        return Verdict(REPRODUCED, f"{what} {beyond}")
-    if high <= margin:
-        what = "no part of its interval is" if low < high else "it is not"
-        return Verdict(DIFFERS, f"{what} {beyond}")
-    return Verdict(INCONCLUSIVE, f"its interval includes {claim.margin}")
-
-
-def _similar(claim: tuple, finding: Finding) -> Verdict:
-    low, high = finding.found.low, finding.found.high
-    margin = float(claim.margin)
-    if pd.isna(low):
-        return Verdict(INCONCLUSIVE, "no interval")
-    if -margin <= low and high <= margin:
-        return Verdict(REPRODUCED, f"its whole interval is within {claim.margin} of 0")
-    if low > margin or high < -margin:
-        return Verdict(DIFFERS, f"no part of its interval is within {claim.margin} of 0")
-    return Verdict(INCONCLUSIVE, f"its interval reaches farther than {claim.margin} from 0")
+    least, most = accepted_by(claim)
+    rule = COMPARISONS[claim.comparison].format(margin=float(claim.margin))
+    if least <= low and high <= most:
+        return Verdict(REPRODUCED, f"{'its whole interval' if low < high else 'it'} is {rule}")
+    if high < least or low > most:
+        return Verdict(
+            DIFFERS, f"{'no part of its interval is' if low < high else 'it is not'} {rule}"
+        )
+    return Verdict(INCONCLUSIVE, f"only part of its interval is {rule}")
 
 
 def _at_most(claim: tuple, finding: Finding) -> Verdict:
@@ -136,8 +126,8 @@ def _at_most(claim: tuple, finding: Finding) -> Verdict:
 
 
 def _names(claim: tuple, finding: Finding) -> Verdict:
-    claimed = [name.strip() for name in claim.value.split(",")]
-    common = len(set(claimed) & set(finding.found.value.split(",")))
+    claimed = names_of(claim.value)
+    common = len(claimed & names_of(finding.found.value))
     why = f"{common} of {len(claimed)} in common"
     return Verdict(REPRODUCED if common >= float(claim.margin) else DIFFERS, why)
 
@@ -151,9 +141,9 @@ TESTS = {
     "equal": _equal,
     "absolute": _near,
     "relative": _near,
-    "above": _direction,
-    "below": _direction,
-    "similar": _similar,
+    "above": _whole,
+    "below": _whole,
+    "similar": _whole,
     "at_most": _at_most,
     "names": _names,
 }

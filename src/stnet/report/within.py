@@ -9,7 +9,8 @@ from stnet.analysis.choice import top_genes
 from stnet.core.errors import InputError
 from stnet.core.tables import gene_names, read_table, write_table
 from stnet.evaluation.consistency import HOLM_LEVEL
-from stnet.report.claims import THRESHOLD_COLUMNS, read_claims
+from stnet.report.claim_rules import THRESHOLD_COLUMNS
+from stnet.report.claims import read_claims
 from stnet.report.comparison import estimates
 from stnet.report.page import formatted, page_table, without_blank_paper, write_page
 from stnet.report.words import said, word

@@ -224,16 +224,19 @@ ABOUT = {
     "split_together": ("Held out, together", "The same of the run for all genes."),
     # Protocols
     "users": ("Used by", "Publications with this protocol."),
-    "leaks": ("Leaks", "Whether genes are chosen by the r that is reported."),
-    "normalisation": ("Measurement", "How counts are normalised before r."),
-    "measurement": ("Neighbours", "Whether measurements are averaged over neighbours."),
-    "unit": ("r over the spots of", "Within what r is computed."),
-    "over_units": ("Over patients or sections", "How r is summarised over them."),
-    "over_genes": ("Over genes", "How r is summarised over genes."),
-    "published": (
-        "ST-Net, published",
-        "r of ST-Net in the literature under this protocol: value, data and source.",
+    "normalisation": ("Measurement", "How counts are normalised before r; c are the counts."),
+    "measurement": (
+        "Smoothed",
+        "Whether measurements are averaged over a spot and its neighbours.",
     ),
+    "unit": ("Spots of", "The spots over which r is computed."),
+    "over_units": ("Over these", "How r is summarised over patients or sections."),
+    "over_genes": ("Over genes", "How r is summarised over genes."),
+    "published": ("Published r", "r of ST-Net as the source reports it."),
+    "source": ("Source", "Where it stands."),
+    "data": ("Data", "The cohort that it is about."),
+    "stated": ("Protocol, as stated", "What the source says of it."),
+    "here": ("r here", "r of this run's main experiment under the same protocol, if it is known."),
     "one": ("First method", "One of two methods."),
     "other": ("Second method", "The other of them."),
     "first_ahead": (

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from openslide import OpenSlide
-from simplejpeg import decode_jpeg
+from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from stnet.slides.tiff import JpegLayout
 
@@ -34,6 +34,7 @@ class JpegTiles:
 
     def __init__(self, path: Path, layout: JpegLayout):
         self._layout = layout
+        self._colours = "YCbCr" if layout.is_ycbcr else "RGB"
         self._start = START + bytes([layout.is_ycbcr]) + layout.tables[2:-2]
         self._file = os.open(path, os.O_RDONLY)
         n_kept = max(1, CACHE_BYTES // (3 * layout.tile_width * layout.tile_height))
@@ -94,7 +95,7 @@ class JpegTiles:
         return pixels
 
     def _decoded(self, number: int) -> np.ndarray:
-        """A tile's pixels. Raises ValueError if it is not whole or of another size."""
+        """A tile's pixels. Raises ValueError if it is not whole, or of another size or colours."""
         layout = self._layout
         offset, size = layout.offsets[number], layout.sizes[number]
         pixels = np.empty((layout.tile_height, layout.tile_width, 3), dtype=np.uint8)
@@ -102,7 +103,10 @@ class JpegTiles:
             raise ValueError("a damaged table of tiles")
         # Reading at a place does not move the file's position, which threads share.
         data = os.pread(self._file, size, offset)
-        shown = decode_jpeg(self._start + data[2:], buffer=pixels, strict=True)
+        stream = self._start + data[2:]
+        if decode_jpeg_header(stream)[2] != self._colours:
+            raise ValueError("a tile of other colours")
+        shown = decode_jpeg(stream, buffer=pixels, strict=True)
         if shown.shape != pixels.shape:
             raise ValueError("a tile of another size")
         return shown

@@ -172,8 +172,8 @@ def _span(response: requests.Response) -> tuple[int, int | None]:
         # "bytes 100-199/200", the length possibly "*"
         span, _, length = response.headers.get("Content-Range", "").partition("/")
         start = span.removeprefix("bytes ").partition("-")[0]
-        if not start.isdigit():
+        if not start.isdecimal():
             raise TryAgain("a partial answer does not state its first byte")
-        return int(start), int(length) if length.isdigit() else None
+        return int(start), int(length) if length.isdecimal() else None
     length = response.headers.get("Content-Length", "")
-    return 0, int(length) if length.isdigit() else None
+    return 0, int(length) if length.isdecimal() else None

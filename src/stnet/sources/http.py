@@ -24,8 +24,11 @@ logger = logging.getLogger(__name__)
 CHUNK = 1 << 16  # bytes
 BUSY = {408, 425, 429}  # like every 5xx, worth a retry; other errors are final
 
-# An address with what may be secret: name and password, and a query, which may have a signature.
-ADDRESS = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s?'\"]*)(\?[^\s'\"]*)?")
+# An address with what may be secret: whatever is before an @, unless the address begins with a
+# plain host, and a query or fragment, which may have a signature.
+SCHEME = r"\b\w{1,20}://"
+HOST = r"(?:[\w.-]+|\[[\w:.]+\])(?::\d*)?(?:[\s/?#]|$)"
+ADDRESS = re.compile(rf"({SCHEME})(?:(?!{HOST})\S*@)?((?:(?!{SCHEME})[^\s?#])*)([?#]\S*)?")
 
 # Told with the first failure, long before the last attempt.
 OFFLINE = "; without a network use a mirror (docs/running.md)"
@@ -93,7 +96,7 @@ class Client(requests.Session):
 
 
 def without_secrets(text: object) -> str:
-    """A text whose addresses have no names, passwords and queries."""
+    """A text whose addresses have no names, passwords, queries and fragments."""
     return ADDRESS.sub(lambda found: f"{found[1]}{found[2]}{'?…' * bool(found[3])}", str(text))
 
 
@@ -133,7 +136,7 @@ def ask_json(
             content = b"".join(received(response, patience.longest_answer, patience, decode=True))
         try:
             value = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = content.decode(errors="replace")
         if not isinstance(value, kind):
             raise TryAgain(f"the answer is not a {kind.__name__} but {str(value)[:100]!r}")
@@ -227,7 +230,9 @@ def check_status(response: requests.Response) -> None:
     status = response.status_code
     if status in (200, 206):
         return
-    reason = f"the server answered {status} {response.reason}"
+    # What a server says may have control characters, which a terminal obeys.
+    said = "".join(each for each in str(response.reason) if each.isprintable())
+    reason = f"the server answered {status} {said}"
     if status in BUSY or status >= 500:
         raise TryAgain(reason, _retry_after(response.headers.get("Retry-After", "")))
     url = without_secrets(response.url)
@@ -265,7 +270,7 @@ def _within(seconds: float, what: str) -> Iterator[None]:
 
 def _retry_after(value: str) -> float:
     """Seconds from a Retry-After header, which has seconds or a date; 0 if it has neither."""
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from stnet.config.strata import STRATA
-from stnet.report.analyses import ANALYSES, check_tables
+from stnet.report.analyses import ANALYSES, check_claims
 
 # Slides whose predictions are drawn where none are named.
 MAPS_SHOWN = 2

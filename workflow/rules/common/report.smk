@@ -197,8 +197,8 @@ def claims_of(w):
 
 
 def claims_table(w):
-    """Table of a ledger's claims. A table of results that does not exist is refused at once."""
-    or_refuse(check_tables)(claims_of(w)["table"])
+    """Table of a ledger's claims. What cannot be judged is refused before the run."""
+    or_refuse(check_claims)(claims_of(w)["table"])
     return claims_of(w)["table"]
 
 

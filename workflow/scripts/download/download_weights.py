@@ -1,5 +1,5 @@
 from stnet.core.job import job
-from stnet.networks.weights import download_imagenet
+from stnet.networks.imagenet import download_imagenet
 
 with job(snakemake.log[0]):
     download_imagenet(snakemake.wildcards.architecture, snakemake.output[0])
