@@ -160,7 +160,7 @@ def test_the_workflow_trains_on_the_cluster_also_where_it_is_preempted(submit, f
 
     def preempt():
         """An urgent job takes all cores once the network has a checkpoint."""
-        end = time.monotonic() + 300
+        end = time.monotonic() + 600
         while not list((project / network).glob(".checkpoint/*/*.safetensors")):
             assert time.monotonic() < end
             time.sleep(0.05)
