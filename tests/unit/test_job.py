@@ -1,5 +1,6 @@
 """What a job says when it fails, and what it leaves."""
 
+import gc
 import logging
 import os
 import re
@@ -40,6 +41,14 @@ def test_what_the_user_can_mend_is_one_line(tmp_path, capsys):
     assert re.fullmatch(r"[\d-]{10} [\d:]{8} INFO going on", info)
     assert re.search(r" WARNING .*UserWarning: of Python", warning)
     assert error == "error: sheet.tsv: row 3"
+
+
+def test_no_search_for_garbage_looks_through_imports(tmp_path):
+    gc.unfreeze()
+    with job(str(tmp_path / "log")):
+        left_out = gc.get_freeze_count()
+    gc.unfreeze()
+    assert left_out > 10_000
 
 
 def test_a_log_on_a_full_disk_hides_nothing(capsys):
