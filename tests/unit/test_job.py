@@ -1,5 +1,6 @@
 """What a job says when it fails, and what it leaves."""
 
+import gc
 import logging
 import os
 import re
@@ -61,6 +62,14 @@ def test_a_full_disk_under_an_open_file_is_one_line(small_disk, tmp_path, capfd)
         capfd.readouterr().err,
     )
     assert not any(small_disk.iterdir())
+
+
+def test_no_search_for_garbage_looks_through_imports(tmp_path):
+    gc.unfreeze()
+    with job(str(tmp_path / "log")):
+        left_out = gc.get_freeze_count()
+    gc.unfreeze()
+    assert left_out > 10_000
 
 
 def test_a_log_on_a_full_disk_hides_nothing(capsys):

@@ -1,9 +1,12 @@
 """Pages: their tables, the words of their columns, and what a browser makes of them."""
 
 import json
+import os
+import pkgutil
 import re
 import shutil
 import subprocess
+import sys
 from html import unescape
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stnet import report
 from stnet.report import page
 from stnet.report.page import page_table, quantities, write_page
 from stnet.report.words import PAPER, WORDS, word
@@ -170,3 +174,17 @@ def test_a_browser_sorts_by_a_click_and_scrolls_only_the_table(tmp_path):
         assert up == ["ascending", cells], name
         # What is not a number stays below, whichever way the numbers go.
         assert down == ["descending", [*reversed(cells[:3]), cells[3]]], name
+
+
+def test_pages_do_not_pay_for_the_tests_that_they_name():
+    modules = [f"stnet.report.{each.name}" for each in pkgutil.iter_modules(report.__path__)]
+    assert "stnet.report.tables" in modules
+    code = f"""import sys, {", ".join(modules)}
+print({{"scipy.stats", "statsmodels"}} & {{*sys.modules}})"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "set()\n", done.stdout + done.stderr

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import hypergeom
 
 from stnet.core.errors import InputError
 from stnet.core.suggest import suggest
@@ -205,6 +204,9 @@ def fisher_p(hits: np.ndarray, misses: np.ndarray, n_predicted: int, n_rest: int
     `hits` are the predicted genes in a set, out of `n_predicted`; `misses` the other genes in it,
     out of `n_rest`. p is 1 without hits. EASE, which removes a hit, can give -1.
     """
+    # The page of pathways needs constants of this module only.
+    from scipy.stats import hypergeom
+
     drawn = np.maximum(hits, 0)
     total = max(n_predicted, 0) + n_rest
     p = hypergeom.sf(drawn - 1, total, drawn + misses, max(n_predicted, 0))

@@ -1,7 +1,6 @@
 """Match the files of a section by spot, drop spots, and write the section as AnnData."""
 
 import logging
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +20,16 @@ from stnet.cohorts.agreement import (
 )
 from stnet.cohorts.close_up import cut_close_up
 from stnet.cohorts.distributed import DistributedSection
+from stnet.cohorts.gene_names import genes_only, name_genes
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import um_per_px
 from stnet.cohorts.suspicion import collect_warnings
-from stnet.cohorts.text_tables import ARRAY, PIXELS, CountTable, genes_only
+from stnet.cohorts.text_tables import ARRAY, PIXELS
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import write_table
-from stnet.expression.genes import ENSEMBL_ID, GeneTable, read_gene_table
+from stnet.expression.genes import read_gene_table
 from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.slides.colours import odd_colours
 from stnet.slides.image import open_image
@@ -65,10 +65,6 @@ REASONS = ["unselected", "no_counts", "off_image", "no_label"]
 MOST_PX = 2000
 # A scan may crop a few spots. If more are off the image, positions and image do not match (ours).
 MOST_OFF_IMAGE = 0.05
-# What spreadsheets make of MARCH1 and SEPT2.
-DATE = re.compile(r"\d{1,2}-(mar|sep|dec|oct)|(mar|sep|dec|oct)-\d{1,2}", re.IGNORECASE)
-# Names such as `__ambiguous[A+B]`: reads that fit several genes.
-NO_GENE = re.compile(r"__.*|.*[+\[\]].*")
 
 
 def write_section(
@@ -187,7 +183,7 @@ def _checked(
     if on_tissue is not None:
         section.obs["on_tissue"] = on_tissue[kept]
     section.obsm["spatial"] = pixels[kept]
-    section.var = _gene_names(row["counts"], parts.counts, read_gene_table(genes))
+    section.var = name_genes(row["counts"], parts.counts, read_gene_table(genes))
     section.uns = {
         "slide": slide,
         "grid": {name: row["grid"]},
@@ -352,44 +348,6 @@ def _anndata(
         index=positions.index,
     )
     return ad.AnnData(parts.counts.matrix[rows], obs=obs)
-
-
-def _gene_names(path: str, counts: CountTable, table: GeneTable) -> pd.DataFrame:
-    """`var`: distributed ids with symbol and Ensembl id, empty if unknown.
-
-    If the table does not know a gene, its distributed name is used as the symbol. Raises InputError
-    naming the counts' `path` if two columns are versions of one Ensembl id.
-    """
-    dates = [gene for gene in counts.genes if DATE.fullmatch(gene)]
-    if dates:
-        logger.warning(
-            f"{path}: {len(dates)} genes are dates, such as {dates[0]}: a spreadsheet changed their"
-            " names; use the file as it was before"
-        )
-    symbols, ensembl = [], []
-    for pair in zip(counts.genes, counts.symbols or counts.genes, strict=True):
-        # In some matrices the two are exchanged.
-        gene, name = sorted(pair, key=lambda each: not ENSEMBL_ID.fullmatch(each))
-        accession = ENSEMBL_ID.fullmatch(gene)
-        if accession:
-            known = table.symbol_of(accession[1])
-            symbols.append(known or ("" if ENSEMBL_ID.fullmatch(name) else name))
-            ensembl.append(accession[1])
-        elif NO_GENE.fullmatch(gene):
-            symbols.append("")
-            ensembl.append("")
-        else:
-            symbols.append(name)
-            ensembl.append(table.ensembl_of(name))
-    names = pd.DataFrame({"symbol": symbols, "ensembl": ensembl}, index=counts.genes)
-    accessions = names["ensembl"][[bool(ENSEMBL_ID.fullmatch(gene)) for gene in counts.genes]]
-    twice = accessions.index[accessions.duplicated(keep=False)]
-    if len(twice):
-        raise InputError(
-            f"{path}: {twice[0]} and {twice[1]} are versions of one gene; add their counts up, or"
-            " keep one"
-        )
-    return names
 
 
 def _log(name: str, drops: dict, remark: str, obs: pd.DataFrame) -> None:

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import logging
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,14 +19,6 @@ from scipy import sparse
 from stnet.core.errors import InputError
 from stnet.core.tsv import DECIMAL_COMMA, check_delimiter, columns_of, number, rows_of
 
-logger = logging.getLogger(__name__)
-
-# Rows that HTSeq and STAR add for reads of no gene. Reads of several genes, `__ambiguous[A+B]`, are
-# in the paper's tables and stay.
-SUMMARY_ROWS = re.compile(
-    r"__(no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)"
-    r"|N_(unmapped|multimapping|noFeature|ambiguous)"
-)
 # Columns of positions: on the array, and x and y in the image.
 ARRAY, PIXELS = ["array_col", "array_row"], ["pixel_x", "pixel_y"]
 GZIP_MAGIC = b"\x1f\x8b"
@@ -54,18 +45,6 @@ class CountTable:
     genes: list[str]
     matrix: sparse.csr_matrix
     symbols: Sequence[str] = ()
-
-
-def genes_only(counts: CountTable, path: str) -> CountTable:
-    """Counts of `path` without those that HTSeq or STAR summed up over reads of no gene."""
-    kept = [at for at, gene in enumerate(counts.genes) if not SUMMARY_ROWS.fullmatch(gene)]
-    if len(kept) == len(counts.genes):
-        return counts
-    dropped = [gene for gene in counts.genes if SUMMARY_ROWS.fullmatch(gene)]
-    logger.info(f"{path}: {', '.join(dropped)} are no genes; left out")
-    genes = [counts.genes[at] for at in kept]
-    symbols = [counts.symbols[at] for at in kept] if counts.symbols else ()
-    return CountTable(counts.spots, genes, counts.matrix[:, kept], symbols)
 
 
 @contextmanager

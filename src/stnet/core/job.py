@@ -1,5 +1,6 @@
 """Logging and error handling around the library call of every job."""
 
+import gc
 import logging
 import signal
 import sys
@@ -50,6 +51,9 @@ def job(log: str) -> Iterator[None]:
     exits normally, so that temporary files are removed.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # What was imported stays, so no search for garbage need look through it. The searches when
+    # Python ends took a fifth of what a job spends before and after it computes.
+    gc.freeze()
     with (
         _opened(log) as file,
         redirect_stdout(Tee(sys.stdout, file)),

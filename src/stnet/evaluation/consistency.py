@@ -1,12 +1,13 @@
-"""Tests of whether a gene is predicted in more patients than expected by chance."""
+"""Tests of whether a gene is predicted in more patients than expected by chance.
+
+scipy.stats and statsmodels are imported by the functions that use them: pages need the names and
+levels of the tests only, and these two imports are half of a page's start.
+"""
 
 import warnings
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
 from stnet.core.printed import short
 from stnet.core.tables import FEWEST_PATIENTS, TOO_FEW
@@ -39,6 +40,8 @@ def binomial_p(n_consistent: np.ndarray, n_patients: np.ndarray) -> np.ndarray:
 
     Source: Statistical analysis; `pvalue` in the released code's bin/generate_figs.py.
     """
+    from scipy import stats
+
     return stats.binom.sf(np.asarray(n_consistent) - 1, n_patients, 0.5)
 
 
@@ -63,6 +66,8 @@ def fisher_t(r: np.ndarray, *, two_sided: bool = False) -> tuple[np.ndarray, np.
     predictions the test is one-sided (r > 0), because it replaces the binomial count of patients
     with r > 0: a gene predicted with the wrong sign is not predicted. Source: ours.
     """
+    from scipy import stats
+
     z = np.arctanh(np.clip(r, -LARGEST_R, LARGEST_R))
     with warnings.catch_warnings():
         # Genes with one patient, or with the same z in all, give warnings.
@@ -78,6 +83,8 @@ def wilson(n_consistent: np.ndarray, n_patients: np.ndarray) -> tuple[np.ndarray
     NaN with fewer than two patients, which are the unit. Source: ours. A bootstrap over patients
     draws duplicates, which bias such a count.
     """
+    from statsmodels.stats.proportion import proportion_confint
+
     n = np.asarray(n_patients, dtype=float)
     low, high = proportion_confint(n_consistent, np.maximum(n, 1), alpha=0.05, method="wilson")
     return np.where(n > 1, low * n, np.nan), np.where(n > 1, high * n, np.nan)
@@ -112,6 +119,8 @@ def choose_rule(n_patients: int, n_with_r: int, n_genes: int) -> Rule:
 
 def _adjusted(p: np.ndarray, method: str) -> np.ndarray:
     """Adjust p. An undefined p stays undefined, but counts as a hypothesis."""
+    from statsmodels.stats.multitest import multipletests
+
     p = np.asarray(p, dtype=float)
     if not p.size:
         return p
