@@ -37,3 +37,15 @@ def short(value: float | str) -> str:
         return f"{digits.replace('-', '−')}\u00a0×\u00a010{power}"
     text = f"{number:,.1f}" if abs(number) >= 1000 else f"{number:.3g}"
     return text.replace("-", "−")
+
+
+def alike(*numbers: float) -> list[str]:
+    """Format numbers that stand together as `short`, but with as many decimals as the largest."""
+    finite = [abs(number) for number in numbers if math.isfinite(number)]
+    largest = max(finite, default=0.0)
+    if all(number == int(number) for number in finite) or not 1e-4 <= largest < 1000:
+        return [short(number) for number in numbers]
+    digits = 2 - math.floor(math.log10(largest))
+    return [
+        decimals(number, digits) if math.isfinite(number) else short(number) for number in numbers
+    ]

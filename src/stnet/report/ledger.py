@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stnet.core.printed import short
+from stnet.core.printed import alike, short
 from stnet.core.tables import read_table, write_table
 from stnet.report.axis import Axis, axes_of, marks_of
 from stnet.report.claim_rules import COMPARISONS, limits_of
@@ -173,14 +173,18 @@ def _shown(claim: tuple, row: tuple, axis: Axis | None) -> dict[str, object]:
     """What the page shows of a claim."""
     margin = float(claim.margin) if claim.margin else 0.0
     rule = COMPARISONS[claim.comparison].format(margin=margin, value=claim.value)
-    interval = f"{short(row.ci_low)} to {short(row.ci_high)}" if row.unit else ""
+    if isinstance(row.found, str):
+        found, interval = row.found, ""
+    else:
+        found, *ends = alike(row.found, row.ci_low, row.ci_high)
+        interval = " to ".join(ends) if row.unit else ""
     said = italic_genes if claim.comparison == "names" else short
     return {
         "id": claim.id,
         "quantity": claim.quantity,
         "section": claim.section,
         "claimed": said(claim.value) if claim.value else rule,
-        "found": said(row.found) if isinstance(row.found, str) else short(row.found),
+        "found": said(found),
         "interval": interval,
         "verdict": row.verdict,
         "style": row.verdict.replace(" ", "-"),
@@ -204,8 +208,8 @@ def _shown(claim: tuple, row: tuple, axis: Axis | None) -> dict[str, object]:
 def _null(row: tuple) -> str:
     if pd.isna(row.null):
         return ""
-    spread = "" if pd.isna(row.null_low) else f" ({short(row.null_low)} to {short(row.null_high)})"
-    return short(row.null) + spread
+    null, *ends = alike(row.null, row.null_low, row.null_high)
+    return null if pd.isna(row.null_low) else f"{null} ({' to '.join(ends)})"
 
 
 def _least(claim: tuple, row: tuple) -> str:
