@@ -43,6 +43,7 @@ def said(tmp_path, monkeypatch):
         done = snakemake(tmp_path, "--snakefile", str(ROOT / "Snakefile"), *arguments, check=False)
         assert done.returncode
         assert "Traceback" not in done.stderr
+        assert "not finished" not in done.stdout
         assert not (tmp_path / "results").exists()
         run.stderr = done.stderr
         return done.stderr.splitlines()[-1]

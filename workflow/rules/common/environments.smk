@@ -36,6 +36,7 @@ onstart:
             if {"gpu", "slides"} & {*job.rule.resources}
         ]
         if waiting and (reason := why_no_gpu()):
+            atexit.unregister(print_last_lines)
             refuse_without_gpu(reason, len(waiting))
 
 
