@@ -321,6 +321,9 @@ OPEN = [
     ("above", "", "1", "", "median_pearson", "margin 1 leaves nothing to judge"),
     ("above", "", "0", "", "mean_auroc", ""),
     ("below", "", "0", "", "mean_auroc", "margin 0 leaves nothing to judge"),
+    ("below", "", "0", "", "mean_auroc_difference", ""),
+    ("similar", "", "1.5", "", "median_pearson_smooth_difference", ""),
+    ("equal", "8", "", "", "n_patients_with_r", ""),
     ("above", "", "0.5", "1", "mean_auroc", "null 1 leaves nothing to judge"),
     ("above", "", "0.5", "<0.4", "mean_auroc", "null <0.4 is on the other side than above"),
     ("above", "", "0.5", "<chance", "mean_auroc", ""),
@@ -367,6 +370,7 @@ def test_a_rank_has_no_more_names_than_rows(tmp_path):
 LIMITED = {"auroc": 1, "mean_r": 1, "mean_r_gain": 2, "ari_mean_both": 1, "purity_mean": 1}
 LIMITED |= {"median_pearson_smooth": 1, "tumour.median_partial": 1, "mean_auroc.V1": 1, "p_t_bh": 1}
 UNLIMITED = {"consistent_genes_bh", "n_patients", "tumour.claimed_genes", "spots_per_section_max"}
+UNLIMITED |= {"n_patients_with_r", "predicted_total", "rmse"}
 
 
 def test_possible_values_are_known_by_name():

@@ -47,21 +47,20 @@ ORDER = re.compile(r"([1-9]\d*)(?:-([1-9]\d*))? of (\w+)")
 # The side of chance on which a value must be; without it, that of the claim.
 SIDES = {"<": -1, ">": 1}
 INFINITY = math.inf
-# Least and greatest possible values of columns and quantities, by table and name.
+# Least and greatest possible values of columns and quantities, by table and name. The first pattern
+# that fits holds, so counts and differences come before what they are of.
 LIMITS = {
+    r"\w+\.(n_\w+|\w*genes\w*|(patients|sections|spots|slides|patches|drops)\w*|tiles|samples"
+    r"|(predicted|rest)(_total)?|median_counts|rmse|odds_ratio|\w*distance\w*|factors|folds"
+    r"|threshold)": (0, INFINITY),
+    r"\w+\.(mean_r_gain|median_pearson_gain|neighbour_gain\w*|lead_\w+"
+    r"|(median|mean)_(pearson\w*|partial|spearman|auroc)_difference\w*)": (-2, 2),
+    r"single_genes\.mean_difference": (-2, 2),
     r"\w+\.(p|p_\w+|ease\w*|\w*fdr\w*|\w*auroc\w*|not_adjacent\w*|nuclear_share|majority_mean\w*"
     r"|purity_(mean|sd)\w*)": (0, 1),
     r"\w+\.(r(_10x)?|\w+_r(_released)?|((mean|median)_)?(pearson|spearman|partial|depth)(_s\w+)?"
     r"|ari_\w+|mean_together|purity_gain\w*)": (-1, 1),
-    r"\w+\.(mean_r_gain|median_pearson_gain|neighbour_gain\w*|lead_\w+"
-    r"|(median|mean)_(pearson\w*|partial|spearman|auroc)_difference)": (-2, 2),
-    r"single_genes\.mean_difference": (-2, 2),
     r"\w+\.median_pct_mt": (0, 100),
-    r"\w+\.(n_\w+|\w*genes\w*|(patients|sections|spots|slides|patches|drops)\w*|tiles|samples"
-    r"|(predicted|rest)\w*|median_counts|rmse|odds_ratio|\w*distance\w*|factors|folds|threshold)": (
-        0,
-        INFINITY,
-    ),
     r"\w+\.explained\w*": (-INFINITY, 1),
 }
 
