@@ -1,7 +1,8 @@
 """Sections of a cohort whose images look exchanged (ours).
 
 A section alone is refused only where its spots clearly miss the tissue (`check_misplaced`). Where
-the images of two sections look alike, exchanging them shows more: both must fit better.
+the images of two sections look alike, exchanging them shows more: the two must then fit better,
+taken together. Of images that moved on in a circle, several pairs are named.
 """
 
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ def placed(section: ad.AnnData) -> Placed | None:
 
 
 def exchanged(sections: Mapping[str, Placed]) -> list[tuple[str, str, float]]:
-    """Pairs of sections whose spots fit better on each other's image, and by how much."""
+    """Pairs of sections that together fit better on each other's image, and by how much."""
     fit = {
         (spots, image): _fit(sections[spots], sections[image])
         for spots in sections

@@ -48,7 +48,7 @@ def odd_colours(picture: Image.Image) -> str:
     darkest = (green < np.minimum(red, blue)).mean()
     if darkest < LEAST_GREEN_DARKEST:
         return (
-            f"the colours are not of H&E, in which green is the darkest channel (here of"
+            f"the colours are unlike those of H&E, in which green is the darkest channel (here of"
             f" {darkest:.0%} of the tissue): it may be inverted, of another stain, or have its"
             " channels in another order"
         )
