@@ -111,7 +111,7 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
 
 
 def test_images_that_look_exchanged_are_warned_of_in_both_sections(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(dataset, "exchanged", lambda sections: [("A1", "B1", 0.3)])
+    monkeypatch.setattr(dataset, "exchanged", lambda sections: [("A1", "B1")])
     for name, warnings in (("A1", ["mirrored"]), ("B1", []), ("C1", [])):
         write_section(tmp_path, name, {"a": [1]}, [True], warnings)
     names = ["A1", "B1", "C1"]

@@ -571,7 +571,7 @@ def test_a_blank_image_is_refused_until_confirmed(tmp_path, caplog, colour, whol
     assert f"{made.row['image']}: it is blank" in refused
     made.row["confirmed"] = "yes"
     made.write()
-    assert "it is blank, or of something else" in caplog.text
+    assert "it is blank, of one even shade, or no H&E" in caplog.text
 
 
 def test_an_image_with_little_tissue_is_a_warning(tmp_path, caplog):

@@ -74,8 +74,8 @@ def describe_dataset(
     spots = pd.concat(parts, ignore_index=True)
     genes = _genes(unite_genes(names), sums, len(spots))
     per_section = pd.concat(rows, ignore_index=True)
-    for a, b, gain in exchanged(on_images):
-        _warn_of_exchange(per_section, a, b, gain)
+    for a, b in exchanged(on_images):
+        _warn_of_exchange(per_section, a, b)
     tables = {
         "sections": per_section,
         "spots": spots,
@@ -86,11 +86,11 @@ def describe_dataset(
         write_table(table, outputs[name])
 
 
-def _warn_of_exchange(sections: pd.DataFrame, a: str, b: str, gain: float) -> None:
+def _warn_of_exchange(sections: pd.DataFrame, a: str, b: str) -> None:
     """Warn, in the log and in both rows of `sections`, of images that look exchanged."""
     said = (
         f"the images of {a} and {b} look exchanged: the spots fit the tissue better the other way"
-        f" (by {gain:.2f}); look at both, and correct the section sheet if it is so"
+        "; look at both, and correct the section sheet if it is so"
     )
     logger.warning(said)
     for row in sections.index[sections["section"].isin([a, b])]:

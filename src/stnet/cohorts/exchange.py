@@ -55,17 +55,18 @@ def placed(section: ad.AnnData) -> Placed | None:
     return Placed(places, is_spot, smooth <= glass_limit(brightness), reduction)
 
 
-def exchanged(sections: Mapping[str, Placed]) -> list[tuple[str, str, float]]:
-    """Pairs of sections that together fit better on each other's image, and by how much."""
+def exchanged(sections: Mapping[str, Placed]) -> list[tuple[str, str]]:
+    """Pairs of sections that together fit better on each other's image."""
     fit = {
         (spots, image): _fit(sections[spots], sections[image])
         for spots in sections
         for image in sections
     }
-    gains = [
-        (a, b, fit[a, b] + fit[b, a] - fit[a, a] - fit[b, b]) for a, b in combinations(sections, 2)
+    return [
+        (a, b)
+        for a, b in combinations(sections, 2)
+        if fit[a, b] + fit[b, a] - fit[a, a] - fit[b, b] > GAIN
     ]
-    return [each for each in gains if each[2] > GAIN]
 
 
 def _fit(spots: Placed, image: Placed) -> float:

@@ -111,7 +111,10 @@ def check_misplaced(
                 " placed on"
             )
     if not fault and inside < BLANK:
-        fault = ": it is blank, or of something else; name the image that the spots were placed on"
+        fault = (
+            ": it is blank, of one even shade, or no H&E; name the image that the spots were"
+            " placed on"
+        )
     if fault:
         suspect(row, f"{found}{fault}")
     elif mirrored:
