@@ -281,13 +281,21 @@ def runs(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, s
     found += differences(finished, folder, job.outputs)
     yield job.rule, "a second run in the same folder", "; ".join(found)
     tomorrow = time.time() + 86_400
-    for path in folder.glob("results/demo/sections/*.h5ad"):
+    sections = {path: path.stat() for path in folder.glob("results/demo/sections/*.h5ad")}
+    for path in sections:
         os.utime(path, (tomorrow, tomorrow))
     job = by_rule["targets"]
     remove(folder, job.outputs)
     done = run(folder, job.outputs)
-    found = [] if done.returncode == 0 else [f"failed: {_errors(done.stderr)}"]
-    yield job.rule, "sections dated tomorrow", "; ".join(found)
+    # Snakemake itself refuses an output that is older than its inputs, in a line on the clock.
+    named = done.returncode != 0 and "clock skew" in done.stdout + done.stderr
+    found = [] if named else [f"no line on the clock: {_errors(done.stderr)}"]
+    for path, times in sections.items():
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    rerun = run(folder, job.outputs)
+    found += [] if rerun.returncode == 0 else [f"the rerun failed: {_errors(rerun.stderr)}"]
+    found += differences(finished, folder, job.outputs)
+    yield job.rule, "sections dated tomorrow, then as before", "; ".join(found)
 
 
 PARTS = {"kills": kills, "disks": disks, "damage": damage, "runs": runs}
