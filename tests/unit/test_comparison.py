@@ -572,7 +572,7 @@ def test_single_genes_as_tables_and_figure(tmp_path, alone):
     write_single_genes_page(*outputs, html, main="All genes")
     page = html.read_text(encoding="utf-8")
     assert "r together with all genes minus r alone: 0.100 (0.100 to 0.100), mean" in page
-    assert "<td>G1</td>" in page
+    assert "<td><i>G1</i></td>" in page
     figure = supp_12.together_and_alone(table, together, own)
     words = render(figure)
     assert "G1" in words

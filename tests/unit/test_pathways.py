@@ -278,7 +278,7 @@ def test_the_page_has_the_papers_numbers_and_names(files):
     assert "||cancer||2 of the 3||1 of the 5||37 of the 102||11 of the 148|" in text
     assert "||immune||2 of the 3||2 of the 5||31 of the 102||9 of the 148|" in text
     assert "||Old names||2 of the 3||1 of the 5||sets.gmt|" in text
-    assert "FASN, FAS" in text
+    assert "|FASN|, |FAS|" in text
 
 
 # Simulated and real gene sets

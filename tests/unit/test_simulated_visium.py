@@ -196,7 +196,7 @@ def test_most_genes_are_found_by_id_and_a_few_by_name(row, tmp_path, genes):
         "its name is of no single gene": 2,
     }
     assert (aligned["by"] == "ensembl").mean() > 0.85
-    without = align(model, own, None)["by"].value_counts()
+    without = align(model, own, read_gene_table(None))["by"].value_counts()
     assert "alias" not in without
 
 
