@@ -55,7 +55,7 @@ def job(log: str) -> Iterator[None]:
     # Python ends took a fifth of what a job spends before and after it computes.
     gc.freeze()
     with (
-        _opened(log) as file,
+        _log_file(log) as file,
         redirect_stdout(Tee(sys.stdout, file)),
         redirect_stderr(Tee(sys.stderr, file)),
         _logging(),
@@ -74,13 +74,20 @@ def job(log: str) -> Iterator[None]:
             sys.exit(1)
 
 
-def _opened(log: str) -> TextIO:
+@contextmanager
+def _log_file(log: str) -> Iterator[TextIO]:
     try:
         with writing(log):
             Path(log).parent.mkdir(parents=True, exist_ok=True)
-            return open(log, "w", buffering=1)
+            file = open(log, "w", buffering=1)  # noqa: SIM115
     except InputError as error:
         sys.exit(f"error: {error}")
+    try:
+        yield file
+    finally:
+        # What a full disk did not take is written again here. The message is on the terminal.
+        with suppress(OSError):
+            file.close()
 
 
 @contextmanager
