@@ -173,18 +173,18 @@ def _shown(claim: tuple, row: tuple, axis: Axis | None) -> dict[str, object]:
     """What the page shows of a claim."""
     margin = float(claim.margin) if claim.margin else 0.0
     rule = COMPARISONS[claim.comparison].format(margin=margin, value=claim.value)
+    said = italic_genes if claim.comparison == "names" else short
     if isinstance(row.found, str):
-        found, interval = row.found, ""
+        found, interval = said(row.found), ""
     else:
         found, *ends = alike(row.found, row.ci_low, row.ci_high)
         interval = " to ".join(ends) if row.unit else ""
-    said = italic_genes if claim.comparison == "names" else short
     return {
         "id": claim.id,
         "quantity": claim.quantity,
         "section": claim.section,
         "claimed": said(claim.value) if claim.value else rule,
-        "found": said(found),
+        "found": found,
         "interval": interval,
         "verdict": row.verdict,
         "style": row.verdict.replace(" ", "-"),
