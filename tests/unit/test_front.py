@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stnet.core.errors import InputError
 from stnet.core.tables import TOO_FEW, read_table, write_table
 from stnet.report.front import write_front
 
@@ -151,3 +152,17 @@ def test_planted_genes_are_those_of_the_simulations_record(tables, tmp_path):
     # The median over all genes, most of them noise, is no number of the front.
     assert "<b>0.25</b>" not in page
     assert "The cohort is simulated" in page
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_a_damaged_picture_is_one_line(tables, tmp_path, monkeypatch, share):
+    save = Image.Image.save
+
+    def save_part(image, path):
+        save(image, path)
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+    monkeypatch.setattr(Image.Image, "save", save_part)
+    with pytest.raises(InputError, match=r"a\.png: damaged \(.+\); delete it and rerun"):
+        page_of(tmp_path, tables)
+    assert not (tmp_path / "index.html").exists()

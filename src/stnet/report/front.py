@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from stnet.analysis.control import UNPLANTED
+from stnet.core.checksums import Damaged
 from stnet.core.printed import decimals, short
 from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table, write_table
 from stnet.report.comparison import COMPACT_COLUMNS, KINDS, estimates
@@ -226,9 +227,12 @@ def _estimate(summary: pd.DataFrame, name: str) -> tuple[str, str]:
 
 
 def _embedded(picture: str | Path) -> str:
-    """A picture as a data URI, so that the page needs no other file."""
-    with Image.open(picture) as image:
-        image = image.convert("RGB")
+    """A picture as a data URI, so that the page needs no other file. Raises Damaged."""
+    try:
+        with Image.open(picture) as image:
+            image = image.convert("RGB")
+    except (OSError, SyntaxError) as error:
+        raise Damaged(picture, error) from error
     image.thumbnail((SIDE, SIDE))
     content = io.BytesIO()
     image.save(content, "JPEG", quality=88)
