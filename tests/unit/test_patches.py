@@ -172,6 +172,15 @@ def test_files_of_another_shape_than_indexed_are_named(section, picture, tmp_pat
         read_patches(index, NAMES[:1], ["S1"])
 
 
+@pytest.mark.parametrize("length", [0, 40, 300])
+def test_a_file_that_was_cut_has_no_index(section, picture, tmp_path, length):
+    index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
+    path = index.parent / "S1.npy"
+    os.truncate(path, length)
+    with pytest.raises(InputError, match=r"S1\.npy: damaged \(.+\); delete it and rerun"):
+        write_index([section], [path], index, view="8x1")
+
+
 def test_files_of_other_lengths_are_refused(section, picture, tmp_path):
     index = view_of(section, picture[0], tmp_path / "8x1", "8x1")
     path = index.parent / "S1.npy"

@@ -87,7 +87,7 @@ def write_index(
 
     `spots_sha256` is the hash of the spots' names in row order, `sha256` that of the file. Blank
     patches are counted and warned of (`stnet.slides.blank`). Raises InputError if the numbers of
-    patches and spots of a section differ, or a section's file is another's.
+    patches and spots of a section differ, or a section's file is another's or damaged.
     """
     with atomic_path(output) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
@@ -101,7 +101,10 @@ def write_index(
                     f"{section}: has section {of[0]}, but its patches are {name}; delete it and"
                     " rerun"
                 )
-            contents = np.load(path, mmap_mode="r")
+            try:
+                contents = np.load(path, mmap_mode="r")
+            except (ValueError, EOFError) as error:
+                raise Damaged(path, error) from error
             if len(contents) != spots.n_obs:
                 raise InputError(f"{path}: not the patches of the {spots.n_obs} spots of {section}")
             row = [spots.n_obs, names_sha256(spot_names(spots)), file_sha256(path)]
