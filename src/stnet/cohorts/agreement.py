@@ -11,6 +11,7 @@ from stnet.cohorts.distributed import DistributedSection, ImageFacts
 from stnet.cohorts.suspicion import suspect
 from stnet.cohorts.text_tables import unpacked
 from stnet.cohorts.visium import THEORETICAL_SPOT_UM
+from stnet.config.section_sheet import MOST_APART
 from stnet.core.errors import InputError
 from stnet.expression.grids import GRIDS
 from stnet.slides.image import open_image
@@ -35,8 +36,6 @@ TWO_GROUPS, MOST_ON_WRONG_SIDE = 0.8, 0.05
 # under tissue (0.89 and more between HER2ST's sections). There, more spots may lack counts. If even
 # more do, the table of counts was cut short.
 BACKGROUND, MOST_EMPTY = 0.5, 0.05
-# Two statements of one length agree within this factor.
-MOST_APART = 1.1
 # Space Ranger's picture is of the image if they correlate at least so much, at this side. It is
 # reduced at once only if it is larger than any that Space Ranger makes.
 LEAST_CORRELATION, SIDE = 0.5, 100

@@ -10,11 +10,11 @@ from pathlib import Path
 import anndata as ad
 import pandas as pd
 
-from stnet.cohorts.agreement import MOST_APART
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.scverse import section_of
 from stnet.cohorts.text_tables import ARRAY
 from stnet.cohorts.visium import factor
+from stnet.config.section_sheet import MOST_APART
 from stnet.core.errors import InputError, check_system
 from stnet.core.h5ad import read_foreign
 

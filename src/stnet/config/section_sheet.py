@@ -30,8 +30,8 @@ GROUP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 MARKUP = re.compile(r"<([a-z/!?]|\Z)", re.IGNORECASE)
 # File systems allow 255 bytes in a name, and ours add prefixes, suffixes and temporary parts.
 LONGEST_ID = 150
-# Two statements of one distance agree within this share.
-MOST_APART = 0.1
+# Two statements of one length agree within this factor.
+MOST_APART = 1.1
 # No scale is.
 TOO_LARGE = 1_000_000
 GROUP_ID_RULE = f"at most {LONGEST_ID} letters, digits, '.', '_' and '-'"
@@ -194,7 +194,7 @@ def files_of(row: dict[str, str], column: str) -> list[str]:
 def wrong_pitch(file_format: str, spot_pitch_um: float) -> str:
     """What is wrong with the distance of spots in a format that has one, or ""."""
     known = FORMATS[file_format].pitch_um
-    if not known or abs(spot_pitch_um - known) <= MOST_APART * known:
+    if not known or 1 / MOST_APART <= spot_pitch_um / known <= MOST_APART:
         return ""
     return f"{spot_pitch_um:g}, but spots of format {file_format} are {known:g} µm apart"
 
