@@ -219,7 +219,8 @@ def test_a_model_that_was_cut_short_is_refused(toy, tmp_path):
 
 
 MARKS = (
-    "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\tchecksum\nA\tTrue\t1\t1\t1\t0\n"
+    "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\tn_calibration\thalf_width_50"
+    "\thalf_width_80\thalf_width_90\thalf_width_95\tchecksum\nA\tTrue\t1\t1\t1\t1\t1\t\t\t\t0\n"
 )
 
 
@@ -228,9 +229,9 @@ MARKS = (
     [
         (None, "no such file"),
         ("a\n1\n", "no column"),
-        (MARKS + "B\tTrug\t1\t1\t1\t0\n", "consistent is 'Trug' for gene B"),
-        (MARKS + "B\t\t1\t1\t1\t0\n", "consistent is nan for gene B"),
-        (MARKS + '"B\tTrue\t1\t1\t1\t0\n', "damaged"),
+        (MARKS + "B\tTrug\t1\t1\t1\t1\t1\t\t\t\t0\n", "consistent is 'Trug' for gene B"),
+        (MARKS + "B\t\t1\t1\t1\t1\t1\t\t\t\t0\n", "consistent is nan for gene B"),
+        (MARKS + '"B\tTrue\t1\t1\t1\t1\t1\t\t\t\t0\n', "damaged"),
         ("", "damaged"),
         (MARKS, "damaged, or of another model"),
     ],
@@ -260,3 +261,46 @@ def test_a_training_jobs_output_that_was_cut_short_is_named(toy, tmp_path, part)
         files[name].write_bytes(content[: len(content) // 2] if name == part else content)
     with pytest.raises(InputError, match=rf"{part}: damaged \(.*\); delete it and rerun"):
         load_model(files["model"], files["card"], "cpu")
+
+
+def test_patches_far_from_training_are_abstained_from_and_have_no_bounds(toy, tmp_path):
+    path = write_toy_model(toy, tmp_path, ["all"])
+    model = load_model_file(path, level=0.8)
+    rows = ad.read_h5ad(toy[1][1]).obs
+    training = patches_module.read_patches(
+        toy[1][0], rows.index.tolist(), list(dict.fromkeys(rows["section"]))
+    )
+    shifted = np.clip(training.astype(int) + 100, 0, 255).astype(np.uint8)
+    clean, far = model.apply(training), model.apply(shifted)
+    assert clean.abstained.mean() < 0.1
+    assert far.abstained.all()
+    half = model.genes["half_width_80"].to_numpy()
+    assert np.isfinite(half).all()
+    bounds = model.bounds(clean.predicted, clean.abstained)
+    known = ~clean.abstained
+    np.testing.assert_allclose(bounds["upper"][known], clean.predicted[known] + half, rtol=1e-5)
+    np.testing.assert_allclose(bounds["lower"][known], clean.predicted[known] - half, rtol=1e-5)
+    assert np.isnan(model.bounds(far.predicted, far.abstained)["upper"]).all()
+    # Five patients are too few for 90 %; without a level nothing is said.
+    assert load_model_file(path, level=0.9).genes["half_width_90"].isna().all()
+    assert load_model_file(path).bounds(clean.predicted, clean.abstained) == {}
+
+
+def test_the_limit_is_the_distance_within_which_nearly_all_patches_are():
+    random = np.random.default_rng(0)
+    values, patients = random.normal(size=(400, 2)), np.repeat(list("abcd"), 100)
+    far = np.concatenate(
+        [
+            np.sqrt(
+                np.square(
+                    (values[patients == name] - values[patients != name].mean(axis=0))
+                    / values[patients != name].std(axis=0)
+                ).mean(axis=1)
+            )
+            for name in "abcd"
+        ]
+    )
+    limit = PatchStatistics.of(values, patients).limit
+    assert (far <= limit).mean() == 0.98
+    assert limit == pytest.approx(np.sort(far)[391])
+    assert PatchStatistics.of(values[:200], patients[:200]).limit is None

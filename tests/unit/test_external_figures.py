@@ -84,7 +84,13 @@ def slide_tiles(width: int = 800, height: int = 600) -> ad.AnnData:
     return ad.AnnData(
         values.astype(np.float32),
         obs=pd.DataFrame(
-            {"x": corners[:, 0], "y": corners[:, 1], "size": 200, "section": "S1"},
+            {
+                "x": corners[:, 0],
+                "y": corners[:, 1],
+                "size": 200,
+                "section": "S1",
+                "abstained": False,
+            },
             index=[f"S1:{x}x{y}" for x, y in corners],
         ),
         var=gene_rows(),
@@ -118,7 +124,9 @@ def visium_spots() -> ad.AnnData:
     observed[:, 1] = np.nan
     return ad.AnnData(
         values.astype(np.float32),
-        obs=pd.DataFrame({"section": "V.1"}, index=[f"V.1:{i}" for i in range(12)]),
+        obs=pd.DataFrame(
+            {"section": "V.1", "abstained": False}, index=[f"V.1:{i}" for i in range(12)]
+        ),
         var=gene_rows().assign(
             pearson=[0.5, np.nan, -0.001, 0.2, np.nan], match=["e0", "", "e2", "e3", "e4"]
         ),
@@ -357,6 +365,28 @@ def test_slide_map_draws_tiles_where_they_are():
         assert words in texts(figure)
     [bar] = figure.axes[0].findobj(ScaleBar)
     assert bar.info.scale_text
+
+
+@pytest.mark.parametrize("share", [0.3, 1])
+def test_what_is_abstained_from_is_drawn_as_unknown_and_counted(share):
+    tiles, spots = slide_tiles()[:, ["e0"]].copy(), visium_spots()[:, ["e0"]].copy()
+    for table in (tiles, spots):
+        table.obs["abstained"] = np.arange(table.n_obs) < share * table.n_obs
+    maps = {
+        PolyCollection: (tiles, slide_map.tile_maps(tiles, PICTURE)),
+        EllipseCollection: (spots, spot_prediction_map.spot_maps(spots)),
+    }
+    for kind, (table, figure) in maps.items():
+        *_, shown, unknown = render(figure).findobj(kind)
+        abstained = table.obs["abstained"].to_numpy()
+        assert unknown.get_hatch()
+        marks = unknown.get_paths() if kind is PolyCollection else unknown.get_offsets()
+        assert len(marks) == abstained.sum()
+        np.testing.assert_array_equal(np.ma.getmaskarray(shown.get_array()), abstained)
+        assert f"; {abstained.sum()} abstained from" in texts(figure)
+        assert "unknown: unlike\nthe training images" in texts(figure)
+        assert_apart(figure)
+    assert account_of(tiles).abstained == str(tiles.obs["abstained"].sum())
 
 
 def test_slide_map_is_cropped_to_the_tiles_and_a_tile_around_them():

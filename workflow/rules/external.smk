@@ -37,6 +37,7 @@ rule model_genes:
     input:
         model="results/{cohort}/models/{experiment}/{model}.safetensors",
         genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
+        predictions=calibration_predictions,
     output:
         "results/{cohort}/models/{experiment}/{model}.genes.tsv",
     log:

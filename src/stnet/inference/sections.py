@@ -78,12 +78,13 @@ def predict_section(
     distance = TrainingDistance(model.um_per_px, um_per_px * window / side)
     predicted = np.empty((spots.n_obs, len(model.genes)), dtype=np.float32)
     sd = np.empty_like(predicted)
+    abstained = np.empty(spots.n_obs, dtype=bool)
     blank: Counter[str] = Counter()
     centres = np.rint(spots.obsm["spatial"]).astype(int)
     with open_image(slide["path"]) as image:
         for rows, patches in windows(image, centres, window, side, model.batch(side)):
             found = model.apply(patches)
-            predicted[rows] = found.predicted
+            predicted[rows], abstained[rows] = found.predicted, found.abstained
             if found.sd is not None:
                 sd[rows] = found.sd
             distance.add(found.stain, found.latent)
@@ -101,7 +102,10 @@ def predict_section(
         **{"training_distance": distance.summary(), "flags": distance.flags()},
         "blank_patches": all_counts(blank),
     }
-    write_predictions(output, measured, predicted, provenance, sd=sd if model.is_ensemble else None)
+    measured.obs["abstained"] = abstained
+    layers = {"sd": sd} if model.is_ensemble else {}
+    layers |= model.bounds(predicted, abstained)
+    write_predictions(output, measured, predicted, provenance, layers=layers)
     write_table(table, alignment)
 
 
