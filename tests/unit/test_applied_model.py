@@ -270,8 +270,8 @@ def test_patches_far_from_training_are_abstained_from_and_have_no_bounds(toy, tm
     training = patches_module.read_patches(
         toy[1][0], rows.index.tolist(), list(dict.fromkeys(rows["section"]))
     )
-    shifted = np.clip(training.astype(int) + 100, 0, 255).astype(np.uint8)
-    clean, far = model.apply(training), model.apply(shifted)
+    unlike = np.full((4, 32, 32, 3), (20, 200, 20), dtype=np.uint8)
+    clean, far = model.apply(training), model.apply(unlike)
     assert clean.abstained.mean() < 0.1
     assert far.abstained.all()
     half = model.genes["half_width_80"].to_numpy()

@@ -8,6 +8,7 @@ import pytest
 from stnet.config.levels import LEVELS, patients_needed
 from stnet.evaluation.conformal import column, half_widths, quantiles_by_patient
 from stnet.inference.account import intervals_of
+from stnet.inference.training_distance import PatchStatistics
 
 
 def plain_quantile(values, patients, level, unseen):
@@ -42,9 +43,8 @@ def test_how_many_patients_a_level_needs():
 
 def held_out(errors, patients):
     """Predictions of 0 whose measurements are the errors, (spots, genes)."""
-    table = ad.AnnData(
-        np.zeros_like(errors), obs=pd.DataFrame({"patient": patients}, map(str, range(len(errors))))
-    )
+    obs = pd.DataFrame({"patient": patients}, map(str, range(len(errors))))
+    table = ad.AnnData(np.zeros_like(errors), obs=obs)
     table.layers["observed"] = errors
     return table
 
@@ -67,6 +67,34 @@ def test_new_patients_are_covered_at_the_level():
     # The coverage of a calibration varies; its mean is the level, to a standard error of 1 %.
     assert (np.mean(covered, axis=0) >= np.array(LEVELS) - 0.015).all()
     assert (np.mean(covered, axis=0) <= np.array(LEVELS) + 0.06).all()
+
+
+def test_under_a_shift_of_the_stain_spots_are_covered_or_abstained_from():
+    """A linear model of the stain, whose predictions a shift moves away from the measurement."""
+    random = np.random.default_rng(2)
+    effects = random.normal(size=(6, 3)) / 3
+
+    def draw(n_patients):
+        stain = random.normal(size=(n_patients, 1, 6)) / 2 + random.normal(size=(n_patients, 50, 6))
+        expression = stain @ effects + shifted(random, n_patients).mean(axis=1, keepdims=True)
+        return stain.reshape(-1, 6), expression + random.normal(size=(n_patients, 50, 3))
+
+    patients = np.repeat(np.arange(20), 50).astype(str)
+    known, away = np.zeros((2, 8, 6))
+    for calibration in range(8):
+        stain, expression = draw(20)
+        limit = PatchStatistics.of(stain, patients)
+        half = half_widths(held_out(expression.reshape(-1, 3) - stain @ effects, patients))
+        new, measured = draw(100)
+        for i, shift in enumerate((0, 0.5, 1, 2, 4, 8)):
+            error = np.abs(measured.reshape(-1, 3) - (new + shift) @ effects)
+            abstained = limit.relative(new + shift)[1] > 1
+            away[calibration, i] = abstained.mean()
+            covered = error <= half["half_width_90"].to_numpy()
+            known[calibration, i] = (covered | abstained[:, None]).mean()
+    assert (known.mean(axis=0) >= 0.9).all()
+    assert away[:, 0].mean() < 0.05
+    assert (away[:, -1] == 1).all()
 
 
 def test_a_gene_that_some_patients_lack_has_the_errors_of_the_others():
@@ -103,5 +131,7 @@ def test_it_is_said_how_wide_intervals_are_or_how_many_patients_they_need(n_pati
     table.var = half_widths(table).assign(n_calibration=n_patients)
     if not n_patients:
         table.var[column(level)] = np.nan
-    table.uns["provenance"] = {"level": level}
+    table.uns["provenance"] = {"level": level, "flags": []}
     assert intervals_of(table) == said
+    table.uns["provenance"]["flags"] = ["stain"]
+    assert intervals_of(table).startswith("none: the image is unlike the training images")

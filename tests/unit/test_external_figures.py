@@ -434,7 +434,7 @@ def assert_apart(figure: Figure) -> None:
     page = figure.bbox
     words = [
         text
-        for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
+        for text in dict.fromkeys(figure.findobj(lambda artist: hasattr(artist, "get_text")))
         if text.get_visible() and text.get_text().strip()
     ]
     boxes = [(text.get_text(), text.get_window_extent()) for text in words]

@@ -87,6 +87,9 @@ def account_of(table: ad.AnnData) -> Account:
 def intervals_of(table: ad.AnnData) -> str:
     """How wide the intervals of predictions are, or how many patients are missing for them."""
     level, n_patients = table.uns["provenance"]["level"], table.var["n_calibration"].max()
+    of_image = table.uns if "tiling" in table.uns else table.uns["provenance"]
+    if len(of_image["flags"]):
+        return "none: the image is unlike the training images, as the warnings say"
     if (half := table.var[column(level)]).notna().any():
         return (
             f"{level:.0%} of a new patient's spots are measured within ±{half.median():.2f} of the"

@@ -245,15 +245,15 @@ class Model:
         abstained = (distances[:, 1] > 1).any(axis=0)
         return ModelOutput(mean, sd, *distances[:, 0], abstained)
 
-    def bounds(self, predicted: np.ndarray, abstained: np.ndarray) -> dict[str, np.ndarray]:
+    def bounds(self, predicted: np.ndarray, unknown: np.ndarray) -> dict[str, np.ndarray]:
         """Layers `lower` and `upper` (patches, genes) of predictions; none without a level.
 
-        They are NaN for patches that are abstained from, and where the table has no half-width.
+        They are NaN for the `unknown` patches (n,), and where the table has no half-width.
         """
         if self._level is None:
             return {}
         half = self.genes[column(self._level)].to_numpy(dtype=np.float32)
-        centre = np.where(abstained[:, None], np.float32(np.nan), predicted)
+        centre = np.where(unknown[:, None], np.float32(np.nan), predicted)
         return {"lower": centre - half, "upper": centre + half}
 
     def provenance(self) -> dict:

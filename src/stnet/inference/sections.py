@@ -104,7 +104,7 @@ def predict_section(
     }
     measured.obs["abstained"] = abstained
     layers = {"sd": sd} if model.is_ensemble else {}
-    layers |= model.bounds(predicted, abstained)
+    layers |= model.bounds(predicted, abstained | bool(distance.flags()))
     write_predictions(output, measured, predicted, provenance, layers=layers)
     write_table(table, alignment)
 

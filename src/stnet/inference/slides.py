@@ -237,7 +237,7 @@ class _Slide:
             predicted,
             obs=obs,
             var=genes.assign(range_share=range_share(predicted, genes)),
-            layers=self._model.bounds(predicted, abstained),
+            layers=self._model.bounds(predicted, abstained | bool(self.distance.flags())),
             obsm={"spatial": obs[["x", "y"]].to_numpy(float) + obs[["size"]].to_numpy() / 2},
             uns={
                 "slide": {**about, **self._about, "checks": self.checks},
