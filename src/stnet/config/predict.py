@@ -81,9 +81,9 @@ class Predict(Keys):
     takes theirs and refuses slides that state neither their scale nor their objective.
     Unit: µm per px."""
     level: Literal[LEVELS] = 0.9
-    """Share of a new patient's spots whose measurement the intervals `lower` to `upper` should hold.
-    0.5 needs errors in one held-out patient, 0.8 in 4, 0.9 in 9, 0.95 in 19; with fewer there are
-    no intervals, and the summary says so."""
+    """Share of a new patient's spots that should be measured between `lower` and `upper`. 0.5 needs
+    errors in one held-out patient, 0.8 in 4, 0.9 in 9, 0.95 in 19; with fewer there are no
+    intervals, and the summary says so."""
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
     """Precision of the network's layers but the last. auto is bfloat16 on the CPU if the processor
     has it, else float32; on a GPU it is the model's own. It is decided once, where the run is
