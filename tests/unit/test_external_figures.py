@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import EllipseCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
@@ -433,9 +434,7 @@ def assert_apart(figure: Figure) -> None:
     """No words of the figure are cut off or overlap others."""
     page = figure.bbox
     words = [
-        text
-        for text in dict.fromkeys(figure.findobj(lambda artist: hasattr(artist, "get_text")))
-        if text.get_visible() and text.get_text().strip()
+        text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()
     ]
     boxes = [(text.get_text(), text.get_window_extent()) for text in words]
     for i, (text, box) in enumerate(boxes):
