@@ -1,18 +1,22 @@
 """How often intervals for new patients cover, and how wide they are: tables for docs/methods.md.
 
     PYTHONPATH=src .venv/bin/python benchmarks/conformal.py simulated [--cohorts 100]
+    PYTHONPATH=src .venv/bin/python benchmarks/conformal.py shifted [--cohorts 10]
     PYTHONPATH=src .venv/bin/python benchmarks/conformal.py measured PREDICTIONS...
     PYTHONPATH=src .venv/bin/python benchmarks/conformal.py spread PREDICTIONS...
 
 `simulated`: expression of 20 genes in 60 spots of a patient is a linear function of 10 features, a
 shift of the patient (s.d. 0.5) and noise of the patient's own s.d. (0.5 to 1.5). Ridge regression
 is fitted without each patient, for the errors, and to all patients, for the predictions of 200 new
-ones. `measured` has half-widths from all but one patient of an experiment's held-out predictions,
+ones. `shifted` has 23 patients, and six of the features are the stain's. They move in the new patients,
+in each of six directions by up to 4 s.d., and what is measured does not. The six are mixed to be as
+correlated as optical densities are. `measured` has half-widths from all but one patient of an experiment's held-out predictions,
 and what they cover in that one. `spread` is the rank correlation, over spots, of an ensemble's s.d.
 with its error in a section that was not trained on.
 """
 
 import argparse
+import itertools
 
 import anndata as ad
 import numpy as np
@@ -23,9 +27,23 @@ from sklearn.linear_model import Ridge
 from stnet.config.levels import LEVELS
 from stnet.evaluation.conformal import column, half_widths
 from stnet.evaluation.held_out import read_predictions
+from stnet.inference.training_distance import PatchStatistics
 
 N_PATIENTS = [5, 9, 23]
 N_NEW, SPOTS, FEATURES, GENES = 200, 60, 10, 20
+# Mean and s.d. of the density in red, green and blue, by six causes: strength, hue, and so on.
+STAIN = np.array(
+    [
+        [1, 0.9, 0.8, 0.5, 0.45, 0.4],
+        [0.3, -0.3, 0, 0.1, -0.1, 0],
+        [0.1, 0.1, -0.2, 0, 0.05, -0.05],
+        [0, 0, 0, 0.2, 0.1, 0.1],
+        [0.02, 0, 0.02, 0, 0.05, -0.05],
+        [0, 0.03, 0, 0, 0, 0.05],
+    ]
+)
+SIZES = (0.5, 1, 1.5, 2, 4)
+METHODS = ("each feature alone", "correlated", "correlated, recoloured errors")
 
 
 def simulate(
@@ -45,11 +63,14 @@ def fit_predict(features: np.ndarray, expression: np.ndarray, new: np.ndarray) -
     return model.predict(new.reshape(-1, FEATURES))
 
 
-def held_out(features: np.ndarray, expression: np.ndarray) -> ad.AnnData:
-    """Held-out predictions of each patient by the regression on the others."""
+def held_out(
+    features: np.ndarray, expression: np.ndarray, seen: np.ndarray | None = None
+) -> ad.AnnData:
+    """Held-out predictions of each patient by the regression on the others, from `seen` if given."""
     n = len(features)
+    seen = features if seen is None else seen
     predicted = [
-        fit_predict(np.delete(features, i, 0), np.delete(expression, i, 0), features[i])
+        fit_predict(np.delete(features, i, 0), np.delete(expression, i, 0), seen[i])
         for i in range(n)
     ]
     names = np.repeat(np.arange(n), SPOTS).astype(str)
@@ -72,6 +93,71 @@ def simulated(n_cohorts: int) -> pd.DataFrame:
             error = np.abs(truth.reshape(-1, GENES) - fit_predict(*cohort, new))
             rows += [(f"{n_patients} patients", *row) for row in covered(error, half)]
     return pd.DataFrame(rows, columns=["of", "level", "coverage", "half_width"])
+
+
+def shifted(n_cohorts: int) -> pd.DataFrame:
+    """Shares covered, abstained from, and either, at 90%, without a shift and under the worst."""
+    rows = []
+    for strength, technical in itertools.product((1, 3), (0, 0.5)):
+        random = np.random.default_rng(5)
+        found = [shifts(random, strength, technical) for _ in range(n_cohorts)]
+        for number, method in enumerate(METHODS):
+            clean, *moved = np.mean([each[number] for each in found], axis=0)
+            worst = min(moved, key=lambda each: each[2])
+            half = np.mean([each[number][0, 3] for each in found])
+            rows.append((strength, technical, method, half, *clean[:3], *worst[:3]))
+    shares = [f"{name}_{of}" for of in ("clean", "worst") for name in ("covered", "left", "either")]
+    return pd.DataFrame(rows, columns=["strength", "technical", "method", "half_width", *shares])
+
+
+def shifts(random: np.random.Generator, strength: float, technical: float) -> np.ndarray:
+    """Shares covered, abstained from, and either, and half-width: (methods, shifts, 4).
+
+    The first shift is none. Expression depends on the stain's features `strength` times as much as
+    on others. They also differ between patients for no reason in the tissue, with an s.d. of
+    `technical`.
+    """
+    n_stain = len(STAIN)
+    effects = random.normal(size=(FEATURES, GENES)) / 3
+    effects[:n_stain] *= strength
+
+    def draw(n_patients: int) -> tuple[np.ndarray, np.ndarray]:
+        features, expression = simulate(random, n_patients, effects)
+        features[..., :n_stain] += technical * random.normal(size=(n_patients, 1, n_stain))
+        return features, expression
+
+    def stain_of(features: np.ndarray) -> np.ndarray:
+        return features[..., :n_stain].reshape(-1, n_stain) @ STAIN
+
+    cohort, (new, truth) = draw(23), draw(N_NEW)
+    spots = held_out(*cohort)
+    patients = spots.obs["patient"].to_numpy()
+    half = half_widths(spots)[column(0.9)].to_numpy()
+    # Errors in the stain of another patient, another one for each spot, if they are larger.
+    means = cohort[0][..., :n_stain].mean(axis=1)
+    seen = cohort[0].copy()
+    seen[..., :n_stain] += means[random.integers(23, size=(23, SPOTS))] - means[:, None]
+    recoloured = held_out(*cohort, seen)
+    observed = spots.layers["observed"]
+    spots.X = observed - np.maximum(np.abs(observed - spots.X), np.abs(observed - recoloured.X))
+    wider = half_widths(spots)[column(0.9)].to_numpy()
+    alone, correlated = (
+        PatchStatistics.of(stain_of(cohort[0]), patients, correlated=each) for each in (False, True)
+    )
+    methods = [(alone, half), (correlated, half), (correlated, wider)]
+    found = np.empty((len(methods), 1 + n_stain * len(SIZES), 4))
+    for row, (axis, size) in enumerate([(0, 0), *itertools.product(range(n_stain), SIZES)]):
+        moved = new.copy()
+        moved[..., axis] += size
+        error = np.abs(truth.reshape(-1, GENES) - fit_predict(*cohort, moved))
+        for number, (training, widths) in enumerate(methods):
+            image, patch = training.relative(stain_of(moved))
+            far = np.median(image.reshape(N_NEW, SPOTS), axis=1) > 1
+            left = (patch > 1) | np.repeat(far, SPOTS)
+            covered = error <= widths
+            either = (covered | left[:, None]).mean()
+            found[number, row] = covered.mean(), left.mean(), either, np.median(widths)
+    return found
 
 
 def measured(paths: list[str]) -> pd.DataFrame:
@@ -115,12 +201,15 @@ def spread(paths: list[str]) -> pd.DataFrame:
 def main() -> None:
     """Print the table of the part that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["simulated", "measured", "spread"])
+    parser.add_argument("part", choices=["simulated", "shifted", "measured", "spread"])
     parser.add_argument("paths", nargs="*")
     parser.add_argument("--cohorts", type=int, default=100)
     arguments = parser.parse_args()
     if arguments.part == "spread":
         print(spread(arguments.paths).to_string(index=False, float_format="%.2f"))
+        return
+    if arguments.part == "shifted":
+        print(shifted(arguments.cohorts).to_string(index=False, float_format="%.2f"))
         return
     is_simulated = arguments.part == "simulated"
     table = simulated(arguments.cohorts) if is_simulated else measured(arguments.paths)

@@ -116,7 +116,7 @@ def write_model(
         reference = TrainingStatistics(
             float(np.mean([scales[section] for section in known["training_sections"]]))
             * downsampling,
-            PatchStatistics.of(stains[own], patients[own]),
+            PatchStatistics.of(stains[own], patients[own], correlated=True),
             PatchStatistics.of(latent, patients[own]),
         )
         cards[name] = {

@@ -1,7 +1,8 @@
 """Distance of images from a model's training images, in stain, latent features and scale.
 
 Stain and latent features are vectors per patch. Distances are measured in s.d. from the mean of the
-training patches. Each training patient's distance from all others gives the scale: a section or
+training patches; those of the stain along axes that are not correlated (Mahalanobis distance),
+because training stains differ much in strength but little in hue. Each training patient's distance from all others gives the scale: a section or
 slide that is farther than every training patient is out of distribution. The model abstains from a
 patch that is farther than nearly all patches of training patients, each seen from the others.
 Source: ours.
@@ -9,7 +10,7 @@ Source: ours.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -25,50 +26,66 @@ FEWEST_PATIENTS = 3
 # Share of a training patient's patches within the limit: in the demo's held-out patients 4% of the
 # patches are then beyond that of stain or of latent features (docs/methods.md, "Intervals").
 WITHIN_LIMIT = 0.98
+# Axes along which training patches vary less, as a share of a feature's variance, are rounding.
+LEAST_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class PatchStatistics:
     """Mean and s.d. of a vector over training patches, and how far the patches of a patient are.
 
-    Each patch is as far as it is from those of the other patients. `largest` is the largest over
-    patients of the median of these distances. `limit` is the distance within which 98% of them are,
-    patients weighing alike. Both are None with fewer than three patients.
+    `axes` (features, axes) turn differences in s.d. into ones that are not correlated; None if they
+    are taken as they are. Each patch is as far as it is from those of the other patients. `largest`
+    is the largest over patients of the median of these distances. `limit` is the distance within
+    which 98% of them are, patients weighing alike. Both are None with fewer than three patients.
     """
 
     mean: list[float]
     sd: list[float]
+    axes: list[list[float]] | None
     largest: float | None
     limit: float | None
 
     @classmethod
-    def of(cls, values: np.ndarray, patients: np.ndarray) -> "PatchStatistics":
-        """The statistics of `values` (patches, features) of `patients` (patches,)."""
+    def of(
+        cls, values: np.ndarray, patients: np.ndarray, *, correlated: bool = False
+    ) -> "PatchStatistics":
+        """The statistics of `values` (patches, features) of `patients` (patches,).
+
+        If they are `correlated`, there must be far more patches than features.
+        """
         names = np.unique(patients)
         largest = limit = None
         if len(names) >= FEWEST_PATIENTS:
             far = np.empty(len(values))
             for name in names:
                 own = patients == name
-                far[own] = cls._plain(values[~own]).distances(values[own])
+                far[own] = cls._plain(values[~own], correlated).distances(values[own])
             largest = max(float(np.median(far[patients == name])) for name in names)
             limit = float(quantiles_by_patient(far, patients, [WITHIN_LIMIT])[0])
-        plain = cls._plain(values)
-        return cls(plain.mean, plain.sd, largest, limit)
+        return replace(cls._plain(values, correlated), largest=largest, limit=limit)
 
     @classmethod
-    def _plain(cls, values: np.ndarray) -> "PatchStatistics":
+    def _plain(cls, values: np.ndarray, correlated: bool) -> "PatchStatistics":
         sd = values.std(axis=0, dtype=np.float64)
-        return cls(values.mean(axis=0, dtype=np.float64).tolist(), sd.tolist(), None, None)
+        axes = None
+        if correlated and sd.any():
+            correlations = np.atleast_2d(np.corrcoef(values[:, sd > 0].T))
+            variances, vectors = np.linalg.eigh(correlations)
+            some = variances > LEAST_VARIANCE
+            axes = (vectors[:, some] / np.sqrt(variances[some])).tolist()
+        return cls(values.mean(axis=0, dtype=np.float64).tolist(), sd.tolist(), axes, None, None)
 
     def distances(self, values: np.ndarray) -> np.ndarray:
-        """Root mean square over features of the difference from the mean, in s.d.: (patches,).
+        """Root mean square over features or axes of differences from the mean, in s.d.: (patches,).
 
         Features that are constant in training, such as dead ones, are left out.
         """
         sd = np.array(self.sd)
         varies = sd > 0
         scaled = (values[:, varies] - np.array(self.mean)[varies]) / sd[varies]
+        if self.axes is not None:
+            scaled = scaled @ np.array(self.axes)
         return np.sqrt(np.square(scaled).mean(axis=1))
 
     def relative(self, values: np.ndarray) -> np.ndarray:
