@@ -3,16 +3,14 @@
     PYTHONPATH=src .venv/bin/python benchmarks/conformal.py simulated [--cohorts 100]
     PYTHONPATH=src .venv/bin/python benchmarks/conformal.py shifted [--cohorts 10]
     PYTHONPATH=src .venv/bin/python benchmarks/conformal.py measured PREDICTIONS...
-    PYTHONPATH=src .venv/bin/python benchmarks/conformal.py spread PREDICTIONS...
 
 `simulated`: expression of 20 genes in 60 spots of a patient is a linear function of 10 features, a
 shift of the patient (s.d. 0.5) and noise of the patient's own s.d. (0.5 to 1.5). Ridge regression
 is fitted without each patient, for the errors, and to all patients, for the predictions of 200 new
-ones. `shifted` has 23 patients, and six of the features are the stain's. They move in the new patients,
-in each of six directions by up to 4 s.d., and what is measured does not. The six are mixed to be as
-correlated as optical densities are. `measured` has half-widths from all but one patient of an experiment's held-out predictions,
-and what they cover in that one. `spread` is the rank correlation, over spots, of an ensemble's s.d.
-with its error in a section that was not trained on.
+ones. `shifted` has 23 patients, and six of the features are the stain's, mixed to be as correlated
+as optical densities are. They move in the new patients, in each of six directions by up to 4 s.d.,
+and what is measured does not. `measured` has half-widths from all but one patient of an
+experiment's held-out predictions, and what they cover in that one.
 """
 
 import argparse
@@ -21,7 +19,6 @@ import itertools
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
 
 from stnet.config.levels import LEVELS
@@ -66,7 +63,7 @@ def fit_predict(features: np.ndarray, expression: np.ndarray, new: np.ndarray) -
 def held_out(
     features: np.ndarray, expression: np.ndarray, seen: np.ndarray | None = None
 ) -> ad.AnnData:
-    """Held-out predictions of each patient by the regression on the others, from `seen` if given."""
+    """Held-out predictions of each patient, from `seen` if given, by a regression on the others."""
     n = len(features)
     seen = features if seen is None else seen
     predicted = [
@@ -183,31 +180,13 @@ def covered(error: np.ndarray, half: pd.DataFrame) -> list[tuple[float, float, f
     return rows
 
 
-def spread(paths: list[str]) -> pd.DataFrame:
-    """Rank correlation of an ensemble's s.d. with its error, median over genes, by section."""
-    rows = []
-    for path in paths:
-        table = ad.read_h5ad(path)
-        error = np.abs(table.layers["observed"] - table.X)
-        found = [
-            spearmanr(table.layers["sd"][:, gene], error[:, gene]).statistic
-            for gene in np.flatnonzero(np.isfinite(error).all(axis=0))
-        ]
-        sd = np.median(table.layers["sd"])
-        rows.append((path, np.median(found), *np.percentile(found, [10, 90]), sd))
-    return pd.DataFrame(rows, columns=["section", "rho", "rho_10", "rho_90", "sd"])
-
-
 def main() -> None:
     """Print the table of the part that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["simulated", "shifted", "measured", "spread"])
+    parser.add_argument("part", choices=["simulated", "shifted", "measured"])
     parser.add_argument("paths", nargs="*")
     parser.add_argument("--cohorts", type=int, default=100)
     arguments = parser.parse_args()
-    if arguments.part == "spread":
-        print(spread(arguments.paths).to_string(index=False, float_format="%.2f"))
-        return
     if arguments.part == "shifted":
         print(shifted(arguments.cohorts).to_string(index=False, float_format="%.2f"))
         return

@@ -23,6 +23,7 @@ from stnet.inference.training_distance import PatchStatistics, flags, stain
 from stnet.networks.architectures import keep_features
 from stnet.networks.engine import place
 from stnet.networks.prediction import predict
+from stnet.networks.symmetries import apply_symmetry
 from stnet.training.apply import load_model
 
 
@@ -34,6 +35,13 @@ def plain_prediction(outputs, patches, keep=False):
     forward = place(network.eval(), Engine(**PLAIN), "cpu")
     rows = torch.arange(len(patches))
     return predict(forward, standardise, torch.from_numpy(patches), rows, 4, "").numpy()
+
+
+def plain_forward(outputs, patches):
+    """By the network of a training job, of patches as they are."""
+    network, standardise, _ = load_model(outputs["model"], outputs["card"], "cpu")
+    with torch.inference_mode():
+        return network.eval()(standardise(patches)).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +56,13 @@ def test_a_model_predicts_what_its_network_does(toy, tmp_path, patches):
     np.testing.assert_allclose(found.predicted, expected, rtol=1e-5, atol=1e-6)
     assert found.sd is None
     assert not model.is_ensemble
+    turned = [
+        plain_forward(toy[2]["all"], apply_symmetry(torch.from_numpy(patches), symmetry))
+        for symmetry in range(8)
+    ]
+    spread = np.std(turned, axis=0, ddof=1)
+    np.testing.assert_allclose(found.symmetry_sd, spread, rtol=0.02, atol=1e-3)
+    assert (spread > 1e-3).any()
 
 
 def test_an_ensemble_is_the_mean_and_spread_of_its_members(toy, tmp_path, patches):
@@ -121,7 +136,7 @@ def test_writing_holds_a_section_and_what_it_needs_of_it(toy, tmp_path, monkeypa
         patients = measured.obs["patient"].to_numpy(str)[rows]
         expected = {"latent": latent, "stain": stain(torch.from_numpy(whole[rows]))}
         for what, values in expected.items():
-            statistics = PatchStatistics.of(values, patients)
+            statistics = PatchStatistics.of(values, patients, correlated=what == "stain")
             assert member["reference"][what] == asdict(statistics), (name, what)
 
 
@@ -284,6 +299,20 @@ def test_patches_far_from_training_are_abstained_from_and_have_no_bounds(toy, tm
     # Five patients are too few for 90 %; without a level nothing is said.
     assert load_model_file(path, level=0.9).genes["half_width_90"].isna().all()
     assert load_model_file(path).bounds(clean.predicted, clean.abstained) == {}
+
+
+def test_distances_of_correlated_features_are_mahalanobis_distances():
+    random = np.random.default_rng(1)
+    mixed = random.normal(size=(3, 3)) * [10, 1, 0.01]
+    values = np.column_stack([random.normal(size=(300, 3)) @ mixed, np.ones(300)])
+    found = PatchStatistics.of(values, np.array(["a"] * 300), correlated=True)
+    new = random.normal(size=(5, 4)) * 3
+    away = (new - values.mean(axis=0))[:, :3]
+    inverse = np.linalg.inv(np.cov(values[:, :3].T, ddof=0))
+    expected = np.sqrt([row @ inverse @ row / 3 for row in away])
+    np.testing.assert_allclose(found.distances(new), expected, rtol=1e-6)
+    constant = PatchStatistics.of(np.ones((4, 2)), np.array(list("aabb")), correlated=True)
+    assert constant.axes is None
 
 
 def test_the_limit_is_the_distance_within_which_nearly_all_patches_are():

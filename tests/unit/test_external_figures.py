@@ -19,6 +19,7 @@ from stnet.figures import (
     prediction_map,
     slide_map,
     spot_prediction_map,
+    spread,
     subtype_roc,
     supp_2,
     supp_3,
@@ -388,6 +389,26 @@ def test_what_is_abstained_from_is_drawn_as_unknown_and_counted(share):
         assert "unknown: unlike\nthe training images" in texts(figure)
         assert_apart(figure)
     assert account_of(tiles).abstained == str(tiles.obs["abstained"].sum())
+
+
+def test_spread_is_compared_with_the_error_of_each_gene():
+    random = np.random.default_rng(4)
+    error = random.normal(size=(200, 3))
+    spots = ad.AnnData(np.zeros((200, 4)))
+    spots.layers["observed"] = np.column_stack([error, np.full(200, np.nan)])
+    spots.layers["sd"] = np.abs(spots.layers["observed"]) ** 2
+    spots.layers["symmetry_sd"] = random.uniform(size=(200, 4))
+    figure = render(spread.spread_and_error(spots))
+    assert "200 spots, 3 genes" in texts(figure)
+    assert "networks of an ensemble: median 1.00" in texts(figure)
+    _, ensemble, symmetry = figure.axes[0].lines
+    ordered = np.sort(np.abs(error), axis=0).reshape(10, 20, 3).mean(axis=1)
+    expected = np.median(ordered / np.abs(error).mean(axis=0), axis=1)
+    np.testing.assert_allclose(ensemble.get_ydata(), expected)
+    assert np.ptp(symmetry.get_ydata()) < np.ptp(ensemble.get_ydata()) / 2
+    assert_apart(figure)
+    del spots.layers["sd"]
+    assert "ensemble" not in texts(spread.spread_and_error(spots))
 
 
 def test_slide_map_is_cropped_to_the_tiles_and_a_tile_around_them():

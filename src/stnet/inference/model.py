@@ -37,6 +37,7 @@ from stnet.networks.engine import Forward, place, start
 from stnet.networks.folding import fold
 from stnet.networks.prediction import check_finite, predict
 from stnet.networks.standardisation import Standardisation
+from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.networks.tensors import tensors_sha256
 from stnet.slides.patches import parse_view, read_chosen
 from stnet.training.apply import load_model
@@ -143,13 +144,15 @@ class ModelOutput(NamedTuple):
     """Output of a model for n patches.
 
     `predicted` is (n, genes) in target units, float32. `sd` is the s.d. over the members of an
-    ensemble, None for a single network. `stain` and `latent` (n,) are the distances from the
+    ensemble, None for a single network; `symmetry_sd` that over the eight symmetries of the patch,
+    of an ensemble the mean of its members'. `stain` and `latent` (n,) are the distances from the
     training patches, relative to the farthest training patient; NaN if unknown. `abstained` (n,)
     says which patches are farther than nearly all training patches, in one or the other.
     """
 
     predicted: np.ndarray
     sd: np.ndarray | None
+    symmetry_sd: np.ndarray
     stain: np.ndarray
     latent: np.ndarray
     abstained: np.ndarray
@@ -231,19 +234,21 @@ class Model:
         on_device = torch.tensor(patches, device=self.device)
         stains = stain(on_device)
         n_genes, rows = len(self.genes), torch.arange(len(patches))
-        predicted, far = [], []
+        predicted, symmetry_sd, far = [], [], []
         for forward, standardise, reference in self._members:
-            found = predict(forward, standardise, on_device, rows, self._batch, "")
+            with_squares = _with_squares(forward, n_genes)
+            found = predict(with_squares, standardise, on_device, rows, self._batch, "")
             check_finite(found, self._path)
-            found = found.cpu().numpy()
-            predicted.append(found[:, :n_genes])
-            latent = found[:, n_genes:]
+            mean, latent, squares = np.split(found.cpu().numpy(), [n_genes, -n_genes], axis=1)
+            predicted.append(mean)
+            variance = np.maximum(squares - np.square(mean), 0)
+            symmetry_sd.append(np.sqrt(variance * N_SYMMETRIES / (N_SYMMETRIES - 1)))
             far.append([reference.stain.relative(stains), reference.latent.relative(latent)])
         sd = np.std(predicted, axis=0, ddof=1) if len(predicted) > 1 else None
         mean = np.mean(predicted, axis=0) if len(predicted) > 1 else predicted[0]
         distances = np.mean(far, axis=0)
         abstained = (distances[:, 1] > 1).any(axis=0)
-        return ModelOutput(mean, sd, *distances[:, 0], abstained)
+        return ModelOutput(mean, sd, np.mean(symmetry_sd, axis=0), *distances[:, 0], abstained)
 
     def bounds(self, predicted: np.ndarray, unknown: np.ndarray) -> dict[str, np.ndarray]:
         """Layers `lower` and `upper` (patches, genes) of predictions; none without a level.
@@ -312,6 +317,16 @@ class Model:
             raise InputError(
                 f"{weights}: cannot be loaded ({reason_of(error)}); fetch it again"
             ) from error
+
+
+def _with_squares(forward: Forward, n_genes: int) -> Forward:
+    """`forward` with the squares of its first outputs as further outputs, averaged like them."""
+
+    def outputs(patches: torch.Tensor) -> torch.Tensor:
+        found = forward(patches)
+        return torch.cat([found, found[:, :n_genes].square()], dim=1)
+
+    return outputs
 
 
 def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:

@@ -2,10 +2,10 @@
 
 Stain and latent features are vectors per patch. Distances are measured in s.d. from the mean of the
 training patches; those of the stain along axes that are not correlated (Mahalanobis distance),
-because training stains differ much in strength but little in hue. Each training patient's distance from all others gives the scale: a section or
-slide that is farther than every training patient is out of distribution. The model abstains from a
-patch that is farther than nearly all patches of training patients, each seen from the others.
-Source: ours.
+because training stains differ much in strength but little in hue. Each training patient's distance
+from all others gives the scale: a section or slide that is farther than every training patient is
+out of distribution. The model abstains from a patch that is farther than nearly all patches of
+training patients, each seen from the others. Source: ours.
 """
 
 import logging
@@ -23,8 +23,7 @@ logger = logging.getLogger(__name__)
 
 # Fewer training patients give no distance between patients.
 FEWEST_PATIENTS = 3
-# Share of a training patient's patches within the limit: in the demo's held-out patients 4% of the
-# patches are then beyond that of stain or of latent features (docs/methods.md, "Intervals").
+# Share of training patients' patches within the limit (docs/methods.md, "Abstention").
 WITHIN_LIMIT = 0.98
 # Axes along which training patches vary less, as a share of a feature's variance, are rounding.
 LEAST_VARIANCE = 1e-9
