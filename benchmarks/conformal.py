@@ -26,7 +26,7 @@ from stnet.evaluation.conformal import column, half_widths
 from stnet.evaluation.held_out import read_predictions
 from stnet.inference.training_distance import PatchStatistics
 
-N_PATIENTS = [5, 9, 23]
+N_PATIENTS = [3, 5, 9, 15, 23]
 N_NEW, SPOTS, FEATURES, GENES = 200, 60, 10, 20
 # Mean and s.d. of the density in red, green and blue, by six causes: strength, hue, and so on.
 STAIN = np.array(
