@@ -40,6 +40,7 @@ def print_last_lines():
     if (workflow.scheduler and workflow.is_main_process) and not workflow.dryrun:
         print_first_pages()
         print_own_results()
+        certify()
 
 
 def jobs_made(*rules):
