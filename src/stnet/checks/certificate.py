@@ -19,7 +19,7 @@ from stnet.core.checkout import CHECKOUT, find
 from stnet.core.checksums import Damaged
 from stnet.core.digest import LEFTOVERS
 from stnet.core.errors import check_system
-from stnet.core.hashing import file_sha256, files_within
+from stnet.core.hashing import file_sha256
 
 HEADER = """\
 # SHA-256 of what a run read and wrote. To check it: snakemake verify, or
@@ -173,9 +173,8 @@ def differences(certificate: Certificate, workers: int) -> Iterator[str]:
 
 def code_files() -> list[str]:
     """Code and locks of packages in the checkout, by their names relative to it, in order."""
-    found = {path for pattern in CODE for path in CHECKOUT.glob(pattern)}
-    found |= {each / name for each in found if each.is_dir() for name in files_within(each)}
-    names = [path.relative_to(CHECKOUT) for path in found if path.is_file()]
+    found = [path for pattern in CODE for each in CHECKOUT.glob(pattern) for path in _within(each)]
+    names = [path.relative_to(CHECKOUT) for path in found]
     return sorted(name.as_posix() for name in names if not _is_leftover(name))
 
 
@@ -197,18 +196,21 @@ def _results(certificate: Certificate) -> Iterator[Entry]:
         if entry.rule and name.startswith("results/")
     }
     for folder in sorted(folders):
-        for name in map(Path, files_within(folder)):
+        for path in sorted(_within(folder)):
+            name = path.relative_to(folder)
             if not NO_OUTPUTS & set(name.parts[:1]) and not _is_leftover(name):
-                yield Entry("results", (folder / name).as_posix())
+                yield Entry("results", path.as_posix())
 
 
 def _files(names: Iterable[str]) -> list[str]:
     """Files, and those in folders, by `short_name`, in order."""
-    found = set()
-    for name in names:
-        within = files_within(name) if Path(name).is_dir() else [""]
-        found |= {Path(name, each).as_posix() for each in within}
+    found = {path.as_posix() for name in names for path in _within(Path(name))}
     return sorted(map(short_name, found))
+
+
+def _within(path: Path) -> Iterable[Path]:
+    """The files in a folder; of anything else, itself."""
+    return filter(Path.is_file, path.rglob("*")) if path.is_dir() else [path]
 
 
 def _sha256(entry: Entry) -> str:

@@ -34,12 +34,12 @@ def file_sha256(path: str | Path) -> str:
     """SHA-256 of a file, as hexadecimal digits; of a folder, of the names and hashes within."""
     if Path(path).is_dir():
         return names_sha256(
-            [part for name in files_within(path) for part in (name, file_sha256(Path(path, name)))]
+            [part for name in _files(path) for part in (name, file_sha256(Path(path, name)))]
         )
     return file_hash(path, "sha256").hexdigest
 
 
-def files_within(folder: str | Path) -> list[str]:
+def _files(folder: str | Path) -> list[str]:
     """Files in a folder and the folders within, by their names relative to it, in order."""
     found = [Path(within, name) for within, _, names in os.walk(folder) for name in names]
     return sorted(path.relative_to(folder).as_posix() for path in found)
@@ -81,7 +81,7 @@ def file_identity(path: str | Path) -> str:
     try:
         if Path(path).is_dir():
             return names_sha256(
-                [f"{name} {_size_and_date(Path(path, name))}" for name in files_within(path)]
+                [f"{name} {_size_and_date(Path(path, name))}" for name in _files(path)]
             )
         if Path(path).stat().st_size <= SMALL:
             return file_sha256(path)
