@@ -22,8 +22,8 @@ from stnet.core.errors import check_system
 from stnet.core.hashing import file_sha256
 
 HEADER = """\
-# SHA-256 of what a run read and wrote. To check it: snakemake verify, or
-# sha256sum --check --quiet FILE
+# SHA-256 of what a run read and wrote. `snakemake verify` compares the files with it, and so does
+# `sha256sum --check --quiet FILE`, in the folder of the run.
 """
 # Headings of the parts.
 PARTS = {
