@@ -185,6 +185,17 @@ def test_files_of_earlier_runs_stay_certified(run):
     assert found() == []
 
 
+def test_deleted_files_that_no_job_made_again_stay_certified(run):
+    Path("results/demo/a.npy").unlink()
+    certify(jobs())
+    assert found() == ["missing: results/demo/a.npy (made by make)"]
+    write("results/demo/a.npy")
+    assert found() == []
+    Path("results/demo/a.npy").unlink()
+    certify(jobs(30))
+    assert found() == []
+
+
 def test_a_changed_certificate_is_refused(run):
     content = Path(CERTIFICATE).read_bytes()
     for place in range(0, len(content) - 1, 61):

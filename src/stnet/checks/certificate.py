@@ -112,9 +112,10 @@ def write_certificate(
         Entry("inputs", name)
         for name in _files({name for job in jobs for name in job.inputs} - made)
     ]
+    # Patches may have been deleted; their hash stays.
+    kept = last.files.keys() - fresh
     for job in jobs:
-        # Patches may have been deleted.
-        names = [name for name in _files(job.outputs) if name in last.files or Path(name).exists()]
+        names = [name for name in _files(job.outputs) if name in kept or Path(name).exists()]
         later += [Entry("outputs", name, "", job.rule, min(names)) for name in names]
     now += [each for each in later if each.name in fresh or each.name not in last.files]
     hashes = {name: entry.sha256 for name, entry in last.files.items()}

@@ -35,7 +35,8 @@ def certify():
 def finished(job):
     """A finished job as the certificate takes it."""
     record = workflow.persistence.metadata(job.output[0])
-    ended = datetime.fromtimestamp(record.endtime if record else 0, UTC)
+    # The end is the date of an output, which may be that of a copied file.
+    ended = datetime.fromtimestamp(max(record.starttime, record.endtime) if record else 0, UTC)
     return Job(job.rule.name, tuple(map(str, job.input)), tuple(map(str, job.output)), ended)
 
 
