@@ -24,7 +24,7 @@ from pathlib import Path
 at = sys.argv.index
 folder, outputs = Path(sys.argv[at("--directory") + 1]), sys.argv[at("--") + 1:]
 assert sys.argv[at("--allowed-rules") + 1] in ("make", "follow")
-assert (folder / "../data/input.tsv").read_text() == "input"
+assert (folder / "../../data/input.tsv").read_text() == "input"
 assert (folder / "config/config.yaml").read_text() == "device: cpu"
 for name in outputs:
     assert not (folder / name).exists()
@@ -46,7 +46,7 @@ def at(second):
 def jobs(second=0):
     """Two jobs; the second one reads an output of the first and ends a second later."""
     made = tuple(f"results/demo/{name}" for name in OUTPUTS if "/" not in name)
-    first = Job("make", ("../data/input.tsv",), (*made, "results/demo/zarr"), at(second))
+    first = Job("make", ("../../data/input.tsv",), (*made, "results/demo/zarr"), at(second))
     follows = Job("follow", ("results/demo/a.h5ad",), ("results/demo/b.tsv",), at(second + 1))
     return [follows, first]
 
@@ -54,8 +54,8 @@ def jobs(second=0):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A folder with code and a finished run, certified."""
-    folder = tmp_path / "run"
-    folder.mkdir()
+    folder = tmp_path / "deep/run"
+    folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     for module in ("stnet.checks.certificate", "stnet.core.checkout"):
         monkeypatch.setattr(f"{module}.CHECKOUT", folder)
@@ -63,7 +63,7 @@ def run(tmp_path, monkeypatch):
         write(name)
     write("src/__pycache__/a.pyc")
     write("config/config.yaml", "device: cpu")
-    write("../data/input.tsv", "input")
+    write("../../data/input.tsv", "input")
     for name in OUTPUTS:
         write(f"results/demo/{name}")
     for name in ("logs/make.log", "benchmarks/make.tsv", "report.html", ".sha256/a.tsv"):
@@ -101,7 +101,7 @@ def test_an_undisturbed_run_is_as_certified(run):
     assert parts == {
         "code": ["Snakefile", "requirements.lock", "src/a.py"],
         "configuration": ["config/config.yaml"],
-        "inputs": ["../data/input.tsv"],
+        "inputs": ["../../data/input.tsv"],
         "outputs": [*sorted(f"results/demo/{name}" for name in OUTPUTS), "results/demo/b.tsv"],
     }
 
@@ -119,7 +119,7 @@ def test_one_flipped_byte_in_any_file_is_named(run):
     described = {
         **{f"results/demo/{name}": "made by make" for name in OUTPUTS},
         "results/demo/b.tsv": "made by follow",
-        "../data/input.tsv": "inputs",
+        "../../data/input.tsv": "inputs",
         "config/config.yaml": "configuration",
         "src/a.py": "code",
         "requirements.lock": "code",
@@ -133,13 +133,13 @@ def test_one_flipped_byte_in_any_file_is_named(run):
 
 def test_missing_and_added_files_are_named(run):
     Path("results/demo/a.json").unlink()
-    Path("../data/input.tsv").unlink()
+    Path("../../data/input.tsv").unlink()
     write("results/demo/mine.tsv")
     write("results/demo/zarr/deep/0.1")
     write("src/b.py")
     write("results/other/mine.tsv")  # not a folder of this run
     assert found() == [
-        "missing: ../data/input.tsv (inputs)",
+        "missing: ../../data/input.tsv (inputs)",
         "missing: results/demo/a.json (made by make)",
         "added: src/b.py (code)",
         "added: results/demo/mine.tsv (results)",
@@ -149,10 +149,10 @@ def test_missing_and_added_files_are_named(run):
 
 def test_a_second_run_does_not_certify_what_was_damaged_before(run):
     flip("results/demo/b.tsv")
-    flip("../data/input.tsv")
+    flip("../../data/input.tsv")
     certify(jobs())
     expected = [
-        "changed: ../data/input.tsv (inputs)",
+        "changed: ../../data/input.tsv (inputs)",
         "changed: results/demo/b.tsv (made by follow)",
     ]
     assert found() == expected

@@ -126,7 +126,7 @@ def _linked(certificate: Certificate, without: set[str], folder: Path) -> Path:
     """
     names = {each.name for each in certificate.files.values() if each.part != "code"} - without
     # Names that lead out of the folder of the run stay within `folder`.
-    run = folder.joinpath(*["run"] * (1 + max(name.count("../") for name in names)))
+    run = folder.joinpath(*["run"] * max(1, *(name.count("../") for name in names)))
     for name in names:
         link = Path(os.path.normpath(run / name))
         if Path(name).is_absolute() or not Path(name).exists():
