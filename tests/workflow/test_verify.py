@@ -15,7 +15,13 @@ CERTIFICATE = "results/certificate.sha256"
 def finished(tmp_path_factory):
     """A run of three jobs, and what it printed at the end."""
     folder = copy_project(tmp_path_factory.mktemp("verify") / "finished")
-    run = snakemake(folder, *DEMO, "--quiet", "all", "--", SECTION, METADATA)
+    # From elsewhere: Snakemake has left the folder of the run when the certificate is written.
+    where = ("--snakefile", folder / "Snakefile", "--directory", folder)
+    demo = ("--configfile", folder / DEMO[1])
+    profile = ("--workflow-profile", folder / "profiles/default")
+    run = snakemake(
+        folder.parent, *where, *demo, *profile, "--quiet", "all", "--", SECTION, METADATA
+    )
     return folder, run.stdout
 
 
@@ -69,6 +75,23 @@ def test_a_flipped_byte_is_named_and_jobs_write_the_same_bits(finished, tmp_path
     checked = ["sha256sum", "--check", "--quiet", "--strict", CERTIFICATE]
     assert subprocess.run(checked, cwd=folder, capture_output=True).returncode == 0
     assert planned(folder, "--", SECTION, METADATA) == {}
+
+
+def test_a_run_does_not_fail_for_its_certificate(finished, tmp_path):
+    folder = copy_run(finished[0], tmp_path / "run")
+    (folder / CERTIFICATE).unlink()
+    (folder / CERTIFICATE).mkdir()
+    run = snakemake(folder, *DEMO, "--quiet", "all", "--", SECTION, METADATA)
+    assert f"no certificate: [Errno 21] Is a directory: '{CERTIFICATE}'" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_what_is_missing_after_touch_is_not_certified(finished, tmp_path):
+    folder = copy_run(finished[0], tmp_path / "run")
+    (folder / SECTION).unlink()
+    (folder / CERTIFICATE).unlink()
+    snakemake(folder, *DEMO, "--quiet", "all", "--touch", "--", SECTION, METADATA)
+    assert not (folder / CERTIFICATE).exists()
 
 
 def test_a_failed_run_is_not_certified(finished, tmp_path):

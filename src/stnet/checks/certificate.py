@@ -132,8 +132,12 @@ def write_certificate(
 
 
 def read_certificate(path: str | Path) -> Certificate:
-    """Read a certificate. Raises Damaged if it is not as it was written."""
-    text, mark, seal = Path(path).read_text("utf-8", errors="replace").rpartition(SEAL)
+    """Read a certificate. Raises InputError if it cannot be read, or is not as it was written."""
+    try:
+        text, mark, seal = Path(path).read_text("utf-8", errors="replace").rpartition(SEAL)
+    except OSError as error:
+        check_system(error, path)
+        raise
     if not mark or seal.strip() != sha256(text.encode()).hexdigest():
         raise Damaged(path, "it is not as it was written")
     facts, files = {}, {}

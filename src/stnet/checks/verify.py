@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stnet.checks.certificate import Certificate, Entry, differences, read_certificate
+from stnet.core.atomic import writing
 from stnet.core.errors import InputError, first_of
 from stnet.core.hashing import file_sha256
 
@@ -98,7 +99,7 @@ def rerun(certificate: Certificate, replay: Replay) -> int:
 def _rerun(certificate: Certificate, outputs: list[Entry], replay: Replay) -> str:
     """Run a job again. What differs, or nothing."""
     # On the disk of the results, so that links are possible.
-    with TemporaryDirectory(prefix=".verify.", dir="results") as temporary:
+    with writing("results"), TemporaryDirectory(prefix=".verify.", dir="results") as temporary:
         folder = Path(temporary).absolute()
         config = folder / "config.json"
         config.write_text(json.dumps(replay.config))

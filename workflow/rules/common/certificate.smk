@@ -13,11 +13,12 @@ NO_RESULT = {"calibration", "tensorboard", "verify_sample", "verify_seed"}
 
 
 def certify():
-    """Write the certificate of a run whose targets are all made, and print its hash."""
+    """Write the certificate of a run whose targets are all made, and print its hash.
+
+    Whatever hinders it is a line, because the results are there.
+    """
     jobs = [(job, made) for job, made in jobs_made("") if job.output]
-    # With allowed rules, as when `verify` runs a job again, the jobs are not all that are needed.
-    is_part = IS_MODULE or workflow.dag_settings.allowed_rules
-    if is_part or not jobs or not all(made for _, made in jobs):
+    if IS_MODULE or not jobs or not all(made for _, made in jobs):
         return
     try:
         sha256 = write_certificate(
@@ -26,7 +27,9 @@ def certify():
             read_at_the_start(),
             {"targets": " ".join(targets_of_run()), **facts_of_run()},
         )
-    except InputError as error:
+    except KeyboardInterrupt:
+        print("no certificate: interrupted; run again to write it", file=sys.stderr)
+    except (InputError, OSError) as error:
         print(f"no certificate: {error}", file=sys.stderr)
     else:
         print(f"{CERTIFICATE}: what this run read and wrote (SHA-256 {sha256})")

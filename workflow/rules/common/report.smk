@@ -1,7 +1,11 @@
 # Inputs of a cohort's figures, tables and ledger, by what its configuration has under `report`.
 
+from contextlib import chdir
+
 from stnet.core.printed import EXPRESSION_UNITS
 
+# The folder of the run, which Snakemake leaves before the last lines are printed.
+FOLDER = os.getcwd()
 # What the paper says.
 PAPER_CLAIMS = "resources/paper/claims.tsv"
 # What makes a cohort's numbers doubtful.
@@ -37,17 +41,25 @@ def print_last_lines():
 
     Snakemake's own `onsuccess` leaves out runs in which nothing is to be done, or a job fails.
     """
-    if (workflow.scheduler and workflow.is_main_process) and not workflow.dryrun:
-        print_first_pages()
-        print_own_results()
-        certify()
+    # With allowed rules, as when `verify` runs a job again, the jobs are not all that are needed.
+    is_part = workflow.dryrun or workflow.dag_settings.allowed_rules
+    if (workflow.scheduler and workflow.is_main_process) and not is_part:
+        with chdir(FOLDER):
+            print_first_pages()
+            print_own_results()
+            certify()
 
 
 def jobs_made(*rules):
     """Jobs of rules, each with whether its outputs are there. Names may have a module's prefix."""
     dag = workflow.dag
     found = [job for job in dag.jobs if job.rule.name.endswith(rules)]
-    return [(job, not dag.needrun(job) or dag.finished(job)) for job in found]
+    return [(job, not dag.needrun(job) or has_finished(job)) for job in found]
+
+
+def has_finished(job):
+    """Whether a job of this run has finished. With `--touch` none has, where outputs are missing."""
+    return workflow.dag.finished(job) and all(map(os.path.lexists, job.output))
 
 
 def print_first_pages():
