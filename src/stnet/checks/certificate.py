@@ -30,7 +30,7 @@ PARTS = {
     "code": "code and locks of packages",
     "configuration": "configuration, sheets and locks of downloads",
     "inputs": "inputs that no job makes",
-    "outputs": "outputs, after the rule that made them",
+    "outputs": "outputs, after the rule that made them and the first output of its job",
     "earlier": "files of earlier runs, perhaps of other code or configuration",
 }
 # Code and locks of packages in the checkout.
@@ -55,7 +55,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a certificate. An output has the rule of its job, and the job's first output."""
+    """A file of a certificate. An output has the rule of its job, and the job's first output.
+
+    The first output may be a folder that the file is in.
+    """
 
     part: str
     name: str
@@ -116,7 +119,8 @@ def write_certificate(
     kept = last.files.keys() - fresh
     for job in jobs:
         names = [name for name in _files(job.outputs) if name in kept or Path(name).exists()]
-        later += [Entry("outputs", name, "", job.rule, min(names)) for name in names]
+        first = short_name(job.outputs[0])
+        later += [Entry("outputs", name, "", job.rule, first) for name in names]
     now += [each for each in later if each.name in fresh or each.name not in last.files]
     hashes = {name: entry.sha256 for name, entry in last.files.items()}
     hashes |= {each.name: _sha256(each) for each in now}
@@ -147,11 +151,9 @@ def read_certificate(path: str | Path) -> Certificate:
         if line in parts:
             part = parts[line]
         elif match := LINE.fullmatch(line):
-            job = job or match[2]
-            in_job = (rule, job) if rule else ("", "")
-            files[match[2]] = Entry(part, match[2], match[1], *in_job)
+            files[match[2]] = Entry(part, match[2], match[1], rule, job)
         elif part and line:
-            rule, job = line.removeprefix("# "), ""
+            rule, _, job = line.removeprefix("# ").partition(" ")
         elif ": " in line:
             key, _, value = line.removeprefix("# ").partition(": ")
             facts[key] = value
@@ -243,8 +245,8 @@ def _text(certificate: Certificate) -> str:
         entries.sort(key=lambda each: (each.job, each.name))
         if entries:
             lines += ["", f"# {heading}"]
-        for (_, rule), group in groupby(entries, key=lambda each: (each.job, each.rule)):
-            lines += ["", f"# {rule}"] * bool(rule)
+        for (job, rule), group in groupby(entries, key=lambda each: (each.job, each.rule)):
+            lines += ["", f"# {rule} {job}"] * bool(rule)
             lines += [f"{each.sha256}  {each.name}" for each in group]
     text = HEADER + "\n".join(lines) + "\n\n"
     return f"{text}{SEAL}{sha256(text.encode()).hexdigest()}\n"

@@ -106,7 +106,7 @@ def _rerun(certificate: Certificate, outputs: list[Entry], replay: Replay) -> st
         run = _linked(certificate, {each.name for each in outputs}, folder)
         command = [*replay.command, "--directory", str(run), "--configfile", str(config)]
         # Outputs of other rules are then inputs that nothing makes.
-        command += ["--allowed-rules", outputs[0].rule, "--", *(each.name for each in outputs)]
+        command += ["--allowed-rules", outputs[0].rule, "--", outputs[0].job]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if "rror" in line]
