@@ -27,3 +27,32 @@ def own_snakemake(*options):
     if deployment.conda_prefix:
         command += ["--conda-prefix", str(deployment.conda_prefix)]
     return command
+
+
+def without_promise(w):
+    """Rules that need not write the same bits again, and why."""
+    downloads = {
+        each.name: "downloads, and compares with hashes"
+        for each in workflow.rules
+        if each.script and Path(each.script).parent.name == "download"
+    }
+    on_gpu = {
+        each.name: "a GPU sums in an order of its own"
+        for each in workflow.rules
+        if config["device"] == "cuda" and {"gpu", "slides"} & {*each.resources}
+    }
+    return downloads | on_gpu
+
+
+def replay(w):
+    """What runs again, and how: on this machine, with the threads of this run."""
+    resources = workflow.resource_settings
+    threads = [f"{rule}={n}" for rule, n in resources.overwrite_threads.items()]
+    options = ["--set-threads", *threads] if threads else []
+    return {
+        "jobs": config["verify_sample"],
+        "seed": config["verify_seed"],
+        "command": own_snakemake("--cores", str(resources.cores or 1), *options),
+        "config": WRITTEN,
+        "left_out": without_promise(w),
+    }

@@ -41,9 +41,10 @@ def print_last_lines():
 
     Snakemake's own `onsuccess` leaves out runs in which nothing is to be done, or a job fails.
     """
+    if not (workflow.scheduler and workflow.is_main_process) or workflow.dryrun:
+        return
     # With allowed rules, as when `verify` runs a job again, the jobs are not all that are needed.
-    is_part = workflow.dryrun or workflow.dag_settings.allowed_rules
-    if (workflow.scheduler and workflow.is_main_process) and not is_part:
+    if not workflow.dag_settings.allowed_rules:
         with chdir(FOLDER):
             print_first_pages()
             print_own_results()
