@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 CHANNELS, LEVELS = 3, 256
-# Mean and s.d. of red, green and blue, for values from 0 to 1, with which torchvision's weights were
-# trained.
+# Mean and s.d. of the images that torchvision's weights were trained on, for values from 0 to 1.
 IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Patches counted at once. Few, because their indices take eight bytes per value.
 COUNTED = 64
@@ -60,9 +59,7 @@ class Standardisation:
         return cls(mean, [value or 1.0 for value in sd], device)
 
     @classmethod
-    def of_unit(
-        cls, mean: Sequence[float], sd: Sequence[float], device: str
-    ) -> "Standardisation":
+    def of_unit(cls, mean: Sequence[float], sd: Sequence[float], device: str) -> "Standardisation":
         """Constants that are for values from 0 to 1."""
         white = LEVELS - 1
         return cls([white * value for value in mean], [white * value for value in sd], device)
