@@ -76,7 +76,7 @@ def compare_pairs(scores: pd.DataFrame) -> pd.DataFrame:
 
     `scores` has a row per patient and a column per method, without missing values. Of each pair:
 
-    - `difference`, with `low` and `high`: 95% t intervals that hold for all pairs together, by
+    - `difference`, with `…_low` and `…_high`: 95% t intervals that hold for all pairs together, by
       Bonferroni, so that any two methods may be compared, also the best two;
     - `resolved`: whether the interval leaves zero out. Of equal methods a pair is resolved in at
       most 5% of arenas;
@@ -87,15 +87,20 @@ def compare_pairs(scores: pd.DataFrame) -> pd.DataFrame:
     patients of `stnet.evaluation.bootstrap.interval` gives for a mean.
     """
     n_patients, pairs = len(scores), list(combinations(scores, 2))
-    differences = np.array([scores[one] - scores[other] for one, other in pairs]).T
-    if not pairs:
-        differences = np.empty((n_patients, 0))
+    one, other = np.triu_indices(scores.shape[1], 1)
+    values = scores.to_numpy(dtype=float)
+    differences = values[:, one] - values[:, other]
     low, high = mean_interval(differences, len(pairs))
     noncentrality = nctdtrinc(n_patients - 1, 1 - POWER, quantile(n_patients, len(pairs)))
-    mean = differences.mean(axis=0)
-    error = np.sqrt(np.square(differences - mean).sum(axis=0) / max(1, n_patients - 1) / n_patients)
-    table = pd.DataFrame(pairs, columns=["one", "other"])
-    table["difference"], table["low"], table["high"] = mean, low, high
-    table["resolved"] = (low > 0) | (high < 0)
-    table["resolvable"] = noncentrality * error
-    return table
+    variance = differences.var(axis=0) * n_patients / max(1, n_patients - 1)
+    return pd.DataFrame(
+        {
+            "one": [pair[0] for pair in pairs],
+            "other": [pair[1] for pair in pairs],
+            "difference": differences.mean(axis=0),
+            "difference_low": low,
+            "difference_high": high,
+            "resolved": (low > 0) | (high < 0),
+            "resolvable": noncentrality * np.sqrt(variance / n_patients),
+        }
+    )

@@ -35,6 +35,20 @@ PROTOCOL = [
     "highest r that the counts allow.",
 ]
 
+# The columns of the page.
+SCORE, GAP, FOUND, LEAST = "Mean r", "Difference in mean r", "Resolved", "Smallest resolvable"
+COLUMNS = {
+    "Rank": "1 for the highest mean r of those that are ranked.",
+    SCORE: "Mean over patients of the mean r over genes, with its 95% interval.",
+    GAP: "With an interval that holds with 95% for all pairs together.",
+    FOUND: "The interval leaves zero out.",
+    LEAST: "The smallest true difference that as many patients resolve in four of five cohorts.",
+    "Median r": "Mean over patients of the median r over genes.",
+    "r given depth": "As mean r, of what is left given the spot's total counts.",
+    "Share of the ceiling": "Mean r divided by the mean of the highest that counts allow.",
+    "Why it has no rank": "What of the protocol it does not obey.",
+}
+
 
 def write_arena(
     patients: Mapping[str, str | Path],
@@ -86,14 +100,20 @@ def write_arena(
     shown = {
         f"Methods by r, and their difference to {titles[to]}": _shown(table, methods),
         "All pairs": _pairs(pairs, titles),
-        "Not ranked": pd.DataFrame(unranked.items(), columns=["experiment", "unranked"]),
+        "Not ranked": pd.DataFrame(unranked.items(), columns=["experiment", "Why it has no rank"]),
     }
     write_page(
         outputs["html"],
         f"Arena: {len(ranked)} methods under one protocol",
-        [_findings(table, pairs, titles, len(unranked)), PROTOCOL[0].format(genes=genes)]
-        + PROTOCOL[1:],
-        [page_table(each, heading) for heading, each in shown.items() if len(each)],
+        [
+            _findings(table, pairs, titles, len(unranked)),
+            *[text.format(genes=genes) for text in PROTOCOL],
+        ],
+        [
+            page_table(each, heading, explained=COLUMNS)
+            for heading, each in shown.items()
+            if len(each)
+        ],
         tsv=[outputs[name] for name in ("tsv", "pairs", "patients")],
         pictures={f"Differences in mean r to {titles[to]}": webp(figure)},
     )
@@ -114,10 +134,12 @@ def _ranked(scores: pd.DataFrame, references: Sequence[str]) -> pd.DataFrame:
 def _against(pairs: pd.DataFrame, to: str) -> pd.DataFrame:
     """The pairs of one method, as the difference of each other `experiment` to it."""
     turned = pairs[pairs["one"] == to].rename(columns={"one": "other", "other": "one"})
-    turned = turned.assign(difference=-turned["difference"], low=-turned["high"], high=-turned["low"])
+    low, high = turned["difference_low"], turned["difference_high"]
+    turned = turned.assign(
+        difference=-turned["difference"], difference_low=-high, difference_high=-low
+    )
     found = pd.concat([pairs[pairs["other"] == to], turned]).drop(columns="other")
-    ends = {"low": "difference_low", "high": "difference_high"}
-    return found.rename(columns={"one": "experiment", **ends})
+    return found.rename(columns={"one": "experiment"})
 
 
 def _findings(
@@ -132,7 +154,7 @@ def _findings(
     if of_first.empty:
         said = f"{name} is the only method that is ranked. {said}"
     for lead in of_first.head(1).itertuples():
-        value = with_interval(lead.difference, lead.low, lead.high, 3)
+        value = with_interval(lead.difference, lead.difference_low, lead.difference_high, 3)
         resolved = "resolved" if lead.resolved else "not resolved"
         said += f" Its lead over the next, {titles[lead.other]}, is {value}: {resolved}."
         if not lead.resolvable < 2:
@@ -147,29 +169,28 @@ def _findings(
 
 def _shown(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     about = [methods[name] for name in table["experiment"]]
-    return pd.DataFrame(
-        {
-            "rank": table["rank"],
-            "experiment": [each["title"] for each in about],
-            "of": [KINDS[e["kind"]] + (f": {e['of']}" if e["of"] else "") for e in about],
-            "arena_r": estimates(table, "mean_r"),
-            "arena_difference": _differences(table),
-            "resolved": table["resolved"].eq(True),
-            "resolvable": table["resolvable"],
-            "arena_median": table["median_r"],
-            "arena_partial": table["mean_partial"],
-            "arena_share": table["share"],
-        }
-    )
+    shown = {
+        "Rank": table["rank"].astype(float),
+        "experiment": [each["title"] for each in about],
+        "of": [KINDS[each["kind"]] + (f": {each['of']}" if each["of"] else "") for each in about],
+        SCORE: estimates(table, "mean_r"),
+    }
+    rest = {
+        "Median r": "median_r",
+        "r given depth": "mean_partial",
+        "Share of the ceiling": "share",
+    }
+    numbers = {heading: table[name].map(decimals) for heading, name in rest.items()}
+    return pd.DataFrame(shown | _gaps(table) | numbers)
 
 
 def _pairs(pairs: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
-    named = pairs.assign(one=pairs["one"].map(titles), other=pairs["other"].map(titles))
-    ends = named.rename(columns={"low": "difference_low", "high": "difference_high"})
-    shown = named[["one", "other"]].assign(arena_difference=_differences(ends))
-    return shown.join(named[["resolved", "resolvable"]])
+    named = {side: pairs[side].map(titles) for side in ("one", "other")}
+    return pd.DataFrame(named | _gaps(pairs))
 
 
-def _differences(table: pd.DataFrame) -> list[str]:
-    """Differences with their intervals; nothing where there is none to compare with."""
-    return ["" if text == "undefined" else text for text in estimates(table, "difference")]
+def _gaps(table: pd.DataFrame) -> dict[str, Sequence]:
+    """Columns of differences; nothing where there is none to compare with."""
+    gaps = ["" if text == "undefined" else text for text in estimates(table, "difference")]
+    least = table["resolvable"].map(decimals, na_action="ignore").fillna("")
+    return {GAP: gaps, FOUND: table["resolved"].eq(True), LEAST: least}

@@ -253,9 +253,6 @@ ABOUT = {
         "With the mean over genes",
         "The same with the mean over genes in place of the median, as in comparison.html.",
     ),
-    "rank": ("Rank", "1 for the highest mean r of those that are ranked."),
-    "resolved": ("Resolved", "The interval leaves zero out, for all pairs of methods together."),
-    "unranked": ("Why not", "What of the protocol it does not obey."),
     "choice": ("Choice", "What protocols differ in."),
     "option": ("Option", "What is chosen; all other choices vary, alike for all options."),
     "at_least": ("k", "Number of patients."),
@@ -318,19 +315,6 @@ MEASURES = {
             "rmse": "RMSE",
         }.items()
     },
-    # The arena
-    "arena_r": ("Mean r", "Mean over patients of the mean r over genes, with its 95% interval."),
-    "arena_difference": (
-        "Difference",
-        "Difference in mean r, with an interval that holds with 95% for all pairs together.",
-    ),
-    "resolvable": (
-        "Smallest resolvable",
-        "The smallest true difference that as many patients resolve in four of five cohorts.",
-    ),
-    "arena_median": ("Median r", "Mean over patients of the median r over genes."),
-    "arena_partial": ("r given depth", "As mean r, of what is left given the total counts."),
-    "arena_share": ("Share of the ceiling", "Mean r divided by the mean of the highest possible."),
     # Ceilings
     "ceiling": ("Ceiling", "Highest r that counts as few as these allow, median over patients."),
     "ceiling_min": ("Lowest ceiling", "Ceiling of the patient in whom it is lowest."),
