@@ -59,11 +59,14 @@ def _entries(where: str, report: Row, rows: dict[str, Rows]) -> Entries:
         found.entered[method] = method if entry == keys else f"{method}-arena"
         if entry != keys:
             _add(experiments, found.entered[method], entry, where)
-    if all(experiments[method].sees_held_out for method in found.entered):
+    ranked = [method for method in found.entered if not experiments[method].sees_held_out]
+    if not ranked:
         raise fault(f"{where}.arena.methods", "none can be ranked; name a method that obeys")
-    if report.arena.reference not in (None, *found.entered):
-        reason = found.refused.get(report.arena.reference, "it is not among methods")
-        raise fault(f"{where}.arena.reference", f"{report.arena.reference} {reason}")
+    if (reference := report.arena.reference) not in (None, *ranked):
+        reason = found.refused.get(reference, "no method that is ranked")
+        raise fault(
+            f"{where}.arena.reference", f"{reference}: {reason}; name one of {', '.join(ranked)}"
+        )
     return found
 
 
