@@ -1,6 +1,7 @@
 """Which methods enter an arena, under its genes and its split, and why others cannot."""
 
-from typing import NamedTuple
+from collections.abc import Collection
+from typing import TypedDict
 
 from stnet.config.base import Row
 from stnet.config.experiments import Experiment
@@ -10,24 +11,24 @@ from stnet.config.names import check_id
 Rows = dict[str, Row]
 
 
-class Entries(NamedTuple):
+class Entries(TypedDict):
     """The experiment of each method of an arena, and why other methods have none."""
 
     entered: dict[str, str]
     refused: dict[str, str]
 
 
-def enter_arenas(rows: dict[str, Rows]) -> dict[str, Entries]:
-    """The methods of each cohort's arena, by cohort.
+def enter_arenas(rows: dict[str, Rows], shown: Collection[str]) -> dict[str, Entries]:
+    """The methods of the arenas of reported cohorts, `shown`, by cohort.
 
     A method with other targets than the arena's becomes another experiment, `METHOD-arena`, which
     is added to `rows`: with the arena's targets and their split, and else the same keys. Raises
     InputError for an arena whose targets are no genes, or are chosen with the held-out patient.
     """
-    cohorts = {name: keys.report for name, keys in rows["cohorts"].items() if keys.report}
+    reports = {name: rows["cohorts"][name].report for name in shown}
     return {
         name: _entries(f"cohorts.{name}.report", report, rows)
-        for name, report in cohorts.items()
+        for name, report in reports.items()
         if report.arena
     }
 
@@ -41,29 +42,29 @@ def _entries(where: str, report: Row, rows: dict[str, Rows]) -> Entries:
             f"{name}: {reason}; name targets with choice: training and split: patient, or with a"
             " list of genes",
         )
-    found = Entries({}, {})
+    found = Entries(entered={}, refused={})
     recipes: dict[str, str] = {}
     for method in report.arena.methods or report.shown:
         keys = experiments[method]
         if reason := _leak(keys, name, rows):
-            found.refused[method] = reason
+            found["refused"][method] = reason
             continue
         split = targets.split if targets.fitted else keys.split
         entry = keys.model_copy(update={"targets": name, "split": split})
         recipe = repr(entry.model_copy(update={"title": ""}))
         if recipe in recipes:
             other = experiments[recipes[recipe]].title
-            found.refused[method] = f"differs from {other} in its targets only"
+            found["refused"][method] = f"differs from {other} in its targets only"
             continue
         recipes[recipe] = method
-        found.entered[method] = method if entry == keys else f"{method}-arena"
+        found["entered"][method] = method if entry == keys else f"{method}-arena"
         if entry != keys:
-            _add(experiments, found.entered[method], entry, where)
-    ranked = [method for method in found.entered if not experiments[method].sees_held_out]
+            _add(experiments, found["entered"][method], entry, where)
+    ranked = [method for method in found["entered"] if not experiments[method].sees_held_out]
     if not ranked:
         raise fault(f"{where}.arena.methods", "none can be ranked; name a method that obeys")
     if (reference := report.arena.reference) not in (None, *ranked):
-        reason = found.refused.get(reference, "no method that is ranked")
+        reason = found["refused"].get(reference, "no method that is ranked")
         raise fault(
             f"{where}.arena.reference", f"{reference}: {reason}; name one of {', '.join(ranked)}"
         )

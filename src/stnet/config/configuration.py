@@ -29,7 +29,8 @@ class Configuration:
 
     `resolved` is the configuration as plain mappings: inherited keys are resolved, every default is
     filled in, and each single-gene experiment has a row. In a report, `single_genes` maps each gene
-    to its experiment, and `arena` has the `Entries` too.
+    to its experiment, and `arena` has the `Entries` too; it is empty in cohorts that are not
+    reported.
     """
 
     def __init__(self, config: dict[str, Any]):
@@ -44,7 +45,7 @@ class Configuration:
         alone = _expand_genes(self._rows)
         check_rows(self._rows, settings.report, alone)
         check_encoders(self._rows["features"])
-        arenas = enter_arenas(self._rows)
+        arenas = enter_arenas(self._rows, settings.report)
         self.resolved = settings.model_dump() | {
             table: {name: rows[name].model_dump() for name in sorted(rows)}
             for table, rows in self._rows.items()
@@ -52,9 +53,7 @@ class Configuration:
         for name, cohort in self.resolved["cohorts"].items():
             if report := cohort["report"]:
                 report["single_genes"] = alone.get(report["single_genes"], {})
-                report["arena"] = (report["arena"] or {}) | (
-                    arenas[name]._asdict() if name in arenas else {}
-                )
+                report["arena"] = report["arena"] | arenas[name] if name in arenas else {}
         self._sections: dict[str, list[dict[str, str]]] = {}
         self._slides: dict[str, list[dict[str, str]] | None] = {}
 
@@ -100,8 +99,8 @@ class Configuration:
         named = self._rows["cohorts"][cohort].report.shown
         if supplement:
             named += [e for study in report["studies"].values() for e in study["experiments"]]
-            named += report["single_genes"].values()
             named += report["arena"].get("entered", {}).values()
+            named += report["single_genes"].values()
         return list(dict.fromkeys(named))
 
     def sections(self, cohort: str) -> list[dict[str, str]]:

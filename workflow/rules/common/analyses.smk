@@ -186,7 +186,10 @@ def described(names, roles):
 def arena_of(w):
     """The cohort's arena: its keys, and the experiment or the refusal of each method."""
     if not report_of(w)["arena"]:
-        refuse(f"configuration: cohorts.{w.cohort}.report.arena: missing; write arena: {{}}")
+        refuse(
+            f"configuration: cohorts.{w.cohort}.report.arena: missing; write arena: {{}}, and name"
+            f" {w.cohort} under report"
+        )
     return report_of(w)["arena"]
 
 
