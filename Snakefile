@@ -105,6 +105,13 @@ rule supplement:
     localrule: True
 
 
+rule arena:
+    """The methods of each cohort's arena, scored under one protocol that does not leak."""
+    input:
+        arena_pages,
+    localrule: True
+
+
 rule predict:
     """Predictions for slides and sections of your own, named under `predict`."""
     input:

@@ -83,6 +83,49 @@ rule protocols:
         "../scripts/analysis/protocols.py"
 
 
+rule score_arena:
+    input:
+        patients=tables_of(entered, "patient_performance"),
+        predictions=arena_predictions,
+    output:
+        tsv="results/{cohort}/tables/arena.tsv",
+        pairs="results/{cohort}/tables/arena_pairs.tsv",
+        patients="results/{cohort}/tables/arena_patients.tsv",
+        html=report(
+            "results/{cohort}/tables/arena.html",
+            caption="../report/arena.rst",
+            category=category("Comparison"),
+            subcategory="1 Results",
+            labels={"item": "Arena", "cohort": "{cohort}"},
+        ),
+        figures=[
+            report(
+                "results/{cohort}/figures/arena.png",
+                caption="../report/arena.rst",
+                category=category("Comparison"),
+                subcategory="1 Results",
+                labels={"item": "Arena: differences", "cohort": "{cohort}"},
+            ),
+            "results/{cohort}/figures/arena.pdf",
+        ],
+    log:
+        "results/{cohort}/logs/arena.log",
+    benchmark:
+        "results/{cohort}/benchmarks/arena.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        methods=entered,
+        refused=refused,
+        reference=arena_reference,
+        genes=lambda w: shown_value("targets", arena_of(w)["targets"]),
+    script:
+        "../scripts/analysis/arena.py"
+
+
 rule controls:
     input:
         genes=tables_of(methods, "gene_performance"),
