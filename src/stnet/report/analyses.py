@@ -161,7 +161,10 @@ ANALYSES = [
     ),
     Analysis(
         sources="visium",
-        shown=(f"{EXTERNAL}/visium.tsv", f"{MAPS}/{{mapped}}.png"),
+        shown=(
+            *(f"{EXTERNAL}/{name}" for name in ("visium.tsv", "spread.png")),
+            f"{MAPS}/{{mapped}}.png",
+        ),
         tables={
             "visium": f"{EXTERNAL}/visium.tsv",
             "visium_genes": f"{EXTERNAL}/gene_performance.tsv",
