@@ -55,6 +55,34 @@ rule dataset_page:
         "../scripts/report/dataset_page.py"
 
 
+rule leaks:
+    input:
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
+    output:
+        tsv="results/{cohort}/tables/leaks.tsv",
+        html=report(
+            "results/{cohort}/tables/leaks.html",
+            caption="../report/leaks.rst",
+            category=category("Data"),
+            labels={"item": "Leaks from test to training", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/leaks.log",
+    benchmark:
+        "results/{cohort}/benchmarks/leaks.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=3000,
+    params:
+        experiments=fitted_experiments,
+        targets=fitted_targets,
+        references=lambda w: list(filter(configuration.sees_held_out, fitted_experiments(w))),
+        weights=weights_of_others,
+    script:
+        "../scripts/report/leaks.py"
+
+
 rule performance_page:
     input:
         summary="results/{cohort}/tables/{experiment}/{stratum}/summary.tsv",

@@ -27,9 +27,8 @@ SHARED_SPOTS, FEWEST_SPOTS = 0.5, 10
 # two patients 0.11, the demo's 0.16. Copies that were turned, mirrored, cropped to 90% a side,
 # brightened, stained otherwise and compressed have 0.75 and more, on HER2ST 0.86.
 UM_PER_PX, FINE, COARSE, SAME_IMAGE = 40.0, 0.7, 2.5, 0.5
-# Darkness of what was painted black counts as that of very dark tissue (in units of ln). An image
-# with hardly a detail (its median) has nothing to compare.
-DARKEST, FAINT = 1.5, 0.003
+# An image with hardly a detail (the median of its size, in units of ln) has nothing to compare.
+FAINT = 0.003
 # The best partner of a spot is compared with the second best, on so many spots of a section, and
 # on the genes with most counts; fewer are not conclusive. Fisher's z of the two differs, in
 # standard errors, by 0.9 at most in HER2ST's 351 pairs of sections and the demo's 36; by 8 and more
@@ -163,7 +162,7 @@ def _details(section: ad.AnnData) -> np.ndarray | None:
     scale = section.uns["slide"]["um_per_px"] / UM_PER_PX
     size = [max(1, round(side * reduction * scale)) for side in picture.size]
     rgb = np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
-    darkness = -np.log((rgb + 1) / 256).mean(axis=2).clip(max=DARKEST)
+    darkness = -np.log((rgb + 1) / 256).mean(axis=2)
     last = np.array(darkness.shape[::-1]) - 1
     x, y = np.floor(section.obsm["spatial"] * scale).astype(int).clip(0, last).T
     near = np.zeros(darkness.shape, dtype=np.float32)

@@ -271,3 +271,32 @@ def ledger_rules(w):
         for each in workflow.rules
         if any(output.match(path) for output in each.output)
     }
+
+
+def fitted_experiments(w):
+    """What each experiment of the cohort's report and its supplement fits on, by its id."""
+    report_of(w)
+    keys = ("kind", "split", "targets", "inner_folds")
+    rows = {
+        e: config["experiments"][e]
+        for e in configuration.shown_experiments(w.cohort, supplement=True)
+    }
+    return {name: {key: row[key] for key in keys if key in row} for name, row in rows.items()}
+
+
+def fitted_targets(w):
+    """Genes of the targets that these experiments name, and on which part they are chosen."""
+    names = {row["targets"] for row in fitted_experiments(w).values()}
+    rows = {name: config["targets"][name] for name in sorted(names)}
+    return {n: {key: row.get(key) for key in ("genes", "choice")} for n, row in rows.items()}
+
+
+def weights_of_others(w):
+    """Files of initial weights, and of the encoders, by the row that names them."""
+    found = {}
+    for name in fitted_experiments(w):
+        row = config["experiments"][name]
+        found[name] = row.get("weights")
+        if row.get("features"):
+            found[row["features"]] = config["features"][row["features"]].get("weights")
+    return {n: path for n, path in found.items() if path not in (None, IMAGENET, RANDOM)}
