@@ -4,6 +4,7 @@ Copies of sections are refused before any training, by the job that makes target
 leak on purpose, or by the paper's own choice, is named here and does not end the run.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -14,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from stnet.config.split import held_out_groups, sections_by_patient
-from stnet.core.checksums import read_json
 from stnet.core.errors import InputError
 from stnet.expression.copies import (
     SAME_COUNTS,
@@ -107,11 +107,15 @@ def _copies(cohort: Sequence[ad.AnnData], paths: Sequence[str | Path]) -> Iterat
     if not compared.copies:
         pairs, limits = len(cohort) * (len(cohort) - 1) // 2, (compared.correlation, compared.lead)
         seen = [
-            f"{what} at most {value:.2f} (one from {limit:g} on)"
-            for what, value, limit in zip(
-                ("images correlate by", "a spot's counts have a partner by s.e. of"),
+            text
+            for value, text in zip(
                 limits,
-                (SAME_IMAGE, SAME_COUNTS),
+                (
+                    f"images correlate by at most {compared.correlation:.2f} (one image from"
+                    f" {SAME_IMAGE:g} on)",
+                    f"a spot's best partner in counts is at most {compared.lead:.2f} s.e. ahead (a"
+                    f" copy from {SAME_COUNTS:g} on)",
+                ),
                 strict=True,
             )
             if value > -1
@@ -235,19 +239,16 @@ def _chosen_genes(
 def _weights(weights: Mapping[str, str], sections: Sequence[str]) -> Iterator[Finding]:
     check, cards, found = "weights trained on this cohort", 0, False
     for name, path in weights.items():
-        # Training writes the card beside the weights; weights from elsewhere have none.
-        card = Path(path).with_suffix(".json")
-        if not card.is_file():
-            continue
-        cards += 1
-        seen = sorted(set(read_json(card).get("training_sections", [])) & set(sections))
+        trained_on = _card(path).get("training_sections")
+        cards += trained_on is not None
+        seen = sorted(set(trained_on or ()) & set(sections))
         if seen:
             found = True
             yield Finding(
                 check,
                 WARNING,
                 name,
-                f"{card} says that they were trained on {_some(seen)}",
+                f"the card beside {path} says that they were trained on {_some(seen)}",
                 "start from weights that no section of the cohort has trained",
             )
     if not found:
@@ -266,6 +267,15 @@ def _declared(experiments: Mapping) -> Iterator[Finding]:
                 " patient; that it is true cannot be checked",
                 "ask whoever made them",
             )
+
+
+def _card(weights: str) -> dict[str, Any]:
+    """The card that training wrote beside weights; empty for those from elsewhere."""
+    try:
+        card = json.loads(Path(weights).with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def _some(names: Sequence[str]) -> str:

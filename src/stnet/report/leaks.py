@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stnet.checks.leaks import CLEAR, WARNING, find_leaks
+from stnet.checks.leaks import CLEAR, ERROR, KNOWN, WARNING, find_leaks
 from stnet.core.tables import write_table
 from stnet.report.page import page_table, write_page
 
@@ -30,7 +30,11 @@ def write_leaks(
         logger.warning(f"{row.check}: {row.where}: {row.evidence}; {row.remedy}")
     found = table["severity"] != CLEAR
     counts = Counter(table["severity"])
-    said = ", ".join(f"{counts[name]} {what}" for name, what in SAID.items() if counts[name])
+    said = ", ".join(
+        f"{counts[name]} {name}{'s' * (counts[name] > 1 and name != KNOWN)}"
+        for name in (ERROR, WARNING, KNOWN)
+        if counts[name]
+    )
     write_page(
         html,
         "What may leak from the test into the training?",
@@ -52,6 +56,3 @@ def write_leaks(
         ],
         tsv=[tsv],
     )
-
-
-SAID = {"error": "errors", WARNING: "warnings", "known": "known"}
