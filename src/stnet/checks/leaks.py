@@ -60,9 +60,7 @@ def find_leaks(
     references: Sequence[str],
     weights: Mapping[str, str],
 ) -> pd.DataFrame:
-    """Table `check severity where evidence remedy` of a cohort, the worst first (`Finding`).
-
-    A check without a finding has a row, too, which says how it was checked.
+    """Look for leaks in a cohort and its experiments.
 
     Args:
         sections: the cohort's section files.
@@ -70,6 +68,10 @@ def find_leaks(
         targets: keys of the targets that they name.
         references: experiments that see what they predict.
         weights: files of initial weights and of encoders, by the row that names them.
+
+    Returns:
+        Table `check severity where evidence remedy`, the worst first (`Finding`). A check without a
+        finding has a row, too, which says how it was checked.
 
     Raises:
         InputError: a file is damaged, or genes cannot be united.

@@ -12,6 +12,16 @@ from stnet.report.page import page_table, write_page
 
 logger = logging.getLogger(__name__)
 
+# Columns of the page, and what they mean.
+COLUMNS = {
+    "Check": "What was looked for.",
+    "Severity": "An error ends the run before training, a warning does not; what is known is the"
+    " paper's choice or a reference.",
+    "Where": "Sections, patients, targets or experiments.",
+    "Evidence": "What was measured, or why it cannot happen.",
+    "Remedy": "What to do.",
+}
+
 
 def write_leaks(
     sections: Sequence[str | Path],
@@ -28,7 +38,7 @@ def write_leaks(
     write_table(table, tsv)
     for row in table[table["severity"] == WARNING].itertuples():
         logger.warning(f"{row.check}: {row.where}: {row.evidence}; {row.remedy}")
-    found = table["severity"] != CLEAR
+    found, shown = table["severity"] != CLEAR, table.rename(columns=str.capitalize)
     counts = Counter(table["severity"])
     said = ", ".join(
         f"{counts[name]} {name}{'s' * (counts[name] > 1 and name != KNOWN)}"
@@ -48,10 +58,11 @@ def write_leaks(
             " on all pages.",
         ],
         [
-            page_table(table[found].reset_index(drop=True), "Found"),
+            page_table(shown[found].reset_index(drop=True), "Found", explained=COLUMNS),
             page_table(
-                table.loc[~found, ["check", "where", "evidence"]].reset_index(drop=True),
+                shown.loc[~found, ["Check", "Where", "Evidence"]].reset_index(drop=True),
                 "Not found, and how it was checked",
+                explained=COLUMNS,
             ),
         ],
         tsv=[tsv],

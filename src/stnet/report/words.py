@@ -44,15 +44,6 @@ ABOUT = {
     "number": ("Number", "How many there are."),
     "paper": ("Paper", "Value in the paper."),
     "note": ("Note", "What to know of this row."),
-    "check": ("Check", "What was looked for."),
-    "severity": (
-        "Severity",
-        "An error ends the run before training, a warning does not; what is known is the paper's "
-        "choice or a reference.",
-    ),
-    "where": ("Where", "Sections, patients, targets or experiments."),
-    "evidence": ("Evidence", "What was measured, or why it cannot happen."),
-    "remedy": ("Remedy", "What to do."),
     # What is evaluated
     "n_patients": ("Patients", "Number of patients that are evaluated."),
     "n_patients_with_r": ("Patients with an r", "Patients in whom at least one gene has an r."),
