@@ -58,6 +58,8 @@ rule dataset_page:
 rule leaks:
     input:
         sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
+        targets=lambda w: [f for keys in fitted_targets(w).values() for f in keys["files"].values()],
+        features=features_of_others,
     output:
         tsv="results/{cohort}/tables/leaks.tsv",
         html=report(
@@ -70,14 +72,16 @@ rule leaks:
         "results/{cohort}/logs/leaks.log",
     benchmark:
         "results/{cohort}/benchmarks/leaks.tsv"
+    # Before training, as far as the jobs that it reads from allow.
+    priority: 100
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=3000,
+        mem_mb=4000,
+        runtime=60,
     params:
         experiments=fitted_experiments,
         targets=fitted_targets,
-        references=lambda w: list(filter(configuration.sees_held_out, fitted_experiments(w))),
         weights=weights_of_others,
     script:
         "../scripts/report/leaks.py"

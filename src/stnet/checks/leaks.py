@@ -1,11 +1,12 @@
-"""Ways in which a test leaks into its training, looked for in a cohort and its experiments (ours).
+"""Ways in which a test leaks into its training, looked for before any training (ours).
 
-Copies of sections are refused before any training, by the job that makes targets. What experiments
-leak on purpose, or by the paper's own choice, is named here and does not end the run.
+Sections, the files that jobs before the training wrote, and the resolved configuration are read.
+What a job was trained on is compared with what it predicts when predictions are read
+(`stnet.evaluation.held_out.read_predictions`).
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,260 +16,297 @@ import numpy as np
 import pandas as pd
 
 from stnet.config.split import held_out_groups, sections_by_patient
-from stnet.core.errors import InputError
-from stnet.expression.copies import (
-    SAME_COUNTS,
-    SAME_IMAGE,
-    compare_sections,
-    gene_sums,
-    published_patients,
-)
-from stnet.expression.targets import choose_genes, read_cohort
+from stnet.core.h5ad import read_h5ad
+from stnet.expression.composition import shares
+from stnet.expression.copies import SAME_COUNTS, SAME_IMAGE, compare_sections, gene_sums
+from stnet.expression.factors import are_factors, gene_targets
+from stnet.expression.targets import choose_genes, read_cohort, section_expression
 
 # Sections of two patients look like one patient's if their summed expression (ln of counts per
 # million of the 1,000 genes with most counts, minus the cohort's mean) correlates by more. Of
 # HER2ST's 27 sections those of one patient correlate by 0.65 and more, those of two by 0.32 at
 # most; the demo's by -0.01 at most.
 GENES, SAME_PATIENT = 1000, 0.6
+# Features whose means over the cohort are less, in s.d., were standardised or projected with all of
+# it. Targets that differ by more are not those of the spot's own counts.
+CENTRED, ROUNDING, COMPARED_SPOTS = 1e-3, 1e-3, 20
 ERROR, WARNING, KNOWN, CLEAR = "error", "warning", "known", "clear"
 COLUMNS = ["check", "severity", "where", "evidence", "remedy"]
+AGAIN = "delete the file and rerun"
+
+# Severity, where, evidence and remedy; how it was checked comes before the findings of a check.
+Found = tuple[str, list[tuple[str, str, str, str]]]
 
 
-class Finding(NamedTuple):
-    """A row of the table of leaks.
+class Cohort(NamedTuple):
+    """A cohort's sections, and the summed counts of each (genes, sections)."""
 
-    Attributes:
-        check: what was looked for.
-        severity: `error`, which ends the run before any training; `warning`; `known`, the paper's
-            choice or a reference that says so; `clear`.
-        where: sections, targets or experiments.
-        evidence: what was measured, or why it cannot happen.
-        remedy: what to do.
-    """
-
-    check: str
-    severity: str
-    where: str
-    evidence: str
-    remedy: str
+    sections: list[ad.AnnData]
+    rows: list[dict[str, str]]
+    sums: pd.DataFrame
 
 
 def find_leaks(
     sections: Sequence[str | Path],
     experiments: Mapping[str, Mapping[str, Any]],
     targets: Mapping[str, Mapping[str, Any]],
-    references: Sequence[str],
+    features: Sequence[str | Path],
     weights: Mapping[str, str],
 ) -> pd.DataFrame:
     """Look for leaks in a cohort and its experiments.
 
     Args:
         sections: the cohort's section files.
-        experiments: keys of each of the cohort's experiments.
-        targets: keys of the targets that they name.
-        references: experiments that see what they predict.
+        experiments: kind, split, targets and inner_folds of each of the cohort's experiments, and
+            whether it `sees_held_out`.
+        targets: genes, choice and split of the targets that they name, and their `files` by
+            held-out group.
+        features: files of the features of other programs.
         weights: files of initial weights and of encoders, by the row that names them.
 
     Returns:
-        Table `check severity where evidence remedy`, the worst first (`Finding`). A check without a
-        finding has a row, too, which says how it was checked.
+        Table of `COLUMNS`, the worst first. Severity is `error`, which ends the run; `warning`;
+        `known`, the paper's choice or a reference that says so; or `clear`: a check without a
+        finding has a row, too, which says what it looked at.
 
     Raises:
         InputError: a file is damaged, or genes cannot be united.
     """
-    cohort, _ = read_cohort(sections)
+    parts, _ = read_cohort(sections)
+    sums = pd.concat([gene_sums(section) for section in parts], axis=1).fillna(0.0)
     rows = [
-        {name: str(section.obs[name].iloc[0]) for name in ("patient", "section")}
-        for section in cohort
-        if section.n_obs
+        {key: str(section.obs[key].iloc[0]) for key in ("patient", "section")} for section in parts
     ]
-    sums = pd.concat([gene_sums(section) for section in cohort], axis=1).fillna(0.0)
-    sums.columns = [str(section.obs["section"].iloc[0]) for section in cohort]
-    found = [
-        *_copies(cohort, sections),
-        *_published(cohort, sections),
-        *_alike(sums, rows),
-        *_split_patients(experiments, rows),
-        *_references(experiments, references),
-        *_chosen_genes(experiments, targets, sums, rows),
-        *_weights(weights, [row["section"] for row in rows]),
-        *_declared(experiments),
-        *IMPOSSIBLE,
-    ]
+    cohort = Cohort(parts, rows, sums.set_axis([row["section"] for row in rows], axis=1))
+    found = {
+        "one section twice": _copies(cohort, sections),
+        "one patient under two ids": _alike(cohort),
+        "sections of a patient in training and test": _torn(experiments, cohort),
+        "validation is the test": _validation(experiments),
+        "the measurement enters the prediction": _references(experiments),
+        "genes chosen with the test": _genes(experiments, targets, cohort),
+        **dict(_in_files(targets, cohort)),
+        "features scaled or projected with the test": _centred(features),
+        "weights trained on this cohort": _weights(weights, cohort),
+        "predictions made elsewhere": _declared(experiments),
+    }
+    table = pd.DataFrame(
+        [
+            (check, *each)
+            for check, (how, findings) in found.items()
+            for each in findings or [(CLEAR, "all", how, "")]
+        ],
+        columns=COLUMNS,
+    )
     order = [ERROR, WARNING, KNOWN, CLEAR]
-    return pd.DataFrame(sorted(found, key=lambda each: order.index(each.severity)), columns=COLUMNS)
+    return table.sort_values("severity", key=lambda s: s.map(order.index), kind="stable")
 
 
-def _copies(cohort: Sequence[ad.AnnData], paths: Sequence[str | Path]) -> Iterator[Finding]:
-    check, compared = "one section twice", compare_sections(cohort, paths)
-    for copy in compared.copies:
+def _copies(cohort: Cohort, paths: Sequence[str | Path]) -> Found:
+    copies, correlation, lead = compare_sections(cohort.sections, paths)
+    found = []
+    for copy in copies:
         one, other = (Path(path).stem for path in copy.where)
-        severity = WARNING if copy.confirmed else ERROR
-        said = "; confirmed in the section sheet" if copy.confirmed else ""
-        yield Finding(check, severity, one, f"{copy.found} {other}{said}", copy.remedy)
-    if not compared.copies:
-        pairs, limits = len(cohort) * (len(cohort) - 1) // 2, (compared.correlation, compared.lead)
-        seen = [
-            text
-            for value, text in zip(
-                limits,
-                (
-                    f"images correlate by at most {compared.correlation:.2f} (one image from"
-                    f" {SAME_IMAGE:g} on)",
-                    f"a spot's best partner in counts is at most {compared.lead:.2f} s.e. ahead (a"
-                    f" copy from {SAME_COUNTS:g} on)",
-                ),
-                strict=True,
-            )
-            if value > -1
-        ]
-        yield Finding(check, CLEAR, "all sections", "; ".join([f"{pairs} pairs", *seen]), "")
+        said = ("", ERROR) if not copy.confirmed else ("; confirmed in the section sheet", WARNING)
+        found.append((said[1], one, f"{copy.found} {other}{said[0]}", copy.remedy))
+    n = len(paths)
+    how = (
+        f"{n * (n - 1) // 2} pairs; images correlate by at most {correlation:.2f} (one image from"
+        f" {SAME_IMAGE:g} on), a spot's partner in counts is at most {lead:.2f} s.e. ahead (a copy"
+        f" from {SAME_COUNTS:g} on); -1: none to compare"
+    )
+    return how, found
 
 
-def _published(cohort: Sequence[ad.AnnData], paths: Sequence[str | Path]) -> Iterator[Finding]:
-    check = "one published patient, two in the sheet"
-    named = sum("published" in section.uns for section in cohort)
-    try:
-        published_patients(cohort, paths)
-    except InputError as error:
-        yield Finding(check, ERROR, "section sheet", *str(error).split("; ", 1))
-        return
-    evidence = f"{named} of {len(cohort)} sections name the published patient"
-    yield Finding(check, CLEAR, "all sections", evidence, "")
-
-
-def _alike(sums: pd.DataFrame, rows: Sequence[dict[str, str]]) -> Iterator[Finding]:
+def _alike(cohort: Cohort) -> Found:
     """Sections of two patients with the expression of one."""
-    check = "one patient under two ids"
+    sums = cohort.sums
     common = sums.loc[sums.sum(axis=1).sort_values(ascending=False, kind="stable").index[:GENES]]
     logs = np.log1p(1e6 * common / sums.sum())
     r = logs.sub(logs.mean(axis=1), axis=0).corr()
-    patient = {row["section"]: row["patient"] for row in rows}
+    patient = {row["section"]: row["patient"] for row in cohort.rows}
     of_two = {(a, b): r.loc[a, b] for a, b in combinations(patient, 2) if patient[a] != patient[b]}
-    alike: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for pair, value in of_two.items():
-        if value > SAME_PATIENT:
-            alike.setdefault(tuple(sorted(patient[each] for each in pair)), []).append(pair)
-    for patients, pairs in alike.items():
-        a, b = max(pairs, key=of_two.get)
-        yield Finding(
-            check,
+    closest: dict[tuple[str, ...], tuple[str, str]] = {}
+    for pair in sorted(of_two, key=of_two.get):
+        if of_two[pair] > SAME_PATIENT:
+            closest[tuple(sorted(patient[each] for each in pair))] = pair
+    how = f"expression of two patients correlates by at most {max(of_two.values(), default=-1):.2f}"
+    return f"{how} (as in one from {SAME_PATIENT:g} on)", [
+        (
             WARNING,
             " and ".join(patients),
-            f"expression of {a} and {b} correlates by {of_two[a, b]:.2f}, as in one patient",
+            f"expression of {' and '.join(pair)} correlates by {of_two[pair]:.2f}, as in one"
+            " patient",
             "if it is one patient, give the sections the same patient in the section sheet",
         )
-    if not alike:
-        most = max(of_two.values(), default=np.nan)
-        evidence = f"expression of two patients correlates by at most {most:.2f}"
-        evidence += f" (as in one from {SAME_PATIENT:g} on); ids that differ in zeros or separators"
-        yield Finding(check, CLEAR, "all patients", f"{evidence} would be warned of", "")
+        for patients, pair in closest.items()
+    ]
 
 
-def _split_patients(experiments: Mapping, rows: Sequence[dict[str, str]]) -> Iterator[Finding]:
-    check = "sections of a patient in training and test"
-    torn = {}
+def _torn(experiments: Mapping, cohort: Cohort) -> Found:
+    found = []
     for name, keys in experiments.items():
-        groups = held_out_groups(rows, keys["split"])
+        groups = held_out_groups(cohort.rows, keys["split"])
         group_of = {section: group for group, parts in groups.items() for section in parts}
-        patients = [
+        torn = [
             patient
-            for patient, parts in sections_by_patient(rows).items()
+            for patient, parts in sections_by_patient(cohort.rows).items()
             if len({group_of[section] for section in parts}) > 1
         ]
-        if patients:
-            torn[name] = patients
-    for name, patients in torn.items():
-        yield Finding(
-            check,
-            WARNING,
-            name,
-            f"split {experiments[name]['split']} trains on other sections of the held-out"
-            f" patient: {', '.join(patients[:3])}{', …' * (len(patients) > 3)}",
-            "split by patient; the page on protocols shows what this split adds",
-        )
-    if not torn:
-        yield Finding(check, CLEAR, "all experiments", "every group has whole patients", "")
+        if torn:
+            said = f"split {keys['split']} trains on other sections of the held-out patient"
+            found.append((WARNING, name, f"{said}: {_some(torn)}", "split by patient"))
+    return f"every held-out group of {len(experiments)} experiments has whole patients", found
 
 
-def _references(experiments: Mapping, references: Sequence[str]) -> Iterator[Finding]:
-    check = "the test chooses or enters the prediction"
-    for name in references:
-        if experiments[name].get("inner_folds") == "held_out":
-            evidence = "the penalty is the one that fits the held-out spots best"
-            yield Finding(check, WARNING, name, evidence, "set inner_folds to a number")
-        else:
-            evidence = "sees measurements of the held-out spots; pages call it a reference"
-            yield Finding(check, KNOWN, name, evidence, "do not compare it with methods")
-    if not references:
-        evidence = "penalties and epochs are chosen by inner folds of the training patients"
-        yield Finding(check, CLEAR, "all experiments", evidence, "")
+def _validation(experiments: Mapping) -> Found:
+    tuned = [n for n, keys in experiments.items() if keys.get("inner_folds") == "held_out"]
+    evidence = "the penalty is the one that fits the held-out spots best"
+    return f"inner folds of {len(experiments)} experiments are of their training sections", [
+        (WARNING, name, evidence, "set inner_folds to a number") for name in tuned
+    ]
 
 
-def _chosen_genes(
-    experiments: Mapping, targets: Mapping, sums: pd.DataFrame, rows: Sequence[dict[str, str]]
-) -> Iterator[Finding]:
-    check = "genes chosen with the test"
-    chosen_on_all = {
-        name: keys["genes"]
-        for name, keys in targets.items()
-        if keys.get("choice") == "cohort" and isinstance(keys["genes"], int)
-    }
-    for name, n_genes in chosen_on_all.items():
-        splits = {keys["split"] for keys in experiments.values() if keys["targets"] == name}
-        groups = [g for split in splits for g in held_out_groups(rows, split).values()]
-        if n_genes > len(sums) or not groups:
-            continue
-        chosen = set(choose_genes(sums.sum(axis=1), n_genes))
-        others = [
-            len(chosen.difference(choose_genes(sums.drop(columns=group).sum(axis=1), n_genes)))
-            for group in groups
-            if len(group) < sums.shape[1]
+def _references(experiments: Mapping) -> Found:
+    seeing = [n for n, keys in experiments.items() if keys["sees_held_out"]]
+    seeing = [name for name in seeing if experiments[name].get("inner_folds") != "held_out"]
+    evidence = "sees measurements of the held-out spots; pages call it a reference"
+    return f"kinds of {len(experiments)} experiments see images, labels or positions only", [
+        (KNOWN, name, evidence, "do not compare it with methods") for name in seeing
+    ]
+
+
+def _genes(experiments: Mapping, targets: Mapping, cohort: Cohort) -> Found:
+    """What the configuration says of the choice of genes, and what the paper's costs."""
+    found = []
+    for name, keys in targets.items():
+        splits = {each["split"] for each in experiments.values() if each["targets"] == name}
+        groups = [g for split in splits for g in held_out_groups(cohort.rows, split).values()]
+        if isinstance(keys["genes"], list) and len(keys["genes"]) > 1:
+            said = f"{len(keys['genes'])} genes are listed; how they were chosen is not known"
+            remedy = "if by an r in this cohort, choose them by counts, or in other data"
+            found.append((KNOWN, name, said, remedy))
+        elif isinstance(keys["genes"], int) and keys["choice"] == "cohort" and groups:
+            chosen = set(_chosen(cohort, keys["genes"]))
+            others = [len(chosen.difference(_chosen(cohort, keys["genes"], g))) for g in groups]
+            said = (
+                "the paper's choice, on the whole cohort; without the held-out group"
+                f" {min(others)} to {max(others)} of the {keys['genes']} genes would be others"
+                f" (mean {np.mean(others):.1f}); the leak lab measures what that adds to r"
+            )
+            found.append((KNOWN, name, said, "set choice to training"))
+    return "genes have the highest counts outside the held-out group", found
+
+
+def _chosen(cohort: Cohort, n_genes: int, without: Collection[str] = ()) -> list[str]:
+    return choose_genes(cohort.sums.drop(columns=list(without)).sum(axis=1), n_genes)
+
+
+def _in_files(targets: Mapping, cohort: Cohort) -> Iterator[tuple[str, Found]]:
+    """Checks of the files of targets, each of which is read once."""
+    found: dict[str, list] = {}
+    for keys in targets.values():
+        groups = held_out_groups(cohort.rows, keys["split"])
+        for group, path in keys["files"].items():
+            file = read_h5ad(path)
+            without = groups.get(group, []) if keys["choice"] == "training" else []
+            said = {
+                "genes are those of the training part": _other_genes(file, keys, without, cohort),
+                "factors fitted with the test": _other_factors(file),
+                "targets smoothed over spots": _other_values(gene_targets(file), cohort),
+            }
+            for check, evidence in said.items():
+                of_check = found.setdefault(check, [])
+                of_check += [(ERROR, str(path), evidence, AGAIN)] if evidence else []
+    n = sum(len(keys["files"]) for keys in targets.values())
+    for check, findings in found.items():
+        yield check, (f"the content of {n} files of targets bears it out", findings)
+
+
+def _other_genes(file: ad.AnnData, keys: Mapping, without: list[str], cohort: Cohort) -> str:
+    if not isinstance(keys["genes"], int):
+        return ""
+    expected = _chosen(cohort, keys["genes"], without)
+    same = gene_targets(file).var_names.tolist() == expected
+    return "" if same else "has other genes than those with the highest counts outside the test"
+
+
+def _other_factors(file: ad.AnnData) -> str:
+    """Where a factorisation was fitted, its squared error has no slope in `to_genes`.
+
+    Over the spots of the fit it is at most 0.001 of its terms in the demo, over all 0.006 to 0.010.
+    """
+    if not are_factors(file):
+        return ""
+    measured = shares(gene_targets(file))
+    training = ~file.obs["section"].isin(file.uns["targets"]["held_out_sections"]).to_numpy()
+    slopes = []
+    for rows in (training, np.full(len(training), True)):
+        made, to_genes = file.X[rows].astype(float), file.varm["to_genes"]
+        terms = [to_genes * (made.T @ each) for each in (made @ to_genes, measured[rows])]
+        slopes.append(np.abs(terms[0] - terms[1]).sum() / terms[1].sum())
+    if training.all() or slopes[0] <= slopes[1]:
+        return ""
+    return (
+        f"its factors fit all spots (slope {slopes[1]:.1g}), not the training's ({slopes[0]:.1g})"
+    )
+
+
+def _other_values(file: ad.AnnData, cohort: Cohort) -> str:
+    """Some targets of each section are compared with those of each spot's own counts."""
+    about, section_of, worst = file.uns["targets"], file.obs["section"].to_numpy(str), 0.0
+    unit = int(about["universe"]), about["transform"]
+    for row, section in zip(cohort.rows, cohort.sections, strict=True):
+        some = slice(None, None, max(1, section.n_obs // COMPARED_SPOTS))
+        given = file.X[section_of == row["section"]][some]
+        own = section_expression(section[some], file.var_names, *unit)
+        worst = max(worst, np.abs(given - own).max(initial=0.0))
+    if worst <= ROUNDING:
+        return ""
+    return f"differs by up to {worst:.2g} from targets of the spots' own counts, as if smoothed"
+
+
+def _centred(features: Sequence[str | Path]) -> Found:
+    """Features with mean zero over the cohort, but not in each of its sections."""
+    found = []
+    for path in features:
+        file = read_h5ad(path)
+        values = np.asarray(file.X, dtype=float)
+        sd = values.std(axis=0)
+        values = values[:, sd > 0] / sd[sd > 0]
+        of_sections = [
+            values[rows].mean(axis=0) for rows in file.obs.groupby("section").indices.values()
         ]
-        yield Finding(
-            check,
-            KNOWN,
-            name,
-            f"the paper's choice, on the whole cohort; without the held-out group"
-            f" {min(others)} to {max(others)} of the {n_genes} genes would be others (mean"
-            f" {np.mean(others):.1f})",
-            "set choice to training",
-        )
-    if not chosen_on_all:
-        yield Finding(check, CLEAR, "all targets", "chosen on the training part, or listed", "")
+        worst, within = np.abs(values.mean(axis=0)).max(), np.abs(of_sections).max()
+        if worst < CENTRED < within:
+            said = "every feature has mean zero over all spots, as if a scaler or PCA was fitted"
+            remedy = "give features as the encoder makes them; ridge regression standardises them"
+            found.append((WARNING, str(path), f"{said} with the test", remedy))
+    return f"{len(features)} files of other programs; own encoders are not fitted", found
 
 
-def _weights(weights: Mapping[str, str], sections: Sequence[str]) -> Iterator[Finding]:
-    check, cards, found = "weights trained on this cohort", 0, False
+def _weights(weights: Mapping[str, str], cohort: Cohort) -> Found:
+    found, cards, own = [], 0, {row["section"] for row in cohort.rows}
     for name, path in weights.items():
         trained_on = _card(path).get("training_sections")
         cards += trained_on is not None
-        seen = sorted(set(trained_on or ()) & set(sections))
-        if seen:
-            found = True
-            yield Finding(
-                check,
-                WARNING,
-                name,
-                f"the card beside {path} says that they were trained on {_some(seen)}",
-                "start from weights that no section of the cohort has trained",
-            )
-    if not found:
-        evidence = f"{len(weights)} files of weights, {cards} of them with a card beside it"
-        yield Finding(check, CLEAR, "all experiments", evidence, "")
+        if seen := sorted(own.intersection(trained_on or ())):
+            said = f"the card beside {path} says that they were trained on {_some(seen)}"
+            remedy = "start from weights that no section of the cohort has trained"
+            found.append((WARNING, name, said, remedy))
+    return f"{len(weights)} files of weights, {cards} of them with a card beside it", found
 
 
-def _declared(experiments: Mapping) -> Iterator[Finding]:
-    for name, keys in experiments.items():
-        if keys["kind"] == "precomputed":
-            yield Finding(
-                "predictions made elsewhere",
-                KNOWN,
-                name,
-                "what their model saw is declared (trained_on), and refused if it has a held-out"
-                " patient; that it is true cannot be checked",
-                "ask whoever made them",
-            )
+def _declared(experiments: Mapping) -> Found:
+    evidence = (
+        "what their model saw is declared (trained_on), and refused if it has a held-out patient;"
+        " that it is true cannot be checked"
+    )
+    return f"none in {len(experiments)} experiments", [
+        (KNOWN, name, evidence, "ask whoever made them")
+        for name, keys in experiments.items()
+        if keys["kind"] == "precomputed"
+    ]
 
 
 def _card(weights: str) -> dict[str, Any]:
@@ -281,20 +319,4 @@ def _card(weights: str) -> dict[str, Any]:
 
 
 def _some(names: Sequence[str]) -> str:
-    return f"{len(names)} sections ({', '.join(names[:3])}{', …' * (len(names) > 3)})"
-
-
-# What no configuration can do, and why.
-IMPOSSIBLE = [
-    Finding(check, CLEAR, "all experiments", evidence, "")
-    for check, evidence in {
-        "factors fitted with the test": "targets of factors have a file for each held-out group; a"
-        " job refuses one that was fitted without other sections than its own",
-        "scaler or principal components fitted with the test": "they are fitted on the training"
-        " spots, in the job of each held-out group",
-        "validation is the test": "epochs and penalties are chosen on inner folds, which are made"
-        " of the training sections; a network's card lists them",
-        "smoothing across folds": "a spot is smoothed within its section, after prediction, and a"
-        " held-out group is made of whole sections",
-    }.items()
-]
+    return f"{len(names)} ({', '.join(names[:3])}{', …' * (len(names) > 3)})"

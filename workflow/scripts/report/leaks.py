@@ -8,6 +8,6 @@ with job(snakemake.log[0]):
         snakemake.output.html,
         experiments=snakemake.params.experiments,
         targets=snakemake.params.targets,
-        references=snakemake.params.references,
+        features=snakemake.input.features,
         weights=snakemake.params.weights,
     )
