@@ -63,7 +63,9 @@ def test_a_clean_configuration_has_no_finding_and_says_what_each_check_looked_at
     assert len(table) == table["check"].nunique() == 12
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize(
+    "number", [*range(3), *(pytest.param(n, marks=pytest.mark.full) for n in range(3, 20))]
+)
 def test_clean_configurations_give_no_alarm(tmp_path, number):
     """Twenty of them: other tissues, sections, splits, kinds, genes, folds and factors."""
     rng = np.random.default_rng(number)
@@ -72,7 +74,7 @@ def test_clean_configurations_give_no_alarm(tmp_path, number):
     rows = [{"patient": name, "section": f"S{i}"} for i, name in enumerate(patients)]
     split = ["patient", 2, 3][number % 3]
     genes, files = int(rng.integers(5, 60)), {}
-    for group, sections in held_out_groups(rows, split).items():
+    for group, sections in list(held_out_groups(rows, split).items())[:2]:
         files[group] = tmp_path / f"{group}.h5ad"
         write_targets(
             *(paths, files[group]),

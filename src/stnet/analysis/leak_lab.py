@@ -50,6 +50,8 @@ class Leak(NamedTuple):
     linter: str
 
 
+# r (patients, genes) without and with a leak.
+Arms = tuple[np.ndarray, np.ndarray]
 BY_CONSTRUCTION = "cannot be configured: "
 LEAKS = {
     "copy": Leak(
@@ -182,36 +184,41 @@ def leak_lab(
     for number, held_out in enumerate(of_patients):
         rows[held_out] = number
 
-    def r_of(predict: Callable[[Fit], np.ndarray]) -> np.ndarray:
-        """r (patients, genes) of what `predict` says of each held-out patient."""
-        return _r(bench, map(predict, fits), rows)
+    def predicted(predict: Callable[[Fit], np.ndarray]) -> np.ndarray:
+        """What `predict` says of the held-out patients' spots."""
+        return _held_out(bench, map(predict, fits), rows)
 
-    honest = r_of(lambda fit: fit.predict(y))
-    scaled = _project(bench, np.full(len(y), True))
-    plain = {
-        "copy": lambda fit: _with_copy(bench, fit),
-        "penalty": lambda fit: fit.predict(y, _tuned(bench, fit, squared_errors, PENALTIES)),
-        "scaler": lambda fit: fit._replace(projected=scaled).predict(y),
-    }
-    found = {leak: (honest[:, main], r_of(predict)[:, main]) for leak, predict in plain.items()}
-    found["sections"] = _by_section(bench, fits, honest, main)
-    found["spots"], found["smoothing"] = _by_spot(bench, honest, main)
-    found["epoch"] = tuple(
-        r_of(lambda fit, choose=choose: _descent(*_parts(bench, fit), [choose(fit)])[0])[:, main]
-        for choose in (
+    honest, scaled = predicted(lambda fit: fit.predict(y)), _project(bench, np.full(len(y), True))
+    epochs = [
+        predicted(lambda fit, chosen=chosen: descent(*_parts(bench, fit), [chosen(fit)])[0])
+        for chosen in (
             lambda fit: fit.epochs,
             lambda fit: _tuned(bench, fit, _epoch_errors, EPOCHS),
         )
-    )
+    ]
     shares = bench.counts[:, main] / bench.obs["total_counts"].to_numpy()[:, None]
-    of_all = _factors(shares)
-    found["factors"] = tuple(
-        r_of(lambda fit, known=known: _by_factors(bench, fit, shares, known))[:, main]
-        for known in (None, of_all)
+    factors = [
+        predicted(lambda fit, known=known: _by_factors(bench, fit, shares, known))
+        for known in (None, _factors(shares))
+    ]
+    tuned = predicted(lambda fit: fit.predict(y, _tuned(bench, fit, squared_errors, PENALTIES)))
+    arms = {
+        "copy": (honest, predicted(lambda fit: _with_copy(bench, fit))),
+        "epoch": epochs,
+        "penalty": (honest, tuned),
+        "scaler": (honest, predicted(lambda fit: fit._replace(projected=scaled).predict(y))),
+        "factors": factors,
+    }
+    r = {leak: [_r(bench, each) for each in of_leak] for leak, of_leak in arms.items()}
+    r["sections"], (r["spots"], r["smoothing"]) = (
+        _by_section(bench, fits, honest),
+        _by_spot(bench, honest),
     )
-    found["best"] = _best(honest[:, main])
-    own = [honest[i, bench.chosen[name]] for i, name in enumerate(pd.unique(patient))]
-    found["choice"] = np.stack(own), honest[:, main]
+    without = r["copy"][0]
+    found = {leak: [each[:, main] for each in of_leak] for leak, of_leak in r.items()}
+    found["best"] = _best(without[:, main])
+    own = [without[i, bench.chosen[name]] for i, name in enumerate(pd.unique(patient))]
+    found["choice"] = np.stack(own), without[:, main]
     return pd.DataFrame([{**LEAKS[leak]._asdict(), **_gain(*found[leak])} for leak in LEAKS])
 
 
@@ -281,7 +288,7 @@ def _parts(bench: Bench, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return fit.projected[fit.training], bench.expression[fit.training], fit.projected
 
 
-def _descent(
+def descent(
     fitted: np.ndarray, expression: np.ndarray, tested: np.ndarray, epochs: Sequence[int]
 ) -> list[np.ndarray]:
     """Linear regression on components after some epochs of gradient descent from zero.
@@ -304,7 +311,7 @@ def _epoch_errors(
     epochs: Sequence[int],
 ) -> dict[int, float]:
     """Squared error after each number of epochs, as `squared_errors` of each penalty."""
-    found = _descent(fitted, expression, tested, epochs)
+    found = descent(fitted, expression, tested, epochs)
     return {
         n: float(np.square(each - measured).sum()) for n, each in zip(epochs, found, strict=True)
     }
@@ -332,40 +339,39 @@ def _with_copy(bench: Bench, fit: Fit) -> np.ndarray:
     return copied.predict(expression)[: len(test)]
 
 
-def _by_section(
-    bench: Bench, fits: Sequence[Fit], honest: np.ndarray, main: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _by_section(bench: Bench, fits: Sequence[Fit], honest: np.ndarray) -> Arms:
     """r of patients of several sections, without and with the other sections in the training."""
-    section, found = bench.obs["section"].to_numpy(), honest[:, main].copy()
-    for number, fit in enumerate(fits):
-        rows = np.flatnonzero(~fit.training)
-        names = pd.unique(section[rows])
-        predicted = np.full((len(rows), len(main)), np.nan)
-        for name in names if len(names) > 1 else ():
-            of_section = section == name
-            whole = fit._replace(training=~of_section, projected=_project(bench, ~of_section))
-            predicted[section[rows] == name] = whole.predict(bench.expression)[of_section][:, main]
-        found[number] = pearson(predicted.T, bench.expression[rows][:, main].T)
-    several = np.isfinite(found).any(axis=1)
-    return honest[several][:, main], found[several]
+    of, names = pd.factorize(bench.obs["section"])
+    several = [len(set(of[~fit.training])) > 1 for fit in fits]
+    wholes = {
+        section: fit._replace(training=of != section, projected=_project(bench, of != section))
+        for fit, wanted in zip(fits, several, strict=True)
+        for section in (set(of[~fit.training]) if wanted else ())
+    }
+    none = np.zeros_like(honest)
+    predictions = (
+        wholes[section].predict(bench.expression) if section in wholes else none
+        for section in range(len(names))
+    )
+    split = _held_out(bench, predictions, of)
+    return tuple(_r(bench, each, of)[several] for each in (honest, split))
 
 
-def _by_spot(
-    bench: Bench, honest: np.ndarray, main: np.ndarray
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """r if spots are held out, against patients; and so, with smoothing over all and in folds."""
+def _by_spot(bench: Bench, honest: np.ndarray) -> tuple[Arms, Arms]:
+    """r if spots are held out, against patients; and so, with smoothing in folds and over all."""
     y = bench.expression
     fold = np.random.default_rng(SEED).permutation(len(y)) % SPOT_FOLDS
     neighbours = neighbourhoods(bench.obs, bench.grids)
-    targets = {"spots": [], "within": [], "across": []}
+    found = {"spots": [], "within": [], "across": []}
     for number in range(SPOT_FOLDS):
         fit, training = _fit(bench, fold != number), fold != number
         within = y.copy()
         within[training] = smooth(y[training], neighbours[training][:, training])
         for name, given in (("spots", y), ("within", within), ("across", smooth(y, neighbours))):
-            targets[name].append(fit.predict(given))
-    spots, within, across = (_r(bench, found, fold)[:, main] for found in targets.values())
-    return (honest[:, main], spots), (within, across)
+            found[name].append(fit.predict(given))
+    predicted = [honest, *(_held_out(bench, each, fold) for each in found.values())]
+    patients, spots, *smoothed = (_r(bench, each, fold) for each in predicted)
+    return (patients, spots), tuple(smoothed)
 
 
 def _factors(shares: np.ndarray) -> NMF:
@@ -384,22 +390,34 @@ def _by_factors(bench: Bench, fit: Fit, shares: np.ndarray, known: NMF | None) -
     return found
 
 
-def _best(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _best(r: np.ndarray) -> Arms:
     """r (patients, genes) of the best genes in the other patients, and in all."""
     n, known = min(CHOSEN_GENES, max(1, r.shape[1] // 5)), np.nan_to_num(r, nan=-1)
     others = [np.delete(known, i, axis=0).mean(axis=0).argsort()[-n:] for i in range(len(r))]
     return np.take_along_axis(r, np.stack(others), axis=1), r[:, known.mean(axis=0).argsort()[-n:]]
 
 
-def _r(bench: Bench, predictions: Iterable[np.ndarray], of: np.ndarray) -> np.ndarray:
-    """r by patient (patients, genes); `of` says which prediction is a spot's, (spots,)."""
+def _held_out(bench: Bench, predictions: Iterable[np.ndarray], of: np.ndarray) -> np.ndarray:
+    """Predictions (spots, genes), each spot's by the one that `of` (spots,) numbers."""
     predicted = np.empty_like(bench.expression)
     for number, each in enumerate(predictions):
         predicted[of == number] = each[of == number]
-    found = [
-        pearson(predicted[rows].T, bench.expression[rows].T)
-        for rows in bench.obs.groupby("patient", sort=False).indices.values()
-    ]
+    return predicted
+
+
+def _r(bench: Bench, predicted: np.ndarray, within: np.ndarray | None = None) -> np.ndarray:
+    """r by patient (patients, genes).
+
+    Means of predictions by several models, and of what they left out, differ the other way round.
+    `within` (spots,) numbers them, and r is within each.
+    """
+    found = []
+    for rows in bench.obs.groupby("patient", sort=False).indices.values():
+        sides = predicted[rows], bench.expression[rows]
+        if within is not None:
+            means = [pd.DataFrame(side).groupby(within[rows]).transform("mean") for side in sides]
+            sides = tuple(side - mean.to_numpy() for side, mean in zip(sides, means, strict=True))
+        found.append(pearson(*(side.T for side in sides)))
     return np.stack(found)
 
 

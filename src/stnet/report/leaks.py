@@ -44,7 +44,7 @@ def write_leaks(
     write_table(table, tsv)
     found, shown = table["severity"] != CLEAR, table.rename(columns=str.capitalize)
     counts = table["severity"].value_counts()
-    n_warnings, n_known = (counts.get(name, 0) for name in (WARNING, KNOWN))
+    n_warnings, n_known = (int(counts.get(name, 0)) for name in (WARNING, KNOWN))
     write_page(
         html,
         "What may leak from the test into the training?",
