@@ -797,6 +797,10 @@ def test_predictions_in_the_folder_of_another_job_are_refused(tmp_path):
             "predicts section A1, on which its model was trained",
         ),
         (
+            {"validation_sections": ["A1"]},
+            "predicts section A1, on which its model chose its epoch",
+        ),
+        (
             {"training_spots": 9, "projection_spots": 12},
             "features were standardised on 12 spots, not on the 9 training spots",
         ),

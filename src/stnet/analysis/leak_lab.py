@@ -74,7 +74,8 @@ LEAKS = {
     "epoch": Leak(
         "Validation is the test: the epoch",
         "epochs of gradient descent are those that fit the test best, not the inner folds",
-        BY_CONSTRUCTION + "inner folds are made of the training sections",
+        BY_CONSTRUCTION + "inner folds are made of the training sections; predictions that are read"
+        " are compared with the sections of their validation",
     ),
     "penalty": Leak(
         "Penalty tuned on the test",

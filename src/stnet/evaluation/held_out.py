@@ -61,12 +61,16 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
 def _check_fit(path: str | Path, group: ad.AnnData) -> None:
     """Raise InputError if a job recorded that it was fitted on what it predicts."""
     about = group.uns["provenance"]
-    seen = set(about.get("training_sections", ())).intersection(group.obs["section"])
-    if seen:
-        raise InputError(
-            f"{path}: predicts section {min(seen)}, on which its model was trained; delete it and"
-            " rerun"
-        )
+    for key, what in (
+        ("training_sections", "was trained"),
+        ("validation_sections", "chose its epoch"),
+    ):
+        seen = set(about.get(key, ())).intersection(group.obs["section"])
+        if seen:
+            raise InputError(
+                f"{path}: predicts section {min(seen)}, on which its model {what}; delete it and"
+                " rerun"
+            )
     spots, projected = (about.get(f"{part}_spots", 0) for part in ("training", "projection"))
     if projected and projected != spots:
         raise InputError(
