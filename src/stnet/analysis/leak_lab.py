@@ -211,10 +211,8 @@ def leak_lab(
         "factors": factors,
     }
     r = {leak: [_r(bench, each) for each in of_leak] for leak, of_leak in arms.items()}
-    r["sections"], (r["spots"], r["smoothing"]) = (
-        _by_section(bench, fits, honest),
-        _by_spot(bench, honest),
-    )
+    r["sections"] = _by_section(bench, fits, honest)
+    r["spots"], r["smoothing"] = _by_spot(bench, honest)
     without = r["copy"][0]
     found = {leak: [each[:, main] for each in of_leak] for leak, of_leak in r.items()}
     found["best"] = _best(without[:, main])
@@ -236,7 +234,8 @@ def _bench(
     of = np.array([str(part.obs["patient"].iloc[0]) for part in parts])
     if len(set(of)) < 2:
         raise InputError(f"{sections[0]}: one patient only; a leak is measured on two or more")
-    chosen = {name: choose_genes(sums.loc[:, of != name].sum(axis=1), genes) for name in {"", *of}}
+    without = dict.fromkeys(["", *of])
+    chosen = {name: choose_genes(sums.loc[:, of != name].sum(axis=1), genes) for name in without}
     union = list(dict.fromkeys(gene for each in chosen.values() for gene in each))
     names = [name for part in parts for name in spot_names(part)]
     values, _ = read_features(features, names)
@@ -268,9 +267,8 @@ def _fit(bench: Bench, training: np.ndarray) -> Fit:
     about = bench.obs.loc[training, ["patient", "section"]]
     place = bench.obs["section"].to_numpy(dtype=object)
     if about["section"].nunique() == 1:
-        strips = bench.obs["array_col"].rank(pct=True).mul(INNER_FOLDS).apply(np.ceil)
-        place = place + "/" + strips.astype(int).astype(str).to_numpy()
-        about = about.assign(section=place[training])
+        strips = bench.obs["array_col"][training].rank(pct=True).mul(INNER_FOLDS).apply(np.ceil)
+        place[training] = about["section"] = "strip " + strips.astype(int).astype(str)
     _, folds = inner_folds(about.drop_duplicates().to_dict("records"), INNER_FOLDS)
     penalties, epochs = np.zeros(len(PENALTIES)), np.zeros(len(EPOCHS))
     for fold in folds:
@@ -329,10 +327,11 @@ def _tuned(bench: Bench, fit: Fit, errors: Callable[..., dict], candidates: Sequ
 def _with_copy(bench: Bench, fit: Fit) -> np.ndarray:
     """Prediction if an altered copy of the held-out sections is trained on, too."""
     random, test = np.random.default_rng(SEED), ~fit.training
-    noise = NOISE * bench.features.std(axis=0) * random.normal(size=(test.sum(), 1))
+    seen = bench.features[test]
+    altered = seen + NOISE * bench.features.std(axis=0) * random.normal(size=seen.shape)
     counts = random.binomial(bench.counts[test].astype(int), KEPT)
     totals = random.binomial(bench.obs["total_counts"].to_numpy(dtype=int)[test], KEPT)
-    features = np.concatenate([bench.features, bench.features[test] + noise])
+    features = np.concatenate([bench.features, altered])
     expression = np.concatenate([bench.expression, normalise(counts, totals, *bench.unit)])
     training = np.concatenate([fit.training, np.full(test.sum(), True)])
     projected = _project(bench._replace(features=features), training)
