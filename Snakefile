@@ -112,6 +112,13 @@ rule arena:
     localrule: True
 
 
+rule leak_lab:
+    """What each leak from the test into the training adds to r, of every cohort under `report`."""
+    input:
+        leak_labs,
+    localrule: True
+
+
 rule predict:
     """Predictions for slides and sections of your own, named under `predict`."""
     input:

@@ -301,3 +301,33 @@ rule supp_12:
         symbols=lambda w: list(report_of(w)["single_genes"]),
     script:
         "../scripts/figures/supp_12.py"
+
+
+# No part of `all` or `supplement`: it is about protocols, not about the cohort.
+rule planted_leaks:
+    input:
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
+        features=lambda w: f"results/{w.cohort}/features/{lab_keys(w)['features']}.h5ad",
+    output:
+        tsv="results/{cohort}/tables/leak_lab.tsv",
+        html=report(
+            "results/{cohort}/tables/leak_lab.html",
+            caption="../report/leak_lab.rst",
+            category=category("Supplement"),
+            labels={"item": "What leaks buy", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/leak_lab.log",
+    benchmark:
+        "results/{cohort}/benchmarks/leak_lab.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        genes=lambda w: lab_keys(w)["genes"],
+        transform=lambda w: lab_keys(w)["transform"],
+        components=lambda w: lab_keys(w)["components"],
+    script:
+        "../scripts/analysis/leak_lab.py"
