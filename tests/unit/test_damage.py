@@ -9,15 +9,26 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hgnc import TABLE
 from models import load_model_file, write_toy_model
 from safetensors.torch import load_file, save_file
 from toy import predict, train
 
-from stnet.core.checksums import FOLDER, read_json, record, write_json
+from stnet.cohorts.star import read_star
+from stnet.core.checksums import (
+    FOLDER,
+    check_record,
+    read_json,
+    record,
+    recorded_path,
+    write_json,
+)
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad, write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import read_arrays, read_table, write_table
+from stnet.expression.gene_sets import read_gene_sets
+from stnet.expression.genes import read_gene_table
 from stnet.expression.predictions import write_predictions
 from stnet.expression.spots import read_used_centres
 from stnet.inference.model import Model
@@ -25,6 +36,7 @@ from stnet.networks.architectures import build_network
 from stnet.networks.tensors import write_tensors
 from stnet.networks.weights import load_weights
 from stnet.slides.patches import read_patches
+from stnet.sources.mirror import obtain
 from stnet.training.apply import load_model
 
 
@@ -187,6 +199,42 @@ def test_files_that_were_cut_or_end_in_zeros_are_damaged(files):
                 wrong.append(f"{name}, {what}: {error!r}")
         path.write_bytes(content)
     assert wrong == []
+
+
+STAR = "gene_id\tgene_name\tfpkm_unstranded\nENSG1\tA\t1\nENSG2\tB\t2\n"
+
+
+@pytest.mark.parametrize(
+    ("read", "content"),
+    [
+        (read_gene_table, TABLE),
+        (read_gene_sets, "ONE\t\tA\tB\nTWO\t\tB\tC\n"),
+        (read_star, STAR),
+    ],
+    ids=["genes", "sets", "star"],
+)
+def test_a_download_that_lost_its_last_row_is_damaged(read, content, tmp_path):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/name").write_text(content)
+    path = tmp_path / "here/file"
+    obtain("name", "", path, expected=None, size=None, mirror=tmp_path / "mirror")
+    read(path)
+    path.write_text(content[: content.rindex("\n", 0, -1) + 1])
+    with pytest.raises(InputError, match="file: damaged"):
+        read(path)
+    shutil.rmtree(path.parent / FOLDER)
+    read(path)
+
+
+def test_files_in_a_folder_are_compared_with_their_records(tmp_path):
+    for name in ("a", "b", "gone"):
+        with recorded_path(tmp_path / name) as temporary:
+            temporary.write_text(name)
+    (tmp_path / "gone").unlink()
+    check_record(tmp_path)
+    (tmp_path / "b").write_text("other")
+    with pytest.raises(InputError, match="b: damaged"):
+        check_record(tmp_path)
 
 
 def test_a_table_without_a_record_is_read_as_it_is(tmp_path):

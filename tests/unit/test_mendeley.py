@@ -1,5 +1,4 @@
 import csv
-import os
 from pathlib import Path
 
 import pytest
@@ -210,6 +209,10 @@ def test_mirror_with_another_file(cohort, tmp_path):
     (tmp_path / "HE_BT100_C1.jpg").write_bytes(b"another")
     with pytest.raises(InputError, match=r"HE_BT100_C1.jpg: sha256 is not"):
         cohort.download(mirror=tmp_path)
-    assert sorted(os.listdir(tmp_path / "BC100_C1")) == ["counts", "labels", "spots"]
+    assert sorted(path.name for path in tmp_path.glob("BC100_C1/[!.]*")) == [
+        "counts",
+        "labels",
+        "spots",
+    ]
     with pytest.raises(InputError, match="nowhere: no such folder"):
         cohort.download(mirror=tmp_path / "nowhere")

@@ -17,7 +17,7 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
 from stnet.core.locks import held
-from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
+from stnet.expression.spots import check_image, read_used_centres, read_used_spots, spot_names
 from stnet.slides.blank import BLANK, all_counts, count_blank, report_blank
 from stnet.slides.image import open_image
 
@@ -53,7 +53,8 @@ def write_patches(section: str | Path, image: str | Path, output: str | Path, *,
     spot at c is [c - window // 2, c - window // 2 + window) in both directions (Methods, "patches
     of 224 x 224 pixels from the whole-slide images centred on the spatial transcriptomics spots";
     the released code has the same bounds). Pixels outside the image are black. Downsampling takes
-    the mean of each block of downsampling x downsampling pixels (ours).
+    the mean of each block of downsampling x downsampling pixels (ours). Raises InputError if the
+    image is not the section's.
     """
     window, downsampling = parse_view(view)
     corners = read_used_centres(section) - window // 2
@@ -64,6 +65,7 @@ def write_patches(section: str | Path, image: str | Path, output: str | Path, *,
         open_image(image) as opened,
         open(temporary, "wb") as file,
     ):
+        check_image(section, image)
         np.lib.format.write_array_header_1_0(file, header)
         patches_at = file.tell()
         # Read from top to bottom, so that OpenSlide's tile cache is used; each patch is written to
