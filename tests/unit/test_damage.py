@@ -32,6 +32,7 @@ from stnet.expression.genes import read_gene_table
 from stnet.expression.predictions import write_predictions
 from stnet.expression.spots import read_used_centres
 from stnet.inference.model import Model
+from stnet.inference.model_genes import write_gene_reliability
 from stnet.networks.architectures import build_network
 from stnet.networks.tensors import write_tensors
 from stnet.networks.weights import load_weights
@@ -224,6 +225,15 @@ def test_a_download_that_lost_its_last_row_is_damaged(read, content, tmp_path):
         read(path)
     shutil.rmtree(path.parent / FOLDER)
     read(path)
+
+
+def test_a_damaged_model_gets_no_table_of_genes(toy, tmp_path):
+    path = write_toy_model(toy, tmp_path, ["A"])
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="safetensors: damaged"):
+        write_gene_reliability(path, tmp_path / "genes.tsv", tmp_path / "model.genes.tsv")
 
 
 def test_files_in_a_folder_are_compared_with_their_records(tmp_path):

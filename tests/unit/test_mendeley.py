@@ -102,6 +102,15 @@ def test_section_without_files(cohort):
     assert "listing.tsv: 0 files for section BC100_E1 of patient BC100, not 4" in one_line(error)
 
 
+def test_a_listing_that_was_cut_is_damaged(cohort):
+    cohort.list_files()
+    content = cohort.listing.read_bytes()
+    for other in (b"", content[: len(content) // 2], content.replace(b"100", b"101", 1)):
+        cohort.listing.write_bytes(other)
+        with pytest.raises(InputError, match=r"listing\.tsv: damaged"):
+            section_files(cohort.listing, "BC100", "BC100_C1")
+
+
 def test_section_with_the_files_of_two(cohort):
     files = two_patients()
     files["metadata.csv"] = files["metadata.csv"].replace(b"BC100,D2", b"BC100,C1")

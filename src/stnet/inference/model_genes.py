@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stnet.core.checksums import check_record
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import as_text, read_table, write_table
 from stnet.inference.card import read_card
@@ -18,6 +19,7 @@ def write_gene_reliability(
     `model` is a file of `stnet.inference.model.write_model`. A gene that was not evaluated is not
     consistent. Raises InputError if a file is damaged.
     """
+    check_record(model)
     genes = pd.DataFrame(read_card(model)["genes"]).set_index("gene")
     performance = read_table(gene_performance).set_index("gene").reindex(genes.index)
     genes = genes.join(performance[COLUMNS])

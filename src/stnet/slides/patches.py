@@ -124,7 +124,7 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
     Removed files are recreated. Memory use is that of the patches.
     """
     index = Path(index)
-    rows = _read_index(index)
+    rows = read_index(index)
     unknown = [section for section in sections if section not in rows]
     if unknown:
         raise InputError(f"{index}: has no section {unknown[0]}; delete it and rerun")
@@ -155,7 +155,7 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
 
 def check_view(index: str | Path, view: str) -> None:
     """Raise InputError if an index is of another view."""
-    for row in _read_index(Path(index)).values():
+    for row in read_index(Path(index)).values():
         if row["view"] != view:
             raise InputError(f"{index}: the index of view {row['view']}; delete it and rerun")
 
@@ -221,8 +221,8 @@ def recreate(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
                 os.utime(temporary, ns=(date.st_atime_ns, date.st_mtime_ns))
 
 
-def _read_index(path: Path) -> dict[str, dict]:
-    """Rows of an index by section. Raises InputError if the file is damaged."""
+def read_index(path: Path) -> dict[str, dict]:
+    """Rows of an index by section, `rows` as a number. Raises InputError if it is damaged."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, delimiter="\t", strict=True)
