@@ -231,6 +231,9 @@ def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
             for job in group:
                 yield _told(text, project, finished, job, "full disk", "No space left")
             (upper / "filler").unlink()
+            stray = _written(upper / "upper")
+            if stray:
+                print(f"left: {', '.join(stray)}")
             remove(project, outputs)
             # One is enough: all jobs open their log first. Snakemake itself does not survive it.
             first = group[0]
@@ -240,13 +243,22 @@ def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
             told = log.read_text()
             yield _told(told, project, finished, first, "read-only disk", "Read-only file system")
             subprocess.run(["mount", "-o", "remount,rw", project], check=True)
-            rerun = run(project, outputs, "--keep-going")
-            for job in group:
+            # Where nothing is left but logs, a rerun is a plain run.
+            again = group if stray else [first]
+            rerun = run(project, tuple(output for job in again for output in job.outputs))
+            for job in again:
                 yield _again(rerun, project, finished, job, "rerun after both")
 
 
 def _size(finished: Path, outputs: tuple[str, ...]) -> int:
     return sum((finished / each).stat().st_size for each in outputs if (finished / each).is_file())
+
+
+def _written(upper: Path) -> list[str]:
+    """New files of an overlay, but for those that Python and Snakemake write themselves."""
+    files = (each for each in upper.rglob("*") if each.is_file())
+    skipped = {"logs", "benchmarks", "__pycache__"}
+    return [str(each) for each in files if skipped.isdisjoint(each.relative_to(upper).parts)]
 
 
 def _again(
