@@ -309,6 +309,12 @@ def test_a_model_predicts_only_what_it_was_trained_on(toy, tmp_path):
     write_h5ad(changed, other)
     with pytest.raises(InputError, match=r"trained on another version of .*targets.h5ad"):
         predict((index, other), tmp_path / "A")
+    # A network is not to be trained again because a disk damaged its view.
+    cut = tmp_path / "index.tsv"
+    cut.write_text(Path(index).read_text()[:-9])
+    shutil.copytree(Path(index).parent / FOLDER, tmp_path / FOLDER)
+    with pytest.raises(InputError, match=r"index.tsv: damaged"):
+        predict((cut, targets), tmp_path / "A")
 
 
 def test_files_of_another_job_are_refused_though_their_checksums_are_right(toy, tmp_path):

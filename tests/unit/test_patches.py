@@ -287,4 +287,4 @@ def test_removed_patches_are_made_again_as_they_were(section, picture, tmp_path)
     Image.fromarray(255 - picture[1]).save(picture[0])
     with pytest.raises(InputError, match=r"S1\.npy: recreated from .*image\.png, it differs"):
         read_patches(index, NAMES, ["S1"])
-    assert [each.name for each in index.parent.iterdir()] == ["index.tsv"]
+    assert [each.name for each in index.parent.glob("[!.]*")] == ["index.tsv"]

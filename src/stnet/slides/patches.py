@@ -12,7 +12,7 @@ from PIL import Image
 
 from stnet.config.base import split_view
 from stnet.core.atomic import atomic_path
-from stnet.core.checksums import Damaged
+from stnet.core.checksums import Damaged, recorded_path
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
@@ -91,7 +91,7 @@ def write_index(
     patches are counted and warned of (`stnet.slides.blank`). Raises InputError if the numbers of
     patches and spots of a section differ, or a section's file is another's or damaged.
     """
-    with atomic_path(output) as temporary, open(temporary, "w", newline="") as file:
+    with recorded_path(output) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(INDEX_COLUMNS)
         for section, path in zip(sections, patches, strict=True):
