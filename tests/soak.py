@@ -231,9 +231,9 @@ def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
             for job in group:
                 yield _told(text, project, finished, job, "full disk", "No space left")
             (upper / "filler").unlink()
-            stray = _written(upper / "upper")
+            stray = _written(upper / "upper") - {*outputs}
             if stray:
-                print(f"left: {', '.join(stray)}")
+                print(f"left: {', '.join(sorted(stray))}")
             remove(project, outputs)
             # One is enough: all jobs open their log first. Snakemake itself does not survive it.
             first = group[0]
@@ -254,11 +254,11 @@ def _size(finished: Path, outputs: tuple[str, ...]) -> int:
     return sum((finished / each).stat().st_size for each in outputs if (finished / each).is_file())
 
 
-def _written(upper: Path) -> list[str]:
+def _written(upper: Path) -> set[str]:
     """New files of an overlay, but for those that Python and Snakemake write themselves."""
-    files = (each for each in upper.rglob("*") if each.is_file())
+    files = {each.relative_to(upper) for each in upper.rglob("*") if each.is_file()}
     skipped = {"logs", "benchmarks", "__pycache__"}
-    return [str(each) for each in files if skipped.isdisjoint(each.relative_to(upper).parts)]
+    return {str(each) for each in files if skipped.isdisjoint(each.parts)}
 
 
 def _again(
