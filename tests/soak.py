@@ -257,7 +257,7 @@ def _size(finished: Path, outputs: tuple[str, ...]) -> int:
 def _written(upper: Path) -> set[str]:
     """New files of an overlay, but for those that Python and Snakemake write themselves."""
     files = {each.relative_to(upper) for each in upper.rglob("*") if each.is_file()}
-    skipped = {"logs", "benchmarks", "__pycache__"}
+    skipped = {"logs", "benchmarks", "__pycache__", ".sha256"}
     return {str(each) for each in files if skipped.isdisjoint(each.parts)}
 
 
