@@ -310,7 +310,9 @@ def _told(
     found = [f"half: {each}" for each in differences(finished, project, there)]
     if len(there) < len(job.outputs):
         lines = [line for line in text.splitlines() if f"cannot be written ({reason}" in line]
-        names = [f"error: {each}" for each in (*job.outputs, job.log)]
+        # Checkpoints are in a hidden folder beside the outputs.
+        hidden = (f"{Path(output).parent}/." for output in job.outputs)
+        names = [f"error: {each}" for each in (*job.outputs, *hidden, job.log)]
         if not any(name in line for line in lines for name in names):
             found.append("no line")
             found += ["a traceback"] if OURS.search(text) else []
