@@ -1,6 +1,8 @@
 """Training against plain loops written here, and the choices of the nested cross-validation."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -227,6 +229,16 @@ def test_weights_are_downloaded_once_and_a_damaged_file_again(squeezenet, tmp_pa
         assert all(torch.equal(found[key], value) for key, value in state.items())
     # The first time it was not the file of that name, the third it was not on disk.
     assert len(server.requests) == 3
+
+
+def test_two_runs_at_once_download_weights_once(squeezenet, tmp_path):
+    server, name, _, _ = squeezenet
+    server.faults[name] = ["stall"]
+    outputs = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(partial(download_imagenet, "squeezenet1_1"), outputs))
+    assert len(server.requests) == 1
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
 @pytest.mark.parametrize("fault", ["drip", "endless", "header", "stall"])

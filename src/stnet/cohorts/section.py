@@ -25,6 +25,8 @@ from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import um_per_px
 from stnet.cohorts.suspicion import collect_warnings
 from stnet.cohorts.text_tables import ARRAY, PIXELS
+from stnet.config.section_sheet import FILE_COLUMNS
+from stnet.core.checksums import check_record
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
@@ -146,6 +148,8 @@ def _checked(
             f"section {name}: labels is empty in the section sheet and the cohort's require_label"
             " is true; name the file or set require_label: false"
         )
+    for path in filter(None, map(row.get, FILE_COLUMNS)):
+        check_record(path)
     parts = READERS[row["format"]](row)
     parts = replace(parts, counts=genes_only(parts.counts, row["counts"]))
     row = {**row, "spots": parts.spot_file or row["spots"]}
