@@ -4,15 +4,18 @@
     python tests/soak.py kills disks --finished DIR  # some parts, on a finished demo of this commit
 
 - `kills`: a job of each rule is killed with all processes of its run, at a random moment.
-- `disks`: the disk is full, then read-only, when a job of each rule writes (root: mounts overlays).
-- `damage`: an output of each rule is cut in half, then a job that reads it runs.
+- `disks`: the disk is full when a job of each rule writes, and read-only for one of each round
+  (root: mounts overlays).
+- `damage`: an output of each kind of each rule loses its half, all or a bit, then a job reads it.
 - `runs`: a second run in the same folder; outputs dated in the future by a clock that was wrong.
+- `network`: no network while a file is downloaded.
 
 Prints a line for each case and a table of counts; the exit status is 1 if a case failed.
 """
 
 import argparse
 import json
+import math
 import os
 import random
 import re
@@ -24,21 +27,26 @@ import tempfile
 import time
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from compare_results import compare
 from project import DEMO, copy_project, snakemake
+from remote import Remote, sha256
 
 # What a user must never see at the end of a failed job. Of a read-only disk Snakemake itself prints
 # a traceback, as it cannot write its own files.
 TRACEBACK = "Traceback (most recent call last)"
 OURS = re.compile(r'File "\S+/src/stnet/')
 PAGE = os.sysconf("SC_PAGE_SIZE")
+# Cases that share a run, and how many doublings their sizes differ by on a full disk.
+TOGETHER, NEAR = 12, 3
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,17 @@ class Job:
     rule: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    log: str
     seconds: float
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that a job made, and a job that reads it."""
+
+    of: str
+    file: str
+    reader: Job
 
 
 def finished_jobs(folder: Path) -> list[Job]:
@@ -64,8 +82,38 @@ def finished_jobs(folder: Path) -> list[Job]:
     for (rule, inputs, logs), files in sorted(outputs.items()):
         if logs:
             timed = logs[0].replace("/logs/", "/benchmarks/").removesuffix(".log") + ".tsv"
-            jobs.append(Job(rule, inputs, tuple(sorted(files)), _seconds(folder / timed)))
+            seconds = _seconds(folder / timed)
+            jobs.append(Job(rule, inputs, tuple(sorted(files)), logs[0], seconds))
     return jobs
+
+
+def ancestors(jobs: list[Job]) -> dict[Job, set[Job]]:
+    """The jobs that a job's inputs come from, near and far."""
+    maker = {output: job for job in jobs for output in job.outputs}
+    found: dict[Job, set[Job]] = {}
+
+    def of(job: Job) -> set[Job]:
+        if job not in found:
+            makers = {maker[each] for each in job.inputs if each in maker}
+            found[job] = makers.union(*map(of, makers))
+        return found[job]
+
+    for job in jobs:
+        of(job)
+    return found
+
+
+def rounds(cases: Iterable, apart: Callable[[Any, Any], bool]) -> list[list]:
+    """Cases in groups that share a run, because any two of them are apart."""
+    groups: list[list] = []
+    for case in cases:
+        for group in groups:
+            if len(group) < TOGETHER and all(apart(case, other) for other in group):
+                group.append(case)
+                break
+        else:
+            groups.append([case])
+    return groups
 
 
 def _seconds(benchmark: Path) -> float:
@@ -161,30 +209,66 @@ def _begun(folder: Path, job: Job) -> tuple[subprocess.Popen, Path]:
 
 
 def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
-    """Let a job of each rule write to a full disk, then to a read-only one, then to a good one."""
-    for job in jobs:
-        size = sum((finished / o).stat().st_size for o in job.outputs if (finished / o).is_file())
+    """Let jobs write to a full disk, then to a read-only one, then to a good one."""
+    before = ancestors(finished_jobs(finished))
+    size = {job: _size(finished, job.outputs) for job in jobs}
+
+    def apart(one: Job, other: Job) -> bool:
+        near = abs(math.log2((size[one] + PAGE) / (size[other] + PAGE))) <= NEAR
+        return near and one not in before[other] and other not in before[one]
+
+    # Jobs of one depth seldom need each other.
+    for group in rounds(sorted(jobs, key=lambda job: len(before[job])), apart):
+        outputs = tuple(output for job in group for output in job.outputs)
         with overlay(finished, folder) as (project, upper):
-            remove(project, job.outputs)
-            (project / Path(job.outputs[0]).parent).touch()
-            # Half of what the job writes fits, and its log.
-            _fill(upper, size // 2 // PAGE * PAGE)
-            full = run(project, job.outputs)
-            found = _told(full.stdout + full.stderr, project, finished, job, "No space left")
-            yield job.rule, "full disk" if full.returncode else "all fitted", found
+            remove(project, outputs)
+            for output in outputs:
+                (project / Path(output).parent).touch()
+            # Half of what the smallest job writes fits.
+            _fill(upper, min(size[job] for job in group) // 2 // PAGE * PAGE)
+            full = run(project, outputs, "--keep-going")
+            text = full.stdout + full.stderr
+            for job in group:
+                yield _told(text, project, finished, job, "full disk", "No space left")
             (upper / "filler").unlink()
-            remove(project, job.outputs)
-            process, log = _begun(project, job)
+            stray = _written(upper / "upper") - {*outputs}
+            if stray:
+                print(f"left: {', '.join(sorted(stray))}")
+            remove(project, outputs)
+            # One is enough: all jobs open their log first. Snakemake itself does not survive it.
+            first = group[0]
+            process, log = _begun(project, first)
             subprocess.run(["mount", "-o", "remount,ro", project], check=True)
-            failed = process.wait() != 0
-            found = _told(log.read_text(), project, finished, job, "Read-only file system")
-            yield job.rule, "read-only disk" if failed else "written before", found
+            process.wait()
+            told = log.read_text()
+            yield _told(told, project, finished, first, "read-only disk", "Read-only file system")
             subprocess.run(["mount", "-o", "remount,rw", project], check=True)
-            rerun = run(project, job.outputs)
-            found = [] if rerun.returncode == 0 else [f"the rerun failed: {_errors(rerun.stderr)}"]
-            found += differences(finished, project, job.outputs)
-            found += leftovers(project, job.outputs)
-            yield job.rule, "rerun after both", "; ".join(found)
+            # Where nothing is left but logs, a rerun is a plain run.
+            again = group if stray else [first]
+            rerun = run(project, tuple(output for job in again for output in job.outputs))
+            for job in again:
+                yield _again(rerun, project, finished, job, "rerun after both")
+
+
+def _size(finished: Path, outputs: tuple[str, ...]) -> int:
+    return sum((finished / each).stat().st_size for each in outputs if (finished / each).is_file())
+
+
+def _written(upper: Path) -> set[str]:
+    """New files of an overlay, but for those that Python and Snakemake write themselves."""
+    files = {each.relative_to(upper) for each in upper.rglob("*") if each.is_file()}
+    skipped = {"logs", "benchmarks", "__pycache__", ".sha256"}
+    return {str(each) for each in files if skipped.isdisjoint(each.parts)}
+
+
+def _again(
+    rerun: subprocess.CompletedProcess, project: Path, finished: Path, job: Job, what: str
+) -> tuple[str, str, str]:
+    """A job's case after a plain rerun."""
+    found = differences(finished, project, job.outputs) + leftovers(project, job.outputs)
+    if found and rerun.returncode:
+        found.append(f"the rerun failed: {_errors(rerun.stderr)}")
+    return job.rule, what, "; ".join(found)
 
 
 @contextmanager
@@ -218,14 +302,32 @@ def _fill(disk: Path, free: int) -> None:
         os.posix_fallocate(file.fileno(), 0, max(PAGE, available - free))
 
 
-def _told(text: str, project: Path, finished: Path, job: Job, reason: str) -> str:
-    """What is wrong with how a job ended: no line with the reason, or something half-written."""
-    found = []
-    if "Error in rule" in text:
-        found += [] if f"cannot be written ({reason}" in text else [f"no line: {_errors(text)}"]
-        found += ["a traceback"] if OURS.search(text) else []
+def _told(
+    text: str, project: Path, finished: Path, job: Job, what: str, reason: str
+) -> tuple[str, str, str]:
+    """A job's case on a bad disk: wrong without a line on the reason, or if anything is half."""
     there = tuple(output for output in job.outputs if (project / output).exists())
-    return "; ".join(found + [f"half: {each}" for each in differences(finished, project, there)])
+    found = [f"half: {each}" for each in differences(finished, project, there)]
+    if len(there) < len(job.outputs):
+        lines = [line for line in text.splitlines() if f"cannot be written ({reason}" in line]
+        # Checkpoints are in a hidden folder beside the outputs.
+        hidden = (f"{Path(output).parent}/." for output in job.outputs)
+        names = [f"error: {each}" for each in (*job.outputs, *hidden, job.log)]
+        if not any(name in line for line in lines for name in names):
+            found.append("no line")
+            found += ["a traceback"] if OURS.search(text) else []
+    _show(found, text)
+    return (
+        job.rule,
+        what if len(there) < len(job.outputs) else f"{what}, written all the same",
+        ("; ".join(found)),
+    )
+
+
+def _show(found: list[str], text: str) -> None:
+    """What a run said, on the other stream, where something was wrong."""
+    if found:
+        print(f"{'; '.join(found)}\n{text}\n{'-' * 100}", file=sys.stderr, flush=True)
 
 
 def _errors(text: str) -> str:
@@ -234,33 +336,85 @@ def _errors(text: str) -> str:
 
 
 def damage(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
-    """Cut an output of each rule in half, then run a job that reads it."""
-    readers = finished_jobs(finished)
+    """Damage files of each kind of each rule, then run jobs of each rule that read such a kind."""
+    every = finished_jobs(finished)
+    before = ancestors(every)
+
+    def apart(one: Damage, other: Damage) -> bool:
+        readers = one.reader, other.reader
+        return (
+            one.file not in other.reader.inputs
+            and other.file not in one.reader.inputs
+            and readers[0] != readers[1]
+            and readers[0] not in before[readers[1]]
+            and readers[1] not in before[readers[0]]
+        )
+
+    found = sorted(_damages(jobs, every), key=lambda case: len(before[case.reader]))
+    for group in rounds(found, apart):
+        outputs = tuple(output for case in group for output in case.reader.outputs)
+        with overlay(finished, folder) as (project, _):
+            remove(project, outputs)
+            how = {case: random.choice([*WAYS]) for case in group}
+            for case in group:
+                _spoil(project / case.file, WAYS[how[case]])
+                (project / case.reader.log).unlink(missing_ok=True)
+            read = run(project, outputs, "--keep-going")
+            for case in group:
+                yield _noticed(read, project, finished, case, how[case])
+
+
+def _damages(jobs: list[Job], every: list[Job]) -> list[Damage]:
+    """Files of each kind of each rule, and of each kind for each rule that reads it."""
+    cheap = sorted(every, key=lambda job: job.seconds)
+    seen: set[tuple[str, str]] = set()
+    found = []
     for job in jobs:
-        found = [(o, reader) for o in job.outputs for reader in readers if o in reader.inputs]
-        for output, reader in found[:1]:
-            with overlay(finished, folder) as (project, _):
-                path = project / output
-                times = path.stat()
-                path.write_bytes(path.read_bytes()[: times.st_size // 2])
-                os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-                remove(project, reader.outputs)
-                read = run(project, reader.outputs)
-                text = read.stdout + read.stderr
-                if read.returncode == 0:
-                    wrong = differences(finished, project, reader.outputs)
-                    said = [f"read by {reader.rule}: {each}" for each in wrong]
-                else:
-                    said = [] if f"error: {output}" in text else [f"no line: {_errors(text)}"]
-                    said += ["a traceback"] if TRACEBACK in text else []
-                path.unlink()
-                rerun = run(project, reader.outputs)
-                said += (
-                    [] if rerun.returncode == 0 else [f"the rerun failed: {_errors(rerun.stderr)}"]
-                )
-                said += differences(finished, project, (*job.outputs, *reader.outputs))
-            how = "undone" if read.returncode else "not needed"
-            yield job.rule, f"half of {output}, read by {reader.rule}: {how}", "; ".join(said)
+        for file in job.outputs:
+            kind = "".join(Path(file).suffixes[-2 if file.endswith(".gz") else -1 :])
+            for reader in cheap:
+                keys = {(job.rule, kind), (kind, reader.rule)}
+                # Of a folder there is one, of the archive that the demo downloads from.
+                if file in reader.inputs and keys - seen and Path(file).suffix:
+                    seen |= keys
+                    found.append(Damage(job.rule, file, reader))
+    return found
+
+
+def _spoil(path: Path, way: Callable[[bytes], bytes]) -> None:
+    """Damage a file and leave its date."""
+    times = path.stat()
+    path.write_bytes(way(path.read_bytes()))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+WAYS = {
+    "half of": lambda content: content[: len(content) // 2],
+    "nothing of": lambda content: b"",
+    "a bit of": _flipped,
+}
+
+
+def _noticed(
+    read: subprocess.CompletedProcess, project: Path, finished: Path, case: Damage, how: str
+) -> tuple[str, str, str]:
+    """The case of a damaged file: wrong if its reader has no line on it, or made something else."""
+    what = f"{how} {case.file}, read by {case.reader.rule}"
+    there = tuple(each for each in case.reader.outputs if (project / each).exists())
+    found = differences(finished, project, there) + leftovers(project, case.reader.outputs)
+    if len(there) < len(case.reader.outputs):
+        log = project / case.reader.log
+        text = log.read_text() if log.is_file() else ""
+        found += [] if f"error: {case.file}" in text else [f"no line: {_errors(text)}"]
+        found += ["a traceback"] if TRACEBACK in text else []
+        what += ": undone"
+    _show(found, read.stdout + read.stderr)
+    return case.of, what, "; ".join(found)
 
 
 def runs(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
@@ -301,7 +455,62 @@ def runs(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, s
     yield job.rule, "sections dated tomorrow, then as before", "; ".join(found)
 
 
-PARTS = {"kills": kills, "disks": disks, "damage": damage, "runs": runs}
+def network(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
+    """Cut the network while a file arrives: for a while, longer than a time-out, and for good.
+
+    Needs root and Python 3.12, for a network of this process alone.
+    """
+    os.unshare(os.CLONE_NEWNET)
+    for command in ("link set lo up", "qdisc add dev lo root tbf rate 4mbit burst 100k limit 1m"):
+        tool = "tc" if command.startswith("qdisc") else "ip"
+        subprocess.run([tool, *command.split()], check=True)
+    content = random.randbytes(5_000_000)
+    for name, pause, arrives in [
+        ("a while", 20, True),
+        ("longer than a time-out", 90, True),
+        ("good", math.inf, False),
+    ]:
+        with Remote() as server:
+            server.files["/file"] = content
+            path = folder / name.replace(" ", "-") / "file"
+            process = subprocess.Popen(
+                [sys.executable, "-c", DOWNLOAD, f"{server.host}/file", str(path), sha256(content)],
+                env={**os.environ, "PYTHONPATH": str(finished / "src")},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            while not any(part.stat().st_size for part in path.parent.glob(".file.*.part")):
+                time.sleep(0.1)
+            subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(None if pause == math.inf else pause)
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            said = process.communicate()[1]
+            whole = path.is_file() and path.read_bytes() == content
+            found = [] if whole == path.exists() == arrives else ["arrived otherwise"]
+            found += ["a traceback"] if TRACEBACK in said else []
+            if not arrives:
+                found += [] if said.count("error: ") == 1 else [f"no line: {_errors(said)}"]
+        _show(found, said)
+        yield (
+            "download",
+            f"no network for {name}: {len(server.requests)} requests",
+            "; ".join(found),
+        )
+
+
+# A download as a job does it.
+DOWNLOAD = """
+import sys
+from stnet.core.hashing import Hash
+from stnet.core.job import job
+from stnet.sources.download import download
+
+url, path, sha256 = sys.argv[1:]
+with job(path + ".log"):
+    download(url, path, expected=Hash("sha256", sha256), size=None)
+"""
+PARTS = {"kills": kills, "disks": disks, "damage": damage, "runs": runs, "network": network}
 
 
 def main() -> int:
@@ -322,7 +531,7 @@ def main() -> int:
             snakemake(finished, *DEMO, "--", "supplement")
         finished = finished.resolve()
         first = {job.rule: job for job in reversed(finished_jobs(finished))}
-        jobs = [job for rule, job in sorted(first.items()) if rule in (arguments.rules or first)]
+        jobs = [first[rule] for rule in arguments.rules or sorted(first)]
         for part in arguments.parts or PARTS:
             for rule, what, wrong in PARTS[part](finished, Path(temporary) / part, jobs):
                 print(f"{'FAILED' if wrong else 'ok'}\t{part}\t{rule}\t{what}\t{wrong}", flush=True)

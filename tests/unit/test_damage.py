@@ -9,22 +9,35 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hgnc import TABLE
 from models import load_model_file, write_toy_model
 from safetensors.torch import load_file, save_file
 from toy import predict, train
 
-from stnet.core.checksums import FOLDER, read_json, record, write_json
+from stnet.cohorts.star import read_star
+from stnet.core.checksums import (
+    FOLDER,
+    check_record,
+    read_json,
+    record,
+    recorded_path,
+    write_json,
+)
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad, write_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import read_arrays, read_table, write_table
+from stnet.expression.gene_sets import read_gene_sets
+from stnet.expression.genes import read_gene_table
 from stnet.expression.predictions import write_predictions
 from stnet.expression.spots import read_used_centres
 from stnet.inference.model import Model
+from stnet.inference.model_genes import write_gene_reliability
 from stnet.networks.architectures import build_network
 from stnet.networks.tensors import write_tensors
 from stnet.networks.weights import load_weights
 from stnet.slides.patches import read_patches
+from stnet.sources.mirror import obtain
 from stnet.training.apply import load_model
 
 
@@ -189,6 +202,51 @@ def test_files_that_were_cut_or_end_in_zeros_are_damaged(files):
     assert wrong == []
 
 
+STAR = "gene_id\tgene_name\tfpkm_unstranded\nENSG1\tA\t1\nENSG2\tB\t2\n"
+
+
+@pytest.mark.parametrize(
+    ("read", "content"),
+    [
+        (read_gene_table, TABLE),
+        (read_gene_sets, "ONE\t\tA\tB\nTWO\t\tB\tC\n"),
+        (read_star, STAR),
+    ],
+    ids=["genes", "sets", "star"],
+)
+def test_a_download_that_lost_its_last_row_is_damaged(read, content, tmp_path):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/name").write_text(content)
+    path = tmp_path / "here/file"
+    obtain("name", "", path, expected=None, size=None, mirror=tmp_path / "mirror")
+    read(path)
+    path.write_text(content[: content.rindex("\n", 0, -1) + 1])
+    with pytest.raises(InputError, match="file: damaged"):
+        read(path)
+    shutil.rmtree(path.parent / FOLDER)
+    read(path)
+
+
+def test_a_damaged_model_gets_no_table_of_genes(toy, tmp_path):
+    path = write_toy_model(toy, tmp_path, ["A"])
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="safetensors: damaged"):
+        write_gene_reliability(path, tmp_path / "genes.tsv", tmp_path / "model.genes.tsv")
+
+
+def test_files_in_a_folder_are_compared_with_their_records(tmp_path):
+    for name in ("a", "b", "gone"):
+        with recorded_path(tmp_path / name) as temporary:
+            temporary.write_text(name)
+    (tmp_path / "gone").unlink()
+    check_record(tmp_path)
+    (tmp_path / "b").write_text("other")
+    with pytest.raises(InputError, match="b: damaged"):
+        check_record(tmp_path)
+
+
 def test_a_table_without_a_record_is_read_as_it_is(tmp_path):
     path = tmp_path / "table.tsv"
     write_table(pd.DataFrame({"n": [1, 2]}), path)
@@ -251,6 +309,12 @@ def test_a_model_predicts_only_what_it_was_trained_on(toy, tmp_path):
     write_h5ad(changed, other)
     with pytest.raises(InputError, match=r"trained on another version of .*targets.h5ad"):
         predict((index, other), tmp_path / "A")
+    # A network is not to be trained again because a disk damaged its view.
+    cut = tmp_path / "index.tsv"
+    cut.write_text(Path(index).read_text()[:-9])
+    shutil.copytree(Path(index).parent / FOLDER, tmp_path / FOLDER)
+    with pytest.raises(InputError, match=r"index.tsv: damaged"):
+        predict((cut, targets), tmp_path / "A")
 
 
 def test_files_of_another_job_are_refused_though_their_checksums_are_right(toy, tmp_path):

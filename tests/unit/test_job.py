@@ -81,6 +81,14 @@ def test_a_full_disk_under_an_open_file_is_one_line(small_disk, tmp_path):
     assert not any(small_disk.iterdir())
 
 
+def test_a_full_disk_of_temporary_files_is_one_line(small_disk, tmp_path, capsys):
+    """Not all that is written is an output."""
+    with pytest.raises(SystemExit), job(str(tmp_path / "log")):
+        (small_disk / "unpacked").write_bytes(bytes(10**8))
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(r"error: a file, .*: cannot be written \(No space left on .*", error)
+
+
 def test_no_search_for_garbage_looks_through_imports(tmp_path):
     gc.unfreeze()
     with job(str(tmp_path / "log")):

@@ -1,5 +1,4 @@
 import csv
-import os
 from pathlib import Path
 
 import pytest
@@ -101,6 +100,15 @@ def test_section_without_files(cohort):
     with pytest.raises(InputError) as error:
         cohort.download("BC100", "BC100_E1")
     assert "listing.tsv: 0 files for section BC100_E1 of patient BC100, not 4" in one_line(error)
+
+
+def test_a_listing_that_was_cut_is_damaged(cohort):
+    cohort.list_files()
+    content = cohort.listing.read_bytes()
+    for other in (b"", content[: len(content) // 2], content.replace(b"100", b"101", 1)):
+        cohort.listing.write_bytes(other)
+        with pytest.raises(InputError, match=r"listing\.tsv: damaged"):
+            section_files(cohort.listing, "BC100", "BC100_C1")
 
 
 def test_section_with_the_files_of_two(cohort):
@@ -210,6 +218,10 @@ def test_mirror_with_another_file(cohort, tmp_path):
     (tmp_path / "HE_BT100_C1.jpg").write_bytes(b"another")
     with pytest.raises(InputError, match=r"HE_BT100_C1.jpg: sha256 is not"):
         cohort.download(mirror=tmp_path)
-    assert sorted(os.listdir(tmp_path / "BC100_C1")) == ["counts", "labels", "spots"]
+    assert sorted(path.name for path in tmp_path.glob("BC100_C1/[!.]*")) == [
+        "counts",
+        "labels",
+        "spots",
+    ]
     with pytest.raises(InputError, match="nowhere: no such folder"):
         cohort.download(mirror=tmp_path / "nowhere")

@@ -13,7 +13,7 @@ from tiled import read_patch_plain, to_tiled_tiff
 
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
-from stnet.core.hashing import names_sha256
+from stnet.core.hashing import file_sha256, names_sha256
 from stnet.slides.blank import BLANK
 from stnet.slides.image import open_image
 from stnet.slides.patches import (
@@ -203,6 +203,18 @@ def test_damaged_and_absent_images_are_named_and_leave_nothing(section, tmp_path
         assert not list(tmp_path.glob(".S1*"))
 
 
+def test_an_image_that_changed_after_its_section_was_made_is_refused(section, picture, tmp_path):
+    measured = ad.read_h5ad(section)
+    measured.uns["slide"]["sha256"] = file_sha256(picture[0])
+    write_h5ad(measured, section)
+    write_patches(section, picture[0], tmp_path / "S1.npy", view="8x1")
+    (tmp_path / "S1.npy").unlink()
+    Image.fromarray(255 - picture[1]).save(picture[0])
+    with pytest.raises(InputError, match=r"image\.png: has changed since .*S1\.h5ad was made"):
+        write_patches(section, picture[0], tmp_path / "S1.npy", view="8x1")
+    assert not (tmp_path / "S1.npy").exists()
+
+
 def test_the_limit_of_other_users_of_pillow_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     Image.new("RGB", (7, 5)).save(tmp_path / "large.png")
@@ -260,7 +272,7 @@ def test_stained_patches_are_not_warned_of(section, picture, tmp_path, caplog):
 
 def test_removed_patches_are_made_again_as_they_were(section, picture, tmp_path):
     measured = ad.read_h5ad(section)
-    measured.uns["slide"] = {"path": str(picture[0])}
+    measured.uns["slide"] = {"path": str(picture[0]), "sha256": ""}
     write_h5ad(measured, section)
     index = view_of(section, picture[0], tmp_path / "8x2", "8x2")
     path = index.parent / "S1.npy"
@@ -275,4 +287,4 @@ def test_removed_patches_are_made_again_as_they_were(section, picture, tmp_path)
     Image.fromarray(255 - picture[1]).save(picture[0])
     with pytest.raises(InputError, match=r"S1\.npy: recreated from .*image\.png, it differs"):
         read_patches(index, NAMES, ["S1"])
-    assert [each.name for each in index.parent.iterdir()] == ["index.tsv"]
+    assert [each.name for each in index.parent.glob("[!.]*")] == ["index.tsv"]

@@ -22,6 +22,7 @@ from stnet.planning.work import (
     saved_epochs,
     training_work,
 )
+from stnet.slides.patches import INDEX_COLUMNS
 from stnet.training.calibrate import Rates
 from stnet.training.checkpoints import Checkpoint, Checkpoints
 
@@ -65,8 +66,8 @@ def networks():
 def index_of(counts, view="20x2"):
     path = Path(f"results/c/views/{view}/index.tsv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [f"{section}\t{section}.npy\t{n}\n" for section, n in counts.items()]
-    path.write_text("section\tfile\trows\n" + "".join(rows))
+    rows = [{"section": name, "file": f"{name}.npy", "rows": n} for name, n in counts.items()]
+    pd.DataFrame(rows, columns=INDEX_COLUMNS).to_csv(path, sep="\t", index=False)
     return path
 
 
@@ -137,6 +138,11 @@ def test_every_number_of_spots_has_a_source(networks):
     assert counted(paper, cohort.section_files[:1])[1] == "its section files, to be made again"
     index = str(index_of({**SPOTS, "A1": 11}))
     assert counted(paper) == ([11, 5, 7, 3], index)
+    whole = Path(index).read_bytes()
+    Path(index).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"index\.tsv: damaged"):
+        counted(paper)
+    Path(index).write_bytes(whole)
     assert counted(paper, [index])[1] == f"{index}, to be made again"
     # An index from before a section was added does not count.
     index_of({"A1": 10})

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from st_files import GENES, HEIGHT, PITCH, WIDTH, Section
 from stnet.cohorts.scale import um_per_px
 from stnet.cohorts.section import READERS
 from stnet.cohorts.st import read_annotations
-from stnet.config.section_sheet import FORMATS
+from stnet.config.section_sheet import FILE_COLUMNS, FORMATS
+from stnet.core.checksums import record
 from stnet.core.errors import InputError
 
 
@@ -384,6 +386,19 @@ def test_an_error_leaves_earlier_files_as_they_were(tmp_path):
         made.write()
     after = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert after == before
+
+
+@pytest.mark.parametrize("column", ["image", "counts", "spots", "labels"])
+def test_a_downloaded_file_that_changed_since_is_refused(tmp_path, column):
+    made = Section(tmp_path).files()
+    for path in map(Path, (made.row[name] for name in FILE_COLUMNS)):
+        record(path, path)
+    made.write()
+    shutil.rmtree(tmp_path / "out")
+    path = Path(made.row[column])
+    # Behind the end, where no decoder looks.
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert f"{path}: damaged" in made.refused()
 
 
 def test_a_first_label_with_a_broken_number_is_no_header(tmp_path):

@@ -25,6 +25,8 @@ from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import um_per_px
 from stnet.cohorts.suspicion import collect_warnings
 from stnet.cohorts.text_tables import ARRAY, PIXELS
+from stnet.config.section_sheet import FILE_COLUMNS
+from stnet.core.checksums import check_record
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
@@ -88,8 +90,9 @@ def write_section(
     spot's name for ST). `obsm["spatial"]` is x and y in full-resolution pixels.
     `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid. If the files
     name the published patient, `uns["published"]` has it. `uns["checks"]` has the warnings of the
-    checks. With an image, `obs["on_tissue"]` says whether a spot is on tissue (`check_misplaced`),
-    and `uns["close_up"]` has a part of the image at full resolution.
+    checks, and whether the sheet's row is `confirmed`. With an image, `obs["on_tissue"]` says
+    whether a spot is on tissue (`check_misplaced`), and `uns["close_up"]` has a part of the image
+    at full resolution.
 
     Args:
         row: the section's row of the sheet, with file columns joined to the root.
@@ -120,7 +123,10 @@ def write_section(
             spot_pitch_um=spot_pitch_um,
             genes=genes,
         )
-    section.uns["checks"] = {"warnings": np.array(warnings, dtype=object)}
+    section.uns["checks"] = {
+        "warnings": np.array(warnings, dtype=object),
+        "confirmed": bool(row.get("confirmed")),
+    }
     _log(row["section"], drops, remark, section.obs)
     write_h5ad(section, output)
     write_table(pd.DataFrame([drops]), drops_output)
@@ -142,6 +148,8 @@ def _checked(
             f"section {name}: labels is empty in the section sheet and the cohort's require_label"
             " is true; name the file or set require_label: false"
         )
+    for path in filter(None, map(row.get, FILE_COLUMNS)):
+        check_record(path)
     parts = READERS[row["format"]](row)
     parts = replace(parts, counts=genes_only(parts.counts, row["counts"]))
     row = {**row, "spots": parts.spot_file or row["spots"]}

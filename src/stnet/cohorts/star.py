@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stnet.core.checksums import check_record
 from stnet.core.errors import InputError
 
 COLUMNS = ["gene_id", "gene_name", "fpkm_unstranded"]
@@ -36,6 +37,7 @@ def read_star(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such STAR table; download it")
+    check_record(path)
     _check_end(path)
     try:
         with open(path, encoding="utf-8") as file:

@@ -1,12 +1,14 @@
 """Checksums of the files that jobs write, so that a damaged file is noticed when it is read.
 
 Where a format has room, the checksum is in the file: `seal` puts it at the end of an h5ad file,
-`sealed_json` into a JSON object. A table must stay plain, so its checksum is beside it, in the
-folder `.sha256` (`record`).
+`sealed_json` into a JSON object. A table or a download must stay plain, so its checksum is beside
+it, in the folder `.sha256` (`record`).
 """
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stnet.core.atomic import atomic_path
@@ -91,9 +93,25 @@ def record(path: str | Path, written: str | Path) -> None:
         temporary.write_text(f"{file_sha256(written)}  {path.name}\n", encoding="utf-8")
 
 
+@contextmanager
+def recorded_path(path: str | Path) -> Iterator[Path]:
+    """`atomic_path` of a file whose checksum is recorded."""
+    with atomic_path(path) as temporary:
+        yield temporary
+        record(path, temporary)
+
+
 def check_record(path: str | Path) -> None:
-    """Raise Damaged if a file is not as recorded. A file without a record is not checked."""
+    """Raise Damaged if a file, or one in a folder, is not as recorded.
+
+    A file without a record is not checked.
+    """
     path = Path(path)
-    kept = path.parent / FOLDER / path.name
-    if kept.is_file() and not kept.read_bytes().startswith(file_sha256(path).encode()):
-        raise Damaged(path, "it differs from what was written, recorded in its folder's .sha256")
+    records = (path / FOLDER).glob("*") if path.is_dir() else [path.parent / FOLDER / path.name]
+    for kept in records:
+        file = kept.parents[1] / kept.name
+        there = kept.is_file() and file.is_file()
+        if there and not kept.read_bytes().startswith(file_sha256(file).encode()):
+            raise Damaged(
+                file, "it differs from what was written, recorded in its folder's .sha256"
+            )

@@ -7,10 +7,12 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from os import strerror
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TextIO
 
-from stnet.core.atomic import writing
+from stnet.core.atomic import FULL, writing
 from stnet.core.errors import InputError
 from stnet.core.memory import FEWER, is_out_of_memory, memory_line
 
@@ -66,11 +68,16 @@ def job(log: str) -> Iterator[None]:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
         except Exception as error:
-            if not is_out_of_memory(error):
+            if is_out_of_memory(error):
+                line = f"{memory_line(error)}; {FEWER}, or on a machine with more memory"
+            elif isinstance(error, OSError) and error.errno in FULL:
+                # Outputs are named by `atomic_path`.
+                place = error.filename or f"a file, perhaps a temporary one in {gettempdir()}"
+                line = f"{place}: cannot be written ({strerror(error.errno)}); fix this and rerun"
+            else:
                 traceback.print_exc(file=file)
                 raise
-            line = f"error: {memory_line(error)}; {FEWER}, or on a machine with more memory"
-            print(line, file=sys.stderr)
+            print(f"error: {line}", file=sys.stderr)
             sys.exit(1)
 
 

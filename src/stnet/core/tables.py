@@ -9,8 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from stnet.core.atomic import atomic_path
-from stnet.core.checksums import Damaged, check_record, record
+from stnet.core.checksums import Damaged, check_record, recorded_path
 
 FORMAT = {"sep": "\t", "index": False, "float_format": "%.6g"}
 # In place of a number of consistent genes, with fewer patients than these. With fewer, luck that
@@ -27,9 +26,8 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
     Its checksum is recorded beside it (`stnet.core.checksums.record`).
     """
-    with atomic_path(path) as temporary:
+    with recorded_path(path) as temporary:
         frame.to_csv(temporary, **FORMAT)
-        record(path, temporary)
 
 
 def as_text(frame: pd.DataFrame) -> str:

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from stnet.core.checksums import check_record
 from stnet.core.errors import InputError, check_system
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -25,8 +26,9 @@ def read_gene_sets(path: str | Path) -> list[GeneSet]:
 
     The file may be compressed by gzip, or be the only file in a zip archive, as Reactome
     distributes it; its name does not matter. Raises InputError naming the file and the line if a
-    set has no genes or its name is repeated.
+    set has no genes or its name is repeated, or if the file is not as it was downloaded.
     """
+    check_record(path)
     try:
         text = unpacked(path).decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeDecodeError) as error:

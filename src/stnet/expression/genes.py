@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from stnet.core.checksums import check_record
 from stnet.core.errors import InputError
 from stnet.core.tsv import columns_of, rows_of
 
@@ -58,10 +59,11 @@ def read_gene_table(path: str | Path | None) -> GeneTable:
 
     It needs the columns `symbol`, `ensembl_gene_id`, `prev_symbol` and `alias_symbol`; the last two
     have several names separated by `|`. Raises InputError naming the file and the missing column,
-    or the missing or repeated symbol.
+    or the missing or repeated symbol, or if the table is not as it was downloaded.
     """
     if path is None:
         return GeneTable({}, {}, {})
+    check_record(path)
     ensembl: dict[str, str] = {}
     names: dict[str, dict[str, set[str]]] = {"prev_symbol": {}, "alias_symbol": {}}
     with open(path, encoding="utf-8-sig", errors="replace") as file:

@@ -5,7 +5,9 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 
+from stnet.core.errors import InputError
 from stnet.core.h5ad import open_h5ad, read_h5ad
+from stnet.core.hashing import file_sha256
 
 # What every section's file has (`write_section`).
 CONTRACT = [
@@ -36,6 +38,17 @@ def read_used_centres(path: str | Path) -> np.ndarray:
     with open_h5ad(path, CONTRACT) as file:
         used = file["obs/used"][:].astype(bool)
         return np.rint(file["obsm/spatial"][:][used]).astype(int)
+
+
+def check_image(path: str | Path, image: str | Path) -> None:
+    """Raise InputError if an image is not the one that a section's file says it was made of."""
+    with open_h5ad(path) as file:
+        known = file["uns/slide/sha256"].asstr()[()]
+    if known and file_sha256(image) != known:
+        raise InputError(
+            f"{image}: has changed since {path} was made of it; restore it, or delete {path} and"
+            " rerun"
+        )
 
 
 def spot_names(section: ad.AnnData) -> list[str]:

@@ -19,8 +19,7 @@ from safetensors.torch import save
 
 from stnet.config.engine import Engine
 from stnet.config.memory import prediction_batch
-from stnet.core.atomic import atomic_path
-from stnet.core.checksums import read_json, sealed_json
+from stnet.core.checksums import read_json, recorded_path, sealed_json
 from stnet.core.errors import InputError, reason_of
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
@@ -133,7 +132,7 @@ def write_model(
         "members": cards,
     }
     content = save(state, {CARD: sealed_json(card)})
-    with atomic_path(output) as temporary:
+    with recorded_path(output) as temporary:
         temporary.write_bytes(content)
     # The training jobs' outputs are now confirmed.
     for network_file, _ in members.values():

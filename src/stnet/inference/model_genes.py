@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stnet.core.checksums import check_record
 from stnet.core.hashing import file_sha256
 from stnet.core.tables import as_text, read_table, write_table
 from stnet.evaluation.conformal import half_widths
@@ -26,6 +27,7 @@ def write_gene_reliability(
     patients; none if patients were not held out whole. A gene that was not evaluated is not
     consistent. Raises InputError if a file is damaged.
     """
+    check_record(model)
     genes = pd.DataFrame(read_card(model)["genes"]).set_index("gene")
     genes = genes.join(read_table(gene_performance).set_index("gene")[PERFORMANCE])
     genes["consistent"] = genes["consistent"].eq(True)

@@ -14,7 +14,7 @@ from stnet.evaluation.correlation import pearson
 from stnet.expression.gene_matching import align
 from stnet.expression.genes import read_gene_table
 from stnet.expression.predictions import write_predictions
-from stnet.expression.spots import read_used_spots, spot_names
+from stnet.expression.spots import check_image, read_used_spots, spot_names
 from stnet.expression.targets import section_expression
 from stnet.inference.account import range_share
 from stnet.inference.flags import enlarged
@@ -82,6 +82,7 @@ def predict_section(
     blank: Counter[str] = Counter()
     centres = np.rint(spots.obsm["spatial"]).astype(int)
     with open_image(slide["path"]) as image:
+        check_image(section, slide["path"])
         for rows, patches in windows(image, centres, window, side, model.batch(side)):
             found = model.apply(patches)
             predicted[rows], abstained[rows] = found.predicted, found.abstained

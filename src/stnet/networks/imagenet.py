@@ -5,8 +5,10 @@ from pathlib import Path
 import torch
 from torchvision import models
 
+from stnet.core.atomic import writing
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
+from stnet.core.locks import held
 from stnet.networks.tensors import write_tensors
 from stnet.sources.download import download
 
@@ -40,8 +42,12 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
             raise InputError(f"{found}: its sha256 is {sha256}, which does not begin with {begin}")
 
     try:
-        if not (path.is_file() and file_sha256(path).startswith(begin)):
-            download(weights.url, path, expected=None, size=None, check=check)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # All runs of a user share this folder.
+            with held(path.parent, wait=True):
+                if not (path.is_file() and file_sha256(path).startswith(begin)):
+                    download(weights.url, path, expected=None, size=None, check=check)
     except InputError as error:
         raise InputError(
             f"weights: the ImageNet weights of {architecture} cannot be downloaded ({error});"

@@ -16,6 +16,7 @@ from stnet.config.split import inner_folds
 from stnet.core.errors import InputError
 from stnet.expression.spots import read_used_centres
 from stnet.networks.symmetries import N_SYMMETRIES
+from stnet.slides.patches import read_index
 from stnet.training.checkpoints import checkpoints
 
 WORK = ["runs", "saved", "spot_epochs", "predictions", "in_memory"]
@@ -78,8 +79,8 @@ def count_spots(
     """
     table, stale = pd.DataFrame(cohort.rows), ", to be made again"
     for index in sorted(map(str, Path(cohort.views).glob("*/index.tsv"))):
-        spots = pd.read_csv(index, sep="\t", dtype={"section": str}).set_index("section")["rows"]
-        if table["section"].isin(spots.index).all():
+        spots = {section: row["rows"] for section, row in read_index(Path(index)).items()}
+        if table["section"].isin(spots).all():
             source = index + stale * (index in pending)
             return table.assign(spots=table["section"].map(spots)), source
     if all(Path(path).is_file() for path in cohort.section_files):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stnet.config.section_sheet import read_sheet
-from stnet.core.atomic import atomic_path
+from stnet.core.checksums import recorded_path
 from stnet.simulation.counts import simulate_genes
 
 # Columns of the section sheet by column of version 5's metadata.csv.
@@ -27,9 +27,9 @@ def write_genes(truth: str | Path, genes: str | Path, *, seed: int, controls: bo
     Source: ours.
     """
     table = simulate_genes(seed, controls=controls)
-    with atomic_path(truth) as temporary:
+    with recorded_path(truth) as temporary:
         table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
-    with atomic_path(genes) as temporary:
+    with recorded_path(genes) as temporary:
         _identifiers(table).to_csv(temporary, sep="\t", index=False, lineterminator="\n")
 
 
@@ -38,7 +38,7 @@ def write_metadata(sheet: str | Path, metadata: str | Path) -> None:
 
     Raises InputError as `read_sheet`. Source: ours; the columns are the ST cohort's.
     """
-    with atomic_path(metadata) as temporary, open(temporary, "w", newline="") as file:
+    with recorded_path(metadata) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["type", "patient", "replicate", *METADATA_COLUMNS])
         for row in read_sheet(sheet, "", check_files=False):

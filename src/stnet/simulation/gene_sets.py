@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stnet.core.atomic import atomic_path
+from stnet.core.checksums import recorded_path
 from stnet.simulation.counts import simulate_genes
 from stnet.simulation.fields import stream
 
@@ -47,5 +47,5 @@ def write_gene_sets(path: str | Path, *, seed: int) -> None:
         "\t".join([name, f"S-{number}", *sorted(members + drawn(minor, MINOR))])
         for number, (name, members) in enumerate(sets.items(), start=1)
     ]
-    with atomic_path(path) as temporary:
+    with recorded_path(path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

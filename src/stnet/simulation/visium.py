@@ -12,7 +12,7 @@ from scipy import sparse
 from stnet.cohorts.tenx_matrix import GENE
 from stnet.cohorts.visium import POSITION_COLUMNS, THEORETICAL_SPOT_UM
 from stnet.config.space_ranger import POSITIONS
-from stnet.core.atomic import atomic_path
+from stnet.core.checksums import recorded_path
 from stnet.core.errors import InputError
 from stnet.simulation.counts import draw_counts, expected_counts, log_depth, simulate_genes
 from stnet.simulation.fields import (
@@ -90,9 +90,9 @@ def write_visium(
         "tissue_hires_scalef": 2000 / max(sides),
         "tissue_lowres_scalef": 600 / max(sides),
     }
-    with atomic_path(Path(spots_folder, "scalefactors_json.json")) as temporary:
+    with recorded_path(Path(spots_folder, "scalefactors_json.json")) as temporary:
         temporary.write_text(json.dumps(scales))
-    with atomic_path(image) as temporary:
+    with recorded_path(image) as temporary:
         picture.resize(sides, Image.Resampling.BICUBIC).save(temporary, quality=90)
 
 
@@ -184,7 +184,7 @@ def _write_positions(folder: Path, spots: pd.DataFrame, version: int) -> None:
         spots["array_col"],
     ]
     table = pd.DataFrame(dict(zip(POSITION_COLUMNS, [*columns, *pixels.T], strict=True)))
-    with atomic_path(folder / POSITIONS[version == 1]) as temporary:
+    with recorded_path(folder / POSITIONS[version == 1]) as temporary:
         table.to_csv(temporary, index=False, header=version == 2, lineterminator="\n")
 
 
@@ -206,7 +206,7 @@ def _write_matrix(
         "features/feature_type": np.array([GENE] * len(genes), dtype="S"),
         "features/genome": np.array(["simulated"] * len(genes), dtype="S"),
     }
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with recorded_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["filetype"] = "matrix"
         for name, values in parts.items():
             # Without times, so that the bytes depend on the content alone.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stnet.core.atomic import atomic_path
+from stnet.core.checksums import recorded_path
 from stnet.simulation.counts import draw_counts, expected_counts, log_depth, simulate_genes
 from stnet.simulation.fields import simulate_tissue, stream
 from stnet.simulation.histology import draw
@@ -63,7 +63,7 @@ def write_section(
     pixels = covered[["x", "y"]].set_axis(["X", "Y"], axis=1).round(2)
     _write_gzip(spots, pixels.to_csv(lineterminator="\n"))
     _write_gzip(labels, _labels(rng, labelled, section.removeprefix(f"{patient}_")))
-    with atomic_path(image) as temporary:
+    with recorded_path(image) as temporary:
         Image.fromarray(draw(seed, patient, section, tissue)).save(temporary, quality=90)
 
 
@@ -83,7 +83,7 @@ def _labels(rng: np.random.Generator, spots: pd.DataFrame, replicate: str) -> st
 def _write_gzip(path: str | Path, text: str) -> None:
     # No file name and no time in the header, so that the bytes depend on the text alone.
     with (
-        atomic_path(path) as temporary,
+        recorded_path(path) as temporary,
         open(temporary, "wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
     ):

@@ -12,12 +12,12 @@ from PIL import Image
 
 from stnet.config.base import split_view
 from stnet.core.atomic import atomic_path
-from stnet.core.checksums import Damaged
+from stnet.core.checksums import Damaged, recorded_path
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
 from stnet.core.locks import held
-from stnet.expression.spots import read_used_centres, read_used_spots, spot_names
+from stnet.expression.spots import check_image, read_used_centres, read_used_spots, spot_names
 from stnet.slides.blank import BLANK, all_counts, count_blank, report_blank
 from stnet.slides.image import open_image
 
@@ -53,7 +53,8 @@ def write_patches(section: str | Path, image: str | Path, output: str | Path, *,
     spot at c is [c - window // 2, c - window // 2 + window) in both directions (Methods, "patches
     of 224 x 224 pixels from the whole-slide images centred on the spatial transcriptomics spots";
     the released code has the same bounds). Pixels outside the image are black. Downsampling takes
-    the mean of each block of downsampling x downsampling pixels (ours).
+    the mean of each block of downsampling x downsampling pixels (ours). Raises InputError if the
+    image is not the section's.
     """
     window, downsampling = parse_view(view)
     corners = read_used_centres(section) - window // 2
@@ -64,6 +65,7 @@ def write_patches(section: str | Path, image: str | Path, output: str | Path, *,
         open_image(image) as opened,
         open(temporary, "wb") as file,
     ):
+        check_image(section, image)
         np.lib.format.write_array_header_1_0(file, header)
         patches_at = file.tell()
         # Read from top to bottom, so that OpenSlide's tile cache is used; each patch is written to
@@ -89,7 +91,7 @@ def write_index(
     patches are counted and warned of (`stnet.slides.blank`). Raises InputError if the numbers of
     patches and spots of a section differ, or a section's file is another's or damaged.
     """
-    with atomic_path(output) as temporary, open(temporary, "w", newline="") as file:
+    with recorded_path(output) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(INDEX_COLUMNS)
         for section, path in zip(sections, patches, strict=True):
@@ -122,7 +124,7 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
     Removed files are recreated. Memory use is that of the patches.
     """
     index = Path(index)
-    rows = _read_index(index)
+    rows = read_index(index)
     unknown = [section for section in sections if section not in rows]
     if unknown:
         raise InputError(f"{index}: has no section {unknown[0]}; delete it and rerun")
@@ -153,7 +155,7 @@ def read_patches(index: str | Path, names: Sequence[str], sections: Sequence[str
 
 def check_view(index: str | Path, view: str) -> None:
     """Raise InputError if an index is of another view."""
-    for row in _read_index(Path(index)).values():
+    for row in read_index(Path(index)).values():
         if row["view"] != view:
             raise InputError(f"{index}: the index of view {row['view']}; delete it and rerun")
 
@@ -219,8 +221,8 @@ def recreate(index: Path, rows: Sequence[Mapping[str, str]]) -> None:
                 os.utime(temporary, ns=(date.st_atime_ns, date.st_mtime_ns))
 
 
-def _read_index(path: Path) -> dict[str, dict]:
-    """Rows of an index by section. Raises InputError if the file is damaged."""
+def read_index(path: Path) -> dict[str, dict]:
+    """Rows of an index by section, `rows` as a number. Raises InputError if it is damaged."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, delimiter="\t", strict=True)

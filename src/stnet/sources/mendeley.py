@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from stnet.core.atomic import atomic_path
+from stnet.core.checksums import check_record, recorded_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash
 from stnet.core.tsv import columns_of, rows_of
@@ -84,7 +84,7 @@ def write_listing(
                 )
             cells = [row["patient"], row["replicate"], kind, file.name]
             rows.append([*cells, *file.fingerprint, file.url])
-    with atomic_path(listing) as temporary, open(temporary, "w", newline="") as output:
+    with recorded_path(listing) as temporary, open(temporary, "w", newline="") as output:
         writer = csv.writer(output, delimiter="\t", lineterminator="\n")
         writer.writerow(LISTING_COLUMNS)
         writer.writerows(rows)
@@ -128,10 +128,11 @@ def section_files(listing: str | Path, patient: str, section: str) -> dict[str, 
     Patients are matched by the number in the id, because the letters before it are BC in some
     places and BT in others. Sections are matched by that number and the replicate, which follows
     the patient in the section's id (`BC23287_C1` is C1 of patient BC23287). Raises InputError
-    naming the section if the listing does not have exactly one set of files for it.
+    naming the section if the listing does not have exactly one set of files for it, or is damaged.
 
     Source: ours.
     """
+    check_record(listing)
     key = (_number(patient), section.removeprefix(f"{patient}_"))
     with open(listing, newline="", encoding="utf-8") as file:
         rows = [

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from stnet.core.atomic import atomic_path
+from stnet.core.checksums import record, recorded_path
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash, file_hash, file_sha256
 from stnet.sources.download import download
@@ -22,6 +22,8 @@ def obtain(
     check: Callable[[Path], object] | None = None,
 ) -> None:
     """Copy a file from a mirror, or download it if the mirror does not have it.
+
+    Its checksum is recorded, so that later damage is noticed.
 
     Args:
         name: name of the file in the mirror.
@@ -43,8 +45,9 @@ def obtain(
     local = Path(mirror, name) if mirror is not None else None
     if local is None or not local.is_file():
         download(url, path, expected=expected, size=size, check=check)
+        record(path, path)
         return
-    with atomic_path(path) as temporary:
+    with recorded_path(path) as temporary:
         shutil.copyfile(local, temporary)
         if expected and file_hash(temporary, expected.algorithm) != expected:
             raise InputError(

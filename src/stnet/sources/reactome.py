@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stnet.core.atomic import atomic_path
+from stnet.core.checksums import recorded_path
 from stnet.core.hashing import file_sha256
 from stnet.expression.gene_sets import read_gene_sets, unpacked
 from stnet.sources.download import download
@@ -28,7 +28,7 @@ def download_pathways(path: str | Path, *, host: str, lock: str | Path) -> None:
 
     Source: ours.
     """
-    with atomic_path(path) as temporary:
+    with recorded_path(path) as temporary:
         archive = temporary.with_name(NAME)
         url = f"{host}/download/current/{NAME}"
         download(url, archive, expected=None, size=None, check=read_gene_sets)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from stnet.core.atomic import atomic_path
+from stnet.core.checksums import recorded_path
 from stnet.core.errors import InputError, check_system
 from stnet.sources.mirror import obtain_locked
 
@@ -65,7 +65,7 @@ def download_visium(
             check = partial(_check_magic, known=MAGIC[kind]) if kind in MAGIC else read_archive
             obtain_locked(name, url, paths[kind], lock=lock, mirror=mirror, check=check)
         for kind, content in read_archive(archive).items():
-            with atomic_path(outputs[kind]) as temporary:
+            with recorded_path(outputs[kind]) as temporary:
                 temporary.write_bytes(content)
     finally:
         archive.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stnet.config.engine import Engine
-from stnet.core.checksums import read_json
+from stnet.core.checksums import check_record, read_json
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.expression.factors import are_factors, gene_targets, to_expression
@@ -90,6 +90,7 @@ def predict_held_out(
     genes = gene_targets(measured)
     for key, path in (("targets_sha256", targets), ("view_sha256", inputs["index"])):
         if known[key] != file_sha256(path):
+            check_record(path)
             raise InputError(f"{model}: was trained on another version of {path}; train it again")
     data = to_device(inputs["index"], measured, device)
     if latent:
@@ -106,6 +107,8 @@ def predict_held_out(
     provenance = {
         "experiment": job.experiment,
         "held_out": job.held_out,
+        "training_sections": known["training_sections"],
+        "validation_sections": known["validation_sections"],
         "epoch": known["epoch"],
         "epoch_rule": known["epoch_rule"],
         "initial_weights": known["initial_weights"],

@@ -13,8 +13,7 @@ from stnet.analysis.choice import choose_gene
 from stnet.analysis.interpretation.chosen_patches import choose_patches, read_predicted
 from stnet.analysis.interpretation.gradients import Attribution, attribute, averaged
 from stnet.config.engine import Engine
-from stnet.core.atomic import atomic_path
-from stnet.core.checksums import record
+from stnet.core.checksums import recorded_path
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
@@ -80,7 +79,7 @@ def write_attributions(
         inputs["index"], groups, shown["gene"], chosen, settings["steps"], engine, device
     )
     _, pixels, baselines, found = zip(*sorted(done, key=lambda each: each[0]), strict=True)
-    with atomic_path(outputs["arrays"]) as temporary:
+    with recorded_path(outputs["arrays"]) as temporary:
         np.savez_compressed(
             temporary,
             patches=np.stack(pixels),
@@ -90,7 +89,6 @@ def write_attributions(
             completeness=np.array([each.completeness_error for each in found]),
             baseline=np.array(baselines),
         )
-        record(outputs["arrays"], temporary)
     rows = chosen.drop(columns=["predicted", "group"])
     rows.insert(0, "gene", shown["gene"])
     rows.insert(1, "symbol", shown["symbol"])
