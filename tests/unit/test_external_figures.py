@@ -406,7 +406,6 @@ def test_spread_is_compared_with_the_error_of_each_gene():
     expected = np.median(ordered / np.abs(error).mean(axis=0), axis=1)
     np.testing.assert_allclose(ensemble.get_ydata(), expected)
     assert np.ptp(symmetry.get_ydata()) < np.ptp(ensemble.get_ydata()) / 2
-    assert_apart(figure)
     del spots.layers["sd"]
     assert "ensemble" not in texts(spread.spread_and_error(spots))
 
