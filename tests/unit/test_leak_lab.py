@@ -8,12 +8,12 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from stnet.analysis.leak_lab import LEAKS, PENALTIES, descent, leak_lab
+from stnet.analysis.leak_lab import PENALTIES, descent, leak_lab
 from stnet.checks.leaks import find_leaks
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.expression.targets import write_targets
-from stnet.report.leak_lab import write_leak_lab
+from stnet.report.leak_lab import LEAKS, write_leak_lab
 
 GENES = [f"G{i}" for i in range(60)]
 SECTIONS = {"A1": "A", "A2": "A", "B1": "B", "C1": "C", "D1": "D"}
@@ -43,7 +43,7 @@ def cohort(folder, signal=0.0):
 @pytest.fixture(scope="module")
 def noise(tmp_path_factory):
     inputs = cohort(tmp_path_factory.mktemp("noise"))
-    return inputs, leak_lab(*inputs, **SETTINGS).set_axis(list(LEAKS))
+    return inputs, leak_lab(*inputs, **SETTINGS).set_index("leak")
 
 
 def test_leaks_make_an_r_of_noise(noise):
@@ -63,6 +63,7 @@ def test_leaks_make_an_r_of_noise(noise):
 def test_who_is_compared_and_on_how_many_genes(noise):
     _, table = noise
     # Only patient A has two sections.
+    assert set(table.index) == set(LEAKS)
     assert table["n_patients"].to_dict() == dict.fromkeys(LEAKS, 4) | {"sections": 1}
     assert np.isnan(table["mean_gain_low"]["sections"])
     assert table["n_genes"].to_dict() == dict.fromkeys(LEAKS, 20) | {"best": 4}
@@ -70,7 +71,7 @@ def test_who_is_compared_and_on_how_many_genes(noise):
 
 def test_without_a_leak_it_is_ridge_regression_on_the_other_patients(tmp_path):
     paths, features = cohort(tmp_path, signal=0.3)
-    table = leak_lab(paths, features, **SETTINGS).set_axis(list(LEAKS))
+    table = leak_lab(paths, features, **SETTINGS).set_index("leak")
     sections = [ad.read_h5ad(path) for path in paths]
     counts = np.concatenate([section.X.toarray() for section in sections])
     patient = np.repeat(list(SECTIONS.values()), SPOTS)

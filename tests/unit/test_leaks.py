@@ -232,6 +232,6 @@ def test_an_error_ends_the_run(tmp_path):
     paths = cohort(tmp_path, "A", "A", "B", "C")
     _, targets = chosen(paths, tmp_path, name="B")
     tsv = tmp_path / "leaks.tsv"
-    with pytest.raises(InputError, match=r"B\.h5ad: genes are those .*; delete the file and rerun"):
+    with pytest.raises(InputError, match=r"B\.h5ad: genes in a file .*; delete the file and rerun"):
         write_leaks(paths, tsv, tmp_path / "leaks.html", **CLEAN | {"targets": targets})
     assert not tsv.exists()

@@ -41,74 +41,8 @@ AVERAGES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-class Leak(NamedTuple):
-    """A leak in words: what it is, how it is planted, and which check of `stnet.checks.leaks` names
-    it or why no configuration has it."""
-
-    leak: str
-    planted: str
-    linter: str
-
-
 # r (patients, genes) without and with a leak.
 Arms = tuple[np.ndarray, np.ndarray]
-BY_CONSTRUCTION = "cannot be configured: "
-LEAKS = {
-    "copy": Leak(
-        "A patient under two ids",
-        f"each held-out section is also trained on, with {KEPT:.0%} of its counts and altered"
-        " features",
-        "one section twice; one patient under two ids",
-    ),
-    "sections": Leak(
-        "Serial sections in training and test",
-        "a section is held out, not a patient; patients of several sections",
-        "sections of a patient in training and test",
-    ),
-    "spots": Leak(
-        "Spots of a section in training and test",
-        f"a random {SPOT_FOLDS}th of all spots is held out, not a patient",
-        BY_CONSTRUCTION + "groups have whole sections; predictions that are read are compared with"
-        " the sections of their training",
-    ),
-    "epoch": Leak(
-        "Validation is the test: the epoch",
-        "epochs of gradient descent are those that fit the test best, not the inner folds",
-        BY_CONSTRUCTION + "inner folds are made of the training sections; predictions that are read"
-        " are compared with the sections of their validation",
-    ),
-    "penalty": Leak(
-        "Penalty tuned on the test",
-        "the penalty is the one that fits the test best, not the inner folds",
-        "validation is the test",
-    ),
-    "best": Leak(
-        "Genes chosen by r in the test",
-        "the genes with the highest r are those of the test, not of the other patients",
-        "genes chosen with the test (a list of genes); the page on protocols marks it",
-    ),
-    "scaler": Leak(
-        "Standardisation and PCA fitted on all spots",
-        "fitted with the held-out spots",
-        "features scaled or projected with the test; what a job records is compared when read",
-    ),
-    "factors": Leak(
-        "Factors (NMF) fitted on all spots",
-        f"{FACTORS} factors are predicted, fitted with the held-out spots",
-        "factors fitted with the test",
-    ),
-    "smoothing": Leak(
-        "Smoothing across folds",
-        f"random {SPOT_FOLDS}ths of the spots are held out in both; training targets are smoothed"
-        " over all spots, not over the training's",
-        "targets smoothed over spots",
-    ),
-    "choice": Leak(
-        "Targets of the test in the choice of genes",
-        "genes have the highest counts of the whole cohort, not of the other patients",
-        "genes chosen with the test (the paper's choice: known)",
-    ),
-}
 
 
 class Bench(NamedTuple):
@@ -157,7 +91,7 @@ def leak_lab(
     transform: str,
     components: int,
 ) -> pd.DataFrame:
-    """Plant each of `LEAKS` in a cohort and measure what it adds to r.
+    """Plant leaks in a cohort, one at a time, and measure what each adds to r.
 
     The method is ridge regression on principal components, as the kind `ridge`, with a patient held
     out and a penalty of inner folds (strips of a section, if there is nothing else to split).
@@ -170,7 +104,7 @@ def leak_lab(
         components: of the PCA.
 
     Returns:
-        A row per leak: the words of `LEAKS`, n_patients, n_genes, and for mean and median r:
+        A row per leak: its name, n_patients, n_genes, and for mean and median r:
         `…_without`, `…_with` and `…_gain` with `…_gain_low` and `…_gain_high`, a 95% interval over
         patients, of whom the same are drawn for both.
 
@@ -218,7 +152,7 @@ def leak_lab(
     found["best"] = _best(without[:, main])
     own = [without[i, bench.chosen[name]] for i, name in enumerate(pd.unique(patient))]
     found["choice"] = np.stack(own), without[:, main]
-    return pd.DataFrame([{**LEAKS[leak]._asdict(), **_gain(*found[leak])} for leak in LEAKS])
+    return pd.DataFrame([{"leak": leak, **_gain(*of_leak)} for leak, of_leak in found.items()])
 
 
 def _bench(

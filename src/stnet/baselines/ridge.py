@@ -155,7 +155,18 @@ def squared_errors(
     measured: np.ndarray,
     penalties: Sequence[float],
 ) -> dict[float, float]:
-    """Squared error of each penalty on the tested spots, summed over spots and genes."""
+    """Squared error of each penalty on the tested spots, summed over spots and genes.
+
+    Args:
+        fitted: components of the spots that are fitted to, (spots, components).
+        expression: of these spots, (spots, genes).
+        tested: components of the tested spots.
+        measured: expression of the tested spots.
+        penalties: candidates.
+
+    Returns:
+        The error of each penalty.
+    """
     return {
         penalty: float(
             np.square(Ridge(penalty).fit(fitted, expression).predict(tested) - measured).sum()

@@ -17,6 +17,7 @@ import pandas as pd
 
 from stnet.config.split import held_out_groups, sections_by_patient
 from stnet.core.h5ad import read_h5ad
+from stnet.core.printed import decimals
 from stnet.expression.composition import shares
 from stnet.expression.copies import SAME_COUNTS, SAME_IMAGE, compare_sections, gene_sums
 from stnet.expression.factors import are_factors, gene_targets
@@ -110,12 +111,13 @@ def _copies(cohort: Cohort, paths: Sequence[str | Path]) -> Found:
         said = ("", ERROR) if not copy.confirmed else ("; confirmed in the section sheet", WARNING)
         found.append((said[1], one, f"{copy.found} {other}{said[0]}", copy.remedy))
     n = len(paths)
-    how = (
-        f"{n * (n - 1) // 2} pairs; images correlate by at most {correlation:.2f} (one image from"
-        f" {SAME_IMAGE:g} on), a spot's partner in counts is at most {lead:.2f} s.e. ahead (a copy"
-        f" from {SAME_COUNTS:g} on); -1: none to compare"
-    )
-    return how, found
+    how = [f"{n * (n - 1) // 2} pairs"]
+    if correlation > -1:
+        how += [f"images correlate by at most {correlation:.2f} (one image from {SAME_IMAGE:g} on)"]
+    if lead > -1:
+        limit = f"(a copy from {SAME_COUNTS:g} on)"
+        how += [f"a spot's partner in counts is at most {lead:.2f} s.e. ahead {limit}"]
+    return "; ".join(how), found
 
 
 def _alike(cohort: Cohort) -> Found:
@@ -130,7 +132,8 @@ def _alike(cohort: Cohort) -> Found:
     for pair in sorted(of_two, key=of_two.get):
         if of_two[pair] > SAME_PATIENT:
             closest[tuple(sorted(patient[each] for each in pair))] = pair
-    how = f"expression of two patients correlates by at most {max(of_two.values(), default=-1):.2f}"
+    most = decimals(max(of_two.values(), default=-1))
+    how = f"expression of two patients correlates by at most {most}"
     return f"{how} (as in one from {SAME_PATIENT:g} on)", [
         (
             WARNING,
@@ -211,7 +214,7 @@ def _in_files(targets: Mapping, cohort: Cohort) -> Iterator[tuple[str, Found]]:
             file = read_h5ad(path)
             without = groups.get(group, []) if keys["choice"] == "training" else []
             said = {
-                "genes are those of the training part": _other_genes(file, keys, without, cohort),
+                "genes in a file chosen with the test": _other_genes(file, keys, without, cohort),
                 "factors fitted with the test": _other_factors(file),
                 "targets smoothed over spots": _other_values(gene_targets(file), cohort),
             }
@@ -220,7 +223,7 @@ def _in_files(targets: Mapping, cohort: Cohort) -> Iterator[tuple[str, Found]]:
                 of_check += [(ERROR, str(path), evidence, AGAIN)] if evidence else []
     n = sum(len(keys["files"]) for keys in targets.values())
     for check, findings in found.items():
-        yield check, (f"the content of {n} files of targets bears it out", findings)
+        yield check, (f"{n} files of targets", findings)
 
 
 def _other_genes(file: ad.AnnData, keys: Mapping, without: list[str], cohort: Cohort) -> str:
