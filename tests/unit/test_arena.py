@@ -198,10 +198,10 @@ def test_the_page_says_who_wins_and_whether_that_is_resolved(arena):
     assert "The good has the highest r: 0.7" in first
     assert "Its lead over the next, The " in first
     assert ": resolved." in first
-    assert "resolved against The " in first
+    assert "Resolved against: The " in first
     assert "genes are chosen with the held-out patient" in page
     assert "it sees the measurement" in page
-    assert "2 are not ranked" in first
+    assert "Not ranked: 2, for" in first
     assert "data:image/webp;base64," in page
     assert (folder / "arena.png").stat().st_size > 1000
 

@@ -13,6 +13,8 @@ from stnet.evaluation.paired import KEYS
 
 # With this probability the smallest resolvable difference is found (ours, as is usual).
 POWER = 0.8
+# No two r differ by more.
+MOST = 2
 # Of each patient: the score, its summary over genes, and the column of the patient table.
 SCORES = {
     "mean_r": ("pearson", "mean"),
@@ -90,7 +92,7 @@ def compare_pairs(scores: pd.DataFrame) -> pd.DataFrame:
     one, other = np.triu_indices(scores.shape[1], 1)
     values = scores.to_numpy(dtype=float)
     differences = values[:, one] - values[:, other]
-    low, high = mean_interval(differences, len(pairs))
+    low, high = mean_interval(differences, len(pairs)).clip(-MOST, MOST)
     noncentrality = nctdtrinc(n_patients - 1, 1 - POWER, quantile(n_patients, len(pairs)))
     variance = differences.var(axis=0) * n_patients / max(1, n_patients - 1)
     return pd.DataFrame(

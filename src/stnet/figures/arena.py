@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from stnet.figures.study import DIFFERENCE, LABEL, ROW_MM, ZERO, draw_differences, draw_points
+from stnet.figures.study import DIFFERENCE, LABEL, ROW_MM, ZERO, draw_differences
 from stnet.figures.style import BLUE, LIGHT_GREY, PAGE_MM, leave_empty, new_figure, styled
 
 # Few patients' intervals span all that is possible: they are cut this many times further out than
 # the furthest patient.
 CUT = 3
+PATIENT = {"s": 9, "color": BLUE, "alpha": 0.7, "linewidths": 0, "zorder": 3}
 
 
 @styled
@@ -39,7 +40,7 @@ def draw_arena(
     for row, (name, least) in enumerate(zip(names, against["resolvable"], strict=True)):
         if np.isfinite(least):
             axis.barh(row, 2 * least, left=-least, height=0.7, color=LIGHT_GREY, zorder=0)
-        draw_points(axis, by_patient[name], row)
+        axis.scatter(by_patient[name], [row + 0.2] * len(by_patient), **PATIENT)
     columns = [f"difference{end}" for end in ("", "_low", "_high")]
     draw_differences(axis, against[columns].to_numpy(dtype=float))
     furthest = np.nanmax(np.abs(against[[*columns, "resolvable"]].to_numpy(dtype=float)))
@@ -49,7 +50,7 @@ def draw_arena(
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_xlabel(f"Mean r minus that of {to}")
     handles = [
-        Line2D([], [], color=BLUE, marker="o", markersize=2, linestyle="", label="patient"),
+        Line2D([], [], color=BLUE, marker="o", markersize=3, linestyle="", label="patient"),
         Line2D([], [], **DIFFERENCE, label="mean, 95% interval for all pairs together"),
         Patch(facecolor=LIGHT_GREY, label="too small to be resolved"),
         Line2D([], [], **ZERO, label="zero"),

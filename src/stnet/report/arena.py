@@ -8,8 +8,8 @@ import pandas as pd
 from stnet.core.errors import InputError
 from stnet.core.printed import decimals
 from stnet.core.tables import read_table, write_table
-from stnet.evaluation.arena import POWER, SCORES, compare_pairs, score
-from stnet.evaluation.bootstrap import mean_interval
+from stnet.evaluation.arena import MOST, POWER, SCORES, compare_pairs, score
+from stnet.evaluation.bootstrap import OF_R, mean_interval
 from stnet.evaluation.ceiling import patient_ceilings
 from stnet.evaluation.held_out import read_predictions
 from stnet.figures.arena import draw_arena
@@ -42,10 +42,11 @@ COLUMNS = {
     SCORE: "Mean over patients of the mean r over genes, with its 95% interval.",
     GAP: "With an interval that holds with 95% for all pairs together.",
     FOUND: "The interval leaves zero out.",
-    LEAST: "The smallest true difference that as many patients resolve in four of five cohorts.",
+    LEAST: "The smallest true difference that as many patients resolve in four of five cohorts; "
+    "none if it is more than r can have.",
     "Median r": "Mean over patients of the median r over genes.",
     "r given depth": "As mean r, of what is left given the spot's total counts.",
-    "Share of the ceiling": "Mean r divided by the mean of the highest that counts allow.",
+    "Of the ceiling": "Mean r divided by the mean of the highest that counts allow.",
     "Why it has no rank": "What of the protocol it does not obey.",
 }
 
@@ -124,7 +125,8 @@ def _ranked(scores: pd.DataFrame, references: Sequence[str]) -> pd.DataFrame:
     r = scores.pivot(index="patient", columns="experiment", values="mean_r")
     table = scores.groupby("experiment")[[*SCORES, "ceiling"]].mean()
     table["n_patients"] = len(r)
-    table["mean_r_low"], table["mean_r_high"] = mean_interval(r[table.index].to_numpy())
+    ends = mean_interval(r[table.index].to_numpy()).clip(*OF_R)
+    table["mean_r_low"], table["mean_r_high"] = ends
     table["share"] = table["mean_r"] / table["ceiling"]
     ranked = table["mean_r"].mask(table.index.isin(references))
     table["rank"] = ranked.rank(ascending=False, method="min").astype("Int64")
@@ -150,21 +152,24 @@ def _findings(
     n_patients = f"{first.n_patients} patient{'s' if first.n_patients > 1 else ''}"
     name = titles[first.experiment]
     of_first = pairs[pairs["one"] == first.experiment]
-    said = f"{name} has the highest r: {decimals(first.mean_r)}, mean over genes and {n_patients}."
+    said = (
+        f"{name} has the highest r: {decimals(first.mean_r, 3)}, mean over genes and {n_patients}"
+        f" ({decimals(first.mean_partial, 3)} given depth)."
+    )
     if of_first.empty:
         said = f"{name} is the only method that is ranked. {said}"
     for lead in of_first.head(1).itertuples():
         value = with_interval(lead.difference, lead.difference_low, lead.difference_high, 3)
         resolved = "resolved" if lead.resolved else "not resolved"
         said += f" Its lead over the next, {titles[lead.other]}, is {value}: {resolved}."
-        if not lead.resolvable < 2:
-            said += f" {n_patients} can resolve no difference between the two that r can have."
-        else:
-            said += f" {n_patients} resolve one of {decimals(lead.resolvable)} between the two."
-    for words, those in (("It is resolved against", True), ("It is not against", False)):
+        least = f"one of {decimals(lead.resolvable, 3)}"
+        if not lead.resolvable < MOST:
+            least = "no difference that r can have"
+        said += f" Between the two, {n_patients} can resolve {least}."
+    for words, those in (("Resolved against", True), ("Not resolved against", False)):
         names = of_first.loc[of_first["resolved"] == those, "other"].map(titles)
-        said += f" {words} {', '.join(names)}." if len(names) else ""
-    return said + (f" {n_unranked} are not ranked, for reasons below." if n_unranked else "")
+        said += f" {words}: {', '.join(names)}." if len(names) else ""
+    return said + (f" Not ranked: {n_unranked}, for the reasons below." if n_unranked else "")
 
 
 def _shown(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
@@ -172,16 +177,12 @@ def _shown(table: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> pd.
     shown = {
         "Rank": table["rank"].astype(float),
         "experiment": [each["title"] for each in about],
-        "of": [KINDS[each["kind"]] + (f": {each['of']}" if each["of"] else "") for each in about],
         SCORE: estimates(table, "mean_r"),
     }
-    rest = {
-        "Median r": "median_r",
-        "r given depth": "mean_partial",
-        "Share of the ceiling": "share",
-    }
-    numbers = {heading: table[name].map(decimals) for heading, name in rest.items()}
-    return pd.DataFrame(shown | _gaps(table) | numbers)
+    rest = {"Median r": "median_r", "r given depth": "mean_partial", "Of the ceiling": "share"}
+    numbers = {name: [decimals(x, 3) for x in table[column]] for name, column in rest.items()}
+    of = [KINDS[each["kind"]] + (f": {each['of']}" if each["of"] else "") for each in about]
+    return pd.DataFrame(shown | _gaps(table) | numbers | {"of": of})
 
 
 def _pairs(pairs: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
@@ -191,6 +192,9 @@ def _pairs(pairs: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
 
 def _gaps(table: pd.DataFrame) -> dict[str, Sequence]:
     """Columns of differences; nothing where there is none to compare with."""
-    gaps = ["" if text == "undefined" else text for text in estimates(table, "difference")]
-    least = table["resolvable"].map(decimals, na_action="ignore").fillna("")
-    return {GAP: gaps, FOUND: table["resolved"].eq(True), LEAST: least}
+    compared = table["difference"].notna()
+    gaps = pd.Series(estimates(table, "difference"), table.index)
+    yes = table["resolved"].eq(True).map({True: "yes", False: "no"})
+    least = [decimals(x, 3) if x < MOST else "none" for x in table["resolvable"]]
+    columns = {GAP: gaps, FOUND: yes, LEAST: pd.Series(least, table.index)}
+    return {name: values.where(compared, "") for name, values in columns.items()}
