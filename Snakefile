@@ -62,9 +62,11 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common/configuration.smk"
 include: "workflow/rules/common/digest.smk"
 include: "workflow/rules/common/environments.smk"
+include: "workflow/rules/common/nested.smk"
 include: "workflow/rules/common/memory.smk"
 include: "workflow/rules/common/sections.smk"
 include: "workflow/rules/common/experiments.smk"
+include: "workflow/rules/common/certificate.smk"
 include: "workflow/rules/common/report.smk"
 include: "workflow/rules/common/analyses.smk"
 include: "workflow/rules/common/external.smk"
@@ -103,6 +105,20 @@ rule supplement:
     localrule: True
 
 
+rule arena:
+    """The methods of each cohort's arena, scored under one protocol that does not leak."""
+    input:
+        arena_pages,
+    localrule: True
+
+
+rule leak_lab:
+    """What each leak from the test into the training adds to r, of every cohort under `report`."""
+    input:
+        leak_labs,
+    localrule: True
+
+
 rule predict:
     """Predictions for slides and sections of your own, named under `predict`."""
     input:
@@ -131,6 +147,7 @@ include: "workflow/rules/latent.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/verify.smk"
 
 
 # Where this is a module, these are only its own rules.

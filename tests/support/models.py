@@ -23,12 +23,22 @@ def write_toy_model(toy, folder, names, **changes):
     members = {name: (trained[name]["model"], trained[name]["card"]) for name in names}
     write_model(members, folder / "model.safetensors", **keys)
     path = folder / "model.safetensors"
-    write_gene_reliability(path, source / "genes.tsv", folder / "model.genes.tsv")
+    write_gene_reliability(
+        path,
+        source / "genes.tsv",
+        folder / "model.genes.tsv",
+        predictions=[source / "held_out.h5ad"],
+    )
     return path
 
 
-def load_model_file(path):
+def load_model_file(path, level=None):
     """The model of a file with the reliability of its genes beside it."""
     return Model(
-        path, device="cpu", threads=1, code="0", reliability=path.with_suffix(".genes.tsv")
+        path,
+        device="cpu",
+        threads=1,
+        code="0",
+        reliability=path.with_suffix(".genes.tsv"),
+        level=level,
     )

@@ -23,7 +23,7 @@ def her2st_row(name: str) -> dict[str, str]:
         "patient": name[0],
         "section": name,
         "format": "her2st",
-        "image": str(HER2ST / "ST-imgs" / IMAGES[name]),
+        "image": str(HER2ST / "ST-imgs" / IMAGES[name]) if name in IMAGES else "",
         "counts": str(HER2ST / f"ST-cnts/{name}.tsv.gz"),
         "spots": str(HER2ST / f"ST-spotfiles/{name}_selection.tsv"),
         "grid": "square",

@@ -3,11 +3,13 @@
 import subprocess
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 import pytest
 from paper_tables import PAPER
 
 from stnet.core.tables import write_table
+from stnet.expression.predictions import write_predictions
 from stnet.report.claims import read_claims
 
 
@@ -23,7 +25,10 @@ def toy(tmp_path_factory):
         "all": train(cohort, folder / "all", held_out=(), inner_folds=0),
         "A": train(cohort, folder / "A", held_out=("A1",), inner_folds=0),
     }
-    genes = ad.read_h5ad(cohort[1]).var_names
+    measured = ad.read_h5ad(cohort[1])
+    noise = np.random.default_rng(3).normal(size=measured.shape).astype(np.float32)
+    write_predictions(folder / "held_out.h5ad", measured, measured.X + noise, {})
+    genes = measured.var_names
     performance = pd.DataFrame({"gene": genes[:-1], "consistent": [True, False] * 2})
     performance = performance.assign(n_consistent=4, n_patients=5, median_pearson=0.3)
     write_table(performance, folder / "genes.tsv")

@@ -241,7 +241,9 @@ def test_overlapping_tiles_are_predicted_and_their_step_is_written(model, slide,
     assert sorted(set(tiles.obs["x"])) == [0, 32, 64]
     write_summary(tmp_path / "tiles.h5ad", tmp_path / "summary.tsv")
     table = pd.read_csv(tmp_path / "summary.tsv", sep="\t").set_index("quantity")["value"]
-    assert table["predicted"] == "9 of 15 tiles, the rest mostly glass; tiles overlap by 50%"
+    said = "9 of 15 tiles, the rest mostly glass; tiles overlap by 50%"
+    n_abstained = tiles.obs["abstained"].sum()
+    assert table["predicted"] == said + (f"; {n_abstained} abstained from" if n_abstained else "")
 
 
 def test_ranges_of_tiles_are_shares_of_those_in_training(model, slide, tmp_path, toy):
@@ -410,7 +412,9 @@ def test_a_section_is_measured_with_its_own_genes_as_pseudo_counts(visium_model,
     assert np.isnan(spots.var["pearson"].iloc[3])
     write_summary(tmp_path / "predictions.h5ad", tmp_path / "summary.tsv")
     table = pd.read_csv(tmp_path / "summary.tsv", sep="\t").set_index("quantity")["value"]
-    assert table["predicted"] == f"{spots.n_obs} spots"
+    n_abstained = spots.obs["abstained"].sum()
+    assert n_abstained
+    assert table["predicted"] == f"{spots.n_obs} spots; {n_abstained} abstained from"
     assert table["measured_genes"] == "4"
     assert float(table["mean_r"]) == pytest.approx(np.mean(r), rel=0.01, abs=1e-3)
     trusted = spots.var["consistent"].to_numpy()[[0, 1, 2, 4]]

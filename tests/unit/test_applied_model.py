@@ -23,6 +23,7 @@ from stnet.inference.training_distance import PatchStatistics, flags, stain
 from stnet.networks.architectures import keep_features
 from stnet.networks.engine import place
 from stnet.networks.prediction import predict
+from stnet.networks.symmetries import apply_symmetry
 from stnet.training.apply import load_model
 
 
@@ -34,6 +35,13 @@ def plain_prediction(outputs, patches, keep=False):
     forward = place(network.eval(), Engine(**PLAIN), "cpu")
     rows = torch.arange(len(patches))
     return predict(forward, standardise, torch.from_numpy(patches), rows, 4, "").numpy()
+
+
+def plain_forward(outputs, patches):
+    """By the network of a training job, of patches as they are."""
+    network, standardise, _ = load_model(outputs["model"], outputs["card"], "cpu")
+    with torch.inference_mode():
+        return network.eval()(standardise(patches)).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +56,13 @@ def test_a_model_predicts_what_its_network_does(toy, tmp_path, patches):
     np.testing.assert_allclose(found.predicted, expected, rtol=1e-5, atol=1e-6)
     assert found.sd is None
     assert not model.is_ensemble
+    turned = [
+        plain_forward(toy[2]["all"], apply_symmetry(torch.from_numpy(patches), symmetry))
+        for symmetry in range(8)
+    ]
+    spread = np.std(turned, axis=0, ddof=1)
+    np.testing.assert_allclose(found.symmetry_sd, spread, rtol=0.02, atol=1e-3)
+    assert (spread > 1e-3).any()
 
 
 def test_an_ensemble_is_the_mean_and_spread_of_its_members(toy, tmp_path, patches):
@@ -121,7 +136,7 @@ def test_writing_holds_a_section_and_what_it_needs_of_it(toy, tmp_path, monkeypa
         patients = measured.obs["patient"].to_numpy(str)[rows]
         expected = {"latent": latent, "stain": stain(torch.from_numpy(whole[rows]))}
         for what, values in expected.items():
-            statistics = PatchStatistics.of(values, patients)
+            statistics = PatchStatistics.of(values, patients, correlated=what == "stain")
             assert member["reference"][what] == asdict(statistics), (name, what)
 
 
@@ -219,7 +234,8 @@ def test_a_model_that_was_cut_short_is_refused(toy, tmp_path):
 
 
 MARKS = (
-    "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\tchecksum\nA\tTrue\t1\t1\t1\t0\n"
+    "gene\tconsistent\tn_consistent\tn_patients\tmedian_pearson\tn_calibration\thalf_width_50"
+    "\thalf_width_80\thalf_width_90\thalf_width_95\tchecksum\nA\tTrue\t1\t1\t1\t1\t1\t\t\t\t0\n"
 )
 
 
@@ -228,9 +244,9 @@ MARKS = (
     [
         (None, "no such file"),
         ("a\n1\n", "no column"),
-        (MARKS + "B\tTrug\t1\t1\t1\t0\n", "consistent is 'Trug' for gene B"),
-        (MARKS + "B\t\t1\t1\t1\t0\n", "consistent is nan for gene B"),
-        (MARKS + '"B\tTrue\t1\t1\t1\t0\n', "damaged"),
+        (MARKS + "B\tTrug\t1\t1\t1\t1\t1\t\t\t\t0\n", "consistent is 'Trug' for gene B"),
+        (MARKS + "B\t\t1\t1\t1\t1\t1\t\t\t\t0\n", "consistent is nan for gene B"),
+        (MARKS + '"B\tTrue\t1\t1\t1\t1\t1\t\t\t\t0\n', "damaged"),
         ("", "damaged"),
         (MARKS, "damaged, or of another model"),
     ],
@@ -260,3 +276,60 @@ def test_a_training_jobs_output_that_was_cut_short_is_named(toy, tmp_path, part)
         files[name].write_bytes(content[: len(content) // 2] if name == part else content)
     with pytest.raises(InputError, match=rf"{part}: damaged \(.*\); delete it and rerun"):
         load_model(files["model"], files["card"], "cpu")
+
+
+def test_patches_far_from_training_are_abstained_from_and_have_no_bounds(toy, tmp_path):
+    path = write_toy_model(toy, tmp_path, ["all"])
+    model = load_model_file(path, level=0.8)
+    rows = ad.read_h5ad(toy[1][1]).obs
+    training = patches_module.read_patches(
+        toy[1][0], rows.index.tolist(), list(dict.fromkeys(rows["section"]))
+    )
+    unlike = np.full((4, 32, 32, 3), (20, 200, 20), dtype=np.uint8)
+    clean, far = model.apply(training), model.apply(unlike)
+    assert clean.abstained.mean() < 0.1
+    assert far.abstained.all()
+    half = model.genes["half_width_80"].to_numpy()
+    assert np.isfinite(half).all()
+    bounds = model.bounds(clean.predicted, clean.abstained)
+    known = ~clean.abstained
+    np.testing.assert_allclose(bounds["upper"][known], clean.predicted[known] + half, rtol=1e-5)
+    np.testing.assert_allclose(bounds["lower"][known], clean.predicted[known] - half, rtol=1e-5)
+    assert np.isnan(model.bounds(far.predicted, far.abstained)["upper"]).all()
+    # Five patients are too few for 90 %; without a level nothing is said.
+    assert load_model_file(path, level=0.9).genes["half_width_90"].isna().all()
+    assert load_model_file(path).bounds(clean.predicted, clean.abstained) == {}
+
+
+def test_distances_of_correlated_features_are_mahalanobis_distances():
+    random = np.random.default_rng(1)
+    mixed = random.normal(size=(3, 3)) * [10, 1, 0.01]
+    values = np.column_stack([random.normal(size=(300, 3)) @ mixed, np.ones(300)])
+    found = PatchStatistics.of(values, np.array(["a"] * 300), correlated=True)
+    new = random.normal(size=(5, 4)) * 3
+    away = (new - values.mean(axis=0))[:, :3]
+    inverse = np.linalg.inv(np.cov(values[:, :3].T, ddof=0))
+    expected = np.sqrt([row @ inverse @ row / 3 for row in away])
+    np.testing.assert_allclose(found.distances(new), expected, rtol=1e-6)
+    constant = PatchStatistics.of(np.ones((4, 2)), np.array(list("aabb")), correlated=True)
+    assert constant.axes is None
+
+
+def test_the_limit_is_the_distance_within_which_nearly_all_patches_are():
+    random = np.random.default_rng(0)
+    values, patients = random.normal(size=(400, 2)), np.repeat(list("abcd"), 100)
+    far = np.concatenate(
+        [
+            np.sqrt(
+                np.square(
+                    (values[patients == name] - values[patients != name].mean(axis=0))
+                    / values[patients != name].std(axis=0)
+                ).mean(axis=1)
+            )
+            for name in "abcd"
+        ]
+    )
+    limit = PatchStatistics.of(values, patients).limit
+    assert (far <= limit).mean() == 0.98
+    assert limit == pytest.approx(np.sort(far)[391])
+    assert PatchStatistics.of(values[:200], patients[:200]).limit is None

@@ -128,6 +128,9 @@ def test_writes_the_held_out_spots_and_where_they_come_from(cohort, kind):
     trained_on = provenance["training_spots"]
     total = sum(trained_on.values()) if kind == "label" else trained_on
     assert total == (~cohort.is_held_out).sum()
+    others = cohort.obs["section"][~cohort.is_held_out].astype(str).unique().tolist()
+    assert list(provenance["training_sections"]) == others
+    assert provenance.get("projection_spots", total) == total
 
 
 @each_kind

@@ -789,6 +789,37 @@ def test_predictions_in_the_folder_of_another_job_are_refused(tmp_path):
             read_predictions([copied(*place)])
 
 
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        (
+            {"training_sections": ["B1", "A1"]},
+            "predicts section A1, on which its model was trained",
+        ),
+        (
+            {"validation_sections": ["A1"]},
+            "predicts section A1, on which its model chose its epoch",
+        ),
+        (
+            {"training_spots": 9, "projection_spots": 12},
+            "features were standardised on 12 spots, not on the 9 training spots",
+        ),
+    ],
+)
+def test_predictions_of_what_was_fitted_on_are_refused(tmp_path, about, message):
+    group = predictions_of("A")
+    group.obs["section"] = "A1"
+    measured, path = group.copy(), tmp_path / "A.h5ad"
+    measured.X = group.layers["observed"]
+    measured.uns["grid"] = {"A1": "square"}
+    clean = {"training_sections": ["B1"], "training_spots": 9, "projection_spots": 9}
+    write_predictions(path, measured, group.X, clean)
+    assert read_predictions([path]).n_obs
+    write_predictions(path, measured, group.X, clean | about)
+    with pytest.raises(InputError, match=rf"A\.h5ad: {message}; delete it and rerun"):
+        read_predictions([path])
+
+
 def test_unknown_words_are_refused(tmp_path):
     paths = write_held_out(tmp_path, predictions_of("A"))
     with pytest.raises(InputError, match="stratum: 'stroma' is not one of all, tumour, normal"):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import EllipseCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
 
@@ -18,6 +19,7 @@ from stnet.figures import (
     prediction_map,
     slide_map,
     spot_prediction_map,
+    spread,
     subtype_roc,
     supp_2,
     supp_3,
@@ -84,7 +86,13 @@ def slide_tiles(width: int = 800, height: int = 600) -> ad.AnnData:
     return ad.AnnData(
         values.astype(np.float32),
         obs=pd.DataFrame(
-            {"x": corners[:, 0], "y": corners[:, 1], "size": 200, "section": "S1"},
+            {
+                "x": corners[:, 0],
+                "y": corners[:, 1],
+                "size": 200,
+                "section": "S1",
+                "abstained": False,
+            },
             index=[f"S1:{x}x{y}" for x, y in corners],
         ),
         var=gene_rows(),
@@ -118,7 +126,9 @@ def visium_spots() -> ad.AnnData:
     observed[:, 1] = np.nan
     return ad.AnnData(
         values.astype(np.float32),
-        obs=pd.DataFrame({"section": "V.1"}, index=[f"V.1:{i}" for i in range(12)]),
+        obs=pd.DataFrame(
+            {"section": "V.1", "abstained": False}, index=[f"V.1:{i}" for i in range(12)]
+        ),
         var=gene_rows().assign(
             pearson=[0.5, np.nan, -0.001, 0.2, np.nan], match=["e0", "", "e2", "e3", "e4"]
         ),
@@ -359,6 +369,48 @@ def test_slide_map_draws_tiles_where_they_are():
     assert bar.info.scale_text
 
 
+@pytest.mark.parametrize("share", [0.3, 1])
+def test_what_is_abstained_from_is_drawn_as_unknown_and_counted(share):
+    tiles, spots = slide_tiles()[:, ["e0"]].copy(), visium_spots()[:, ["e0"]].copy()
+    for table in (tiles, spots):
+        table.obs["abstained"] = np.arange(table.n_obs) < share * table.n_obs
+    maps = {
+        PolyCollection: (tiles, slide_map.tile_maps(tiles, PICTURE)),
+        EllipseCollection: (spots, spot_prediction_map.spot_maps(spots)),
+    }
+    for kind, (table, figure) in maps.items():
+        *_, shown, unknown = render(figure).findobj(kind)
+        abstained = table.obs["abstained"].to_numpy()
+        assert unknown.get_hatch()
+        marks = unknown.get_paths() if kind is PolyCollection else unknown.get_offsets()
+        assert len(marks) == abstained.sum()
+        np.testing.assert_array_equal(np.ma.getmaskarray(shown.get_array()), abstained)
+        assert f"; {abstained.sum()} abstained from" in texts(figure)
+        assert "unknown: unlike\nthe training images" in texts(figure)
+        assert_apart(figure)
+    assert account_of(tiles).abstained == str(tiles.obs["abstained"].sum())
+
+
+def test_spread_is_compared_with_the_error_of_each_gene():
+    random = np.random.default_rng(4)
+    error = random.normal(size=(200, 3))
+    spots = ad.AnnData(np.zeros((200, 4)))
+    spots.layers["observed"] = np.column_stack([error, np.full(200, np.nan)])
+    spots.layers["sd"] = np.abs(spots.layers["observed"]) ** 2
+    spots.layers["symmetry_sd"] = random.uniform(size=(200, 4))
+    figure = render(spread.spread_and_error(spots))
+    assert "200 spots, 3 genes" in texts(figure)
+    assert "networks of an ensemble: median 1.00" in texts(figure)
+    _, ensemble, symmetry = figure.axes[0].lines
+    ordered = np.sort(np.abs(error), axis=0).reshape(10, 20, 3).mean(axis=1)
+    expected = np.median(ordered / np.abs(error).mean(axis=0), axis=1)
+    np.testing.assert_allclose(ensemble.get_ydata(), expected)
+    assert np.ptp(symmetry.get_ydata()) < np.ptp(ensemble.get_ydata()) / 2
+    assert_apart(figure)
+    del spots.layers["sd"]
+    assert "ensemble" not in texts(spread.spread_and_error(spots))
+
+
 def test_slide_map_is_cropped_to_the_tiles_and_a_tile_around_them():
     tiles = slide_tiles(4000, 3000)
     few = ((tiles.obs["x"] == 1000) & (tiles.obs["y"].isin([1000, 1200]))).to_numpy()
@@ -403,9 +455,7 @@ def assert_apart(figure: Figure) -> None:
     """No words of the figure are cut off or overlap others."""
     page = figure.bbox
     words = [
-        text
-        for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
-        if text.get_visible() and text.get_text().strip()
+        text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()
     ]
     boxes = [(text.get_text(), text.get_window_extent()) for text in words]
     for i, (text, box) in enumerate(boxes):

@@ -61,6 +61,7 @@ def test_epoch_is_chosen_on_the_pooled_inner_predictions(cohort, tmp_path):
 def test_final_run_sees_no_held_out_spot_and_stops_at_the_epoch(cohort, tmp_path):
     outputs, card, epoch, _ = fitted(cohort, tmp_path)
     assert card["training_sections"] == ["B1", "C1", "D1", "E1"]
+    assert sorted(card["validation_sections"]) == card["training_sections"]
     measured = ad.read_h5ad(cohort[1])
     data = to_device(cohort[0], measured[measured.obs["section"] != "A1"].copy(), "cpu")
     run = Run(data, torch.arange(24), recipe(inner_folds=2, epochs=3), "A final")

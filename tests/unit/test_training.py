@@ -74,12 +74,70 @@ def test_loss_is_summed_over_the_batch_and_averaged_over_genes():
     assert batch_loss(predicted, measured, "mean").item() == pytest.approx(plain / 6, rel=1e-5)
 
 
+def test_the_mean_loss_is_that_of_pytorch_and_its_steps_are_smaller_by_the_batch_size():
+    measured = torch.randn(8, 5)
+    steps = {}
+    for reduction in ("sum", "mean"):
+        predicted = torch.linspace(-2, 2, 40).reshape(8, 5).requires_grad_()
+        loss = batch_loss(predicted, measured, reduction)
+        loss.backward()
+        steps[reduction] = predicted.grad
+    assert torch.equal(steps["sum"], 8 * steps["mean"])
+    torch.testing.assert_close(loss, nn.functional.mse_loss(predicted, measured))
+
+
 def test_head_starts_at_the_training_mean(data):
     run = Run(data, torch.arange(10), recipe(), "P1 final")
     predicted = run.predict(torch.arange(10))
     np.testing.assert_allclose(
         predicted, data.targets.mean(dim=0).expand(10, 5), rtol=1e-5, atol=1e-5
     )
+
+
+def test_a_random_head_starts_as_pytorch_starts_it(data):
+    run = Run(data, torch.arange(10), recipe(head="random"), "P1 final")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run._seed("initial weights"))
+        features = build_network("densenet", SMALL, 5)
+        plain = nn.Linear(features.classifier.in_features, 5)
+    assert torch.equal(run.network.classifier.weight, plain.weight)
+    assert torch.equal(run.network.classifier.bias, plain.bias)
+    # What is below it starts as always.
+    other = Run(data, torch.arange(10), recipe(), "P1 final").network.features.state_dict()
+    for name, value in run.network.features.state_dict().items():
+        assert torch.equal(value, other[name]), name
+
+
+def test_constants_of_imagenet_are_those_of_torchvision(data):
+    run = Run(data, torch.arange(10), recipe(standardisation="imagenet"), "P1 final")
+    plain = models.DenseNet121_Weights.IMAGENET1K_V1.transforms()
+    own = run.standardise(data.patches)
+    for patch, found in zip(data.patches, own, strict=True):
+        unit = patch.permute(2, 0, 1).float() / 255
+        expected = pictures.normalize(unit, plain.mean, plain.std)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_run_with_adam_is_the_formula_of_its_paper(data):
+    """The last layer of a frozen network, by hand: features are constants, a step a batch."""
+    options = recipe(optimiser="adam", trained=[], learning_rate=0.1, batch_size=10)
+    run = Run(data, torch.arange(10), options, "P1 final")
+    head, mean = run.network.classifier, data.targets.double().mean(dim=0)
+    with torch.no_grad():
+        head.bias += torch.linspace(-1, 2, 5)
+    bias = head.bias.detach().double()
+    first = second = torch.zeros(5, dtype=torch.float64)
+    for step in (1, 2):
+        # Then only the bias predicts.
+        with torch.no_grad():
+            head.weight.zero_()
+        # A gene's slope: twice the sum of its errors, over the five genes.
+        slope = 2 * 10 * (bias - mean) / 5
+        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
+        unbiased = second / (1 - 0.999**step)
+        bias = bias - 0.1 * first / (1 - 0.9**step) / (unbiased.sqrt() + 1e-8)
+        run.train_epoch(step)
+        torch.testing.assert_close(head.bias.detach().double(), bias, rtol=0, atol=1e-4)
 
 
 def test_a_run_is_plain_sgd(data):
@@ -201,19 +259,20 @@ def test_a_batch_too_small_for_batch_norm_is_refused_by_its_key(data):
         run.train_epoch(1)
 
 
-def test_a_run_restored_goes_on_as_if_it_had_never_stopped(data):
-    rows = torch.arange(10)
-    whole = Run(data, rows, recipe(), "P1 final")
+@pytest.mark.parametrize(("optimiser", "kept"), [("sgd", "momentum_buffer"), ("adam", "step")])
+def test_a_run_restored_goes_on_as_if_it_had_never_stopped(data, optimiser, kept):
+    rows, options = torch.arange(10), recipe(optimiser=optimiser)
+    whole = Run(data, rows, options, "P1 final")
     first = whole.train_epoch(1)
     state = {name: value.clone() for name, value in whole.state().items()}
     second = whole.train_epoch(2)
     assert second != first
-    restored = Run(data, rows, recipe(), "P1 final")
+    restored = Run(data, rows, options, "P1 final")
     restored.restore(state)
     assert restored.train_epoch(2) == second
     for name, value in whole.state().items():
         assert torch.equal(restored.state()[name], value), name
-    assert any(name.startswith("optimiser.momentum_buffer.") for name in state)
+    assert any(name.startswith(f"optimiser.{kept}.") for name in state)
 
 
 def test_statistics_may_be_of_the_first_batches_only(data):

@@ -83,6 +83,49 @@ rule protocols:
         "../scripts/analysis/protocols.py"
 
 
+rule score_arena:
+    input:
+        patients=tables_of(entered, "patient_performance"),
+        predictions=arena_predictions,
+    output:
+        tsv="results/{cohort}/tables/arena.tsv",
+        pairs="results/{cohort}/tables/arena_pairs.tsv",
+        patients="results/{cohort}/tables/arena_patients.tsv",
+        html=report(
+            "results/{cohort}/tables/arena.html",
+            caption="../report/arena.rst",
+            category=category("Comparison"),
+            subcategory="1 Results",
+            labels={"item": "Arena", "cohort": "{cohort}"},
+        ),
+        figures=[
+            report(
+                "results/{cohort}/figures/arena.png",
+                caption="../report/arena.rst",
+                category=category("Comparison"),
+                subcategory="1 Results",
+                labels={"item": "Arena: differences", "cohort": "{cohort}"},
+            ),
+            "results/{cohort}/figures/arena.pdf",
+        ],
+    log:
+        "results/{cohort}/logs/arena.log",
+    benchmark:
+        "results/{cohort}/benchmarks/arena.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        methods=entered,
+        refused=refused,
+        reference=arena_reference,
+        genes=lambda w: shown_value("targets", arena_of(w)["targets"]),
+    script:
+        "../scripts/analysis/arena.py"
+
+
 rule controls:
     input:
         genes=tables_of(methods, "gene_performance"),
@@ -258,3 +301,33 @@ rule supp_12:
         symbols=lambda w: list(report_of(w)["single_genes"]),
     script:
         "../scripts/figures/supp_12.py"
+
+
+# No part of `all` or `supplement`: it is about protocols, not about the cohort.
+rule planted_leaks:
+    input:
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
+        features=lambda w: f"results/{w.cohort}/features/{lab_keys(w)['features']}.h5ad",
+    output:
+        tsv="results/{cohort}/tables/leak_lab.tsv",
+        html=report(
+            "results/{cohort}/tables/leak_lab.html",
+            caption="../report/leak_lab.rst",
+            category=category("Supplement"),
+            labels={"item": "What leaks buy", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/leak_lab.log",
+    benchmark:
+        "results/{cohort}/benchmarks/leak_lab.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        genes=lambda w: lab_keys(w)["genes"],
+        transform=lambda w: lab_keys(w)["transform"],
+        components=lambda w: lab_keys(w)["components"],
+    script:
+        "../scripts/analysis/leak_lab.py"

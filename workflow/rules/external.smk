@@ -37,6 +37,7 @@ rule model_genes:
     input:
         model="results/{cohort}/models/{experiment}/{model}.safetensors",
         genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
+        predictions=calibration_predictions,
     output:
         "results/{cohort}/models/{experiment}/{model}.genes.tsv",
     log:
@@ -146,7 +147,14 @@ rule visium_summary:
         patients=rules.visium_performance.output.patients,
         sections=rules.visium_performance.output.sections,
     output:
-        f"{EXTERNAL_TABLES}/visium.tsv",
+        table=f"{EXTERNAL_TABLES}/visium.tsv",
+        figure=report(
+            f"{EXTERNAL_TABLES}/spread.png",
+            caption="../report/spread.rst",
+            category=category("External data"),
+            subcategory="1 Results",
+            labels=of_model("Spread and error · {source}"),
+        ),
     log:
         "results/{cohort}/logs/visium_summary/{source}/{experiment}/{model}.log",
     benchmark:

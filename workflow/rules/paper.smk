@@ -55,6 +55,38 @@ rule dataset_page:
         "../scripts/report/dataset_page.py"
 
 
+rule leaks:
+    input:
+        sections=of_sections("results/{cohort}/sections/{section}.h5ad"),
+        targets=lambda w: [f for keys in fitted_targets(w).values() for f in keys["files"].values()],
+        features=features_of_others,
+    output:
+        tsv="results/{cohort}/tables/leaks.tsv",
+        html=report(
+            "results/{cohort}/tables/leaks.html",
+            caption="../report/leaks.rst",
+            category=category("Data"),
+            labels={"item": "Leaks from test to training", "cohort": "{cohort}"},
+        ),
+    log:
+        "results/{cohort}/logs/leaks.log",
+    benchmark:
+        "results/{cohort}/benchmarks/leaks.tsv"
+    # Before training, as far as the jobs that it reads from allow.
+    priority: 100
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        experiments=fitted_experiments,
+        targets=fitted_targets,
+        weights=weights_of_others,
+    script:
+        "../scripts/report/leaks.py"
+
+
 rule performance_page:
     input:
         summary="results/{cohort}/tables/{experiment}/{stratum}/summary.tsv",

@@ -10,7 +10,7 @@ include: "planned.smk"
 rule plan:
     """Prints what is left of `all`, and how long it will take."""
     input:
-        of_own_run,
+        of_own_run("plan"),
         claims="resources/paper/claims.tsv",
     log:
         "results/logs/plan.log",

@@ -1,14 +1,5 @@
 # Inputs of the plan: how to ask for pending jobs, and the networks.
 
-IS_MODULE = not workflow.modifier.is_main_snakefile()
-
-
-def of_own_run(w):
-    """No file. Refuses to plan as a module, which another workflow configures."""
-    if IS_MODULE:
-        refuse(f"plan is not for modules; use --snakefile {CHECKOUT}/Snakefile")
-    return []
-
 
 def network_jobs(name):
     """The held-out groups of an experiment with a network, and the files of their jobs.
@@ -93,19 +84,10 @@ def outputs_of_rules(w):
 
 
 def summary_command(w):
-    """Command that lists what is pending, with the settings of this run that decide it."""
-    deployment = workflow.deployment_settings
-    command = [sys.executable, "-m", "snakemake", "--snakefile", workflow.main_snakefile]
-    command += ["--summary", "--cores", "1", "--rerun-incomplete"]
-    # A profile could set other options.
-    command += ["--profile", "none", "--workflow-profile", "none"]
-    command += ["--rerun-triggers", *sorted(map(str, workflow.rerun_triggers))]
-    if deployment.deployment_method:
-        methods = sorted(map(str, deployment.deployment_method))
-        command += ["--software-deployment-method", *methods]
-    if deployment.conda_prefix:
-        command += ["--conda-prefix", str(deployment.conda_prefix)]
-    return command
+    """Command that lists what is pending."""
+    triggers = sorted(map(str, workflow.rerun_triggers))
+    options = ["--summary", "--cores", "1", "--rerun-incomplete", "--rerun-triggers", *triggers]
+    return own_snakemake(*options)
 
 
 def training_machine(w):

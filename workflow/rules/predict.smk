@@ -44,6 +44,7 @@ rule predict_own_slide:
         runtime=480,
     params:
         model=own_model,
+        level=OWN["level"],
         cut={**OWN["tiles"], "scale": OWN["scale"]},
         um_per_px=lambda w: own_slides[w.name].get("um_per_px") or OWN["um_per_px"],
     script:
@@ -102,6 +103,7 @@ rule predict_own_section:
         runtime=240,
     params:
         model=own_model,
+        level=OWN["level"],
         scale=OWN["scale"],
     script:
         "../scripts/inference/predict_own_section.py"

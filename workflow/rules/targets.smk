@@ -26,3 +26,14 @@ def own_results(w):
     if not own:
         refuse("predict.slides, predict.sections: both are empty; name what to predict (README)")
     return [f"{OWN_RESULTS}/{name}/{file}" for name in own for file in ("map.png", "summary.tsv")]
+
+
+def arena_pages(w):
+    """What the target `arena` makes: a page for each cohort under `report` that has an arena."""
+    found = [name for name in config["report"] if config["cohorts"][name]["report"]["arena"]]
+    if not found:
+        refuse(
+            "configuration: cohorts: none under report has an arena; write arena: {} into the"
+            " report of one"
+        )
+    return expand("results/{cohort}/tables/arena.html", cohort=found)

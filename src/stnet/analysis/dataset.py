@@ -13,7 +13,7 @@ import scanpy as sc
 from stnet.cohorts.exchange import Placed, exchanged, placed
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
-from stnet.expression.cohort import Distinct, unite_genes
+from stnet.expression.cohort import unite_genes
 from stnet.expression.spots import CONTRACT, used_spots
 
 logger = logging.getLogger(__name__)
@@ -47,14 +47,13 @@ def describe_dataset(
     Sections are read one at a time, so memory is that of one section, of the gene names and of the
     reduced images.
     """
-    rows, parts, names, sums, distinct = [], [], [], Counter(), Distinct()
+    rows, parts, names, sums = [], [], [], Counter()
     on_images: dict[str, Placed] = {}
     for path, drop in zip(sections, drops, strict=True):
         whole = read_h5ad(path, CONTRACT)
         if found := placed(whole):
             on_images[whole.obs["section"].iloc[0]] = found
         section = used_spots(whole).copy()
-        distinct.add(section, path)
         parts.append(quality(section))
         rows.append(
             read_table(drop).assign(

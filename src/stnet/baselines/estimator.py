@@ -75,6 +75,7 @@ def write_held_out(
         "experiment": job.experiment,
         "held_out": job.held_out,
         "training_spots": spots.training.n_obs,
+        "training_sections": spots.training.obs["section"].astype(str).unique().tolist(),
         **about,
         "code": job.code,
         "versions": versions("anndata", "numpy", *packages),

@@ -71,7 +71,7 @@ def predict_ridge(
     if inner_folds == "held_out":
         fitted, tested = projection.transform(training), projection.transform(predicted_from)
         measured = np.asarray(spots.held_out.X, dtype=np.float64)
-        errors = _errors(fitted, spots.expression, tested, measured, penalties)
+        errors = squared_errors(fitted, spots.expression, tested, measured, penalties)
         choice = Choice(min(errors, key=errors.get), "held-out spots (a leak)", errors)
     else:
         choice = choose_penalty(training, spots, penalties, inner_folds, **settings)
@@ -88,6 +88,7 @@ def predict_ridge(
         job,
         packages=["scikit-learn"],
         **settings,
+        projection_spots=int(projection[0].n_samples_seen_),
         penalty=choice.penalty,
         penalty_rule=choice.rule,
         squared_error={f"{penalty:g}": error for penalty, error in choice.errors.items()},
@@ -142,12 +143,12 @@ def choose_penalty(
         inside = np.isin(sections, fold)
         projection = project(features[~inside], components=components, seed=seed)
         fitted, tested = (projection.transform(features[rows]) for rows in (~inside, inside))
-        of_fold = _errors(fitted, expression[~inside], tested, expression[inside], penalties)
+        of_fold = squared_errors(fitted, expression[~inside], tested, expression[inside], penalties)
         errors = {penalty: errors[penalty] + of_fold[penalty] for penalty in penalties}
     return Choice(min(errors, key=errors.get), rule, errors)
 
 
-def _errors(
+def squared_errors(
     fitted: np.ndarray,
     expression: np.ndarray,
     tested: np.ndarray,

@@ -90,8 +90,9 @@ def write_section(
     spot's name for ST). `obsm["spatial"]` is x and y in full-resolution pixels.
     `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid. If the files
     name the published patient, `uns["published"]` has it. `uns["checks"]` has the warnings of the
-    checks. With an image, `obs["on_tissue"]` says whether a spot is on tissue (`check_misplaced`),
-    and `uns["close_up"]` has a part of the image at full resolution.
+    checks, and whether the sheet's row is `confirmed`. With an image, `obs["on_tissue"]` says
+    whether a spot is on tissue (`check_misplaced`), and `uns["close_up"]` has a part of the image
+    at full resolution.
 
     Args:
         row: the section's row of the sheet, with file columns joined to the root.
@@ -122,7 +123,10 @@ def write_section(
             spot_pitch_um=spot_pitch_um,
             genes=genes,
         )
-    section.uns["checks"] = {"warnings": np.array(warnings, dtype=object)}
+    section.uns["checks"] = {
+        "warnings": np.array(warnings, dtype=object),
+        "confirmed": bool(row.get("confirmed")),
+    }
     _log(row["section"], drops, remark, section.obs)
     write_h5ad(section, output)
     write_table(pd.DataFrame([drops]), drops_output)

@@ -127,6 +127,8 @@ def _named(report: Report, alone: dict[str, dict[str, str]]) -> list[tuple[str, 
     parts = ("main", "label", "features", "composition")
     named = [(getattr(report, part), part) for part in parts if getattr(report, part)]
     named += [(name, "others") for name in report.others]
+    if report.arena:
+        named += [(name, "arena.methods") for name in report.arena.methods]
     for study, keys in report.studies.items():
         named += [(name, f"studies.{study}") for name in keys.experiments]
     return named + [(name, "single_genes") for name in alone.get(report.single_genes, {}).values()]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from stnet.config.arena import enter_arenas
 from stnet.config.base import Keys, Row, no_row
 from stnet.config.checks import check_rows
 from stnet.config.cohorts import Made
@@ -28,7 +29,8 @@ class Configuration:
 
     `resolved` is the configuration as plain mappings: inherited keys are resolved, every default is
     filled in, and each single-gene experiment has a row. In a report, `single_genes` maps each gene
-    to its experiment.
+    to its experiment, and `arena` has the `Entries` too; it is empty in cohorts that are not
+    reported.
     """
 
     def __init__(self, config: dict[str, Any]):
@@ -43,13 +45,15 @@ class Configuration:
         alone = _expand_genes(self._rows)
         check_rows(self._rows, settings.report, alone)
         check_encoders(self._rows["features"])
+        arenas = enter_arenas(self._rows, settings.report)
         self.resolved = settings.model_dump() | {
             table: {name: rows[name].model_dump() for name in sorted(rows)}
             for table, rows in self._rows.items()
         }
-        for cohort in self.resolved["cohorts"].values():
-            if cohort["report"]:
-                cohort["report"]["single_genes"] = alone.get(cohort["report"]["single_genes"], {})
+        for name, cohort in self.resolved["cohorts"].items():
+            if report := cohort["report"]:
+                report["single_genes"] = alone.get(report["single_genes"], {})
+                report["arena"] = report["arena"] | arenas[name] if name in arenas else {}
         self._sections: dict[str, list[dict[str, str]]] = {}
         self._slides: dict[str, list[dict[str, str]] | None] = {}
 
@@ -88,15 +92,16 @@ class Configuration:
     def shown_experiments(self, cohort: str, *, supplement: bool = False) -> list[str]:
         """Experiments of a cohort's report, the main one first, each once.
 
-        `supplement` adds the ablations and the single genes, which the comparison leaves out.
+        `supplement` adds the ablations, the single genes and the arena, which the comparison
+        leaves out.
         """
         report = self.row("cohorts", cohort)["report"]
-        named = [report[key] for key in ("main", "label", "features", "composition")]
-        named += report["others"]
+        named = self._rows["cohorts"][cohort].report.shown
         if supplement:
             named += [e for study in report["studies"].values() for e in study["experiments"]]
+            named += report["arena"].get("entered", {}).values()
             named += report["single_genes"].values()
-        return list(dict.fromkeys(filter(None, named)))
+        return list(dict.fromkeys(named))
 
     def sections(self, cohort: str) -> list[dict[str, str]]:
         """Rows of the cohort's section sheet."""

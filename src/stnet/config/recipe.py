@@ -22,21 +22,29 @@ class Training(Keys):
     loss: Literal["sum", "mean"] = "sum"
     """Squared error, averaged over genes, then summed or averaged over the batch. For the same
     steps, mean needs the learning rate times the batch size. Source: released code."""
+    head: Literal["mean", "random"] = "mean"
+    """How the last layer starts: weights at zero and bias at the training mean of the targets, or
+    at random, as PyTorch starts it. Source: released code."""
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    """Stochastic gradient descent, or Adam. Source: paper."""
     learning_rate: Positive = 1e-6
-    """Learning rate of stochastic gradient descent. Source: paper."""
+    """Learning rate of the optimiser. Source: paper."""
     momentum: Annotated[float, Field(ge=0, lt=1), AS_WRITTEN] = 0.9
-    """Momentum of stochastic gradient descent. Source: paper."""
+    """Momentum of stochastic gradient descent; of Adam its first beta. Source: paper."""
     weight_decay: NotNegative = 0
-    """Weight decay of stochastic gradient descent. Source: released code."""
+    """Weight decay of the optimiser. Source: released code."""
     batch_size: AtLeastTwo = 32
     """Spots per training step. Source: paper."""
     epochs: AtLeastOne = 50
     """Maximum number of epochs; without inner folds, the number of epochs. Source: paper."""
     inner_folds: Annotated[int, Field(ge=0, json_schema_extra={"not": {"const": 1}})] = 4
     """Folds that choose the number of epochs; 0 trains for `epochs`. Source: paper."""
+    standardisation: Literal["training", "imagenet"] = "training"
+    """Mean and standard deviation by which patches are standardised: those of the training patches,
+    or of ImageNet. Source: released code."""
     statistics_batches: Annotated[int, Field(ge=0)] = 0
-    """Batches from which the mean and standard deviation of the patches are computed; 0 uses all.
-    Source: ours (12 in the released code)."""
+    """Batches from which the mean and standard deviation of the training patches are computed; 0
+    uses all. Source: ours (12 in the released code)."""
     seed: Seed = 0
     """Seed for the order of spots, the augmentation and random weights."""
 

@@ -15,7 +15,7 @@ from stnet.config.base import (
     Positive,
     Seed,
 )
-from stnet.config.names import ExperimentName, Id, SourceName
+from stnet.config.names import ExperimentName, Id, SourceName, TargetsName
 
 
 def _without_nulls(table: Any) -> Any:
@@ -99,6 +99,18 @@ class Claims(Keys):
     """Whether the claims are about another cohort; the ledger then has no verdicts."""
 
 
+class Arena(Keys):
+    """Methods that are scored under one protocol that does not leak, by the target `arena`."""
+
+    targets: TargetsName = "top250-training"
+    """What all methods predict: genes chosen without the held-out patient, or a list. A method of
+    other targets becomes another experiment, METHOD-arena, with these and their split."""
+    methods: Annotated[list[ExperimentName], *EACH_ONCE] = []
+    """Experiments to score; an empty list means those that the report compares."""
+    reference: ExperimentName | None = None
+    """Method that the differences are to; null means the one with the highest r."""
+
+
 class Report(Keys):
     """Tables, figures and ledger of a cohort."""
 
@@ -142,6 +154,15 @@ class Report(Keys):
     studies: Annotated[dict[Id, Study | None] | None, BeforeValidator(_without_nulls)] = {}
     """Ablations by name, made by the target `supplement`. Write null to remove one of them,
     or all."""
+    arena: Arena | None = None
+    """Methods that are scored under one protocol that does not leak, by the target `arena`; null
+    leaves it out."""
     single_genes: ExperimentName | None = None
     """Experiment with `genes`. The prediction of each gene alone is compared with its prediction
     together with all genes. Source: paper."""
+
+    @property
+    def shown(self) -> list[str]:
+        """Experiments that every comparison has, the main one first, each once."""
+        parts = [self.main, self.label, self.features, self.composition, *self.others]
+        return list(dict.fromkeys(filter(None, parts)))

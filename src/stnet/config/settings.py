@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from stnet.config.base import EACH_ONCE, Keys, NotNegative, Row
+from stnet.config.base import EACH_ONCE, Keys, NotNegative, Row, Seed
 from stnet.config.cohorts import Cohort
 from stnet.config.experiments import Experiment
 from stnet.config.external import External
@@ -70,6 +70,10 @@ class Settings(Keys):
     calibration: NotNegative = 60
     """Time that the plan spends on timing networks on this device; 0 leaves the hours out.
     Unit: s."""
+    verify_sample: Seed = 0
+    """Finished jobs, drawn at random, that the target `verify` runs again to compare their bits."""
+    verify_seed: Seed = 0
+    """Which ones."""
     hosts: Hosts = Hosts()
     """Where downloads come from."""
     cohorts: dict[FolderId, RowKeys]

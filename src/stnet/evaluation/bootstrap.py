@@ -81,14 +81,23 @@ def percentile_interval(resampled: np.ndarray) -> tuple[float, float]:
     return tuple(np.percentile(defined, PERCENTILES)) if len(defined) else (np.nan, np.nan)
 
 
-def mean_interval(values: np.ndarray) -> np.ndarray:
+def mean_interval(values: np.ndarray, n_intervals: int = 1) -> np.ndarray:
     """95% t interval of the mean over patients of (patients, columns): (2, columns).
 
-    Missing values are left out. NaN with fewer than two patients.
+    Missing values are left out. NaN with fewer than two patients. `n_intervals` as in `quantile`.
     """
     n = np.isfinite(values).sum(axis=0).astype(float)
     n[n < FEWEST_UNITS] = np.nan
-    return _around(mean(values, axis=0), _sd(values) / np.sqrt(n - 1), n)
+    error = _sd(values) / np.sqrt(n - 1)
+    return _around(mean(values, axis=0), error, n, n_intervals)
+
+
+def quantile(n: np.ndarray | float, n_intervals: int = 1) -> np.ndarray | float:
+    """Student's t, with n - 1 degrees of freedom, at which a two-sided 95% interval ends.
+
+    With several intervals all of them hold together with at least 95%, by Bonferroni.
+    """
+    return stdtrit(n - 1, 1 - 0.025 / max(1, n_intervals))
 
 
 def with_interval(
@@ -117,6 +126,8 @@ def _sd(values: np.ndarray) -> np.ndarray:
     return np.sqrt(mean(np.square(values - mean(values, axis=0)), axis=0))
 
 
-def _around(value: np.ndarray | float, error: np.ndarray, n: np.ndarray) -> np.ndarray:
-    half = stdtrit(n - 1, 0.975) * error
+def _around(
+    value: np.ndarray | float, error: np.ndarray, n: np.ndarray, n_intervals: int = 1
+) -> np.ndarray:
+    half = quantile(n, n_intervals) * error
     return np.stack([value - half, value + half])

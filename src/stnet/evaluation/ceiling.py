@@ -84,6 +84,17 @@ def ceiling(reliability: np.ndarray) -> np.ndarray:
     return np.sqrt(2 * rho / (1 + rho))
 
 
+def patient_ceilings(spots: ad.AnnData) -> pd.DataFrame:
+    """The ceiling of each gene in each patient, from the mean of `reliabilities`.
+
+    Columns `gene`, `patient` and `ceiling`. `spots` are those of `read_predictions`.
+    """
+    of_patients = ceiling(mean(reliabilities(spots)[""], axis=0))
+    patients = pd.Index(pd.unique(spots.obs["patient"].astype(str)), name="patient")
+    table = pd.DataFrame(of_patients, index=patients, columns=spots.var_names.rename("gene"))
+    return table.reset_index().melt("patient", value_name="ceiling")
+
+
 def above_noise(reliability: np.ndarray, n_spots: np.ndarray, lost: int) -> np.ndarray:
     """Whether halves of a gene's counts agree more than those of 95% of genes of noise, by gene.
 

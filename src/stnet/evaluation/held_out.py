@@ -25,12 +25,14 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     `uns["initial_weights"]` the name of the initial weights of a network ("" for other kinds).
     `uns["origin"]` says of predictions that were made elsewhere that they are ("" for others).
     If genes are chosen on the training part, a group can lack a gene; both values are then missing.
-    Raises InputError if groups share a spot, if their targets differ in transform or universe, or
-    if a file is damaged, of an older version, or of another experiment or group than its folder.
+    Raises InputError if groups share a spot, if their targets differ in transform or universe, if
+    a job was fitted on what it predicts, or if a file is damaged, of an older version, or of
+    another experiment or group than its folder.
     """
     groups = [read_h5ad(path, CONTRACT) for path in paths]
     for path, group in zip(paths, groups, strict=True):
         check_place(path, group.uns["provenance"])
+        _check_fit(path, group)
     units = [
         {key: group.uns["provenance"][key] for key in ("transform", "universe")} for group in groups
     ]
@@ -54,6 +56,27 @@ def read_predictions(paths: Sequence[str | Path]) -> ad.AnnData:
     weights = {group.uns["provenance"].get("initial_weights", "") for group in groups}
     spots.uns["initial_weights"] = ", ".join(sorted(weights - {""}))
     return spots
+
+
+def _check_fit(path: str | Path, group: ad.AnnData) -> None:
+    """Raise InputError if a job recorded that it was fitted on what it predicts."""
+    about = group.uns["provenance"]
+    for key, what in (
+        ("training_sections", "was trained"),
+        ("validation_sections", "chose its epoch"),
+    ):
+        seen = set(about.get(key, ())).intersection(group.obs["section"])
+        if seen:
+            raise InputError(
+                f"{path}: predicts section {min(seen)}, on which its model {what}; delete it and"
+                " rerun"
+            )
+    spots, projected = (about.get(f"{part}_spots", 0) for part in ("training", "projection"))
+    if projected and projected != spots:
+        raise InputError(
+            f"{path}: features were standardised on {projected} spots, not on the {spots} training"
+            " spots; delete it and rerun"
+        )
 
 
 def _origin(provenances: Sequence[Mapping[str, Any]]) -> str:

@@ -1,83 +1,14 @@
-"""The sections of a cohort together: each is there once, and each gene has one name (ours)."""
+"""The sections of a cohort together: each gene has one name (ours)."""
 
 from collections.abc import Sequence
 from itertools import permutations
-from pathlib import Path
 
-import anndata as ad
-import numpy as np
 import pandas as pd
 
 from stnet.core.errors import InputError
 
-# Two sections are one if more than this share of the smaller one's spots are in both, because a
-# copy may have lost some. Few spots may be equal by chance.
-SHARED_SPOTS, FEWEST_SPOTS = 0.5, 10
 # Sections with fewer genes in common do not name them alike. Fewer genes are not conclusive.
 SHARED_GENES, FEWEST_GENES = 0.1, 20
-
-
-class Distinct:
-    """Check that no section of a cohort has the counts, spots or image of another.
-
-    Nor may two patients of the cohort be one where the sections are from, or the other way round.
-    """
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[str | Path, str, dict[str, np.ndarray]]] = []
-        self._patients: dict[tuple[str, ...], tuple[str, str | Path]] = {}
-
-    def add(self, section: ad.AnnData, path: str | Path) -> None:
-        """Compare a section's used spots with those of the sections before it.
-
-        Counts are compared spot by spot, whatever the spots' names; pixel positions are, if both
-        sections have an image. Raises InputError naming `path` and the other section's file.
-        """
-        self._compare_patient(section, path)
-        image = section.uns["slide"].get("sha256", "")
-        weights = pd.util.hash_array(section.var_names.to_numpy(dtype=object))
-        spots = {"counts": section.X.astype(np.uint64) @ weights}
-        if image:
-            x, y = np.rint(section.obsm["spatial"]).astype(np.int64).T
-            spots["spots"] = x * 2**32 + y
-        spots = {what: np.unique(values) for what, values in spots.items()}
-        for other, other_image, other_spots in self._seen:
-            same = [
-                what
-                for what, values in spots.items()
-                if what in other_spots and _shared(values, other_spots[what])
-            ]
-            if image and image == other_image:
-                same.append("image")
-            if same:
-                raise InputError(
-                    f"{path}: has the {' and '.join(same)} of {other}; name each section's own"
-                    " files in the section sheet, and each section once"
-                )
-        self._seen.append((path, image, spots))
-
-    def _compare_patient(self, section: ad.AnnData, path: str | Path) -> None:
-        published = section.uns.get("published")
-        for patient in section.obs["patient"].unique() if published else ():
-            dataset, theirs = published["dataset_title"], published["patient"]
-            for kind, one, name in (
-                ("published", theirs, patient),
-                ("in the sheet", patient, theirs),
-            ):
-                key = (dataset, kind, one)
-                other, where = self._patients.setdefault(key, (name, path))
-                if other != name:
-                    raise InputError(
-                        f"{path}: patient {patient} of the section sheet is {theirs!r} of"
-                        f" {dataset!r}, but {one!r} is {other!r} in {where}; give the sections of"
-                        " one patient the same patient in the sheet, or correct the metadata"
-                    )
-
-
-def _shared(one: np.ndarray, other: np.ndarray) -> bool:
-    fewer = min(len(one), len(other))
-    common = np.intersect1d(one, other, assume_unique=True)
-    return fewer >= FEWEST_SPOTS and len(common) > SHARED_SPOTS * fewer
 
 
 def unite_genes(sections: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -32,14 +32,14 @@ def write_predictions(
     measured: ad.AnnData,
     predicted: np.ndarray,
     provenance: dict,
-    sd: np.ndarray | None = None,
+    layers: Mapping[str, np.ndarray] | None = None,
     obsm: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write `predictions.h5ad` of a held-out group or an external section.
 
-    X is the prediction (float32), `layers["observed"]` the measurement and `layers["sd"]` the s.d.
-    of an ensemble. obs, var and obsm are copied from `measured`, as are `uns["slide"]`, if any, and
-    `uns["spatial"]` and `uns["grid"]` of the predicted sections.
+    X is the prediction (float32) and `layers["observed"]` the measurement. obs, var and
+    obsm are copied from `measured`, as are `uns["slide"]`, if any, and `uns["spatial"]` and
+    `uns["grid"]` of the predicted sections.
 
     Args:
         path: output.
@@ -47,7 +47,7 @@ def write_predictions(
         predicted: predictions, with the shape and units of `measured`.
         provenance: entries of `uns["provenance"]`, which also gets the `uns["targets"]` of
             `measured` (transform, universe, hash of the gene list).
-        sd: s.d. over the members of an ensemble, likewise, or None.
+        layers: further arrays with the shape of `measured`.
         obsm: further arrays (spots, n) for obsm.
 
     Raises:
@@ -57,7 +57,7 @@ def write_predictions(
     undefined = np.isnan(predicted).all(axis=1)
     if not np.isfinite(predicted[~undefined]).all():
         raise InputError(f"{path}: not written, because some predictions are no finite numbers")
-    layers = {"observed": measured.X} if sd is None else {"observed": measured.X, "sd": sd}
+    layers = {"observed": measured.X, **(layers or {})}
     predictions = ad.AnnData(
         np.asarray(predicted, dtype=np.float32),
         obs=measured.obs,

@@ -13,7 +13,8 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import names_sha256
 from stnet.core.suggest import suggest
-from stnet.expression.cohort import Distinct, unite_genes
+from stnet.expression.cohort import unite_genes
+from stnet.expression.copies import gene_sums, published_patients, refuse_copies
 from stnet.expression.names import name_in
 from stnet.expression.spatial import keep_pictures, of_sections
 from stnet.expression.spots import read_used_spots, spot_names
@@ -117,14 +118,10 @@ def write_targets(
             one of several of another section, a section that is there twice, or no annotation of
             the cohort in a class.
     """
-    cohort, distinct = [read_used_spots(path).copy() for path in sections], Distinct()
-    for section, path in zip(cohort, sections, strict=True):
-        distinct.add(section, path)
+    cohort, universe = read_cohort(sections)
+    published_patients(cohort, sections)
+    refuse_copies(cohort, sections)
     _check_annotations(cohort, [word for words in (label_classes or {}).values() for word in words])
-    names = unite_genes([section.var for section in cohort])
-    for section in cohort:
-        section.var_names = names["gene"].reindex(section.var_names).to_list()
-    universe = names.drop_duplicates("gene").set_index("gene")
     chosen, mean_counts = _choose(cohort, universe, genes, held_out_sections, output)
     parts = [_section_targets(section, chosen, len(universe), transform) for section in cohort]
     targets = ad.concat([part for part in parts if part.n_obs], merge="same")
@@ -146,6 +143,18 @@ def write_targets(
         "gene_list_sha256": names_sha256(chosen),
     }
     write_h5ad(targets, output)
+
+
+def read_cohort(sections: Sequence[str | Path]) -> tuple[list[ad.AnnData], pd.DataFrame]:
+    """The used spots of all sections under one name for each gene, and these names (`unite_genes`).
+
+    Errors are those of `read_used_spots` and `unite_genes`.
+    """
+    cohort = [read_used_spots(path).copy() for path in sections]
+    names = unite_genes([section.var for section in cohort])
+    for section in cohort:
+        section.var_names = names["gene"].reindex(section.var_names).to_list()
+    return cohort, names.drop_duplicates("gene").set_index("gene")
 
 
 def _check_annotations(cohort: Sequence[ad.AnnData], known: Sequence[str]) -> None:
@@ -180,13 +189,9 @@ def _choose(
             f"{output}: no section outside the held-out group has a used spot (its window must lie"
             " inside the image); lower the cohort's spot_window"
         )
-    sums: dict[str, float] = {}
-    for section in training:
-        counted = np.asarray(section.X.sum(axis=0), dtype=np.float64).ravel()
-        for gene, total in zip(section.var_names, counted, strict=True):
-            sums[gene] = sums.get(gene, 0.0) + total
+    sums = pd.concat([gene_sums(section) for section in training], axis=1).sum(axis=1)
     if isinstance(genes, int):
-        chosen = choose_genes(pd.Series(sums), genes)
+        chosen = choose_genes(sums, genes)
     else:
         chosen = find_genes(genes, universe["symbol"].to_dict())
     unsure = universe.loc[chosen, "unsure"]

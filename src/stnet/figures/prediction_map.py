@@ -11,8 +11,10 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import Collection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
@@ -41,6 +43,8 @@ RANGE_NOTE = "; range: as a share of the range measured in training"
 # Heading: characters in a line and in a bold one, and printed heights of a line and around them.
 LINE, BOLD_LINE, LINE_MM, AROUND_MM = 138, 108, 3.3, 9
 PAD_MM = 1.7  # printed, around each map
+# Of tiles and spots that the model abstains from. Hatched, because glass is grey, too.
+UNKNOWN_LOOK = {"facecolor": LIGHT_GREY, "edgecolor": GREY, "hatch": "////", "linewidth": 0}
 
 
 def read_with_reliability(predictions: str | Path, reliability: str | Path | None) -> ad.AnnData:
@@ -49,13 +53,33 @@ def read_with_reliability(predictions: str | Path, reliability: str | Path | Non
     These columns of `var` come from the table of gene reliability, or are in the predictions
     already where `reliability` is None.
     """
-    table = read_h5ad(predictions, needs=["var/range_share"])
+    table = read_h5ad(predictions, needs=["var/range_share", "obs/abstained"])
     if reliability is not None:
         genes = read_gene_reliability(reliability, table.uns["provenance"]["weights_sha256"])
         genes = genes.reindex(table.var_names)
         table.var["consistent"] = genes["consistent"].eq(True)
         table.var["n_patients"] = genes["n_patients"]
     return table
+
+
+def known_expression(table: ad.AnnData) -> np.ndarray:
+    """The predictions (patches, genes), NaN for those that the model abstains from."""
+    return np.where(table.obs[["abstained"]], np.float32(np.nan), table.X)
+
+
+def mark_unknown(marks: Collection) -> None:
+    """Let the marks of tiles or spots look as those of which the model says nothing."""
+    marks.set(**UNKNOWN_LOOK)
+
+
+def draw_unknown_key(axis: Axes, table: ad.AnnData) -> None:
+    """Write below an axis what the marks of `mark_unknown` mean, if there are any."""
+    if table.obs["abstained"].any():
+        axis.legend(
+            handles=[Patch(**UNKNOWN_LOOK, label="unknown: unlike\nthe training images")],
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0),
+        )
 
 
 def headed_figure(table: ad.AnnData, title: str, remark: str, height_mm: float) -> Figure:

@@ -18,7 +18,10 @@ from stnet.figures.prediction_map import (
     choose_genes,
     colour_note,
     colours_of,
+    draw_unknown_key,
     headed_figure,
+    known_expression,
+    mark_unknown,
     read_with_reliability,
     title_axis,
     value_range,
@@ -107,9 +110,11 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     panels[0].set_title("Image")
     draw_scale_bar(panels[0], slide["um_per_px"])
     squares = centres[:, None] + tiling["step"] * SQUARE
-    for axis, gene in zip(panels[1:], tiles.var_names, strict=False):
+    draw_unknown_key(panels[0], tiles)
+    abstained = tiles.obs["abstained"].to_numpy()
+    expression = known_expression(tiles).T
+    for axis, gene, values in zip(panels[1:], tiles.var_names, expression, strict=False):
         title_axis(axis, tiles.var.loc[gene])
-        values = np.asarray(tiles[:, gene].X).ravel()
         shown = axis.add_collection(
             PolyCollection(
                 squares,
@@ -123,7 +128,10 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
             ),
             autolim=False,
         )
-        add_colour_bar(axis, shown, height)
+        if abstained.any():
+            mark_unknown(axis.add_collection(PolyCollection(squares[abstained]), autolim=False))
+        if not abstained.all():
+            add_colour_bar(axis, shown, height)
     for axis in panels[n_panels:]:
         axis.set_axis_off()
     return figure

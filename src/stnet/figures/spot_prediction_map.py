@@ -15,7 +15,10 @@ from stnet.figures.prediction_map import (
     choose_genes,
     colour_note,
     colours_of,
+    draw_unknown_key,
     headed_figure,
+    known_expression,
+    mark_unknown,
     read_with_reliability,
     title_axis,
     value_range,
@@ -54,7 +57,10 @@ def spot_maps(spots: ad.AnnData) -> Figure:
     """
     places = spots.obsm["spatial"].astype(float)
     pitch = spot_pitch(places)
-    layers = {"Measured": np.asarray(spots.layers["observed"]), "Predicted": np.asarray(spots.X)}
+    layers = {
+        "Measured": np.asarray(spots.layers["observed"]),
+        "Predicted": known_expression(spots),
+    }
     measured = np.isfinite(layers["Measured"]).any(axis=0)
     n_columns = min(spots.n_vars, GENES)
     # Each row of maps: what it shows, and of which genes.
@@ -80,6 +86,8 @@ def spot_maps(spots: ad.AnnData) -> Figure:
     draw_image(image, *picture_of(spots.uns["spatial"][section]))
     frame(image, places, pitch)
     image.set(title="Image", anchor="N")
+    draw_unknown_key(image, spots)
+    abstained = spots.obs["abstained"].to_numpy()
     draw_scale_bar(image, spots.uns["slide"]["um_per_px"])
     for row, (name, genes) in enumerate(rows):
         for column, number in enumerate(genes):
@@ -92,6 +100,8 @@ def spot_maps(spots: ad.AnnData) -> Figure:
             shown = [each[:, number] for each in layers.values()][0 if measured[number] else 1 :]
             discs.set_clim(*value_range(*shown))
             if name == "Predicted":
+                if abstained.any():
+                    mark_unknown(draw_spots(axis, places[abstained], pitch))
                 add_colour_bar(axis, discs, height)
             if name == "Measured" or not measured[number]:
                 title_axis(axis, gene, measured[number])

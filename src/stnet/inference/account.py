@@ -7,6 +7,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from stnet.config.levels import LEVELS, patients_needed
+from stnet.evaluation.conformal import column
 from stnet.inference.flags import WARNINGS
 from stnet.slides.blank import describe_blank
 
@@ -54,11 +56,13 @@ class Account(NamedTuple):
         predicted: how many tiles or spots, and why not more.
         far: distances from training by name, as text.
         warnings: sentences; none if the image is like those of training.
+        abstained: of how many tiles or spots nothing is said, as text.
     """
 
     predicted: str
     far: dict[str, str]
     warnings: list[str]
+    abstained: str
 
 
 def account_of(table: ad.AnnData) -> Account:
@@ -67,14 +71,34 @@ def account_of(table: ad.AnnData) -> Account:
     of_image = table.uns if is_slide else table.uns["provenance"]
     distance = of_image["training_distance"]
     unknown = UNKNOWN if table.n_obs else NOTHING
+    n_abstained = int(table.obs["abstained"].sum())
+    predicted = _tiles(table.n_obs, table.uns["tiling"]) if is_slide else f"{table.n_obs:,} spots"
     far = [f"{WARNINGS[flag]} ({_how_far(flag, distance)})" for flag in of_image["flags"]]
     blank = describe_blank(of_image["blank_patches"], table.n_obs)
     nothing = "" if table.n_obs else "nothing is predicted: all is mostly glass"
     return Account(
-        _tiles(table.n_obs, table.uns["tiling"]) if is_slide else f"{table.n_obs:,} spots",
+        predicted + (f"; {n_abstained:,} abstained from" if n_abstained else ""),
         {name: unknown if np.isnan(d) else f"{d:.2f}" for name, d in distance.items()},
         [*table.uns["slide"]["checks"], *far, *filter(None, [nothing, blank])],
+        unknown if np.isnan(list(distance.values())[:2]).all() else f"{n_abstained:,}",
     )
+
+
+def intervals_of(table: ad.AnnData) -> str:
+    """How wide the intervals of predictions are, or how many patients are missing for them."""
+    level, n_patients = table.uns["provenance"]["level"], table.var["n_calibration"].max()
+    of_image = table.uns if "tiling" in table.uns else table.uns["provenance"]
+    if len(of_image["flags"]):
+        return "none: the image is unlike the training images, as the warnings say"
+    if (half := table.var[column(level)]).notna().any():
+        return (
+            f"{level:.0%} of a new patient's spots are measured within ±{half.median():.2f} of the"
+            f" prediction (log expression, median gene; by errors in {n_patients} patients)"
+        )
+    said = f"none at {level:.0%}: {patients_needed(level)} held-out patients are needed"
+    lower = [each for each in LEVELS if patients_needed(each) <= n_patients]
+    remedy = f"; predict.level: {lower[-1]} is possible" if lower else ""
+    return f"{said}, the model has {n_patients}{remedy}"
 
 
 def _how_far(flag: str, distance: Mapping[str, float]) -> str:

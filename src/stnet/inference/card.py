@@ -34,6 +34,8 @@ def read_card(path: str | Path) -> dict:
     if (
         KEYS - found.keys()
         or any(MEMBER_KEYS - each.keys() for each in members.values())
+        # The distance of correlated stains, and that beyond which a patch is abstained from.
+        or any({"axes", "limit"} - each["reference"]["stain"].keys() for each in members.values())
         or "trained_low" not in found["genes"]  # the range of each gene in training
     ):
         raise InputError(

@@ -1,14 +1,20 @@
-"""Reliability of a model's genes: how well each was predicted in held-out patients."""
+"""Reliability of a model's genes: how well each was predicted in held-out patients.
+
+It includes half-widths of the intervals for a new patient (`stnet.evaluation.conformal`).
+"""
 
 import hashlib
 from pathlib import Path
 
 import pandas as pd
 
+from stnet.config.levels import LEVELS
 from stnet.core.errors import InputError
 from stnet.core.tables import read_table
+from stnet.evaluation.conformal import column
 
-COLUMNS = ["consistent", "n_consistent", "n_patients", "median_pearson"]
+PERFORMANCE = ["consistent", "n_consistent", "n_patients", "median_pearson"]
+COLUMNS = [*PERFORMANCE, "n_calibration", *map(column, LEVELS)]
 # The same in every row: the hash of the table's other columns and of the model's file. The two
 # files are copied to other machines, without the record that other tables have beside them.
 CHECKSUM = "checksum"
@@ -32,7 +38,10 @@ def read_gene_reliability(path: str | Path, model_sha256: str) -> pd.DataFrame:
     table = read_table(path)
     missing = [name for name in ("gene", *COLUMNS, CHECKSUM) if name not in table]
     if missing:
-        raise InputError(f"{path}: no column {', '.join(missing)}; fetch it again")
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}: cut, or of an older version; fetch it again,"
+            " or write it with this version"
+        )
     words = table["consistent"].astype(str)
     unknown = table[~words.isin(["True", "False"])]
     if len(unknown):

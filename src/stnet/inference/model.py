@@ -25,6 +25,7 @@ from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256
 from stnet.core.memory import is_out_of_memory
 from stnet.core.versions import versions
+from stnet.evaluation.conformal import column
 from stnet.expression.factors import are_factors
 from stnet.inference.account import measured_range
 from stnet.inference.card import CARD, read_card
@@ -35,6 +36,7 @@ from stnet.networks.engine import Forward, place, start
 from stnet.networks.folding import fold
 from stnet.networks.prediction import check_finite, predict
 from stnet.networks.standardisation import Standardisation
+from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.networks.tensors import tensors_sha256
 from stnet.slides.patches import parse_view, read_chosen
 from stnet.training.apply import load_model
@@ -114,7 +116,7 @@ def write_model(
         reference = TrainingStatistics(
             float(np.mean([scales[section] for section in known["training_sections"]]))
             * downsampling,
-            PatchStatistics.of(stains[own], patients[own]),
+            PatchStatistics.of(stains[own], patients[own], correlated=True),
             PatchStatistics.of(latent, patients[own]),
         )
         cards[name] = {
@@ -141,14 +143,18 @@ class ModelOutput(NamedTuple):
     """Output of a model for n patches.
 
     `predicted` is (n, genes) in target units, float32. `sd` is the s.d. over the members of an
-    ensemble, None for a single network. `stain` and `latent` (n,) are the distances from the
-    training patches, relative to the farthest training patient; NaN if unknown.
+    ensemble, None for a single network; `symmetry_sd` that over the eight symmetries of the patch,
+    of an ensemble the mean of its members'. `stain` and `latent` (n,) are the distances from the
+    training patches, relative to the farthest training patient; NaN if unknown. `abstained` (n,)
+    says which patches are farther than nearly all training patches, in one or the other.
     """
 
     predicted: np.ndarray
     sd: np.ndarray | None
+    symmetry_sd: np.ndarray
     stain: np.ndarray
     latent: np.ndarray
+    abstained: np.ndarray
 
 
 class _Member(NamedTuple):
@@ -168,6 +174,7 @@ class Model:
         threads: int,
         code: str,
         reliability: str | Path | None,
+        level: float | None = None,
         precision: str | None = None,
     ):
         """Read a model.
@@ -178,6 +185,7 @@ class Model:
             threads: CPU threads.
             code: digest of the job's code, for the provenance of predictions.
             reliability: table of `write_gene_reliability`, or None.
+            level: one of `stnet.config.levels.LEVELS`, of intervals by this table; None for none.
             precision: of all layers but the last, in place of that in the card.
 
         Raises:
@@ -187,6 +195,7 @@ class Model:
         self.card = read_card(path)
         start(device, threads)
         self.device, self.threads, self._code = device, threads, code
+        self._level = level
         self._weights_sha256 = file_sha256(path)
         self.genes = pd.DataFrame(self.card["genes"]).set_index("gene")
         if reliability is not None:
@@ -224,17 +233,32 @@ class Model:
         on_device = torch.tensor(patches, device=self.device)
         stains = stain(on_device)
         n_genes, rows = len(self.genes), torch.arange(len(patches))
-        predicted, far_stain, far_latent = [], [], []
+        predicted, symmetry_sd, far = [], [], []
         for forward, standardise, reference in self._members:
-            found = predict(forward, standardise, on_device, rows, self._batch, "")
+            with_squares = _with_squares(forward, n_genes)
+            found = predict(with_squares, standardise, on_device, rows, self._batch, "")
             check_finite(found, self._path)
-            found = found.cpu().numpy()
-            predicted.append(found[:, :n_genes])
-            far_stain.append(_relative(reference.stain, stains))
-            far_latent.append(_relative(reference.latent, found[:, n_genes:]))
+            mean, latent, squares = np.split(found.cpu().numpy(), [n_genes, -n_genes], axis=1)
+            predicted.append(mean)
+            variance = np.maximum(squares - np.square(mean), 0)
+            symmetry_sd.append(np.sqrt(variance * N_SYMMETRIES / (N_SYMMETRIES - 1)))
+            far.append([reference.stain.relative(stains), reference.latent.relative(latent)])
         sd = np.std(predicted, axis=0, ddof=1) if len(predicted) > 1 else None
         mean = np.mean(predicted, axis=0) if len(predicted) > 1 else predicted[0]
-        return ModelOutput(mean, sd, np.mean(far_stain, axis=0), np.mean(far_latent, axis=0))
+        distances = np.mean(far, axis=0)
+        abstained = (distances[:, 1] > 1).any(axis=0)
+        return ModelOutput(mean, sd, np.mean(symmetry_sd, axis=0), *distances[:, 0], abstained)
+
+    def bounds(self, predicted: np.ndarray, unknown: np.ndarray) -> dict[str, np.ndarray]:
+        """Layers `lower` and `upper` (patches, genes) of predictions; none without a level.
+
+        They are NaN for the `unknown` patches (n,), and where the table has no half-width.
+        """
+        if self._level is None:
+            return {}
+        half = self.genes[column(self._level)].to_numpy(dtype=np.float32)
+        centre = np.where(unknown[:, None], np.float32(np.nan), predicted)
+        return {"lower": centre - half, "upper": centre + half}
 
     def provenance(self) -> dict:
         """Provenance of predictions by this model."""
@@ -256,6 +280,7 @@ class Model:
             "code": self._code,
             "versions": versions("numpy", "torch", "torchvision", "openslide-python", "pillow"),
             "training_versions": one["versions"],
+            **({} if self._level is None else {"level": self._level}),
         }
 
     def _read_members(self, weights: Path):
@@ -293,6 +318,16 @@ class Model:
             ) from error
 
 
+def _with_squares(forward: Forward, n_genes: int) -> Forward:
+    """`forward` with the squares of its first outputs as further outputs, averaged like them."""
+
+    def outputs(patches: torch.Tensor) -> torch.Tensor:
+        found = forward(patches)
+        return torch.cat([found, found[:, :n_genes].square()], dim=1)
+
+    return outputs
+
+
 def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:
     """Rows of `among` (boolean), evenly spaced over the spots of each patient."""
     parts = []
@@ -307,9 +342,3 @@ def _names(var: pd.DataFrame) -> dict[str, list[str]]:
     return {"gene": var.index.tolist()} | {
         name: var[name].astype(str).tolist() for name in ("symbol", "ensembl")
     }
-
-
-def _relative(training: PatchStatistics, values: np.ndarray) -> np.ndarray:
-    if training.largest is None:
-        return np.full(len(values), np.nan)
-    return training.distances(values) / training.largest

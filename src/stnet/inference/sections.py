@@ -77,14 +77,16 @@ def predict_section(
     slide["checks"] = [*spots.uns["checks"]["warnings"], *enlarged(window, side)]
     distance = TrainingDistance(model.um_per_px, um_per_px * window / side)
     predicted = np.empty((spots.n_obs, len(model.genes)), dtype=np.float32)
-    sd = np.empty_like(predicted)
+    sd, symmetry_sd = np.empty_like(predicted), np.empty_like(predicted)
+    abstained = np.empty(spots.n_obs, dtype=bool)
     blank: Counter[str] = Counter()
     centres = np.rint(spots.obsm["spatial"]).astype(int)
     with open_image(slide["path"]) as image:
         check_image(section, slide["path"])
         for rows, patches in windows(image, centres, window, side, model.batch(side)):
             found = model.apply(patches)
-            predicted[rows] = found.predicted
+            predicted[rows], abstained[rows] = found.predicted, found.abstained
+            symmetry_sd[rows] = found.symmetry_sd
             if found.sd is not None:
                 sd[rows] = found.sd
             distance.add(found.stain, found.latent)
@@ -102,7 +104,10 @@ def predict_section(
         **{"training_distance": distance.summary(), "flags": distance.flags()},
         "blank_patches": all_counts(blank),
     }
-    write_predictions(output, measured, predicted, provenance, sd=sd if model.is_ensemble else None)
+    measured.obs["abstained"] = abstained
+    layers = {"symmetry_sd": symmetry_sd} | ({"sd": sd} if model.is_ensemble else {})
+    layers |= model.bounds(predicted, abstained | bool(distance.flags()))
+    write_predictions(output, measured, predicted, provenance, layers=layers)
     write_table(table, alignment)
 
 

@@ -154,6 +154,7 @@ class _Slide:
         self._places: list[tuple[int, int, int, float]] = []
         self._predicted: list[np.ndarray] = []
         self._sd: list[np.ndarray] = []
+        self._abstained: list[np.ndarray] = []
         self._features: np.ndarray | None = None
         self._about: dict[str, object] = {}
         self._side = cut.side
@@ -196,6 +197,7 @@ class _Slide:
             found = model.apply(patches)
             self._places += [(tile.x, tile.y, tile.size, tile.tissue) for tile in batch]
             self._predicted.append(found.predicted)
+            self._abstained.append(found.abstained)
             if found.sd is not None:
                 self._sd.append(found.sd)
             self.distance.add(found.stain, found.latent)
@@ -229,10 +231,13 @@ class _Slide:
         for name in ("patient", "sample"):
             obs[name] = pd.Categorical([about[name]] * n)
         obs["section"] = pd.Categorical([about["slide"]] * n)
+        abstained = np.concatenate([np.zeros(0, dtype=bool), *self._abstained])
+        obs["abstained"] = abstained
         predictions = ad.AnnData(
             predicted,
             obs=obs,
             var=genes.assign(range_share=range_share(predicted, genes)),
+            layers=self._model.bounds(predicted, abstained | bool(self.distance.flags())),
             obsm={"spatial": obs[["x", "y"]].to_numpy(float) + obs[["size"]].to_numpy() / 2},
             uns={
                 "slide": {**about, **self._about, "checks": self.checks},

@@ -1,17 +1,21 @@
 """Distance of images from a model's training images, in stain, latent features and scale.
 
 Stain and latent features are vectors per patch. Distances are measured in s.d. from the mean of the
-training patches. Each training patient's distance from all others gives the scale: a section or
-slide that is farther than every training patient is out of distribution. Source: ours.
+training patches; those of the stain along axes that are not correlated (Mahalanobis distance),
+because training stains differ much in strength but little in hue. Each training patient's distance
+from all others gives the scale: a section or slide that is farther than every training patient is
+out of distribution. The model abstains from a patch that is farther than nearly all patches of
+training patients, each seen from the others. Source: ours.
 """
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 
+from stnet.evaluation.conformal import quantiles_by_patient
 from stnet.inference.flags import WARNINGS, flags
 from stnet.networks.standardisation import LEVELS, count_levels
 
@@ -19,51 +23,74 @@ logger = logging.getLogger(__name__)
 
 # Fewer training patients give no distance between patients.
 FEWEST_PATIENTS = 3
+# Share of training patients' patches within the limit (docs/methods.md, "Abstention").
+WITHIN_LIMIT = 0.98
+# Axes along which training patches vary less, as a share of a feature's variance, are rounding.
+LEAST_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class PatchStatistics:
-    """Mean and s.d. of a vector over training patches, and the distance of the farthest patient.
+    """Mean and s.d. of a vector over training patches, and how far the patches of a patient are.
 
-    `largest` is the largest over patients of the median distance of its patches from those of the
-    other patients; None with fewer than three patients.
+    `axes` (features, axes) turn differences in s.d. into ones that are not correlated; None if they
+    are taken as they are. Each patch is as far as it is from those of the other patients. `largest`
+    is the largest over patients of the median of these distances. `limit` is the distance within
+    which 98% of them are, patients weighing alike. Both are None with fewer than three patients.
     """
 
     mean: list[float]
     sd: list[float]
+    axes: list[list[float]] | None
     largest: float | None
+    limit: float | None
 
     @classmethod
-    def of(cls, values: np.ndarray, patients: np.ndarray) -> "PatchStatistics":
-        """The statistics of `values` (patches, features) of `patients` (patches,)."""
+    def of(
+        cls, values: np.ndarray, patients: np.ndarray, *, correlated: bool = False
+    ) -> "PatchStatistics":
+        """The statistics of `values` (patches, features) of `patients` (patches,).
+
+        If they are `correlated`, there must be far more patches than features.
+        """
         names = np.unique(patients)
-        largest = None
+        largest = limit = None
         if len(names) >= FEWEST_PATIENTS:
-            largest = max(
-                cls._plain(values[patients != name]).median_distance(values[patients == name])
-                for name in names
-            )
-        plain = cls._plain(values)
-        return cls(plain.mean, plain.sd, largest)
+            far = np.empty(len(values))
+            for name in names:
+                own = patients == name
+                far[own] = cls._plain(values[~own], correlated).distances(values[own])
+            largest = max(float(np.median(far[patients == name])) for name in names)
+            limit = float(quantiles_by_patient(far, patients, [WITHIN_LIMIT])[0])
+        return replace(cls._plain(values, correlated), largest=largest, limit=limit)
 
     @classmethod
-    def _plain(cls, values: np.ndarray) -> "PatchStatistics":
+    def _plain(cls, values: np.ndarray, correlated: bool) -> "PatchStatistics":
         sd = values.std(axis=0, dtype=np.float64)
-        return cls(values.mean(axis=0, dtype=np.float64).tolist(), sd.tolist(), None)
+        axes = None
+        if correlated and sd.any():
+            correlations = np.atleast_2d(np.corrcoef(values[:, sd > 0].T))
+            variances, vectors = np.linalg.eigh(correlations)
+            some = variances > LEAST_VARIANCE
+            axes = (vectors[:, some] / np.sqrt(variances[some])).tolist()
+        return cls(values.mean(axis=0, dtype=np.float64).tolist(), sd.tolist(), axes, None, None)
 
     def distances(self, values: np.ndarray) -> np.ndarray:
-        """Root mean square over features of the difference from the mean, in s.d.: (patches,).
+        """Root mean square over features or axes of differences from the mean, in s.d.: (patches,).
 
         Features that are constant in training, such as dead ones, are left out.
         """
         sd = np.array(self.sd)
         varies = sd > 0
         scaled = (values[:, varies] - np.array(self.mean)[varies]) / sd[varies]
+        if self.axes is not None:
+            scaled = scaled @ np.array(self.axes)
         return np.sqrt(np.square(scaled).mean(axis=1))
 
-    def median_distance(self, values: np.ndarray) -> float:
-        """The median over patches of `distances`."""
-        return float(np.median(self.distances(values)))
+    def relative(self, values: np.ndarray) -> np.ndarray:
+        """`distances` relative to `largest` and to `limit`, NaN if unknown: (2, patches)."""
+        scales = np.array([[self.largest], [self.limit]], dtype=float)
+        return self.distances(values) / scales
 
 
 @dataclass(frozen=True)

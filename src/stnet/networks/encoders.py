@@ -9,12 +9,9 @@ from torch import nn
 from stnet.core.errors import InputError, reason_of
 from stnet.core.suggest import suggest
 from stnet.networks.architectures import build_network, head_name
+from stnet.networks.standardisation import IMAGENET_MEAN, IMAGENET_SD
 from stnet.networks.tensors import write_tensors
 from stnet.networks.weights import load_weights
-
-# Constants that torchvision's networks were trained with, for values from 0 to 1.
-IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
 
 # Value of timm's option `global_pool` for both the class token and the mean of the patch tokens.
 TOKEN_AND_MEAN = "token+avg"

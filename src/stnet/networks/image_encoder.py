@@ -14,9 +14,6 @@ from stnet.networks.engine import place
 from stnet.networks.standardisation import Standardisation
 from stnet.slides.windows import fit_side
 
-# Patches are bytes; the constants of encoders are for values from 0 to 1.
-WHITE = 255
-
 
 class Encoder:
     """An encoder on a device.
@@ -47,8 +44,7 @@ class Encoder:
         self.mean, self.sd = list(mean or encoding.mean), list(sd or encoding.sd)
         self._side = encoding.side
         self._forward = place(encoding.network, Engine(**engine), device)
-        in_bytes = ([WHITE * value for value in each] for each in (self.mean, self.sd))
-        self._standardise = Standardisation(*in_bytes, device)
+        self._standardise = Standardisation.of_unit(self.mean, self.sd, device)
         self._device = device
 
     def check_side(self, side: int) -> None:

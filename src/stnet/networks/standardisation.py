@@ -1,9 +1,13 @@
-"""Standardise patches by the mean and s.d. of the training patches."""
+"""Standardise patches by the mean and s.d. of the training patches, or by given ones."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 CHANNELS, LEVELS = 3, 256
+# Mean and s.d. of the images that torchvision's weights were trained on, for values from 0 to 1.
+IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Patches counted at once. Few, because their indices take eight bytes per value.
 COUNTED = 64
 
@@ -53,6 +57,12 @@ class Standardisation:
             sd.append(float(np.sqrt((count * (levels - centre) ** 2).sum() / count.sum())))
         # A channel with a single value, as in a blank image, is not scaled.
         return cls(mean, [value or 1.0 for value in sd], device)
+
+    @classmethod
+    def of_unit(cls, mean: Sequence[float], sd: Sequence[float], device: str) -> "Standardisation":
+        """Constants that are for values from 0 to 1."""
+        white = LEVELS - 1
+        return cls([white * value for value in mean], [white * value for value in sd], device)
 
     def __call__(self, patches: torch.Tensor) -> torch.Tensor:
         """Standardise uint8 (n, side, side, 3) to float32 (n, 3, side, side), channels last."""

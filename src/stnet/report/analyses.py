@@ -58,7 +58,7 @@ ANALYSES = [
             *(f"figures/{name}.png" for name in ("fig_1b", "fig_1c", "fig_1d")),
             *(f"figures/{name}.png" for name in ("supp_1a", "supp_1b", "fig_2a", "fig_2b")),
             *(f"tables/dataset/{name}.html" for name in ("dataset", "sections")),
-            "tables/table_1.html",
+            *("tables/leaks.html", "tables/table_1.html"),
             "tables/{experiment}/all/performance.html",
         ),
         tables={"dataset": "tables/dataset/summary.tsv"},
@@ -161,7 +161,10 @@ ANALYSES = [
     ),
     Analysis(
         sources="visium",
-        shown=(f"{EXTERNAL}/visium.tsv", f"{MAPS}/{{mapped}}.png"),
+        shown=(
+            *(f"{EXTERNAL}/{name}" for name in ("visium.tsv", "spread.png")),
+            f"{MAPS}/{{mapped}}.png",
+        ),
         tables={
             "visium": f"{EXTERNAL}/visium.tsv",
             "visium_genes": f"{EXTERNAL}/gene_performance.tsv",

@@ -3,6 +3,7 @@
 import os.path
 import re
 import warnings
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -54,6 +55,7 @@ def write_page(
     tables: Sequence[Table],
     *,
     tsv: Sequence[str | Path] = (),
+    pictures: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write a self-contained page, whose tables can be sorted and printed.
 
@@ -63,6 +65,7 @@ def write_page(
         paragraphs: text above the tables. The first says the result; the others are folded.
         tables: made by `page_table`.
         tsv: the tables as files for programs, which the page links.
+        pictures: what they show, and the bytes of `webp`; above the tables.
     """
     explained = {column.heading: column.explanation for each in tables for column in each.columns}
     links = {Path(file).as_posix(): os.path.relpath(file, Path(path).parent) for file in tsv}
@@ -74,6 +77,7 @@ def write_page(
         tables=tables,
         explained={heading: text for heading, text in explained.items() if text},
         links=links,
+        pictures={name: b64encode(each).decode() for name, each in (pictures or {}).items()},
     )
 
 

@@ -107,6 +107,8 @@ def predict_held_out(
     provenance = {
         "experiment": job.experiment,
         "held_out": job.held_out,
+        "training_sections": known["training_sections"],
+        "validation_sections": known["validation_sections"],
         "epoch": known["epoch"],
         "epoch_rule": known["epoch_rule"],
         "initial_weights": known["initial_weights"],

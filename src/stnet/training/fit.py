@@ -98,6 +98,7 @@ def fit(
         **{"mean": final.standardise.mean, "sd": final.standardise.sd},
         "weights_sha256": file_sha256(outputs["model"]),
         **{"epoch": choice.epoch, "epoch_rule": inner.rule},
+        "validation_sections": [section for fold in inner.folds for section in fold],
         "device": str(torch.cuda.get_device_name()) if device == "cuda" else "cpu",
         "threads": job.threads,
     }

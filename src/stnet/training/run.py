@@ -7,13 +7,16 @@ import torch
 from stnet.config.recipe import Recipe
 from stnet.core.errors import InputError, reason_of
 from stnet.core.memory import within_memory
-from stnet.networks.architectures import build_network, check_side, freeze, set_bias
+from stnet.networks.architectures import build_network, check_side, freeze, head_name, set_bias
 from stnet.networks.data import Data
 from stnet.networks.engine import place
 from stnet.networks.prediction import predict, progress_bar
-from stnet.networks.standardisation import Standardisation
+from stnet.networks.standardisation import IMAGENET_MEAN, IMAGENET_SD, Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES, augment
 from stnet.networks.weights import load_weights
+
+# PyTorch's default, as in Adam's paper. The first beta is the recipe's momentum, 0.9 in both.
+ADAM_BETA_2 = 0.999
 
 
 class Run:
@@ -31,20 +34,17 @@ class Run:
             self.network = build_network(
                 recipe.architecture, recipe.architecture_options, data.targets.shape[1]
             )
+            if recipe.head == "random":
+                self.network.get_submodule(head_name(self.network)).reset_parameters()
         check_side(self.network, recipe.architecture, data.patches.shape[1])
         if recipe.weights is not None:
             load_weights(self.network, recipe.weights)
-        set_bias(self.network, data.targets.cpu()[rows].mean(dim=0))
+        if recipe.head == "mean":
+            set_bias(self.network, data.targets.cpu()[rows].mean(dim=0))
         self.trained = freeze(self.network, recipe.trained)
         self.forward = place(self.network, recipe.engine, data.device)
-        levels = data.levels[self._statistics_rows().numpy()]
-        self.standardise = Standardisation.of(levels, data.device)
-        self.optimiser = torch.optim.SGD(
-            [parameter for parameter in self.network.parameters() if parameter.requires_grad],
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
+        self.standardise = self._standardisation()
+        self.optimiser = self._optimiser()
 
     def train_epoch(self, epoch: int) -> float:
         """Train on every spot once; `epoch`, from 1, determines the order and the symmetries.
@@ -119,7 +119,22 @@ class Run:
             if kind == "optimiser":
                 key, _, parameter = rest.partition(".")
                 parameter = parameters[parameter]
-                self.optimiser.state[parameter][key] = torch.empty_like(parameter).copy_(value)
+                # Adam's number of steps is a number, and stays on the CPU.
+                new = torch.empty_like(parameter if value.ndim else value)
+                self.optimiser.state[parameter][key] = new.copy_(value)
+
+    def _standardisation(self) -> Standardisation:
+        if self.recipe.standardisation == "imagenet":
+            return Standardisation.of_unit(IMAGENET_MEAN, IMAGENET_SD, self.data.device)
+        levels = self.data.levels[self._statistics_rows().numpy()]
+        return Standardisation.of(levels, self.data.device)
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        trained = [each for each in self.network.parameters() if each.requires_grad]
+        common = {"lr": self.recipe.learning_rate, "weight_decay": self.recipe.weight_decay}
+        if self.recipe.optimiser == "adam":
+            return torch.optim.Adam(trained, betas=(self.recipe.momentum, ADAM_BETA_2), **common)
+        return torch.optim.SGD(trained, momentum=self.recipe.momentum, **common)
 
     def _statistics_rows(self) -> torch.Tensor:
         if not self.recipe.statistics_batches:

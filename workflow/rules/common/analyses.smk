@@ -165,9 +165,12 @@ def methods(w):
     """Title, role, kind and targets of each compared experiment."""
     parts = ("composition", "features", "label", "main")
     roles = {report_of(w)[part]: part for part in parts}
-    of_experiments = {
-        name: config["experiments"][name] for name in configuration.shown_experiments(w.cohort)
-    }
+    return described(configuration.shown_experiments(w.cohort), roles)
+
+
+def described(names, roles):
+    """Title, role, kind and targets of experiments, of which some have a role of their own."""
+    of_experiments = {name: config["experiments"][name] for name in names}
     return {
         name: {
             "title": keys["title"],
@@ -178,6 +181,41 @@ def methods(w):
         }
         for name, keys in of_experiments.items()
     }
+
+
+def arena_of(w):
+    """The cohort's arena: its keys, and the experiment or the refusal of each method."""
+    if not report_of(w)["arena"]:
+        refuse(
+            f"configuration: cohorts.{w.cohort}.report.arena: missing; write arena: {{}}, and name"
+            f" {w.cohort} under report"
+        )
+    return report_of(w)["arena"]
+
+
+def entered(w):
+    """Title, role and kind of each experiment that the cohort's arena scores."""
+    return described(arena_of(w)["entered"].values(), {})
+
+
+def refused(w):
+    """Why methods of the cohort's arena are not scored, by their titles."""
+    reasons = arena_of(w)["refused"].items()
+    return {config["experiments"][name]["title"]: reason for name, reason in reasons}
+
+
+def arena_reference(w):
+    """The experiment that the differences of the cohort's arena are to, if one is named."""
+    return arena_of(w)["entered"].get(arena_of(w)["reference"])
+
+
+def arena_predictions(w):
+    """Predictions of all held-out groups of the first experiment of the cohort's arena."""
+    first = next(iter(entered(w)))
+    return [
+        f"results/{w.cohort}/experiments/{first}/{group}/predictions.h5ad"
+        for group in held_out(first)
+    ]
 
 
 def shown_value(key, value):

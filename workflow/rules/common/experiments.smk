@@ -54,6 +54,12 @@ def held_out_predictions(w):
     )
 
 
+def calibration_predictions(w):
+    """Held-out predictions whose patients were held out whole, for intervals; or none."""
+    by_section = experiment_of(w)["split"] == "section"
+    return [] if by_section else held_out_predictions(w)
+
+
 def held_out_sections(w):
     """Sections of the job's held-out group; none for `all`."""
     if w.held_out == ALL:

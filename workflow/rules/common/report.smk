@@ -1,7 +1,11 @@
 # Inputs of a cohort's figures, tables and ledger, by what its configuration has under `report`.
 
+from contextlib import chdir
+
 from stnet.core.printed import EXPRESSION_UNITS
 
+# The folder of the run, which Snakemake leaves before the last lines are printed.
+FOLDER = os.getcwd()
 # What the paper says.
 PAPER_CLAIMS = "resources/paper/claims.tsv"
 # What makes a cohort's numbers doubtful.
@@ -37,16 +41,26 @@ def print_last_lines():
 
     Snakemake's own `onsuccess` leaves out runs in which nothing is to be done, or a job fails.
     """
-    if (workflow.scheduler and workflow.is_main_process) and not workflow.dryrun:
-        print_first_pages()
-        print_own_results()
+    if not (workflow.scheduler and workflow.is_main_process) or workflow.dryrun:
+        return
+    # With allowed rules, as when `verify` runs a job again, the jobs are not all that are needed.
+    if not workflow.dag_settings.allowed_rules:
+        with chdir(FOLDER):
+            print_first_pages()
+            print_own_results()
+            certify()
 
 
 def jobs_made(*rules):
     """Jobs of rules, each with whether its outputs are there. Names may have a module's prefix."""
     dag = workflow.dag
     found = [job for job in dag.jobs if job.rule.name.endswith(rules)]
-    return [(job, not dag.needrun(job) or dag.finished(job)) for job in found]
+    return [(job, not dag.needrun(job) or has_finished(job)) for job in found]
+
+
+def has_finished(job):
+    """Whether a job of this run has finished. With `--touch` none has, where outputs are missing."""
+    return workflow.dag.finished(job) and all(map(os.path.lexists, job.output))
 
 
 def print_first_pages():
@@ -271,3 +285,81 @@ def ledger_rules(w):
         for each in workflow.rules
         if any(output.match(path) for output in each.output)
     }
+
+
+def fitted_experiments(w, supplement=True):
+    """What each experiment of the cohort's report and its supplement fits on, by its id."""
+    report_of(w)
+    keys = ("kind", "split", "targets", "inner_folds", "features", "weights")
+    names = configuration.shown_experiments(w.cohort, supplement=supplement)
+    return {
+        name: {key: config["experiments"][name].get(key) for key in keys}
+        | {"sees_held_out": configuration.sees_held_out(name)}
+        for name in names
+    }
+
+
+def fitted_targets(w):
+    """How the targets of these experiments choose genes, and the files that `all` makes of them."""
+    made = {row["targets"] for row in fitted_experiments(w, supplement=False).values()}
+    found = {}
+    for name in sorted({row["targets"] for row in fitted_experiments(w).values()}):
+        keys = config["targets"][name]
+        of_genes = config["targets"][keys["of"]] if "of" in keys else keys
+        groups = held_out_groups(sections(w.cohort), keys["split"])
+        names = groups if configuration.fitted(name) else [ALL]
+        folder = f"results/{w.cohort}/targets/{name}"
+        found[name] = {key: of_genes[key] for key in ("genes", "choice")} | {
+            "split": keys["split"],
+            "files": {each: f"{folder}/{each}.h5ad" for each in names if name in made},
+        }
+    return found
+
+
+def features_of_others(w):
+    """Features that other programs made, of the experiments that `all` makes."""
+    named = {row["features"] for row in fitted_experiments(w, supplement=False).values()}
+    handed = named.intersection(configuration.features_of("precomputed"))
+    return [f"results/{w.cohort}/features/{name}.h5ad" for name in sorted(handed)]
+
+
+def weights_of_others(w):
+    """Files of initial weights, and of the encoders, by the row that names them."""
+    found = {}
+    for name, row in fitted_experiments(w).items():
+        found[name] = row["weights"]
+        if row["features"]:
+            found[row["features"]] = config["features"][row["features"]].get("weights")
+    return {n: path for n, path in found.items() if path not in (None, IMAGENET, RANDOM)}
+
+
+def lab_experiment(cohort):
+    """The ridge regression in which leaks are planted: the first of the cohort's report, or none."""
+    shown = configuration.shown_experiments(cohort, supplement=True)
+    ridges = [name for name in shown if config["experiments"][name]["kind"] == "ridge"]
+    return ridges[0] if ridges else None
+
+
+def lab_keys(w):
+    """Keys of that experiment and of its targets, which must have a number of genes."""
+    report_of(w)
+    name = lab_experiment(w.cohort)
+    if not name:
+        refuse(f"cohorts.{w.cohort}.report.others: no experiment of kind ridge to plant leaks in")
+    keys = config["experiments"][name]
+    targets = config["targets"][keys["targets"]]
+    if not isinstance(targets.get("genes"), int):
+        refuse(f"experiments.{name}.targets: leaks need a number of genes to choose, not a list")
+    return {
+        "features": keys["features"],
+        "components": keys["components"],
+        **{key: targets[key] for key in ("genes", "transform")},
+    }
+
+
+def leak_labs(w):
+    """Pages of the cohorts under `report` that have an experiment to plant leaks in."""
+    cohorts = list(filter(lab_experiment, config["report"]))
+    if not cohorts:
+        refuse("report: no cohort whose report has an experiment of kind ridge to plant leaks in")
+    return expand("results/{cohort}/tables/leak_lab.html", cohort=cohorts)

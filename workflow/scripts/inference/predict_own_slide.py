@@ -19,6 +19,7 @@ with job(snakemake.log[0]):
             threads=snakemake.threads,
             code=snakemake.params.digest,
             reliability=snakemake.params.model["reliability"],
+            level=snakemake.params.level,
             precision=read_precision(snakemake.input.precision),
         ),
         snakemake.output.predictions,
