@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import re
 import zipfile
 from fnmatch import fnmatch
@@ -115,7 +114,7 @@ def test_first_download_locks_the_archive(reactome, fault):
     reactome.remote.faults[reactome.address] = [fault]
     assert reactome.download() == GMT
     assert read_lock(reactome.lock) == {NAME: Fingerprint(len(ARCHIVE), sha256(ARCHIVE))}
-    assert os.listdir(reactome.path.parent) == ["reactome.gmt"]
+    assert [path.name for path in reactome.path.parent.glob("[!.]*")] == ["reactome.gmt"]
     assert len(reactome.remote.requests) == 1 + bool(fault)
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from stnet.cohorts.orientation import check_misplaced
 from stnet.cohorts.section import write_section
+from stnet.core.checksums import FOLDER
 from stnet.core.errors import InputError
 from stnet.expression.gene_matching import align
 from stnet.expression.genes import read_gene_table
@@ -49,7 +50,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.parent.name != FOLDER
     }
 
 
@@ -141,7 +142,7 @@ def test_the_reader_finds_every_spot_under_tissue(row, tmp_path, caplog):
 
 def test_a_section_with_pixel_columns_exchanged_is_refused(row, tmp_path):
     folder = tmp_path / "spatial"
-    shutil.copytree(row["spots"], folder)
+    shutil.copytree(row["spots"], folder, ignore=shutil.ignore_patterns(FOLDER))
     positions = folder / "tissue_positions.csv"
     table = pd.read_csv(positions)
     names = ["pxl_row_in_fullres", "pxl_col_in_fullres"]
