@@ -28,7 +28,8 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     Its checksum is recorded beside it (`stnet.core.checksums.record`).
     """
     with atomic_path(path) as temporary:
-        frame.to_csv(temporary, **FORMAT)
+        # Without the time that gzip would write.
+        frame.to_csv(temporary, compression={"method": "infer", "mtime": 0}, **FORMAT)
         record(path, temporary)
 
 
