@@ -346,3 +346,14 @@ def test_marks_of_another_model_are_refused(toy, tmp_path):
     shutil.rmtree(tmp_path / "A" / FOLDER)
     with pytest.raises(InputError, match=r"genes.tsv: damaged, or of another model"):
         load_model_file(path)
+
+
+@pytest.mark.parametrize("name", ["table.tsv", "table.tsv.gz"])
+def test_a_table_has_the_same_bytes_at_any_time(tmp_path, monkeypatch, name):
+    table, written = pd.DataFrame({"gene": ["A", "B"], "r": [0.5, 0.25]}), set()
+    for second in (1, 1000):
+        monkeypatch.setattr("time.time", lambda second=second: second)
+        write_table(table, tmp_path / name)
+        written.add((tmp_path / name).read_bytes())
+    assert len(written) == 1
+    assert read_table(tmp_path / name).equals(table)

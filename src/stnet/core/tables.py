@@ -27,7 +27,8 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     Its checksum is recorded beside it (`stnet.core.checksums.record`).
     """
     with recorded_path(path) as temporary:
-        frame.to_csv(temporary, **FORMAT)
+        # Without the time that gzip would write.
+        frame.to_csv(temporary, compression={"method": "infer", "mtime": 0}, **FORMAT)
 
 
 def as_text(frame: pd.DataFrame) -> str:
