@@ -63,7 +63,7 @@ def test_a_turned_or_mirrored_image_is_found(sections):
 
 def test_exchanged_images_are_found_and_right_ones_are_not(sections):
     right = {name: placed(section) for name, section in sections.items()}
-    assert [better_image(name, right) for name in right] == [""] * len(right)
+    assert [better_image(name, right, "") for name in right] == [""] * len(right)
     for pair in combinations(sections, 2):
         found = dict(right)
         for name, other in permutations(pair):
@@ -71,7 +71,7 @@ def test_exchanged_images_are_found_and_right_ones_are_not(sections):
             swapped = sections[name].copy()
             swapped.uns["spatial"] = {name: of_other}
             found[name] = placed(swapped)
-        named = {name: better_image(name, found) for name in found}
+        named = {name: better_image(name, found, "") for name in found}
         a, b = pair
         expected = dict.fromkeys(found, "") | {a: f"on the image of {b}", b: f"on the image of {a}"}
         assert named == expected

@@ -127,7 +127,7 @@ def test_a_section_that_fits_another_image_is_warned_of_or_ends_the_run(
 ):
     monkeypatch.setattr(dataset, "placed", lambda section: section.uns["checks"])
     monkeypatch.setattr(
-        dataset, "better_image", lambda name, _: {"B1": "on the image of A1"}.get(name, "")
+        dataset, "better_image", lambda name, _, move: {"B1": "on the image of A1"}.get(name, "")
     )
     names = ["A1", "B1"]
     outputs = {name: tmp_path / name for name in ("sections", "spots", "genes", "summary")}

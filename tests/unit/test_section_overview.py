@@ -38,7 +38,8 @@ def test_a_better_alignment_is_drawn_beside_the_present_one(beside):
     whole, near, *_ = [axis for axis in render(figure).axes if axis.get_title()]
     assert near.get_title() == "A better fit: shifted"
     assert near.get_xlim() == (0, 400)
-    for axis, expected in ((whole, beside.obsm["spatial"]), (near, places)):
+    used = beside.obs["used"].to_numpy()
+    for axis, expected in ((whole, beside.obsm["spatial"]), (near, places[used])):
         rings = [each for each in axis.collections if isinstance(each, EllipseCollection)]
         drawn = np.concatenate([np.asarray(ring.get_offsets()) for ring in rings])
         assert sorted(drawn.tolist()) == sorted(expected.tolist())

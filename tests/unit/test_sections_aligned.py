@@ -84,10 +84,14 @@ def test_a_mirrored_image_is_found():
 
 def test_exchanged_images_are_found_and_right_ones_are_not():
     right = {name: placed(section(name)) for name in TISSUE}
-    assert [better_image(name, right) for name in right] == ["", ""]
+    assert [better_image(name, right, "") for name in right] == ["", ""]
     wrong = {"A": placed(section("A", "B")), "B": placed(section("B", "A"))}
-    assert better_image("A", wrong) == "on the image of B"
-    assert better_image("B", wrong) == "on the image of A"
+    assert better_image("A", wrong, "") == "on the image of B"
+    assert better_image("B", wrong, "") == "on the image of A"
+    # Its own image, at the right place, fits better than another one.
+    moved = right | {"A": placed(section("A", shift=(6, 0)))}
+    assert better_move(moved["A"]) == "shifted by -6 columns and 0 rows"
+    assert better_image("A", moved, "shifted by -6 columns and 0 rows") == ""
 
 
 def test_evidence_of_expression_is_that_of_a_plain_regression():

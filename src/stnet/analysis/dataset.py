@@ -102,7 +102,10 @@ def _compare_images(
     Raises InputError if it is one of `may_stop`.
     """
     for row, name in sections["section"].items():
-        if name not in on_images or not (better := better_image(name, on_images)):
+        if name not in on_images:
+            continue
+        move = sections.loc[row, "better_alignment"]
+        if not (better := better_image(name, on_images, move)):
             continue
         said = (
             f"the spots of {name} fit clearly better {better}: images may be exchanged; look at"

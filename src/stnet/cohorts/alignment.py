@@ -7,7 +7,7 @@ for one alignment over another is a sum over blocks of the array, and clear if i
 noise from block to block. Where both signals are weak, nothing is clear.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import NamedTuple
 
@@ -85,7 +85,7 @@ def placed(section: ad.AnnData) -> Placed | None:
         steps=affine[:2],
         hexagonal=hexagonal,
         block=np.unique(corner, axis=0, return_inverse=True)[1].ravel(),
-        expression=_expression(sp.csr_matrix(section.X, dtype=np.float64)),
+        expression=_expression(sp.csr_matrix(section.X, dtype=np.float32)),
         tissue=tissue_share(picture, diameter),
         nuclei=haematoxylin(picture, diameter),
         reduction=reduction,
@@ -115,11 +115,21 @@ def better_move(section: Placed) -> str:
     return _better(section, ((name, section, places) for name, places in moves(section)))
 
 
-def better_image(name: str, sections: dict[str, Placed]) -> str:
-    """`on the image of …` if a section clearly fits another section's image better, or ""."""
+def better_image(name: str, sections: Mapping[str, Placed], move: str) -> str:
+    """`on the image of …` if a section clearly fits another section's image better, or "".
+
+    `move` is what `better_move` said: another image must fit better than that, too.
+    """
     own = sections[name]
-    others = ((other, each) for other, each in sections.items() if other != name)
-    return _better(own, ((f"{ON_IMAGE_OF}{other}", each, own.places) for other, each in others))
+    others = [
+        (f"{ON_IMAGE_OF}{other}", each, own.places)
+        for other, each in sections.items()
+        if other != name
+    ]
+    if move:
+        others.append((move, own, dict(moves(own))[move]))
+    better = _better(own, others)
+    return "" if better == move else better
 
 
 def _better(section: Placed, alternatives: Iterable[tuple[str, Placed, np.ndarray]]) -> str:
@@ -188,10 +198,10 @@ def _of_expression(nuclei: np.ndarray, expression: np.ndarray, block: np.ndarray
 def _expression(counts: sp.csr_matrix) -> np.ndarray:
     """Total counts and principal components of log expression, standardised, (spots, k)."""
     totals = counts.sum(axis=1).A1
-    logs = (sp.diags(1e4 / totals) @ counts).log1p().tocsc()
+    logs = (sp.diags(1e4 / totals, dtype=np.float32) @ counts).log1p().tocsc()
     mean = logs.mean(axis=0).A1
     variable = np.argsort(mean**2 - logs.multiply(logs).mean(axis=0).A1, kind="stable")[:GENES]
-    logs, mean = logs[:, variable], mean[variable]
+    logs, mean = logs[:, variable].astype(np.float64), mean[variable]
     covariance = (logs.T @ logs).toarray() / len(totals) - np.outer(mean, mean)
     axes = np.linalg.eigh(covariance)[1][:, -COMPONENTS:]
     found = np.column_stack([np.log(totals), logs @ axes])

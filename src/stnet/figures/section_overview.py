@@ -166,11 +166,13 @@ def _draw_on_image(
     # Thousands of circles must leave the tissue between them visible.
     points = diameter / max(whole.get_xlim()) * IMAGES_MM * 72 / 25.4
     thin = min(0.7, 0.15 * points)
-    drawn = [(whole, places, thin), (near, better.places, thin) if better else (near, places, 1.5)]
     # The spots must not widen an axis beyond its picture.
-    for axis, at, width in drawn:
+    for axis, at, shown, width in (
+        (whole, places, kinds, thin),
+        (near, better.places, {"": (used, BLACK)}, thin) if better else (near, places, kinds, 1.5),
+    ):
         axis.autoscale(False)
-        for chosen, colour in kinds.values():
+        for chosen, colour in shown.values():
             draw_outlines(axis, at[chosen], diameter, edgecolors=colour, linewidths=width)
         hide_axes(axis)
         draw_scale_bar(axis, um_per_px)
