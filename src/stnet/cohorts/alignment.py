@@ -22,6 +22,8 @@ from stnet.cohorts.spot_signal import ON_TISSUE, haematoxylin, sample, tissue_sh
 from stnet.cohorts.text_tables import ARRAY
 from stnet.expression.spatial import picture_of
 
+# A section with fewer spots is not compared.
+LEAST = 100
 # Spots in a row of a block. Neighbours share tissue, so blocks are the independent units.
 BLOCK = 3
 # Expression is described by total counts and so many principal components of the most variable
@@ -66,7 +68,7 @@ class Placed(NamedTuple):
 
 def placed(section: ad.AnnData) -> Placed | None:
     """All kept spots of a section's file on its image; None without image or with few spots."""
-    if section.n_obs < FEWEST:
+    if section.n_obs < LEAST:
         return None
     (of_section,) = section.uns["spatial"].values()
     picture, reduction = picture_of(of_section)
