@@ -1,17 +1,12 @@
 """Checks of a section's image on real images, as they are and as they may be by mistake."""
 
-from itertools import combinations
-
-import anndata as ad
 import numpy as np
 import pytest
-from data import HER2ST, REAL, needs_her2st
+from data import REAL, needs_her2st
 from PIL import Image
 from real_sections import IMAGES
 
-from stnet.cohorts.exchange import exchanged, placed
-from stnet.cohorts.her2st import read
-from stnet.expression.spatial import THUMBNAIL, spatial
+from stnet.expression.spatial import THUMBNAIL
 from stnet.slides.colours import odd_colours
 from stnet.slides.image import open_image
 
@@ -44,26 +39,3 @@ def test_colours_are_those_of_he_until_they_are_changed(pictures):
         for change, (of, words) in CHANGES.items():
             changed = Image.fromarray(of(np.asarray(picture)))
             assert words in odd_colours(changed), (name, change)
-
-
-@needs_her2st
-def test_every_exchange_of_two_images_is_named(pictures):
-    sections = {}
-    for name in IMAGES:
-        row = {"counts": f"ST-cnts/{name}.tsv.gz", "spots": f"ST-spotfiles/{name}_selection.tsv"}
-        parts = read({column: str(HER2ST / path) for column, path in row.items()} | {"labels": ""})
-        spots = parts.positions[parts.positions["selected"]]
-        sections[name] = ad.AnnData(np.zeros((len(spots), 1)), obs=spots)
-        sections[name].obsm["spatial"] = spots[["pixel_x", "pixel_y"]].to_numpy()
-
-    def on(name, image):
-        picture, width = pictures[image]
-        on_image = spatial(picture, width=width, spot_diameter=145, metadata={})
-        sections[name].uns["spatial"] = {name: on_image}
-        return placed(sections[name])
-
-    right = {name: on(name, name) for name in IMAGES}
-    assert exchanged(right) == []
-    for a, b in combinations(IMAGES, 2):
-        pairs = exchanged(right | {a: on(a, b), b: on(b, a)})
-        assert (a, b) in pairs

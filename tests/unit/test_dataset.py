@@ -6,11 +6,19 @@ from scipy import sparse
 
 from stnet.analysis import dataset
 from stnet.analysis.dataset import describe_dataset
+from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 
 
 def write_section(
-    folder, name: str, genes: dict[str, list[int]], used: list[bool], warnings=(), on_tissue=None
+    folder,
+    name: str,
+    genes: dict[str, list[int]],
+    used: list[bool],
+    warnings=(),
+    on_tissue=None,
+    *,
+    may_stop=True,
 ):
     counts = np.array(list(genes.values())).T
     section = ad.AnnData(
@@ -32,7 +40,11 @@ def write_section(
     sides = (0, 0) if name == "B2" else (300, 200)
     section.uns["slide"] = {"width": sides[0], "height": sides[1], "um_per_px": 0.7}
     section.uns |= {"spatial": {name: {"images": {}}}, "grid": {name: "square"}}
-    section.uns["checks"] = {"warnings": np.array(list(warnings), dtype=object)}
+    section.uns["checks"] = {
+        "warnings": np.array(list(warnings), dtype=object),
+        "better_alignment": "",
+        "may_stop": may_stop,
+    }
     if on_tissue is not None:
         section.obs["on_tissue"] = on_tissue
     write_h5ad(section, folder / f"{name}.h5ad")
@@ -110,19 +122,28 @@ def test_dataset_is_described_by_its_used_spots(tmp_path):
     }
 
 
-def test_images_that_look_exchanged_are_warned_of_in_both_sections(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(dataset, "exchanged", lambda sections: [("A1", "B1")])
-    for name, warnings in (("A1", ["mirrored"]), ("B1", []), ("C1", [])):
-        write_section(tmp_path, name, {"a": [1]}, [True], warnings)
-    names = ["A1", "B1", "C1"]
-    outputs = {name: tmp_path / name for name in ("sections", "spots", "genes", "summary")}
-    describe_dataset(
-        [tmp_path / f"{name}.h5ad" for name in names],
-        [tmp_path / f"{name}.drops.tsv" for name in names],
-        outputs,
+def test_a_section_that_fits_another_image_is_warned_of_or_ends_the_run(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(dataset, "placed", lambda section: section.uns["checks"])
+    monkeypatch.setattr(
+        dataset, "better_image", lambda name, _, move: {"B1": "on the image of A1"}.get(name, "")
     )
-    first, second, third = pd.read_csv(outputs["sections"], sep="\t")["warnings"].fillna("")
-    assert first == f"mirrored; {second}"
-    assert second.startswith("the images of A1 and B1 look exchanged")
-    assert third == ""
-    assert second in caplog.text
+    names = ["A1", "B1"]
+    outputs = {name: tmp_path / name for name in ("sections", "spots", "genes", "summary")}
+
+    def describe(*, may_stop):
+        for name, warnings in (("A1", []), ("B1", ["mirrored"])):
+            write_section(tmp_path, name, {"a": [1]}, [True], warnings, may_stop=may_stop)
+        files = ([tmp_path / f"{name}.{end}" for name in names] for end in ("h5ad", "drops.tsv"))
+        describe_dataset(*files, outputs)
+
+    describe(may_stop=False)
+    table = pd.read_csv(outputs["sections"], sep="\t").fillna("")
+    assert table["better_alignment"].tolist() == ["", "on the image of A1"]
+    said = "the spots of B1 fit clearly better on the image of A1"
+    assert table["warnings"][0] == ""
+    assert table["warnings"][1].startswith(f"mirrored; {said}")
+    assert said in caplog.text
+    with pytest.raises(InputError, match=f"{said}.*set confirmed to yes"):
+        describe(may_stop=True)

@@ -16,7 +16,7 @@ from visium_files import SIDE, Visium
 from stnet.cohorts import close_up
 from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import write_table
-from stnet.figures.section_overview import colour_limits, overview
+from stnet.figures.section_overview import Better, colour_limits, overview
 from stnet.figures.style import VERMILLION
 from stnet.report.sections import write_sections_page
 
@@ -29,6 +29,20 @@ def beside(tmp_path):
     made.row["confirmed"] = "yes"
     section, _ = made.files().write()
     return section
+
+
+def test_a_better_alignment_is_drawn_beside_the_present_one(beside):
+    places = beside.obsm["spatial"] + [30, 0]
+    better = Better("shifted", places, Image.new("RGB", (40, 50), "white"), 10.0)
+    figure = overview(beside, metrics(beside), colour_limits(metrics(beside)), better)
+    whole, near, *_ = [axis for axis in render(figure).axes if axis.get_title()]
+    assert near.get_title() == "A better fit: shifted"
+    assert near.get_xlim() == (0, 400)
+    used = beside.obs["used"].to_numpy()
+    for axis, expected in ((whole, beside.obsm["spatial"]), (near, places[used])):
+        rings = [each for each in axis.collections if isinstance(each, EllipseCollection)]
+        drawn = np.concatenate([np.asarray(ring.get_offsets()) for ring in rings])
+        assert sorted(drawn.tolist()) == sorted(expected.tolist())
 
 
 def metrics(section):
@@ -113,6 +127,8 @@ def test_sections_without_an_image_are_drawn_as_maps(beside):
 
 def test_page_shows_sections_with_warnings_first(beside, tmp_path):
     tables, paths, rows = [], [], []
+    columns = ["patient", "section", "pct_on_tissue", "warnings", "better_alignment"]
+    better = {"A": "on the image of B", "B": "shifted by 1 columns and 1 rows"}
     for name, warnings in (("A", []), ("B", beside.uns["checks"]["warnings"])):
         section = beside.copy()
         section.obs["section"] = name
@@ -121,9 +137,9 @@ def test_page_shows_sections_with_warnings_first(beside, tmp_path):
         paths.append(tmp_path / f"{name}.h5ad")
         write_h5ad(section, paths[-1])
         tables.append(metrics(section))
-        rows.append(["P", name, 90, "; ".join(warnings)])
+        rows.append(["P", name, 90, "; ".join(warnings), better[name]])
     write_table(
-        pd.DataFrame(rows, columns=["patient", "section", "pct_on_tissue", "warnings"]),
+        pd.DataFrame(rows, columns=columns),
         tmp_path / "sections.tsv",
     )
     write_table(pd.concat(tables), tmp_path / "spots.tsv.gz")

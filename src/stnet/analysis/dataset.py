@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 
-from stnet.cohorts.exchange import Placed, exchanged, placed
+from stnet.cohorts.alignment import Placed, better_image, placed
+from stnet.cohorts.suspicion import LOOK
+from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import read_table, write_table
 from stnet.expression.cohort import unite_genes
@@ -38,21 +40,27 @@ def describe_dataset(
     - `sections`, a row per section: dropped spots; median counts, genes and mitochondrial share (%)
       of the used spots, and how many of them are on tissue (%); annotations in no class, with the
       number of used spots of each; width and height of the image in pixels, and micrometres per
-      pixel; warnings of the checks of its files, and of images that look exchanged (`exchanged`);
+      pixel; the alignment that fits it clearly better, on its own image or another section's
+      (`better_image`); warnings of the checks of its files and of that image;
     - `spots`, a row per used spot: `quality`;
     - `genes`, a row per gene of the universe: mean count over the used spots; other_names, by which
       some sections call it; unsure, genes of other sections that it may be;
     - `summary`: `quantity value`, the cohort as the paper describes it, then the sums of the drops.
+
+    Raises InputError if a section clearly fits another's image better and that is to end the run.
 
     Sections are read one at a time, so memory is that of one section, of the gene names and of the
     reduced images.
     """
     rows, parts, names, sums = [], [], [], Counter()
     on_images: dict[str, Placed] = {}
+    may_stop = set()
     for path, drop in zip(sections, drops, strict=True):
         whole = read_h5ad(path, CONTRACT)
         if found := placed(whole):
             on_images[whole.obs["section"].iloc[0]] = found
+        if whole.n_obs and whole.uns["checks"]["may_stop"]:
+            may_stop.add(whole.obs["section"].iloc[0])
         section = used_spots(whole).copy()
         parts.append(quality(section))
         rows.append(
@@ -64,6 +72,7 @@ def describe_dataset(
                 other_annotations=_unclassed(section.obs),
                 # A section without an image has sides of 0.
                 **{key: section.uns["slide"][key] or np.nan for key in SLIDE},
+                better_alignment=section.uns["checks"]["better_alignment"],
                 warnings="; ".join(section.uns["checks"]["warnings"]),
             )
         )
@@ -73,8 +82,7 @@ def describe_dataset(
     spots = pd.concat(parts, ignore_index=True)
     genes = _genes(unite_genes(names), sums, len(spots))
     per_section = pd.concat(rows, ignore_index=True)
-    for a, b in exchanged(on_images):
-        _warn_of_exchange(per_section, a, b)
+    _compare_images(per_section, on_images, may_stop)
     tables = {
         "sections": per_section,
         "spots": spots,
@@ -85,17 +93,29 @@ def describe_dataset(
         write_table(table, outputs[name])
 
 
-def _warn_of_exchange(sections: pd.DataFrame, a: str, b: str) -> None:
-    """Warn, in the log and in both rows of `sections`, of images that look exchanged."""
-    said = (
-        f"the images of {a} and {b} look exchanged: the spots fit the tissue better the other way"
-        "; look at both, and correct the section sheet if it is so"
-    )
-    logger.warning(said)
-    for row in sections.index[sections["section"].isin([a, b])]:
-        sections.loc[row, "warnings"] = "; ".join(
-            filter(None, [sections.loc[row, "warnings"], said])
+def _compare_images(
+    sections: pd.DataFrame, on_images: Mapping[str, Placed], may_stop: Collection[str]
+) -> None:
+    """Warn, in the log and in its row, of a section that clearly fits another's image better.
+
+    Raises InputError if it is one of `may_stop`.
+    """
+    for row, name in sections["section"].items():
+        if name not in on_images:
+            continue
+        move = sections.loc[row, "better_alignment"]
+        if not (better := better_image(name, on_images, move)):
+            continue
+        said = (
+            f"the spots of {name} fit clearly better {better}: images may be exchanged; look at"
+            " both, and correct the section sheet if it is so"
         )
+        if name in may_stop:
+            raise InputError(f"{said}. {LOOK}")
+        logger.warning(said)
+        sections.loc[row, "better_alignment"] = better
+        found = sections.loc[row, "warnings"]
+        sections.loc[row, "warnings"] = "; ".join(filter(None, [found, said]))
 
 
 def _unclassed(obs: pd.DataFrame) -> str:

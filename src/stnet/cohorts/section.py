@@ -18,12 +18,13 @@ from stnet.cohorts.agreement import (
     check_scale,
     check_spot_size,
 )
+from stnet.cohorts.alignment import better_move, placed
 from stnet.cohorts.close_up import cut_close_up
 from stnet.cohorts.distributed import DistributedSection
 from stnet.cohorts.gene_names import genes_only, name_genes
 from stnet.cohorts.orientation import SPOT_PX, check_misplaced
 from stnet.cohorts.scale import um_per_px
-from stnet.cohorts.suspicion import collect_warnings
+from stnet.cohorts.suspicion import collect_warnings, suspect
 from stnet.cohorts.text_tables import ARRAY, PIXELS
 from stnet.config.section_sheet import FILE_COLUMNS
 from stnet.core.checksums import check_record
@@ -90,12 +91,14 @@ def write_section(
     spot's name for ST). `obsm["spatial"]` is x and y in full-resolution pixels.
     `uns["spatial"][section]` has the reduced image, `uns["grid"][section]` the grid. If the files
     name the published patient, `uns["published"]` has it. `uns["checks"]` has the warnings of the
-    checks, and whether the sheet's row is `confirmed`. With an image, `obs["on_tissue"]` says
-    whether a spot is on tissue (`check_misplaced`), and `uns["close_up"]` has a part of the image
-    at full resolution.
+    checks, the alignment that clearly fits better (`better_move`), whether another section's image
+    that does may end the run, and whether the sheet's row is `confirmed`. With an image,
+    `obs["on_tissue"]` says whether a spot is on tissue (`check_misplaced`), and `uns["close_up"]`
+    has a part of the image at full resolution.
 
     Args:
-        row: the section's row of the sheet, with file columns joined to the root.
+        row: the section's row of the sheet, with file columns joined to the root, and the cohort's
+            `misaligned`.
         output: h5ad.
         drops_output: TSV with one row, the number of spots dropped for each reason.
         label_classes: annotations of each class (`tumour`, `normal`). Other annotations (HER2ST's
@@ -123,8 +126,11 @@ def write_section(
             spot_pitch_um=spot_pitch_um,
             genes=genes,
         )
+        better = _check_aligned(row, section)
     section.uns["checks"] = {
         "warnings": np.array(warnings, dtype=object),
+        "better_alignment": better,
+        "may_stop": row.get("misaligned") != "warn" and not row.get("confirmed"),
         "confirmed": bool(row.get("confirmed")),
     }
     _log(row["section"], drops, remark, section.obs)
@@ -302,6 +308,23 @@ def _check_placed(
     reduced = np.array(overview.size) / [slide["width"], slide["height"]]
     diameter = parts.spot_um(row["grid"]) / slide["um_per_px"] * reduced.mean()
     return check_misplaced(row, overview, array, pixels * reduced, selected, diameter)
+
+
+def _check_aligned(row: dict[str, str], section: ad.AnnData) -> str:
+    """Name of another placement on the image that clearly fits the section better, or ""."""
+    on_image = placed(section)
+    if on_image is None or not (better := better_move(on_image)):
+        return ""
+    found = (
+        f"{row['image']}: the spots of section {row['section']} fit it clearly better {better}: the"
+        " image is of another section, or its place, scale or orientation is not that of the spots;"
+        " name the image that the spots were placed on, or correct the positions"
+    )
+    if row.get("misaligned") == "warn":
+        logger.warning(found)
+    else:
+        suspect(row, found)
+    return better
 
 
 def _spot_diameter(row: dict[str, str], parts: DistributedSection, um_per_px: float) -> float:

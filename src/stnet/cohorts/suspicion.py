@@ -9,6 +9,10 @@ from stnet.core.errors import InputError
 logger = logging.getLogger(__name__)
 
 
+# What to do about it.
+LOOK = "If you have looked and they are right, set confirmed to yes"
+
+
 def suspect(row: dict[str, str], found: str) -> None:
     """Raise InputError with what was found, or warn if the section sheet says it is `confirmed`.
 
@@ -17,7 +21,7 @@ def suspect(row: dict[str, str], found: str) -> None:
     if row.get("confirmed"):
         logger.warning(f"{found}; it is confirmed")
         return
-    raise InputError(f"{found}. If you have looked and they are right, set confirmed to yes")
+    raise InputError(f"{found}. {LOOK}")
 
 
 @contextmanager

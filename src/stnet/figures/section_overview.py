@@ -3,10 +3,12 @@
 import textwrap
 from collections.abc import Mapping
 from io import BytesIO
+from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec
@@ -54,9 +56,28 @@ def colour_limits(spots: pd.DataFrame) -> dict[str, tuple[float, float]]:
     return {name: (low, max(high, low + 1)) for name, (low, high) in ends.items()}
 
 
+class Better(NamedTuple):
+    """An alignment that clearly fits a section better.
+
+    Attributes:
+        name: what it is.
+        places: x and y of all kept spots in its image, (n, 2).
+        picture: its image at low resolution.
+        scale: pixels of the image per pixel of the picture.
+    """
+
+    name: str
+    places: np.ndarray
+    picture: Image.Image
+    scale: float
+
+
 @styled
 def overview(
-    section: ad.AnnData, spots: pd.DataFrame, limits: Mapping[str, tuple[float, float]]
+    section: ad.AnnData,
+    spots: pd.DataFrame,
+    limits: Mapping[str, tuple[float, float]],
+    better: Better | None = None,
 ) -> Figure:
     """Draw the spots of a section on the whole image and on a part of it, and maps of metrics.
 
@@ -64,6 +85,7 @@ def overview(
         section: a section's file.
         spots: its rows of the dataset's table of spots, that is, its used spots in order.
         limits: `colour_limits` of the cohort.
+        better: an alignment to draw in place of the part of the image.
     """
     used = section.obs["used"].to_numpy(dtype=bool)
     places = np.asarray(section.obsm["spatial"])[used]
@@ -76,7 +98,7 @@ def overview(
     _write_title(figure, section, used)
     rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     if has_image:
-        _draw_on_image(figure, rows[0].subgridspec(1, 2), section, used)
+        _draw_on_image(figure, rows[0].subgridspec(1, 2), section, used, better)
     pitch = spot_pitch(places)
     below = rows[-1].subgridspec(1, len(maps))
     for number, name in enumerate(maps):
@@ -116,23 +138,26 @@ def _write_title(figure: Figure, section: ad.AnnData, used: np.ndarray) -> None:
 
 
 def _draw_on_image(
-    figure: Figure, grid: GridSpecFromSubplotSpec, section: ad.AnnData, used: np.ndarray
+    figure: Figure,
+    grid: GridSpecFromSubplotSpec,
+    section: ad.AnnData,
+    used: np.ndarray,
+    better: Better | None,
 ) -> None:
-    """The spots as circles of their own size, on the whole image and on its part."""
+    """The spots as circles of their own size, on the whole image, and on its part or `better`."""
     of_section = section.uns["spatial"][section.obs["section"].iloc[0]]
     diameter = float(of_section["scalefactors"]["spot_diameter_fullres"])
     um_per_px = float(section.uns["slide"]["um_per_px"])
-    close_up = section.uns["close_up"]
-    part = Image.open(BytesIO(close_up["jpeg"].tobytes()))
-    left, top = int(close_up["left"]), int(close_up["top"])
+    places = np.asarray(section.obsm["spatial"])
     whole, near = (figure.add_subplot(grid[column]) for column in (0, 1))
     draw_image(whole, *picture_of(of_section))
-    whole.add_patch(Rectangle((left, top), *part.size, fill=False, linewidth=1.5))
     whole.set_title("Whole image")
-    near.imshow(part, extent=(left, left + part.width, top + part.height, top))
-    near.set_title(f"The frame at full resolution ({part.width * um_per_px:,.0f} µm wide)")
+    if better:
+        draw_image(near, better.picture, better.scale)
+        near.set_title(f"A better fit: {better.name}")
+    else:
+        _draw_part(whole, near, section.uns["close_up"], um_per_px)
     on_tissue = section.obs["on_tissue"].to_numpy(dtype=bool)
-    places = np.asarray(section.obsm["spatial"])
     kinds = {
         "on tissue": (used & on_tissue, BLACK),
         "off tissue": (used & ~on_tissue, VERMILLION),
@@ -140,12 +165,25 @@ def _draw_on_image(
     }
     # Thousands of circles must leave the tissue between them visible.
     points = diameter / max(whole.get_xlim()) * IMAGES_MM * 72 / 25.4
+    thin = min(0.7, 0.15 * points)
     # The spots must not widen an axis beyond its picture.
-    for axis, width in ((whole, min(0.7, 0.15 * points)), (near, 1.5)):
+    for axis, at, shown, width in (
+        (whole, places, kinds, thin),
+        (near, better.places, {"": (used, BLACK)}, thin) if better else (near, places, kinds, 1.5),
+    ):
         axis.autoscale(False)
-        for chosen, colour in kinds.values():
-            draw_outlines(axis, places[chosen], diameter, edgecolors=colour, linewidths=width)
+        for chosen, colour in shown.values():
+            draw_outlines(axis, at[chosen], diameter, edgecolors=colour, linewidths=width)
         hide_axes(axis)
         draw_scale_bar(axis, um_per_px)
     counts = {name: (colour, chosen.sum()) for name, (chosen, colour) in kinds.items()}
     draw_key(whole, counts, fillstyle="none")
+
+
+def _draw_part(whole: Axes, near: Axes, close_up: Mapping, um_per_px: float) -> None:
+    """The part of the image at full resolution, and its frame on the whole image."""
+    part = Image.open(BytesIO(close_up["jpeg"].tobytes()))
+    left, top = int(close_up["left"]), int(close_up["top"])
+    whole.add_patch(Rectangle((left, top), *part.size, fill=False, linewidth=1.5))
+    near.imshow(part, extent=(left, left + part.width, top + part.height, top))
+    near.set_title(f"The frame at full resolution ({part.width * um_per_px:,.0f} µm wide)")

@@ -13,8 +13,9 @@ def sheet_row(cohort, section):
 
 
 def section_row(w):
-    """Row of the section sheet of the job's section."""
-    return sheet_row(w.cohort, w.section)
+    """Row of the section sheet of the job's section, and its cohort's `misaligned`."""
+    misaligned = row_of("cohorts", w.cohort)["misaligned"]
+    return {**sheet_row(w.cohort, w.section), "misaligned": misaligned}
 
 
 def of_section(column):

@@ -1,0 +1,146 @@
+"""Spots of a section on other places, and on another section's image."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from stnet.cohorts import alignment
+from stnet.cohorts.alignment import better_image, better_move, moves, placed
+from stnet.expression.spatial import spatial
+
+# Of the image: full side, and how often it is reduced.
+SIDE, REDUCED, PITCH = 2400, 4, 100
+# Middle and radii of the tissue of each section.
+TISSUE = {"A": (1000, 1000, 600, 800), "B": (1250, 1150, 800, 600)}
+
+
+def field(name):
+    """Nuclei of each pixel of the reduced image, standardised and smooth over a spot's pitch."""
+    rng = np.random.default_rng(len(name) + ord(name))
+    smooth = gaussian_filter(rng.standard_normal((SIDE // REDUCED,) * 2), PITCH / REDUCED)
+    return smooth / smooth.std()
+
+
+def drawn(name):
+    """Tissue of a section in the reduced image."""
+    x, y, across, along = (value / REDUCED for value in TISSUE[name])
+    rows, columns = np.mgrid[: SIDE // REDUCED, : SIDE // REDUCED]
+    return ((columns - x) / across) ** 2 + ((rows - y) / along) ** 2 < 1
+
+
+def section(name, image="", signal=1.0, shift=(0, 0)):
+    """A section with the spots of `name` on an image, as if they were placed elsewhere by `shift`.
+
+    The first gene follows nuclei; `signal` is by how much.
+    """
+    rng = np.random.default_rng(7)
+    columns, rows = (axis.ravel() for axis in np.meshgrid(np.arange(1, 23), np.arange(1, 23)))
+    at = rows * PITCH // REDUCED, columns * PITCH // REDUCED
+    inside = drawn(name)[at]
+    rates = np.full((inside.sum(), 12), 20.0)
+    rates[:, 0] *= np.exp(signal * field(name)[at][inside])
+    obs = pd.DataFrame({"section": name, "array_col": columns, "array_row": rows})[inside]
+    made = ad.AnnData(rng.poisson(rates).astype(float), obs=obs.set_index(obs.index.astype(str)))
+    made.obsm["spatial"] = (np.column_stack([columns, rows])[inside] + shift) * PITCH
+    image = image or name
+    stain = np.clip(field(image) * 30, -60, 60)[..., None] * [1, 1, 0.5]
+    picture = np.where(drawn(image)[..., None], [150, 110, 160] - stain, 245).astype(np.uint8)
+    of_image = spatial(Image.fromarray(picture), width=SIDE, spot_diameter=50, metadata={})
+    made.uns["spatial"] = {name: of_image}
+    return made
+
+
+@pytest.mark.parametrize("shift", [(1, 0), (0, -1), (-1, 1)])
+def test_a_shift_by_one_spot_is_found_and_the_right_place_is_not(shift):
+    assert better_move(placed(section("A"))) == ""
+    back = f"shifted by {-shift[0]} columns and {-shift[1]} rows"
+    assert better_move(placed(section("A", shift=shift))) == back
+
+
+def test_where_neither_outline_nor_counts_tell_nothing_is_said(monkeypatch):
+    monkeypatch.setitem(TISSUE, "A", (1200, 1200, 5000, 5000))
+    for shift in ((0, 0), (1, 0), (0, 2)):
+        assert better_move(placed(section("A", signal=0, shift=shift))) == ""
+    # Counts alone do.
+    assert better_move(placed(section("A", shift=(0, 2)))) == "shifted by 0 columns and -2 rows"
+
+
+def test_spots_that_were_left_out_on_purpose_are_no_fault():
+    """The outline of a part of the tissue fits the tissue's edge better; counts contradict."""
+    made = section("B")
+    part = made[made.obsm["spatial"][:, 0] < 1600].copy()
+    assert better_move(placed(part)) == ""
+
+
+def test_a_mirrored_image_is_found():
+    made = section("A")
+    (of_image,) = made.uns["spatial"].values()
+    of_image["images"] = {"hires": of_image["images"]["hires"][:, ::-1].copy()}
+    assert better_move(placed(made)) == "mirrored in x"
+
+
+def test_exchanged_images_are_found_and_right_ones_are_not():
+    right = {name: placed(section(name)) for name in TISSUE}
+    assert [better_image(name, right, "") for name in right] == ["", ""]
+    wrong = {"A": placed(section("A", "B")), "B": placed(section("B", "A"))}
+    assert better_image("A", wrong, "") == "on the image of B"
+    assert better_image("B", wrong, "") == "on the image of A"
+    # Its own image, at the right place, fits better than another one.
+    moved = right | {"A": placed(section("A", shift=(6, 0)))}
+    assert better_move(moved["A"]) == "shifted by -6 columns and 0 rows"
+    assert better_image("A", moved, "shifted by -6 columns and 0 rows") == ""
+
+
+def test_evidence_of_expression_is_that_of_a_plain_regression():
+    """Nats of spots by blocks left out, with scikit-learn's ridge regression."""
+    from scipy.stats import norm
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(0)
+    expression, block = rng.standard_normal((90, 3)), np.repeat(np.arange(15), 6)
+    expression -= expression.mean(axis=0)
+    nuclei = expression @ [1, 0.5, 0] + rng.standard_normal(90)
+    values = norm.ppf((nuclei.argsort().argsort() + 0.5) / 90)
+    predicted = np.empty(90)
+    for fold in range(10):
+        test = block % 10 == fold
+        mean = values[~test].mean()
+        ridge = Ridge(alpha=90, fit_intercept=False).fit(expression[~test], values[~test] - mean)
+        predicted[test] = mean + ridge.predict(expression[test])
+    after = np.sqrt(((values - predicted) ** 2).mean())
+    expected = norm.logpdf(values, predicted, after) - norm.logpdf(values, 0, values.std())
+    found = alignment._of_expression(nuclei, expression, block)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert found.sum() > 5
+
+
+def test_evidence_of_the_outline_is_that_of_a_plain_count():
+    tissue = np.array([1, 1, 1, 0.6, 0.1, 0, 0, 0.6, 0, 1])
+    is_spot = np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 0], dtype=bool)
+    spots, others = np.array([2, 1, 2, 4]) / 9, np.array([4, 1, 2, 2]) / 9
+    anywhere = (spots + others) / 2
+    of_grade = {1: 3, 0.6: 2, 0.1: 0, 0: 0}
+    expected = [
+        np.log((spots if each else others)[of_grade[share]] / anywhere[of_grade[share]])
+        for share, each in zip(tissue, is_spot, strict=True)
+    ]
+    np.testing.assert_allclose(alignment._of_outline(tissue, is_spot), expected)
+
+
+def test_a_hexagonal_array_moves_by_its_own_sites_only():
+    made = section("A")
+    made.obs["array_col"] = 2 * made.obs["array_col"] + made.obs["array_row"] % 2
+    names = [name for name, _ in moves(placed(made))]
+    assert "shifted by 2 columns and 0 rows" in names
+    assert "shifted by 1 columns and 1 rows" in names
+    assert "shifted by 1 columns and 0 rows" not in names
+
+
+def test_a_section_without_image_or_with_few_spots_is_not_compared():
+    bare = section("A")
+    bare.uns["spatial"]["A"]["images"] = {}
+    assert placed(bare) is None
+    assert placed(section("A")[:99]) is None
