@@ -55,8 +55,9 @@ def test_none_of_27_sections_is_a_copy_and_patients_are_told_apart(tmp_path):
         name = counts.name[:2]
         paths.append(tmp_path / f"{name}.h5ad")
         write_section(her2st_row(name), paths[-1], tmp_path / f"{name}.tsv", **OPTIONS)
-    experiments = {"ridge": {"kind": "ridge", "split": "patient", "targets": "top"}}
-    targets = {"top": {"genes": 250, "choice": "training"}}
+    ridge = {"kind": "ridge", "split": "patient", "targets": "top", "sees_held_out": False}
+    experiments = {"ridge": ridge}
+    targets = {"top": {"genes": 250, "choice": "training", "split": "patient", "files": {}}}
     assert len(paths) == 27
     assert set(find_leaks(paths, experiments, targets, [], {})["severity"]) == {"clear"}
     renamed = ad.read_h5ad(paths[-1])
