@@ -48,7 +48,9 @@ def section(name, image="", signal=1.0, shift=(0, 0)):
     image = image or name
     stain = np.clip(field(image) * 30, -60, 60)[..., None] * [1, 1, 0.5]
     picture = np.where(drawn(image)[..., None], [150, 110, 160] - stain, 245).astype(np.uint8)
-    of_image = spatial(Image.fromarray(picture), width=SIDE, spot_diameter=50, metadata={})
+    of_image = spatial(
+        Image.fromarray(picture), width=SIDE, spot_diameter=50, metadata={"um_per_px": 1.0}
+    )
     made.uns["spatial"] = {name: of_image}
     return made
 
@@ -144,3 +146,6 @@ def test_a_section_without_image_or_with_few_spots_is_not_compared():
     bare.uns["spatial"]["A"]["images"] = {}
     assert placed(bare) is None
     assert placed(section("A")[:99]) is None
+    close = section("A")
+    close.uns["spatial"]["A"]["metadata"]["um_per_px"] = 0.3
+    assert placed(close) is None

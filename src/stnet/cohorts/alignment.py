@@ -22,8 +22,9 @@ from stnet.cohorts.spot_signal import ON_TISSUE, haematoxylin, sample, tissue_sh
 from stnet.cohorts.text_tables import ARRAY
 from stnet.expression.spatial import picture_of
 
-# A section with fewer spots is not compared.
-LEAST = 100
+# A section with fewer spots, or with bins of Visium HD closer than so many µm, is not compared: a
+# shift by such a bin is within the error of any placement.
+LEAST, LEAST_UM = 100, 40
 # Spots in a row of a block. Neighbours share tissue, so blocks are the independent units.
 BLOCK = 3
 # Expression is described by total counts and so many principal components of the most variable
@@ -67,7 +68,7 @@ class Placed(NamedTuple):
 
 
 def placed(section: ad.AnnData) -> Placed | None:
-    """All kept spots of a section's file on its image; None without image or with few spots."""
+    """All kept spots of a section on its image; None without image, with few or close spots."""
     if section.n_obs < LEAST:
         return None
     (of_section,) = section.uns["spatial"].values()
@@ -78,6 +79,8 @@ def placed(section: ad.AnnData) -> Placed | None:
     array, pixels = section.obs[ARRAY].to_numpy(), section.obsm["spatial"]
     places, is_spot = with_outside(array, pixels)
     affine = array_map(array, pixels)
+    if np.linalg.norm(affine[1]) * of_section["metadata"]["um_per_px"] < LEAST_UM:
+        return None
     sites = np.rint((places - affine[2]) @ np.linalg.inv(affine[:2])).astype(int)
     hexagonal = is_hexagonal(array)
     corner = (sites - sites.min(axis=0)) // [BLOCK * (1 + hexagonal), BLOCK]
