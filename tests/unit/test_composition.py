@@ -18,8 +18,8 @@ from stnet.analysis.composition import EXPLAINED, explained, write_explained
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.tables import read_table
-from stnet.expression.composition import factorise, shares, write_composition
-from stnet.expression.factors import gene_targets, to_expression
+from stnet.expression.composition import factorise, write_composition
+from stnet.expression.factors import gene_targets, shares, to_expression
 from stnet.expression.targets import write_targets
 from stnet.figures.supp_7c import draw, variance_explained
 from stnet.inference.model import write_model

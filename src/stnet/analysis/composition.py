@@ -9,7 +9,8 @@ from sklearn.decomposition import NMF
 from stnet.config.split import inner_folds
 from stnet.core.h5ad import read_h5ad
 from stnet.core.tables import write_table
-from stnet.expression.composition import factorise, shares
+from stnet.expression.composition import factorise
+from stnet.expression.factors import shares
 
 # Folds of patients in which the fit to other patients is evaluated.
 FOLDS = 4
@@ -54,7 +55,7 @@ def explained(
     The paper does not define the variance explained. `explained_left_out` is ours.
 
     Args:
-        shares: (spots, genes), of `stnet.expression.composition.shares`.
+        shares: (spots, genes), of `stnet.expression.factors.shares`.
         spots: `patient section` of each spot.
         most: largest number of factors.
         iterations, seed: of the factorisation.

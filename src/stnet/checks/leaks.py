@@ -18,9 +18,8 @@ import pandas as pd
 from stnet.config.split import held_out_groups, sections_by_patient
 from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
-from stnet.expression.composition import shares
 from stnet.expression.copies import SAME_COUNTS, SAME_IMAGE, compare_sections, gene_sums
-from stnet.expression.factors import are_factors, gene_targets
+from stnet.expression.factors import are_factors, gene_targets, shares
 from stnet.expression.targets import choose_genes, read_cohort, section_expression
 
 # Sections of two patients look like one patient's if their summed expression (ln of counts per

@@ -14,28 +14,9 @@ from sklearn.decomposition import NMF
 
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad, write_h5ad
+from stnet.expression.factors import shares
 from stnet.expression.names import check_name, name_in
 from stnet.expression.spatial import keep_pictures
-from stnet.expression.transforms import invert
-
-
-def shares(targets: ad.AnnData) -> np.ndarray:
-    """Shares c / sum c of the target genes in each spot's counts: float64 (spots, genes).
-
-    `targets` is a file of `write_targets`. The sum is over all genes of the universe, so a spot's
-    shares add up to less than one. Counts are recovered from float32 targets and rounded to whole
-    numbers. Raises InputError for a spot without counts.
-    """
-    totals = targets.obs["total_counts"].to_numpy(dtype=np.float64)
-    counted = totals > 0
-    if not counted.all():
-        raise InputError(
-            f"spot {targets.obs_names[~counted][0]}: total count is zero, so its composition is"
-            " undefined; remove it from its section's table of counts"
-        )
-    about, values = targets.uns["targets"], np.asarray(targets.X, dtype=np.float64)
-    counts = np.rint(invert(values, totals, int(about["universe"]), about["transform"]))
-    return counts / totals[:, None]
 
 
 def factorise(shares: np.ndarray, factors: int, *, iterations: int, seed: int) -> NMF:

@@ -1,9 +1,10 @@
-"""Targets that are factors of a composition, and their conversion to expression of genes."""
+"""Targets that are factors of a composition: what they are of, and the genes that they mean."""
 
 import anndata as ad
 import numpy as np
 
-from stnet.expression.transforms import normalise
+from stnet.core.errors import InputError
+from stnet.expression.transforms import invert, normalise
 
 
 def are_factors(targets: ad.AnnData) -> bool:
@@ -42,3 +43,22 @@ def to_expression(factors: np.ndarray, targets: ad.AnnData) -> np.ndarray:
     shares = np.clip(np.asarray(factors, dtype=np.float64), 0.0, None) @ targets.varm["to_genes"]
     totals = np.full(len(shares), total)
     return normalise(shares * total, totals, int(about["universe"]), about["transform"])
+
+
+def shares(targets: ad.AnnData) -> np.ndarray:
+    """Shares c / sum c of the target genes in each spot's counts: float64 (spots, genes).
+
+    `targets` is a file of `write_targets`. The sum is over all genes of the universe, so a spot's
+    shares add up to less than one. Counts are recovered from float32 targets and rounded to whole
+    numbers. Raises InputError for a spot without counts.
+    """
+    totals = targets.obs["total_counts"].to_numpy(dtype=np.float64)
+    counted = totals > 0
+    if not counted.all():
+        raise InputError(
+            f"spot {targets.obs_names[~counted][0]}: total count is zero, so its composition is"
+            " undefined; remove it from its section's table of counts"
+        )
+    about, values = targets.uns["targets"], np.asarray(targets.X, dtype=np.float64)
+    counts = np.rint(invert(values, totals, int(about["universe"]), about["transform"]))
+    return counts / totals[:, None]
