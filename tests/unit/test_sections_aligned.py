@@ -77,6 +77,14 @@ def test_spots_that_were_left_out_on_purpose_are_no_fault():
     assert better_move(placed(part)) == ""
 
 
+def test_a_gradient_of_counts_is_no_reason_to_leave_the_tissue(monkeypatch):
+    """If tissue fills the array, nuclei end where spots leave it, and so may counts."""
+    monkeypatch.setitem(TISSUE, "A", (1150, 1150, 1900, 1900))
+    made = section("A", signal=0)
+    made.X[:, 0] += 200 * (made.obs["array_col"].to_numpy() > 18)
+    assert better_move(placed(made)) == ""
+
+
 def test_a_mirrored_image_is_found():
     made = section("A")
     (of_image,) = made.uns["spatial"].values()

@@ -38,6 +38,9 @@ LEVEL = 0.01
 # If more of the spots are on tissue, the outline alone decides nothing: a part of the tissue may
 # have been left out on purpose.
 FIT = 0.85
+# Spots with counts were on tissue. No alignment is better that takes more than this share
+# of them off it: along such an edge nuclei would follow any gradient of expression.
+LOST = 0.01
 STEPS, FACTORS = range(-6, 7), (0.5, 0.8, 1.25, 1.5, 2.0, 4.0)
 ON_IMAGE_OF = "on the image of "
 
@@ -140,17 +143,25 @@ def better_image(name: str, sections: Mapping[str, Placed], move: str) -> str:
 def _better(section: Placed, alternatives: Iterable[tuple[str, Placed, np.ndarray]]) -> str:
     """Name of the alternative (name, whose image, places) with most evidence, if it is clear."""
     present = _evidence(section, section, section.places)
+    on_tissue = _on_tissue(section, section, section.places)
     best, gain = "", np.zeros_like(present)
     for name, image, places in alternatives:
+        if _on_tissue(section, image, places) < on_tissue - LOST:
+            continue
         found = _evidence(section, image, places) - present
         if found.sum() > gain.sum():
             best, gain = name, found
-    on_tissue = sample(section.tissue, section.places / section.reduction) > ON_TISSUE
-    if gain[1].sum() <= 0 and on_tissue[section.is_spot].mean() > FIT:
+    if gain[1].sum() <= 0 and on_tissue > FIT:
         return ""
     blocks = np.bincount(section.block, gain.sum(axis=0))
     noise = blocks.std(ddof=1) * np.sqrt(len(blocks)) if len(blocks) > 1 else np.inf
     return best if gain.sum() > stdtrit(len(blocks) - 1, 1 - LEVEL) * noise else ""
+
+
+def _on_tissue(section: Placed, image: Placed, places: np.ndarray) -> float:
+    """Share of the spots that are on tissue, if the sites are at `places`."""
+    tissue = sample(image.tissue, places[section.is_spot] / image.reduction)
+    return (tissue > ON_TISSUE).mean()
 
 
 def _evidence(section: Placed, image: Placed, places: np.ndarray) -> np.ndarray:
