@@ -7,8 +7,11 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from stnet.analysis.dataset import _compare_images
 from stnet.cohorts import alignment
 from stnet.cohorts.alignment import better_image, better_move, moves, placed
+from stnet.cohorts.section import _check_aligned
+from stnet.core.errors import InputError
 from stnet.expression.spatial import spatial
 
 # Of the image: full side, and how often it is reduced.
@@ -157,3 +160,27 @@ def test_a_section_without_image_or_with_few_spots_is_not_compared():
     close = section("A")
     close.uns["spatial"]["A"]["metadata"]["um_per_px"] = 0.3
     assert placed(close) is None
+
+
+@pytest.mark.parametrize("misaligned", ["warn", "stop"])
+def test_a_shifted_section_is_named_and_ends_the_run_if_asked(misaligned, caplog):
+    row = {"section": "A", "image": "A.jpg", "misaligned": misaligned}
+    shifted = section("A", shift=(1, 0))
+    said = "A.jpg: the spots of section A fit it clearly better shifted by -1 columns and 0 rows"
+    if misaligned == "stop":
+        with pytest.raises(InputError, match=said):
+            _check_aligned(row, shifted)
+    # A sheet that says `confirmed` is believed.
+    assert _check_aligned(row | {"confirmed": "yes"}, shifted) != ""
+    assert said in caplog.text
+    assert _check_aligned(row, section("A")) == ""
+
+
+def test_exchanged_images_are_in_the_rows_of_both_sections_and_end_the_run_if_asked():
+    wrong = {"A": placed(section("A", "B")), "B": placed(section("B", "A"))}
+    table = pd.DataFrame({"section": ["A", "B"], "better_alignment": "", "warnings": ""})
+    with pytest.raises(InputError, match="the spots of B fit clearly better on the image of A"):
+        _compare_images(table.copy(), wrong, {"B"})
+    _compare_images(table, wrong, set())
+    assert table["better_alignment"].tolist() == ["on the image of B", "on the image of A"]
+    assert table["warnings"].str.contains("images may be exchanged").all()

@@ -130,7 +130,7 @@ def write_section(
     section.uns["checks"] = {
         "warnings": np.array(warnings, dtype=object),
         "better_alignment": better,
-        "may_stop": row.get("misaligned") != "warn" and not row.get("confirmed"),
+        "may_stop": row.get("misaligned") == "stop" and not row.get("confirmed"),
         "confirmed": bool(row.get("confirmed")),
     }
     _log(row["section"], drops, remark, section.obs)
@@ -320,10 +320,10 @@ def _check_aligned(row: dict[str, str], section: ad.AnnData) -> str:
         " image is of another section, or its place, scale or orientation is not that of the spots;"
         " name the image that the spots were placed on, or correct the positions"
     )
-    if row.get("misaligned") == "warn":
-        logger.warning(found)
-    else:
+    if row.get("misaligned") == "stop":
         suspect(row, found)
+    else:
+        logger.warning(found)
     return better
 
 

@@ -39,9 +39,9 @@ class Cohort(Row):
     spot_pitch_um: Positive
     """Distance between neighbouring spots. It gives the image's scale if the section sheet does
     not. Bins of Visium HD are added up to spots of this side. Unit: µm. Source: paper (200)."""
-    misaligned: Literal["stop", "warn"] = "stop"
+    misaligned: Literal["warn", "stop"] = "warn"
     """What to do if a section clearly fits elsewhere on its image, or on another section's, better:
-    end the job, or warn and go on; the page of the sections draws both. Source: ours."""
+    warn and go on, and draw both on the page of the sections, or end the job. Source: ours."""
     report: Report | None = None
     """What the report shows of the cohort."""
 
