@@ -102,6 +102,11 @@ def test_a_patient_under_two_ids_is_warned_of(tmp_path):
     assert about[1].startswith("one patient under two ids: expression of S0 and S1 correlates by")
 
 
+def test_two_sections_are_not_compared_with_their_mean(tmp_path):
+    table = find_leaks(cohort(tmp_path, "A", "B"), **CLEAN).set_index("check")
+    assert table.loc["one patient under two ids", "evidence"].startswith("fewer than 3 sections")
+
+
 def test_a_section_under_two_patients_is_an_error_until_confirmed(tmp_path):
     paths = cohort(tmp_path, "A", "B", "C")
     section = ad.read_h5ad(paths[0])

@@ -25,8 +25,8 @@ from stnet.expression.targets import choose_genes, read_cohort, section_expressi
 # Sections of two patients look like one patient's if their summed expression (ln of counts per
 # million of the 1,000 genes with most counts, minus the cohort's mean) correlates by more. Of
 # HER2ST's 27 sections those of one patient correlate by 0.65 and more, those of two by 0.32 at
-# most; the demo's by -0.01 at most.
-GENES, SAME_PATIENT = 1000, 0.6
+# most; the demo's by -0.01 at most. What two sections have beside their mean is opposite.
+GENES, SAME_PATIENT, FEWEST_SECTIONS = 1000, 0.6, 3
 # Features whose means over the cohort are less, in s.d., were standardised or projected with all of
 # it. Targets that differ by more are not those of the spot's own counts.
 CENTRED, ROUNDING, COMPARED_SPOTS = 1e-3, 1e-3, 20
@@ -131,9 +131,12 @@ def _alike(cohort: Cohort) -> Found:
     for pair in sorted(of_two, key=of_two.get):
         if of_two[pair] > SAME_PATIENT:
             closest[tuple(sorted(patient[each] for each in pair))] = pair
-    most = decimals(max(of_two.values(), default=-1))
-    how = f"expression of two patients correlates by at most {most}"
-    return f"{how} (as in one from {SAME_PATIENT:g} on)", [
+    how = f"fewer than {FEWEST_SECTIONS} sections, or one patient, have nothing to compare"
+    if of_two and len(patient) >= FEWEST_SECTIONS:
+        most = decimals(max(of_two.values()))
+        how = f"expression of two patients correlates by at most {most}"
+        how += f" (as in one from {SAME_PATIENT:g} on)"
+    return how, [
         (
             WARNING,
             " and ".join(patients),

@@ -80,7 +80,7 @@ def account_of(table: ad.AnnData) -> Account:
         predicted + (f"; {n_abstained:,} abstained from" if n_abstained else ""),
         {name: unknown if np.isnan(d) else f"{d:.2f}" for name, d in distance.items()},
         [*table.uns["slide"]["checks"], *far, *filter(None, [nothing, blank])],
-        unknown if np.isnan(list(distance.values())[:2]).all() else f"{n_abstained:,}",
+        unknown if np.isnan([distance["stain"], distance["latent"]]).all() else f"{n_abstained:,}",
     )
 
 

@@ -233,14 +233,15 @@ class Model:
         on_device = torch.tensor(patches, device=self.device)
         stains = stain(on_device)
         n_genes, rows = len(self.genes), torch.arange(len(patches))
+        centre = self.genes[["trained_low", "trained_high"]].mean(axis=1).to_numpy(np.float32)
         predicted, symmetry_sd, far = [], [], []
         for forward, standardise, reference in self._members:
-            with_squares = _with_squares(forward, n_genes)
+            with_squares = _with_squares(forward, torch.from_numpy(centre).to(self.device))
             found = predict(with_squares, standardise, on_device, rows, self._batch, "")
             check_finite(found, self._path)
             mean, latent, squares = np.split(found.cpu().numpy(), [n_genes, -n_genes], axis=1)
             predicted.append(mean)
-            variance = np.maximum(squares - np.square(mean), 0)
+            variance = np.maximum(squares - np.square(mean - centre), 0)
             symmetry_sd.append(np.sqrt(variance * N_SYMMETRIES / (N_SYMMETRIES - 1)))
             far.append([reference.stain.relative(stains), reference.latent.relative(latent)])
         sd = np.std(predicted, axis=0, ddof=1) if len(predicted) > 1 else None
@@ -318,12 +319,16 @@ class Model:
             ) from error
 
 
-def _with_squares(forward: Forward, n_genes: int) -> Forward:
-    """`forward` with the squares of its first outputs as further outputs, averaged like them."""
+def _with_squares(forward: Forward, centre: torch.Tensor) -> Forward:
+    """`forward` with further outputs, averaged like its own: squares of the first minus `centre`.
+
+    The centre (genes,) is near the outputs, because a variance of 1e-4 is lost in the rounding of
+    the square of -10.
+    """
 
     def outputs(patches: torch.Tensor) -> torch.Tensor:
         found = forward(patches)
-        return torch.cat([found, found[:, :n_genes].square()], dim=1)
+        return torch.cat([found, (found[:, : len(centre)] - centre).square()], dim=1)
 
     return outputs
 
