@@ -280,7 +280,9 @@ def _centred(features: Sequence[str | Path]) -> Found:
         of_sections = [
             values[rows].mean(axis=0) for rows in file.obs.groupby("section").indices.values()
         ]
-        worst, within = np.abs(values.mean(axis=0)).max(), np.abs(of_sections).max()
+        worst, within = (
+            np.abs(each).max(initial=0.0) for each in (values.mean(axis=0), np.array(of_sections))
+        )
         if worst < CENTRED < within:
             said = "every feature has mean zero over all spots, as if a scaler or PCA was fitted"
             remedy = "give features as the encoder makes them; ridge regression standardises them"
