@@ -116,7 +116,8 @@ def test_a_file_of_any_name_is_certified(run, name):
     assert found() == []
     flip(f"data/{name}")
     (line,) = found()
-    assert line.encode() and line.startswith("changed: data/")
+    assert line.encode()
+    assert line.startswith("changed: data/")
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\rb"])
