@@ -109,6 +109,30 @@ def test_an_undisturbed_run_is_as_certified(run):
     }
 
 
+@pytest.mark.parametrize("name", [" a  b ", "a\u2028b", "a\x85b", "# a: b", "a\\b", "\udce4"])
+def test_a_file_of_any_name_is_certified(run, name):
+    write(f"data/{name}", "content")
+    certify([*jobs(2), Job("read", ("data",), ("results/demo/b.tsv",), at(4))])
+    assert found() == []
+    flip(f"data/{name}")
+    (line,) = found()
+    assert line.encode()
+    assert line.startswith("changed: data/")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\rb"])
+def test_a_name_of_two_lines_is_refused(run, name):
+    write(f"data/{name}", "content")
+    with pytest.raises(InputError, match=r"^data/a\\[nr]b: a line break in the name"):
+        certify([*jobs(2), Job("read", ("data",), ("results/demo/b.tsv",), at(4))])
+
+
+def test_a_folder_that_is_gone_is_not_called_added(run):
+    Path("results/demo").rename("results/renamed")
+    assert len(found()) == len(OUTPUTS) + 1
+    assert all(line.startswith("missing: results/demo/") for line in found())
+
+
 def test_sha256sum_reads_the_certificate(run):
     command = ["sha256sum", "--check", "--quiet", "--strict", CERTIFICATE]
     assert subprocess.run(command, capture_output=True).returncode == 0

@@ -61,6 +61,19 @@ def section(name, seed, *, image=None, spots=None, counts=None, confirmed=False)
     return made
 
 
+@pytest.mark.parametrize("n_counts", [1, 2, 3, 20])
+def test_sections_of_few_counts_are_not_alike_by_chance(n_counts):
+    """Two genes of a spot with three counts are often those of a spot of another section."""
+    rates = np.random.default_rng(0).gamma(0.5, 1, N_GENES)
+    sparse_sections = []
+    for seed in range(4):
+        counts = np.random.default_rng(seed).poisson(n_counts * rates / rates.sum(), (60, N_GENES))
+        counts = counts[counts.any(axis=1)]
+        spots = drawn(seed)[1][: len(counts)]
+        sparse_sections.append(section(f"S{seed}", seed, spots=spots, counts=counts))
+    assert compare_sections(sparse_sections, ["a", "b", "c", "d"]).copies == []
+
+
 def turned(image, spots):
     return image.transpose(Image.Transpose.ROTATE_90), np.column_stack(
         [spots[:, 1], SIDE - 1 - spots[:, 0]]

@@ -88,6 +88,38 @@ def test_a_gradient_of_counts_is_no_reason_to_leave_the_tissue(monkeypatch):
     assert better_move(placed(made)) == ""
 
 
+@pytest.mark.parametrize(
+    ("pale", "outline", "expression", "named"),
+    [
+        # Fat is as pale as glass, so that another place has more tissue: t is 3, then 6.
+        (True, 3, 0.0, False),
+        (True, 6, 0.0, True),
+        # Counts contradict.
+        (True, 6, -1.0, False),
+        # All spots are on tissue: counts must speak for the other place.
+        (False, 3, 0.0, False),
+        (False, 3, 0.1, True),
+    ],
+)
+def test_pale_tissue_takes_more_evidence(monkeypatch, pale, outline, expression, named):
+    placed_on = placed(section("A"))
+    if pale:
+        placed_on.tissue[:, placed_on.tissue.shape[1] // 2 :] = 0
+    n_blocks = placed_on.block.max() + 1
+    of_block = np.resize([-1.0, 1.0], n_blocks)
+    of_block += outline * of_block.std(ddof=1) / np.sqrt(n_blocks) - of_block.mean()
+    first = [np.flatnonzero(placed_on.block == block)[0] for block in range(n_blocks)]
+    gain = np.zeros((2, len(placed_on.block)))
+    gain[0, first], gain[1, first[0]] = of_block, expression
+
+    def evidence(section, image, places):
+        return gain if places is not section.places else np.zeros_like(gain)
+
+    monkeypatch.setattr(alignment, "_evidence", evidence)
+    other = [("elsewhere", placed_on, placed_on.places.copy())]
+    assert alignment._better(placed_on, other) == ("elsewhere" if named else "")
+
+
 def test_a_mirrored_image_is_found():
     made = section("A")
     (of_image,) = made.uns["spatial"].values()

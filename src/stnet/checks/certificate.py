@@ -18,7 +18,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.checkout import CHECKOUT, find
 from stnet.core.checksums import Damaged
 from stnet.core.digest import LEFTOVERS
-from stnet.core.errors import check_system
+from stnet.core.errors import InputError, check_system
 from stnet.core.hashing import file_sha256
 
 HEADER = """\
@@ -41,6 +41,10 @@ NO_OUTPUTS = {"logs", "benchmarks", "report.html"}
 ENDED = "last job ended"
 SEAL = "# SHA-256 of the lines above: "
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+# Names may have bytes that are no UTF-8.
+ENCODING = "utf-8", "surrogateescape"
+# A name with one of these would be two lines, in which damage could hide.
+BREAKS = re.compile(r"[\r\n]")
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ def write_certificate(
         SHA-256 of the certificate. Whoever keeps it notices if the certificate is replaced.
 
     Raises:
-        InputError: the last certificate is damaged, a file cannot be read, or the disk is full.
+        InputError: the last certificate is damaged, a file cannot be read or has a line break in
+            its name, or the disk is full.
 
     Source: ours.
     """
@@ -129,25 +134,27 @@ def write_certificate(
         if entry.part in ("outputs", "earlier") and name not in files and entry.path().exists():
             files[name] = replace(entry, part="earlier")
     last_ended = max([ended, *(_moment(job.ended) for job in jobs)])
-    text = _text(Certificate({**facts, ENDED: last_ended}, files))
+    for name in filter(BREAKS.search, files):
+        raise InputError(f"{printable(name)}: a line break in the name of a file; rename it")
+    text = _text(Certificate({**facts, ENDED: last_ended}, files)).encode(*ENCODING)
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return sha256(text.encode()).hexdigest()
+        temporary.write_bytes(text)
+    return sha256(text).hexdigest()
 
 
 def read_certificate(path: str | Path) -> Certificate:
     """Read a certificate. Raises InputError if it cannot be read, or is not as it was written."""
     try:
-        text, mark, seal = Path(path).read_text("utf-8", errors="replace").rpartition(SEAL)
+        text, mark, seal = Path(path).read_bytes().decode(*ENCODING).rpartition(SEAL)
     except OSError as error:
         check_system(error, path)
         raise
-    if not mark or seal.strip() != sha256(text.encode()).hexdigest():
+    if not mark or seal.strip() != sha256(text.encode(*ENCODING)).hexdigest():
         raise Damaged(path, "it is not as it was written")
     facts, files = {}, {}
     parts = {f"# {heading}": part for part, heading in PARTS.items()}
     part = rule = job = ""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line in parts:
             part = parts[line]
         elif match := LINE.fullmatch(line):
@@ -185,6 +192,11 @@ def code_files() -> list[str]:
     return sorted(name.as_posix() for name in names if not _is_leftover(name))
 
 
+def printable(name: str) -> str:
+    """A file's name with what no terminal shows as Python writes it, such as bytes of Latin-1."""
+    return name if name.isprintable() else ascii(name)[1:-1]
+
+
 def short_name(path: str) -> str:
     """A file's name relative to the working directory or the checkout, if it is in there."""
     return path.removeprefix(f"{os.getcwd()}/").removeprefix(f"{CHECKOUT}/")
@@ -202,7 +214,7 @@ def _results(certificate: Certificate) -> Iterator[Entry]:
         for name, entry in certificate.files.items()
         if entry.rule and name.startswith("results/")
     }
-    for folder in sorted(folders):
+    for folder in sorted(filter(Path.is_dir, folders)):
         for path in sorted(_within(folder)):
             name = path.relative_to(folder)
             if not NO_OUTPUTS & set(name.parts[:1]) and not _is_leftover(name):
@@ -235,7 +247,7 @@ def _moment(time: datetime) -> str:
 
 def _described(entry: Entry) -> str:
     about = f"made by {entry.rule}" if entry.rule else entry.part
-    return f"{entry.name} ({about})"
+    return f"{printable(entry.name)} ({about})"
 
 
 def _text(certificate: Certificate) -> str:
@@ -249,4 +261,4 @@ def _text(certificate: Certificate) -> str:
             lines += ["", f"# {rule} {job}"] * bool(rule)
             lines += [f"{each.sha256}  {each.name}" for each in group]
     text = HEADER + "\n".join(lines) + "\n\n"
-    return f"{text}{SEAL}{sha256(text.encode()).hexdigest()}\n"
+    return f"{text}{SEAL}{sha256(text.encode(*ENCODING)).hexdigest()}\n"

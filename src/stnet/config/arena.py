@@ -22,8 +22,8 @@ def enter_arenas(rows: dict[str, Rows], shown: Collection[str]) -> dict[str, Ent
     """The methods of the arenas of reported cohorts, `shown`, by cohort.
 
     A method with other targets than the arena's becomes another experiment, `METHOD-arena`, which
-    is added to `rows`: with the arena's targets and their split, and else the same keys. Raises
-    InputError for an arena whose targets are no genes, or are chosen with the held-out patient.
+    is added to `rows`: with the arena's targets and their split, and else the same keys. If there is
+    such an experiment already, that is taken. Raises InputError for an arena whose targets are no genes, or are chosen with the held-out patient.
     """
     reports = {name: rows["cohorts"][name].report for name in shown}
     return {
@@ -51,14 +51,17 @@ def _entries(where: str, report: Row, rows: dict[str, Rows]) -> Entries:
             continue
         split = targets.split if targets.fitted else keys.split
         entry = keys.model_copy(update={"targets": name, "split": split})
-        recipe = repr(entry.model_copy(update={"title": ""}))
+        recipe = _recipe(entry)
         if recipe in recipes:
             other = experiments[recipes[recipe]].title
             found["refused"][method] = f"differs from {other} in its targets only"
             continue
         recipes[recipe] = method
-        found["entered"][method] = method if entry == keys else f"{method}-arena"
-        if entry != keys:
+        # Networks are not trained twice.
+        same = [each for each, other in experiments.items() if _recipe(other) == recipe]
+        known = [method] if entry == keys else same
+        found["entered"][method] = known[0] if known else f"{method}-arena"
+        if not known:
             _add(experiments, found["entered"][method], entry, where)
     ranked = [method for method in found["entered"] if not experiments[method].sees_held_out]
     if not ranked:
@@ -69,6 +72,16 @@ def _entries(where: str, report: Row, rows: dict[str, Rows]) -> Entries:
             f"{where}.arena.reference", f"{reference}: {reason}; name one of {', '.join(ranked)}"
         )
     return found
+
+
+def _recipe(keys: Experiment) -> str:
+    """What decides an experiment's predictions."""
+    unimportant = {"title": "", "latent": False}
+    return repr(
+        keys.model_copy(
+            update={key: each for key, each in unimportant.items() if hasattr(keys, key)}
+        )
+    )
 
 
 def _add(experiments: Rows, name: str, entry: Experiment, where: str) -> None:

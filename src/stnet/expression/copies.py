@@ -34,6 +34,8 @@ FAINT = 0.003
 # standard errors, by 0.9 at most in HER2ST's 351 pairs of sections and the demo's 36; by 8 and more
 # in copies of which every count was kept with a probability of 25%.
 COMPARED_SPOTS, GENES, FEWEST_GENES, SAME_COUNTS = 50, 500, 100, 3.0
+# Spots with fewer counts are alike by chance, in two sections too.
+FEWEST_COUNTS = 10
 
 
 EACH_ONCE = "name each section's own files in the section sheet, and each section once"
@@ -116,10 +118,13 @@ def compare_sections(cohort: Sequence[ad.AnnData], paths: Sequence[str | Path]) 
 def _identity(section: ad.AnnData) -> dict[str, np.ndarray | str]:
     """What only a copy has: counts of spots, their pixel positions if there is an image, its hash.
 
-    A spot's counts are the hash of a sum, whatever its name and the order of genes.
+    A spot's counts are the hash of a sum, whatever its name and the order of genes. Spots with few
+    counts are left out.
     """
     weights = pd.util.hash_array(section.var_names.to_numpy(dtype=object))
-    found = {"counts": np.unique(section.X.astype(np.uint64) @ weights)}
+    counts = section.X.astype(np.uint64)
+    enough = np.asarray(counts.sum(axis=1)).ravel() >= FEWEST_COUNTS
+    found = {"counts": np.unique((counts @ weights)[enough])}
     if image := section.uns["slide"].get("sha256", ""):
         x, y = np.rint(section.obsm["spatial"]).astype(np.int64).T
         found |= {"spots": np.unique(x * 2**32 + y), "image": image}
@@ -192,7 +197,7 @@ def _correlation(one: np.ndarray | None, other: np.ndarray | None) -> float:
 def _profiles(cohort: Sequence[ad.AnnData]) -> list[np.ndarray | None]:
     """Pearson residuals of each spot's counts, centred and of length 1, float32 (spots, genes).
 
-    None if a section has few spots or few of the genes.
+    None if a section has few spots or few of the genes, or half of its spots have few counts.
     """
     sums = pd.concat([gene_sums(section) for section in cohort], axis=1).sum(axis=1)
     genes = sums.sort_index().sort_values(ascending=False, kind="stable").index[:GENES]
@@ -207,6 +212,9 @@ def _profiles(cohort: Sequence[ad.AnnData]) -> list[np.ndarray | None]:
         totals = matrix.sum(axis=1).A1
         counts = np.zeros((section.n_obs, len(genes)), dtype=np.float32)
         counts[:, columns] = matrix[:, np.flatnonzero(present)].toarray()
+        if np.median(counts.sum(axis=1)) < FEWEST_COUNTS:
+            found.append(None)
+            continue
         expected = np.outer(totals, counts.sum(axis=0) / totals.sum())
         residuals = (counts - expected) / np.sqrt(np.maximum(expected, 1e-9))
         residuals -= residuals.mean(axis=1, keepdims=True)

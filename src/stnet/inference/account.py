@@ -90,6 +90,8 @@ def intervals_of(table: ad.AnnData) -> str:
     of_image = table.uns if "tiling" in table.uns else table.uns["provenance"]
     if len(of_image["flags"]):
         return "none: the image is unlike the training images, as the warnings say"
+    if n_patients == 0:
+        return "none: no patient was held out whole in the training of the model"
     if (half := table.var[column(level)]).notna().any():
         return (
             f"{level:.0%} of a new patient's spots are measured within ±{half.median():.2f} of the"

@@ -88,7 +88,8 @@ EXPLAINED = {
     "Mean r without": "Mean over genes of the mean r over patients.",
     "Mean r with": "The same with the leak.",
     "Mean r gained": "With the leak minus without, and its 95% interval.",
-    "Median r without": "Median over genes of the median r over patients.",
+    "Median r without": "Median over genes of the median r over patients. Where patients differ in"
+    " their genes, a gene is that of the same rank.",
     "Median r with": "The same with the leak.",
     "Median r gained": "With the leak minus without, and its 95% interval.",
     "Named by": "The check of leaks.html that names it, or why no configuration has it.",
@@ -113,14 +114,15 @@ def write_leak_lab(
         for part in ("without", "with"):
             shown[f"{heading} {part}"] = table[f"{name}_{part}"].map(decimals, na_action="ignore")
         shown[f"{heading} gained"] = estimates(table, f"{name}_gain", digits=3)
-    surely = table["mean_gain_low"] > 0
+    above = table["mean_gain_low"] > 0
     most = table["mean_gain"].idxmax()
     write_page(
         html,
         "What do leaks buy?",
         [
-            f"{surely.sum()} of {len(table)} leaks surely raise the mean r here (their interval is"
-            f" above zero); most is bought by: {words['Leak'][most].lower()}"
+            f"Of {len(table)} leaks, {above.sum()} have an interval of what they add to the mean r"
+            " that is above zero (not adjusted for the number of leaks); most is bought by:"
+            f" {words['Leak'][most].lower()}"
             f" ({decimals(table['mean_gain'][most])}).",
             "Each leak is planted in ridge regression on the cohort's features, and r is compared"
             " with that without it; everything else is equal. Patients, genes and draws are the"
