@@ -22,8 +22,9 @@ def enter_arenas(rows: dict[str, Rows], shown: Collection[str]) -> dict[str, Ent
     """The methods of the arenas of reported cohorts, `shown`, by cohort.
 
     A method with other targets than the arena's becomes another experiment, `METHOD-arena`, which
-    is added to `rows`: with the arena's targets and their split, and else the same keys. If there is
-    such an experiment already, that is taken. Raises InputError for an arena whose targets are no genes, or are chosen with the held-out patient.
+    is added to `rows`: with the arena's targets and their split, and else the same keys. If there
+    is such an experiment already, that is taken. Raises InputError for an arena whose targets are
+    no genes, or are chosen with the held-out patient.
     """
     reports = {name: rows["cohorts"][name].report for name in shown}
     return {

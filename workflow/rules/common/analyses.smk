@@ -194,8 +194,15 @@ def arena_of(w):
 
 
 def entered(w):
-    """Title, role and kind of each experiment that the cohort's arena scores."""
-    return described(arena_of(w)["entered"].values(), {})
+    """Title, role and kind of each experiment that the cohort's arena scores.
+
+    The title is that of the method, which may be of other targets.
+    """
+    methods = {experiment: method for method, experiment in arena_of(w)["entered"].items()}
+    found = described(methods, {})
+    for experiment, method in methods.items():
+        found[experiment]["title"] = config["experiments"][method]["title"]
+    return found
 
 
 def refused(w):
