@@ -43,7 +43,7 @@ LOST = 0.01
 # Level of the one-sided test of the best alignment against the present one, if spots fit so, and if
 # not: HER2ST's sections with a part made as pale as fat reach 2.7 standard errors, misplaced ones
 # 4.8 and more.
-LEVEL, PALE_LEVEL = 0.01, 0.0001
+LEVEL, PALE_LEVEL = 0.001, 0.0001
 STEPS, FACTORS = range(-6, 7), (0.5, 0.8, 1.25, 1.5, 2.0, 4.0)
 ON_IMAGE_OF = "on the image of "
 
