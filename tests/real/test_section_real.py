@@ -121,6 +121,6 @@ def test_files_of_other_sections_are_refused(tmp_path):
     }
     for message, columns in cases.items():
         with pytest.raises(InputError) as caught:
-            read("C2", tmp_path, **columns)
+            read("C2", tmp_path, misaligned="stop", **columns)
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)

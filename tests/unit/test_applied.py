@@ -19,6 +19,7 @@ from stnet.cohorts.section import write_section
 from stnet.config.tiles import Cut
 from stnet.core.errors import InputError, SystemFailure
 from stnet.core.h5ad import write_h5ad
+from stnet.core.hashing import file_sha256
 from stnet.expression.spatial import picture_of
 from stnet.inference.model import Model
 from stnet.inference.sections import predict_section
@@ -388,6 +389,7 @@ def test_blank_patches_of_a_section_are_counted_and_warned_of(
     grey = ad.read_h5ad(section / "V_1.h5ad")
     Image.open(section / "image.jpg").convert("L").save(tmp_path / "grey.png")
     grey.uns["slide"]["path"] = str(tmp_path / "grey.png")
+    grey.uns["slide"]["sha256"] = file_sha256(tmp_path / "grey.png")
     write_h5ad(grey, tmp_path / "V_1.h5ad")
     files = (tmp_path / "predictions.h5ad", tmp_path / "alignment.tsv")
     keys = {"scale": "pixels", "genes": section / "genes.tsv"}

@@ -233,7 +233,9 @@ def test_a_damaged_model_gets_no_table_of_genes(toy, tmp_path):
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match="safetensors: damaged"):
-        write_gene_reliability(path, tmp_path / "genes.tsv", tmp_path / "model.genes.tsv")
+        write_gene_reliability(
+            path, tmp_path / "genes.tsv", tmp_path / "model.genes.tsv", predictions=[]
+        )
 
 
 def test_files_in_a_folder_are_compared_with_their_records(tmp_path):

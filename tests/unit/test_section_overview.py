@@ -128,7 +128,7 @@ def test_sections_without_an_image_are_drawn_as_maps(beside):
 def test_page_shows_sections_with_warnings_first(beside, tmp_path):
     tables, paths, rows = [], [], []
     columns = ["patient", "section", "pct_on_tissue", "warnings", "better_alignment"]
-    better = {"A": "on the image of B", "B": "shifted by 1 columns and 1 rows"}
+    better = {"A": "on the image of B", "B": "on the image of A"}
     for name, warnings in (("A", []), ("B", beside.uns["checks"]["warnings"])):
         section = beside.copy()
         section.obs["section"] = name

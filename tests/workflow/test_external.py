@@ -224,7 +224,7 @@ def test_slides_and_sections_of_ones_own_need_no_training_data(own):
     # A run with nothing to do ends with the same lines.
     lines = said[said.index("case-1: ") :].splitlines()
     lines = lines[: lines.index("    results/predict/all/sample/predictions.h5ad") + 1]
-    assert snakemake(own, *MINE).stdout.splitlines() == lines
+    assert snakemake(own, *MINE).stdout.splitlines()[: len(lines)] == lines
     assert "case-1: " not in snakemake(own, "-n", *MINE).stdout
 
 

@@ -52,6 +52,8 @@ def test_of_a_removed_view_only_the_new_networks_are_trained(pending):
     assert jobs == {
         **{"train": 2, "predict_held_out": 2, "performance": 1, "performance_page": 1},
         **{"compare": 1, "comparison": 1, "protocols": 1, "controls": 1, "front": 1, "ledger": 2},
+        # It names what every experiment was fitted on.
+        **{"leaks": 1},
     }
 
 

@@ -43,7 +43,7 @@ LOST = 0.01
 # Level of the one-sided test of the best alignment against the present one, if spots fit so, and if
 # not: HER2ST's sections with a part made as pale as fat reach 2.7 standard errors, misplaced ones
 # 4.8 and more.
-LEVEL, PALE_LEVEL = 0.001, 0.0001
+LEVEL, PALE_LEVEL = 0.01, 0.0001
 STEPS, FACTORS = range(-6, 7), (0.5, 0.8, 1.25, 1.5, 2.0, 4.0)
 ON_IMAGE_OF = "on the image of "
 
@@ -155,12 +155,17 @@ def _better(section: Placed, alternatives: Iterable[tuple[str, Placed, np.ndarra
         if found.sum() > gain.sum():
             best, gain = name, found
     fits = on_tissue > FIT
-    if gain[1].sum() < 0 or (fits and gain[1].sum() == 0):
+    of_expression = gain[1].sum()
+    if (fits and of_expression <= 0) or of_expression < -_noise(gain[1], section.block):
         return ""
-    blocks = np.bincount(section.block, gain.sum(axis=0))
-    noise = blocks.std(ddof=1) * np.sqrt(len(blocks)) if len(blocks) > 1 else np.inf
-    limit = stdtrit(len(blocks) - 1, 1 - (LEVEL if fits else PALE_LEVEL))
-    return best if gain.sum() > limit * noise else ""
+    limit = stdtrit(section.block.max(), 1 - (LEVEL if fits else PALE_LEVEL))
+    return best if gain.sum() > limit * _noise(gain.sum(axis=0), section.block) else ""
+
+
+def _noise(gain: np.ndarray, block: np.ndarray) -> float:
+    """Standard error of a sum over sites, by its spread from block to block."""
+    blocks = np.bincount(block, gain)
+    return blocks.std(ddof=1) * np.sqrt(len(blocks)) if len(blocks) > 1 else np.inf
 
 
 def _on_tissue(section: Placed, image: Placed, places: np.ndarray) -> float:

@@ -65,6 +65,9 @@ def _entries(where: str, report: Row, rows: dict[str, Rows]) -> Entries:
         if not known:
             _add(experiments, found["entered"][method], entry, where)
     ranked = [method for method in found["entered"] if not experiments[method].sees_held_out]
+    if not ranked and not report.arena.methods:
+        # Who asks for the target `arena` is told.
+        return Entries(entered={}, refused=found["refused"])
     if not ranked:
         raise fault(f"{where}.arena.methods", "none can be ranked; name a method that obeys")
     if (reference := report.arena.reference) not in (None, *ranked):

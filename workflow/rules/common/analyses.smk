@@ -190,6 +190,11 @@ def arena_of(w):
             f"configuration: cohorts.{w.cohort}.report.arena: missing; write arena: {{}}, and name"
             f" {w.cohort} under report"
         )
+    if not report_of(w)["arena"]["entered"]:
+        refuse(
+            f"configuration: cohorts.{w.cohort}.report.arena: no method of the report can be ranked;"
+            " name methods that obey"
+        )
     return report_of(w)["arena"]
 
 
