@@ -94,7 +94,7 @@ def test_the_papers_ablations_are_one_dag(tmp_path):
     assert jobs["train"] == 47 + 32 * 23
     # Those of 224 px at x20 share their view.
     assert jobs["view_index"] == 1 + 3 + 2
-    assert jobs["study"] == 6
+    assert jobs["study"] == 8
 
 
 def test_models_of_all_patients_can_be_asked_for_and_unknown_ones_not(tmp_path):
