@@ -15,6 +15,7 @@ from demo_tables import MAIN, read
 from project import DEMO, copy_project, copy_run, planned, snakemake
 
 from stnet.config.memory import prediction_mb, training_mb
+from stnet.report.claim_rules import Claim, limits_of
 from stnet.report.words import WORDS
 
 JOBS = {
@@ -188,6 +189,22 @@ def test_what_was_planted_is_reproduced_and_what_is_false_differs(demo):
     assert len(ledger) - is_false.sum() >= 30
     others = ledger["verdict"] != np.where(is_false, "differs", "reproduced")
     assert ledger.loc[others, ["verdict", "why"]].to_dict("index") == {}
+
+
+def test_no_number_is_outside_what_claims_call_possible(demo):
+    beyond = {}
+    for path in (demo / "results/demo/tables").rglob("*.tsv"):
+        table = pd.read_csv(path, sep="\t").dropna(axis="columns", how="all")
+        columns = {name: table[name] for name in table.select_dtypes("number")}
+        if {"quantity", "value"} <= {*table}:
+            columns = dict(iter(table.groupby("quantity")["value"]))
+        for name, values in columns.items():
+            row = {"id": "", "table": path.stem, "column": name}
+            least, most = limits_of(Claim(**dict.fromkeys(Claim._fields, "") | row))
+            numbers = pd.to_numeric(values, errors="coerce").dropna()
+            if not numbers.between(least, most).all():
+                beyond[path.stem, name] = (numbers.min(), numbers.max())
+    assert beyond == {}
 
 
 def test_report_holds_the_ledger_and_the_figures(demo):
