@@ -134,6 +134,7 @@ def damaged(folder, how):
     else:
         other = Checkpoints(folder.parent / "other", {"other": "job"})
         other.write(Checkpoint([{"run": "inner 0", "epoch": 1}], {"network.x": torch.zeros(1)}))
+        other.wait()
         shutil.copy(next((folder.parent / "other").glob(f"{FOLDER}/*/*.safetensors")), newest)
     return newest
 
@@ -171,6 +172,12 @@ def test_two_checkpoints_are_kept(tmp_path):
     for epoch in range(1, 5):
         history.append({"run": "final", "epoch": epoch, "train_loss": float("nan")})
         checkpoints.write(Checkpoint(history, state))
+    # What is trained meanwhile is not written.
+    written = {name: value.clone() for name, value in state.items()}
+    for value in state.values():
+        value += 1
+    checkpoints.wait()
+    state = written
     names = sorted(path.name for path in tmp_path.glob(f"{FOLDER}/*/*"))
     assert names == ["000003.safetensors", "000004.safetensors"]
     newest = checkpoints.newest()

@@ -108,7 +108,9 @@ def test_only_checkpoints_of_the_same_job_count(tmp_path):
     for code, engine, n_epochs in (("1", PLAIN, 3), ("2", PLAIN, 9), ("1", {}, 7)):
         inputs = {"code": code, "view": "20x2", "recipe": {"epochs": 4, "engine": engine}}
         for done in (n_epochs - 1, n_epochs):
-            Checkpoints(group, inputs).write(Checkpoint([{}] * done, {"x": torch.zeros(1)}))
+            written = Checkpoints(group, inputs)
+            written.write(Checkpoint([{}] * done, {"x": torch.zeros(1)}))
+            written.wait()
     assert saved_epochs(group / "model.safetensors", known) == 3
     (newest,) = group.glob(".checkpoint/*/000003.safetensors")
     newest.write_bytes(newest.read_bytes()[:50])

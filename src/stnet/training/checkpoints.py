@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,12 +46,15 @@ class Checkpoints:
         self.key = hashlib.sha256(self._inputs.encode()).hexdigest()[:16]
         self._root = folder / FOLDER
         self._folder = self._root / self.key
+        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._written: Future | None = None
 
     def newest(self) -> Checkpoint | None:
         """The newest intact checkpoint of this job, or None.
 
         A damaged checkpoint or one of another job gives a warning, and the previous one is tried.
         """
+        self.wait()
         for path in sorted(self._root.glob("*")):
             if path != self._folder:
                 logger.warning(f"{path}: checkpoints of another {WHAT}; not used")
@@ -62,14 +66,29 @@ class Checkpoints:
         return None
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint of an epoch, then remove all but the newest two.
+        """Write the checkpoint of an epoch while the next one is trained.
 
-        Raises InputError if it cannot be written. Earlier ones stay, and the next attempt continues
-        from them.
+        All but the newest two are removed. Raises InputError if the one before could not be
+        written. Earlier ones stay, and the next attempt continues from them.
         """
-        path = self._folder / f"{len(checkpoint.history):06d}.safetensors"
-        state = {name: value.cpu().contiguous() for name, value in checkpoint.state.items()}
+        self.wait()
+        # Training goes on changing its own tensors.
+        state = {
+            name: value.detach().to("cpu", copy=True).contiguous()
+            for name, value in checkpoint.state.items()
+        }
         history = json.dumps(checkpoint.history)
+        number = len(checkpoint.history)
+        self._written = self._writer.submit(self._write, number, history, state)
+
+    def wait(self) -> None:
+        """Wait until the last checkpoint is written. Raises InputError if it could not be."""
+        written, self._written = self._written, None
+        if written:
+            written.result()
+
+    def _write(self, number: int, history: str, state: dict[str, torch.Tensor]) -> None:
+        path = self._folder / f"{number:06d}.safetensors"
         metadata = {"key": self.key, "inputs": self._inputs, "history": history}
         content = save(state, {**metadata, "sha256": _digest(metadata, state)})
         with atomic_path(path) as temporary:
@@ -79,6 +98,7 @@ class Checkpoints:
 
     def remove_old(self) -> None:
         """Remove all checkpoints except the newest, including those of other keys."""
+        self.wait()
         for path in self._root.glob("*"):
             if path != self._folder:
                 shutil.rmtree(path, ignore_errors=True)
