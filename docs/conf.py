@@ -38,9 +38,14 @@ templates_path = ["_templates"]
 html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["site.css"]
 html_additional_pages = {"index": "start.html"}  # leads to README.html, the front page
-html_theme_options = {"use_download_button": False, "show_toc_level": 2}
+html_theme_options = {
+    "navbar_persistent": [],  # the search is in the sidebar
+    "use_download_button": False,
+    "show_toc_level": 2,
+}
+highlight_language = "text"  # of blocks that name none: commands
 copybutton_exclude = ".linenos, .gp, .go"
 
 
