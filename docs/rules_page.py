@@ -33,9 +33,13 @@ def page(rules: Iterable[Rule]) -> str:
         if path != file:
             file = path
             heading = re.match("(# .+\n)+", path.read_text("utf-8"))
-            parts.append(f"\n## {path.stem.replace('_', ' ').capitalize()}\n" if heading else TARGETS)
+            parts.append(
+                f"\n## {path.stem.replace('_', ' ').capitalize()}\n" if heading else TARGETS
+            )
             parts += ["\n" + re.sub("^# ", "", heading[0], flags=re.M)] if heading else []
-            parts.append("\n| rule | what it does, and by which function | makes |\n|---|---|---|\n")
+            parts.append(
+                "\n| rule | what it does, and by which function | makes |\n|---|---|---|\n"
+            )
         parts.append(f"| {' | '.join(cells(rule))} |\n")
     return "".join(parts)
 

@@ -41,7 +41,10 @@ def listed(directive):
 
 
 def test_each_page_is_once_in_the_contents():
-    pages = [*(ROOT / "docs").rglob("*.md"), *map(ROOT.joinpath, ("CHANGELOG.md", "CONTRIBUTING.md"))]
+    pages = [
+        *(ROOT / "docs").rglob("*.md"),
+        *map(ROOT.joinpath, ("CHANGELOG.md", "CONTRIBUTING.md")),
+    ]
     pages += [ROOT / folder / "README.md" for folder in ("config", "envs", "profiles", "tests")]
     names = [path.relative_to(ROOT).with_suffix("").as_posix() for path in pages]
     assert sorted(contents()) == sorted(n for n in names if not n.startswith("docs/_"))
@@ -90,7 +93,10 @@ def test_without_a_demo_the_pictures_stay(tmp_path):
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs/screenshots.py", tmp_path / "docs")
     said = subprocess.run(
-        [sys.executable, tmp_path / "docs/screenshots.py"], check=True, capture_output=True, text=True
+        [sys.executable, tmp_path / "docs/screenshots.py"],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     lines = said.stdout.splitlines()
     assert len(lines) == len(screenshots.SHOWN)
