@@ -1,4 +1,4 @@
-"""The documentation as a site: `make docs`. Its pages are plain Markdown and read on GitHub as well."""
+"""The documentation as a site (`make docs`), of plain Markdown that reads on GitHub too."""
 
 import tomllib
 from pathlib import Path

@@ -53,7 +53,7 @@ def cells(rule: Rule) -> list[str]:
 
 
 def made(rule: Rule) -> list[str]:
-    """Patterns of a rule's files without the wildcards' constraints; formats of one figure as one."""
+    """Patterns of a rule's files, without constraints; the formats of a figure as one."""
     patterns: dict[str, list[str]] = {}
     for output in rule.output:
         pattern = re.sub(r"\{(\w+),[^{}]*\}", r"{\1}", str(output))

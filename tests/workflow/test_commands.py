@@ -13,7 +13,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What a page expects to be there already, and writes itself or says in words.
 COHORT = """\
 device: cpu
-cohorts: {mine: {sheet: mine.tsv, root: data, spot_window: 224, spot_pitch_um: 100, report: {main: mine}}}
+cohorts:
+  mine: {sheet: mine.tsv, root: data, spot_window: 224, spot_pitch_um: 100, report: {main: mine}}
 experiments: {mine: {inherit: densenet121, cohort: mine}}
 """
 SHEET = "patient\tsection\tformat\timage\tcounts\tspots\n" + "".join(

@@ -1,4 +1,4 @@
-"""The site: each page in its contents, the generated page of rules, the list of the library, pictures."""
+"""The site: its contents, the generated page of rules, the list of the library, pictures."""
 
 import ast
 import os
@@ -15,7 +15,7 @@ import screenshots
 import yaml
 from loaded import load_workflow
 from PIL import Image
-from project import ROOT
+from project import ROOT, copy_run, planned
 
 API = (ROOT / "docs/reference/api.md").read_text(encoding="utf-8")
 PACKAGES = Path(sys.prefix) / "docs"
@@ -138,3 +138,42 @@ def test_the_site_is_built_without_a_warning_and_needs_no_network(tmp_path):
         assert [source for source in sources.found if re.match(r"(https?:)?//", source)] == [], name
     api = (tmp_path / "docs/reference/api.html").read_text("utf-8")
     assert [name for name in listed("details") if f'id="{name}"' not in api] == []
+
+
+def python_of(page):
+    """The example in Python of a page."""
+    (code,) = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    return code
+
+
+@pytest.mark.full
+def test_the_tutorial_on_a_slide_and_the_example_of_the_library_run(demo, tmp_path):
+    project = copy_run(demo, tmp_path / "project")
+    slide = ROOT / "docs/tutorials/slide.md"
+    steps = re.findall(r"^```\n(.*?)^```", slide.read_text("utf-8"), re.M | re.S)
+    assert len(steps) == 3
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for step in steps:
+        environment = os.environ | {"PATH": path}
+        subprocess.run(["bash", "-ec", step], cwd=project, env=environment, check=True)
+    assert (project / screenshots.SHOWN["map"][0]).exists()
+    for page in (slide, ROOT / "docs/reference/api.md"):
+        command = [sys.executable, "-c", python_of(page)]
+        said = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
+        assert len(said.stdout.splitlines()) >= 3
+
+
+@pytest.mark.full
+def test_the_tutorial_of_the_demo_runs_only_the_new_experiment(demo, tmp_path):
+    project = copy_run(demo, tmp_path / "project")
+    page = (ROOT / "docs/tutorials/demo.md").read_text("utf-8")
+    (settings,) = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    (project / "mine.yaml").write_text(settings)
+    assert planned(project, "supplement") == {}
+    table = "results/demo/tables/narrow/all/summary.tsv"
+    assert page.count(f"--configfile config/demo.yaml mine.yaml --cores 2 -- {table}\n") == 1
+    mine = ("--configfile", "config/demo.yaml", "mine.yaml", "--")
+    jobs = planned(project, table, configuration=mine)
+    assert jobs == {"train": 8, "predict_held_out": 8, "performance": 1} | {
+        rule: jobs[rule] for rule in ("patches", "view_index") if rule in jobs
+    }
