@@ -92,10 +92,10 @@ reference: $(INSTALLED)  ## Generate the schema and the reference pages from con
 	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
 	PYTHONPATH=src:tests/support $(BIN)/python docs/rules_page.py
 
-docs: reference $(DOCS)  ## The documentation as a site: docs/_build/index.html
+docs: reference $(DOCS)  ## The documentation as a site: site/index.html
 	$(BIN)/python docs/screenshots.py
-	PYTHONPATH=src:$(VENV)/docs $(BIN)/python -m sphinx -W --keep-going -q -c docs . docs/_build
-	@echo "Open:    docs/_build/index.html"
+	PYTHONPATH=src:$(VENV)/docs $(BIN)/python -m sphinx -W --keep-going -q -c docs . site
+	@echo "Open:    site/index.html"
 
 LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 # What SpatialData and the site need is chosen so that it fits the other packages, which their locks

@@ -260,7 +260,7 @@ def test_the_site_installs_its_packages_once_in_a_folder_of_their_own(checkout, 
     shutil.rmtree(checkout / ".venv")
     arguments = ("docs", f"PYTHON={python('3.12')}")
     generated = ["-m stnet.config.reference", "docs/rules_page.py"]
-    site = ["docs/screenshots.py", "-m sphinx -W --keep-going -q -c docs . docs/_build"]
+    site = ["docs/screenshots.py", "-m sphinx -W --keep-going -q -c docs . site"]
     install = "-m pip install --no-deps --target .venv/docs --requirement docs.lock"
     make(checkout, *arguments)
     assert calls(checkout) == [*INSTALL[:2], *generated, install, *site]
