@@ -263,8 +263,11 @@ def _with_copy(bench: Bench, fit: Fit) -> np.ndarray:
     random, test = np.random.default_rng(SEED), ~fit.training
     seen = bench.features[test]
     altered = seen + NOISE * bench.features.std(axis=0) * random.normal(size=seen.shape)
-    counts = random.binomial(bench.counts[test].astype(int), KEPT)
-    totals = random.binomial(bench.obs["total_counts"].to_numpy(dtype=int)[test], KEPT)
+    given = bench.counts[test].astype(int)
+    # Counts that rounding made too large leave no others.
+    others = bench.obs["total_counts"].to_numpy(dtype=int)[test] - given.sum(axis=1)
+    counts = random.binomial(given, KEPT)
+    totals = (counts.sum(axis=1) + random.binomial(others.clip(0), KEPT)).clip(1)
     features = np.concatenate([bench.features, altered])
     expression = np.concatenate([bench.expression, normalise(counts, totals, *bench.unit)])
     training = np.concatenate([fit.training, np.full(test.sum(), True)])
@@ -296,12 +299,13 @@ def _by_spot(bench: Bench, honest: np.ndarray) -> tuple[Arms, Arms]:
     y = bench.expression
     fold = np.random.default_rng(SEED).permutation(len(y)) % SPOT_FOLDS
     neighbours = neighbourhoods(bench.obs, bench.grids)
+    across = smooth(y, neighbours)
     found = {"spots": [], "within": [], "across": []}
     for number in range(SPOT_FOLDS):
         fit, training = _fit(bench, fold != number), fold != number
         within = y.copy()
         within[training] = smooth(y[training], neighbours[training][:, training])
-        for name, given in (("spots", y), ("within", within), ("across", smooth(y, neighbours))):
+        for name, given in (("spots", y), ("within", within), ("across", across)):
             found[name].append(fit.predict(given))
     predicted = [honest, *(_held_out(bench, each, fold) for each in found.values())]
     patients, spots, *smoothed = (_r(bench, each, fold) for each in predicted)
