@@ -17,7 +17,7 @@ from stnet.config.split import inner_folds
 from stnet.core.errors import InputError
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_interval
-from stnet.evaluation.correlation import pearson
+from stnet.evaluation.correlation import FEWEST_SPOTS, pearson
 from stnet.evaluation.protocols import CHOSEN_GENES
 from stnet.expression.composition import factorise
 from stnet.expression.copies import gene_sums
@@ -131,7 +131,7 @@ def leak_lab(
             lambda fit: _tuned(bench, fit, _epoch_errors, EPOCHS),
         )
     ]
-    shares = bench.counts[:, main] / bench.obs["total_counts"].to_numpy()[:, None]
+    shares = bench.counts[:, main] / bench.obs["total_counts"].clip(lower=1).to_numpy()[:, None]
     factors = [
         predicted(lambda fit, known=known: _by_factors(bench, fit, shares, known))
         for known in (None, _factors(shares))
@@ -347,22 +347,27 @@ def _r(bench: Bench, predicted: np.ndarray, within: np.ndarray | None = None) ->
     """r by patient (patients, genes).
 
     Means of predictions by several models, and of what they left out, differ the other way round.
-    `within` (spots,) numbers them, and r is within each.
+    `within` (spots,) numbers them, and r is within each. Patients with too few spots have none.
     """
     found = []
     for rows in bench.obs.groupby("patient", sort=False).indices.values():
-        sides = predicted[rows], bench.expression[rows]
+        sides, spare = (predicted[rows], bench.expression[rows]), len(rows)
         if within is not None:
             means = [pd.DataFrame(side).groupby(within[rows]).transform("mean") for side in sides]
             sides = tuple(side - mean.to_numpy() for side, mean in zip(sides, means, strict=True))
-        found.append(pearson(*(side.T for side in sides)))
+            spare -= len(set(within[rows])) - 1
+        r = pearson(*(side.T for side in sides))
+        found.append(r if spare >= FEWEST_SPOTS else np.full(len(r), np.nan))
     return np.stack(found)
 
 
 def _gain(without: np.ndarray, with_leak: np.ndarray) -> dict[str, float]:
     """Mean and median r (patients, genes) without and with a leak, and what is gained."""
     everybody = np.arange(len(without))[None]
-    found: dict[str, float] = {"n_patients": len(without), "n_genes": without.shape[1]}
+    found: dict[str, float] = {
+        "n_patients": int(np.isfinite(without).any(axis=1).sum()),
+        "n_genes": without.shape[1],
+    }
     for name, average in AVERAGES.items():
         if not len(without):
             continue
