@@ -21,18 +21,23 @@ SPOTS, FEATURES = 40, 30
 SETTINGS = {"genes": 20, "transform": "log_fraction", "components": 30}
 
 
-def cohort(folder, signal=0.0):
-    """Sections whose counts are noise; with `signal`, genes follow the first feature of a spot."""
+def cohort(folder, signal=0.0, sizes=None):
+    """Sections whose counts are noise; with `signal`, genes follow the first feature of a spot.
+
+    `sizes` are numbers of spots by section, of which the first one then has no counts.
+    """
     rng, paths, features = np.random.default_rng(0), [], []
+    n_spots = dict.fromkeys(SECTIONS, SPOTS) | (sizes or {})
     for name, patient in SECTIONS.items():
-        x = rng.normal(size=(SPOTS, FEATURES))
+        x = rng.normal(size=(n_spots[name], FEATURES))
         slopes = signal * np.sin(np.arange(len(GENES)))
         rate = rng.gamma(2, 20, len(GENES)) * np.exp(x[:, :1] * slopes)
-        counts = rng.poisson(rate * rng.gamma(20, 0.05, (SPOTS, len(GENES))))
+        counts = rng.poisson(rate * rng.gamma(20, 0.05, (len(x), len(GENES))))
+        counts[0] *= name not in (sizes or {})
         path = folder / f"{name}.h5ad"
         paths.append(section_file(path, name, counts, GENES, patient=patient))
         features.append(x)
-    spots = [f"{name}:{i}x{i}" for name in SECTIONS for i in range(SPOTS)]
+    spots = [f"{name}:{i}x{i}" for name, n in n_spots.items() for i in range(n)]
     values = ad.AnnData(np.concatenate(features).astype(np.float32))
     values.obs_names, values.uns["features"] = spots, {"features": ""}
     path = folder / "features.h5ad"
@@ -99,6 +104,13 @@ def test_without_a_leak_it_is_ridge_regression_on_the_other_patients(tmp_path):
     assert table["median_without"]["penalty"] == pytest.approx(
         np.median(np.median(r, axis=0)), abs=1e-6
     )
+
+
+def test_three_spots_have_no_r_and_a_spot_without_counts_no_share(tmp_path):
+    inputs = cohort(tmp_path, sizes={"C1": 3})
+    table = leak_lab(*inputs, **SETTINGS | {"transform": "log_cp10k"}).set_index("leak")
+    assert table["n_patients"].to_dict() == dict.fromkeys(LEAKS, 3) | {"sections": 1}
+    assert np.isfinite(table.drop(index="sections")).all(axis=None)
 
 
 def test_epochs_of_gradient_descent_are_those_of_a_plain_loop():

@@ -74,14 +74,11 @@ def find_leaks(
     found = {
         "one section twice": _copies(cohort, sections),
         "one patient under two ids": _alike(cohort),
-        "sections of a patient in training and test": _torn(experiments, cohort),
-        "validation is the test": _validation(experiments),
-        "the measurement enters the prediction": _references(experiments),
+        **_of_experiments(experiments, cohort),
         "genes chosen with the test": _genes(experiments, targets, cohort),
         **dict(_in_files(targets, cohort)),
         "features scaled or projected with the test": _centred(features),
         "weights trained on this cohort": _weights(weights, cohort),
-        "predictions made elsewhere": _declared(experiments),
     }
     table = pd.DataFrame(
         [
@@ -139,37 +136,42 @@ def _alike(cohort: Cohort) -> Found:
     return how, found
 
 
-def _torn(experiments: Mapping, cohort: Cohort) -> Found:
-    found = []
+def _of_experiments(experiments: Mapping, cohort: Cohort) -> dict[str, Found]:
+    """What the keys of experiments say."""
+    torn, tuned, seeing, declared = [], [], [], []
     for name, keys in experiments.items():
-        groups = held_out_groups(cohort.rows, keys["split"])
-        group_of = {section: group for group, parts in groups.items() for section in parts}
-        torn = [
+        groups = [set(each) for each in held_out_groups(cohort.rows, keys["split"]).values()]
+        patients = [
             patient
             for patient, parts in sections_by_patient(cohort.rows).items()
-            if len({group_of[section] for section in parts}) > 1
+            if not any(group.issuperset(parts) for group in groups)
         ]
-        if torn:
+        if patients:
             said = f"split {keys['split']} trains on other sections of the held-out patient"
-            found.append((WARNING, name, f"{said}: {_some(torn)}", "split by patient"))
-    return f"held-out groups have whole patients (experiments: {len(experiments)})", found
-
-
-def _validation(experiments: Mapping) -> Found:
-    tuned = [n for n, keys in experiments.items() if keys.get("inner_folds") == "held_out"]
-    evidence = "the penalty is the one that fits the held-out spots best"
-    return f"inner folds are of training sections (experiments: {len(experiments)})", [
-        (WARNING, name, evidence, "set inner_folds to a number") for name in tuned
-    ]
-
-
-def _references(experiments: Mapping) -> Found:
-    seeing = [n for n, keys in experiments.items() if keys["sees_held_out"]]
-    seeing = [name for name in seeing if experiments[name].get("inner_folds") != "held_out"]
-    evidence = "sees measurements of the held-out spots; pages call it a reference"
-    return f"kinds see images, labels or positions only (experiments: {len(experiments)})", [
-        (KNOWN, name, evidence, "do not compare it with methods") for name in seeing
-    ]
+            torn.append((WARNING, name, f"{said}: {_some(patients)}", "split by patient"))
+        if keys.get("inner_folds") == "held_out":
+            said = "the penalty is the one that fits the held-out spots best"
+            tuned.append((WARNING, name, said, "set inner_folds to a number"))
+        elif keys["sees_held_out"]:
+            said = "sees measurements of the held-out spots; pages call it a reference"
+            seeing.append((KNOWN, name, said, "do not compare it with methods"))
+        if keys["kind"] == "precomputed":
+            said = "what their model saw is declared (trained_on), and refused if it has a held-out"
+            said += " patient; that it is true cannot be checked"
+            declared.append((KNOWN, name, said, "ask whoever made them"))
+    n = f"(experiments: {len(experiments)})"
+    return {
+        "sections of a patient in training and test": (
+            f"held-out groups have whole patients {n}",
+            torn,
+        ),
+        "validation is the test": (f"inner folds are of training sections {n}", tuned),
+        "the measurement enters the prediction": (
+            f"kinds see images, labels or positions only {n}",
+            seeing,
+        ),
+        "predictions made elsewhere": (f"none {n}", declared),
+    }
 
 
 def _genes(experiments: Mapping, targets: Mapping, cohort: Cohort) -> Found:
@@ -287,36 +289,20 @@ def _centred(features: Sequence[str | Path]) -> Found:
 
 
 def _weights(weights: Mapping[str, str], cohort: Cohort) -> Found:
+    """Weights whose card, which training writes beside them, names sections of the cohort."""
     found, cards, own = [], 0, {row["section"] for row in cohort.rows}
     for name, path in weights.items():
-        trained_on = _card(path).get("training_sections")
-        cards += trained_on is not None
-        if seen := sorted(own.intersection(trained_on or ())):
+        try:
+            card = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+            trained_on = set(card["training_sections"])
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+        cards += 1
+        if seen := sorted(own.intersection(trained_on)):
             said = f"the card beside {path} says that they were trained on {_some(seen)}"
             remedy = "start from weights that no section of the cohort has trained"
             found.append((WARNING, name, said, remedy))
     return f"files of weights: {len(weights)}, with a card beside it: {cards}", found
-
-
-def _declared(experiments: Mapping) -> Found:
-    evidence = (
-        "what their model saw is declared (trained_on), and refused if it has a held-out patient;"
-        " that it is true cannot be checked"
-    )
-    return f"none (experiments: {len(experiments)})", [
-        (KNOWN, name, evidence, "ask whoever made them")
-        for name, keys in experiments.items()
-        if keys["kind"] == "precomputed"
-    ]
-
-
-def _card(weights: str) -> dict[str, Any]:
-    """The card that training wrote beside weights; empty for those from elsewhere."""
-    try:
-        card = json.loads(Path(weights).with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return card if isinstance(card, dict) else {}
 
 
 def _some(names: Sequence[str]) -> str:
