@@ -56,7 +56,8 @@ def simulate(folder: Path) -> None:
         obs["total_counts"] = counts.sum(axis=1)
         obs.index = [f"{x}x{y}" for x, y in zip(obs["array_col"], obs["array_row"], strict=True)]
         section = ad.AnnData(sparse.csr_matrix(counts.astype(np.int32)), obs=obs, var=var)
-        section.obsm["spatial"] = 500 + 290.0 * obs[["array_col", "array_row"]].to_numpy()
+        corner = random.integers(400, 900, 2)
+        section.obsm["spatial"] = corner + 290.0 * obs[["array_col", "array_row"]].to_numpy()
         picture = Image.fromarray(random.integers(100, 255, (PICTURE, PICTURE, 3), np.uint8))
         about = {"width": IMAGE, "spot_diameter": 145, "metadata": {}}
         section.uns = {

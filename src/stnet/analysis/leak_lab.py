@@ -39,8 +39,9 @@ AVERAGES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "mean": lambda r, draws: mean(resampled_means(r, draws), axis=1),
     "median": lambda r, draws: median(resampled_medians(r, draws), axis=1),
 }
-
-
+# The predictions that a leak's are compared with (`_arms`).
+WITHOUT = dict.fromkeys(["copy", "penalty", "scaler"], "honest")
+WITHOUT |= {"epoch": "epochs", "factors": "own factors"}
 # r (patients, genes) without and with a leak.
 Arms = tuple[np.ndarray, np.ndarray]
 
@@ -156,8 +157,7 @@ def leak_lab(
     names, scaled = pd.unique(patient), _project(bench, np.full(len(patient), True))[0]
     shares = bench.counts[:, main] / bench.obs["total_counts"].clip(lower=1).to_numpy()[:, None]
     known = _factors(shares)
-    found: dict[str, np.ndarray] = {}
-    penalties = []
+    found, penalties = {}, []
     for name in names:
         fit = _fit(bench, patient != name)
         penalties.append(fit.penalty)
@@ -165,13 +165,7 @@ def leak_lab(
             of_arm = found.setdefault(arm, np.empty(bench.expression.shape, dtype=np.float32))
             of_arm[~fit.training] = predicted[~fit.training]
     r = {arm: _r(bench, predicted) for arm, predicted in found.items()}
-    arms = {
-        leak: (r[without], r[leak])
-        for leak, without in {
-            **dict.fromkeys(["copy", "penalty", "scaler"], "honest"),
-            **{"epoch": "epochs", "factors": "own factors"},
-        }.items()
-    }
+    arms = {leak: (r[without], r[leak]) for leak, without in WITHOUT.items()}
     arms["sections"] = _by_section(bench, penalties, found["honest"])
     arms["spots"], arms["smoothing"] = _by_spot(bench, found["honest"])
     gains = {leak: [each[:, main] for each in of_leak] for leak, of_leak in arms.items()}
