@@ -58,9 +58,9 @@ def verify(path: str | Path, facts: Mapping[str, str], replay: Replay, workers: 
         print(line, flush=True)
     n_jobs = rerun(certificate, replay) if replay.jobs else 0
     faults = [
-        f"{n_files} files are not as certified; restore them, or delete outputs and rerun",
-        f"{n_jobs} jobs did not write the same bits; their files are of other code, as after"
-        " --touch, or of other packages, threads or processors",
+        f"files not as certified: {n_files}; restore them, or delete outputs and rerun",
+        f"jobs without the same bits: {n_jobs}; their files are of other code, as after --touch, or"
+        " of other packages, threads or processors",
     ]
     if n_files or n_jobs:
         said = [each for each, n in zip(faults, (n_files, n_jobs), strict=True) if n]
