@@ -4,11 +4,14 @@
 PYTHON ?=
 VENV ?= .venv
 CORES ?= 2
+# With CPU=1, torch comes without CUDA, and an environment that is made so stays so.
+CPU ?= $(shell grep -qs '+cpu' $(VENV)/requirements.lock && echo 1)
 
 # Hundreds of jobs import the library: its bytecode is kept even where containers turn that off.
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
+LOCK := requirements$(if $(CPU),-cpu).lock
 INSTALLED := $(VENV)/requirements.lock
 SPATIALDATA := $(VENV)/spatialdata.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
@@ -90,15 +93,18 @@ docs: $(INSTALLED)  ## Generate what the models of the configuration say: schema
 	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
 
 LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
-# What SpatialData needs is chosen so that it fits the other packages, which its lock leaves out.
+# Only PyTorch's own index has builds for Linux without CUDA. What SpatialData needs is chosen so that
+# it fits the other packages, which its lock leaves out.
 lock:  ## Choose exact versions again (needs uv)
 	$(LOCKED) pyproject.toml --group pyproject.toml:dev -o requirements.lock
+	{ echo "--extra-index-url https://download.pytorch.org/whl/cpu"; sed -E '/^(nvidia|cuda)-|^triton=/d; \
+		s/^(torch|torchvision)==[^ ]+/&+cpu/' requirements.lock; } > requirements-cpu.lock
 	$(LOCKED) --quiet --group pyproject.toml:spatialdata --overrides requirements.lock | \
 		awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > spatialdata.lock
 
 # A copy of the locks marks what was installed, and is written only when that went well. HistomicsTK's
 # requirements include a web server and GDAL, which its import does not need: it is installed without.
-$(INSTALLED): requirements.lock histomicstk.lock
+$(INSTALLED): $(LOCK) histomicstk.lock
 	@cat $^ | cmp -s - $@ || { python=$$($(USABLE) | head -n 1 | cut -d' ' -f2); \
 	[ "$$python" ] || { echo "Python 3.11 to 3.14 with venv is needed, and for 3.14 a C compiler with" \
 	"Python's headers (on Debian or Ubuntu: apt-get install python3-venv python3-dev gcc);" \
@@ -106,7 +112,7 @@ $(INSTALLED): requirements.lock histomicstk.lock
 	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)$(if \
 	$(PYTHON), among PYTHON=$(PYTHON) (a path without spaces))" >&2; exit 1; }; \
 	echo "$$python in $(VENV)"; rm -f $(SPATIALDATA); "$$python" -m venv $(VENV) && \
-	$(BIN)/python -m pip install --requirement requirements.lock && \
+	$(BIN)/python -m pip install --requirement $(LOCK) && \
 	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }
 	@cat $^ > $@
 
