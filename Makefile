@@ -5,14 +5,14 @@ PYTHON ?=
 VENV ?= .venv
 CORES ?= 2
 # With CPU=1, torch comes without CUDA, and an environment that is made so stays so.
-CPU ?= $(shell grep -qs '+cpu' $(VENV)/requirements.lock && echo 1)
+CPU ?= $(if $(wildcard $(VENV)/requirements-cpu.lock),1)
 
 # Hundreds of jobs import the library: its bytecode is kept even where containers turn that off.
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
 LOCK := requirements$(if $(CPU),-cpu).lock
-INSTALLED := $(VENV)/requirements.lock
+INSTALLED := $(VENV)/$(LOCK)
 SPATIALDATA := $(VENV)/spatialdata.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
@@ -111,7 +111,7 @@ $(INSTALLED): $(LOCK) histomicstk.lock
 	"to name one: make PYTHON=python3.13. Found:" \
 	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)$(if \
 	$(PYTHON), among PYTHON=$(PYTHON) (a path without spaces))" >&2; exit 1; }; \
-	echo "$$python in $(VENV)"; rm -f $(SPATIALDATA); "$$python" -m venv $(VENV) && \
+	echo "$$python in $(VENV)"; rm -f $(VENV)/*.lock; "$$python" -m venv $(VENV) && \
 	$(BIN)/python -m pip install --requirement $(LOCK) && \
 	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }
 	@cat $^ > $@
