@@ -4,8 +4,7 @@
 FROM debian:trixie-slim
 
 ARG LOCK=requirements-cpu.lock
-# Any user may run it, also one without a home.
-ENV PATH=/opt/stnet/bin:$PATH LANG=C.UTF-8 HOME=/tmp
+ENV PATH=/opt/stnet/bin:$PATH LANG=C.UTF-8
 
 # Python packages bring all other libraries, also OpenSlide.
 RUN apt-get update \
@@ -21,4 +20,6 @@ RUN python3 -m venv /opt/stnet \
 
 COPY . /workflow
 WORKDIR /run
+# Any user may run it, also one without a home.
+ENV HOME=/tmp
 ENTRYPOINT ["snakemake", "--snakefile", "/workflow/Snakefile"]
