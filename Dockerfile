@@ -20,6 +20,6 @@ RUN python3 -m venv /opt/stnet \
 
 COPY . /workflow
 WORKDIR /run
-# Any user may run it, also one without a home.
-ENV HOME=/tmp
+# Any user may run it, also one without a home and a name.
+ENV HOME=/tmp USER=stnet
 ENTRYPOINT ["snakemake", "--snakefile", "/workflow/Snakefile"]
