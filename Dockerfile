@@ -6,7 +6,8 @@ FROM debian:trixie-slim
 ARG LOCK=requirements-cpu.lock
 ENV PATH=/opt/stnet/bin:$PATH LANG=C.UTF-8
 
-# Python packages bring all other libraries, also OpenSlide.
+# Python packages bring all other libraries, also OpenSlide. Debian keeps no older versions to pin.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
