@@ -5,6 +5,7 @@ import csv
 import os
 import re
 import sys
+import time
 import unicodedata
 from functools import cache
 from inspect import signature
@@ -61,6 +62,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common/configuration.smk"
 include: "workflow/rules/common/digest.smk"
+include: "workflow/rules/common/progress.smk"
 include: "workflow/rules/common/environments.smk"
 include: "workflow/rules/common/nested.smk"
 include: "workflow/rules/common/memory.smk"
