@@ -156,6 +156,7 @@ set_parameters(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
 raise_memory(workflow.modifier.rules)
 
+
 # Last, when all rules are as they would run.
 include: "workflow/rules/doctor.smk"
 

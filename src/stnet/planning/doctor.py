@@ -5,16 +5,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
 
 import platformdirs
 
+from stnet.cohorts.suspicion import collect_warnings
 from stnet.config.as_written import check_as_written
 from stnet.config.configuration import Configuration
 from stnet.config.memory import SPOTS
 from stnet.core.atomic import atomic_path
+from stnet.core.checkout import CHECKOUT
 from stnet.core.errors import InputError
 from stnet.planning.machine import (
     INSTALL,
@@ -24,16 +25,13 @@ from stnet.planning.machine import (
     Finding,
     check_folders,
     check_gpu,
-    check_openslide,
     check_packages,
     check_programs,
-    check_python,
 )
-from stnet.planning.placement import check_sections, check_sheets
-from stnet.planning.remote import check_hosts, check_weights, download_bytes
 
-# It is to take a minute at most. The sections, which come last, have the rest of it.
-SECONDS = 45.0
+# It is to take a minute at most. The sections, which come last, have the rest of these seconds, or
+# a few where a busy machine has taken longer for the others.
+SECONDS, LEAST = 45.0, 10.0
 WIDTH = 100  # columns of a terminal
 TABLE = "results/logs/doctor.tsv"
 
@@ -48,8 +46,7 @@ class Run:
         fault: why the workflow does not start, or "".
         conda: whether jobs have conda environments.
         executor: `local`, or what submits the jobs.
-        at_once: how many jobs may run at once, by `jobs`, `gpu` and `slides`.
-        memory_limited: whether Snakemake limits the memory that jobs ask for together.
+        at_once: how many jobs may run at once: all (`jobs`), on GPUs (`gpu`), with `slides`.
         pending: parameters of `pending_jobs`; empty if the workflow does not start.
         cohorts, experiments: of `stnet.planning.work`, as their keys.
     """
@@ -60,134 +57,116 @@ class Run:
     conda: bool
     executor: str
     at_once: Mapping[str, int]
-    memory_limited: bool
     pending: dict = field(default_factory=dict)
     cohorts: Mapping[str, dict] = field(default_factory=dict)
     experiments: Mapping[str, dict] = field(default_factory=dict)
 
 
 def doctor(run: Run) -> int:
-    """Print what this machine has and lacks, and write it to `TABLE`; 1 if anything is missing.
-
-    Args:
-        run: what is to be run.
-
-    Returns:
-        The exit status.
-
-    Source: ours.
-    """
+    """Print what a run has and lacks here, and write it to `TABLE`; 1 if anything is missing."""
     found = []
     for each in _look(run):
         print("\n".join(_lines(each)), flush=True)
         found.append(each)
     counts = Counter(each.state for each in found)
-    numbers = [f"{counts[MISSING]} missing"] if counts[MISSING] else ["nothing is missing"]
-    numbers += [f"{counts[WARNING]} warnings"[: None if counts[WARNING] > 1 else -1]]
+    said = f"{counts[MISSING] or 'Nothing is'} missing, {counts[WARNING] or 'no'} warnings."
     try:
         with atomic_path(TABLE) as temporary, open(temporary, "w", newline="") as file:
-            csv.writer(file, delimiter="\t", lineterminator="\n").writerows(
-                [Finding._fields, *found]
-            )
-        where = f"; as a table: {TABLE}"
-    except (InputError, OSError):
-        where = ""
-    print(f"\n{', '.join(numbers[: 1 + bool(counts[WARNING])])}{where}")
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerows([Finding._fields, *found])
+        print(f"\n{said} For programs: {TABLE}")
+    except InputError:
+        print(f"\n{said}")
     return int(counts[MISSING] > 0)
 
 
 def _look(run: Run) -> Iterator[Finding]:
     end = time.monotonic() + SECONDS
-    device = run.config.get("device", "cuda")
-    configuration, told = None, []
-    for each in _read(run):
-        if isinstance(each, Configuration):
-            configuration = each
-            continue
-        told.append(each)
-        yield each
-    nuclei = bool(configuration and configuration.features_of("nuclei"))
-    yield check_python()
-    yield check_packages(run.conda, nuclei)
-    if not run.conda:
-        yield check_openslide()
+    configuration, told = _read(run)
+    yield from told
+    yield from check_packages(
+        run.conda, bool(configuration and configuration.features_of("nuclei"))
+    )
     yield from check_programs(run.conda, run.executor)
-    yield check_gpu(device, run.executor, run.at_once["gpu"])
-    caches = [platformdirs.user_cache_dir()]
-    yield check_folders(["results", "resources", ".snakemake", *caches])
+    yield check_gpu(run.config.get("device", "cuda"), run.executor, run.at_once["gpu"])
+    yield check_folders(["results", "resources", ".snakemake", platformdirs.user_cache_dir()])
+    is_readable = not any(each.state == MISSING for each in told)
+    if run.fault and not any(run.fault.endswith(each.found) for each in told):
+        yield Finding("workflow", MISSING, run.fault)
     if configuration is None:
         return
+    try:
+        # They need more than Snakemake does.
+        from stnet.planning.placement import check_sections
+        from stnet.planning.remote import check_weights
+    except ImportError as error:
+        found = f"weights, disk, hosts and sections are not looked at: {error}"
+        yield Finding("workflow", WARNING, found, INSTALL)
+        return
     yield from check_weights(configuration)
-    pending = None
-    if run.fault and not any(run.fault in each.found for each in told):
-        yield Finding("workflow", MISSING, run.fault)
-    elif run.pending and not any(each.state == MISSING for each in told):
-        try:
-            pending, finding = _pending(run)
-            yield finding
-        except InputError as error:
-            yield Finding("workflow", MISSING, str(error))
-    if pending is None:
-        found = "memory, disk and hosts are not looked at before the workflow starts"
-        yield Finding("workflow", WARNING, found, "correct what is missing, then ask again")
+    if run.pending and is_readable:
+        yield from _jobs(run, configuration)
     else:
-        yield from _needs(run, configuration, pending, device)
-        yield from check_hosts(configuration, pending)
-    if not any(each.state == MISSING for each in told):
-        yield from check_sections(configuration, end)
+        found = "memory, disk and hosts are looked at when the workflow starts"
+        yield Finding("workflow", WARNING, found, "correct what is missing, and ask again")
+    if is_readable:
+        yield from check_sections(configuration, max(end, time.monotonic() + LEAST))
 
 
-def _read(run: Run) -> Iterator[Finding | Configuration]:
-    """Read configuration and sheets; the configuration itself too, if it is valid."""
+def _read(run: Run) -> tuple[Configuration | None, list[Finding]]:
+    """The configuration, if it is valid, and what is found of it and of the section sheets."""
     try:
         check_as_written(run.files)
         configuration = Configuration(run.config)
     except InputError as error:
-        yield Finding("configuration", MISSING, str(error))
-        return
-    report = ", ".join(configuration.resolved["report"])
-    yield Finding("configuration", OK, f"{', '.join(run.files)}: reports {report}")
-    yield configuration
-    yield from check_sheets(configuration)
+        return None, [Finding("configuration", MISSING, str(error))]
+    files = ", ".join(each.removeprefix(f"{CHECKOUT}/") for each in run.files)
+    reports = configuration.resolved["report"]
+    found = [Finding("configuration", OK, f"{files}: reports {', '.join(reports)}")]
+    for name in reports:
+        try:
+            with collect_warnings() as odd:
+                rows = configuration.sections(name)
+        except InputError as error:
+            found.append(Finding("sheet", MISSING, str(error)))
+            continue
+        found += [Finding("sheet", WARNING, each) for each in odd]
+        n_patients = len({row["patient"] for row in rows})
+        found.append(Finding("sheet", OK, f"{name}: {len(rows)} sections, {n_patients} patients"))
+    return configuration, found
 
 
-def _pending(run: Run) -> tuple[dict[str, str] | None, Finding]:
-    """The jobs that are left."""
+def _jobs(run: Run, configuration: Configuration) -> Iterator[Finding]:
+    """What the jobs that are left need: memory, disk and hosts."""
+    from stnet.planning.needs import check_disk, check_memory
+    from stnet.planning.remote import check_hosts, download_bytes
+    from stnet.planning.work import Cohort, Experiment, count_spots, pending_jobs
+
     try:
-        from stnet.planning.work import pending_jobs
-    except ImportError as error:
-        return None, Finding("workflow", WARNING, f"jobs are not looked at: {error}", INSTALL)
-    pending = pending_jobs(**run.pending)
-    return pending, Finding("workflow", OK, f"starts; {len(pending)} jobs are left")
-
-
-def _needs(
-    run: Run, configuration: Configuration, pending: Mapping[str, str], device: str
-) -> Iterator[Finding]:
-    """Memory and disk."""
-    from stnet.planning.needs import Needs
-    from stnet.planning.work import Cohort, Experiment
-
+        pending = pending_jobs(**run.pending)
+    except InputError as error:
+        yield Finding("workflow", MISSING, str(error))
+        return
+    yield Finding("workflow", OK, f"starts; {len(pending)} jobs are left")
     cohorts = {name: Cohort(**keys) for name, keys in run.cohorts.items()}
     experiments = {name: Experiment(**keys) for name, keys in run.experiments.items()}
-    needs = Needs(cohorts, experiments, pending, published=SPOTS)
+    spots = {name: count_spots(each, pending, SPOTS)[0] for name, each in cohorts.items()}
     if run.executor == "local":
+        device = run.config.get("device", "cuda")
         jobs = run.at_once["gpu" if device == "cuda" else "jobs"]
-        yield needs.check_memory(device, jobs, run.memory_limited)
-    yield from needs.check_disk(download_bytes(configuration, pending, run.at_once["slides"]))
+        yield check_memory(experiments, spots, pending, device, jobs)
+    downloads = download_bytes(configuration, pending, run.at_once["slides"])
+    yield from check_disk(cohorts, experiments, spots, pending, downloads)
+    yield from check_hosts(configuration, pending)
 
 
 def _lines(finding: Finding) -> list[str]:
     """The lines of a finding, as wide as the terminal, and at most `WIDTH`."""
     width = min(WIDTH, get_terminal_size((WIDTH, 0)).columns)
     head = f"{finding.state:<9}{finding.check:<15}"
-    lines = wrap(finding.found, width - len(head), break_long_words=False, break_on_hyphens=False)
-    if finding.remedy:
-        lines += wrap(
-            f"do: {finding.remedy}",
-            width - len(head),
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    return [f"{head if not number else ' ' * len(head)}{each}" for number, each in enumerate(lines)]
+    below = " " * len(head)
+    plain = {"width": width, "subsequent_indent": below, "break_on_hyphens": False}
+    lines = wrap(finding.found, initial_indent=head, **plain)
+    return lines + wrap(
+        f"do: {finding.remedy}" * bool(finding.remedy), initial_indent=below, **plain
+    )

@@ -7,29 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from stnet.cohorts.section import write_section
 from stnet.cohorts.suspicion import collect_warnings
 from stnet.config.configuration import Configuration
 from stnet.config.section_sheet import FILE_COLUMNS
 from stnet.core.errors import InputError
+from stnet.core.h5ad import open_h5ad
 from stnet.planning.machine import MISSING, OK, WARNING, Finding
 
 # What a section's job is told of its cohort.
 KEYS = ("label_classes", "require_label", "spot_window", "spot_pitch_um")
-
-
-def check_sheets(configuration: Configuration) -> Iterator[Finding]:
-    """Read the section sheet of each reported cohort."""
-    for name in configuration.resolved["report"]:
-        try:
-            with collect_warnings() as odd:
-                rows = configuration.sections(name)
-        except InputError as error:
-            yield Finding("sheet", MISSING, str(error))
-            continue
-        yield from (Finding("sheet", WARNING, each) for each in odd)
-        n_patients = len({row["patient"] for row in rows})
-        found = f"{name}: {len(rows)} sections of {n_patients} patients"
-        yield Finding("sheet", OK, found)
+# Seconds to read a section, where none was read.
+GUESS = 10
 
 
 def check_sections(configuration: Configuration, end: float) -> Iterator[Finding]:
@@ -39,58 +28,48 @@ def check_sections(configuration: Configuration, end: float) -> Iterator[Finding
     """
     for name in configuration.resolved["report"]:
         keys = configuration.resolved["cohorts"][name]
-        n_fine, absent, left, seconds = 0, 0, 0, []
+        fine, absent, left, begin, read = 0, 0, 0, time.monotonic(), 0
         for row in configuration.sections(name):
-            path = Path(f"results/{name}/sections/{row['section']}.h5ad")
-            files = list(filter(None, map(row.get, FILE_COLUMNS)))
-            begin = time.monotonic()
+            made = Path(f"results/{name}/sections/{row['section']}.h5ad")
+            files = [Path(path) for path in map(row.get, FILE_COLUMNS) if path]
             try:
-                if path.is_file():
-                    said = _recorded(path)
-                elif not all(Path(each).exists() for each in files):
+                if made.is_file():
+                    with open_h5ad(made, ["uns/checks"]) as file:
+                        said = list(file["uns/checks/warnings"].asstr()[()])
+                elif not all(path.exists() for path in files):
                     absent += 1
                     continue
-                elif begin > end:
-                    raise TimeoutError
                 else:
                     with _until(end):
-                        said = _read({**row, "misaligned": keys["misaligned"]}, keys)
-                    seconds.append(time.monotonic() - begin)
+                        said = _read(row, keys)
+                    read += 1
             except TimeoutError:
                 left += 1
                 continue
             except InputError as error:
                 yield Finding("section", MISSING, f"{row['section']}: {error}")
                 continue
-            n_fine += not said
-            yield from (Finding("section", WARNING, f"{row['section']}: {one}") for one in said)
+            fine += not said
+            yield from (Finding("section", WARNING, f"{row['section']}: {each}") for each in said)
         if left:
-            each = sum(seconds) / len(seconds) if seconds else 60
-            found = f"{name}: {left} not looked at, some {max(1, left * each / 60):.0f} minutes"
-            yield Finding("sections", WARNING, found, "snakemake --cores N --until section")
-        fine = f"{n_fine} whose spots fit their tissue" if n_fine else ""
-        later = f"{absent} whose files are still to be made" if absent else ""
-        if fine or later:
-            yield Finding("sections", OK, f"{name}: {', '.join(filter(None, [fine, later]))}")
-
-
-def _recorded(path: Path) -> list[str]:
-    """Warnings in a section's file."""
-    from stnet.core.h5ad import open_h5ad
-
-    with open_h5ad(path, ["uns/checks"]) as file:
-        return list(file["uns/checks/warnings"].asstr()[()])
+            each = (time.monotonic() - begin) / read if read else GUESS
+            found = f"{name}: {left} not looked at (about {left * each / 60:.1f} minutes of a core)"
+            yield Finding("sections", WARNING, found, "snakemake … --until section")
+        for n, what in ((fine, "whose spots fit their tissue"), (absent, "still to be made")):
+            if n:
+                yield Finding("sections", OK, f"{name}: {n} {what}")
 
 
 def _read(row: dict[str, str], keys: dict) -> list[str]:
     """Make a section in a temporary folder; return what its checks warn of."""
-    from stnet.cohorts.section import write_section
-
-    genes = keys["genes"] if keys["genes"] and Path(keys["genes"]).is_file() else None
-    of_cohort = {key: keys[key] for key in KEYS}
     with TemporaryDirectory() as folder, collect_warnings() as said:
-        outputs = [f"{folder}/section.h5ad", f"{folder}/drops.tsv"]
-        write_section(row, *outputs, **of_cohort, genes=genes)
+        write_section(
+            {**row, "misaligned": keys["misaligned"]},
+            f"{folder}/section.h5ad",
+            f"{folder}/drops.tsv",
+            genes=keys["genes"] if Path(keys["genes"] or "").is_file() else None,
+            **{key: keys[key] for key in KEYS},
+        )
     return said
 
 
@@ -103,7 +82,7 @@ def _until(end: float) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, stop)
     try:
-        signal.setitimer(signal.ITIMER_REAL, max(0.001, end - time.monotonic()))
+        signal.setitimer(signal.ITIMER_REAL, max(1e-6, end - time.monotonic()))
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -137,7 +137,7 @@ def patch_bytes(
     spots: Mapping[str, pd.DataFrame],
     pending: Mapping[str, str],
 ) -> pd.DataFrame:
-    """Table `on disk`, `whole`, `to write` (bytes), `jobs that need it`; a row per folder of a view.
+    """Table `on disk`, `whole`, `to write` (bytes), `jobs that need it`; a row per view's folder.
 
     Bytes are missing where the number of spots is not known. The parameters are those of `plan` and
     of `remaining_work`.

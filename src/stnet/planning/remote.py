@@ -9,18 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
+from huggingface_hub import constants, get_token
 
 from stnet.config.configuration import Configuration
 from stnet.config.names import IMAGENET, RANDOM
 from stnet.core.errors import InputError
+from stnet.networks.imagenet import imagenet_weights
+from stnet.networks.tensors import read_tensors
 from stnet.planning.machine import MISSING, OK, WARNING, Finding
-from stnet.sources import http
+from stnet.sources.http import FAILURES, Client, network_reason
 from stnet.sources.lock import read_lock
 
-# To wait for a host, in all.
-SECONDS = 8.0
+# To wait for all hosts, in seconds.
+PATIENCE = 8.0
 # The key of `hosts` that a rule downloads from. Weights have hosts of their own.
 HOSTS = {
     **dict.fromkeys(["download_listing", "download_section"], "mendeley"),
@@ -29,8 +30,7 @@ HOSTS = {
     "download_gene_sets": "reactome",
     "download_gene_table": "hgnc",
 }
-HUB = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-ANSWERED = range(200, 400)
+GRANTED = range(200, 400)
 
 
 def check_hosts(configuration: Configuration, pending: Mapping[str, str]) -> Iterator[Finding]:
@@ -40,117 +40,111 @@ def check_hosts(configuration: Configuration, pending: Mapping[str, str]) -> Ite
     """
     hosts, urls, mirrors = configuration.resolved["hosts"], {}, set()
     for path, rule in pending.items():
-        name = Path(path).stem
         if rule in HOSTS:
             rows = configuration.resolved["external" if HOSTS[rule] == "gdc" else "cohorts"]
             keys = next((rows[part] for part in Path(path).parts if part in rows), {})
             if keys.get("mirror") and rule != "download_listing":
                 mirrors.add(keys["mirror"])
             elif keys.get("source") != "simulated":
-                urls[hosts[HOSTS[rule]]] = HOSTS[rule]
+                urls[hosts[HOSTS[rule]]] = f"hosts.{HOSTS[rule]}"
         elif rule == "download_timm_weights":
-            urls[HUB] = "weights"
+            urls[constants.ENDPOINT] = "HF_ENDPOINT"
         elif rule == "download_weights":
-            # It takes seconds to import.
-            from stnet.networks.imagenet import imagenet_weights
-
-            urls[imagenet_weights(name.removeprefix("imagenet-")).url] = "weights"
+            architecture = Path(path).stem.removeprefix("imagenet-")
+            urls[imagenet_weights(architecture).url] = "architecture"
     for folder in sorted(mirrors):
-        if Path(folder).is_dir():
-            yield Finding("mirror", OK, f"{folder} is there; what it lacks is downloaded")
-        else:
-            yield Finding("mirror", MISSING, f"no folder {folder}", "correct it or remove the key")
+        if not Path(folder).is_dir():
+            yield Finding("mirror", MISSING, f"no folder {folder}", "correct or remove the key")
+    answered, silent = [], {}
     for url, (status, reason) in answers(urls).items():
-        yield _host(url, urls[url], status, reason)
-    if not (urls or mirrors):
-        yield Finding("hosts", OK, "nothing is left to download")
-
-
-def _host(url: str, key: str, status: int, reason: str) -> Finding:
-    host = f"{urlsplit(url).netloc} ({key})"
-    # Only addresses of files must be found: a host may have no first page.
-    lost = bool(Path(urlsplit(url).path).suffix) and status in range(400, 500)
-    if not status:
-        remedy = "check network, proxy and `hosts`, or use a mirror (docs/running.md)"
-        return Finding("host", MISSING, f"{host}: {reason}", remedy)
-    if lost:
-        return Finding("host", MISSING, f"{host}: answers {status}", "correct the address in hosts")
-    if status >= 500:
-        return Finding("host", WARNING, f"{host}: answers {status}", "it may be busy: ask later")
-    return Finding("host", OK, f"{host} answers")
+        host, is_file = urlsplit(url).netloc, bool(Path(urlsplit(url).path).suffix)
+        # A host may have no first page, but an address of a file must be there.
+        if is_file and status in range(400, 500):
+            yield Finding("hosts", MISSING, f"{url} answers {status}", f"correct {urls[url]}")
+        elif status >= 500:
+            yield Finding("hosts", WARNING, f"{host} answers {status}", "it may be busy: ask later")
+        elif status:
+            answered.append(host)
+        else:
+            silent[host] = reason
+    if silent:
+        found = f"no answer from {', '.join(silent)} ({next(iter(silent.values()))})"
+        remedy = "check network, proxy and hosts, or use a mirror (docs/running.md)"
+        yield Finding("hosts", MISSING, found, remedy)
+    if answered or not urls:
+        found = f"answer: {', '.join(answered)}" if answered else "none is needed"
+        yield Finding("hosts", OK, found)
 
 
 def check_weights(configuration: Configuration) -> Iterator[Finding]:
-    """Files of weights that rows of reported experiments name: there, and as they were written.
+    """Files of weights that experiments name: there, and as they were written.
 
-    Of weights on Hugging Face that are not there, ask whether they may be downloaded. The token is
+    Of files on Hugging Face that are not there, ask whether they may be downloaded. The token is
     that of `hf auth login`, and never shown.
     """
-    cards = _named_weights(configuration)
-    absent = {path: card for path, card in cards.items() if not Path(path).is_file()}
-    for path in cards.keys() - absent.keys():
-        yield _there(path)
-    urls = {
-        f"{HUB}/{card}/resolve/main/{Path(path).name}": path
-        for path, card in absent.items()
-        if card
-    }
-    token = _token() if urls else None
-    said = answers(urls, {"Authorization": f"Bearer {token}"} if token else {}, "HEAD")
-    for url, (status, reason) in said.items():
-        path, card = urls[url], absent[urls[url]]
-        get = f"hf download {card} {Path(path).name} --local-dir {Path(path).parent}"
-        page = f"huggingface.co/{card}"
-        if not status:
-            found, remedy = f"{HUB} cannot be asked: {reason}", f"where there is a network: {get}"
-        elif status in ANSWERED:
-            found, remedy = f"access to {card} is given", get
-        elif status == 404:
-            found, remedy = f"{card} has no {Path(path).name}", f"correct the path, by {page}"
-        elif status == 401 and not token:
-            found = f"{card} asks for a login, and there is no token"
-            remedy = f"accept the terms on {page}, then: hf auth login; {get}"
-        elif status == 401:
-            found, remedy = f"{card} refuses your token", f"hf auth login; then: {get}"
-        elif status == 403:
-            found = f"your token has no access to {card}"
-            remedy = f"accept the terms on {page}, wait until it is given, then: {get}"
+    rows = configuration.resolved
+    used = list(rows["experiments"].values())
+    used += [rows["features"][each["features"]] for each in used if each.get("features")]
+    named = {each["weights"]: each.get("model_card") for each in used if each.get("weights")}
+    absent = {}
+    for path, card in named.items():
+        if path in (IMAGENET, RANDOM):
+            continue
+        if Path(path).is_file():
+            yield _as_written(path)
+        elif card:
+            absent[f"{constants.ENDPOINT}/{card}/resolve/main/{Path(path).name}"] = (path, card)
         else:
-            found, remedy = f"{HUB} answers {status}", f"try later: {get}"
+            yield Finding("weights", MISSING, f"no {path}", "put them there, or correct the path")
+    token = get_token() if absent else None
+    said = answers(absent, {"Authorization": f"Bearer {token}"} if token else {}, "HEAD")
+    for url, (status, reason) in said.items():
+        path, card = absent[url]
+        get = f"hf download {card} {Path(path).name} --local-dir {Path(path).parent}"
+        terms = f"accept the terms on huggingface.co/{card}"
+        if status in GRANTED:
+            found, remedy = f"access to {card} is given", get
+        elif status == 401 and token:
+            found, remedy = f"{card} refuses your token", f"hf auth login; {get}"
+        elif status == 401:
+            found, remedy = f"{card} asks who you are: no token", f"{terms}; hf auth login; {get}"
+        elif status == 403:
+            found, remedy = (
+                f"your token has no access to {card}",
+                f"{terms}, and wait for it; {get}",
+            )
+        elif status == 404:
+            found, remedy = f"{card} has no such file", "correct the path"
+        else:
+            found = f"{urlsplit(url).netloc} does not tell ({reason or status})"
+            remedy = f"where there is a network: {get}"
         yield Finding("weights", MISSING, f"no {path}; {found}", remedy)
-    for path, card in absent.items():
-        if not card:
-            yield Finding("weights", MISSING, f"no {path}", "correct the path, or put them there")
 
 
 def download_bytes(
-    configuration: Configuration, pending: Mapping[str, str], at_once: int
+    configuration: Configuration, pending: Mapping[str, str], slides: int
 ) -> dict[str, float]:
     """Bytes that pending jobs download, by folder; NaN where no listing or lock file has them.
 
-    Of slides, the largest `at_once` are on the disk at the same time.
+    Of whole slides, the largest `slides` are on the disk at the same time.
     """
     found = {}
     for path, rule in pending.items():
         folder = "/".join(Path(path).parts[:2])
         if rule == "download_section":
-            found[folder] = _listed(f"{folder}/listing.tsv")
+            found[folder] = math.nan
+            if Path(f"{folder}/listing.tsv").is_file():
+                with open(f"{folder}/listing.tsv", newline="", encoding="utf-8") as file:
+                    rows = csv.DictReader(file, delimiter="\t")
+                    found[folder] = sum(int(row["size"]) for row in rows)
         elif rule == "download_visium":
             files = read_lock(f"config/cohorts/{Path(folder).name}.lock.tsv").values()
             found[folder] = sum(each.size for each in files) or math.nan
         elif rule == "predict_slide":
             source = Path(path).parts[3]
             sizes = [int(row["size"] or 0) for row in configuration.slides(source)]
-            found[f"resources/{source}"] = sum(sorted(sizes)[-at_once:])
+            found[f"resources/{source}"] = sum(sorted(sizes)[-slides:])
     return found
-
-
-def _listed(path: str) -> float:
-    """Bytes of all files of a listing of Mendeley Data; NaN if there is none yet."""
-    if not Path(path).is_file():
-        return math.nan
-    with open(path, newline="", encoding="utf-8") as file:
-        return sum(int(row["size"]) for row in csv.DictReader(file, delimiter="\t"))
 
 
 def answers(
@@ -160,66 +154,41 @@ def answers(
 
     At most one byte is asked for, and no body is read. Proxies are those of the environment.
     """
-    found = {url: (0, f"no answer within {SECONDS:.0f} s") for url in urls}
+    found = dict.fromkeys(urls, (0, f"within {PATIENCE:g} s"))
 
     def ask(url: str) -> None:
         try:
             with (
-                http.Client() as client,
+                Client() as client,
                 client.request(
                     method,
                     url,
                     headers={"Range": "bytes=0-0", **(headers or {})},
-                    timeout=SECONDS,
+                    timeout=PATIENCE,
                     # A token is for the host itself.
                     allow_redirects=not headers,
                     stream=True,
                 ) as response,
             ):
                 found[url] = (response.status_code, "")
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as failure:
-            found[url] = (0, http.network_reason(failure))
-        except InputError as failure:
-            found[url] = (0, str(failure))
+        except (*FAILURES, ValueError, InputError) as failure:
+            found[url] = (0, network_reason(failure))
 
-    # A thread whose host sends a byte now and then must not keep the process.
+    # A host that sends a byte now and then must not keep the process.
     threads = [threading.Thread(target=ask, args=[url], daemon=True) for url in found]
+    end = time.monotonic() + PATIENCE
     for each in threads:
         each.start()
-    end = time.monotonic() + SECONDS
     for each in threads:
         each.join(max(0.0, end - time.monotonic()))
     return dict(found)
 
 
-def _named_weights(configuration: Configuration) -> dict[str, str | None]:
-    """Files of weights that experiments and their features name, and their repository if known."""
-    rows = configuration.resolved
-    used = list(rows["experiments"].values())
-    used += [rows["features"][each["features"]] for each in used if each.get("features")]
-    return {
-        each["weights"]: each.get("model_card")
-        for each in used
-        if each.get("weights") not in (None, IMAGENET, RANDOM)
-    }
-
-
-def _there(path: str) -> Finding:
+def _as_written(path: str) -> Finding:
     """Compare a file of weights with its checksum, if it has one."""
-    if Path(path).suffix != ".safetensors":
-        return Finding("weights", OK, f"{path} is there (it has no checksum to compare)")
-    from stnet.networks.tensors import read_tensors
-
     try:
-        read_tensors(path)
+        if path.endswith(".safetensors"):
+            read_tensors(path)
     except InputError as error:
         return Finding("weights", MISSING, str(error))
-    return Finding("weights", OK, f"{path} is there, and whole")
-
-
-def _token() -> str | None:
-    try:
-        from huggingface_hub import get_token
-    except ImportError:
-        return os.environ.get("HF_TOKEN")
-    return get_token()
+    return Finding("weights", OK, f"{path} is there")

@@ -6,8 +6,6 @@ from io import StringIO
 from snakemake.cli import parse_args
 from snakemake.settings.types import DeploymentMethod
 
-from stnet.planning.doctor import Run, doctor
-
 
 def command_of(target):
     """The parsed command line, if it has this target; Snakemake itself has it only after loading."""
@@ -25,6 +23,9 @@ EXAMINED = command_of("doctor")
 
 def examine(fault=""):
     """Print what this machine has and lacks, and end. `fault` is why the workflow does not start."""
+    # Other runs do without.
+    from stnet.planning.doctor import Run, doctor
+
     asked = EXAMINED
     uses_conda = asked.use_conda or DeploymentMethod.CONDA in asked.software_deployment_method
     if not which("conda"):
@@ -42,7 +43,6 @@ def examine(fault=""):
             "gpu": limits["gpu"].value,
             "slides": limits["slides"].value,
         },
-        "memory_limited": "mem_mb" in limits,
     }
     if not fault:
         facts |= {
