@@ -84,9 +84,8 @@ def _look(run: Run) -> Iterator[Finding]:
     end = time.monotonic() + SECONDS
     configuration, told = _read(run)
     yield from told
-    yield from check_packages(
-        run.conda, bool(configuration and configuration.features_of("nuclei"))
-    )
+    nuclei = bool(configuration and configuration.features_of("nuclei"))
+    yield from check_packages(run.conda, nuclei)
     yield from check_programs(run.conda, run.executor)
     yield check_gpu(run.config.get("device", "cuda"), run.executor, run.at_once["gpu"])
     yield check_folders(["results", "resources", ".snakemake", platformdirs.user_cache_dir()])
@@ -167,6 +166,5 @@ def _lines(finding: Finding) -> list[str]:
     below = " " * len(head)
     plain = {"width": width, "subsequent_indent": below, "break_on_hyphens": False}
     lines = wrap(finding.found, initial_indent=head, **plain)
-    return lines + wrap(
-        f"do: {finding.remedy}" * bool(finding.remedy), initial_indent=below, **plain
-    )
+    remedy = f"do: {finding.remedy}" if finding.remedy else ""
+    return lines + wrap(remedy, initial_indent=below, **plain)

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import python_version
 from shutil import which
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def check_packages(conda: bool, nuclei: bool) -> Iterator[Finding]:
     With `conda`, jobs have packages of their own, and only Snakemake is compared.
     """
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
-    python, wanted = sys.version.split()[0], Requirement(f"python{project['requires-python']}")
+    python, wanted = python_version(), Requirement(f"python{project['requires-python']}")
     fits = wanted.specifier.contains(python, prereleases=True)
     found = f"{python} in {sys.prefix}" + ("" if fits else f" is not {wanted.specifier}")
     yield Finding("Python", OK if fits else MISSING, found, "" if fits else "install one that is")
@@ -130,7 +131,7 @@ def check_gpu(device: str, executor: str, at_once: int) -> Finding:
 
 
 def check_folders(folders: Iterable[str | Path]) -> Finding:
-    """Whether files can be written in folders, or in the nearest that exist, and in the temporary."""
+    """Whether folders, or the nearest that exist, and that of temporary files can be written in."""
     wrong = {}
     for folder in map(existing, [*folders, tempfile.gettempdir()]):
         try:

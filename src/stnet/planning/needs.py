@@ -13,7 +13,7 @@ from stnet.planning.machine import MISSING, OK, WARNING, Finding, existing, memo
 from stnet.planning.plan import as_bytes, patch_bytes, side_of
 from stnet.planning.work import Cohort, Experiment
 
-# Bytes: Python and torch in a training job; a model (DenseNet-121); a predicted and a measured value.
+# Bytes: Python and torch in a training job; a model (DenseNet-121); a predicted and measured value.
 PROGRAM, MODEL, VALUES = 1.5e9, 30e6, 8
 
 

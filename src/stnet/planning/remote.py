@@ -2,7 +2,7 @@
 
 import csv
 import math
-import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -77,13 +77,14 @@ def check_hosts(configuration: Configuration, pending: Mapping[str, str]) -> Ite
 
 
 def check_weights(configuration: Configuration) -> Iterator[Finding]:
-    """Files of weights that experiments name: there, and as they were written.
+    """Files of weights that reported experiments name: there, and as they were written.
 
     Of files on Hugging Face that are not there, ask whether they may be downloaded. The token is
     that of `hf auth login`, and never shown.
     """
-    rows = configuration.resolved
-    used = list(rows["experiments"].values())
+    rows, shown = configuration.resolved, configuration.shown_experiments
+    names = [each for cohort in rows["report"] for each in shown(cohort, supplement=True)]
+    used = [rows["experiments"][each] for each in names]
     used += [rows["features"][each["features"]] for each in used if each.get("features")]
     named = {each["weights"]: each.get("model_card") for each in used if each.get("weights")}
     absent = {}
@@ -97,7 +98,7 @@ def check_weights(configuration: Configuration) -> Iterator[Finding]:
         else:
             yield Finding("weights", MISSING, f"no {path}", "put them there, or correct the path")
     token = get_token() if absent else None
-    said = answers(absent, {"Authorization": f"Bearer {token}"} if token else {}, "HEAD")
+    said = answers(absent, {"Authorization": f"Bearer {token}"} if token else {})
     for url, (status, reason) in said.items():
         path, card = absent[url]
         get = f"hf download {card} {Path(path).name} --local-dir {Path(path).parent}"
@@ -109,10 +110,7 @@ def check_weights(configuration: Configuration) -> Iterator[Finding]:
         elif status == 401:
             found, remedy = f"{card} asks who you are: no token", f"{terms}; hf auth login; {get}"
         elif status == 403:
-            found, remedy = (
-                f"your token has no access to {card}",
-                f"{terms}, and wait for it; {get}",
-            )
+            found, remedy = f"your token has no access to {card}", f"{terms}; later: {get}"
         elif status == 404:
             found, remedy = f"{card} has no such file", "correct the path"
         else:
@@ -148,7 +146,7 @@ def download_bytes(
 
 
 def answers(
-    urls: Iterable[str], headers: Mapping[str, str] | None = None, method: str = "GET"
+    urls: Iterable[str], headers: Mapping[str, str] | None = None
 ) -> dict[str, tuple[int, str]]:
     """Status of each address, asked at the same time; 0 and the reason if there is no answer.
 
@@ -160,8 +158,7 @@ def answers(
         try:
             with (
                 Client() as client,
-                client.request(
-                    method,
+                client.get(
                     url,
                     headers={"Range": "bytes=0-0", **(headers or {})},
                     timeout=PATIENCE,
@@ -172,7 +169,9 @@ def answers(
             ):
                 found[url] = (response.status_code, "")
         except (*FAILURES, ValueError, InputError) as failure:
-            found[url] = (0, network_reason(failure))
+            # Without the address, which is told beside it.
+            reason = re.sub(r"^HTTPS?Connection\(.*?\): ", "", network_reason(failure))
+            found[url] = (0, reason)
 
     # A host that sends a byte now and then must not keep the process.
     threads = [threading.Thread(target=ask, args=[url], daemon=True) for url in found]

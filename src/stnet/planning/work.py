@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def pending_jobs(
         command = [*summary, "--configfile", str(file), "--", *targets]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
+        if said := re.findall(r"^error: (.*)$", done.stderr, re.MULTILINE):
+            raise InputError(said[-1])
         printed = " ".join((done.stdout + done.stderr).split())
         raise InputError(f"snakemake --summary failed: {printed[-500:]}")
     table = pd.read_csv(StringIO(done.stdout), sep="\t", dtype=str, quoting=csv.QUOTE_NONE)
