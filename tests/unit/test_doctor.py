@@ -131,7 +131,7 @@ def test_a_gpu_that_torch_cannot_use_and_one_for_two_jobs(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     card = namedtuple("Card", "name total_memory")("H200", 140e9)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: card)
-    assert check_gpu("cuda", "local", 1).found == "1, H200 of 140 GB; 1 jobs at once"
+    assert check_gpu("cuda", "local", 1).found == "1, H200 of 140 GB; jobs at once: 1"
     assert "add --resources gpu=1" in told(check_gpu("cuda", "local", 2))
 
 
@@ -203,7 +203,7 @@ def test_each_file_system_is_looked_at_by_itself(small_disk, work):
     spots = {"c": count_spots(cohorts["c"], pending, 30_000)[0]}
     Path("resources").symlink_to(small_disk)
     found = list(check_disk(cohorts, experiments, spots, pending, {"resources/c": 1e6}))
-    assert [each.state for each in found if str(small_disk) in each.found] == ["missing"]
+    assert [each.state for each in found if "/resources: " in each.found] == ["missing"]
     assert len(found) == 2
 
 
@@ -323,7 +323,7 @@ def test_a_section_is_read_and_a_misplaced_one_named(config):
     made.spots["pixel_x"] += 150
     made.files()
     text = told(check_sections(configuration, ever))
-    assert "missing P-1_C1: " in text
+    assert "spots of section P-1_C1 lie" in text
     assert "off this image" in text
 
 
@@ -342,7 +342,7 @@ def test_warnings_of_a_section_that_was_made(config):
     section_file(path, "P-1_C1", [[1, 2]], ["a", "b"])
     assert told(check_sections(Configuration(config), 0.0)).startswith("OK mine: 1 whose")
     path.write_bytes(path.read_bytes()[:-1])
-    assert "missing P-1_C1: results/mine/sections/P-1_C1.h5ad: damaged" in told(
+    assert "missing results/mine/sections/P-1_C1.h5ad: damaged" in told(
         check_sections(Configuration(config), 0.0)
     )
 
@@ -362,7 +362,9 @@ def test_a_broken_configuration_is_named_and_the_machine_looked_at(config, capsy
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("missing  configuration  configuration: device: ")
     assert any(line.startswith("OK       Python ") for line in lines)
-    assert lines[-1].startswith("1 missing, no warnings. For programs: results/logs/doctor.tsv")
+    assert lines[-1].startswith(
+        "Missing: 1. Warnings: 0. The same for programs: results/logs/doctor.tsv"
+    )
     table = Path("results/logs/doctor.tsv").read_text().splitlines()
     assert table[0].split("\t") == ["check", "state", "found", "remedy"]
     assert table[1].startswith("configuration\tmissing\tconfiguration: device: ")
@@ -395,4 +397,4 @@ def test_without_a_folder_to_write_in_there_is_no_table(config, capsys, monkeypa
     monkeypatch.setattr(doctor_module, "atomic_path", refuse)
     config["device"] = "gpu"
     assert doctor(run(config)) == 1
-    assert capsys.readouterr().out.endswith("\n1 missing, no warnings.\n")
+    assert capsys.readouterr().out.endswith("\nMissing: 1. Warnings: 0.\n")

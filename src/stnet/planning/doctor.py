@@ -69,12 +69,12 @@ def doctor(run: Run) -> int:
         print("\n".join(_lines(each)), flush=True)
         found.append(each)
     counts = Counter(each.state for each in found)
-    said = f"{counts[MISSING] or 'Nothing is'} missing, {counts[WARNING] or 'no'} warnings."
+    said = f"Missing: {counts[MISSING]}. Warnings: {counts[WARNING]}."
     try:
         with atomic_path(TABLE) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
             writer.writerows([Finding._fields, *found])
-        print(f"\n{said} For programs: {TABLE}")
+        print(f"\n{said} The same for programs: {TABLE}")
     except InputError:
         print(f"\n{said}")
     return int(counts[MISSING] > 0)

@@ -124,9 +124,11 @@ def check_gpu(device: str, executor: str, at_once: int) -> Finding:
             found = f"torch {torch.__version__} cannot use it{''.join(reasons)}"
             return Finding("GPU", MISSING, found, f"look at nvidia-smi and its driver, or {NO_GPU}")
     card, n = torch.cuda.get_device_properties(0), len(visible_gpus())
-    found = f"{n}, {card.name} of {card.total_memory / 1e9:.0f} GB; {at_once} jobs at once"
+    found = f"{n}, {card.name} of {card.total_memory / 1e9:.0f} GB; jobs at once: {at_once}"
     if at_once > n:
-        return Finding("GPU", WARNING, f"{found} would wait for them", f"add --resources gpu={n}")
+        return Finding(
+            "GPU", WARNING, f"{found}, of which some will wait", f"add --resources gpu={n}"
+        )
     return Finding("GPU", OK, found)
 
 

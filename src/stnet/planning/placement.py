@@ -47,10 +47,10 @@ def check_sections(configuration: Configuration, end: float) -> Iterator[Finding
                 left += 1
                 continue
             except InputError as error:
-                yield Finding("section", MISSING, f"{row['section']}: {error}")
+                yield Finding("section", MISSING, _of(row, str(error)))
                 continue
             fine += not said
-            yield from (Finding("section", WARNING, f"{row['section']}: {each}") for each in said)
+            yield from (Finding("section", WARNING, _of(row, each)) for each in said)
         if left:
             each = (time.monotonic() - begin) / read if read else GUESS
             found = f"{name}: {left} not looked at (about {left * each / 60:.1f} minutes of a core)"
@@ -58,6 +58,11 @@ def check_sections(configuration: Configuration, end: float) -> Iterator[Finding
         for n, what in ((fine, "whose spots fit their tissue"), (absent, "still to be made")):
             if n:
                 yield Finding("sections", OK, f"{name}: {n} {what}")
+
+
+def _of(row: dict[str, str], said: str) -> str:
+    """What was said of a section, with its name."""
+    return said if row["section"] in said else f"{row['section']}: {said}"
 
 
 def _read(row: dict[str, str], keys: dict) -> list[str]:
