@@ -11,9 +11,9 @@ from project import ROOT
 from stnet.planning.remote import HOSTS
 
 SHEET = """\
-patient\tsection\tformat\timage\tcounts\tspots
-A\tA_1\tst-v5\ta\ta\ta
-B\tB_1\tst-v5\tb\tb\tb
+patient\tsection\tformat\timage\tcounts\tspots\tgrid
+A\tA_1\tst-v5\ta\ta\ta\tsquare
+B\tB_1\tst-v5\tb\tb\tb\tsquare
 """
 CONFIGURATION = """\
 report: [mine]
@@ -90,10 +90,10 @@ def test_a_broken_sheet(ask, tmp_path):
 
 def test_what_snakemake_would_end_with_is_one_line(ask, tmp_path):
     (tmp_path / "mine.yaml").write_text("report: [mine\nfoo: 1\n")
-    [line] = [each for each in ask().stderr.splitlines() if each.startswith("error: ")]
+    *_, line = ask().stderr.splitlines()
     assert line.startswith("error: mine.yaml: not YAML (")
     (tmp_path / "mine.yaml").write_text(CONFIGURATION)
-    [line] = ask(XDG_CACHE_HOME="/proc").stderr.splitlines()
+    *_, line = ask(XDG_CACHE_HOME="/proc").stderr.splitlines()
     assert line.startswith("error: /proc/snakemake: ")
     assert line.endswith("set XDG_CACHE_HOME to a folder of yours")
 
