@@ -29,7 +29,7 @@ from stnet.planning.machine import (
     check_packages,
     check_programs,
 )
-from stnet.planning.needs import check_disk, check_memory
+from stnet.planning.needs import Work, check_disk, check_memory
 from stnet.planning.placement import check_sections
 from stnet.planning.remote import answers, check_hosts, check_weights, download_bytes
 from stnet.planning.work import Cohort, Experiment, count_spots
@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 @pytest.fixture
 def work():
-    """Cohort, experiment and jobs of a network on two sections of unknown size."""
+    """A network of two held-out patients is left to train, on 30,000 spots."""
     rows = [{"patient": each, "section": f"{each}1"} for each in "AB"]
     groups = {
         each["patient"]: {
@@ -162,36 +162,33 @@ def work():
     recipe = {"batch_size": 32}
     experiments = {"e": Experiment("c", "224x1", 250, recipe, None, groups)}
     pending = {each[file]: "x" for each in groups.values() for file in ("model", "predictions")}
-    return cohorts, experiments, pending
+    spots = {"c": count_spots(cohorts["c"], pending, 30_000)[0]}
+    return Work(cohorts, experiments, spots, pending)
 
 
 def test_memory_of_the_jobs_that_run_at_once(work, monkeypatch):
-    cohorts, experiments, pending = work
-    spots = {"c": count_spots(cohorts["c"], pending, 30_000)[0]}
     # Python, patches, and 32 images of 200 MB.
     needed = 1.5e9 + 30_000 * 224 * 224 * 3 + 32 * 200e6
 
     def look(there, jobs):
         monkeypatch.setattr("stnet.planning.needs.memory", lambda: there)
-        return check_memory(experiments, spots, pending, "cpu", jobs)
+        return check_memory(work, "cpu", jobs)
 
     assert look(needed - 1, 1).state == "missing"
     assert look(needed, 1).state == "OK"
     assert look(2 * needed - 1, 2).remedy == "use --cores 1"
     assert look(1, 2).found.endswith("to train e takes about 12.42 GB, 2 at once")
-    assert check_memory(experiments, spots, {}, "cpu", 9).state == "OK"
+    assert check_memory(work._replace(pending={}), "cpu", 9).state == "OK"
 
 
 def test_a_disk_that_is_too_small(work, monkeypatch):
-    cohorts, experiments, pending = work
-    spots = {"c": count_spots(cohorts["c"], pending, 30_000)[0]}
     usage = namedtuple("Usage", "free")
     downloads = {"resources/c": float("nan")}
     # Patches; two models of 30 MB; a predicted and a measured value of 250 genes.
     needed = 30_000 * 224 * 224 * 3 + 60e6 + 30_000 * 250 * 8
     for free, state in ((needed, "OK"), (needed - 1, "missing")):
         monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: usage(free))
-        [found] = check_disk(cohorts, experiments, spots, pending, downloads)
+        [found] = check_disk(work, downloads)
         assert found.state == state
     assert "to write: 4.52 GB of patches, 120.00 MB of models and predictions" in found.found
     assert found.found.endswith("; not known yet: downloads")
@@ -199,10 +196,8 @@ def test_a_disk_that_is_too_small(work, monkeypatch):
 
 
 def test_each_file_system_is_looked_at_by_itself(small_disk, work):
-    cohorts, experiments, pending = work
-    spots = {"c": count_spots(cohorts["c"], pending, 30_000)[0]}
     Path("resources").symlink_to(small_disk)
-    found = list(check_disk(cohorts, experiments, spots, pending, {"resources/c": 1e6}))
+    found = list(check_disk(work, {"resources/c": 1e6}))
     assert [each.state for each in found if "/resources: " in each.found] == ["missing"]
     assert len(found) == 2
 

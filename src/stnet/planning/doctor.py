@@ -137,7 +137,7 @@ def _read(run: Run) -> tuple[Configuration | None, list[Finding]]:
 
 def _jobs(run: Run, configuration: Configuration) -> Iterator[Finding]:
     """What the jobs that are left need: memory, disk and hosts."""
-    from stnet.planning.needs import check_disk, check_memory
+    from stnet.planning.needs import Work, check_disk, check_memory
     from stnet.planning.remote import check_hosts, download_bytes
     from stnet.planning.work import Cohort, Experiment, count_spots, pending_jobs
 
@@ -150,12 +150,13 @@ def _jobs(run: Run, configuration: Configuration) -> Iterator[Finding]:
     cohorts = {name: Cohort(**keys) for name, keys in run.cohorts.items()}
     experiments = {name: Experiment(**keys) for name, keys in run.experiments.items()}
     spots = {name: count_spots(each, pending, SPOTS)[0] for name, each in cohorts.items()}
+    work = Work(cohorts, experiments, spots, pending)
     if run.executor == "local":
         device = run.config.get("device", "cuda")
         jobs = run.at_once["gpu" if device == "cuda" else "jobs"]
-        yield check_memory(experiments, spots, pending, device, jobs)
+        yield check_memory(work, device, jobs)
     downloads = download_bytes(configuration, pending, run.at_once["slides"])
-    yield from check_disk(cohorts, experiments, spots, pending, downloads)
+    yield from check_disk(work, downloads)
     yield from check_hosts(configuration, pending)
 
 

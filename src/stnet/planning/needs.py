@@ -5,6 +5,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -17,23 +18,23 @@ from stnet.planning.work import Cohort, Experiment
 PROGRAM, MODEL, VALUES = 1.5e9, 30e6, 8
 
 
-def check_memory(
-    experiments: Mapping[str, Experiment],
-    spots: Mapping[str, pd.DataFrame],
-    pending: Mapping[str, str],
-    device: str,
-    jobs: int,
-) -> Finding:
-    """Compare the largest training jobs, so many at once, with the machine's memory.
+class Work(NamedTuple):
+    """What is left to do: the parameters of `remaining_work`, and the cohorts."""
 
-    `spots` has the table of `count_spots` by cohort.
-    """
+    cohorts: Mapping[str, Cohort]
+    experiments: Mapping[str, Experiment]
+    spots: Mapping[str, pd.DataFrame]
+    pending: Mapping[str, str]
+
+
+def check_memory(work: Work, device: str, jobs: int) -> Finding:
+    """Compare the largest training jobs, so many at once, with the machine's memory."""
     there, needed = memory(), {}
-    for name, each in experiments.items():
-        if any(group["model"] in pending for group in each.groups.values()):
+    for name, each in work.experiments.items():
+        if any(group["model"] in work.pending for group in each.groups.values()):
             pixels = side_of(each.view) ** 2
             step = TRAINED_MB * 1e6 * each.recipe["batch_size"] * pixels / SIDE**2
-            patches = 3 * pixels * spots[each.cohort]["spots"].sum()
+            patches = 3 * pixels * work.spots[each.cohort]["spots"].sum()
             needed[name] = PROGRAM + patches + (step if device == "cpu" else 0)
     if not needed:
         return Finding("memory", OK, f"{as_bytes(there)}; no network is left to train")
@@ -43,29 +44,24 @@ def check_memory(
     if needed[name] > there:
         return Finding("memory", MISSING, found, "lower batch_size, or use a larger machine")
     if jobs * needed[name] > there:
-        return Finding("memory", WARNING, found, f"use --cores {there // needed[name]:.0f}")
+        option = "--cores " if device == "cpu" else "--resources gpu="
+        return Finding("memory", WARNING, found, f"use {option}{there // needed[name]:.0f}")
     return Finding("memory", OK, found)
 
 
-def check_disk(
-    cohorts: Mapping[str, Cohort],
-    experiments: Mapping[str, Experiment],
-    spots: Mapping[str, pd.DataFrame],
-    pending: Mapping[str, str],
-    downloads: Mapping[str, float],
-) -> Iterator[Finding]:
+def check_disk(work: Work, downloads: Mapping[str, float]) -> Iterator[Finding]:
     """Compare what is left to write with the free space of each file system.
 
-    `spots` has the table of `count_spots` by cohort; `downloads` bytes by folder, NaN if unknown.
+    `downloads` has bytes by folder, NaN if unknown.
     """
-    patches = patch_bytes(cohorts, experiments, spots, pending)["to write"]
+    patches = patch_bytes(*work)["to write"]
     wanted = [(path, "patches", n_bytes) for path, n_bytes in patches.items()]
     wanted += [(folder, "downloads", n_bytes) for folder, n_bytes in downloads.items()]
-    for each in experiments.values():
-        of_section = spots[each.cohort].set_index("section")["spots"]
+    for each in work.experiments.values():
+        of_section = work.spots[each.cohort].set_index("section")["spots"]
         for group in each.groups.values():
-            n_bytes = MODEL * (group["model"] in pending)
-            if group["predictions"] in pending:
+            n_bytes = MODEL * (group["model"] in work.pending)
+            if group["predictions"] in work.pending:
                 n_bytes += VALUES * each.outputs * of_section[group["sections"]].sum(skipna=False)
             wanted.append(("results", "models and predictions", n_bytes))
     disks: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
