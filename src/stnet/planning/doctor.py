@@ -165,7 +165,8 @@ def _lines(finding: Finding) -> list[str]:
     width = min(WIDTH, get_terminal_size((WIDTH, 0)).columns)
     head = f"{finding.state:<9}{finding.check:<15}"
     below = " " * len(head)
-    plain = {"width": width, "subsequent_indent": below, "break_on_hyphens": False}
+    plain = {"width": width, "subsequent_indent": below}
+    plain |= {"break_on_hyphens": False, "break_long_words": False}
     lines = wrap(finding.found, initial_indent=head, **plain)
     remedy = f"do: {finding.remedy}" if finding.remedy else ""
     return lines + wrap(remedy, initial_indent=below, **plain)

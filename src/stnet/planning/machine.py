@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from stnet.core.checkout import CHECKOUT
 from stnet.core.errors import first_of, reason_of
 from stnet.core.gpu import visible_gpus, why_no_gpu
+from stnet.core.places import existing
 
 OK, WARNING, MISSING = "OK", "warning", "missing"
 INSTALL = "pip install -r requirements.lock"
@@ -41,12 +42,6 @@ class Finding(NamedTuple):
     state: str
     found: str
     remedy: str = ""
-
-
-def existing(path: str | Path) -> Path:
-    """The path itself, or the nearest folder above it that exists."""
-    path = Path(path).absolute()
-    return next(each for each in (path, *path.parents) if each.exists())
 
 
 def check_packages(conda: bool, nuclei: bool) -> Iterator[Finding]:

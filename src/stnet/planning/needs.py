@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from stnet.config.memory import SIDE, TRAINED_MB
-from stnet.planning.machine import MISSING, OK, WARNING, Finding, existing, memory
+from stnet.core.places import existing
+from stnet.planning.machine import MISSING, OK, WARNING, Finding, memory
 from stnet.planning.plan import as_bytes, patch_bytes, side_of
 from stnet.planning.work import Cohort, Experiment
 

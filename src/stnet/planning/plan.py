@@ -16,7 +16,7 @@ import torch
 from stnet.config.recipe import Recipe
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
-from stnet.planning.machine import existing
+from stnet.core.places import existing
 from stnet.planning.work import Cohort, Experiment, count_spots, remaining_work
 from stnet.slides.patches import parse_view
 from stnet.training.calibrate import calibrate
