@@ -60,6 +60,7 @@ else:
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/rules/common/doctor.smk"
 include: "workflow/rules/common/configuration.smk"
 include: "workflow/rules/common/digest.smk"
 include: "workflow/rules/common/progress.smk"
@@ -156,5 +157,10 @@ include: "workflow/rules/verify.smk"
 set_parameters(workflow.modifier.rules)
 escape_environments(workflow.modifier.rules)
 raise_memory(workflow.modifier.rules)
+
+
+# Last, when all rules are as they would run.
+include: "workflow/rules/doctor.smk"
+
 
 atexit.register(print_last_lines)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,9 +48,12 @@ class Experiment:
 
 
 def pending_jobs(
-    summary: Sequence[str], config: dict, n_outputs: Mapping[str, int]
+    summary: Sequence[str],
+    config: dict,
+    n_outputs: Mapping[str, int],
+    targets: Sequence[str] = ("all",),
 ) -> dict[str, str]:
-    """The jobs that `all` still needs: the first output of each, and its rule.
+    """The jobs that the targets still need: the first output of each, and its rule.
 
     `summary` is the command of `snakemake --summary`, `config` the resolved configuration, and
     `n_outputs` the number of outputs of a job by rule. Raises InputError if the command fails.
@@ -57,9 +61,11 @@ def pending_jobs(
     with TemporaryDirectory() as folder:
         file = Path(folder) / "config.json"
         file.write_text(json.dumps(config))
-        command = [*summary, "--configfile", str(file), "--", "all"]
+        command = [*summary, "--configfile", str(file), "--", *targets]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
+        if said := re.findall(r"^error: (.*)$", done.stderr, re.MULTILINE):
+            raise InputError(said[-1])
         printed = " ".join((done.stdout + done.stderr).split())
         raise InputError(f"snakemake --summary failed: {printed[-500:]}")
     table = pd.read_csv(StringIO(done.stdout), sep="\t", dtype=str, quoting=csv.QUOTE_NONE)
