@@ -49,16 +49,24 @@ def write_crate(
     """
     folder = path.parent
     crate = ROCrate(version=VERSION)
+    # Version 1.1 does not have the term.
+    crate.metadata.extra_terms["sha256"] = "http://schema.org/sha256"
+    # As the profile writes times.
+    ended = f"{about['last job ended'][:19]}+00:00"
     crate.name = f"ST-Net workflow: {about['title']}"
     crate.description = (
         "Predictions of spatial gene expression from images of tissue, with tables, figures and"
         " models, and the record of the run that made them."
     )
-    crate.datePublished = about["last job ended"]
+    crate.datePublished = ended
     crate.license = crate.add(
         ContextEntity(crate, "#licence", {"@type": "CreativeWork", "name": LICENCE})
     )
-    named = {"name": "ST-Net workflow", "version": about["commit"] or about["version"]}
+    named = {
+        "name": "ST-Net workflow",
+        "version": about["commit"] or about["version"],
+        "encodingFormat": "text/x-python",
+    }
     workflow = crate.add_workflow(
         dest_path="record/code/Snakefile", properties=named, main=True, lang="snakemake"
     )
@@ -67,7 +75,7 @@ def write_crate(
         crate.add(ContextEntity(crate, url, {"@type": "CreativeWork", "name": name, "version": n}))
         for url, (name, n) in PROFILES.items()
     ]
-    code = {"name": "Code and locks of packages of the run", "hasPart": [workflow]}
+    code = {"name": "Code and locks of packages of the run", "hasPart": workflow}
     crate.add_dataset(dest_path="record/code", properties=code)
     for name, words in record.items():
         crate.add_file(dest_path=name, properties=_file(folder / name) | {"description": words})
@@ -79,7 +87,6 @@ def write_crate(
         )
         for each in outputs
     ]
-    inputs = [crate.dereference("record/configuration.yaml")]
     for each in used:
         work = {"@type": "CreativeWork", "name": each.reference, "identifier": each.url}
         entity = crate.add(ContextEntity(crate, each.url, work))
@@ -87,15 +94,16 @@ def write_crate(
     crate.add_action(
         workflow,
         identifier="#run",
-        object=inputs,
+        object=crate.dereference("record/configuration.yaml"),
         result=results,
         properties={
             "name": f"Run of {about['targets']}",
-            "endTime": about["last job ended"],
-            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            "description": "The last certified run of the workflow in this folder",
+            "endTime": ended,
+            "actionStatus": "http://schema.org/CompletedActionStatus",
         },
     )
-    crate.root_dataset["mentions"] = [crate.dereference("#run")]
+    crate.root_dataset["mentions"] = crate.dereference("#run")
     with atomic_path(path) as temporary:
         crate.metadata.write(temporary.parent)
 

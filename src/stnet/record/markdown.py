@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 def plain(text: object) -> str:
     """Text of a configuration or table in Markdown: a line, and nothing in it is markup or HTML."""
-    return re.sub(r"([\\`*_\[\]<>|#~&$])", r"\\\1", re.sub(r"\s+", " ", str(text)))
+    return re.sub(r"([\\`*_\[\]<|#~&$])", r"\\\1", re.sub(r"\s+", " ", str(text)))
 
 
 def render(template: str, **content: object) -> str:

@@ -79,7 +79,7 @@ def methods(
         epochs=" to ".join(map(str, dict.fromkeys([*epochs[:1], *epochs[-1:]]))),
         n_networks=len(networks),
         others=[
-            _seen(row, rows) | {"differs": _differs(row, main)}
+            _seen(row, rows) | {"differs": _differs(row, main, rows)}
             for row in rows["experiments"].values()
             if row["cohort"] == cohort and row["title"] != main["title"]
         ],
@@ -95,9 +95,16 @@ def _seen(row: Mapping, rows: Rows) -> dict:
     return {**row, **({"features": features} if features else {})}
 
 
-def _differs(row: Mapping, main: Mapping) -> dict:
+def _differs(row: Mapping, main: Mapping, rows: Rows) -> dict:
     """Keys in which a network differs from the main experiment, in words."""
     if row["kind"] != "network":
         return {}
-    changed = {key: value for key, value in row.items() if value != main.get(key)}
-    return {key.replace("_", " "): changed[key] for key in changed if key not in SAID}
+    differs = {k: value for k, value in row.items() if k not in SAID and value != main.get(k)}
+    if "targets" in differs:
+        targets = rows["targets"][row["targets"]]
+        named = targets.get("genes")
+        differs["targets"] = ", ".join(named) if isinstance(named, list) else targets["title"]
+    if differs.get("inner_folds") == 0:
+        del differs["inner_folds"]
+        differs["epochs"] = f"fixed at {row['epochs']}"
+    return {key.replace("_", " "): value for key, value in differs.items()}

@@ -36,15 +36,12 @@ def recorded_jobs(w):
     """Rule, benchmark and log of each certified job, by its first output."""
     if not Path(CERTIFICATE).is_file():
         return {}
-    made = {each.name: each for each in workflow.rules}
+    known = {each.name: each for each in workflow.rules if each.benchmark}
     files = or_refuse(read_certificate)(CERTIFICATE).files.values()
-    first = {each.job: made[each.rule] for each in files if each.job and each.rule in made}
-    found = {job: (rule, rule.output[0].match(job)) for job, rule in first.items()}
-    return {
-        job: (
-            rule.name,
-            *(f.apply_wildcards(match.groupdict()) for f in (rule.benchmark, rule.log[0])),
-        )
-        for job, (rule, match) in found.items()
-        if match and rule.benchmark
-    }
+    found = {}
+    for name, job in {(each.rule, each.job) for each in files if each.rule in known}:
+        if match := known[name].output[0].match(job):
+            paths = (known[name].benchmark, known[name].log[0])
+            named = (str(each.apply_wildcards(match.groupdict())) for each in paths)
+            found[job] = (name, *named)
+    return dict(sorted(found.items()))
