@@ -228,3 +228,40 @@ def test_without_a_certificate_there_is_no_record(tmp_path):
             lock="record.lock",
             workers=1,
         )
+
+
+def test_a_crate_is_read_back_with_its_run(tmp_path, monkeypatch):
+    """The profiles' own validator is not among the packages; it was run by hand."""
+    rocrate = pytest.importorskip("rocrate.rocrate", reason="rocrate: see record.lock")
+    from stnet.record.crate import write_crate
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/demo/figures").mkdir(parents=True)
+    name = "results/demo/figures/a b.png"
+    (tmp_path / name).write_bytes(b"png")
+    (tmp_path / "results/record/code").mkdir(parents=True)
+    (tmp_path / "results/record/configuration.yaml").write_text("a: 1\n")
+    (tmp_path / "results/record/code/Snakefile").write_text("")
+    about = {"title": "T", "targets": "all", "commit": None, "version": "1.2"}
+    path = tmp_path / "results/ro-crate-metadata.json"
+    write_crate(
+        path.relative_to(tmp_path),
+        about | {"last job ended": "2026-01-02T03:04:05.678901Z"},
+        [entry(name)],
+        {"record/configuration.yaml": "configuration"},
+        references({"source=tenx"}).values(),
+    )
+    crate = rocrate.ROCrate(path.parent)
+    run = crate.dereference("#run")
+    (result,) = run["result"] if isinstance(run["result"], list) else [run["result"]]
+    assert crate.mainEntity.id == "record/code/Snakefile"
+    assert run["instrument"] == crate.mainEntity
+    assert run["endTime"] == "2026-01-02T03:04:05+00:00"
+    assert (result.id, result["sha256"]) == ("demo/figures/a%20b.png", "0" * 64)
+    assert (result["contentSize"], result["encodingFormat"]) == ("3", "image/png")
+    assert [each.id for each in crate.root_dataset["conformsTo"]] == [
+        "https://w3id.org/ro/wfrun/process/0.5",
+        "https://w3id.org/ro/wfrun/workflow/0.5",
+        "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
+    ]
+    assert "To be chosen by the authors" in crate.license["name"]

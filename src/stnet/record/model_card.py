@@ -20,7 +20,7 @@ NUMBERS = {
     "median_pearson": "r, median over genes and patients",
     "median_partial": "r given the total counts of the spot",
     "mean_auroc": "AUROC of high against low expression, mean",
-    "consistent_genes": "genes that are predicted consistently over patients",
+    "consistent_genes": "genes that are predicted consistently over patients, of {n_genes}",
 }
 
 
@@ -54,10 +54,6 @@ def write_model_card(
     best = table.dropna(subset="median_pearson").nlargest(BEST, "median_pearson")
     window, downsampling = one["view"].split("x")
     scales = [each["reference"]["um_per_px"] for each in members]
-    cautions = {
-        "The training images are simulated: the model says nothing of tissue.": "simulated",
-        "The network began with random weights.": "random",
-    }
     text = render(
         "model_card.md",
         metadata=Markup(yaml.safe_dump(_metadata(about, found), sort_keys=False).rstrip()),
@@ -77,17 +73,16 @@ def write_model_card(
         n_sections=len({name for each in members for name in each["training_sections"]}),
         n_genes=len(table),
         summary=found["value"].to_dict(),
-        numbers={NUMBERS[name]: _with_interval(found.loc[name]) for name in NUMBERS},
+        n_spots=short(found.loc["n_spots", "value"]),
+        numbers={
+            words.format(n_genes=len(table)): _with_interval(found.loc[name])
+            for name, words in NUMBERS.items()
+        },
         best=[
             (gene_name(row), decimals(row.median_pearson), row.n_consistent, row.n_patients)
             for row in best.itertuples()
         ],
-        cautions=[
-            words
-            for words, of in cautions.items()
-            if of
-            in {one["initial_weights"], *(each.rpartition("=")[2].split("-")[0] for each in facts)}
-        ],
+        is_simulated=not {"source=simulated", "source=simulated-visium"}.isdisjoint(facts),
     )
     with atomic_path(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
