@@ -208,7 +208,7 @@ def test_rows_are_those_that_outputs_were_made_of():
 def test_pages_of_a_run_without_facts_say_so():
     text = render(
         "computing.md",
-        **{"version": "1", "commit": "of an unknown commit", "python": "3", "used": references(())},
+        **{"version": "1", "commit": "commit unknown", "python": "3", "used": references(())},
         **{"packages": {"snakemake": ["9"], "numpy": ["2"]}, "jobs": 2, "timed": 1, "hours": "0.1"},
         **{"machines": {}, "devices": {}},
     )

@@ -90,11 +90,10 @@ def write_model_card(
 
 def _with_interval(row: pd.Series) -> str:
     """A quantity of a summary, with its interval if it has one."""
-    ends = [float(row[name]) for name in ("ci_low", "ci_high")]
+    value, *ends = (row[name] for name in ("value", "ci_low", "ci_high"))
     if pd.isna(ends).any():
-        return short(row["value"])
-    low, high = map(decimals, ends)
-    return f"{decimals(float(row['value']))} ({low} to {high})"
+        return short(value)
+    return "{} ({} to {})".format(*(decimals(float(each)) for each in (value, *ends)))
 
 
 def _metadata(about: Mapping, summary: pd.DataFrame) -> dict:

@@ -122,7 +122,7 @@ def _write_crate(found, named, titles, used: Mapping[str, Reference], lock: str 
 
 def _in_words(found: Mapping) -> dict:
     """Facts as the pages say them."""
-    commit = f"commit {found['commit']}" if found["commit"] else "of an unknown commit"
+    commit = f"commit {found['commit'] or 'unknown'}"
     rules = found["rules"].values()
     return {
         **found,
