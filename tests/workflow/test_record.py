@@ -1,4 +1,4 @@
-"""The record of a finished run, references to what rules use, and what a codechecker makes again."""
+"""The record of a finished run, its references, and what a codechecker makes again."""
 
 import csv
 import json
