@@ -90,11 +90,12 @@ docs: $(INSTALLED)  ## Generate what the models of the configuration say: schema
 	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
 
 LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
-# What SpatialData needs is chosen so that it fits the other packages, which its lock leaves out.
+# What is optional is chosen so that it fits the other packages, which its lock leaves out.
 lock:  ## Choose exact versions again (needs uv)
 	$(LOCKED) pyproject.toml --group pyproject.toml:dev -o requirements.lock
-	$(LOCKED) --quiet --group pyproject.toml:spatialdata --overrides requirements.lock | \
-		awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > spatialdata.lock
+	for group in spatialdata record; do \
+	$(LOCKED) --quiet --group pyproject.toml:$$group --overrides requirements.lock | \
+	awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > $$group.lock; done
 
 # A copy of the locks marks what was installed, and is written only when that went well. HistomicsTK's
 # requirements include a web server and GDAL, which its import does not need: it is installed without.
