@@ -17,8 +17,9 @@ CERTIFICATE = "results/certificate.sha256"
 SUMMARY = "results/demo/tables/dataset/summary.tsv"
 
 
-def record(folder, *options):
-    run = snakemake(folder, *DEMO, "--quiet", "all", *options, "--", "record", check=False)
+def record(folder, configuration=DEMO[1], *options):
+    file = ("--configfile", configuration)
+    run = snakemake(folder, *file, "--quiet", "all", *options, "--", "record", check=False)
     return run.returncode, run.stdout + run.stderr
 
 
@@ -37,14 +38,14 @@ def test_the_record_of_the_demo(demo, tmp_path):
         "reforms.tsv",
     }
     assert ("results/ro-crate-metadata.json" in said) != ("no RO-Crate: rocrate is not in" in said)
-    dataset = dict(row[:2] for row in csv.reader((folder / SUMMARY).open(), delimiter="\t"))
+    dataset = dict(row.split("\t") for row in (folder / SUMMARY).read_text().splitlines())
     assert (
         f"The cohort has {dataset['sections']} sections of {dataset['patients']} pat"
         in (read["methods.md"])
     )
     run = json.loads(read["run.json"])
     assert {"train", "predict_forest", "ledger"} <= run["rules"].keys()
-    assert run["rules"]["train"]["timed"] == run["rules"]["train"]["jobs"] > 20
+    assert run["rules"]["train"]["timed"] == run["rules"]["train"]["jobs"] > 15
     assert sum(each["jobs"] for each in run["machines"].values()) > 200
     assert sum(each["hosts"] for each in run["machines"].values()) == 1
     assert "HistomicsTK" in read["CITATIONS.md"]
@@ -57,10 +58,10 @@ def test_the_record_of_the_demo(demo, tmp_path):
     assert [name for name, text in read.items() if str(tmp_path) in text] == []
     # What has changed since is not recorded as what was run.
     (folder / SUMMARY).write_text("quantity\tvalue\n")
-    code, said = record(folder)
+    code, said = record(folder, f"{RECORD}/configuration.yaml")
     assert code == 1
     assert f"1 files are not as certified (changed: {SUMMARY} (made by dataset))" in said
-    code, said = record(folder, "--config", "report=[controls]")
+    code, said = record(folder, DEMO[1], "--config", "report=[controls]")
     assert code == 1
     assert f"error: {CERTIFICATE}: of another configuration; give the run's own" in said
 
