@@ -192,13 +192,18 @@ def entry(name, part="outputs", rule="r"):
 
 def test_rows_are_those_that_outputs_were_made_of():
     names = ["results/c/sections/s.h5ad", "results/c/experiments/net/P1/predictions.h5ad"]
-    names += ["results/c/features/f.h5ad", "results/c/tables/other/all/summary.tsv"]
+    names += [
+        "results/c/targets/factors/all.h5ad",
+        "results/c/features/f.h5ad",
+        "results/c/tables/other/all/summary.tsv",
+    ]
     files = {name: entry(name) for name in names}
     files["x"] = entry("results/c/experiments/ridge/P1/predictions.h5ad", "earlier")
-    rows = used_rows(Certificate({}, files), ROWS)
+    targets = ROWS["targets"] | {"factors": {"of": "t"}, "unused": {}}
+    rows = used_rows(Certificate({}, files), ROWS | {"targets": targets})
     assert {table: [*found] for table, found in rows.items()} == {
         "cohorts": ["c"],
-        "targets": [],
+        "targets": ["factors", "t"],
         "features": ["f"],
         "experiments": ["net"],
         "external": [],
@@ -207,7 +212,7 @@ def test_rows_are_those_that_outputs_were_made_of():
 
 def test_pages_of_a_run_without_facts_say_so():
     text = render(
-        "computing.md",
+        "computing.md.jinja",
         **{"version": "1", "commit": "commit unknown", "python": "3", "used": references(())},
         **{"packages": {"snakemake": ["9"], "numpy": ["2"]}, "jobs": 2, "timed": 1, "hours": "0.1"},
         **{"machines": {}, "devices": {}},

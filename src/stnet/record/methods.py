@@ -61,7 +61,7 @@ def methods(
     said |= {f"format={each}" for each in keys["formats"]}
     works = [each for each in used.values() if said & {*each.when.split()}]
     return render(
-        "methods.md",
+        "methods.md.jinja",
         title=keys["title"],
         number=number.to_dict(),
         source=SOURCES.get(keys["source"], "").format(**keys),
@@ -80,8 +80,8 @@ def methods(
         n_networks=len(networks),
         others=[
             _seen(row, rows) | {"differs": _differs(row, main, rows)}
-            for row in rows["experiments"].values()
-            if row["cohort"] == cohort and row["title"] != main["title"]
+            for name, row in rows["experiments"].items()
+            if row["cohort"] == cohort and name != keys["report"]["main"]
         ],
         external=[each["title"] for each in rows["external"].values()],
         samples=f"{SAMPLES:,}",

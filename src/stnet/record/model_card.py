@@ -55,7 +55,7 @@ def write_model_card(
     window, downsampling = one["view"].split("x")
     scales = [each["reference"]["um_per_px"] for each in members]
     text = render(
-        "model_card.md",
+        "model_card.md.jinja",
         metadata=Markup(yaml.safe_dump(_metadata(about, found), sort_keys=False).rstrip()),
         title=about["experiment"],
         cohort=about["cohort"],
@@ -79,7 +79,12 @@ def write_model_card(
             for name, words in NUMBERS.items()
         },
         best=[
-            (gene_name(row), decimals(row.median_pearson), row.n_consistent, row.n_patients)
+            (
+                gene_name(row),
+                decimals(row.median_pearson),
+                int(row.n_consistent),
+                int(row.n_patients),
+            )
             for row in best.itertuples()
         ],
         is_simulated=not {"source=simulated", "source=simulated-visium"}.isdisjoint(facts),

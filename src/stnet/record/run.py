@@ -40,6 +40,8 @@ def used_rows(certificate: Certificate, config: Rows) -> dict[str, dict[str, dic
             case ["results", cohort, table, name, *_] if entry.part == "outputs":
                 names["cohorts"] |= {cohort} if table == "sections" else set()
                 names.get(table, set()).add(name.removesuffix(".h5ad"))
+    # Factors are of the genes of another row.
+    names["targets"] |= {config["targets"].get(name, {}).get("of", "") for name in names["targets"]}
     return {
         table: {name: config[table][name] for name in sorted(found & config[table].keys())}
         for table, found in names.items()
@@ -90,7 +92,10 @@ def run_facts(
         "clean": not dirty if commit else None,
         **said,
         # Folders of files elsewhere are private.
-        "configuration files": re.sub(r"(?<!\S)/\S*/", "", said["configuration files"]),
+        **{
+            key: re.sub(r"(?<!\S)/\S*/", "", said[key])
+            for key in ("targets", "configuration files")
+        },
         "locks": {each.name: each.sha256 for each in locks if each.name.endswith(".lock")},
         "packages": packages(made.values(), used),
         "machines": machines(jobs.values()),

@@ -88,14 +88,14 @@ def write_record(
     }
     sections = [methods(name, rows, made, used, tables[name]) for name in cohorts]
     texts = {
-        "README.md": render("readme.md", files=FILES, **_in_words(found)),
+        "README.md": render("readme.md.jinja", files=FILES, **_in_words(found)),
         "run.json": json.dumps(found, indent=1, ensure_ascii=False),
         "configuration.yaml": yaml.safe_dump(dict(written), sort_keys=False, allow_unicode=True),
         "methods.md": "\n\n".join(
-            [*sections, render("computing.md", used=used, **_in_words(found))]
+            [*sections, render("computing.md.jinja", used=used, **_in_words(found))]
         ),
         "CITATIONS.md": render(
-            "citations.md", used=used, groups=GROUPS, packages=found["packages"]
+            "citations.md.jinja", used=used, groups=GROUPS, packages=found["packages"]
         ),
         "reforms.tsv": reforms(there, cohorts),
     }

@@ -39,8 +39,8 @@ def recorded_jobs(w):
     known = {each.name: each for each in workflow.rules if each.benchmark}
     files = or_refuse(read_certificate)(CERTIFICATE).files.values()
     found = {}
-    for name, job in {(each.rule, each.job) for each in files if each.rule in known}:
-        if match := known[name].output[0].match(job):
+    for name, job in {(each.rule, each.job) for each in files}:
+        if name in known and (match := known[name].output[0].match(job)):
             paths = (known[name].benchmark, known[name].log[0])
             named = (str(each.apply_wildcards(match.groupdict())) for each in paths)
             found[job] = (name, *named)
