@@ -102,13 +102,12 @@ docs: reference $(DOCS)  ## The documentation as a site: site/index.html
 
 LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 # Only PyTorch's own index has builds for Linux without CUDA.
-# What SpatialData and the site need is chosen so that it fits the other packages, which their locks
-# leave out.
+# What is optional is chosen so that it fits the other packages, which its lock leaves out.
 lock:  ## Choose exact versions again (needs uv)
 	$(LOCKED) pyproject.toml --group pyproject.toml:dev -o requirements.lock
 	{ echo "--extra-index-url https://download.pytorch.org/whl/cpu"; sed -E '/^(nvidia|cuda)-|^triton=/d; \
 		s/^(torch|torchvision)==[^ ]+/&+cpu/' requirements.lock; } > requirements-cpu.lock
-	for group in spatialdata docs; do \
+	for group in spatialdata docs record; do \
 	$(LOCKED) --quiet --group pyproject.toml:$$group --overrides requirements.lock | \
 	awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > $$group.lock; done
 

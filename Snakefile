@@ -70,6 +70,7 @@ include: "workflow/rules/common/memory.smk"
 include: "workflow/rules/common/sections.smk"
 include: "workflow/rules/common/experiments.smk"
 include: "workflow/rules/common/certificate.smk"
+include: "workflow/rules/common/record.smk"
 include: "workflow/rules/common/report.smk"
 include: "workflow/rules/common/analyses.smk"
 include: "workflow/rules/common/external.smk"
@@ -151,6 +152,7 @@ include: "workflow/rules/paper.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/verify.smk"
+include: "workflow/rules/record.smk"
 
 
 # Where this is a module, these are only its own rules.

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.job import job
+from stnet.core.processor import MACHINE
 
 # The tests warn on purpose; elsewhere a warning of a test is an error.
 pytestmark = pytest.mark.filterwarnings("default:of Python")
@@ -38,7 +40,9 @@ def test_what_the_user_can_mend_is_one_line(tmp_path, capsys):
     assert ended.code == 1
     said = capsys.readouterr()
     assert said.out == "begun\n"
-    assert log == said.out + said.err
+    first, _, rest = log.partition("\n")
+    assert MACHINE.fullmatch(first)["host"] == platform.node()
+    assert rest == said.out + said.err
     info, warning, *_, error = said.err.splitlines()
     assert re.fullmatch(r"[\d-]{10} [\d:]{8} INFO going on", info)
     assert re.search(r" WARNING .*UserWarning: of Python", warning)
