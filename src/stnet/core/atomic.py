@@ -53,7 +53,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             finally:
                 os.close(written)
             with writing(path):
-                if path.is_dir():
+                if temporary.is_dir() and path.is_dir():
                     # A folder takes the place of an empty one only.
                     os.replace(path, folder / "replaced")
                 os.replace(temporary, path)
