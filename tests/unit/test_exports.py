@@ -276,9 +276,9 @@ def check_page(page, store, n_named):
 
     def paths(value):
         if isinstance(value, dict):
-            yield from (each for key in value if key == "path" for each in [value[key]])
-            yield from (each for part in value.values() for each in paths(part))
-        elif isinstance(value, list):
+            yield from [value["path"]] if "path" in value else []
+            value = value.values()
+        if not isinstance(value, str):
             yield from (each for part in value for each in paths(part))
 
     named = sorted(paths(file["options"]))
