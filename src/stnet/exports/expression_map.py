@@ -11,8 +11,10 @@ from stnet.core.atomic import atomic_path
 from stnet.core.printed import EXPRESSION_UNITS
 from stnet.exports.predicted import MEASURED, Predicted, read_predicted
 
-# Pixels of the map across a spot or tile, at least.
-ACROSS = 8
+# Pixels of the map across a spot or tile, at least, unless the map would get longer than this.
+ACROSS, LONGEST = 8, 8192
+# Spots or tiles that are drawn at once.
+AT_ONCE = 10_000
 # Side of the file's tiles; the pyramid ends with a level that fits into one.
 TILE = 256
 
@@ -37,8 +39,7 @@ def write_map(
         InputError: see `read_predicted` and `Predicted.choose`.
     """
     found = read_predicted(predictions, name)
-    downsample = max(1, int(2 * found.radius) // ACROSS)
-    rows = _rows(found, downsample)
+    rows, downsample = _rows(found)
     channels = _channels(found, found.choose(genes))
     um = found.um_per_px * downsample
     unit = EXPRESSION_UNITS.get(str(found.spots.uns["provenance"].get("transform")), "")
@@ -60,60 +61,59 @@ def write_map(
         },
     }
     n_levels = max(0, int(np.ceil(np.log2(max(rows.shape) / TILE))))
-    layout = {
-        "photometric": "minisblack",
-        "tile": (TILE, TILE),
-        "compression": "zlib",
-        "dtype": np.float32,
-    }
     with atomic_path(output) as temporary, tifffile.TiffWriter(temporary, bigtiff=True) as file:
         for level in range(n_levels + 1):
             reduced = rows[:: 2**level, :: 2**level]
-            about = (
-                {"metadata": metadata, "subifds": n_levels} if level == 0 else {"subfiletype": 1}
-            )
+            first = {"metadata": metadata, "subifds": n_levels}
             file.write(
                 _tiles(reduced, channels.values()),
                 shape=(len(channels), *reduced.shape),
                 resolution=(1e4 / um / 2**level, 1e4 / um / 2**level),
                 resolutionunit="CENTIMETER",
-                **about,
-                **layout,
+                photometric="minisblack",
+                tile=(TILE, TILE),
+                compression="zlib",
+                dtype=np.float32,
+                **({"subfiletype": 1} if level else first),
             )
 
 
-def _rows(found: Predicted, downsample: int) -> np.ndarray:
-    """The row of the spot or tile that each pixel of the map lies in, else -1; (height, width)."""
+def _rows(found: Predicted) -> tuple[np.ndarray, int]:
+    """The row of the spot or tile of each pixel, or -1, (height, width); and the downsampling."""
     ends = [found.centres.max(axis=0) + found.radius]
     if found.picture is not None:
         ends.append(np.array(found.picture.size) * found.downsample)
-    width, height = np.ceil(np.max(ends, axis=0) / downsample).astype(int)
+    size = np.max(ends, axis=0)
+    downsample = max(1, int(2 * found.radius) // ACROSS, int(np.ceil(size.max() / LONGEST)))
+    width, height = np.ceil(size / downsample).astype(int)
     rows = np.full((height, width), -1, dtype=np.int32)
     # Pixels whose centres may lie in a spot or tile, by column and row.
     reach = np.arange(int(np.ceil(2 * found.radius / downsample)) + 1)
-    first = np.ceil((found.centres - found.radius) / downsample - 0.5).astype(int)
-    pixels = first[:, None, :] + reach[:, None]
-    away = (pixels + 0.5) * downsample - found.centres[:, None, :]
-    x, y = away[:, None, :, 0], away[:, :, None, 1]
-    if found.square:
-        inside = (x >= -found.radius) & (x < found.radius) & (y >= -found.radius)
-        inside &= y < found.radius
-    else:
-        inside = x**2 + y**2 <= found.radius**2
-    across, down = pixels[:, None, :, 0], pixels[:, :, None, 1]
-    inside = inside & (across >= 0) & (across < width) & (down >= 0) & (down < height)
-    spot, i, j = np.nonzero(inside)
-    rows[pixels[spot, i, 1], pixels[spot, j, 0]] = spot
-    return rows
+    for begin in range(0, len(found.centres), AT_ONCE):
+        centres = found.centres[begin : begin + AT_ONCE, None]
+        first = np.ceil((centres - found.radius) / downsample - 0.5).astype(int)
+        pixels = first + reach[:, None]
+        away = (pixels + 0.5) * downsample - centres
+        within = (pixels >= 0) & (pixels < (width, height))
+        if found.square:
+            # The left and upper edges belong to a tile, the others to its neighbours.
+            within &= (away >= -found.radius) & (away < found.radius)
+        inside = within[:, :, None, 1] & within[:, None, :, 0]
+        if not found.square:
+            inside &= away[:, :, None, 1] ** 2 + away[:, None, :, 0] ** 2 <= found.radius**2
+        spot, down, across = np.nonzero(inside)
+        rows[pixels[spot, down, 1], pixels[spot, across, 0]] = begin + spot
+    return rows, downsample
 
 
 def _channels(found: Predicted, genes: Sequence[str]) -> dict[str, np.ndarray]:
     """Values (n,) of each channel by its name."""
     abstained = np.asarray(found.spots.obs.get("abstained", False), dtype=bool)
+    unknown = np.full(found.spots.n_obs, np.nan)
     channels = {}
     for gene in genes:
         label, values = found.spots.var.at[gene, "label"], found.values(gene)
-        channels[label] = np.where(abstained, np.nan, values.get("predicted", np.nan))
+        channels[label] = np.where(abstained, unknown, values.get("predicted", unknown))
         if MEASURED in values:
             channels[f"{label} {MEASURED}"] = values[MEASURED]
     return channels
