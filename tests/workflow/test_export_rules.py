@@ -21,12 +21,12 @@ def test_every_held_out_section_is_exported_by_the_formats_that_are_asked_for(tm
     assert "train" not in jobs
     # Of any other experiment by its path; and what is not there is said.
     asked = "results/demo/exports/{}/{}.csv.gz"
-    assert planned(project, asked.format("demo-mean", "BC90001_C1"))["export_csv"] == 1
+    assert planned(project, "--", asked.format("demo-mean", "BC90001_C1"))["export_csv"] == 1
     for experiment, section, said in (
         ("demo-mean", "BC1", "error: no section BC1 in config/cohorts/demo.tsv"),
         ("controls-label", "BC90001_C1", "experiment controls-label is of cohort controls, not of"),
     ):
-        done = snakemake(project, "-n", *DEMO, asked.format(experiment, section), check=False)
+        done = snakemake(project, "-n", *DEMO, "--", asked.format(experiment, section), check=False)
         assert said in done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
 
@@ -41,8 +41,8 @@ def test_slides_of_predict_are_exported_and_no_cohort_is_trained(tmp_path):
     assert set(jobs) == FORMATS | {"export", "own_precision", "predict_own_slide"}
     assert set(jobs.values()) == {1}
     path = "results/predict/exports/{}/{}.geojson"
-    assert planned(project, path.format("all", "CASE_1"), *given)["export_geojson"] == 1
-    done = snakemake(project, "-n", *DEMO, path.format("all", "CASE_2"), *given, check=False)
+    assert planned(project, *given, "--", path.format("all", "CASE_1"))["export_geojson"] == 1
+    done = snakemake(project, "-n", *DEMO, *given, "--", path.format("all", "CASE_2"), check=False)
     assert "predict: no CASE_2 with a model all; name it under predict" in done.stdout + done.stderr
 
 
