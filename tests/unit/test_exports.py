@@ -301,7 +301,7 @@ def test_squidpy_takes_the_table(tmp_path):
     slide(tmp_path / "p.h5ad", side=6)
     write_spatialdata(tmp_path / "p.h5ad", "W", tmp_path / "W.zarr", tmp_path / "W.json")
     table = spatialdata.read_zarr(tmp_path / "W.zarr")["table"]
-    squidpy.gr.spatial_neighbors(table, coord_type="grid", n_neighs=4)
+    squidpy.gr.spatial_neighbors_knn(table, n_neighs=4)
     squidpy.gr.spatial_autocorr(table, mode="moran")
     assert set(table.uns["moranI"].index) == set(table.var_names)
 
