@@ -75,6 +75,7 @@ include: "workflow/rules/common/report.smk"
 include: "workflow/rules/common/analyses.smk"
 include: "workflow/rules/common/external.smk"
 include: "workflow/rules/common/own_images.smk"
+include: "workflow/rules/common/exports.smk"
 include: "workflow/rules/targets.smk"
 
 
@@ -130,6 +131,13 @@ rule predict:
     localrule: True
 
 
+rule export:
+    """Predictions in the formats of other programs: SpatialData, QuPath, OME-TIFF, CSV."""
+    input:
+        exports,
+    localrule: True
+
+
 include: "workflow/rules/download.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/sections.smk"
@@ -150,6 +158,7 @@ include: "workflow/rules/interpretation.smk"
 include: "workflow/rules/latent.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/predict.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/verify.smk"
 include: "workflow/rules/record.smk"

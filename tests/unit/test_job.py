@@ -136,6 +136,14 @@ def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_has_is_not(t
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "model.json"]
 
 
+def test_a_folder_takes_the_place_of_an_older_one_as_a_whole(tmp_path):
+    for name in ("first", "second"):
+        with atomic_path(tmp_path / "x.zarr") as folder:
+            folder.mkdir()
+            (folder / name).touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["x.zarr", "second"]
+
+
 def test_a_full_disk_is_one_line_that_names_the_output(tmp_path):
     with pytest.raises(InputError, match=r"tables/x\.tsv: cannot be written \(No space left"):
         write_to_a_full_disk(tmp_path / "tables/x.tsv")
