@@ -22,7 +22,6 @@ from stnet.figures.prediction_map import (
     headed_figure,
     known_expression,
     mark_unknown,
-    read_with_reliability,
     title_axis,
     value_range,
 )
@@ -35,6 +34,7 @@ from stnet.figures.style import (
     save,
     styled,
 )
+from stnet.inference.reliable import read_with_reliability
 
 # Maps in a row, also where they would otherwise be too tall.
 COLUMNS, COLUMNS_OF_TALL = 3, 5
