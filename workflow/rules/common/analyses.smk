@@ -59,10 +59,7 @@ def names_of(cohort, analysis):
     if not analysis.sources:
         return [names]
     sources = {each: config["external"][each] for each in facts[analysis.sources]}
-    return [
-        {**names, "source": each, "model": keys["model"], "mapped": mapped_units(each)}
-        for each, keys in sources.items()
-    ]
+    return [{**names, "source": each, "model": keys["model"]} for each, keys in sources.items()]
 
 
 def files_of(cohort, target):
@@ -98,10 +95,15 @@ def pages_of(w):
 
 
 def shown_page(path):
-    """What Snakemake's report has of a page: its menu entry and its wildcards, or nothing."""
-    for output in [each for made in workflow.rules for each in made.output]:
-        if path.endswith(".html") and "report" in output.flags and output.match(path):
-            return output.flags["report"], output.match(path).groupdict()
+    """What Snakemake's report has of a page: its menu entry and its wildcards, or nothing.
+
+    A page that leads to a folder of pages has the entry of the folder.
+    """
+    for made in workflow.rules if path.endswith(".html") else []:
+        shown = [each.flags["report"] for each in made.output if "report" in each.flags]
+        for output in made.output if shown else []:
+            if output.match(path):
+                return output.flags.get("report", shown[0]), output.match(path).groupdict()
     return None, {}
 
 
