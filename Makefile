@@ -16,7 +16,7 @@ REPORT := results/demo/report.html
 # One worker per core; tests of a file share fixtures, so they run on one worker.
 TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-full test-cluster soak spatialdata benchmark card lint format docs lock
+.PHONY: help demo test test-full test-cluster soak spatialdata benchmark card lint format docs openseadragon lock
 
 # A shell command that prints "3.14 python3.14" for each usable Python. A name on the
 # path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
@@ -88,6 +88,12 @@ format: $(INSTALLED)  ## Format Python and Snakemake code
 
 docs: $(INSTALLED)  ## Generate what the models of the configuration say: schema and pages
 	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
+
+openseadragon:  ## Fetch the part of the pages that zooms: make openseadragon VERSION=6.1.1 (needs npm)
+	cd src/stnet/viewer/openseadragon && npm pack openseadragon@$(VERSION) && \
+	tar -xzf openseadragon-$(VERSION).tgz --strip-components=1 package/LICENSE.txt && \
+	tar -xzf openseadragon-$(VERSION).tgz --strip-components=3 \
+	package/build/openseadragon/openseadragon.min.js && rm openseadragon-$(VERSION).tgz && sha256sum *.js
 
 LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 # What SpatialData needs is chosen so that it fits the other packages, which its lock leaves out.

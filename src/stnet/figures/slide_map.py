@@ -51,15 +51,13 @@ def draw(
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
-    reliability: str | Path | None = None,
 ) -> None:
     """Draw the map of a slide from its predictions.
 
-    `genes` are symbols or ids; if empty, `choose_genes` chooses. `reliability` is the model's table
-    of gene reliability, for predictions that do not contain it. If the slide has no tiles, the
+    `genes` are symbols or ids; if empty, `choose_genes` chooses. If the slide has no tiles, the
     figure says why.
     """
-    tiles = read_with_reliability(slide, reliability)
+    tiles = read_with_reliability(slide, None)
     name = tiles.uns["slide"]["slide"]
     picture, _ = picture_of(tiles.uns["spatial"][name])
     if tiles.n_obs:

@@ -38,14 +38,12 @@ def draw(
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
-    reliability: str | Path | None = None,
 ) -> None:
     """Draw the map of a section from its predictions.
 
-    `genes` are symbols or ids; if empty, `choose_genes` chooses. `reliability` is the model's table
-    of gene reliability, for predictions that do not contain it.
+    `genes` are symbols or ids; if empty, `choose_genes` chooses.
     """
-    spots = read_with_reliability(predictions, reliability)
+    spots = read_with_reliability(predictions, None)
     save(spot_maps(spots[:, choose_genes(spots, genes, predictions)]), figures)
 
 

@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parent
 # report shows a page, and base64 needs 4 bytes for 3.
 IN_REPORT, ALONE = 1_500_000, 6_000_000
 # Longer side of the image in pixels.
-SIDE_IN_REPORT, SIDE_ALONE = 1200, 3000
+SIDE_IN_REPORT, SIDE_ALONE = 1000, 3000
 ENTRY = """<!doctype html>
 <meta charset="utf-8">
 <meta http-equiv="refresh" content="0; url={0}">
@@ -104,8 +104,9 @@ def write_source_pages(
     pages: dict[str, list[Shown]] = {}
     for path in predictions:
         shown = _of_file(read_with_reliability(path, reliability), images)
-        patient = shown.table.uns.get("slide", {}).get("patient") or shown.table.obs["patient"][0]
-        pages.setdefault(patient, []).append(shown)
+        # A slide without tiles has no row that names its patient.
+        named = shown.table.uns["slide"] if shown.is_slide else shown.table.obs.iloc[0]
+        pages.setdefault(named["patient"], []).append(shown)
     first = next(iter(pages.values()))[0]
     _write_pages(pages, _ordered(first.table, genes, predictions[0]), entry, folder, title=title)
 
@@ -136,7 +137,10 @@ def _of_file(table: ad.AnnData, images: Mapping[str, str]) -> Shown:
     """What there is to look at in predictions of `predict_section` or `predict_slide`."""
     (name,) = table.uns["spatial"]
     account = account_of(table)
-    about = f"{account.predicted}. Intervals: {intervals_of(table)}"
+    about = account.predicted
+    # Only `predict` asks for intervals.
+    if table.uns["provenance"].get("level"):
+        about += f". Intervals: {intervals_of(table)}"
     refused = [table.uns["refused"]] if table.uns.get("refused") else []
     warnings = [*refused, *account.warnings]
     return Shown(name, table, table.uns["spatial"][name], images.get(name), about, warnings)

@@ -5,6 +5,9 @@ from types import SimpleNamespace
 from stnet.config.strata import STRATA
 from stnet.report.analyses import ANALYSES, check_claims
 
+# Titles of pages that are too large for Snakemake's report: its frames show no more than 1.5 MB.
+TOO_LARGE = {"tables/dataset/sections.html": "Spots on the images"}
+
 # Slides whose predictions are drawn where none are named.
 MAPS_SHOWN = 2
 
@@ -89,7 +92,8 @@ def pages_of(w):
                 else:
                     title = labels["item"].format(**values)
                 name = shown.category.title if target == "all" else "Supplement"
-                found[name][title] = path.removeprefix(f"results/{w.cohort}/")
+                file = path.removeprefix(f"results/{w.cohort}/")
+                found[name][TOO_LARGE.get(file, title)] = file
     del found["First page"]
     return {name: pages for name, pages in found.items() if pages}
 
@@ -97,7 +101,7 @@ def pages_of(w):
 def shown_page(path):
     """What Snakemake's report has of a page: its menu entry and its wildcards, or nothing.
 
-    A page that leads to a folder of pages has the entry of the folder.
+    A page that is not in it has the entry of its rule, such as of the folder that it leads to.
     """
     for made in workflow.rules if path.endswith(".html") else []:
         shown = [each.flags["report"] for each in made.output if "report" in each.flags]
