@@ -96,15 +96,14 @@ def leave_empty(axis: Axes, text: str = "") -> None:
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     """Write a figure at its printed size, byte-identical for the same data.
 
-    The suffix of each path sets the format: PNG (300 dpi), PDF or JPEG (130 dpi). PNGs have the 256
+    The suffix of each path sets the format: PNG (300 dpi), PDF or JPEG (120 dpi). PNGs have the 256
     colours that fit them best, a third of the bytes, and the pages with patches of every section
     are JPEG, to keep the report small enough to open.
     """
     keys = {
         ".png": {"dpi": 300, "metadata": {"Software": None}},
         ".pdf": {"dpi": 300, "metadata": {"CreationDate": None}},
-        # Without chroma subsampling, so that thin lines keep their colours.
-        ".jpg": {"dpi": 130, "pil_kwargs": {"quality": 70, "subsampling": 0}},
+        ".jpg": {"dpi": 120, "pil_kwargs": {"quality": 70}},
     }
     for path in map(Path, paths):
         with atomic_path(path) as temporary:

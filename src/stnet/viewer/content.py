@@ -20,7 +20,7 @@ from stnet.slides.image import open_image
 STEPS, MISSING = 254, 255
 # Around the spots, in their pitches.
 MARGIN = 1.5
-QUALITY = 45
+QUALITY = 40
 
 
 @dataclass(frozen=True)
