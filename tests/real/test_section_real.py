@@ -112,8 +112,8 @@ def test_files_of_other_sections_are_refused(tmp_path):
     cases = {
         "of its 180 spots are not under tissue": {"counts": str(HER2ST / "ST-cnts/C3.tsv.gz")},
         "with x and y exchanged": {"spots": str(tmp_path / "exchanged.tsv"), "image": image},
-        "C2 fit it clearly better": {"image": str(HER2ST / IMAGES["B4"])},
-        "fit it clearly better scaled by 1.25": {"image": image, "pixel_scale": "0.8"},
+        "the image is of another section": {"image": str(HER2ST / IMAGES["B4"])},
+        "when scaled by 1.25: the image is of another": {"image": image, "pixel_scale": "0.8"},
         "labels are at no spot": {
             "labels": str(HER2ST / "ST-pat/lbl/B1_labeled_coordinates.tsv"),
         },

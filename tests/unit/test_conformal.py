@@ -133,7 +133,7 @@ def test_a_gene_that_some_patients_lack_has_the_errors_of_the_others():
             "none at 90%: 9 held-out patients are needed, the model has 8; predict.level: 0.8 is"
             " possible",
         ),
-        (0, 0.5, "none at 50%: 1 held-out patients are needed, the model has 0"),
+        (0, 0.5, "none: no patient was held out whole in the training of the model"),
         (
             9,
             0.9,

@@ -177,7 +177,9 @@ def test_a_browser_sorts_by_a_click_and_scrolls_only_the_table(tmp_path):
 
 
 def test_pages_do_not_pay_for_the_tests_that_they_name():
-    modules = [f"stnet.report.{each.name}" for each in pkgutil.iter_modules(report.__path__)]
+    # The page of leaks is made by the job that measures them.
+    names = {each.name for each in pkgutil.iter_modules(report.__path__)} - {"leak_lab"}
+    modules = [f"stnet.report.{name}" for name in sorted(names)]
     assert "stnet.report.tables" in modules
     code = f"""import sys, {", ".join(modules)}
 print({{"scipy.stats", "statsmodels"}} & {{*sys.modules}})"""

@@ -23,6 +23,7 @@ esac
 """
 
 LOCKS = ["requirements.lock", "histomicstk.lock", "spatialdata.lock"]
+DOCS_LOCK = "docs.lock"
 INSTALL = [
     "-m pip install --requirement requirements.lock",
     "-m pip install --no-deps --requirement histomicstk.lock",
@@ -50,7 +51,7 @@ TOOLS = [
 @pytest.fixture
 def checkout(tmp_path):
     """The Makefile and the locks, with an environment that is complete but for a real Snakemake."""
-    for name in ("Makefile", *LOCKS):
+    for name in ("Makefile", *LOCKS, DOCS_LOCK):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "workflow/report").mkdir(parents=True)
     (tmp_path / ".venv/bin").mkdir(parents=True)
@@ -253,6 +254,18 @@ def test_a_failure_under_another_python_fails(checkout, python, path):
     broken = checkout / ".venv-3.12/bin/python"
     broken.write_text("#!/bin/sh\nexit 1\n")
     assert make(checkout, "test-full", **environment).returncode != 0
+
+
+def test_the_site_installs_its_packages_once_in_a_folder_of_their_own(checkout, python):
+    shutil.rmtree(checkout / ".venv")
+    arguments = ("docs", f"PYTHON={python('3.12')}")
+    generated = ["-m stnet.config.reference", "docs/rules_page.py"]
+    site = ["docs/screenshots.py", "-m sphinx -W --keep-going -q -c docs . docs/_build"]
+    install = "-m pip install --no-deps --target .venv/docs --requirement docs.lock"
+    make(checkout, *arguments)
+    assert calls(checkout) == [*INSTALL[:2], *generated, install, *site]
+    make(checkout, *arguments)
+    assert calls(checkout) == [*generated, *site]
 
 
 @pytest.mark.parametrize("changed", LOCKS)

@@ -8,7 +8,6 @@ noise from block to block. Where both signals are weak, nothing is clear.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
 from typing import NamedTuple
 
 import anndata as ad
@@ -17,7 +16,14 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.special import ndtri, stdtrit
 
-from stnet.cohorts.orientation import FEWEST, array_map, is_hexagonal, with_outside
+from stnet.cohorts.orientation import (
+    FEWEST,
+    FIT,
+    array_map,
+    is_hexagonal,
+    other_places,
+    with_outside,
+)
 from stnet.cohorts.spot_signal import ON_TISSUE, haematoxylin, sample, tissue_share
 from stnet.cohorts.text_tables import ARRAY
 from stnet.expression.spatial import picture_of
@@ -33,10 +39,6 @@ COMPONENTS, GENES = 10, 500
 FOLDS = 10
 # Grades of a spot's share of tissue.
 GRADES = 4
-# If more of the spots are on tissue, the outline alone decides nothing: a part of the tissue may
-# have been left out on purpose. If not, tissue may be as pale as glass, such as fat, and its edge
-# looks like the outline of spots that are elsewhere.
-FIT = 0.85
 # Spots with counts were on tissue. No alignment is better that takes more than this share
 # of them off it: along such an edge nuclei would follow any gradient of expression.
 LOST = 0.01
@@ -44,7 +46,6 @@ LOST = 0.01
 # not: HER2ST's sections with a part made as pale as fat reach 2.7 standard errors, misplaced ones
 # 4.8 and more.
 LEVEL, PALE_LEVEL = 0.01, 0.0001
-STEPS, FACTORS = range(-6, 7), (0.5, 0.8, 1.25, 1.5, 2.0, 4.0)
 ON_IMAGE_OF = "on the image of "
 
 
@@ -105,20 +106,8 @@ def placed(section: ad.AnnData) -> Placed | None:
 
 def moves(section: Placed) -> Iterator[tuple[str, np.ndarray]]:
     """Other placements of a section's sites on its own image, each with its name."""
-    places = section.places
-    for column, row in product(STEPS, STEPS):
-        if (column or row) and not (section.hexagonal and (column + row) % 2):
-            name = f"shifted by {column} columns and {row} rows"
-            yield name, places + np.array([column, row]) @ section.steps
     sides = np.array(section.tissue.shape[::-1]) * section.reduction
-    for exchanged, *mirrored in product((False, True), repeat=3):
-        parts = ["with x and y exchanged"] * exchanged
-        parts += [f"mirrored in {axis}" for axis, each in zip("xy", mirrored, strict=True) if each]
-        if parts:
-            turned = places[:, ::-1] if exchanged else places
-            yield " and ".join(parts), np.where(mirrored, sides - turned, turned)
-    for factor in FACTORS:
-        yield f"scaled by {factor:g}", places * factor
+    return other_places(section.places, section.steps, section.hexagonal, sides)
 
 
 def better_move(section: Placed) -> str:

@@ -98,8 +98,17 @@ def write_source_pages(
 ) -> None:
     """Write a page for each patient of an external source, for Snakemake's report.
 
-    `reliability` is the model's table of gene reliability; the other arguments and errors are those
-    of `write_held_out_pages`. A gene of `genes` that is not predicted is an error, too.
+    Args:
+        predictions: files of the sections or slides.
+        reliability: the model's table of gene reliability.
+        entry: page to write that leads to the first patient's.
+        folder: to write the pages into, each called by its patient.
+        images: image files by section; others have the picture of their predictions.
+        genes: symbols or ids of genes to have first.
+        title: of the source and the experiment.
+
+    Raises:
+        InputError: a file is damaged or missing, or a gene of `genes` is not predicted.
     """
     pages: dict[str, list[Shown]] = {}
     for path in predictions:
