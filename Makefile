@@ -21,7 +21,7 @@ REPORT := results/demo/report.html
 TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-full test-cluster soak spatialdata benchmark card lint format reference \
-	docs lock
+	docs openseadragon lock
 
 # A shell command that prints "3.14 python3.14" for each usable Python. A name on the
 # path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
@@ -99,6 +99,12 @@ docs: reference $(DOCS)  ## The documentation as a site: site/index.html
 	$(BIN)/python docs/screenshots.py
 	PYTHONPATH=src:$(VENV)/docs $(BIN)/python -m sphinx -W --keep-going -q -c docs . site
 	@echo "Open:    site/index.html"
+
+openseadragon:  ## Fetch the part of the pages that zooms: make openseadragon VERSION=6.1.1 (needs npm)
+	cd src/stnet/viewer/openseadragon && npm pack openseadragon@$(VERSION) && \
+	tar -xzf openseadragon-$(VERSION).tgz --strip-components=1 package/LICENSE.txt && \
+	tar -xzf openseadragon-$(VERSION).tgz --strip-components=3 \
+	package/build/openseadragon/openseadragon.min.js && rm openseadragon-$(VERSION).tgz && sha256sum *.js
 
 LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 # Only PyTorch's own index has builds for Linux without CUDA.
