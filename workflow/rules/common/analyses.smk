@@ -228,12 +228,14 @@ def arena_reference(w):
 
 
 def arena_predictions(w):
-    """Predictions of all held-out groups of the first experiment of the cohort's arena."""
-    first = next(iter(entered(w)))
-    return [
-        f"results/{w.cohort}/experiments/{first}/{group}/predictions.h5ad"
-        for group in held_out(first)
-    ]
+    """Predictions of all held-out groups of each experiment of the cohort's arena."""
+    return {
+        name: [
+            f"results/{w.cohort}/experiments/{name}/{group}/predictions.h5ad"
+            for group in held_out(name)
+        ]
+        for name in entered(w)
+    }
 
 
 def shown_value(key, value):
