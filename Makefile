@@ -4,19 +4,24 @@
 PYTHON ?=
 VENV ?= .venv
 CORES ?= 2
+# With CPU=1, torch comes without CUDA, and an environment that is made so stays so.
+CPU ?= $(if $(wildcard $(VENV)/requirements-cpu.lock),1)
 
 # Hundreds of jobs import the library: its bytecode is kept even where containers turn that off.
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/requirements.lock
+LOCK := requirements$(if $(CPU),-cpu).lock
+INSTALLED := $(VENV)/$(LOCK)
 SPATIALDATA := $(VENV)/spatialdata.lock
+DOCS := $(VENV)/docs.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
 REPORT := results/demo/report.html
 # One worker per core; tests of a file share fixtures, so they run on one worker.
 TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-full test-cluster soak spatialdata benchmark card lint format docs lock
+.PHONY: help demo test test-full test-cluster soak spatialdata benchmark card lint format reference \
+	docs openseadragon lock
 
 # A shell command that prints "3.14 python3.14" for each usable Python. A name on the
 # path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
@@ -50,7 +55,7 @@ test: $(INSTALLED) $(SPATIALDATA)  ## The tests that fit in minutes
 	$(BIN)/python -m pytest $(TESTS)
 
 # An environment for each version is kept: CUDA's libraries come with torch.
-test-full: $(INSTALLED) $(SPATIALDATA)  ## All tests but a cluster's, and `test` under each other Python found (7 GB each)
+test-full: $(INSTALLED) $(SPATIALDATA) $(DOCS)  ## All tests but a cluster's, and `test` under each other Python found (7 GB each)
 	$(BIN)/python -m pytest $(TESTS) -m "not cluster"
 	@here=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	$(USABLE) | while read -r version python; do \
@@ -86,32 +91,48 @@ format: $(INSTALLED)  ## Format Python and Snakemake code
 	$(BIN)/ruff format
 	$(BIN)/snakefmt Snakefile workflow
 
-docs: $(INSTALLED)  ## Generate what the models of the configuration say: schema and pages
+reference: $(INSTALLED)  ## Generate the schema and the reference pages from configuration and rules
 	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
+	PYTHONPATH=src:tests/support $(BIN)/python docs/rules_page.py
+
+docs: reference $(DOCS)  ## The documentation as a site: site/index.html
+	$(BIN)/python docs/screenshots.py
+	PYTHONPATH=src:$(VENV)/docs $(BIN)/python -m sphinx -W --keep-going -q -c docs . site
+	@echo "Open:    site/index.html"
+
+openseadragon:  ## Fetch the part of the pages that zooms: make openseadragon VERSION=6.1.1 (needs npm)
+	cd src/stnet/viewer/openseadragon && npm pack openseadragon@$(VERSION) && \
+	tar -xzf openseadragon-$(VERSION).tgz --strip-components=1 package/LICENSE.txt && \
+	tar -xzf openseadragon-$(VERSION).tgz --strip-components=3 \
+	package/build/openseadragon/openseadragon.min.js && rm openseadragon-$(VERSION).tgz && sha256sum *.js
 
 LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
-# What SpatialData needs is chosen so that it fits the other packages, which its lock leaves out.
+# Only PyTorch's own index has builds for Linux without CUDA.
+# What is optional is chosen so that it fits the other packages, which its lock leaves out.
 lock:  ## Choose exact versions again (needs uv)
 	$(LOCKED) pyproject.toml --group pyproject.toml:dev -o requirements.lock
-	$(LOCKED) --quiet --group pyproject.toml:spatialdata --overrides requirements.lock | \
-		awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > spatialdata.lock
+	{ echo "--extra-index-url https://download.pytorch.org/whl/cpu"; sed -E '/^(nvidia|cuda)-|^triton=/d; \
+		s/^(torch|torchvision)==[^ ]+/&+cpu/' requirements.lock; } > requirements-cpu.lock
+	for group in spatialdata docs record; do \
+	$(LOCKED) --quiet --group pyproject.toml:$$group --overrides requirements.lock | \
+	awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > $$group.lock; done
 
 # A copy of the locks marks what was installed, and is written only when that went well. HistomicsTK's
 # requirements include a web server and GDAL, which its import does not need: it is installed without.
-$(INSTALLED): requirements.lock histomicstk.lock
+$(INSTALLED): $(LOCK) histomicstk.lock
 	@cat $^ | cmp -s - $@ || { python=$$($(USABLE) | head -n 1 | cut -d' ' -f2); \
 	[ "$$python" ] || { echo "Python 3.11 to 3.14 with venv is needed, and for 3.14 a C compiler with" \
 	"Python's headers (on Debian or Ubuntu: apt-get install python3-venv python3-dev gcc);" \
 	"to name one: make PYTHON=python3.13. Found:" \
 	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)$(if \
 	$(PYTHON), among PYTHON=$(PYTHON) (a path without spaces))" >&2; exit 1; }; \
-	echo "$$python in $(VENV)"; rm -f $(SPATIALDATA); "$$python" -m venv $(VENV) && \
-	$(BIN)/python -m pip install --requirement requirements.lock && \
+	echo "$$python in $(VENV)"; rm -f $(VENV)/*.lock; "$$python" -m venv $(VENV) && \
+	$(BIN)/python -m pip install --requirement $(LOCK) && \
 	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }
 	@cat $^ > $@
 
-# In a folder of its own: anndata imports dask and xarray wherever they are, in every job.
-$(SPATIALDATA): spatialdata.lock $(INSTALLED)
-	@cmp -s $< $@ || { rm -rf $(VENV)/spatialdata && \
-	$(BIN)/python -m pip install --no-deps --target $(VENV)/spatialdata --requirement $<; }
+# In folders of their own: anndata imports dask and xarray wherever they are, in every job.
+$(SPATIALDATA) $(DOCS): $(VENV)/%.lock: %.lock $(INSTALLED)
+	@cmp -s $< $@ || { rm -rf $(VENV)/$* && \
+	$(BIN)/python -m pip install --no-deps --target $(VENV)/$* --requirement $<; }
 	@cp $< $@

@@ -31,6 +31,7 @@ CONDA = {
     "yaml": "pyyaml",
 }
 PYPI = CONDA | {"matplotlib": "matplotlib", "torch": "torch"}
+PYPI |= {"huggingface_hub": "huggingface-hub"}
 
 
 def specifications(environment: str) -> dict[str, rattler.MatchSpec]:

@@ -100,7 +100,7 @@ def test_configuration_keys_exist():
 
 
 def test_what_is_generated_from_the_models_is_up_to_date():
-    """If not: make docs."""
+    """If not: make reference."""
     made = {SCHEMA: schema(), REFERENCE: reference(), METHODS: methods(PAGE)}
     assert [path for path, text in made.items() if (ROOT / path).read_text("utf-8") != text] == []
 

@@ -23,6 +23,7 @@ esac
 """
 
 LOCKS = ["requirements.lock", "histomicstk.lock", "spatialdata.lock"]
+DOCS_LOCK = "docs.lock"
 INSTALL = [
     "-m pip install --requirement requirements.lock",
     "-m pip install --no-deps --requirement histomicstk.lock",
@@ -50,7 +51,7 @@ TOOLS = [
 @pytest.fixture
 def checkout(tmp_path):
     """The Makefile and the locks, with an environment that is complete but for a real Snakemake."""
-    for name in ("Makefile", *LOCKS):
+    for name in ("Makefile", *LOCKS, DOCS_LOCK):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "workflow/report").mkdir(parents=True)
     (tmp_path / ".venv/bin").mkdir(parents=True)
@@ -255,6 +256,18 @@ def test_a_failure_under_another_python_fails(checkout, python, path):
     assert make(checkout, "test-full", **environment).returncode != 0
 
 
+def test_the_site_installs_its_packages_once_in_a_folder_of_their_own(checkout, python):
+    shutil.rmtree(checkout / ".venv")
+    arguments = ("docs", f"PYTHON={python('3.12')}")
+    generated = ["-m stnet.config.reference", "docs/rules_page.py"]
+    site = ["docs/screenshots.py", "-m sphinx -W --keep-going -q -c docs . site"]
+    install = "-m pip install --no-deps --target .venv/docs --requirement docs.lock"
+    make(checkout, *arguments)
+    assert calls(checkout) == [*INSTALL[:2], *generated, install, *site]
+    make(checkout, *arguments)
+    assert calls(checkout) == [*generated, *site]
+
+
 @pytest.mark.parametrize("changed", LOCKS)
 def test_installs_the_locks_once_and_again_when_one_changed(checkout, python, changed):
     shutil.rmtree(checkout / ".venv")
@@ -275,3 +288,16 @@ def test_installs_the_locks_once_and_again_when_one_changed(checkout, python, ch
     make(checkout, *arguments)
     again = INSTALL[2:] if changed == LOCKS[2] else INSTALL
     assert calls(checkout) == [*again, TEST]
+
+
+def test_an_environment_without_cuda_stays_so(checkout, python):
+    shutil.rmtree(checkout / ".venv")
+    shutil.copy(ROOT / "requirements-cpu.lock", checkout)
+    arguments = ("benchmark", f"PYTHON={python('3.12')}")
+    make(checkout, *arguments, "CPU=1")
+    install = INSTALL[0].replace("requirements.lock", "requirements-cpu.lock")
+    assert calls(checkout) == [install, INSTALL[1], "benchmarks/suite.py"]
+    make(checkout, *arguments)
+    assert calls(checkout) == ["benchmarks/suite.py"]
+    make(checkout, *arguments, "CPU=")
+    assert calls(checkout) == [*INSTALL[:2], "benchmarks/suite.py"]

@@ -17,7 +17,7 @@ SHOWN = "results/mine/tables/dataset/sections.html"
 def project(tmp_path):
     """A project with the files that the page tells to write, and those that its sheet names."""
     project = copy_project(tmp_path / "project")
-    text = (ROOT / "docs/how-to/own-cohort.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/tutorials/cohort.md").read_text(encoding="utf-8")
     for language, name in (("tsv", "mine.tsv"), ("yaml", "mine.yaml"), ("bash", "commands")):
         (block,) = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
         (project / name).write_text(block)

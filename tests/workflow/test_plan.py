@@ -40,7 +40,7 @@ def patches(project):
 
 
 def test_deleted_patches_rerun_nothing(removed):
-    assert f"`{DELETE}`" in (ROOT / "docs/running.md").read_text()
+    assert f"`{DELETE}`" in (ROOT / "docs/reruns.md").read_text()
     assert patches(removed) == []
     assert planned(removed) == {}
 

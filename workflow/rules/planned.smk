@@ -83,11 +83,16 @@ def outputs_of_rules(w):
     return {each.name: len(each.output) for each in workflow.rules}
 
 
-def summary_command(w):
-    """Command that lists what is pending."""
-    triggers = sorted(map(str, workflow.rerun_triggers))
+def pending_command(triggers):
+    """Command that lists what is pending, by these triggers of reruns."""
+    triggers = sorted(map(str, triggers))
     options = ["--summary", "--cores", "1", "--rerun-incomplete", "--rerun-triggers", *triggers]
     return own_snakemake(*options)
+
+
+def summary_command(w):
+    """Command that lists what is pending."""
+    return pending_command(workflow.rerun_triggers)
 
 
 def training_machine(w):

@@ -145,9 +145,13 @@ def write_certificate(
 
 
 def read_certificate(path: str | Path) -> Certificate:
-    """Read a certificate. Raises InputError if it cannot be read, or is not as it was written."""
+    """Read a certificate. Raises InputError if it is missing, or is not as it was written."""
     try:
         text, mark, seal = Path(path).read_bytes().decode(*ENCODING).rpartition(SEAL)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such certificate; a run writes it when all its jobs are done"
+        ) from None
     except OSError as error:
         check_system(error, path)
         raise
@@ -169,10 +173,29 @@ def read_certificate(path: str | Path) -> Certificate:
     return Certificate(facts, files)
 
 
+def check_configuration(
+    path: str | Path, certificate: Certificate, facts: Mapping[str, str]
+) -> None:
+    """Raise InputError if the facts of a call are of another configuration than the run's."""
+    if facts["configuration"] != certificate.facts["configuration"]:
+        raise InputError(
+            f"{path}: of another configuration; give the run's own --configfile and --config"
+            f" (its files: {certificate.facts['configuration files']})"
+        )
+
+
 def differences(certificate: Certificate, workers: int) -> Iterator[str]:
     """What is not as certified, a line for each file that is missing, changed or added."""
+    yield from changed(certificate.files.values(), workers)
+    for entry in [*(Entry("code", name) for name in code_files()), *_results(certificate)]:
+        if entry.name not in certificate.files:
+            yield f"added: {_described(entry)}"
+
+
+def changed(entries: Iterable[Entry], workers: int) -> Iterator[str]:
+    """Which files are missing or have another hash, a line each; `workers` are hashed at once."""
     there = []
-    for entry in certificate.files.values():
+    for entry in entries:
         if entry.path().exists():
             there.append(entry)
         else:
@@ -180,9 +203,6 @@ def differences(certificate: Certificate, workers: int) -> Iterator[str]:
     for entry, found in _hashed(there, workers):
         if found != entry.sha256:
             yield f"changed: {_described(entry)}"
-    for entry in [*(Entry("code", name) for name in code_files()), *_results(certificate)]:
-        if entry.name not in certificate.files:
-            yield f"added: {_described(entry)}"
 
 
 def code_files() -> list[str]:

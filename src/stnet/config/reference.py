@@ -21,7 +21,7 @@ from stnet.config.settings import TABLES, Settings
 SCHEMA = "workflow/schemas/config.schema.json"
 REFERENCE = "docs/reference/configuration.md"
 METHODS = "docs/methods.md"
-BEGIN = "<!-- Generated from src/stnet/config by make docs. -->"
+BEGIN = "<!-- Generated from src/stnet/config by make reference. -->"
 END = "<!-- End of what is generated. -->"
 HEADINGS = "| Key | Type | Default | Unit | Source | Description |\n|---|---|---|---|---|---|\n"
 METHODS_HEADINGS = "| Key | Default | Source | What it decides |\n|---|---|---|---|\n"

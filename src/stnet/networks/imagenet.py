@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from torchvision import models
+from torchvision.models import WeightsEnum
 
 from stnet.core.atomic import writing
 from stnet.core.errors import InputError
@@ -11,6 +12,14 @@ from stnet.core.hashing import file_sha256
 from stnet.core.locks import held
 from stnet.networks.tensors import write_tensors
 from stnet.sources.download import download
+
+
+def imagenet_weights(architecture: str) -> WeightsEnum:
+    """torchvision's ImageNet weights of an architecture; raises InputError if there are none."""
+    try:
+        return models.get_model_weights(architecture)["IMAGENET1K_V1"]
+    except (ValueError, KeyError) as error:
+        raise InputError(f"weights: no ImageNet weights of {architecture} ({error})") from error
 
 
 def download_imagenet(architecture: str, output: str | Path) -> None:
@@ -29,10 +38,7 @@ def download_imagenet(architecture: str, output: str | Path) -> None:
 
     Source: ours.
     """
-    try:
-        weights = models.get_model_weights(architecture)["IMAGENET1K_V1"]
-    except (ValueError, KeyError) as error:
-        raise InputError(f"weights: no ImageNet weights of {architecture} ({error})") from error
+    weights = imagenet_weights(architecture)
     path = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
     begin = path.stem.rpartition("-")[2]
 

@@ -14,8 +14,10 @@ import pandas as pd
 import torch
 
 from stnet.config.recipe import Recipe
+from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
+from stnet.core.places import existing
 from stnet.planning.work import Cohort, Experiment, count_spots, remaining_work
 from stnet.slides.patches import parse_view
 from stnet.training.calibrate import calibrate
@@ -56,6 +58,7 @@ def plan(
     *,
     published: int,
     seconds: float,
+    seconds_file: str | None = None,
 ) -> str:
     """What is left to do and what it will take.
 
@@ -66,6 +69,8 @@ def plan(
         machine: what training jobs get.
         published: number of spots of the paper's cohort.
         seconds: time to spend on timing networks; 0 skips it.
+        seconds_file: where to write `model seconds` of the training jobs that are left, for the
+            progress of a run, or None.
 
     Returns:
         Text, in lines of at most 100 characters.
@@ -84,6 +89,10 @@ def plan(
         work = work.join(rates, on="experiment")
         hours = work["spot_epochs"] / work["training"] + work["predictions"] / work["prediction"]
         work["hours"] = (hours / 3600).where(is_left, 0.0)
+        if seconds_file:
+            left_to_train = work.assign(seconds=hours)[~work["trained"]].dropna(subset="seconds")
+            with atomic_path(seconds_file) as path:
+                left_to_train[["model", "seconds"]].to_csv(path, sep="\t", index=False)
         table = work.assign(groups=1).groupby(["cohort", "experiment"], sort=False)
         table = table[[*COUNTS, "hours"]].agg(lambda column: column.sum(skipna=False))
         if len(table) > 1:
@@ -111,7 +120,7 @@ def time_networks(
     """
     alike: dict[str, list[str]] = {}
     for name, each in experiments.items():
-        key = json.dumps([*map(each.recipe.get, TIMED), _side(each.view), each.outputs])
+        key = json.dumps([*map(each.recipe.get, TIMED), side_of(each.view), each.outputs])
         alike.setdefault(key, []).append(name)
     rates, reason = {}, ""
     try:
@@ -123,20 +132,24 @@ def time_networks(
             logger.info(f"timing {names[0]}, {share:.0f} s …")
             keys = {"device": device, "threads": machine.threads, "seconds": share}
             recipe = Recipe(weights=None, **each.recipe)
-            found = calibrate(recipe, _side(each.view), each.outputs, **keys)
+            found = calibrate(recipe, side_of(each.view), each.outputs, **keys)
             rates |= dict.fromkeys(names, asdict(found))
     except InputError as error:
         rates, reason = {}, str(error)
     return pd.DataFrame.from_dict(rates, "index", dtype=float).reindex(columns=RATES), reason
 
 
-def _patches(
+def patch_bytes(
     cohorts: Mapping[str, Cohort],
     experiments: Mapping[str, Experiment],
     spots: Mapping[str, pd.DataFrame],
     pending: Mapping[str, str],
-) -> list[str]:
-    """A row per view, then the bytes to write beside the free space."""
+) -> pd.DataFrame:
+    """Table `on disk`, `whole`, `to write` (bytes), `jobs that need it`; a row per view's folder.
+
+    Bytes are missing where the number of spots is not known. The parameters are those of `plan` and
+    of `remaining_work`.
+    """
     rows = {}
     for cohort, view in dict.fromkeys((each.cohort, each.view) for each in experiments.values()):
         folder = Path(cohorts[cohort].views) / view
@@ -147,17 +160,26 @@ def _patches(
         files = {group[file] for group in groups for file in ("model", "predictions")}
         jobs = [path for path in pending if path in files or Path(path).parent == folder]
         there = {path.stem: path.stat().st_size for path in folder.glob("*.npy")}
-        sizes = spots[cohort]["spots"] * _side(view) ** 2 * 3
+        sizes = spots[cohort]["spots"] * side_of(view) ** 2 * 3
         absent = sizes[~spots[cohort]["section"].isin(there)] if jobs else sizes[:0]
         totals = [sum(there.values()), sizes.sum(skipna=False), absent.sum(skipna=False)]
         rows[str(folder)] = [*totals, len(jobs)]
     columns = ["on disk", "whole", "to write", "jobs that need it"]
-    table = pd.DataFrame.from_dict(rows, "index", columns=columns)
-    place = Path(next(iter(cohorts.values())).views).absolute()
-    free = shutil.disk_usage(next(each for each in (place, *place.parents) if each.exists())).free
+    return pd.DataFrame.from_dict(rows, "index", columns=columns)
+
+
+def _patches(
+    cohorts: Mapping[str, Cohort],
+    experiments: Mapping[str, Experiment],
+    spots: Mapping[str, pd.DataFrame],
+    pending: Mapping[str, str],
+) -> list[str]:
+    """A row per view, then the bytes to write beside the free space."""
+    table = patch_bytes(cohorts, experiments, spots, pending)
+    free = shutil.disk_usage(existing(next(iter(cohorts.values())).views)).free
     total, least = table["to write"].sum(), "at least " if table["to write"].isna().any() else ""
-    lines = _lines(table, dict.fromkeys(columns[:3], _bytes))
-    lines.append(f"to write: {least}{_bytes(total)}; free on this disk: {_bytes(free)}")
+    lines = _lines(table, dict.fromkeys(table.columns[:3], as_bytes))
+    lines.append(f"to write: {least}{as_bytes(total)}; free on this disk: {as_bytes(free)}")
     if total > free:
         lines.append("WARNING: the disk is too small for the patches that are left to write")
     return lines
@@ -188,7 +210,7 @@ def _memory(
     on_gpu = machine.device == "cuda"
     table = work.groupby("experiment", sort=False)[[*RATES, "in_memory"]]
     table = table.agg(lambda column: column.max(skipna=False))
-    sides = pd.Series({name: _side(experiments[name].view) for name in table.index})
+    sides = pd.Series({name: side_of(experiments[name].view) for name in table.index})
     patches = sides**2 * 3 * table["in_memory"]
     shown = {
         "images/s in training": table["training"],
@@ -196,7 +218,7 @@ def _memory(
         "patches": patches,
         "network on the GPU" if on_gpu else "network": table["memory"],
     }
-    formats = [partial(_number, digits=1)] * 2 + [_bytes] * 2
+    formats = [partial(_number, digits=1)] * 2 + [as_bytes] * 2
     yield from _lines(pd.DataFrame(shown), dict(zip(shown, formats, strict=True)))
     both = patches + table["memory"].fillna(0)
     limits = []
@@ -209,11 +231,11 @@ def _memory(
     for needed, limit, what, option in limits:
         # Without patches nothing is left to train.
         for name, n_bytes in needed[(needed > limit) & (patches != 0)].items():
-            sizes = f"{_bytes(n_bytes)}, and {what} {_bytes(limit[name])}"
+            sizes = f"{as_bytes(n_bytes)}, and {what} {as_bytes(limit[name])}"
             yield f"WARNING: {name} needs {sizes}{option}"
 
 
-def _side(view: str) -> int:
+def side_of(view: str) -> int:
     """Side of a view's patches in pixels."""
     window, downsampling = parse_view(view)
     return window // downsampling
@@ -223,7 +245,7 @@ def _number(value: float, digits: int = 0) -> str:
     return "?" if pd.isna(value) else f"{value:,.{digits}f}"
 
 
-def _bytes(value: float) -> str:
+def as_bytes(value: float) -> str:
     """Bytes as MB or GB (10^9, as Snakemake counts memory)."""
     if pd.isna(value):
         return "?"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,9 +48,12 @@ class Experiment:
 
 
 def pending_jobs(
-    summary: Sequence[str], config: dict, n_outputs: Mapping[str, int]
+    summary: Sequence[str],
+    config: dict,
+    n_outputs: Mapping[str, int],
+    targets: Sequence[str] = ("all",),
 ) -> dict[str, str]:
-    """The jobs that `all` still needs: the first output of each, and its rule.
+    """The jobs that the targets still need: the first output of each, and its rule.
 
     `summary` is the command of `snakemake --summary`, `config` the resolved configuration, and
     `n_outputs` the number of outputs of a job by rule. Raises InputError if the command fails.
@@ -57,9 +61,11 @@ def pending_jobs(
     with TemporaryDirectory() as folder:
         file = Path(folder) / "config.json"
         file.write_text(json.dumps(config))
-        command = [*summary, "--configfile", str(file), "--", "all"]
+        command = [*summary, "--configfile", str(file), "--", *targets]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
+        if said := re.findall(r"^error: (.*)$", done.stderr, re.MULTILINE):
+            raise InputError(said[-1])
         printed = " ".join((done.stdout + done.stderr).split())
         raise InputError(f"snakemake --summary failed: {printed[-500:]}")
     table = pd.read_csv(StringIO(done.stdout), sep="\t", dtype=str, quoting=csv.QUOTE_NONE)
@@ -101,12 +107,12 @@ def remaining_work(
     pending: Collection[str],
     known: Mapping[str, object],
 ) -> pd.DataFrame:
-    """Table `cohort experiment trained predicted …`, a row per held-out group.
+    """Table `cohort experiment model trained predicted …`, a row per held-out group.
 
-    `trained` and `predicted` tell whether that is done. The other columns are those of
-    `training_work`; `predictions` has the images of the held-out spots too. `spots` has the table
-    of `count_spots` by cohort. `known` are the inputs of all training jobs that are known
-    beforehand, such as code and device.
+    `model` is the file of its network; `trained` and `predicted` tell whether that is done. The
+    other columns are those of `training_work`; `predictions` has the images of the held-out spots
+    too. `spots` has the table of `count_spots` by cohort. `known` are the inputs of all training
+    jobs that are known beforehand, such as code and device.
     """
     rows = []
     for name, each in experiments.items():
@@ -114,6 +120,7 @@ def remaining_work(
         for group in each.groups.values():
             held_out = sections["section"].isin(group["sections"])
             row = {"cohort": each.cohort, "experiment": name, **dict.fromkeys(WORK, 0)}
+            row["model"] = group["model"]
             row["trained"] = group["model"] not in pending
             row["predicted"] = group["predictions"] not in {"", *pending}
             if not row["trained"]:

@@ -22,6 +22,8 @@ from stnet.core.errors import InputError
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 16  # bytes
+# Of the network.
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
 BUSY = {408, 425, 429}  # like every 5xx, worth a retry; other errors are final
 
 # An address with what may be secret: whatever is before an @, unless the address begins with a
@@ -184,10 +186,8 @@ def _persist(attempt: Callable[[], T], what: str, progress: Callable[[], int]) -
             said = without_secrets(failure).partition("Failed to parse")
             reason = "cannot parse the address, or that of the proxy" if said[1] else said[0]
             raise InputError(f"{what}: {reason}; correct the host in the configuration") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
-            # requests wraps the reason into the whole address.
-            cause = getattr(next(iter(failure.args), None), "reason", failure)
-            reason = " ".join(without_secrets(cause).split())[:200]
+        except FAILURES as failure:
+            reason = network_reason(failure)
             if isinstance(failure, requests.ConnectionError | requests.Timeout):
                 reason = f"no connection ({reason}){OFFLINE if number == 1 else ''}"
         if (reached := progress()) > furthest:
@@ -200,6 +200,13 @@ def _persist(attempt: Callable[[], T], what: str, progress: Callable[[], int]) -
         f"{what}: {reason} (attempt {number} of {PATIENCE.attempts});"
         " check the network and the host, or use a mirror (docs/running.md), then rerun"
     )
+
+
+def network_reason(failure: Exception) -> str:
+    """What a failure of the network is, without secrets."""
+    # requests wraps the reason into the whole address.
+    cause = getattr(next(iter(failure.args), None), "reason", failure)
+    return " ".join(without_secrets(cause).split())[:200]
 
 
 def check_status(response: requests.Response) -> None:

@@ -16,6 +16,8 @@ TEMPLATES = re.compile(
 
 def refuse(message):
     """End with one line, as bad input does in a job; an exception would print a traceback."""
+    if EXAMINED:
+        examine(str(InputError(message)))
     sys.exit(f"error: {InputError(message)}")
 
 

@@ -9,6 +9,7 @@ USES_CONDA = DeploymentMethod.CONDA in (deployed or ())
 # Bash may have conda as an exported function. A container has its own.
 if (
     USES_CONDA
+    and not EXAMINED
     and workflow.is_main_process
     and DeploymentMethod.APPTAINER not in deployed
     and not (which("conda") or "BASH_FUNC_conda%%" in os.environ)
@@ -38,6 +39,7 @@ onstart:
         if waiting and (reason := why_no_gpu()):
             atexit.unregister(print_last_lines)
             refuse_without_gpu(reason, len(waiting))
+    show_progress()
 
 
 def check_architecture(keys, row):
