@@ -41,7 +41,7 @@ class Fit(NamedTuple):
         return self.projected @ (shares[:, None] * slopes) + centre
 
     def tuned(self, *errors: np.ndarray) -> "Fit":
-        """The fit with the penalty and epochs of the smallest sum of errors, of each candidate in turn."""
+        """The fit with the penalty and epochs of the smallest sums of `errors` by candidate."""
         of_penalties, of_epochs = np.split(np.sum(errors, axis=0), [len(PENALTIES)])
         return self._replace(
             penalty=PENALTIES[of_penalties.argmin()], epochs=EPOCHS[of_epochs.argmin()]
