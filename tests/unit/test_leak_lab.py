@@ -8,7 +8,8 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from stnet.analysis.leak_lab import PENALTIES, leak_lab, of_epochs
+from stnet.analysis.leak_lab import leak_lab
+from stnet.analysis.linear_fit import PENALTIES, of_epochs
 from stnet.checks.leaks import find_leaks
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
