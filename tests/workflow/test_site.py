@@ -66,7 +66,7 @@ def test_the_page_of_rules_is_up_to_date_and_has_all():
     # Only targets and what runs in place make no file.
     assert {name for name, _, made in rows if not made} == {
         *("all", "supplement", "arena", "leak_lab", "predict"),
-        *("plan", "verify", "tcga_sheet", "simulate_slide_sheet"),
+        *("doctor", "plan", "verify", "tcga_sheet", "simulate_slide_sheet"),
     }
 
 
