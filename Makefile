@@ -4,12 +4,15 @@
 PYTHON ?=
 VENV ?= .venv
 CORES ?= 2
+# With CPU=1, torch comes without CUDA, and an environment that is made so stays so.
+CPU ?= $(if $(wildcard $(VENV)/requirements-cpu.lock),1)
 
 # Hundreds of jobs import the library: its bytecode is kept even where containers turn that off.
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/requirements.lock
+LOCK := requirements$(if $(CPU),-cpu).lock
+INSTALLED := $(VENV)/$(LOCK)
 SPATIALDATA := $(VENV)/spatialdata.lock
 DOCS := $(VENV)/docs.lock
 DEMO := $(BIN)/snakemake --configfile config/demo.yaml
@@ -18,7 +21,7 @@ REPORT := results/demo/report.html
 TESTS := -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-full test-cluster soak spatialdata benchmark card lint format reference \
-	docs lock
+	docs openseadragon lock
 
 # A shell command that prints "3.14 python3.14" for each usable Python. A name on the
 # path is no proof: pyenv has one for each version, active or not. On Debian, ensurepip is in a
@@ -92,31 +95,39 @@ reference: $(INSTALLED)  ## Generate the schema and the reference pages from con
 	PYTHONPATH=src $(BIN)/python -m stnet.config.reference
 	PYTHONPATH=src:tests/support $(BIN)/python docs/rules_page.py
 
-docs: reference $(DOCS)  ## The documentation as a site: docs/_build/index.html
+docs: reference $(DOCS)  ## The documentation as a site: site/index.html
 	$(BIN)/python docs/screenshots.py
-	PYTHONPATH=src:$(VENV)/docs $(BIN)/python -m sphinx -W --keep-going -q -c docs . docs/_build
-	@echo "Open:    docs/_build/index.html"
+	PYTHONPATH=src:$(VENV)/docs $(BIN)/python -m sphinx -W --keep-going -q -c docs . site
+	@echo "Open:    site/index.html"
+
+openseadragon:  ## Fetch the part of the pages that zooms: make openseadragon VERSION=6.1.1 (needs npm)
+	cd src/stnet/viewer/openseadragon && npm pack openseadragon@$(VERSION) && \
+	tar -xzf openseadragon-$(VERSION).tgz --strip-components=1 package/LICENSE.txt && \
+	tar -xzf openseadragon-$(VERSION).tgz --strip-components=3 \
+	package/build/openseadragon/openseadragon.min.js && rm openseadragon-$(VERSION).tgz && sha256sum *.js
 
 LOCKED := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
-# What SpatialData and the site need is chosen so that it fits the other packages, which their locks
-# leave out.
+# Only PyTorch's own index has builds for Linux without CUDA.
+# What is optional is chosen so that it fits the other packages, which its lock leaves out.
 lock:  ## Choose exact versions again (needs uv)
 	$(LOCKED) pyproject.toml --group pyproject.toml:dev -o requirements.lock
-	for group in spatialdata docs; do \
+	{ echo "--extra-index-url https://download.pytorch.org/whl/cpu"; sed -E '/^(nvidia|cuda)-|^triton=/d; \
+		s/^(torch|torchvision)==[^ ]+/&+cpu/' requirements.lock; } > requirements-cpu.lock
+	for group in spatialdata docs record; do \
 	$(LOCKED) --quiet --group pyproject.toml:$$group --overrides requirements.lock | \
 	awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > $$group.lock; done
 
 # A copy of the locks marks what was installed, and is written only when that went well. HistomicsTK's
 # requirements include a web server and GDAL, which its import does not need: it is installed without.
-$(INSTALLED): requirements.lock histomicstk.lock
+$(INSTALLED): $(LOCK) histomicstk.lock
 	@cat $^ | cmp -s - $@ || { python=$$($(USABLE) | head -n 1 | cut -d' ' -f2); \
 	[ "$$python" ] || { echo "Python 3.11 to 3.14 with venv is needed, and for 3.14 a C compiler with" \
 	"Python's headers (on Debian or Ubuntu: apt-get install python3-venv python3-dev gcc);" \
 	"to name one: make PYTHON=python3.13. Found:" \
 	"$$($(RUNNING) | awk '{print $$2, "is", $$1}' | paste -sd, | grep . || echo none)$(if \
 	$(PYTHON), among PYTHON=$(PYTHON) (a path without spaces))" >&2; exit 1; }; \
-	echo "$$python in $(VENV)"; rm -f $(SPATIALDATA) $(DOCS); "$$python" -m venv $(VENV) && \
-	$(BIN)/python -m pip install --requirement requirements.lock && \
+	echo "$$python in $(VENV)"; rm -f $(VENV)/*.lock; "$$python" -m venv $(VENV) && \
+	$(BIN)/python -m pip install --requirement $(LOCK) && \
 	$(BIN)/python -m pip install --no-deps --requirement histomicstk.lock; }
 	@cat $^ > $@
 

@@ -5,6 +5,7 @@ import csv
 import os
 import re
 import sys
+import time
 import unicodedata
 from functools import cache
 from inspect import signature
@@ -62,16 +63,20 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common/doctor.smk"
 include: "workflow/rules/common/configuration.smk"
 include: "workflow/rules/common/digest.smk"
+include: "workflow/rules/common/progress.smk"
 include: "workflow/rules/common/environments.smk"
 include: "workflow/rules/common/nested.smk"
 include: "workflow/rules/common/memory.smk"
 include: "workflow/rules/common/sections.smk"
 include: "workflow/rules/common/experiments.smk"
 include: "workflow/rules/common/certificate.smk"
+include: "workflow/rules/common/record.smk"
 include: "workflow/rules/common/report.smk"
 include: "workflow/rules/common/analyses.smk"
 include: "workflow/rules/common/external.smk"
+include: "workflow/rules/common/viewer.smk"
 include: "workflow/rules/common/own_images.smk"
+include: "workflow/rules/common/exports.smk"
 include: "workflow/rules/targets.smk"
 
 
@@ -127,6 +132,13 @@ rule predict:
     localrule: True
 
 
+rule export:
+    """Predictions in the formats of other programs: SpatialData, QuPath, OME-TIFF, CSV."""
+    input:
+        exports,
+    localrule: True
+
+
 include: "workflow/rules/download.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/sections.smk"
@@ -140,6 +152,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/pathways.smk"
 include: "workflow/rules/external.smk"
 include: "workflow/rules/external_figures.smk"
+include: "workflow/rules/viewer.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/within.smk"
 include: "workflow/rules/comparison.smk"
@@ -147,8 +160,10 @@ include: "workflow/rules/interpretation.smk"
 include: "workflow/rules/latent.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/predict.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/verify.smk"
+include: "workflow/rules/record.smk"
 
 
 # Where this is a module, these are only its own rules.

@@ -24,7 +24,7 @@ extensions = [
 # lead to the same files as on GitHub. What is not in the table of contents is no page.
 external_toc_path = "docs/toc.yml"
 external_toc_exclude_missing = True
-exclude_patterns = [".*", "results", "resources", "node_modules", "docs/_*"]
+exclude_patterns = [".*", "results", "resources", "node_modules", "site", "docs/_*"]
 
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]  # a page that is generated begins with a comment

@@ -10,7 +10,7 @@ from snakemake.rules import Rule
 from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
 # Rules of the root Snakefile, which only name files.
-TARGETS = ("all", "supplement", "arena", "leak_lab", "predict", "doctor")
+TARGETS = ("all", "supplement", "arena", "leak_lab", "predict", "doctor", "export")
 
 
 @cache

@@ -38,7 +38,9 @@ def test_scores_are_those_of_plain_loops():
     nan = np.nan
     r = {"one": [[0.1, 0.4, nan], [0.2, nan, nan]], "two": [[0.3, nan, nan], [0.1, 0.5, 0.3]]}
     high = ceilings().assign(ceiling=[0.9, 0.6, 0.3, 0.5, 0.4, 0.2])
-    found, refused = score({name: patient_table(values) for name, values in r.items()}, high)
+    found, refused = score(
+        {name: patient_table(values) for name, values in r.items()}, lambda _: high
+    )
     assert refused == {}
     for row in found.itertuples():
         patient = PATIENTS.index(row.patient)
@@ -57,7 +59,11 @@ def test_who_leaves_out_spots_or_genes_is_not_scored():
     full = patient_table([[0.1, 0.4, 0.2]] * 2)
     fewer = full.assign(pearson=0.9, n_spots=[40, 40, 40, 39, 39, 39])
     tables = {"full": full, "fewer": fewer, "without": full[full["gene"] != "c"]}
-    found, refused = score(tables, ceilings())
+    asked = []
+    found, refused = score(
+        {"fewer": fewer, **tables}, lambda name: asked.append(name) or ceilings()
+    )
+    assert asked == ["full"]
     assert set(found["experiment"]) == {"full"}
     assert refused == {
         "fewer": "lacks spots of 3 of the 6 pairs of a gene and a patient",
@@ -67,7 +73,7 @@ def test_who_leaves_out_spots_or_genes_is_not_scored():
 
 def test_no_r_at_all_is_one_line():
     with pytest.raises(InputError, match="arena: none of mean has an r in any patient; add"):
-        score({"mean": patient_table([[np.nan] * 3] * 2)}, ceilings())
+        score({"mean": patient_table([[np.nan] * 3] * 2)}, lambda _: ceilings())
 
 
 def simulated(random, n_patients, n_methods, lead=0.0):
@@ -137,6 +143,8 @@ def test_few_patients_and_one_method_make_no_interval():
     assert compare_pairs(pd.DataFrame({"a": [0.1, 0.2]})).empty
     same = compare_pairs(pd.DataFrame({"a": [0.1, 0.2], "b": [0.1, 0.2]}))
     assert not same["resolved"].any()
+    rounded = compare_pairs(pd.DataFrame({"a": [0.1, 0.2], "b": [0.1 - 1e-9, 0.2 - 1e-9]}))
+    assert not rounded["resolved"].any()
     assert (same["resolvable"] == 0).all()
 
 
@@ -177,7 +185,7 @@ def arena(tmp_path_factory):
     kind = {"kind": "mean", "of": ""}
     write_arena(
         paths,
-        predictions,
+        {"bad": predictions},
         outputs,
         [folder / "arena.png"],
         methods={

@@ -76,7 +76,7 @@ def run(tmp_path, monkeypatch):
 
 
 def certify(finished):
-    return write_certificate(CERTIFICATE, finished, ["config/config.yaml"], FACTS)
+    return write_certificate(CERTIFICATE, finished, ["config/config.yaml"], FACTS, workers=2)
 
 
 def found():
@@ -238,7 +238,7 @@ def test_verify_ends_with_one_line(run, capsys):
     verify(CERTIFICATE, FACTS, replay(0), 1)
     assert capsys.readouterr().out == f"{CERTIFICATE}: all 18 files are as certified\n"
     flip("results/demo/a.tsv")
-    with pytest.raises(InputError, match="1 files are not as certified; restore"):
+    with pytest.raises(InputError, match="files not as certified: 1; restore"):
         verify(CERTIFICATE, FACTS | {"cores": "2"}, replay(0), 1)
     assert capsys.readouterr().out.splitlines() == [
         "note: cores: 2, certified with none",
@@ -271,11 +271,11 @@ def test_other_bits_and_failed_jobs_are_named(run, capsys):
     write("fake.py", FAKE)
     write("results/demo/BAD")
     certify([*jobs(), Job("make", (), ("results/demo/BAD",), at(50))])
-    with pytest.raises(InputError, match=r"1 jobs did not write the same bits; .*--touch"):
+    with pytest.raises(InputError, match=r"jobs without the same bits: 1; .*--touch"):
         verify(CERTIFICATE, FACTS, replay(9), 1)
     assert ": make, results/demo/BAD: other bits in results/demo/BAD (" in capsys.readouterr().out
     write("fake.py", "raise SystemExit('error: the reason')")
-    with pytest.raises(InputError, match="3 jobs did not"):
+    with pytest.raises(InputError, match="jobs without the same bits: 3"):
         verify(CERTIFICATE, FACTS, replay(9), 1)
     assert capsys.readouterr().out.count(": failed: error: the reason (") == 3
 

@@ -265,7 +265,7 @@ REFUSED = [
     (
         "cohorts.predict",
         {},
-        "cohorts.predict: predict, logs, benchmarks, claims, paper, genes, weights are",
+        "cohorts.predict: predict, logs, benchmarks, record, claims, paper, genes, weights are",
     ),
     (
         "cohorts.stnet.dataset",
@@ -325,7 +325,7 @@ MISWRITTEN = [
     ),
     (
         "cohorts: {benchmarks: {}}",
-        "cohorts.benchmarks: predict, logs, benchmarks, claims",
+        "cohorts.benchmarks: predict, logs, benchmarks, record",
     ),
     ("experiments: {random: {architecture: ../a}}", "random.architecture: '../a' should match"),
     ("features: {densenet121-imagenet: {architecture: a/b}}", "architecture: 'a/b' should match"),

@@ -76,7 +76,7 @@ def page_of(folder: Path, tables: dict[str, pd.DataFrame], **about) -> str:
         },
     )
     text = (folder / "index.html").read_text(encoding="utf-8")
-    assert text.count("data:image/jpeg;base64,") == 2
+    assert text.count("data:image/webp;base64,") == 2
     return " ".join(re.sub(r"base64,[^\"]*", "", text).split())
 
 

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.job import job
+from stnet.core.processor import MACHINE
 
 # The tests warn on purpose; elsewhere a warning of a test is an error.
 pytestmark = pytest.mark.filterwarnings("default:of Python")
@@ -38,7 +40,9 @@ def test_what_the_user_can_mend_is_one_line(tmp_path, capsys):
     assert ended.code == 1
     said = capsys.readouterr()
     assert said.out == "begun\n"
-    assert log == said.out + said.err
+    first, _, rest = log.partition("\n")
+    assert MACHINE.fullmatch(first)["host"] == platform.node()
+    assert rest == said.out + said.err
     info, warning, *_, error = said.err.splitlines()
     assert re.fullmatch(r"[\d-]{10} [\d:]{8} INFO going on", info)
     assert re.search(r" WARNING .*UserWarning: of Python", warning)
@@ -130,6 +134,14 @@ def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_has_is_not(t
             second.write_text("second")
     assert (tmp_path / "model.json").read_text() == "first"
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "model.json"]
+
+
+def test_a_folder_takes_the_place_of_an_older_one_as_a_whole(tmp_path):
+    for name in ("first", "second"):
+        with atomic_path(tmp_path / "x.zarr") as folder:
+            folder.mkdir()
+            (folder / name).touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["x.zarr", "second"]
 
 
 def test_a_full_disk_is_one_line_that_names_the_output(tmp_path):

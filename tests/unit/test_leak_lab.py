@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from stnet.analysis.leak_lab import PENALTIES, descent, leak_lab
+from stnet.analysis.leak_lab import PENALTIES, leak_lab, of_epochs
 from stnet.checks.leaks import find_leaks
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
@@ -21,18 +21,23 @@ SPOTS, FEATURES = 40, 30
 SETTINGS = {"genes": 20, "transform": "log_fraction", "components": 30}
 
 
-def cohort(folder, signal=0.0):
-    """Sections whose counts are noise; with `signal`, genes follow the first feature of a spot."""
+def cohort(folder, signal=0.0, sizes=None):
+    """Sections whose counts are noise; with `signal`, genes follow the first feature of a spot.
+
+    `sizes` are numbers of spots by section, of which the first one then has no counts.
+    """
     rng, paths, features = np.random.default_rng(0), [], []
+    n_spots = dict.fromkeys(SECTIONS, SPOTS) | (sizes or {})
     for name, patient in SECTIONS.items():
-        x = rng.normal(size=(SPOTS, FEATURES))
+        x = rng.normal(size=(n_spots[name], FEATURES))
         slopes = signal * np.sin(np.arange(len(GENES)))
         rate = rng.gamma(2, 20, len(GENES)) * np.exp(x[:, :1] * slopes)
-        counts = rng.poisson(rate * rng.gamma(20, 0.05, (SPOTS, len(GENES))))
+        counts = rng.poisson(rate * rng.gamma(20, 0.05, (len(x), len(GENES))))
+        counts[0] *= name not in (sizes or {})
         path = folder / f"{name}.h5ad"
         paths.append(section_file(path, name, counts, GENES, patient=patient))
         features.append(x)
-    spots = [f"{name}:{i}x{i}" for name in SECTIONS for i in range(SPOTS)]
+    spots = [f"{name}:{i}x{i}" for name, n in n_spots.items() for i in range(n)]
     values = ad.AnnData(np.concatenate(features).astype(np.float32))
     values.obs_names, values.uns["features"] = spots, {"features": ""}
     path = folder / "features.h5ad"
@@ -101,15 +106,22 @@ def test_without_a_leak_it_is_ridge_regression_on_the_other_patients(tmp_path):
     )
 
 
+def test_three_spots_have_no_r_and_a_spot_without_counts_no_share(tmp_path):
+    inputs = cohort(tmp_path, sizes={"C1": 3})
+    table = leak_lab(*inputs, **SETTINGS).set_index("leak")
+    assert table["n_patients"].to_dict() == dict.fromkeys(LEAKS, 3) | {"sections": 1}
+    assert np.isfinite(table.drop(index="sections")).all(axis=None)
+
+
 def test_epochs_of_gradient_descent_are_those_of_a_plain_loop():
     rng = np.random.default_rng(0)
     x = PCA(5, random_state=0).fit_transform(rng.normal(size=(50, 5)) * [5, 3, 2, 1, 0.5])
-    y, tested = rng.normal(size=(50, 3)) + 7, rng.normal(size=(4, 5))
+    y = rng.normal(size=(50, 3)) + 7
     weights, step = np.zeros((5, 3)), 1 / np.square(x).sum(axis=0).max()
     for _ in range(6):
         weights -= step * x.T @ (x @ weights + y.mean(axis=0) - y)
-    (found,) = descent(x, y, tested, [6])
-    np.testing.assert_allclose(found, tested @ weights + y.mean(axis=0))
+    shares = of_epochs(np.square(x).sum(axis=0), 6)
+    np.testing.assert_allclose(shares[:, None] * (x.T @ (y - y.mean(axis=0))), weights)
 
 
 def test_every_check_that_the_lab_names_is_one_of_the_linter(noise):

@@ -99,12 +99,18 @@ def test_clean_configurations_give_no_alarm(tmp_path, number):
 def test_a_patient_under_two_ids_is_warned_of(tmp_path):
     (about,) = found(cohort(tmp_path, "A", "A2", "B", "C")).items()
     assert about[0] == ("A and A2", "warning")
-    assert about[1].startswith("one patient under two ids: expression of S0 and S1 correlates by")
+    assert about[1].startswith("one patient under two ids: their expression is apart by")
 
 
-def test_two_sections_are_not_compared_with_their_mean(tmp_path):
-    table = find_leaks(cohort(tmp_path, "A", "B"), **CLEAN).set_index("check")
-    assert table.loc["one patient under two ids", "evidence"].startswith("fewer than 3 sections")
+def test_a_section_without_a_used_spot_keeps_its_patient(tmp_path):
+    paths = cohort(tmp_path, "A", "A", "B")
+    counts = np.full((30, N_GENES), 3)
+    unused = np.full(30, False)
+    paths.append(section_file(tmp_path / "S3.h5ad", "S3", counts, GENES, unused, patient="A"))
+    assert found(paths) == {}
+    torn = found(paths, experiments={"net": {**NETWORK, "split": "section"}})
+    assert list(torn) == [("net", "warning")]
+    assert torn["net", "warning"].endswith("1 (A)")
 
 
 def test_a_section_under_two_patients_is_an_error_until_confirmed(tmp_path):
@@ -230,7 +236,7 @@ def test_the_page_says_what_was_found(tmp_path, leaks, caplog):
     page = html.read_text()
     assert ("9 checks: 1 warning, 0 known." in page) == leaks
     assert ("9 checks: 0 warnings, 0 known." in page) == (not leaks)
-    assert ("A and A2: one patient under two ids: expression" in caplog.text) == leaks
+    assert ("A and A2: one patient under two ids: their expression" in caplog.text) == leaks
     assert tsv.read_text().startswith("check\tseverity\twhere\tevidence\tremedy\n")
 
 

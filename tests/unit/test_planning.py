@@ -194,12 +194,17 @@ def timed(monkeypatch):
 def test_the_plan_of_a_pending_group(networks, timed):
     cohorts, experiments = networks
     index_of(SPOTS)
-    text = plan(*networks, jobs_of(experiments["e"], "C"), CPU, published=0, seconds=60)
+    jobs = jobs_of(experiments["e"], "C")
+    text = plan(*networks, jobs, CPU, published=0, seconds=60, seconds_file="seconds.tsv")
     assert text.startswith("To do: 2 jobs (train 1, predict_held_out 1)\n")
     [row] = re.findall(r"^c +e +(.*)", text, re.M)
     predicted = PREDICTED + 8 * 3
     hours = (TRAINED / 100 + predicted / 400) / 3600
     assert row.split() == ["3", "2", "2", "3", "0", str(TRAINED), str(predicted), f"{hours:.2f}"]
+    header, of_c = Path("seconds.tsv").read_text().splitlines()
+    assert header == "model\tseconds"
+    assert of_c.split("\t")[0] == experiments["e"].groups["C"]["model"]
+    assert float(of_c.split("\t")[1]) == pytest.approx(hours * 3600)
     assert timed == [(10, 5, 60)]
     # 25 patches of 10 x 10 pixels in three colours, none of them there.
     assert re.search(r"^results/c/views/20x2 +0\.00 MB +0\.01 MB +0\.01 MB +2$", text, re.M)

@@ -1,15 +1,18 @@
-"""The workflow from another folder, from a checkout that cannot be written to, and as a module."""
+"""The workflow from elsewhere: another folder, a read-only checkout, a tag, and as a module."""
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from loaded import load_workflow
 from project import DEMO, ROOT, copy_project, planned, snakemake
 
 SECTION = "results/demo/sections/BC90001_C1.h5ad"
 METADATA = "resources/demo/metadata.csv"
 CLAIMS = "resources/paper/claims.tsv"
+DEMO_FILE = ROOT / "config/demo.yaml"
 ODD = """it's {odd} "here\""""
 OUTER = """\
 configfile: "config/config.yaml"
@@ -20,6 +23,21 @@ module stnet:
     snakefile: {snakefile!r}
     config: config["stnet"]
 use rule * from stnet{name}
+"""
+# What snakedeploy writes into workflow/Snakefile.
+DEPLOYED = """\
+configfile: "config/config.yaml"
+module stnet:
+    snakefile:
+        github("someone/stnet", path="workflow/Snakefile", tag="v1")
+    config:
+        config
+use rule * from stnet
+"""
+# A user's change of one rule.
+CHANGED = """
+use rule paper from stnet as paper with:
+    resources: runtime=7
 """
 
 
@@ -121,6 +139,47 @@ def test_jobs_run_as_a_module(outer, name):
     folder = outer(name)
     snakemake(folder, "--", "mine.txt", METADATA, CLAIMS)
     assert (folder / METADATA).read_text().count("\nsimulated,") == 9
+
+
+@pytest.fixture
+def deployed(tmp_path, monkeypatch):
+    """A folder as snakedeploy makes it from a tag, whose host is a repository on this machine."""
+    source, folder = copy_project(tmp_path / "source"), tmp_path / "mine"
+    me = ["-c", "user.name=me", "-c", "user.email=me@localhost"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["tag", "v1"]):
+        subprocess.run(["git", *me, *command], cwd=source, check=True)
+    (source / "Snakefile").write_text("not of the tag")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{source}.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/someone/stnet")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder.mkdir()
+    for name in ("config", "profiles"):
+        (source / name).rename(folder / name)
+    return folder
+
+
+def test_a_workflow_deployed_from_a_tag(deployed):
+    (deployed / "workflow").mkdir()
+    (deployed / "workflow/Snakefile").write_text(DEPLOYED + CHANGED)
+    jobs = planned(deployed)
+    assert jobs.keys() >= {"train", "ledger", "paper"}
+    snakemake(deployed, *DEMO, "--", METADATA, CLAIMS)
+    assert (deployed / METADATA).read_text().count("\nsimulated,") == 9
+    (checkout,) = (deployed / ".snakemake/stnet").iterdir()
+    assert (checkout / CLAIMS).read_bytes() == (deployed / CLAIMS).read_bytes()
+
+
+def test_the_catalogue_s_entry(tmp_path):
+    alone = planned(tmp_path, "-s", ROOT / "Snakefile", configuration=["--configfile", DEMO_FILE])
+    entry = ROOT / "workflow/Snakefile"
+    assert planned(tmp_path, "-s", entry, configuration=["--configfile", DEMO_FILE]) == alone
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage.keys() == {"mandatory-flags", "software-stack-deployment", "report"}
+    readme = (ROOT / "README.md").read_text().lower()
+    assert "snakemake" in readme
+    assert "workflow" in readme
+    assert (ROOT / "config/README.md").is_file()
 
 
 def hashes_of(rule):

@@ -100,7 +100,7 @@ def test_an_environment_is_pinned_to_the_minor(environment):
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_agrees_with_the_lock(environment):
     names = {package: PYPI[module] for module, package in CONDA.items()}
-    versions = locked(PYTHON) | locked(PYTHON, "spatialdata.lock")
+    versions = locked(PYTHON) | locked(PYTHON, "spatialdata.lock") | locked(PYTHON, "record.lock")
     compared = {
         name: (rattler.VersionSpec(spec.version), versions[names.get(name, name)])
         for name, spec in specifications(environment).items()
@@ -142,8 +142,11 @@ def test_hosted_tests_run_under_each_python_with_pinned_actions():
 def test_the_lock_has_what_pyproject_asks_for(python):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
-    asked = [*project["project"]["dependencies"], *groups["dev"], *groups["spatialdata"]]
-    beside = locked(python, "spatialdata.lock")
+    asked = [dependency for name in groups for dependency in groups[name]]
+    asked += project["project"]["dependencies"]
+    beside = {}
+    for name in groups.keys() - {"dev"}:
+        beside |= locked(python, f"{name}.lock")
     versions = locked(python) | beside
     assert not beside.keys() & locked(python).keys()
     for requirement in map(Requirement, asked):
@@ -154,7 +157,8 @@ def test_the_lock_has_what_pyproject_asks_for(python):
 
 def test_pyproject_asks_for_what_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["spatialdata"]]
+    groups = project["dependency-groups"]
+    asked = [*project["project"]["dependencies"], *groups["spatialdata"], *groups["record"]]
     asked = {canonicalize_name(Requirement(d).name) for d in asked}
     asked |= without_dependencies().keys()
     files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").rglob("*.py")]

@@ -218,7 +218,8 @@ def test_slides_and_sections_of_ones_own_need_no_training_data(own):
         lines = said[said.index(f"{name}: {summary['predicted']}\n") :].splitlines()
         warnings = summary[summary.index == "warning"].tolist()
         assert lines[1 : 1 + len(warnings)] == [f"  warning: {each}" for each in warnings]
-        assert lines[2 + len(warnings)] == f"    results/predict/all/{name}/map.png"
+        assert lines[2 + len(warnings)] == f"    results/predict/all/{name}/viewer.html"
+        assert (folder / "viewer.html").stat().st_size > 150_000
     assert float(summary["mean_r_consistent"]) > 0.3
     assert planned(own, *MINE, configuration=()) == {}
     # A run with nothing to do ends with the same lines.
@@ -308,5 +309,5 @@ def test_a_changed_slide_or_model_predicts_again(own):
     jobs = planned(own, *MINE, configuration=())
     assert jobs == {
         **{"predict_own_slide": 1, "predict_own_section": 1, "predict": 1},
-        **{"own_slide_map": 1, "own_section_map": 1},
+        **{"own_slide_map": 1, "own_section_map": 1, "own_viewer": 2},
     }

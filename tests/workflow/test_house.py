@@ -15,7 +15,7 @@ from loaded import load_rules
 from project import ROOT
 
 BIN = Path(sys.executable).parent
-GENERATED = {".venv", ".snakemake", ".git", "results", "resources", "node_modules"}
+GENERATED = {".venv", ".snakemake", ".git", "results", "resources", "node_modules", "site"}
 PAGES = [
     path
     for path in sorted(ROOT.rglob("*.md"))

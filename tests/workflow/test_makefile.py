@@ -260,7 +260,7 @@ def test_the_site_installs_its_packages_once_in_a_folder_of_their_own(checkout, 
     shutil.rmtree(checkout / ".venv")
     arguments = ("docs", f"PYTHON={python('3.12')}")
     generated = ["-m stnet.config.reference", "docs/rules_page.py"]
-    site = ["docs/screenshots.py", "-m sphinx -W --keep-going -q -c docs . docs/_build"]
+    site = ["docs/screenshots.py", "-m sphinx -W --keep-going -q -c docs . site"]
     install = "-m pip install --no-deps --target .venv/docs --requirement docs.lock"
     make(checkout, *arguments)
     assert calls(checkout) == [*INSTALL[:2], *generated, install, *site]
@@ -288,3 +288,16 @@ def test_installs_the_locks_once_and_again_when_one_changed(checkout, python, ch
     make(checkout, *arguments)
     again = INSTALL[2:] if changed == LOCKS[2] else INSTALL
     assert calls(checkout) == [*again, TEST]
+
+
+def test_an_environment_without_cuda_stays_so(checkout, python):
+    shutil.rmtree(checkout / ".venv")
+    shutil.copy(ROOT / "requirements-cpu.lock", checkout)
+    arguments = ("benchmark", f"PYTHON={python('3.12')}")
+    make(checkout, *arguments, "CPU=1")
+    install = INSTALL[0].replace("requirements.lock", "requirements-cpu.lock")
+    assert calls(checkout) == [install, INSTALL[1], "benchmarks/suite.py"]
+    make(checkout, *arguments)
+    assert calls(checkout) == ["benchmarks/suite.py"]
+    make(checkout, *arguments, "CPU=")
+    assert calls(checkout) == [*INSTALL[:2], "benchmarks/suite.py"]

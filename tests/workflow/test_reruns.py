@@ -11,14 +11,14 @@ EVALUATED = {
     *{"thresholds", "within_page", "pathways", "pathways_page"},
     *{"nuclear_relations", "supp_table_2_3", "front"},
 }
-DRAWN = {"fig_2a", "fig_2b", "fig_2d", "supp_4_5", "supp_7a", "supp_7b"}
+DRAWN = {"fig_2a", "held_out_viewer", "fig_2b", "fig_2d", "supp_4_5", "supp_7a", "supp_7b"}
 INTERPRETED = {"attributions", "attributions_on_nuclei", "fig_3", "ledger"}
 EMBEDDED = {"latent_umap", "latent_examples", "fig_4", "supp_8"}
 LATENT = EMBEDDED | {"latent_purity", "latent_neighbours", "latent_distances"}
 LATENT |= {"latent_summary", "supp_9"}
 TRAINED = {"train", "predict_held_out", "learning_curve", "null", "ceilings", "protocols"}
 # Of what the model was not trained on: which of its genes to trust, its predictions, what they say.
-MARKED = {"model_genes", "section_map", "slide_map"}
+MARKED = {"model_genes", "source_viewer"}
 APPLIED = {"model", "predict_section", "predict_slide"}
 VISIUM = {"visium_performance", "visium_summary", "visium_page", "fig_2c", "supp_2"}
 SLIDES = {"pseudobulk", "subtype", "subtype_roc", "tcga_page", "colocalisation_slides", "supp_3"}

@@ -66,7 +66,7 @@ def test_a_flipped_byte_is_named_and_jobs_write_the_same_bits(finished, tmp_path
     again = [line for line in lines if line.startswith("rerun ")]
     assert len(again) == sample
     assert all(": the same bits (" in line for line in again)
-    assert "error: results/certificate.sha256: 1 files are not as certified" in "\n".join(lines)
+    assert "error: results/certificate.sha256: files not as certified: 1" in "\n".join(lines)
     # No job wrote into the results, and the run is where it was.
     flip(folder / SECTION)
     os.utime(folder / SECTION, ns=(stat.st_atime_ns, stat.st_mtime_ns))

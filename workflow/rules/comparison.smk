@@ -86,7 +86,7 @@ rule protocols:
 rule score_arena:
     input:
         patients=tables_of(entered, "patient_performance"),
-        predictions=arena_predictions,
+        predictions=lambda w: [path for paths in arena_predictions(w).values() for path in paths],
     output:
         tsv="results/{cohort}/tables/arena.tsv",
         pairs="results/{cohort}/tables/arena_pairs.tsv",
@@ -119,6 +119,7 @@ rule score_arena:
         runtime=30,
     params:
         methods=entered,
+        predictions=arena_predictions,
         refused=refused,
         reference=arena_reference,
         genes=lambda w: shown_value("targets", arena_of(w)["targets"]),

@@ -37,9 +37,11 @@ rule model_genes:
     input:
         model="results/{cohort}/models/{experiment}/{model}.safetensors",
         genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
+        summary="results/{cohort}/tables/{experiment}/all/summary.tsv",
         predictions=calibration_predictions,
     output:
-        "results/{cohort}/models/{experiment}/{model}.genes.tsv",
+        genes="results/{cohort}/models/{experiment}/{model}.genes.tsv",
+        card="results/{cohort}/models/{experiment}/{model}.md",
     log:
         "results/{cohort}/logs/model_genes/{experiment}/{model}.log",
     benchmark:
@@ -50,6 +52,8 @@ rule model_genes:
         "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
+    params:
+        about=about_model,
     script:
         "../scripts/inference/model_genes.py"
 

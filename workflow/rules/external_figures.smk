@@ -70,62 +70,6 @@ rule supp_3:
         "../scripts/figures/supp_3.py"
 
 
-rule section_map:
-    input:
-        predictions=f"{EXTERNAL}/{{unit}}.h5ad",
-        reliability=rules.model_genes.output[0],
-    output:
-        report(
-            f"{MAPS}/{{unit}}.png",
-            caption="../report/section_map.rst",
-            category=category("External data"),
-            subcategory="2 Maps",
-            labels=of_model("Map of {unit} · {source}"),
-        ),
-    log:
-        "results/{cohort}/logs/section_map/{source}/{experiment}/{model}/{unit}.log",
-    benchmark:
-        "results/{cohort}/benchmarks/section_map/{source}/{experiment}/{model}/{unit}.tsv"
-    wildcard_constraints:
-        source=section_sources,
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        genes=map_genes,
-    script:
-        "../scripts/figures/section_map.py"
-
-
-rule slide_map:
-    input:
-        predictions=f"{EXTERNAL}/{{unit}}.h5ad",
-        reliability=rules.model_genes.output[0],
-    output:
-        report(
-            f"{MAPS}/{{unit}}.png",
-            caption="../report/slide_map.rst",
-            category=category("External data"),
-            subcategory="2 Maps",
-            labels=of_model("Map of {unit} · {source}"),
-        ),
-    log:
-        "results/{cohort}/logs/slide_map/{source}/{experiment}/{model}/{unit}.log",
-    benchmark:
-        "results/{cohort}/benchmarks/slide_map/{source}/{experiment}/{model}/{unit}.tsv"
-    wildcard_constraints:
-        source=slide_sources,
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        genes=map_genes,
-    script:
-        "../scripts/figures/slide_map.py"
-
-
 rule subtype_roc:
     input:
         scores=rules.subtype.output.scores,

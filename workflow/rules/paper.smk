@@ -36,12 +36,7 @@ rule dataset_page:
             category=category("Data"),
             labels={"item": "Sections and spots", "cohort": "{cohort}"},
         ),
-        sections=report(
-            "results/{cohort}/tables/dataset/sections.html",
-            caption="../report/sections.rst",
-            category=category("Data"),
-            labels={"item": "Spots on the images", "cohort": "{cohort}"},
-        ),
+        sections="results/{cohort}/tables/dataset/sections.html",
     log:
         "results/{cohort}/logs/dataset_page.log",
     benchmark:

@@ -109,7 +109,7 @@ rule predict_own_section:
         "../scripts/inference/predict_own_section.py"
 
 
-use rule slide_map as own_slide_map with:
+rule own_slide_map:
     input:
         predictions=rules.predict_own_slide.output.predictions,
     output:
@@ -120,11 +120,17 @@ use rule slide_map as own_slide_map with:
         f"{OWN_RESULTS}/benchmarks/own_slide_map/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(own_slides),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=2000,
     params:
         genes=OWN["genes"],
+    script:
+        "../scripts/figures/slide_map.py"
 
 
-use rule section_map as own_section_map with:
+rule own_section_map:
     input:
         predictions=rules.predict_own_section.output.predictions,
     output:
@@ -135,5 +141,33 @@ use rule section_map as own_section_map with:
         f"{OWN_RESULTS}/benchmarks/own_section_map/{{name}}.tsv"
     wildcard_constraints:
         name=one_of(own_sections),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=2000,
     params:
         genes=OWN["genes"],
+    script:
+        "../scripts/figures/section_map.py"
+
+
+rule own_viewer:
+    input:
+        predictions=f"{OWN_RESULTS}/{{name}}/predictions.h5ad",
+        image=lambda w: own[w.name]["image"],
+    output:
+        f"{OWN_RESULTS}/{{name}}/viewer.html",
+    log:
+        f"{OWN_RESULTS}/logs/own_viewer/{{name}}.log",
+    benchmark:
+        f"{OWN_RESULTS}/benchmarks/own_viewer/{{name}}.tsv"
+    wildcard_constraints:
+        name=one_of(own),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=6000,
+    params:
+        genes=OWN["genes"],
+    script:
+        "../scripts/viewer/own_viewer.py"

@@ -25,7 +25,8 @@ def own_results(w):
     """What the target `predict` makes."""
     if not own:
         refuse("predict.slides, predict.sections: both are empty; name what to predict (README)")
-    return [f"{OWN_RESULTS}/{name}/{file}" for name in own for file in ("map.png", "summary.tsv")]
+    files = ("map.png", "viewer.html", "summary.tsv")
+    return [f"{OWN_RESULTS}/{name}/{file}" for name in own for file in files]
 
 
 def arena_pages(w):

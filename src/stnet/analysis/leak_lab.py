@@ -3,21 +3,19 @@
 Everything but the leak is equal: spots, features, penalty and the measurement that is scored.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import NMF
-from sklearn.linear_model import Ridge
 
-from stnet.baselines.ridge import project, squared_errors
 from stnet.config.split import inner_folds
 from stnet.core.errors import InputError
 from stnet.evaluation.averages import mean, median
 from stnet.evaluation.bootstrap import resampled_means, resampled_medians, with_interval
-from stnet.evaluation.correlation import pearson
+from stnet.evaluation.correlation import FEWEST_SPOTS, pearson
 from stnet.evaluation.protocols import CHOSEN_GENES
 from stnet.expression.composition import factorise
 from stnet.expression.copies import gene_sums
@@ -28,6 +26,8 @@ from stnet.expression.transforms import invert, normalise
 from stnet.features.files import read_features
 
 INNER_FOLDS, SPOT_FOLDS, SEED = 4, 5, 0
+# Spots whose products are summed at once, and shares of squares that are rounding.
+BLOCK, TINY = 4096, 1e-12
 PENALTIES = [10.0**power for power in range(1, 7)]
 EPOCHS = [2**power for power in range(15)]
 FACTORS, ITERATIONS = 10, 200
@@ -39,8 +39,9 @@ AVERAGES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "mean": lambda r, draws: mean(resampled_means(r, draws), axis=1),
     "median": lambda r, draws: median(resampled_medians(r, draws), axis=1),
 }
-
-
+# The predictions that a leak's are compared with (`_arms`).
+WITHOUT = dict.fromkeys(["copy", "penalty", "scaler"], "honest")
+WITHOUT |= {"epoch": "epochs", "factors": "own factors"}
 # r (patients, genes) without and with a leak.
 Arms = tuple[np.ndarray, np.ndarray]
 
@@ -50,7 +51,8 @@ class Bench(NamedTuple):
 
     Attributes:
         obs: patient, section, array position and total counts.
-        features: (spots, features).
+        features: (spots, features), centred.
+        moments: of them all (`_moments`).
         counts, expression: of all genes that are chosen, with or without a patient (spots, genes).
         chosen: columns of the genes chosen without each patient; of the whole cohort under "".
         unit: arguments of `normalise` after the totals.
@@ -60,6 +62,7 @@ class Bench(NamedTuple):
 
     obs: pd.DataFrame
     features: np.ndarray
+    moments: np.ndarray
     counts: np.ndarray
     expression: np.ndarray
     chosen: dict[str, np.ndarray]
@@ -69,18 +72,56 @@ class Bench(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """The fit of a held-out group: who is trained on, components of all spots, and the choices."""
+    """The fit of a held-out group.
+
+    Attributes:
+        training: whether a spot is trained on (spots,).
+        projected: principal components of all spots (spots, components), fitted to the training.
+        sizes: sums of squares of the training spots' components, which are uncorrelated.
+        penalty, epochs: what is chosen.
+    """
 
     training: np.ndarray
     projected: np.ndarray
-    penalty: float
-    epochs: int
+    sizes: np.ndarray
+    penalty: float = 0.0
+    epochs: int = 0
 
-    def predict(self, expression: np.ndarray, penalty: float | None = None) -> np.ndarray:
-        """Prediction of all spots (spots, genes), from the training spots of `expression`."""
-        ridge = Ridge(self.penalty if penalty is None else penalty)
-        ridge.fit(self.projected[self.training], expression[self.training])
-        return ridge.predict(self.projected)
+    def slopes(self, expression: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Products of components and expression of the training spots, and its mean."""
+        seen = expression[self.training]
+        centre = seen.mean(axis=0)
+        return self.projected[self.training].T @ (seen - centre), centre
+
+    def predict(self, expression: np.ndarray, shares: np.ndarray | None = None) -> np.ndarray:
+        """Prediction of all spots (spots, genes), from the training spots of `expression`.
+
+        By ridge regression with the chosen penalty, or with other `shares`.
+        """
+        shares = of_penalty(self.sizes, self.penalty) if shares is None else shares
+        slopes, centre = self.slopes(expression)
+        return self.projected @ (shares[:, None] * slopes) + centre
+
+    def tuned(self, *errors: np.ndarray) -> "Fit":
+        """The fit with the penalty and epochs of the smallest sum of `_errors`."""
+        of_penalties, of_epochs = np.split(np.sum(errors, axis=0), [len(PENALTIES)])
+        return self._replace(
+            penalty=PENALTIES[of_penalties.argmin()], epochs=EPOCHS[of_epochs.argmin()]
+        )
+
+
+def of_penalty(sizes: np.ndarray, penalty: float) -> np.ndarray:
+    """What ridge regression on uncorrelated components multiplies their products with."""
+    return 1 / (sizes + penalty)
+
+
+def of_epochs(sizes: np.ndarray, epochs: int) -> np.ndarray:
+    """The same of linear regression after some epochs of gradient descent from zero.
+
+    In closed form: components are uncorrelated, so each coefficient descends by itself. The step
+    is the longest that does not overshoot in the first component.
+    """
+    return (1 - (1 - sizes / sizes.max()) ** epochs) / sizes
 
 
 def leak_lab(
@@ -112,47 +153,47 @@ def leak_lab(
         InputError: one patient, features that are missing, or of other spots.
     """
     bench = _bench(sections, features, genes, transform, components)
-    y, main, patient = bench.expression, bench.chosen[""], bench.obs["patient"].to_numpy()
-    of_patients = [patient == name for name in pd.unique(patient)]
-    fits = [_fit(bench, ~held_out) for held_out in of_patients]
-    rows = np.zeros(len(y), dtype=int)
-    for number, held_out in enumerate(of_patients):
-        rows[held_out] = number
+    main, patient = bench.chosen[""], bench.obs["patient"].to_numpy()
+    names, scaled = pd.unique(patient), _project(bench, np.full(len(patient), True))[0]
+    shares = bench.counts[:, main] / bench.obs["total_counts"].clip(lower=1).to_numpy()[:, None]
+    known = _factors(shares)
+    found, penalties = {}, []
+    for name in names:
+        fit = _fit(bench, patient != name)
+        penalties.append(fit.penalty)
+        for arm, predicted in _arms(bench, fit, scaled, shares, known):
+            of_arm = found.setdefault(arm, np.empty(bench.expression.shape, dtype=np.float32))
+            of_arm[~fit.training] = predicted[~fit.training]
+    r = {arm: _r(bench, predicted) for arm, predicted in found.items()}
+    arms = {leak: (r[without], r[leak]) for leak, without in WITHOUT.items()}
+    arms["sections"] = _by_section(bench, penalties, found["honest"])
+    arms["spots"], arms["smoothing"] = _by_spot(bench, found["honest"])
+    gains = {leak: [each[:, main] for each in of_leak] for leak, of_leak in arms.items()}
+    without = r["honest"][:, main]
+    gains["best"] = _best(without)
+    own = [r["honest"][i, bench.chosen[name]] for i, name in enumerate(names)]
+    gains["choice"] = np.stack(own), without
+    return pd.DataFrame([{"leak": leak, **_gain(*of_leak)} for leak, of_leak in gains.items()])
 
-    def predicted(predict: Callable[[Fit], np.ndarray]) -> np.ndarray:
-        """What `predict` says of the held-out patients' spots."""
-        return _held_out(bench, map(predict, fits), rows)
 
-    honest, scaled = predicted(lambda fit: fit.predict(y)), _project(bench, np.full(len(y), True))
-    epochs = [
-        predicted(lambda fit, chosen=chosen: descent(*_parts(bench, fit), [chosen(fit)])[0])
-        for chosen in (
-            lambda fit: fit.epochs,
-            lambda fit: _tuned(bench, fit, _epoch_errors, EPOCHS),
-        )
-    ]
-    shares = bench.counts[:, main] / bench.obs["total_counts"].to_numpy()[:, None]
-    factors = [
-        predicted(lambda fit, known=known: _by_factors(bench, fit, shares, known))
-        for known in (None, _factors(shares))
-    ]
-    tuned = predicted(lambda fit: fit.predict(y, _tuned(bench, fit, squared_errors, PENALTIES)))
-    arms = {
-        "copy": (honest, predicted(lambda fit: _with_copy(bench, fit))),
-        "epoch": epochs,
-        "penalty": (honest, tuned),
-        "scaler": (honest, predicted(lambda fit: fit._replace(projected=scaled).predict(y))),
-        "factors": factors,
-    }
-    r = {leak: [_r(bench, each) for each in of_leak] for leak, of_leak in arms.items()}
-    r["sections"] = _by_section(bench, fits, honest)
-    r["spots"], r["smoothing"] = _by_spot(bench, honest)
-    without = r["copy"][0]
-    found = {leak: [each[:, main] for each in of_leak] for leak, of_leak in r.items()}
-    found["best"] = _best(without[:, main])
-    own = [without[i, bench.chosen[name]] for i, name in enumerate(pd.unique(patient))]
-    found["choice"] = np.stack(own), without[:, main]
-    return pd.DataFrame([{"leak": leak, **_gain(*of_leak)} for leak, of_leak in found.items()])
+def _arms(
+    bench: Bench,
+    fit: Fit,
+    scaled: np.ndarray,
+    shares: np.ndarray,
+    known: NMF,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Predictions of all spots by the fit of a held-out patient, without and with leaks."""
+    y = bench.expression
+    tuned = fit.tuned(_errors(bench, fit, ~fit.training))
+    yield "honest", fit.predict(y)
+    yield "copy", _with_copy(bench, fit)
+    yield "penalty", tuned.predict(y)
+    yield "epochs", fit.predict(y, of_epochs(fit.sizes, fit.epochs))
+    yield "epoch", fit.predict(y, of_epochs(fit.sizes, tuned.epochs))
+    yield "scaler", Fit(fit.training, *_turned(scaled, fit.training), fit.penalty).predict(y)
+    yield "own factors", _by_factors(bench, fit, shares, _factors(shares[fit.training]))
+    yield "factors", _by_factors(bench, fit, shares, known)
 
 
 def _bench(
@@ -178,9 +219,11 @@ def _bench(
     obs = pd.concat([part.obs for part in parts]).astype({"patient": str, "section": str})
     unit = len(universe), transform
     expression = np.concatenate([section_expression(part, union, *unit) for part in parts])
+    values -= values.mean(axis=0)
     return Bench(
         obs,
         values,
+        _moments(values),
         np.rint(invert(expression, obs["total_counts"].to_numpy(), *unit)),
         expression,
         {name: pd.Index(union).get_indexer(each) for name, each in chosen.items()},
@@ -190,10 +233,39 @@ def _bench(
     )
 
 
-def _project(bench: Bench, training: np.ndarray) -> np.ndarray:
-    """Components of all spots, of a projection that is fitted to `training` (spots,)."""
-    fitted = project(bench.features[training], components=bench.components, seed=SEED)
-    return fitted.transform(bench.features)
+def _moments(features: np.ndarray) -> np.ndarray:
+    """Products of a one and features, summed over spots (1 + features, 1 + features)."""
+    total = np.zeros((features.shape[1] + 1,) * 2)
+    for start in range(0, len(features), BLOCK):
+        block = features[start : start + BLOCK].astype(float)
+        block = np.column_stack([np.ones(len(block)), block])
+        total += block.T @ block
+    return total
+
+
+def _project(bench: Bench, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Components of all spots, by a standardisation and a PCA of `training` (spots,); their sizes.
+
+    From sums of products, without the spots that are left out: many fits share nearly all spots.
+    """
+    moments = bench.moments - _moments(bench.features[~training])
+    n, mean = moments[0, 0], moments[0, 1:] / moments[0, 0]
+    products = moments[1:, 1:] - n * np.outer(mean, mean)
+    squares = np.diag(products)
+    sd = np.sqrt(np.where(squares > TINY * np.diag(moments)[1:], squares, n) / n)
+    sizes, axes = np.linalg.eigh(products / np.outer(sd, sd))
+    kept = slice(None, -1 - min(bench.components, int(n), len(sizes)), -1)
+    sizes, axes = sizes[kept], axes[:, kept] / sd[:, None]
+    projected = bench.features @ axes.astype(np.float32) - (mean @ axes).astype(np.float32)
+    return projected, np.maximum(sizes, sizes.max() * TINY)
+
+
+def _turned(projected: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Components of another fit, turned to be uncorrelated in `training`; their sizes."""
+    centred = projected - projected[training].mean(axis=0)
+    seen = centred[training].astype(float)
+    sizes, axes = np.linalg.eigh(seen.T @ seen)
+    return centred @ axes.astype(np.float32), np.maximum(sizes, sizes.max() * TINY)
 
 
 def _fit(bench: Bench, training: np.ndarray) -> Fit:
@@ -204,58 +276,28 @@ def _fit(bench: Bench, training: np.ndarray) -> Fit:
         strips = bench.obs["array_col"][training].rank(pct=True).mul(INNER_FOLDS).apply(np.ceil)
         place[training] = about["section"] = "strip " + strips.astype(int).astype(str)
     _, folds = inner_folds(about.drop_duplicates().to_dict("records"), INNER_FOLDS)
-    penalties, epochs = np.zeros(len(PENALTIES)), np.zeros(len(EPOCHS))
+    errors = []
     for fold in folds:
         inside = np.isin(place, fold) & training
-        parts = _parts(bench, Fit(training & ~inside, _project(bench, training & ~inside), 0, 0))
-        measured = bench.expression[inside]
-        tested = parts[0], parts[1], parts[2][inside], measured
-        penalties += [*squared_errors(*tested, PENALTIES).values()]
-        epochs += [*_epoch_errors(*tested, EPOCHS).values()]
-    best = PENALTIES[np.argmin(penalties)], EPOCHS[np.argmin(epochs)]
-    return Fit(training, _project(bench, training), *best)
+        others = training & ~inside
+        errors.append(_errors(bench, Fit(others, *_project(bench, others)), inside))
+    return Fit(training, *_project(bench, training)).tuned(*errors)
 
 
-def _parts(bench: Bench, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Components and expression of the training spots, and components of all spots."""
-    return fit.projected[fit.training], bench.expression[fit.training], fit.projected
+def _errors(bench: Bench, fit: Fit, tested: np.ndarray) -> np.ndarray:
+    """Squared error in the `tested` spots of each penalty, then of each number of epochs.
 
-
-def descent(
-    fitted: np.ndarray, expression: np.ndarray, tested: np.ndarray, epochs: Sequence[int]
-) -> list[np.ndarray]:
-    """Linear regression on components after some epochs of gradient descent from zero.
-
-    In closed form: components are uncorrelated, so each coefficient descends by itself. The step
-    is the longest that does not overshoot in the first component.
+    From products of their components, so that a candidate costs no further prediction.
     """
-    centre = expression.mean(axis=0)
-    sizes, slopes = np.square(fitted).sum(axis=0), fitted.T @ (expression - centre)
-    sizes = np.maximum(sizes, sizes.max() * 1e-12)
-    shares = [(1 - (1 - sizes / sizes.max()) ** n) / sizes for n in epochs]
-    return [(tested * share) @ slopes + centre for share in shares]
-
-
-def _epoch_errors(
-    fitted: np.ndarray,
-    expression: np.ndarray,
-    tested: np.ndarray,
-    measured: np.ndarray,
-    epochs: Sequence[int],
-) -> dict[int, float]:
-    """Squared error after each number of epochs, as `squared_errors` of each penalty."""
-    found = descent(fitted, expression, tested, epochs)
-    return {
-        n: float(np.square(each - measured).sum()) for n, each in zip(epochs, found, strict=True)
-    }
-
-
-def _tuned(bench: Bench, fit: Fit, errors: Callable[..., dict], candidates: Sequence) -> float:
-    """The candidate with the smallest squared error on the test itself."""
-    fitted, expression, projected = _parts(bench, fit)
-    test = ~fit.training
-    found = errors(fitted, expression, projected[test], bench.expression[test], candidates)
-    return min(found, key=found.get)
+    slopes, centre = fit.slopes(bench.expression)
+    components, measured = fit.projected[tested].astype(float), bench.expression[tested] - centre
+    among, across = components.T @ components, components.T @ measured
+    candidates = [of_penalty(fit.sizes, each) for each in PENALTIES]
+    errors = []
+    for shares in [*candidates, *(of_epochs(fit.sizes, each) for each in EPOCHS)]:
+        steps = shares[:, None] * slopes
+        errors.append((steps * (among @ steps - 2 * across)).sum())
+    return np.array(errors)
 
 
 def _with_copy(bench: Bench, fit: Fit) -> np.ndarray:
@@ -263,31 +305,36 @@ def _with_copy(bench: Bench, fit: Fit) -> np.ndarray:
     random, test = np.random.default_rng(SEED), ~fit.training
     seen = bench.features[test]
     altered = seen + NOISE * bench.features.std(axis=0) * random.normal(size=seen.shape)
-    counts = random.binomial(bench.counts[test].astype(int), KEPT)
-    totals = random.binomial(bench.obs["total_counts"].to_numpy(dtype=int)[test], KEPT)
+    altered = altered.astype(np.float32)
+    given = bench.counts[test].astype(int)
+    # Counts that rounding made too large leave no others.
+    others = bench.obs["total_counts"].to_numpy(dtype=int)[test] - given.sum(axis=1)
+    counts = random.binomial(given, KEPT)
+    totals = (counts.sum(axis=1) + random.binomial(others.clip(0), KEPT)).clip(1)
     features = np.concatenate([bench.features, altered])
     expression = np.concatenate([bench.expression, normalise(counts, totals, *bench.unit)])
     training = np.concatenate([fit.training, np.full(test.sum(), True)])
-    projected = _project(bench._replace(features=features), training)
-    copied = fit._replace(training=training, projected=projected)
+    moments = bench.moments + _moments(altered)
+    projection = _project(bench._replace(features=features, moments=moments), training)
+    copied = Fit(training, *projection, fit.penalty)
     return copied.predict(expression)[: len(test)]
 
 
-def _by_section(bench: Bench, fits: Sequence[Fit], honest: np.ndarray) -> Arms:
-    """r of patients of several sections, without and with the other sections in the training."""
-    of, names = pd.factorize(bench.obs["section"])
-    several = [len(set(of[~fit.training])) > 1 for fit in fits]
-    wholes = {
-        section: fit._replace(training=of != section, projected=_project(bench, of != section))
-        for fit, wanted in zip(fits, several, strict=True)
-        for section in (set(of[~fit.training]) if wanted else ())
-    }
-    none = np.zeros_like(honest)
-    predictions = (
-        wholes[section].predict(bench.expression) if section in wholes else none
-        for section in range(len(names))
-    )
-    split = _held_out(bench, predictions, of)
+def _by_section(bench: Bench, penalties: Sequence[float], honest: np.ndarray) -> Arms:
+    """r of patients of several sections, without and with the other sections in the training.
+
+    `penalties` are those of the patients, which are not chosen anew.
+    """
+    of = pd.factorize(bench.obs["section"])[0]
+    split, several = np.zeros_like(honest), []
+    by_patient = bench.obs.groupby("patient", sort=False).indices.values()
+    for rows, penalty in zip(by_patient, penalties, strict=True):
+        sections = set(of[rows])
+        several.append(len(sections) > 1)
+        for section in sections if several[-1] else ():
+            test = of == section
+            whole = Fit(~test, *_project(bench, ~test), penalty)
+            split[test] = whole.predict(bench.expression)[test]
     return tuple(_r(bench, each, of)[several] for each in (honest, split))
 
 
@@ -296,15 +343,14 @@ def _by_spot(bench: Bench, honest: np.ndarray) -> tuple[Arms, Arms]:
     y = bench.expression
     fold = np.random.default_rng(SEED).permutation(len(y)) % SPOT_FOLDS
     neighbours = neighbourhoods(bench.obs, bench.grids)
-    found = {"spots": [], "within": [], "across": []}
+    across, found = smooth(y, neighbours), [np.empty_like(honest) for _ in range(3)]
     for number in range(SPOT_FOLDS):
-        fit, training = _fit(bench, fold != number), fold != number
+        fit, test = _fit(bench, fold != number), fold == number
         within = y.copy()
-        within[training] = smooth(y[training], neighbours[training][:, training])
-        for name, given in (("spots", y), ("within", within), ("across", smooth(y, neighbours))):
-            found[name].append(fit.predict(given))
-    predicted = [honest, *(_held_out(bench, each, fold) for each in found.values())]
-    patients, spots, *smoothed = (_r(bench, each, fold) for each in predicted)
+        within[~test] = smooth(y[~test], neighbours[~test][:, ~test])
+        for predicted, given in zip(found, (y, within, across), strict=True):
+            predicted[test] = fit.predict(given)[test]
+    patients, spots, *smoothed = (_r(bench, each, fold) for each in (honest, *found))
     return (patients, spots), tuple(smoothed)
 
 
@@ -312,9 +358,8 @@ def _factors(shares: np.ndarray) -> NMF:
     return factorise(shares, min(FACTORS, *shares.shape), iterations=ITERATIONS, seed=SEED)
 
 
-def _by_factors(bench: Bench, fit: Fit, shares: np.ndarray, known: NMF | None) -> np.ndarray:
-    """Prediction by factors, which are those of the training spots or `known` ones."""
-    factors = known or _factors(shares[fit.training])
+def _by_factors(bench: Bench, fit: Fit, shares: np.ndarray, factors: NMF) -> np.ndarray:
+    """Prediction of the expression by one of factors."""
     made = fit.predict(factors.transform(shares)).clip(0)
     total = bench.obs["total_counts"].to_numpy()[fit.training].mean()
     found = np.zeros_like(bench.expression)
@@ -331,34 +376,31 @@ def _best(r: np.ndarray) -> Arms:
     return np.take_along_axis(r, np.stack(others), axis=1), r[:, known.mean(axis=0).argsort()[-n:]]
 
 
-def _held_out(bench: Bench, predictions: Iterable[np.ndarray], of: np.ndarray) -> np.ndarray:
-    """Predictions (spots, genes), each spot's by the one that `of` (spots,) numbers."""
-    predicted = np.empty_like(bench.expression)
-    for number, each in enumerate(predictions):
-        predicted[of == number] = each[of == number]
-    return predicted
-
-
 def _r(bench: Bench, predicted: np.ndarray, within: np.ndarray | None = None) -> np.ndarray:
     """r by patient (patients, genes).
 
     Means of predictions by several models, and of what they left out, differ the other way round.
-    `within` (spots,) numbers them, and r is within each.
+    `within` (spots,) numbers them, and r is within each. Patients with too few spots have none.
     """
     found = []
     for rows in bench.obs.groupby("patient", sort=False).indices.values():
-        sides = predicted[rows], bench.expression[rows]
+        sides, spare = (predicted[rows], bench.expression[rows]), len(rows)
         if within is not None:
             means = [pd.DataFrame(side).groupby(within[rows]).transform("mean") for side in sides]
             sides = tuple(side - mean.to_numpy() for side, mean in zip(sides, means, strict=True))
-        found.append(pearson(*(side.T for side in sides)))
+            spare -= len(set(within[rows])) - 1
+        r = pearson(*(side.T for side in sides))
+        found.append(r if spare >= FEWEST_SPOTS else np.full(len(r), np.nan))
     return np.stack(found)
 
 
 def _gain(without: np.ndarray, with_leak: np.ndarray) -> dict[str, float]:
     """Mean and median r (patients, genes) without and with a leak, and what is gained."""
     everybody = np.arange(len(without))[None]
-    found: dict[str, float] = {"n_patients": len(without), "n_genes": without.shape[1]}
+    found: dict[str, float] = {
+        "n_patients": int(np.isfinite(without).any(axis=1).sum()),
+        "n_genes": without.shape[1],
+    }
     for name, average in AVERAGES.items():
         if not len(without):
             continue

@@ -88,6 +88,7 @@ def write_certificate(
     jobs: Sequence[Job],
     configuration: Iterable[str],
     facts: Mapping[str, str],
+    workers: int,
 ) -> str:
     """Write the certificate of a finished run.
 
@@ -99,6 +100,7 @@ def write_certificate(
         jobs: all jobs that the targets need, also those that had nothing to do.
         configuration: files that are read before any job runs.
         facts: what else the certificate says, by name.
+        workers: how many files are hashed at once.
 
     Returns:
         SHA-256 of the certificate. Whoever keeps it notices if the certificate is replaced.
@@ -128,7 +130,7 @@ def write_certificate(
         later += [Entry("outputs", name, "", job.rule, first) for name in names]
     now += [each for each in later if each.name in fresh or each.name not in last.files]
     hashes = {name: entry.sha256 for name, entry in last.files.items()}
-    hashes |= {each.name: _sha256(each) for each in now}
+    hashes |= {each.name: found for each, found in _hashed(now, workers)}
     files = {each.name: replace(each, sha256=hashes[each.name]) for each in [*later, *now]}
     for name, entry in last.files.items():
         if entry.part in ("outputs", "earlier") and name not in files and entry.path().exists():
@@ -143,9 +145,13 @@ def write_certificate(
 
 
 def read_certificate(path: str | Path) -> Certificate:
-    """Read a certificate. Raises InputError if it cannot be read, or is not as it was written."""
+    """Read a certificate. Raises InputError if it is missing, or is not as it was written."""
     try:
         text, mark, seal = Path(path).read_bytes().decode(*ENCODING).rpartition(SEAL)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such certificate; a run writes it when all its jobs are done"
+        ) from None
     except OSError as error:
         check_system(error, path)
         raise
@@ -167,22 +173,36 @@ def read_certificate(path: str | Path) -> Certificate:
     return Certificate(facts, files)
 
 
+def check_configuration(
+    path: str | Path, certificate: Certificate, facts: Mapping[str, str]
+) -> None:
+    """Raise InputError if the facts of a call are of another configuration than the run's."""
+    if facts["configuration"] != certificate.facts["configuration"]:
+        raise InputError(
+            f"{path}: of another configuration; give the run's own --configfile and --config"
+            f" (its files: {certificate.facts['configuration files']})"
+        )
+
+
 def differences(certificate: Certificate, workers: int) -> Iterator[str]:
     """What is not as certified, a line for each file that is missing, changed or added."""
+    yield from changed(certificate.files.values(), workers)
+    for entry in [*(Entry("code", name) for name in code_files()), *_results(certificate)]:
+        if entry.name not in certificate.files:
+            yield f"added: {_described(entry)}"
+
+
+def changed(entries: Iterable[Entry], workers: int) -> Iterator[str]:
+    """Which files are missing or have another hash, a line each; `workers` are hashed at once."""
     there = []
-    for entry in certificate.files.values():
+    for entry in entries:
         if entry.path().exists():
             there.append(entry)
         else:
             yield f"missing: {_described(entry)}"
-    # hashlib lets other threads run while it computes.
-    with ThreadPoolExecutor(workers) as pool:
-        for entry, found in zip(there, pool.map(_sha256, there), strict=True):
-            if found != entry.sha256:
-                yield f"changed: {_described(entry)}"
-    for entry in [*(Entry("code", name) for name in code_files()), *_results(certificate)]:
-        if entry.name not in certificate.files:
-            yield f"added: {_described(entry)}"
+    for entry, found in _hashed(there, workers):
+        if found != entry.sha256:
+            yield f"changed: {_described(entry)}"
 
 
 def code_files() -> list[str]:
@@ -230,6 +250,12 @@ def _files(names: Iterable[str]) -> list[str]:
 def _within(path: Path) -> Iterable[Path]:
     """The files in a folder; of anything else, itself."""
     return filter(Path.is_file, path.rglob("*")) if path.is_dir() else [path]
+
+
+def _hashed(entries: Sequence[Entry], workers: int) -> Iterator[tuple[Entry, str]]:
+    """Each file with its hash, in order. hashlib lets other threads run while it computes."""
+    with ThreadPoolExecutor(workers) as pool:
+        yield from zip(entries, pool.map(_sha256, entries), strict=True)
 
 
 def _sha256(entry: Entry) -> str:

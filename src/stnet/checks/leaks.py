@@ -7,7 +7,6 @@ What a job was trained on is compared with what it predicts when predictions are
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +14,14 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from stnet.checks.alike import LEAD, alike_patients, distances
 from stnet.config.split import held_out_groups, sections_by_patient
-from stnet.core.h5ad import read_h5ad
+from stnet.core.h5ad import open_h5ad, read_h5ad
 from stnet.core.printed import decimals
 from stnet.expression.copies import SAME_COUNTS, SAME_IMAGE, compare_sections, gene_sums
 from stnet.expression.factors import are_factors, gene_targets, shares
 from stnet.expression.targets import choose_genes, read_cohort, section_expression
 
-# Sections of two patients look like one patient's if their summed expression (ln of counts per
-# million of the 1,000 genes with most counts, minus the cohort's mean) correlates by more. Of
-# HER2ST's 27 sections those of one patient correlate by 0.65 and more, those of two by 0.32 at
-# most; the demo's by -0.01 at most. What two sections have beside their mean is opposite.
-GENES, SAME_PATIENT, FEWEST_SECTIONS = 1000, 0.6, 3
 # Features whose means over the cohort are less, in s.d., were standardised or projected with all of
 # it. Targets that differ by more are not those of the spot's own counts.
 CENTRED, ROUNDING, COMPARED_SPOTS = 1e-3, 1e-3, 20
@@ -74,21 +69,16 @@ def find_leaks(
     """
     parts, _ = read_cohort(sections)
     sums = pd.concat([gene_sums(section) for section in parts], axis=1).fillna(0.0)
-    rows = [
-        {key: str(section.obs[key].iloc[0]) for key in ("patient", "section")} for section in parts
-    ]
+    rows = [_row(path) for path in sections]
     cohort = Cohort(parts, rows, sums.set_axis([row["section"] for row in rows], axis=1))
     found = {
         "one section twice": _copies(cohort, sections),
         "one patient under two ids": _alike(cohort),
-        "sections of a patient in training and test": _torn(experiments, cohort),
-        "validation is the test": _validation(experiments),
-        "the measurement enters the prediction": _references(experiments),
+        **_of_experiments(experiments, cohort),
         "genes chosen with the test": _genes(experiments, targets, cohort),
         **dict(_in_files(targets, cohort)),
         "features scaled or projected with the test": _centred(features),
         "weights trained on this cohort": _weights(weights, cohort),
-        "predictions made elsewhere": _declared(experiments),
     }
     table = pd.DataFrame(
         [
@@ -102,6 +92,12 @@ def find_leaks(
     return table.sort_values("severity", key=lambda s: s.map(order.index), kind="stable")
 
 
+def _row(path: str | Path) -> dict[str, str]:
+    """Patient and section of a file, of whose spots none need be used."""
+    with open_h5ad(path) as file:
+        return {key: ad.io.read_elem(file[f"obs/{key}"])[0] for key in ("patient", "section")}
+
+
 def _copies(cohort: Cohort, paths: Sequence[str | Path]) -> Found:
     copies, correlation, lead = compare_sections(cohort.sections, paths)
     found = []
@@ -110,7 +106,7 @@ def _copies(cohort: Cohort, paths: Sequence[str | Path]) -> Found:
         said = ("", ERROR) if not copy.confirmed else ("; confirmed in the section sheet", WARNING)
         found.append((said[1], one, f"{copy.found} {other}{said[0]}", copy.remedy))
     n = len(paths)
-    how = [f"{n * (n - 1) // 2} pairs"]
+    how = [f"pairs of sections: {n * (n - 1) // 2}"]
     if correlation > -1:
         how += [f"images correlate by at most {correlation:.2f} (one image from {SAME_IMAGE:g} on)"]
     if lead > -1:
@@ -120,65 +116,62 @@ def _copies(cohort: Cohort, paths: Sequence[str | Path]) -> Found:
 
 
 def _alike(cohort: Cohort) -> Found:
-    """Sections of two patients with the expression of one."""
-    sums = cohort.sums
-    common = sums.loc[sums.sum(axis=1).sort_values(ascending=False, kind="stable").index[:GENES]]
-    logs = np.log1p(1e6 * common / sums.sum())
-    r = logs.sub(logs.mean(axis=1), axis=0).corr()
-    patient = {row["section"]: row["patient"] for row in cohort.rows}
-    of_two = {(a, b): r.loc[a, b] for a, b in combinations(patient, 2) if patient[a] != patient[b]}
-    closest: dict[tuple[str, ...], tuple[str, str]] = {}
-    for pair in sorted(of_two, key=of_two.get):
-        if of_two[pair] > SAME_PATIENT:
-            closest[tuple(sorted(patient[each] for each in pair))] = pair
-    how = f"fewer than {FEWEST_SECTIONS} sections, or one patient, have nothing to compare"
-    if of_two and len(patient) >= FEWEST_SECTIONS:
-        most = decimals(max(of_two.values()))
-        how = f"expression of two patients correlates by at most {most}"
-        how += f" (as in one from {SAME_PATIENT:g} on)"
-    return how, [
-        (
-            WARNING,
-            " and ".join(patients),
-            f"expression of {' and '.join(pair)} correlates by {of_two[pair]:.2f}, as in one"
-            " patient",
-            "if it is one patient, give the sections the same patient in the section sheet",
-        )
-        for patients, pair in closest.items()
-    ]
-
-
-def _torn(experiments: Mapping, cohort: Cohort) -> Found:
+    """Patients with the expression of one."""
+    patients = [row["patient"] for row in cohort.rows]
+    groups, least, limit = alike_patients(distances(cohort.sums), patients)
     found = []
+    for group in groups:
+        said = f"their expression is apart by {decimals(group.inner)} only (s.d. of ln ratios)"
+        if group.outer < np.inf:
+            said += f"; the next patient's, by {decimals(group.outer)}"
+        where = " and ".join(group.patients) if len(group.patients) == 2 else _some(group.patients)
+        remedy = "if it is one patient, give the sections the same patient in the section sheet"
+        found.append((WARNING, where, said, remedy))
+    if least == np.inf:
+        return "no sections of two patients have enough counts to compare", []
+    how = (
+        f"expression of two patients is apart by {decimals(least)} or more (s.d. of ln ratios over"
+        f" genes); one patient's by at most {decimals(limit)}, and others' {LEAD:g} times as far"
+    )
+    return how, found
+
+
+def _of_experiments(experiments: Mapping, cohort: Cohort) -> dict[str, Found]:
+    """What the keys of experiments say."""
+    torn, tuned, seeing, declared = [], [], [], []
     for name, keys in experiments.items():
-        groups = held_out_groups(cohort.rows, keys["split"])
-        group_of = {section: group for group, parts in groups.items() for section in parts}
-        torn = [
+        groups = [set(each) for each in held_out_groups(cohort.rows, keys["split"]).values()]
+        patients = [
             patient
             for patient, parts in sections_by_patient(cohort.rows).items()
-            if len({group_of[section] for section in parts}) > 1
+            if not any(group.issuperset(parts) for group in groups)
         ]
-        if torn:
+        if patients:
             said = f"split {keys['split']} trains on other sections of the held-out patient"
-            found.append((WARNING, name, f"{said}: {_some(torn)}", "split by patient"))
-    return f"every held-out group of {len(experiments)} experiments has whole patients", found
-
-
-def _validation(experiments: Mapping) -> Found:
-    tuned = [n for n, keys in experiments.items() if keys.get("inner_folds") == "held_out"]
-    evidence = "the penalty is the one that fits the held-out spots best"
-    return f"inner folds of {len(experiments)} experiments are of their training sections", [
-        (WARNING, name, evidence, "set inner_folds to a number") for name in tuned
-    ]
-
-
-def _references(experiments: Mapping) -> Found:
-    seeing = [n for n, keys in experiments.items() if keys["sees_held_out"]]
-    seeing = [name for name in seeing if experiments[name].get("inner_folds") != "held_out"]
-    evidence = "sees measurements of the held-out spots; pages call it a reference"
-    return f"kinds of {len(experiments)} experiments see images, labels or positions only", [
-        (KNOWN, name, evidence, "do not compare it with methods") for name in seeing
-    ]
+            torn.append((WARNING, name, f"{said}: {_some(patients)}", "split by patient"))
+        if keys.get("inner_folds") == "held_out":
+            said = "the penalty is the one that fits the held-out spots best"
+            tuned.append((WARNING, name, said, "set inner_folds to a number"))
+        elif keys["sees_held_out"]:
+            said = "sees measurements of the held-out spots; pages call it a reference"
+            seeing.append((KNOWN, name, said, "do not compare it with methods"))
+        if keys["kind"] == "precomputed":
+            said = "what their model saw is declared (trained_on), and refused if it has a held-out"
+            said += " patient; that it is true cannot be checked"
+            declared.append((KNOWN, name, said, "ask whoever made them"))
+    n = f"(experiments: {len(experiments)})"
+    return {
+        "sections of a patient in training and test": (
+            f"held-out groups have whole patients {n}",
+            torn,
+        ),
+        "validation is the test": (f"inner folds are of training sections {n}", tuned),
+        "the measurement enters the prediction": (
+            f"kinds see images, labels or positions only {n}",
+            seeing,
+        ),
+        "predictions made elsewhere": (f"none {n}", declared),
+    }
 
 
 def _genes(experiments: Mapping, targets: Mapping, cohort: Cohort) -> Found:
@@ -194,10 +187,12 @@ def _genes(experiments: Mapping, targets: Mapping, cohort: Cohort) -> Found:
         elif isinstance(keys["genes"], int) and keys["choice"] == "cohort" and groups:
             chosen = set(_chosen(cohort, keys["genes"]))
             others = [len(chosen.difference(_chosen(cohort, keys["genes"], g))) for g in groups]
+            said = f"the {keys['genes']} genes would be the same without any held-out group"
+            if any(others):
+                said = f"without a held-out group, {min(others)} to {max(others)} of the"
+                said += f" {keys['genes']} genes would be others (mean {np.mean(others):.1f})"
             said = (
-                "the paper's choice, on the whole cohort; without the held-out group"
-                f" {min(others)} to {max(others)} of the {keys['genes']} genes would be others"
-                f" (mean {np.mean(others):.1f}); the leak lab measures what that adds to r"
+                f"the paper's choice, on the whole cohort; {said}; the leak lab measures its gain"
             )
             found.append((KNOWN, name, said, "set choice to training"))
     return "genes have the highest counts outside the held-out group", found
@@ -225,7 +220,7 @@ def _in_files(targets: Mapping, cohort: Cohort) -> Iterator[tuple[str, Found]]:
                 of_check += [(ERROR, str(path), evidence, AGAIN)] if evidence else []
     n = sum(len(keys["files"]) for keys in targets.values())
     for check, findings in found.items():
-        yield check, (f"{n} files of targets", findings)
+        yield check, (f"files of targets: {n}", findings)
 
 
 def _other_genes(file: ad.AnnData, keys: Mapping, without: list[str], cohort: Cohort) -> str:
@@ -290,40 +285,24 @@ def _centred(features: Sequence[str | Path]) -> Found:
             said = "every feature has mean zero over all spots, as if a scaler or PCA was fitted"
             remedy = "give features as the encoder makes them; ridge regression standardises them"
             found.append((WARNING, str(path), f"{said} with the test", remedy))
-    return f"{len(features)} files of other programs; own encoders are not fitted", found
+    return f"own encoders are not fitted; files of other programs: {len(features)}", found
 
 
 def _weights(weights: Mapping[str, str], cohort: Cohort) -> Found:
+    """Weights whose card, which training writes beside them, names sections of the cohort."""
     found, cards, own = [], 0, {row["section"] for row in cohort.rows}
     for name, path in weights.items():
-        trained_on = _card(path).get("training_sections")
-        cards += trained_on is not None
-        if seen := sorted(own.intersection(trained_on or ())):
+        try:
+            card = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+            trained_on = set(card["training_sections"])
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+        cards += 1
+        if seen := sorted(own.intersection(trained_on)):
             said = f"the card beside {path} says that they were trained on {_some(seen)}"
             remedy = "start from weights that no section of the cohort has trained"
             found.append((WARNING, name, said, remedy))
-    return f"{len(weights)} files of weights, {cards} of them with a card beside it", found
-
-
-def _declared(experiments: Mapping) -> Found:
-    evidence = (
-        "what their model saw is declared (trained_on), and refused if it has a held-out patient;"
-        " that it is true cannot be checked"
-    )
-    return f"none in {len(experiments)} experiments", [
-        (KNOWN, name, evidence, "ask whoever made them")
-        for name, keys in experiments.items()
-        if keys["kind"] == "precomputed"
-    ]
-
-
-def _card(weights: str) -> dict[str, Any]:
-    """The card that training wrote beside weights; empty for those from elsewhere."""
-    try:
-        card = json.loads(Path(weights).with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return card if isinstance(card, dict) else {}
+    return f"files of weights: {len(weights)}, with a card beside it: {cards}", found
 
 
 def _some(names: Sequence[str]) -> str:

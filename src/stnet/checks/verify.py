@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stnet.checks.certificate import Certificate, Entry, differences, read_certificate
+from stnet.checks.certificate import (
+    Certificate,
+    Entry,
+    check_configuration,
+    differences,
+    read_certificate,
+)
 from stnet.core.atomic import writing
 from stnet.core.errors import InputError, first_of
 from stnet.core.hashing import file_sha256
@@ -41,26 +47,21 @@ def verify(path: str | Path, facts: Mapping[str, str], replay: Replay, workers: 
 
     Source: ours.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such certificate; a run writes it when all its jobs are done")
     certificate = read_certificate(path)
     for name, value in facts.items():
         if value != (certified := certificate.facts.get(name, "")):
             print(f"note: {name}: {value or 'none'}, certified with {certified or 'none'}")
-    if replay.jobs and facts["configuration"] != certificate.facts["configuration"]:
-        raise InputError(
-            f"{path}: of another configuration; give the run's own --configfile and --config"
-            f" (its files: {certificate.facts['configuration files']})"
-        )
+    if replay.jobs:
+        check_configuration(path, certificate, facts)
     n_files = 0
     for line in differences(certificate, workers):
         n_files += 1
         print(line, flush=True)
     n_jobs = rerun(certificate, replay) if replay.jobs else 0
     faults = [
-        f"{n_files} files are not as certified; restore them, or delete outputs and rerun",
-        f"{n_jobs} jobs did not write the same bits; their files are of other code, as after"
-        " --touch, or of other packages, threads or processors",
+        f"files not as certified: {n_files}; restore them, or delete outputs and rerun",
+        f"jobs without the same bits: {n_jobs}; their files are of other code, as after --touch, or"
+        " of other packages, threads or processors",
     ]
     if n_files or n_jobs:
         said = [each for each, n in zip(faults, (n_files, n_jobs), strict=True) if n]

@@ -1,7 +1,6 @@
 """Match the files of a section by spot, drop spots, and write the section as AnnData."""
 
 import logging
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from stnet.core.checksums import check_record
 from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.core.hashing import file_sha256
+from stnet.core.spatialdata_folder import with_spatialdata
 from stnet.core.tables import write_table
 from stnet.expression.genes import read_gene_table
 from stnet.expression.spatial import THUMBNAIL, spatial
@@ -42,15 +42,8 @@ logger = logging.getLogger(__name__)
 
 
 def _read_spatialdata(row: dict[str, str]) -> DistributedSection:
-    # `make spatialdata` installs it there, because anndata imports some of what it requires, if it
-    # is on the path, in every job. In a conda environment it is beside the others.
-    sys.path.append(str(Path(sys.prefix) / "spatialdata"))
-    try:
+    with with_spatialdata(f"{row['counts']}: to read"):
         from stnet.cohorts.spatial_data import read
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{row['counts']}: to read SpatialData, install it: make spatialdata ({error})"
-        ) from error
     return read(row)
 
 

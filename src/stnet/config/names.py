@@ -10,7 +10,7 @@ from stnet.config.section_sheet import GROUP_ID, LONGEST_ID
 
 ID = "[A-Za-z0-9][A-Za-z0-9.-]*"
 # Our own folders in results/ and resources/, where cohorts and external sources have theirs.
-RESERVED = ["predict", "logs", "benchmarks", "claims", "paper", "genes", "weights"]
+RESERVED = ["predict", "logs", "benchmarks", "record", "claims", "paper", "genes", "weights"]
 # Values of `weights` that are not paths.
 IMAGENET, RANDOM = "imagenet", "random"
 

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from stnet.config.base import EACH_ONCE, Keys, NotNegative, Row, Seed
 from stnet.config.cohorts import Cohort
 from stnet.config.experiments import Experiment
+from stnet.config.export import Export
 from stnet.config.external import External
 from stnet.config.features import Features
 from stnet.config.names import CohortName, FolderId, Id
@@ -88,3 +89,5 @@ class Settings(Keys):
     """Images to which trained models are applied."""
     predict: Predict = Predict()
     """Slides and Visium sections of your own, for the target `predict`."""
+    export: Export = Export()
+    """Predictions in the formats of other programs, for the target `export`."""

@@ -22,8 +22,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path on the same disk; rename it to `path` at the end.
 
     The temporary file is in a hidden folder beside `path`. It has the same name, because writers
-    choose compression and format by the name. On an exception it is removed and `path` stays as it
-    was. Leftovers of a killed process are removed by the next process that writes `path`.
+    choose compression and format by the name. It may become a folder, which takes the place of an
+    older one. On an exception it is removed and `path` stays as it was. Leftovers of a killed
+    process are removed by the next process that writes `path`.
 
     Raises InputError if the disk is full or read-only, or if writing is not permitted.
     """
@@ -46,9 +47,15 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             with suppress(OSError):
                 lock.enter_context(held(folder, wait=False))
             yield temporary
-            with open(temporary, "rb") as written:
-                os.fsync(written.fileno())
+            written = os.open(temporary, os.O_RDONLY)
+            try:
+                os.fsync(written)
+            finally:
+                os.close(written)
             with writing(path):
+                if temporary.is_dir() and path.is_dir():
+                    # A folder takes the place of an empty one only.
+                    os.replace(path, folder / "replaced")
                 os.replace(temporary, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -15,6 +15,7 @@ from typing import TextIO
 from stnet.core.atomic import FULL, writing
 from stnet.core.errors import InputError
 from stnet.core.memory import FEWER, is_out_of_memory, memory_line
+from stnet.core.processor import machine
 
 TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -87,6 +88,9 @@ def _log_file(log: str) -> Iterator[TextIO]:
         with writing(log):
             Path(log).parent.mkdir(parents=True, exist_ok=True)
             file = open(log, "w", buffering=1)  # noqa: SIM115
+            # For the record of the run; on a cluster, each job may be on another machine.
+            with suppress(OSError):
+                file.write(f"{machine()}\n")
     except InputError as error:
         sys.exit(f"error: {error}")
     try:

@@ -1,6 +1,6 @@
 """The arena: methods scored by patient, and compared in pairs, under one protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -13,8 +13,8 @@ from stnet.evaluation.paired import KEYS
 
 # With this probability the smallest resolvable difference is found (ours, as is usual).
 POWER = 0.8
-# No two r differ by more.
-MOST = 2
+# No two r differ by more, and tables round what differs by less.
+MOST, ROUNDING = 2, 1e-6
 # Of each patient: the score, its summary over genes, and the column of the patient table.
 SCORES = {
     "mean_r": ("pearson", "mean"),
@@ -24,7 +24,7 @@ SCORES = {
 
 
 def score(
-    patients: Mapping[str, pd.DataFrame], ceilings: pd.DataFrame
+    patients: Mapping[str, pd.DataFrame], ceilings: Callable[[str], pd.DataFrame]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """The scores of methods in each patient, and in words why other methods have none.
 
@@ -35,7 +35,8 @@ def score(
 
     Args:
         patients: `patient_performance` by method.
-        ceilings: the highest r that the counts allow, `gene patient ceiling`.
+        ceilings: gives the highest r that the counts allow, `gene patient ceiling`, over the spots
+            of a method's predictions; it is asked for one that is scored.
 
     Returns:
         A row per method and patient: `experiment`, `patient`, `n_genes`; `mean_r` and `median_r`
@@ -60,15 +61,15 @@ def score(
         found[name] = r.groupby(level="patient").agg(over).stack()
         if name == "mean_r":
             found["n_genes"] = r.groupby(level="patient").count().stack()
-            highest = ceilings.set_index(KEYS)["ceiling"].reindex(r.index)
-            ceiling = highest.groupby(level="patient").mean()
+            genes = r.index
     if found["mean_r"].empty:
         raise InputError(
             f"arena: none of {', '.join(patients)} has an r in any patient; add a method whose"
             " predictions differ between spots"
         )
     table = pd.DataFrame(found).reset_index()
-    table["ceiling"] = table["patient"].map(ceiling)
+    highest = ceilings(table["experiment"].iloc[0]).set_index(KEYS)["ceiling"].reindex(genes)
+    table["ceiling"] = table["patient"].map(highest.groupby(level="patient").mean())
     order = ["experiment", "patient", "n_genes", *SCORES, "ceiling"]
     return table[order].sort_values(order[:2], ignore_index=True), refused
 
@@ -92,6 +93,7 @@ def compare_pairs(scores: pd.DataFrame) -> pd.DataFrame:
     one, other = np.triu_indices(scores.shape[1], 1)
     values = scores.to_numpy(dtype=float)
     differences = values[:, one] - values[:, other]
+    differences[np.abs(differences) < ROUNDING] = 0
     low, high = mean_interval(differences, len(pairs)).clip(-MOST, MOST)
     noncentrality = nctdtrinc(n_patients - 1, 1 - POWER, quantile(n_patients, len(pairs)))
     variance = differences.var(axis=0) * n_patients / max(1, n_patients - 1)

@@ -25,7 +25,7 @@ SHARED_SPOTS, FEWEST_SPOTS = 0.5, 10
 # outlines are alike in serial sections, and finer detail is lost in pictures. They are one image
 # if they correlate by more than the last. HER2ST's serial sections C2 to C4 reach 0.34, images of
 # two patients 0.11, the demo's 0.16. Copies that were turned, mirrored, cropped to 90% a side,
-# brightened, stained otherwise and compressed have 0.75 and more, on HER2ST 0.86.
+# brightened, stained otherwise and compressed have 0.66 and more, on HER2ST 0.84.
 UM_PER_PX, FINE, COARSE, SAME_IMAGE = 40.0, 0.7, 2.5, 0.5
 # An image with hardly a detail (the median of its size, in units of ln) has nothing to compare.
 FAINT = 0.003

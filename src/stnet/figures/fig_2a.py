@@ -15,6 +15,7 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
 from stnet.core.tables import gene_name, read_table
+from stnet.expression.pitch import spot_pitch
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import draw_expression, value_range
 from stnet.figures.spot_map import (
@@ -24,7 +25,6 @@ from stnet.figures.spot_map import (
     draw_scale_bar,
     draw_spots,
     frame,
-    spot_pitch,
 )
 from stnet.figures.style import (
     LABEL_COLOURS,

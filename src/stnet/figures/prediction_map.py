@@ -3,7 +3,6 @@
 import math
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -16,9 +15,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from stnet.core.h5ad import read_h5ad
 from stnet.core.printed import decimals
-from stnet.core.tables import FEWEST_PATIENTS, TOO_FEW
 from stnet.figures.spot_map import draw_spots
 from stnet.figures.style import (
     BLUE,
@@ -30,8 +27,8 @@ from stnet.figures.style import (
     annotate,
     new_figure,
 )
-from stnet.inference.account import PERCENTILES, UNKNOWN, account_of, hardly_varies
-from stnet.inference.gene_reliability import read_gene_reliability
+from stnet.inference.account import PERCENTILES, UNKNOWN, account_of
+from stnet.inference.reliable import doubt
 from stnet.inference.wanted_genes import find_genes
 
 SHOWN = 4
@@ -45,21 +42,6 @@ LINE, BOLD_LINE, LINE_MM, AROUND_MM = 138, 108, 3.3, 9
 PAD_MM = 1.7  # printed, around each map
 # Of tiles and spots that the model abstains from. Hatched, because glass is grey, too.
 UNKNOWN_LOOK = {"facecolor": LIGHT_GREY, "edgecolor": GREY, "hatch": "////", "linewidth": 0}
-
-
-def read_with_reliability(predictions: str | Path, reliability: str | Path | None) -> ad.AnnData:
-    """Read predictions with what is known of a gene in training: `consistent` and `n_patients`.
-
-    These columns of `var` come from the table of gene reliability, or are in the predictions
-    already where `reliability` is None.
-    """
-    table = read_h5ad(predictions, needs=["var/range_share", "obs/abstained"])
-    if reliability is not None:
-        genes = read_gene_reliability(reliability, table.uns["provenance"]["weights_sha256"])
-        genes = genes.reindex(table.var_names)
-        table.var["consistent"] = genes["consistent"].eq(True)
-        table.var["n_patients"] = genes["n_patients"]
-    return table
 
 
 def known_expression(table: ad.AnnData) -> np.ndarray:
@@ -129,14 +111,6 @@ def choose_genes(table: ad.AnnData, wanted: Sequence[str], source: object) -> li
     order.insert(1, "measured", table.var["match"] != "" if "match" in table.var else True)
     order = order.sort_values([*order.columns], ascending=False, kind="stable")
     return order.index[:SHOWN].tolist()
-
-
-def doubt(gene: pd.Series) -> str:
-    """Why a gene is drawn muted, from its row of `var`; empty if it is not."""
-    if not gene["consistent"]:
-        few = gene["n_patients"] < FEWEST_PATIENTS
-        return f"{TOO_FEW} to judge it" if few else "not consistent in training"
-    return "hardly varies here" if hardly_varies(gene) else ""
 
 
 def gene_title(gene: pd.Series, measured: bool = False) -> str:

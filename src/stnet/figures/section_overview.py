@@ -15,6 +15,7 @@ from matplotlib.gridspec import GridSpecFromSubplotSpec
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from stnet.expression.pitch import spot_pitch
 from stnet.expression.spatial import picture_of
 from stnet.figures.spot_map import (
     colour_labels,
@@ -24,7 +25,6 @@ from stnet.figures.spot_map import (
     draw_scale_bar,
     draw_spots,
     frame,
-    spot_pitch,
 )
 from stnet.figures.style import (
     BLACK,

@@ -22,7 +22,6 @@ from stnet.figures.prediction_map import (
     headed_figure,
     known_expression,
     mark_unknown,
-    read_with_reliability,
     title_axis,
     value_range,
 )
@@ -35,6 +34,7 @@ from stnet.figures.style import (
     save,
     styled,
 )
+from stnet.inference.reliable import read_with_reliability
 
 # Maps in a row, also where they would otherwise be too tall.
 COLUMNS, COLUMNS_OF_TALL = 3, 5
@@ -51,15 +51,13 @@ def draw(
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
-    reliability: str | Path | None = None,
 ) -> None:
     """Draw the map of a slide from its predictions.
 
-    `genes` are symbols or ids; if empty, `choose_genes` chooses. `reliability` is the model's table
-    of gene reliability, for predictions that do not contain it. If the slide has no tiles, the
+    `genes` are symbols or ids; if empty, `choose_genes` chooses. If the slide has no tiles, the
     figure says why.
     """
-    tiles = read_with_reliability(slide, reliability)
+    tiles = read_with_reliability(slide, None)
     name = tiles.uns["slide"]["slide"]
     picture, _ = picture_of(tiles.uns["spatial"][name])
     if tiles.n_obs:

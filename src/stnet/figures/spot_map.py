@@ -9,22 +9,11 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.lines import Line2D
 from matplotlib_scalebar.scalebar import ScaleBar
 from PIL import Image
-from scipy.spatial import cKDTree
 
 from stnet.figures.style import LABEL_COLOURS, LIGHT_GREY, hide_axes
 
 # How the scale bar's library writes the prefix.
 MICRO = r"$\mathregular{\mu}$"
-
-
-def spot_pitch(places: np.ndarray) -> float:
-    """Distance between neighbouring spots at `places`, (n, 2), in the same unit.
-
-    It is the median over spots of the distance to the nearest other spot, and 1 for a single spot.
-    """
-    if len(places) < 2:
-        return 1.0
-    return float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
 
 
 def frame(axis: Axes, places: np.ndarray, pitch: float) -> None:

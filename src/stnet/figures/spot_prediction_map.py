@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from stnet.core.printed import EXPRESSION_UNITS
+from stnet.expression.pitch import spot_pitch
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
     RANGE_NOTE,
@@ -19,12 +20,12 @@ from stnet.figures.prediction_map import (
     headed_figure,
     known_expression,
     mark_unknown,
-    read_with_reliability,
     title_axis,
     value_range,
 )
-from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame, spot_pitch
+from stnet.figures.spot_map import draw_image, draw_scale_bar, draw_spots, frame
 from stnet.figures.style import PAGE_MM, save, styled
+from stnet.inference.reliable import read_with_reliability
 
 GENES = 4  # in a row, beside the image
 IMAGE_WIDTH = 1.5  # of the image, in widths of a map
@@ -37,14 +38,12 @@ def draw(
     figures: Iterable[str | Path],
     *,
     genes: Sequence[str],
-    reliability: str | Path | None = None,
 ) -> None:
     """Draw the map of a section from its predictions.
 
-    `genes` are symbols or ids; if empty, `choose_genes` chooses. `reliability` is the model's table
-    of gene reliability, for predictions that do not contain it.
+    `genes` are symbols or ids; if empty, `choose_genes` chooses.
     """
-    spots = read_with_reliability(predictions, reliability)
+    spots = read_with_reliability(predictions, None)
     save(spot_maps(spots[:, choose_genes(spots, genes, predictions)]), figures)
 
 

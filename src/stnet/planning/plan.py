@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from stnet.config.recipe import Recipe
+from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
 from stnet.core.places import existing
@@ -57,6 +58,7 @@ def plan(
     *,
     published: int,
     seconds: float,
+    seconds_file: str | None = None,
 ) -> str:
     """What is left to do and what it will take.
 
@@ -67,6 +69,8 @@ def plan(
         machine: what training jobs get.
         published: number of spots of the paper's cohort.
         seconds: time to spend on timing networks; 0 skips it.
+        seconds_file: where to write `model seconds` of the training jobs that are left, for the
+            progress of a run, or None.
 
     Returns:
         Text, in lines of at most 100 characters.
@@ -85,6 +89,10 @@ def plan(
         work = work.join(rates, on="experiment")
         hours = work["spot_epochs"] / work["training"] + work["predictions"] / work["prediction"]
         work["hours"] = (hours / 3600).where(is_left, 0.0)
+        if seconds_file:
+            left_to_train = work.assign(seconds=hours)[~work["trained"]].dropna(subset="seconds")
+            with atomic_path(seconds_file) as path:
+                left_to_train[["model", "seconds"]].to_csv(path, sep="\t", index=False)
         table = work.assign(groups=1).groupby(["cohort", "experiment"], sort=False)
         table = table[[*COUNTS, "hours"]].agg(lambda column: column.sum(skipna=False))
         if len(table) > 1:

@@ -107,12 +107,12 @@ def remaining_work(
     pending: Collection[str],
     known: Mapping[str, object],
 ) -> pd.DataFrame:
-    """Table `cohort experiment trained predicted …`, a row per held-out group.
+    """Table `cohort experiment model trained predicted …`, a row per held-out group.
 
-    `trained` and `predicted` tell whether that is done. The other columns are those of
-    `training_work`; `predictions` has the images of the held-out spots too. `spots` has the table
-    of `count_spots` by cohort. `known` are the inputs of all training jobs that are known
-    beforehand, such as code and device.
+    `model` is the file of its network; `trained` and `predicted` tell whether that is done. The
+    other columns are those of `training_work`; `predictions` has the images of the held-out spots
+    too. `spots` has the table of `count_spots` by cohort. `known` are the inputs of all training
+    jobs that are known beforehand, such as code and device.
     """
     rows = []
     for name, each in experiments.items():
@@ -120,6 +120,7 @@ def remaining_work(
         for group in each.groups.values():
             held_out = sections["section"].isin(group["sections"])
             row = {"cohort": each.cohort, "experiment": name, **dict.fromkeys(WORK, 0)}
+            row["model"] = group["model"]
             row["trained"] = group["model"] not in pending
             row["predicted"] = group["predictions"] not in {"", *pending}
             if not row["trained"]:

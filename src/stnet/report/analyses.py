@@ -23,8 +23,7 @@ class Analysis:
     experiments of the report, `{experiment}` for each that it shows, `{nuclei}` for the nuclear
     features, `{section}` for each section, `{study}` for each study, `{ledger}` for each ledger and
     `{ledger_with_ablations}` for those that have ablations too. With `sources`, `{source}` and
-    `{model}` stand for each source and its model, and `{mapped}` for each section or slide that is
-    drawn.
+    `{model}` stand for each source and its model.
 
     Attributes:
         needs: what a report must have: keys of `cohorts.*.report` that are filled in; `images`
@@ -47,7 +46,7 @@ class Analysis:
     other_data: bool = False
 
 
-MAPS = "figures/maps/{source}/{main}/{model}"
+VIEWER = "viewer/{main}/{source}/{model}.html"
 EXTERNAL = "tables/{main}/{source}/{model}"
 
 # A new analysis needs a row here, a rule, a script and a caption.
@@ -80,6 +79,7 @@ ANALYSES = [
             "patients": "tables/{main}/all/patient_performance.tsv",
         },
     ),
+    Analysis(needs=("images",), shown=("viewer/{main}/held-out.html",)),
     Analysis(needs=("network",), shown=("figures/learning_curve.png",)),
     Analysis(
         needs=("simulated",),
@@ -163,7 +163,7 @@ ANALYSES = [
         sources="visium",
         shown=(
             *(f"{EXTERNAL}/{name}" for name in ("visium.tsv", "spread.png")),
-            f"{MAPS}/{{mapped}}.png",
+            VIEWER,
         ),
         tables={
             "visium": f"{EXTERNAL}/visium.tsv",
@@ -172,7 +172,7 @@ ANALYSES = [
     ),
     Analysis(
         sources="slides",
-        shown=(f"{EXTERNAL}/tcga.html", f"{EXTERNAL}/subtype_roc.png", f"{MAPS}/{{mapped}}.png"),
+        shown=(f"{EXTERNAL}/tcga.html", f"{EXTERNAL}/subtype_roc.png", VIEWER),
         tables={"tcga": f"{EXTERNAL}/summary.tsv", "subtype": f"{EXTERNAL}/subtype.tsv"},
     ),
     Analysis(

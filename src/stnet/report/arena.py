@@ -53,7 +53,7 @@ COLUMNS = {
 
 def write_arena(
     patients: Mapping[str, str | Path],
-    predictions: Sequence[str | Path],
+    predictions: Mapping[str, Sequence[str | Path]],
     outputs: Mapping[str, str | Path],
     figures: Iterable[str | Path],
     *,
@@ -66,7 +66,8 @@ def write_arena(
 
     Args:
         patients: paths of the patient performance by method.
-        predictions: files of all held-out groups of a method, for the ceiling of the counts.
+        predictions: files of all held-out groups by method, one of which tells the ceiling of the
+            counts.
         outputs: paths by name: `tsv`, a row per method; `pairs` (`compare_pairs`); `patients`
             (`score`); and `html`.
         figures: figures to write.
@@ -79,8 +80,10 @@ def write_arena(
     Raises:
         InputError: no method has an r, or none predicts all spots.
     """
-    ceilings = patient_ceilings(read_predictions(predictions))
-    scores, lacking = score({name: read_table(path) for name, path in patients.items()}, ceilings)
+    scores, lacking = score(
+        {name: read_table(path) for name, path in patients.items()},
+        lambda method: patient_ceilings(read_predictions(predictions[method])),
+    )
     titles = {name: keys["title"] for name, keys in methods.items()}
     sees = [name for name, keys in methods.items() if keys["role"] == "reference"]
     table = _ranked(scores, sees)

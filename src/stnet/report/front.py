@@ -235,5 +235,5 @@ def _embedded(picture: str | Path) -> str:
         raise Damaged(picture, error) from error
     image.thumbnail((SIDE, SIDE))
     content = io.BytesIO()
-    image.save(content, "JPEG", quality=88)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+    image.save(content, "WEBP", quality=80)
+    return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"

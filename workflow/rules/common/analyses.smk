@@ -5,6 +5,9 @@ from types import SimpleNamespace
 from stnet.config.strata import STRATA
 from stnet.report.analyses import ANALYSES, check_claims
 
+# Titles of pages that are too large for Snakemake's report: its frames show no more than 1.5 MB.
+TOO_LARGE = {"tables/dataset/sections.html": "Spots on the images"}
+
 # Slides whose predictions are drawn where none are named.
 MAPS_SHOWN = 2
 
@@ -59,10 +62,7 @@ def names_of(cohort, analysis):
     if not analysis.sources:
         return [names]
     sources = {each: config["external"][each] for each in facts[analysis.sources]}
-    return [
-        {**names, "source": each, "model": keys["model"], "mapped": mapped_units(each)}
-        for each, keys in sources.items()
-    ]
+    return [{**names, "source": each, "model": keys["model"]} for each, keys in sources.items()]
 
 
 def files_of(cohort, target):
@@ -92,16 +92,22 @@ def pages_of(w):
                 else:
                     title = labels["item"].format(**values)
                 name = shown.category.title if target == "all" else "Supplement"
-                found[name][title] = path.removeprefix(f"results/{w.cohort}/")
+                file = path.removeprefix(f"results/{w.cohort}/")
+                found[name][TOO_LARGE.get(file, title)] = file
     del found["First page"]
     return {name: pages for name, pages in found.items() if pages}
 
 
 def shown_page(path):
-    """What Snakemake's report has of a page: its menu entry and its wildcards, or nothing."""
-    for output in [each for made in workflow.rules for each in made.output]:
-        if path.endswith(".html") and "report" in output.flags and output.match(path):
-            return output.flags["report"], output.match(path).groupdict()
+    """What Snakemake's report has of a page: its menu entry and its wildcards, or nothing.
+
+    A page that is not in it has the entry of its rule, such as of the folder that it leads to.
+    """
+    for made in workflow.rules if path.endswith(".html") else []:
+        shown = [each.flags["report"] for each in made.output if "report" in each.flags]
+        for output in made.output if shown else []:
+            if output.match(path):
+                return output.flags.get("report", shown[0]), output.match(path).groupdict()
     return None, {}
 
 
@@ -222,12 +228,14 @@ def arena_reference(w):
 
 
 def arena_predictions(w):
-    """Predictions of all held-out groups of the first experiment of the cohort's arena."""
-    first = next(iter(entered(w)))
-    return [
-        f"results/{w.cohort}/experiments/{first}/{group}/predictions.h5ad"
-        for group in held_out(first)
-    ]
+    """Predictions of all held-out groups of each experiment of the cohort's arena."""
+    return {
+        name: [
+            f"results/{w.cohort}/experiments/{name}/{group}/predictions.h5ad"
+            for group in held_out(name)
+        ]
+        for name in entered(w)
+    }
 
 
 def shown_value(key, value):

@@ -4,7 +4,7 @@
 # Snakemake does not see what a script imports. So hashes of the code that a job runs are parameters.
 
 # Stages without them: downloads, whose files are checked by hash, and what has no outputs.
-NOT_DIGESTED = ("download", "plan", "verify")
+NOT_DIGESTED = ("download", "plan", "verify", "record")
 
 # Scripts of which only a part decides the outputs. The job that predicts a slide also downloads it,
 # and a changed downloader must not predict it again.

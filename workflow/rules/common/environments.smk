@@ -39,6 +39,7 @@ onstart:
         if waiting and (reason := why_no_gpu()):
             atexit.unregister(print_last_lines)
             refuse_without_gpu(reason, len(waiting))
+    show_progress()
 
 
 def check_architecture(keys, row):

@@ -1,6 +1,5 @@
 # External sections and slides.
 
-MAPS = "results/{cohort}/figures/maps/{source}/{experiment}/{model}"
 EXTERNAL_TABLES = "results/{cohort}/tables/{experiment}/{source}/{model}"
 
 # Columns of the slide sheet that the predictions of a slide depend on, and those of its patient.
@@ -158,13 +157,13 @@ def of_source(cohort, main, name, file):
 def of_model(title):
     """Label function for Snakemake's report: the source of a page of a model, and its cohort.
 
-    In `title`, {source} stands for the source's title. The model is named where it is not the one
-    that the source's row names.
+    In `title`, {source} stands for the source's title, and {patient} for the patient of a page to
+    look at sections. The model is named where it is not the one that the source's row names.
     """
 
     def labels(w):
         keys = config["external"][w.source]
-        item = title.format(source=keys["title"], unit=getattr(w, "unit", ""))
+        item = title.format(source=keys["title"], patient=getattr(w, "patient", "each patient"))
         model = "" if w.model == keys["model"] else f", model {w.model}"
         return {"item": item + model, "cohort": w.cohort}
 

@@ -120,8 +120,10 @@ def check_gpu_of_dry_run():
 
 def print_own_results():
     """Print what was predicted of each slide or section, the warnings, and the files made."""
-    found = jobs_made("own_slide_map", "own_section_map")
-    made = {job.wildcards.name: done for job, done in found}
+    found = jobs_made("own_slide_map", "own_section_map", "own_viewer")
+    made = {}
+    for job, done in found:
+        made[job.wildcards.name] = made.get(job.wildcards.name, True) and done
     for name in [name for name in own if name in made]:
         folder = f"{OWN_RESULTS}/{name}"
         if not made[name]:
@@ -130,5 +132,5 @@ def print_own_results():
         rows = stored_rows(f"{folder}/summary.tsv")
         print(f"{name}: {dict(rows)['predicted']}")
         print_warnings(rows)
-        files = [f"{folder}/{file}" for file in ("map.png", "summary.tsv", "predictions.h5ad")]
-        print("\n".join(["  made:", *(f"    {file}" for file in files)]))
+        files = ("viewer.html", "map.png", "summary.tsv", "predictions.h5ad")
+        print("\n".join(["  made:", *(f"    {folder}/{file}" for file in files)]))

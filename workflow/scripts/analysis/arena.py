@@ -6,7 +6,7 @@ with job(snakemake.log[0]):
     figures = outputs.pop("figures")
     write_arena(
         dict(zip(snakemake.params.methods, snakemake.input.patients, strict=True)),
-        snakemake.input.predictions,
+        snakemake.params.predictions,
         outputs,
         figures,
         methods=snakemake.params.methods,

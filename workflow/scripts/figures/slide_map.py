@@ -2,9 +2,4 @@ from stnet.core.job import job
 from stnet.figures.slide_map import draw
 
 with job(snakemake.log[0]):
-    draw(
-        snakemake.input.predictions,
-        snakemake.output,
-        genes=snakemake.params.genes,
-        reliability=snakemake.input.get("reliability"),
-    )
+    draw(snakemake.input.predictions, snakemake.output, genes=snakemake.params.genes)

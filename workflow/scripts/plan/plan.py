@@ -1,5 +1,6 @@
 from stnet.core.job import job
 from stnet.planning.plan import Machine, plan
+from stnet.planning.progress import PLANNED
 from stnet.planning.work import Cohort, Experiment, pending_jobs
 from stnet.report.claims import read_claims
 
@@ -13,5 +14,6 @@ with job(snakemake.log[0]):
         Machine(**params.machine),
         published=int(claims["cohort.spots"]),
         seconds=params.seconds,
+        seconds_file=PLANNED,
     )
     print(text, end="")

@@ -1,0 +1,281 @@
+"""Pages to look at sections and slides, each a file that needs no server and no other file (ours).
+
+A page has no text of the data but as base64, so that no name can be taken for markup.
+"""
+
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from os.path import relpath
+from pathlib import Path
+from urllib.parse import quote
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from stnet.core.atomic import atomic_path
+from stnet.core.h5ad import read_h5ad
+from stnet.core.printed import EXPRESSION_UNITS
+from stnet.core.tables import read_table
+from stnet.evaluation.held_out import read_predictions
+from stnet.expression.pitch import spot_pitch
+from stnet.inference.account import account_of, intervals_of
+from stnet.inference.reliable import doubt, read_with_reliability
+from stnet.inference.wanted_genes import find_genes
+from stnet.viewer.content import Shown, as_webp, packed, picture, region
+
+FOLDER = Path(__file__).parent
+# Bytes of a page. Chromium shows no data URI above 2 MiB in a frame, which is how Snakemake's
+# report shows a page, and base64 needs 4 bytes for 3.
+IN_REPORT, ALONE = 1_500_000, 6_000_000
+# Longer side of the image in pixels.
+SIDE_IN_REPORT, SIDE_ALONE = 900, 3000
+ENTRY = """<!doctype html>
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url={0}">
+<title>Sections</title>
+<a href="{0}">Sections</a>
+"""
+# Of what a page has room for, this share may be values; the images have the rest.
+VALUES = 0.6
+
+
+def write_held_out_pages(
+    predictions: Sequence[str | Path],
+    gene_performance: str | Path,
+    entry: str | Path,
+    folder: str | Path,
+    *,
+    images: Mapping[str, str],
+    genes: Sequence[str],
+    title: str,
+) -> None:
+    """Write a page for each patient, with its held-out sections, for Snakemake's report.
+
+    Args:
+        predictions: files of all held-out groups of an experiment.
+        gene_performance: its table, by which genes are ordered.
+        entry: page to write that leads to the first patient's.
+        folder: to write the pages into, each called by its patient.
+        images: image files by section; others have the picture of their predictions.
+        genes: symbols or ids of genes to have first, if they are predicted.
+        title: of the experiment.
+
+    Raises:
+        InputError: a file is damaged or missing.
+    """
+    spots = read_predictions(predictions)
+    performance = read_table(gene_performance).set_index("gene")
+    known = ["consistent", "n_patients", "median_pearson"]
+    spots.var[known] = performance.reindex(spots.var_names)[known]
+    spots.var["consistent"] = spots.var["consistent"].eq(True)
+    names = {*spots.var_names, *spots.var["symbol"], *spots.var["ensembl"]}
+    chosen = _ordered(spots, [name for name in genes if name in names], entry)
+    spots.uns["provenance"] = spots.uns["targets"]
+    groups = [read_h5ad(path, backed=True).uns["spatial"] for path in predictions]
+    pages = {}
+    for section, rows in spots.obs.groupby("section", observed=True, sort=False).groups.items():
+        spatial = [each[section] for each in groups if each.get(section, {}).get("images")]
+        spatial += [each[section] for each in groups if section in each]
+        of_section = spots[rows]
+        about = f"{len(rows):,} spots"
+        shown = Shown(section, of_section, spatial[0], images.get(section), about)
+        pages.setdefault(of_section.obs["patient"].iloc[0], []).append(shown)
+    _write_pages(pages, chosen, entry, folder, title=f"{title}, held out")
+
+
+def write_source_pages(
+    predictions: Sequence[str | Path],
+    reliability: str | Path,
+    entry: str | Path,
+    folder: str | Path,
+    *,
+    images: Mapping[str, str],
+    genes: Sequence[str],
+    title: str,
+) -> None:
+    """Write a page for each patient of an external source, for Snakemake's report.
+
+    Args:
+        predictions: files of the sections or slides.
+        reliability: the model's table of gene reliability.
+        entry: page to write that leads to the first patient's.
+        folder: to write the pages into, each called by its patient.
+        images: image files by section; others have the picture of their predictions.
+        genes: symbols or ids of genes to have first.
+        title: of the source and the experiment.
+
+    Raises:
+        InputError: a file is damaged or missing, or a gene of `genes` is not predicted.
+    """
+    pages: dict[str, list[Shown]] = {}
+    for path in predictions:
+        shown = _of_file(read_with_reliability(path, reliability), images)
+        # A slide without tiles has no row that names its patient.
+        named = shown.table.uns["slide"] if shown.is_slide else shown.table.obs.iloc[0]
+        pages.setdefault(named["patient"], []).append(shown)
+    first = next(iter(pages.values()))[0]
+    _write_pages(pages, _ordered(first.table, genes, predictions[0]), entry, folder, title=title)
+
+
+def write_own_page(
+    predictions: str | Path, image: str | Path, html: str | Path, *, genes: Sequence[str]
+) -> None:
+    """Write the page of a slide or section of your own.
+
+    Args:
+        predictions: its file of predictions.
+        image: its image.
+        html: page to write.
+        genes: symbols or ids of genes to have first.
+
+    Raises:
+        InputError: a file is damaged or missing, or a gene is not predicted.
+    """
+    table = read_with_reliability(predictions, None)
+    shown = _of_file(table, {})
+    shown = Shown(shown.name, table, shown.of_section, image, shown.about, shown.warnings)
+    model = "{experiment}/{model}".format(**table.uns["provenance"])
+    chosen = _ordered(table, genes, predictions)
+    _write(html, f"{shown.name}: {model}", [shown], chosen, (ALONE, SIDE_ALONE))
+
+
+def _of_file(table: ad.AnnData, images: Mapping[str, str]) -> Shown:
+    """What there is to look at in predictions of `predict_section` or `predict_slide`."""
+    (name,) = table.uns["spatial"]
+    account = account_of(table)
+    about = account.predicted
+    # Only `predict` asks for intervals.
+    if table.uns["provenance"].get("level"):
+        about += f". Intervals: {intervals_of(table)}"
+    refused = [table.uns["refused"]] if table.uns.get("refused") else []
+    warnings = [*refused, *account.warnings]
+    return Shown(name, table, table.uns["spatial"][name], images.get(name), about, warnings)
+
+
+def _ordered(table: ad.AnnData, wanted: Sequence[str], source: object) -> pd.DataFrame:
+    """Rows of `var`: wanted genes first, then those predicted best in held-out patients."""
+    names = table.var[["symbol", "ensembl"]].itertuples(name=None)
+    first = find_genes(wanted, names, source)
+    genes = table.var.sort_values(["consistent", "median_pearson"], ascending=False, kind="stable")
+    return genes.reindex([*first, *genes.index.difference(first, sort=False)])
+
+
+def _write_pages(
+    pages: Mapping[str, Sequence[Shown]],
+    genes: pd.DataFrame,
+    entry: str | Path,
+    folder: str | Path,
+    *,
+    title: str,
+) -> None:
+    """Write the pages of patients, which link each other and the cohort's first page."""
+    index = Path(*Path(folder).parts[: Path(folder).parts.index("viewer")], "index.html")
+    home = quote(Path(relpath(index, folder)).as_posix())
+    for patient, sections in pages.items():
+        links = {each: quote(f"{each}.html") for each in pages if len(pages) > 1}
+        html = Path(folder, f"{patient}.html")
+        of_patient = f"{patient}: {title}"
+        _write(html, of_patient, sections, genes, (IN_REPORT, SIDE_IN_REPORT), links, home)
+    first = quote(f"{Path(folder).name}/{next(iter(pages))}.html")
+    with atomic_path(entry) as temporary:  # which leads to the first of them
+        temporary.write_text(ENTRY.format(first))
+
+
+def _write(
+    html: str | Path,
+    title: str,
+    sections: Sequence[Shown],
+    genes: pd.DataFrame,
+    size: tuple[int, int],
+    links: Mapping[str, str] | None = None,
+    home: str = "",
+) -> None:
+    """Write a page of at most `size[0]` bytes, with images of at most `size[1]` pixels.
+
+    If the values of all genes need too much, the last ones are left out.
+    """
+    library = (FOLDER / "openseadragon/openseadragon.min.js").read_bytes()
+    parts = {"library": _zipped(library)}
+    template = (FOLDER / "page.html").read_text("utf-8")
+    room = size[0] - len(template) - len(parts["library"])
+    about = sections[0].table.uns["provenance"]
+    content = {
+        "title": title,
+        "home": home,
+        "links": dict(links or {}),
+        "unit": EXPRESSION_UNITS[about["transform"]],
+        "level": float(about.get("level") or 0),
+        "licence": (FOLDER / "openseadragon/LICENSE.txt").read_text("utf-8"),
+        "library": library.split(b"\n", 1)[0].decode().strip("/! "),
+        "all_genes": len(genes),
+    }
+    pitches = [_pitch(each) for each in sections]
+    boxes = [region(each, pitch) for each, pitch in zip(sections, pitches, strict=True)]
+    of_sections = [
+        each.spots(pitch) | {"name": each.name, "box": [int(edge) for edge in box]}
+        for each, pitch, box in zip(sections, pitches, boxes, strict=True)
+    ]
+    n_genes = len(genes)
+    while True:
+        shown = genes.iloc[:n_genes]
+        content["genes"] = _genes(shown)
+        content["sections"] = [
+            found | {"layers": _layers(each, shown.index)}
+            for found, each in zip(of_sections, sections, strict=True)
+        ]
+        parts["content"] = _zipped(json.dumps(content).encode())
+        excess = len(parts["content"]) / (VALUES * room)
+        if excess <= 1 or n_genes == 1:
+            break
+        n_genes = max(1, int(0.97 * n_genes / excess))
+    room = (room - len(parts["content"])) / len(sections)
+    for number, (each, box) in enumerate(zip(sections, boxes, strict=True)):
+        parts[f"picture-{number}"] = _fitted(each, box, size[1], room)
+    hidden = "\n".join(f'<pre hidden id="{name}">{text}</pre>' for name, text in parts.items())
+    with atomic_path(html) as temporary:
+        temporary.write_text(template.replace("<!--content-->", hidden), encoding="utf-8")
+
+
+def _pitch(shown: Shown) -> float:
+    """Distance of neighbouring spots or tiles, in pixels of the full image."""
+    if shown.is_slide:
+        return float(shown.table.uns["tiling"]["step"])
+    return spot_pitch(np.asarray(shown.table.obsm["spatial"], dtype=float))
+
+
+def _genes(genes: pd.DataFrame) -> list[dict]:
+    """What a page says of genes, as JSON takes it."""
+    rows = genes.assign(range_share=genes.get("range_share", np.nan)).iterrows()
+    return [
+        {
+            "id": name,
+            "name": gene["symbol"] or name,
+            "r": None if pd.isna(gene["median_pearson"]) else round(gene["median_pearson"], 3),
+            "doubt": doubt(gene),
+        }
+        for name, gene in rows
+    ]
+
+
+def _layers(shown: Shown, genes: pd.Index) -> dict[str, dict]:
+    """The values of a section by layer, for some genes."""
+    columns = shown.table.var_names.get_indexer(genes)
+    return {name: packed(values[:, columns]) for name, values in shown.layers().items()}
+
+
+def _fitted(shown: Shown, box: tuple[int, int, int, int], side: int, room: float) -> str:
+    """The image in base64: at most `side` pixels and `room` bytes, however small it gets."""
+    found = picture(shown, box, side)
+    while True:
+        text = b64encode(as_webp(found)).decode()
+        if len(text) <= room or max(found.size) < 100:
+            return text
+        shrink = 0.95 * (room / len(text)) ** 0.5
+        found = found.resize(tuple(max(1, int(shrink * length)) for length in found.size))
+
+
+def _zipped(content: bytes) -> str:
+    return b64encode(gzip.compress(content, 9, mtime=0)).decode()

@@ -1,0 +1,42 @@
+# What is exported, and from which predictions.
+
+EXPORT_FILES = {
+    "spatialdata": ["zarr", "vitessce.json"],
+    "geojson": ["geojson"],
+    "map": ["ome.tif"],
+    "csv": ["csv.gz"],
+}
+
+
+def exported_predictions(w):
+    """Predictions of a section by the experiment's job that held it out, or of `predict`."""
+    if w.cohort == "predict":
+        if w.experiment != model_name() or w.section not in own:
+            refuse(f"predict: no {w.section} with a model {w.experiment}; name it under predict")
+        return f"{OWN_RESULTS}/{w.section}/predictions.h5ad"
+    experiment_of(w)
+    for held_out, names in groups(w.experiment).items():
+        if w.section in names:
+            folder = f"results/{w.cohort}/experiments/{w.experiment}"
+            return f"{folder}/{held_out}/predictions.h5ad"
+    refuse(f"no section {w.section} in {config['cohorts'][w.cohort]['sheet']}")
+
+
+def exports(w):
+    """What the target `export` makes."""
+    experiments = config["export"]["experiments"]
+    if not (experiments or own):
+        experiments = [config["cohorts"][name]["report"]["main"] for name in config["report"]]
+    places = [
+        (config["experiments"][name]["cohort"], name, section)
+        for name in experiments
+        for sections in groups(name).values()
+        for section in sections
+    ]
+    places += [("predict", model_name(), name) for name in own]
+    return [
+        f"results/{cohort}/exports/{experiment}/{section}.{ending}"
+        for cohort, experiment, section in places
+        for name in config["export"]["formats"]
+        for ending in EXPORT_FILES[name]
+    ]
