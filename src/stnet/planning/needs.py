@@ -68,8 +68,10 @@ def check_disk(work: Work, downloads: Mapping[str, float]) -> Iterator[Finding]:
     disks: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     places = {}
     for path, what, n_bytes in wanted:
-        device = os.stat(existing(path)).st_dev
-        places.setdefault(device, existing(path))
+        place = existing(path)
+        device = os.stat(place).st_dev
+        # The shortest tells which disk it is.
+        places[device] = min(places.get(device, place), place, key=lambda each: len(each.parts))
         disks[device][what] += n_bytes
     for device, parts in disks.items():
         free = shutil.disk_usage(places[device]).free
