@@ -2,6 +2,8 @@
 
 import csv
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from stnet.checks.certificate import Certificate, Entry
 from stnet.core.errors import InputError
+from stnet.core.hashing import file_sha256
 from stnet.record.markdown import plain, render
 from stnet.record.methods import methods
 from stnet.record.references import GROUPS, TABLE, facts, references
@@ -159,7 +162,8 @@ def test_times_are_summed_by_rule(tmp_path):
     head = "s\th:m:s\tmax_rss\tcpu_time\n"
     (tmp_path / "1.tsv").write_text(f"{head}10.5\t0\t100.0\t20.25\n")
     (tmp_path / "2.tsv").write_text(f"{head}1.25\t0\t300.0\t1\n")
-    (tmp_path / "3.tsv").write_text(f"{head}0.01\t0\t-\t-\n")
+    # The last was cut off.
+    (tmp_path / "3.tsv").write_text(f"{head}0.01\t0\t-\n")
     names = ("1", "2", "3", "gone")
     jobs = [Timed("train", str(tmp_path / f"{name}.tsv"), "") for name in names]
     assert times(jobs) == {
@@ -228,6 +232,31 @@ def test_without_a_certificate_there_is_no_record(tmp_path):
             tmp_path / "certificate.sha256",
             {},
             config={},
+            written={},
+            jobs={},
+            lock="record.lock",
+            workers=1,
+        )
+
+
+def test_tables_of_an_earlier_run_are_not_those_of_the_last_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {"tables/other.tsv": "outputs", "tables/dataset/summary.tsv": "earlier"}
+    certified = {}
+    for name, part in files.items():
+        path = Path("results/c", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+        certified[str(path)] = replace(entry(str(path), part), sha256=file_sha256(path))
+    monkeypatch.setattr(
+        "stnet.record.write.read_certificate",
+        lambda path: Certificate({"configuration": "k"}, certified),
+    )
+    with pytest.raises(InputError, match=r"dataset/summary\.tsv: not of the certified run; run"):
+        write_record(
+            "certificate.sha256",
+            {"configuration": "k"},
+            config={"report": ["c"], **ROWS},
             written={},
             jobs={},
             lock="record.lock",

@@ -150,8 +150,8 @@ def packages(made: Iterable[Mapping], used: Mapping[str, Reference]) -> dict[str
     return {name: sorted(each) for name, each in sorted(found.items())}
 
 
-def _number(text: str) -> float:
-    """A number of a benchmark; 0 for what Snakemake could not measure of a short job."""
-    with suppress(ValueError):
+def _number(text: str | None) -> float:
+    """A number of a benchmark; 0 for what Snakemake could not measure, or what was cut off."""
+    with suppress(ValueError, TypeError):
         return float(text)
     return 0.0
