@@ -17,7 +17,7 @@ from stnet.record.methods import methods
 from stnet.record.references import GROUPS, TABLE, facts, references
 from stnet.record.reforms import TABLE as ITEMS
 from stnet.record.reforms import reforms
-from stnet.record.run import Timed, machines, packages, times, used_rows
+from stnet.record.run import ELSEWHERE, Timed, machines, packages, times, used_rows
 from stnet.record.write import write_record
 
 NETWORK = {
@@ -181,6 +181,15 @@ def test_hosts_are_counted_by_kind_and_not_named(tmp_path):
         "AMD, 8 cores": {"hosts": 2, "jobs": 3},
         "Intel, 4 cores": {"hosts": 1, "jobs": 1},
     }
+
+
+def test_folders_elsewhere_are_not_named():
+    for files, shown in {
+        "mine.yaml config/demo.yaml": "mine.yaml config/demo.yaml",
+        "/home/jo smith/a.yaml /home/jo smith/b c/d.yml e/f.yaml": "a.yaml d.yml e/f.yaml",
+        "all /home/jo/results/x.tsv": "all x.tsv",
+    }.items():
+        assert ELSEWHERE.sub("", files) == shown
 
 
 def test_versions_are_those_that_jobs_wrote_down():
