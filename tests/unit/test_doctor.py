@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from collections import namedtuple
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from stnet.core import gpu
 from stnet.core.errors import InputError
 from stnet.networks.tensors import write_tensors
 from stnet.planning import doctor as doctor_module
-from stnet.planning import machine, remote
+from stnet.planning import machine, placement, remote
 from stnet.planning.doctor import Run, doctor
 from stnet.planning.machine import (
     Finding,
@@ -181,6 +182,18 @@ def test_memory_of_the_jobs_that_run_at_once(work, monkeypatch):
     assert check_memory(work._replace(pending={}), "cpu", 9).state == "OK"
 
 
+def test_memory_is_not_known_before_the_spots_are(work, monkeypatch):
+    monkeypatch.setattr("stnet.planning.needs.memory", lambda: 100e9)
+    cohort = replace(work.cohorts["c"], paper=False)
+    work = work._replace(spots={"c": count_spots(cohort, work.pending, 0)[0]})
+    found = check_memory(work, "cpu", 1)
+    assert found.state == "warning"
+    assert found.found.endswith(
+        "to train e takes more than 7.90 GB; the number of spots is not known yet"
+    )
+    assert found.remedy == "snakemake … --until section, then ask again"
+
+
 def test_a_disk_that_is_too_small(work, monkeypatch):
     usage = namedtuple("Usage", "free")
     downloads = {"resources/c": float("nan")}
@@ -331,6 +344,19 @@ def test_sections_for_which_there_is_no_time_and_no_file(config):
     assert told(check_sections(configuration, 0.0)) == "OK mine: 1 still to be made do: "
 
 
+def test_a_section_that_takes_too_long_is_not_called_damaged(config, monkeypatch):
+    def decode(*arguments, **keys):
+        # As decoders take what is raised within them.
+        try:
+            time.sleep(5)
+        except OSError as error:
+            raise InputError(f"damaged ({error!r})") from error
+
+    monkeypatch.setattr(placement, "write_section", decode)
+    text = told(check_sections(Configuration(config), time.monotonic() + 0.2))
+    assert text.startswith("warning mine: 1 not looked at")
+
+
 def test_warnings_of_a_section_that_was_made(config):
     path = Path("results/mine/sections/P-1_C1.h5ad")
     path.parent.mkdir(parents=True)
@@ -383,6 +409,12 @@ def test_a_fault_of_the_workflow_and_of_its_jobs(config, capsys, monkeypatch):
     command = [sys.executable, "-c", "import sys; sys.exit('error: no features of A')"]
     doctor(run(config, pending={"summary": command, "config": config, "n_outputs": {}}))
     assert "missing  workflow       no features of A" in capsys.readouterr().out
+    Path("damaged.h5ad").write_text("")
+    cohort = {"rows": [], "section_files": ["damaged.h5ad"], "views": "views", "paper": False}
+    command = [sys.executable, "-c", "print('output_file\\trule\\tplan')"]
+    pending = {"summary": command, "config": config, "n_outputs": {"x": 1}}
+    doctor(run(config, pending=pending, cohorts={"mine": cohort}))
+    assert "missing  workflow       damaged.h5ad: damaged" in capsys.readouterr().out
 
 
 def test_without_a_folder_to_write_in_there_is_no_table(config, capsys, monkeypatch):

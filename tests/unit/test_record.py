@@ -2,6 +2,8 @@
 
 import csv
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,12 +11,13 @@ from hypothesis import strategies as st
 
 from stnet.checks.certificate import Certificate, Entry
 from stnet.core.errors import InputError
+from stnet.core.hashing import file_sha256
 from stnet.record.markdown import plain, render
 from stnet.record.methods import methods
 from stnet.record.references import GROUPS, TABLE, facts, references
 from stnet.record.reforms import TABLE as ITEMS
 from stnet.record.reforms import reforms
-from stnet.record.run import Timed, machines, packages, times, used_rows
+from stnet.record.run import ELSEWHERE, Timed, machines, packages, times, used_rows
 from stnet.record.write import write_record
 
 NETWORK = {
@@ -159,7 +162,8 @@ def test_times_are_summed_by_rule(tmp_path):
     head = "s\th:m:s\tmax_rss\tcpu_time\n"
     (tmp_path / "1.tsv").write_text(f"{head}10.5\t0\t100.0\t20.25\n")
     (tmp_path / "2.tsv").write_text(f"{head}1.25\t0\t300.0\t1\n")
-    (tmp_path / "3.tsv").write_text(f"{head}0.01\t0\t-\t-\n")
+    # The last was cut off.
+    (tmp_path / "3.tsv").write_text(f"{head}0.01\t0\t-\n")
     names = ("1", "2", "3", "gone")
     jobs = [Timed("train", str(tmp_path / f"{name}.tsv"), "") for name in names]
     assert times(jobs) == {
@@ -177,6 +181,15 @@ def test_hosts_are_counted_by_kind_and_not_named(tmp_path):
         "AMD, 8 cores": {"hosts": 2, "jobs": 3},
         "Intel, 4 cores": {"hosts": 1, "jobs": 1},
     }
+
+
+def test_folders_elsewhere_are_not_named():
+    for files, shown in {
+        "mine.yaml config/demo.yaml": "mine.yaml config/demo.yaml",
+        "/home/jo smith/a.yaml /home/jo smith/b c/d.yml e/f.yaml": "a.yaml d.yml e/f.yaml",
+        "all /home/jo/results/x.tsv": "all x.tsv",
+    }.items():
+        assert ELSEWHERE.sub("", files) == shown
 
 
 def test_versions_are_those_that_jobs_wrote_down():
@@ -228,6 +241,31 @@ def test_without_a_certificate_there_is_no_record(tmp_path):
             tmp_path / "certificate.sha256",
             {},
             config={},
+            written={},
+            jobs={},
+            lock="record.lock",
+            workers=1,
+        )
+
+
+def test_tables_of_an_earlier_run_are_not_those_of_the_last_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {"tables/other.tsv": "outputs", "tables/dataset/summary.tsv": "earlier"}
+    certified = {}
+    for name, part in files.items():
+        path = Path("results/c", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+        certified[str(path)] = replace(entry(str(path), part), sha256=file_sha256(path))
+    monkeypatch.setattr(
+        "stnet.record.write.read_certificate",
+        lambda path: Certificate({"configuration": "k"}, certified),
+    )
+    with pytest.raises(InputError, match=r"dataset/summary\.tsv: not of the certified run; run"):
+        write_record(
+            "certificate.sha256",
+            {"configuration": "k"},
+            config={"report": ["c"], **ROWS},
             written={},
             jobs={},
             lock="record.lock",

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
 from pathlib import Path
@@ -141,6 +142,33 @@ def test_a_page_keeps_to_its_size_and_the_best_genes(tmp_path):
     assert 1 < len(genes) < 200
     assert [gene["id"] for gene in genes] == [f"e{i}" for i in range(len(genes))]
     assert path.read_bytes() == write(tmp_path / "again.html", shown, size=(most, 600)).read_bytes()
+
+
+def test_places_that_need_more_than_a_page_leave_images_their_share(tmp_path):
+    shown = section(n_genes=2)
+    noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
+    shown.of_section["images"]["hires"] = noise
+    shown.of_section["scalefactors"]["tissue_hires_scalef"] = 1.2
+    smallest = len(write(tmp_path / "small.html", section(n_genes=1)).read_bytes())
+    # Many, as bins of Visium HD.
+    many, rng = 100, np.random.default_rng(1)
+    parts = [shown.table.copy() for _ in range(many)]
+    for part in parts:
+        part.obs_names = [f"S1:{name}" for name in rng.integers(1e9, size=part.n_obs)]
+    shown = replace(shown, table=ad.concat(parts, merge="same", uns_merge="same"))
+    path = write(tmp_path / "page.html", shown, size=(smallest, 600))
+    assert len(content(path)["genes"]) == 1
+    assert path.stat().st_size > smallest
+    text = re.search('id="picture-0">(.*?)<', path.read_text("utf-8"))[1]
+    assert max(Image.open(BytesIO(base64.b64decode(text))).size) > 20
+
+
+def test_a_single_spot_has_a_picture(tmp_path):
+    shown = section()
+    shown = replace(shown, table=shown.table[:1].copy())
+    (found,) = content(write(tmp_path / "page.html", shown))["sections"]
+    # A spot of 40 px at 100, 100.
+    assert (found["pitch"], found["box"]) == (40, [40, 40, 160, 160])
 
 
 def test_the_picture_is_the_part_with_spots():

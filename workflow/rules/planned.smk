@@ -32,9 +32,13 @@ def n_outputs(targets):
     return len(keys["genes"]) if isinstance(keys["genes"], list) else keys["genes"]
 
 
-def planned_experiments(w):
-    """The experiments with a network that `all` makes, as `stnet.planning` takes them."""
-    named = [e for name in config["report"] for e in configuration.shown_experiments(name)]
+def planned_experiments(w, supplement=False):
+    """The experiments with a network that `all` makes, as `stnet.planning` takes them.
+
+    With `supplement`, also those that only this target makes.
+    """
+    shown = configuration.shown_experiments
+    named = [e for name in config["report"] for e in shown(name, supplement=supplement)]
     rows = {name: config["experiments"][name] for name in named}
     return {
         name: {

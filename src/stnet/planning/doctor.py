@@ -104,7 +104,10 @@ def _look(run: Run) -> Iterator[Finding]:
         return
     yield from check_weights(configuration)
     if run.pending and is_readable:
-        yield from _jobs(run, configuration)
+        try:
+            yield from _jobs(run, configuration)
+        except InputError as error:
+            yield Finding("workflow", MISSING, str(error))
     else:
         found = "memory, disk and hosts are looked at when the workflow starts"
         yield Finding("workflow", WARNING, found, "correct what is missing, and ask again")
@@ -136,16 +139,15 @@ def _read(run: Run) -> tuple[Configuration | None, list[Finding]]:
 
 
 def _jobs(run: Run, configuration: Configuration) -> Iterator[Finding]:
-    """What the jobs that are left need: memory, disk and hosts."""
+    """What the jobs that are left need: memory, disk and hosts.
+
+    Raises InputError if they cannot be listed, or if a file that tells it is damaged.
+    """
     from stnet.planning.needs import Work, check_disk, check_memory
     from stnet.planning.remote import check_hosts, download_bytes
     from stnet.planning.work import Cohort, Experiment, count_spots, pending_jobs
 
-    try:
-        pending = pending_jobs(**run.pending)
-    except InputError as error:
-        yield Finding("workflow", MISSING, str(error))
-        return
+    pending = pending_jobs(**run.pending)
     yield Finding("workflow", OK, f"starts; {len(pending)} jobs are left")
     cohorts = {name: Cohort(**keys) for name, keys in run.cohorts.items()}
     experiments = {name: Experiment(**keys) for name, keys in run.experiments.items()}

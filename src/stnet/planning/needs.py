@@ -40,13 +40,18 @@ def check_memory(work: Work, device: str, jobs: int) -> Finding:
     if not needed:
         return Finding("memory", OK, f"{as_bytes(there)}; no network is left to train")
     name = max(needed, key=needed.get)
-    found = f"{as_bytes(there)}; to train {name} takes about {as_bytes(needed[name])}"
+    counted = [work.spots[work.experiments[each].cohort]["spots"].notna().all() for each in needed]
+    about = "about" if all(counted) else "more than"
+    found = f"{as_bytes(there)}; to train {name} takes {about} {as_bytes(needed[name])}"
     found += f", {jobs} at once" if jobs > 1 else ""
     if needed[name] > there:
         return Finding("memory", MISSING, found, "lower batch_size, or use a larger machine")
     if jobs * needed[name] > there:
         option = "--cores " if device == "cpu" else "--resources gpu="
         return Finding("memory", WARNING, found, f"use {option}{there // needed[name]:.0f}")
+    if not all(counted):
+        found += "; the number of spots is not known yet"
+        return Finding("memory", WARNING, found, "snakemake … --until section, then ask again")
     return Finding("memory", OK, found)
 
 

@@ -21,6 +21,10 @@ KEYS = ("label_classes", "require_label", "spot_window", "spot_pitch_um")
 GUESS = 10
 
 
+class TimeIsUp(BaseException):
+    """The time for sections is over; no error, which a reader would take for one of its file."""
+
+
 def check_sections(configuration: Configuration, end: float) -> Iterator[Finding]:
     """What the checks of sections find, of those with files, until the time `end` (monotonic).
 
@@ -43,7 +47,7 @@ def check_sections(configuration: Configuration, end: float) -> Iterator[Finding
                     with _until(end):
                         said = _read(row, keys)
                     read += 1
-            except TimeoutError:
+            except TimeIsUp:
                 left += 1
                 continue
             except InputError as error:
@@ -80,10 +84,10 @@ def _read(row: dict[str, str], keys: dict) -> list[str]:
 
 @contextmanager
 def _until(end: float) -> Iterator[None]:
-    """Raise TimeoutError at the time `end`."""
+    """Raise TimeIsUp at the time `end`."""
 
     def stop(number: int, frame: object) -> None:
-        raise TimeoutError
+        raise TimeIsUp
 
     before = signal.signal(signal.SIGALRM, stop)
     try:

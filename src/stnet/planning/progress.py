@@ -57,6 +57,10 @@ class Progress:
         self.failed: set[int] = set()
         found = {key: earlier_seconds(job.benchmark) or job.planned for key, job in jobs.items()}
         self.expected = {key: seconds for key, seconds in found.items() if seconds}
+        self._dependent: dict[int, set[int]] = defaultdict(set)
+        for key, job in jobs.items():
+            for other in job.after:
+                self._dependent[other].add(key)
 
     def update(
         self,
@@ -72,13 +76,9 @@ class Progress:
         # A job that runs again starts anew.
         self.started = {key: self.started.get(key, now) for key in running}
         self.finished, self.failed = {*finished}, {*failed}
-        dependent = defaultdict(set)
-        for key, job in self.jobs.items():
-            for other in job.after:
-                dependent[other].add(key)
         self.lost, new = set(), self.failed
         while new:
-            new = set().union(*(dependent[key] for key in new)) - self.lost
+            new = set().union(*(self._dependent[key] for key in new)) - self.lost
             self.lost |= new
 
     def line(self, now: float) -> str:
@@ -126,6 +126,9 @@ class Progress:
                 for kind in (job.alike, ""):
                     measured[kind].append(seen[key])
                     expected[kind].append(self.expected[key])
+        # Once, and not for each of thousands of jobs.
+        mean_of = {kind: fmean(each) for kind, each in by_kind.items()}
+        median_of = {limit: median(each) for limit, each in by_limit.items()}
 
         def duration(key: int) -> float | None:
             job = self.jobs[key]
@@ -135,9 +138,7 @@ class Progress:
                 kind = job.alike if measured[job.alike] else ""
                 pace = sum(measured[kind]) / sum(expected[kind]) if measured[kind] else 1.0
                 return self.expected[key] * pace
-            if by_kind[job.alike]:
-                return fmean(by_kind[job.alike])
-            return median(by_limit[job.limit]) if by_limit[job.limit] else None
+            return mean_of.get(job.alike, median_of.get(job.limit))
 
         left = {}
         for key in self.jobs.keys() - self.finished - self.failed - self.lost:

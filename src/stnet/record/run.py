@@ -18,6 +18,9 @@ from stnet.core.versions import versions
 from stnet.record.references import Reference, Rows
 
 PREDICTIONS = "predictions.h5ad"
+# Folders of files elsewhere, which are private. Their names may have spaces, and so has a list of
+# files: a name ends where the suffix of a configuration does.
+ELSEWHERE = re.compile(r"(?<!\S)/(?:(?:(?!\.(?:ya?ml|json)\s)[^/])*/)*")
 NO_ENERGY = (
     "not measured: no job reads the counters of the processor or of the GPU; estimate it from the"
     " times, and from the power of your machines"
@@ -91,11 +94,7 @@ def run_facts(
         "commit": commit or None,
         "clean": not dirty if commit else None,
         **said,
-        # Folders of files elsewhere are private.
-        **{
-            key: re.sub(r"(?<!\S)/\S*/", "", said[key])
-            for key in ("targets", "configuration files")
-        },
+        **{key: ELSEWHERE.sub("", said[key]) for key in ("targets", "configuration files")},
         "locks": {each.name: each.sha256 for each in locks if each.name.endswith(".lock")},
         "packages": packages(made.values(), used),
         "machines": machines(jobs.values()),
@@ -150,8 +149,8 @@ def packages(made: Iterable[Mapping], used: Mapping[str, Reference]) -> dict[str
     return {name: sorted(each) for name, each in sorted(found.items())}
 
 
-def _number(text: str) -> float:
-    """A number of a benchmark; 0 for what Snakemake could not measure of a short job."""
-    with suppress(ValueError):
+def _number(text: str | None) -> float:
+    """A number of a benchmark; 0 for what Snakemake could not measure, or what was cut off."""
+    with suppress(ValueError, TypeError):
         return float(text)
     return 0.0

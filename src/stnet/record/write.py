@@ -78,7 +78,9 @@ def write_record(
             " workflow again, then record"
         )
     cohorts, folder = config["report"], RESULTS / "record"
-    there = certificate.files.keys() | {f"{folder}/{name}" for name in FILES} | {str(CRATE)}
+    # Not files of earlier runs, which may be of other code.
+    there = {each.name for each in certificate.files.values() if each.part != "earlier"}
+    there |= {f"{folder}/{name}" for name in FILES} | ({str(CRATE)} if _has_crate() else set())
     tables = {name: _tables(name, config, there) for name in cohorts}
     rows, made = used_rows(certificate, config), provenance(certificate)
     used = references({each.rule for each in named} | facts(rows))
@@ -107,8 +109,13 @@ def write_record(
     _write_crate(found, named, [rows["cohorts"][name]["title"] for name in cohorts], used, lock)
 
 
+def _has_crate() -> bool:
+    """Whether there is the package that writes the crate."""
+    return find_spec("rocrate") is not None
+
+
 def _write_crate(found, named, titles, used: Mapping[str, Reference], lock: str | Path) -> None:
-    if not find_spec("rocrate"):
+    if not _has_crate():
         print(NO_CRATE.format(lock))
         return
     from stnet.record.crate import write_crate

@@ -195,7 +195,8 @@ def _write(
 ) -> None:
     """Write a page of at most `size[0]` bytes, with images of at most `size[1]` pixels.
 
-    If the values of all genes need too much, the last ones are left out.
+    If the values of all genes need too much, the last ones are left out. Only a page that is too
+    large with one gene, as of many bins of Visium HD, is larger.
     """
     library = (FOLDER / "openseadragon/openseadragon.min.js").read_bytes()
     parts = {"library": _zipped(library)}
@@ -231,7 +232,8 @@ def _write(
         if excess <= 1 or n_genes == 1:
             break
         n_genes = max(1, int(0.97 * n_genes / excess))
-    room = (room - len(parts["content"])) / len(sections)
+    # Images keep their share where even one gene needs more.
+    room = max(room - len(parts["content"]), (1 - VALUES) * room) / len(sections)
     for number, (each, box) in enumerate(zip(sections, boxes, strict=True)):
         parts[f"picture-{number}"] = _fitted(each, box, size[1], room)
     hidden = "\n".join(f'<pre hidden id="{name}">{text}</pre>' for name, text in parts.items())
@@ -240,10 +242,11 @@ def _write(
 
 
 def _pitch(shown: Shown) -> float:
-    """Distance of neighbouring spots or tiles, in pixels of the full image."""
+    """Distance of neighbouring spots or tiles, in pixels; at least the width of a spot."""
     if shown.is_slide:
         return float(shown.table.uns["tiling"]["step"])
-    return spot_pitch(np.asarray(shown.table.obsm["spatial"], dtype=float))
+    width = float(shown.of_section["scalefactors"]["spot_diameter_fullres"])
+    return max(width, spot_pitch(np.asarray(shown.table.obsm["spatial"], dtype=float)))
 
 
 def _genes(genes: pd.DataFrame) -> list[dict]:

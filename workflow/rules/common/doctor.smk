@@ -53,6 +53,7 @@ def examine(fault=""):
                 "targets": [each for each in asked.targets if each != "doctor"] or ["all"],
             },
             "cohorts": planned_cohorts(None),
-            "experiments": planned_experiments(None),
+            # Those that the targets do not need have no pending jobs.
+            "experiments": planned_experiments(None, supplement=True),
         }
     sys.exit(doctor(Run(**facts)))
