@@ -76,7 +76,7 @@ def run(tmp_path, monkeypatch):
 
 
 def certify(finished):
-    return write_certificate(CERTIFICATE, finished, ["config/config.yaml"], FACTS, workers=2)
+    return write_certificate(CERTIFICATE, finished, ["config/config.yaml"], FACTS)
 
 
 def found():
@@ -92,6 +92,17 @@ def flip(name):
 
 def replay(jobs, seed=0, left_out=None):
     return Replay(jobs, seed, [sys.executable, "fake.py"], {"device": "cpu"}, left_out or {})
+
+
+def test_a_certificate_is_written_while_python_ends(run):
+    code = (
+        f"import atexit, sys; sys.path[:] = {sys.path};"
+        "from stnet.checks.certificate import write_certificate;"
+        f"atexit.register(write_certificate, 'late.sha256', [], ['config/config.yaml'], {FACTS})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert "config/config.yaml" in read_certificate("late.sha256").files
 
 
 def test_an_undisturbed_run_is_as_certified(run):

@@ -88,7 +88,6 @@ def write_certificate(
     jobs: Sequence[Job],
     configuration: Iterable[str],
     facts: Mapping[str, str],
-    workers: int,
 ) -> str:
     """Write the certificate of a finished run.
 
@@ -100,7 +99,6 @@ def write_certificate(
         jobs: all jobs that the targets need, also those that had nothing to do.
         configuration: files that are read before any job runs.
         facts: what else the certificate says, by name.
-        workers: how many files are hashed at once.
 
     Returns:
         SHA-256 of the certificate. Whoever keeps it notices if the certificate is replaced.
@@ -130,7 +128,8 @@ def write_certificate(
         later += [Entry("outputs", name, "", job.rule, first) for name in names]
     now += [each for each in later if each.name in fresh or each.name not in last.files]
     hashes = {name: entry.sha256 for name, entry in last.files.items()}
-    hashes |= {each.name: found for each, found in _hashed(now, workers)}
+    # One by one: it is written while Python ends, when a pool of threads no longer starts.
+    hashes |= {each.name: _sha256(each) for each in now}
     files = {each.name: replace(each, sha256=hashes[each.name]) for each in [*later, *now]}
     for name, entry in last.files.items():
         if entry.part in ("outputs", "earlier") and name not in files and entry.path().exists():
@@ -200,9 +199,11 @@ def changed(entries: Iterable[Entry], workers: int) -> Iterator[str]:
             there.append(entry)
         else:
             yield f"missing: {_described(entry)}"
-    for entry, found in _hashed(there, workers):
-        if found != entry.sha256:
-            yield f"changed: {_described(entry)}"
+    # hashlib lets other threads run while it computes.
+    with ThreadPoolExecutor(workers) as pool:
+        for entry, found in zip(there, pool.map(_sha256, there), strict=True):
+            if found != entry.sha256:
+                yield f"changed: {_described(entry)}"
 
 
 def code_files() -> list[str]:
@@ -250,12 +251,6 @@ def _files(names: Iterable[str]) -> list[str]:
 def _within(path: Path) -> Iterable[Path]:
     """The files in a folder; of anything else, itself."""
     return filter(Path.is_file, path.rglob("*")) if path.is_dir() else [path]
-
-
-def _hashed(entries: Sequence[Entry], workers: int) -> Iterator[tuple[Entry, str]]:
-    """Each file with its hash, in order. hashlib lets other threads run while it computes."""
-    with ThreadPoolExecutor(workers) as pool:
-        yield from zip(entries, pool.map(_sha256, entries), strict=True)
 
 
 def _sha256(entry: Entry) -> str:

@@ -26,7 +26,6 @@ def certify():
             [finished(job) for job, _ in jobs],
             read_at_the_start(),
             {"targets": " ".join(targets_of_run()), **facts_of_run()},
-            workers=workflow.resource_settings.cores or 1,
         )
     except KeyboardInterrupt:
         print("no certificate: interrupted; run again to write it", file=sys.stderr)
