@@ -115,4 +115,4 @@ def test_elsewhere_the_job_says_it_in_one_line(tmp_path, capsys, call):
         r" machine with more memory\n",
         said,
     )
-    assert (tmp_path / "log").read_text() == said
+    assert (tmp_path / "log").read_text().splitlines()[1:] == said.splitlines()

@@ -196,7 +196,7 @@ def test_a_module_s_rules_have_the_hashes_that_they_have_alone(outer):
     assert hashes == {f"stnet_{name}": hashes_of(rule) for name, rule in alone.items()}
     without = {name for name, rule in alone.items() if not hashes_of(rule)}
     stages = {Path(alone[name].script).parent.name for name in without if alone[name].script}
-    assert stages == {"download", "plan", "verify"}
+    assert stages == {"download", "plan", "record", "verify"}
 
 
 def test_a_module_does_not_plan(outer):

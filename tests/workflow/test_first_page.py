@@ -48,6 +48,15 @@ def test_the_first_page_links_every_other_page_by_its_title_in_the_menu():
         "Slides against bulk RNA-seq · Simulated TCGA": (
             "tables/densenet-small/demo-tcga/all/tcga.html"
         ),
+        **{
+            f"Sections of each patient · Simulated {title}": f"viewer/densenet-small/{path}.html"
+            for title, path in {
+                "TCGA": "demo-tcga/all",
+                "Visium": "demo-visium/all",
+                "Visium, mean of the networks": "demo-visium-ensemble/ensemble",
+                "Visium, pixels as they are": "demo-visium-unscaled/all",
+            }.items()
+        },
     }
     assert any(
         links.get("The claims of the paper") == "ledger-paper.html" for links in pages.values()

@@ -5,7 +5,6 @@ import re
 import shutil
 import tomllib
 from collections.abc import Collection, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -111,7 +110,11 @@ def write_record(
 
 def _has_crate() -> bool:
     """Whether there is the package that writes the crate."""
-    return find_spec("rocrate") is not None
+    try:
+        import rocrate  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def _write_crate(found, named, titles, used: Mapping[str, Reference], lock: str | Path) -> None:
