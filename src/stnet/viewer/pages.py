@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parent
 # report shows a page, and base64 needs 4 bytes for 3.
 IN_REPORT, ALONE = 1_500_000, 6_000_000
 # Longer side of the image in pixels.
-SIDE_IN_REPORT, SIDE_ALONE = 750, 3000
+SIDE_IN_REPORT, SIDE_ALONE = 680, 3000
 ENTRY = """<!doctype html>
 <meta charset="utf-8">
 <meta http-equiv="refresh" content="0; url={0}">
