@@ -75,7 +75,7 @@ def page(tmp_path, monkeypatch):
         for path, values in tables.items():
             write_quantities(Path(path), values)
         used = references({"performance", *facts(rows)})
-        return methods("c", Run(dict.fromkeys(tables), rows, made, used, {}))
+        return methods("c", COHORT, Run(dict.fromkeys(tables), rows, made, used, {}))
 
     return written
 

@@ -13,13 +13,13 @@ from stnet.record.run import Run
 SAID = ("title", "engine", "latent", "split", "inherit", "smoothing")
 
 
-def methods(cohort: str, run: Run) -> str:
+def methods(cohort: str, keys: Mapping, run: Run) -> str:
     """Markdown about one cohort: data, targets, models, external data, statistics.
 
-    Raises InputError if the run did not make the tables of the cohort's main results.
+    `keys` is its row of the configuration, with the `formats` of its sections. Raises InputError if
+    the run did not make the tables of its main results.
     """
     rows = run.rows
-    keys = rows["cohorts"][cohort]
     name = keys["report"]["main"]
     tables = [f"results/{cohort}/tables/{of}/summary.tsv" for of in ("dataset", f"{name}/all")]
     for path in tables:

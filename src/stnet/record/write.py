@@ -60,7 +60,7 @@ def write_record(path: str | Path, given: Mapping[str, str], known: Known, worke
     run = read_run(certificate, known, about)
     there = [*run.outputs, str(CRATE), *(f"{FOLDER}/{name}" for name in FILES)]
     said = {"files": FILES, "run": run.facts, "used": run.used}
-    sections = [methods(name, run) for name in cohorts]
+    sections = [methods(name, known.config["cohorts"][name], run) for name in cohorts]
     texts = {
         "README.md": render("readme.md.jinja", **said),
         "run.json": json.dumps(run.facts, indent=1, ensure_ascii=False),
