@@ -42,4 +42,4 @@ def write_model_card(
         works=data_works(cohort),
     )
     with atomic_path(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(f"{text}\n", encoding="utf-8")

@@ -67,7 +67,11 @@ def read_run(certificate: Certificate, known: Known, about: Mapping) -> Run:
     files = certificate.files.values()
     used = references({each.rule for each in files if each.part == "outputs"} | facts(rows))
     commit, _, dirty = certificate.facts["commit"].partition("-")
-    trained = Counter(f"{each['device']} x {each['threads']}" for each in made if "device" in each)
+    trained = Counter(
+        f"{each['device']}, {each['threads']} thread{'s' * (each['threads'] > 1)}"
+        for each in made
+        if "device" in each
+    )
     found = {
         **about,
         "commit": commit or None,
