@@ -113,7 +113,7 @@ lock:  ## Choose exact versions again (needs uv)
 	$(LOCKED) pyproject.toml --group pyproject.toml:dev -o requirements.lock
 	{ echo "--extra-index-url https://download.pytorch.org/whl/cpu"; sed -E '/^(nvidia|cuda)-|^triton=/d; \
 		s/^(torch|torchvision)==[^ ]+/&+cpu/' requirements.lock; } > requirements-cpu.lock
-	for group in spatialdata docs record; do \
+	for group in spatialdata docs; do \
 	$(LOCKED) --quiet --group pyproject.toml:$$group --overrides requirements.lock | \
 	awk -F== 'NR == FNR {there[$$1]; next} !($$1 in there)' requirements.lock - > $$group.lock; done
 

@@ -20,20 +20,15 @@ ROWS = {
 def card(toy, tmp_path):
     """The text of a model's card."""
 
-    def written(names, **about):
+    def written(names, title="ST-Net", source="tenx"):
         model = write_toy_model(toy, tmp_path, names)
+        summary, output = tmp_path / "summary.tsv", tmp_path / "model.md"
         lines = ["\t".join(map(str, (name, *row))) for name, row in ROWS.items()]
-        (tmp_path / "summary.tsv").write_text(
-            "\n".join(["quantity\tvalue\tci_low\tci_high", *lines]) + "\n"
-        )
-        write_model_card(
-            model,
-            model.with_suffix(".genes.tsv"),
-            tmp_path / "summary.tsv",
-            tmp_path / "model.md",
-            about={"experiment": "ST-Net", "cohort": "C", "facts": ["source=tenx"], **about},
-        )
-        return (tmp_path / "model.md").read_text()
+        summary.write_text("\n".join(["quantity\tvalue\tci_low\tci_high", *lines]) + "\n")
+        files = {"model": model, "genes": model.with_suffix(".genes.tsv"), "summary": summary}
+        cohort = {"title": "C", "source": source, "dataset": None, "formats": []}
+        write_model_card(files, output, title=title, cohort=cohort)
+        return output.read_text()
 
     return written
 
@@ -44,13 +39,13 @@ def test_a_card_says_what_the_model_is_and_how_well_it_predicts(card):
         "# ST-Net: ensemble",
         "Predicts the expression of 5 genes",
         "2 networks, whose predictions are averaged",
-        "windows of 32 px; the network sees 0.5 µm per pixel",
+        "a window of 32 px around the spot; the network sees 0.5 µm per pixel",
         "C: 5 sections of 4 patients; 1,234 spots",
         "10x Genomics. Human Breast Cancer",
-        "| r, median over genes and patients | 0.12 (0.05 to 0.20) |",
-        "| r given the total counts of the spot | 0.1 |",
-        "of 5 | too few patients |",
-        "| 0.30 | 4 of 5 |",
+        "| Median r | 0.123 (0.050 to 0.200) |",
+        "| r given depth | 0.100 |",
+        "| Consistent genes | too few patients |",
+        "| 0.300 | 4 of 5 |",
         "Not for diagnosis, prognosis or any other clinical use.",
     ):
         assert said in text
@@ -59,7 +54,7 @@ def test_a_card_says_what_the_model_is_and_how_well_it_predicts(card):
 
 def test_the_metadata_are_those_of_hugging_face(card):
     title = 'a: "b" <i> ---'
-    text = card(["all"], experiment=title)
+    text = card(["all"], title)
     _, metadata, _ = text.split("---\n", 2)
     found = yaml.safe_load(metadata)
     (index,) = found["model-index"]
@@ -71,4 +66,4 @@ def test_the_metadata_are_those_of_hugging_face(card):
 
 
 def test_a_model_of_simulated_images_says_so(card):
-    assert "the model says nothing of tissue" in card(["all"], facts=["source=simulated"])
+    assert "the model says nothing of tissue" in card(["all"], source="simulated")

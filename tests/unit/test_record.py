@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rocrate.rocrate import ROCrate
 
 from stnet.checks.certificate import Certificate, Entry
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
+from stnet.record.crate import write_crate
 from stnet.record.markdown import plain, render
 from stnet.record.methods import methods
-from stnet.record.references import GROUPS, TABLE, facts, references
-from stnet.record.reforms import TABLE as ITEMS
-from stnet.record.reforms import reforms
-from stnet.record.run import ELSEWHERE, Timed, machines, packages, times, used_rows
-from stnet.record.write import write_record
+from stnet.record.references import TABLE, facts, references
+from stnet.record.run import Known, Run, machines, packages, read_run, times, used_rows
+from stnet.record.write import ITEMS, reforms, write_record
 
 NETWORK = {
     **{"title": "A < B & `c`", "kind": "network", "cohort": "c", "targets": "t", "view": "448x2"},
@@ -54,24 +54,28 @@ SUMMARY = {
 
 
 def write_quantities(path, values):
+    path.parent.mkdir(parents=True)
     lines = [f"{name}\t{value}" for name, value in values.items()]
     path.write_text("\n".join(["quantity\tvalue", *lines]) + "\n")
-    return path
 
 
 @pytest.fixture
-def page(tmp_path):
+def page(tmp_path, monkeypatch):
     """The methods of the cohort above, with changes to its rows."""
 
     def written(**experiments):
+        monkeypatch.chdir(tmp_path)
         rows = ROWS | {"experiments": {**ROWS["experiments"], **experiments}}
-        made = {("net", str(n)): {"epoch": n} for n in (31, 12, 20)}
+        made = [{"experiment": "net", "epoch": n} for n in (31, 12, 20)]
+        made.append({"experiment": "ridge"})
         tables = {
-            "dataset": write_quantities(tmp_path / "dataset.tsv", DATASET),
-            "summary": write_quantities(tmp_path / "summary.tsv", SUMMARY),
+            f"results/c/tables/{name}/summary.tsv": values
+            for name, values in {"dataset": DATASET, "net/all": SUMMARY}.items()
         }
+        for path, values in tables.items():
+            write_quantities(Path(path), values)
         used = references({"performance", *facts(rows)})
-        return methods("c", rows, made, used, tables)
+        return methods("c", COHORT, Run(dict.fromkeys(tables), rows, made, used, {}))
 
     return written
 
@@ -125,7 +129,7 @@ def test_references_can_be_followed():
     keys = [row["key"] for row in rows]
     assert len(keys) == len(set(keys)) > 30
     for row in rows:
-        assert row["group"] in GROUPS, row
+        assert row["group"] in ("Method", "Data", "Models", "Software"), row
         assert all(row[name] for name in ("when", "short", "reference")), row
         assert re.fullmatch(r"https://(doi\.org/10\.\d{4,}/\S+|[^ ]+)", row["url"]), row
 
@@ -149,10 +153,10 @@ def test_reforms_has_its_32_items_in_8_modules():
 
 
 def test_an_item_of_reforms_is_answered_by_files_that_are_there():
-    there = {"results/a/tables/leaks.html", "results/b/tables/leaks.html"}
-    rows = {
-        row.split("\t")[0]: row.split("\t")[3:] for row in reforms(there, ["a", "b"]).split("\n")
-    }
+    there = ["results/a/tables/leaks.html", "results/b/tables/leaks.html", "results/a/leaks.html"]
+    head, *lines = reforms(there).splitlines()
+    assert head == "item\tmodule\tquestion\tanswered_by\tleft_to_the_authors"
+    rows = {line.split("\t")[0]: line.split("\t")[3:] for line in lines}
     assert rows["6b"] == ["results/a/tables/leaks.html results/b/tables/leaks.html", ""]
     assert rows["8a"] == ["", "all of it"]
     assert rows["1a"] == ["", "all of it"]
@@ -165,7 +169,7 @@ def test_times_are_summed_by_rule(tmp_path):
     # The last was cut off.
     (tmp_path / "3.tsv").write_text(f"{head}0.01\t0\t-\n")
     names = ("1", "2", "3", "gone")
-    jobs = [Timed("train", str(tmp_path / f"{name}.tsv"), "") for name in names]
+    jobs = [("train", str(tmp_path / f"{name}.tsv"), "") for name in names]
     assert times(jobs) == {
         "train": {"jobs": 4, "timed": 3, "seconds": 11.76, "core_seconds": 21.25, "most_mb": 300}
     }
@@ -176,20 +180,11 @@ def test_hosts_are_counted_by_kind_and_not_named(tmp_path):
     lines += ["machine: g1: Intel, 4 cores", "an older log", ""]
     for n, line in enumerate(lines):
         (tmp_path / str(n)).write_text(f"{line}\nmachine: n9: later, 1 cores\n")
-    jobs = [Timed("r", "", str(tmp_path / str(n))) for n in range(len(lines) + 1)]
+    jobs = [("r", "", str(tmp_path / str(n))) for n in range(len(lines) + 1)]
     assert machines(jobs) == {
         "AMD, 8 cores": {"hosts": 2, "jobs": 3},
         "Intel, 4 cores": {"hosts": 1, "jobs": 1},
     }
-
-
-def test_folders_elsewhere_are_not_named():
-    for files, shown in {
-        "mine.yaml config/demo.yaml": "mine.yaml config/demo.yaml",
-        "/home/jo smith/a.yaml /home/jo smith/b c/d.yml e/f.yaml": "a.yaml d.yml e/f.yaml",
-        "all /home/jo/results/x.tsv": "all x.tsv",
-    }.items():
-        assert ELSEWHERE.sub("", files) == shown
 
 
 def test_versions_are_those_that_jobs_wrote_down():
@@ -204,32 +199,53 @@ def entry(name, part="outputs", rule="r"):
 
 
 def test_rows_are_those_that_outputs_were_made_of():
-    names = ["results/c/sections/s.h5ad", "results/c/experiments/net/P1/predictions.h5ad"]
-    names += [
-        "results/c/targets/factors/all.h5ad",
-        "results/c/features/f.h5ad",
-        "results/c/tables/other/all/summary.tsv",
-    ]
-    files = {name: entry(name) for name in names}
-    files["x"] = entry("results/c/experiments/ridge/P1/predictions.h5ad", "earlier")
+    outputs = ["results/c/sections/s.h5ad", "results/c/experiments/net/P1/predictions.h5ad"]
+    outputs += ["results/c/targets/factors/all.h5ad", "results/c/features/f.h5ad"]
+    outputs += ["results/c/tables/other/all/summary.tsv"]
     targets = ROWS["targets"] | {"factors": {"of": "t"}, "unused": {}}
-    rows = used_rows(Certificate({}, files), ROWS | {"targets": targets})
-    assert {table: [*found] for table, found in rows.items()} == {
-        "cohorts": ["c"],
-        "targets": ["factors", "t"],
-        "features": ["f"],
-        "experiments": ["net"],
-        "external": [],
+    rows = used_rows(outputs, ROWS | {"targets": targets})
+    assert {table: {*found} for table, found in rows.items()} == {
+        "cohorts": {"c"},
+        "targets": {"factors", "t"},
+        "features": {"f"},
+        "experiments": {"net"},
+        "external": set(),
     }
 
 
+CALL = {"targets": "all", "device": "cpu", "cores": "2", "python": "3.13", "machine": "Linux"}
+FACTS = {**CALL, "commit": "c0ffee-dirty", "last job ended": "2026-01-02T03:04:05.678901Z"}
+
+
+def test_what_was_downloaded_is_cited_and_what_earlier_runs_made_is_not():
+    entries = [
+        entry("results/c/sections/s.h5ad"),
+        entry("results/c/views/224x1/s.npy"),
+        entry("resources/genes/hgnc.tsv", rule="download_gene_table"),
+        entry("results/c/interpretation/x.npz", "earlier", "attributions"),
+        entry("requirements.lock", "code", ""),
+    ]
+    certificate = Certificate(FACTS, {each.name: each for each in entries})
+    run = read_run(certificate, Known(ROWS, {}, []), {"title": "T"})
+    assert [*run.outputs] == ["results/c/sections/s.h5ad"]
+    assert "hgnc" in run.used
+    assert "captum" not in run.used
+    facts = run.facts
+    assert (facts["title"], facts["commit"], facts["clean"]) == ("T", "c0ffee", False)
+    assert facts["last_call"] == CALL
+    assert facts["locks"] == {"requirements.lock": "0" * 64}
+    assert facts["energy"] is None
+    assert facts["energy_why"].startswith("not read: ")
+
+
 def test_pages_of_a_run_without_facts_say_so():
-    text = render(
-        "computing.md.jinja",
-        **{"version": "1", "commit": "commit unknown", "python": "3", "used": references(())},
-        **{"packages": {"snakemake": ["9"], "numpy": ["2"]}, "jobs": 2, "timed": 1, "hours": "0.1"},
-        **{"machines": {}, "devices": {}},
-    )
+    run = {
+        **{"version": "1", "commit": None, "clean": None, "last_call": {"python": "3"}},
+        **{"packages": {"snakemake": ["9"], "numpy": ["2"]}, "machines": {}, "networks": {}},
+        "rules": {"a": {"jobs": 2, "timed": 1, "core_seconds": 360.0}},
+    }
+    text = render("computing.md.jinja", run=run, used=references(()))
+    assert "workflow 1 (commit unknown)" in text
     assert text.endswith(
         "with numpy 2. The 2 jobs took 0.1 core hours, not counting 1 whose time is not known."
     )
@@ -237,15 +253,7 @@ def test_pages_of_a_run_without_facts_say_so():
 
 def test_without_a_certificate_there_is_no_record(tmp_path):
     with pytest.raises(InputError, match=r"\.sha256: no such certificate; a run writes it when"):
-        write_record(
-            tmp_path / "certificate.sha256",
-            {},
-            config={},
-            written={},
-            jobs={},
-            lock="record.lock",
-            workers=1,
-        )
+        write_record(tmp_path / "certificate.sha256", {}, Known({}, {}, []), 1)
 
 
 def test_tables_of_an_earlier_run_are_not_those_of_the_last_one(tmp_path, monkeypatch):
@@ -257,48 +265,39 @@ def test_tables_of_an_earlier_run_are_not_those_of_the_last_one(tmp_path, monkey
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
         certified[str(path)] = replace(entry(str(path), part), sha256=file_sha256(path))
+    Path("certificate.sha256").write_text("")
     monkeypatch.setattr(
         "stnet.record.write.read_certificate",
-        lambda path: Certificate({"configuration": "k"}, certified),
+        lambda path: Certificate(FACTS | {"configuration": "k"}, certified),
     )
     with pytest.raises(InputError, match=r"dataset/summary\.tsv: not of the certified run; run"):
         write_record(
             "certificate.sha256",
             {"configuration": "k"},
-            config={"report": ["c"], **ROWS},
-            written={},
-            jobs={},
-            lock="record.lock",
-            workers=1,
+            Known({"report": ["c"], **ROWS, "cohorts": {"c": COHORT}}, {}, []),
+            1,
         )
 
 
 def test_a_crate_is_read_back_with_its_run(tmp_path, monkeypatch):
     """The profiles' own validator is not among the packages; it was run by hand."""
-    rocrate = pytest.importorskip("rocrate.rocrate", reason="rocrate: see record.lock")
-    from stnet.record.crate import write_crate
-
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "results/demo/figures").mkdir(parents=True)
     name = "results/demo/figures/a b.png"
-    (tmp_path / name).write_bytes(b"png")
-    (tmp_path / "results/record/code").mkdir(parents=True)
-    (tmp_path / "results/record/configuration.yaml").write_text("a: 1\n")
-    (tmp_path / "results/record/code/Snakefile").write_text("")
-    about = {"title": "T", "targets": "all", "commit": None, "version": "1.2"}
-    path = tmp_path / "results/ro-crate-metadata.json"
-    write_crate(
-        path.relative_to(tmp_path),
-        about | {"last job ended": "2026-01-02T03:04:05.678901Z"},
-        [entry(name)],
-        {"record/configuration.yaml": "configuration"},
-        references({"source=tenx"}).values(),
-    )
-    crate = rocrate.ROCrate(path.parent)
+    record = {"configuration.yaml": "configuration"}
+    for each in (name, "results/certificate.sha256", "results/record/configuration.yaml"):
+        Path(each).parent.mkdir(parents=True, exist_ok=True)
+        Path(each).write_bytes(b"abc")
+    Path("results/record/code").mkdir()
+    said = {"title": "T", "last_call": CALL, "commit": None, "version": "1.2"}
+    said["last_job_ended"] = FACTS["last job ended"]
+    run = Run({name: entry(name)}, {}, [], references({"source=tenx"}), said)
+    write_crate(Path("results/ro-crate-metadata.json"), run, record)
+    crate = ROCrate("results")
     run = crate.dereference("#run")
     (result,) = run["result"] if isinstance(run["result"], list) else [run["result"]]
     assert crate.mainEntity.id == "record/code/Snakefile"
     assert run["instrument"] == crate.mainEntity
+    assert run["object"].id == "record/configuration.yaml"
     assert run["endTime"] == "2026-01-02T03:04:05+00:00"
     assert (result.id, result["sha256"]) == ("demo/figures/a%20b.png", "0" * 64)
     assert (result["contentSize"], result["encodingFormat"]) == ("3", "image/png")
@@ -307,4 +306,5 @@ def test_a_crate_is_read_back_with_its_run(tmp_path, monkeypatch):
         "https://w3id.org/ro/wfrun/workflow/0.5",
         "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
     ]
+    assert "10x Genomics" in {each["name"].split(".")[0] for each in crate.root_dataset["citation"]}
     assert "To be chosen by the authors" in crate.license["name"]

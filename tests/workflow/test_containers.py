@@ -12,7 +12,6 @@ from project import ROOT, planned
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 APPTAINER = (ROOT / "Apptainer.def").read_text()
-RECORD_RULES = "workflow/rules/record.smk"
 CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
 
 
@@ -73,8 +72,7 @@ def test_what_the_images_get_suffices(tmp_path):
     # What the library reads of the checkout as it runs.
     library = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
     named = set(re.findall(r'CHECKOUT / "([^"]+)"', library))
-    named |= set(re.findall(r'CHECKOUT / "([^"]+)"', (ROOT / RECORD_RULES).read_text()))
-    assert {"pyproject.toml", "record.lock"} <= named
+    assert "pyproject.toml" in named
     assert [name for name in named if (ROOT / name).is_file() and not (image / name).exists()] == []
 
 

@@ -100,7 +100,7 @@ def test_an_environment_is_pinned_to_the_minor(environment):
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_agrees_with_the_lock(environment):
     names = {package: PYPI[module] for module, package in CONDA.items()}
-    versions = locked(PYTHON) | locked(PYTHON, "spatialdata.lock") | locked(PYTHON, "record.lock")
+    versions = locked(PYTHON) | locked(PYTHON, "spatialdata.lock")
     compared = {
         name: (rattler.VersionSpec(spec.version), versions[names.get(name, name)])
         for name, spec in specifications(environment).items()
@@ -158,7 +158,7 @@ def test_the_lock_has_what_pyproject_asks_for(python):
 def test_pyproject_asks_for_what_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
-    asked = [*project["project"]["dependencies"], *groups["spatialdata"], *groups["record"]]
+    asked = [*project["project"]["dependencies"], *groups["spatialdata"]]
     asked = {canonicalize_name(Requirement(d).name) for d in asked}
     asked |= without_dependencies().keys()
     files = [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").rglob("*.py")]

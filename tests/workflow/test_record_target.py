@@ -37,7 +37,9 @@ def test_the_record_of_the_demo(demo, tmp_path):
         *("README.md", "run.json", "configuration.yaml", "methods.md", "CITATIONS.md"),
         "reforms.tsv",
     }
-    assert ("results/ro-crate-metadata.json" in said) != ("no RO-Crate: rocrate is not in" in said)
+    crate = json.loads((folder / "results/ro-crate-metadata.json").read_text())["@graph"]
+    described = {each["@id"] for each in crate}
+    assert {"demo/index.html", "record/run.json", "demo/models/densenet-small/all.md"} <= described
     dataset = dict(row.split("\t") for row in (folder / SUMMARY).read_text().splitlines())
     assert (
         f"The cohort has {dataset['sections']} sections of {dataset['patients']} pat"
@@ -48,6 +50,7 @@ def test_the_record_of_the_demo(demo, tmp_path):
     assert run["rules"]["train"]["timed"] == run["rules"]["train"]["jobs"] > 15
     assert sum(each["jobs"] for each in run["machines"].values()) > 200
     assert sum(each["hosts"] for each in run["machines"].values()) == 1
+    assert sum(run["networks"].values()) == run["rules"]["predict_held_out"]["jobs"]
     assert "HistomicsTK" in read["CITATIONS.md"]
     assert not {"UNI", "Mendeley", "TCGA"} & set(read["CITATIONS.md"].split())
     assert (folder / RECORD / "code/Snakefile").read_bytes() == (ROOT / "Snakefile").read_bytes()

@@ -18,7 +18,7 @@ LATENT = EMBEDDED | {"latent_purity", "latent_neighbours", "latent_distances"}
 LATENT |= {"latent_summary", "supp_9"}
 TRAINED = {"train", "predict_held_out", "learning_curve", "null", "ceilings", "protocols"}
 # Of what the model was not trained on: which of its genes to trust, its predictions, what they say.
-MARKED = {"model_genes", "source_viewer"}
+MARKED = {"model_genes", "model_card", "source_viewer"}
 APPLIED = {"model", "predict_section", "predict_slide"}
 VISIUM = {"visium_performance", "visium_summary", "visium_page", "fig_2c", "supp_2"}
 SLIDES = {"pseudobulk", "subtype", "subtype_roc", "tcga_page", "colocalisation_slides", "supp_3"}
@@ -134,6 +134,11 @@ def test_an_ablation_reruns_itself_and_its_study(change):
         **{"patches": 9, "view_index": 1, "train": 2, "predict_held_out": 2},
         **{"performance": 1, "study": 1, "study_figure": 1},
     }
+
+
+def test_a_template_of_cards(change):
+    project = change("src/stnet/record/templates/model_card.md.jinja", "## Licence", "## Terms")
+    assert planned(project).keys() == {"model_card"}
 
 
 def test_a_figure(change):

@@ -37,11 +37,9 @@ rule model_genes:
     input:
         model="results/{cohort}/models/{experiment}/{model}.safetensors",
         genes="results/{cohort}/tables/{experiment}/all/gene_performance.tsv",
-        summary="results/{cohort}/tables/{experiment}/all/summary.tsv",
         predictions=calibration_predictions,
     output:
-        genes="results/{cohort}/models/{experiment}/{model}.genes.tsv",
-        card="results/{cohort}/models/{experiment}/{model}.md",
+        "results/{cohort}/models/{experiment}/{model}.genes.tsv",
     log:
         "results/{cohort}/logs/model_genes/{experiment}/{model}.log",
     benchmark:
@@ -52,10 +50,28 @@ rule model_genes:
         "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
-    params:
-        about=about_model,
     script:
         "../scripts/inference/model_genes.py"
+
+
+rule model_card:
+    input:
+        model=rules.model.output[0],
+        genes=rules.model_genes.output[0],
+        summary="results/{cohort}/tables/{experiment}/all/summary.tsv",
+    output:
+        "results/{cohort}/models/{experiment}/{model}.md",
+    log:
+        "results/{cohort}/logs/model_card/{experiment}/{model}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/model_card/{experiment}/{model}.tsv"
+    conda:
+        "../../envs/record.yaml"
+    params:
+        title=configured("experiments/{experiment}/title"),
+        cohort=trained_on,
+    script:
+        "../scripts/inference/model_card.py"
 
 
 rule predict_section:

@@ -20,9 +20,6 @@ rule record:
     params:
         certificate=CERTIFICATE,
         facts=lambda w: facts_of_run(),
-        config=recorded_config,
-        written=WRITTEN,
-        jobs=recorded_jobs,
-        lock=short_name(str(CHECKOUT / "record.lock")),
+        known=recorded,
     script:
         "../scripts/record/record.py"

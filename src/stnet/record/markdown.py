@@ -6,6 +6,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from stnet.core.printed import EXPRESSION_UNITS, decimals, short
+
 
 def plain(text: object) -> str:
     """Text of a configuration or table in Markdown: a line, and nothing in it is markup or HTML."""
@@ -26,3 +28,5 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+TEMPLATES.filters |= {"decimals": decimals, "short": short}
+TEMPLATES.globals["units"] = EXPRESSION_UNITS

@@ -1,37 +1,29 @@
 """What a run used of other people's work, with references: data, models, packages."""
 
-import csv
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import NamedTuple
+
+from stnet.core.tables import read_table
 
 TABLE = Path(__file__).with_name("references.tsv")
-GROUPS = ("Method", "Data", "Models", "Software")
 # Rows of the configuration by name, by table.
 Rows = Mapping[str, Mapping[str, Mapping]]
 
 
-class Reference(NamedTuple):
-    """A row of `references.tsv`.
+def references(used: Collection[str]) -> dict[str, dict[str, str]]:
+    """Rows of `references.tsv` by key: the works that were used.
 
-    `when` has rules, and facts such as `source=tenx`: a run with one of them used the work. `key`
-    of software is its package on PyPI. `licence` is that of the data or the weights.
+    `used` has the rules that ran, and facts of `facts`. A run with one of a row's `when` used the
+    work. `key` of software is its package on PyPI; `licence` is that of the data or the weights.
     """
-
-    key: str
-    group: str
-    when: str
-    short: str
-    reference: str
-    url: str
-    licence: str
+    rows = read_table(TABLE, text=True).to_dict("records")
+    return {row["key"]: row for row in rows if not {"*", *used}.isdisjoint(row["when"].split())}
 
 
-def references(used: Collection[str]) -> dict[str, Reference]:
-    """The works that were used, by key. `used` has the rules that ran, and facts of `facts`."""
-    with open(TABLE, encoding="utf-8", newline="") as file:
-        rows = [Reference(**row) for row in csv.DictReader(file, delimiter="\t")]
-    return {row.key: row for row in rows if not {"*", *used}.isdisjoint(row.when.split())}
+def data_works(cohort: Mapping) -> list[dict[str, str]]:
+    """The references of a cohort's data, by its row of the configuration, which has `formats`."""
+    used = references(facts({"cohorts": {"": cohort}}))
+    return [row for row in used.values() if row["group"] == "Data"]
 
 
 def facts(rows: Rows) -> set[str]:

@@ -1,119 +1,120 @@
-"""The facts of a run, from its certificate and from what its jobs wrote down."""
+"""What was run, from a certificate and from what the jobs wrote down."""
 
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import filter as matching
 from importlib.metadata import PackageNotFoundError
-from typing import NamedTuple
 
 import anndata as ad
 
-from stnet.checks.certificate import Certificate
+from stnet.checks.certificate import Certificate, Entry
 from stnet.config.settings import TABLES
 from stnet.core.h5ad import open_h5ad
 from stnet.core.processor import MACHINE
 from stnet.core.versions import versions
-from stnet.record.references import Reference, Rows
+from stnet.record.references import Rows, facts, references
 
-PREDICTIONS = "predictions.h5ad"
-# Folders of files elsewhere, which are private. Their names may have spaces, and so has a list of
-# files: a name ends where the suffix of a configuration does.
-ELSEWHERE = re.compile(r"(?<!\S)/(?:(?:(?!\.(?:ya?ml|json)\s)[^/])*/)*")
+PREDICTIONS = "results/*/experiments/*/*/predictions.h5ad"
+# Facts of the call of Snakemake that finished the run. Earlier calls may have had others.
+LAST_CALL = ("targets", "device", "cores", "python", "machine")
 NO_ENERGY = (
-    "not measured: no job reads the counters of the processor or of the GPU; estimate it from the"
-    " times, and from the power of your machines"
+    "not read: the processor's counter (RAPL) is of the whole machine and, on most, for root only;"
+    " the GPU's (NVML) would take one more package in each training job; and estimates from nominal"
+    " power are no measurement. Core seconds are under rules"
 )
+# Of each job its rule, and its files of time and messages.
+Jobs = Sequence[tuple[str, str, str]]
 
 
-class Timed(NamedTuple):
-    """A job of a certificate: its rule, and its files of time and messages."""
+@dataclass(frozen=True)
+class Known:
+    """What Snakemake knows of a run."""
 
-    rule: str
-    benchmark: str
-    log: str
-
-
-def used_rows(certificate: Certificate, config: Rows) -> dict[str, dict[str, dict]]:
-    """The rows of the configuration from which the outputs of a run were made, by table."""
-    names: dict[str, set[str]] = {table: set() for table in TABLES}
-    for entry in certificate.files.values():
-        match entry.name.split("/"):
-            case ["results", cohort, table, name, *_] if entry.part == "outputs":
-                names["cohorts"] |= {cohort} if table == "sections" else set()
-                names.get(table, set()).add(name.removesuffix(".h5ad"))
-    # Factors are of the genes of another row.
-    names["targets"] |= {config["targets"].get(name, {}).get("of", "") for name in names["targets"]}
-    return {
-        table: {name: config[table][name] for name in sorted(found & config[table].keys())}
-        for table, found in names.items()
-    }
+    config: Rows  # resolved; cohorts have the `formats` of their sections
+    written: Mapping  # the configuration as it was given
+    jobs: Jobs
 
 
-def provenance(certificate: Certificate) -> dict[tuple[str, str], dict]:
-    """What jobs wrote into their predictions of held-out spots, by experiment and group.
+@dataclass(frozen=True)
+class Run:
+    """What was run."""
 
-    Raises InputError if a file is damaged.
-    """
-    found = {}
-    for name in [each.name for each in certificate.files.values() if each.part == "outputs"]:
-        match name.split("/"):
-            case ["results", _, "experiments", experiment, group, file] if file == PREDICTIONS:
-                with open_h5ad(name, ["uns/provenance"]) as content:
-                    found[experiment, group] = ad.io.read_elem(content["uns/provenance"])
-    return found
+    outputs: Mapping[str, Entry]  # that `outputs_of` found, by name
+    rows: Rows  # of the configuration, from which they were made, by table
+    made: Sequence[Mapping]  # provenance of predictions of held-out spots
+    used: Mapping[str, Mapping]  # references of what was used, by key
+    facts: Mapping  # what `run.json` has; what is not known is None
 
 
-def run_facts(
-    certificate: Certificate,
-    jobs: Mapping[str, Timed],
-    made: Mapping[tuple[str, str], dict],
-    used: Mapping[str, Reference],
-    rows: Rows,
-) -> dict:
-    """What `run.json` has.
+def outputs_of(certificate: Certificate) -> dict[str, Entry]:
+    """Certified results by name. Patches are many, and are made again from files that are named."""
+    files = [each for each in certificate.files.values() if each.part == "outputs"]
+    return {each.name: each for each in files if re.match(r"results/[^/]+/(?!views/)", each.name)}
 
-    Args:
-        certificate: of the run.
-        jobs: the certified jobs, by their first output.
-        made: what `provenance` found.
-        used: the references of the run.
-        rows: the used rows of the configuration, by table.
 
-    Returns:
-        Plain mappings, lists, numbers and text. What is not known is None, with the reason.
-
-    Source: ours.
-    """
-    said = dict(certificate.facts)
-    commit, _, dirty = said.pop("commit").partition("-")
-    locks = [each for each in certificate.files.values() if each.part == "code"]
-    devices = Counter(each["device"] for each in made.values() if "device" in each)
-    return {
+def read_run(certificate: Certificate, known: Known, about: Mapping) -> Run:
+    """Read a certified run; `about` joins its facts. Raises InputError if a file is damaged."""
+    outputs = outputs_of(certificate)
+    rows = used_rows(outputs, known.config)
+    made = []
+    for name in matching(outputs, PREDICTIONS):
+        with open_h5ad(name, ["uns/provenance"]) as content:
+            made.append(ad.io.read_elem(content["uns/provenance"]))
+    files = certificate.files.values()
+    used = references({each.rule for each in files if each.part == "outputs"} | facts(rows))
+    commit, _, dirty = certificate.facts["commit"].partition("-")
+    trained = Counter(
+        f"{each['device']}, {each['threads']} thread{'s' * (each['threads'] > 1)}"
+        for each in made
+        if "device" in each
+    )
+    found = {
+        **about,
         "commit": commit or None,
         "clean": not dirty if commit else None,
-        **said,
-        **{key: ELSEWHERE.sub("", said[key]) for key in ("targets", "configuration files")},
-        "locks": {each.name: each.sha256 for each in locks if each.name.endswith(".lock")},
-        "packages": packages(made.values(), used),
-        "machines": machines(jobs.values()),
-        "devices": {name: f"{n} networks" for name, n in sorted(devices.items())},
-        "rules": times(jobs.values()),
+        "last_job_ended": certificate.facts["last job ended"],
+        "last_call": {name: certificate.facts[name] for name in LAST_CALL},
+        "locks": {each.name: each.sha256 for each in files if each.name.endswith(".lock")},
+        "packages": packages(made, used),
+        "machines": machines(known.jobs),
+        "networks": dict(sorted(trained.items())),
+        "rules": times(known.jobs),
         "energy": None,
         "energy_why": NO_ENERGY,
-        "rows": rows,
+        "configuration": rows,
+    }
+    return Run(outputs, rows, made, used, found)
+
+
+def used_rows(outputs: Iterable[str], config: Rows) -> dict[str, dict[str, dict]]:
+    """The rows of the configuration from which files were made, by table."""
+    found: dict[str, set] = {table: set() for table in TABLES}
+    for name in outputs:
+        match name.split("/"):
+            case ["results", cohort, "sections", *_]:
+                found["cohorts"].add(cohort)
+            case ["results", _, table, row, *_] if table in found:
+                found[table].add(row.removesuffix(".h5ad"))
+    # Factors are of the genes of another row.
+    found["targets"] |= {config["targets"].get(name, {}).get("of") for name in found["targets"]}
+    return {
+        table: {name: row for name, row in config[table].items() if name in names}
+        for table, names in found.items()
     }
 
 
-def times(jobs: Iterable[Timed]) -> dict[str, dict[str, float]]:
+def times(jobs: Jobs) -> dict[str, dict[str, float]]:
     """By rule: jobs, those with a benchmark, their time and time of cores (s), most memory (MB)."""
     found: dict[str, dict[str, float]] = {}
-    for job in jobs:
+    for rule, benchmark, _ in jobs:
         zero = {"jobs": 0, "timed": 0, "seconds": 0.0, "core_seconds": 0.0, "most_mb": 0.0}
-        row = found.setdefault(job.rule, zero)
+        row = found.setdefault(rule, zero)
         row["jobs"] += 1
-        with suppress(OSError), open(job.benchmark, encoding="utf-8", newline="") as file:
+        with suppress(OSError), open(benchmark, encoding="utf-8", newline="") as file:
             for line in csv.DictReader(file, delimiter="\t"):
                 row["timed"] += 1
                 row["seconds"] = round(row["seconds"] + _number(line["s"]), 2)
@@ -122,30 +123,29 @@ def times(jobs: Iterable[Timed]) -> dict[str, dict[str, float]]:
     return dict(sorted(found.items()))
 
 
-def machines(jobs: Iterable[Timed]) -> dict[str, dict[str, int]]:
+def machines(jobs: Jobs) -> dict[str, dict[str, int]]:
     """Kinds of machine by the first lines of logs: how many hosts of each, and how many jobs.
 
     Hosts are counted and not named: a record is published.
     """
-    found: dict[str, tuple[set[str], int]] = {}
-    for job in jobs:
-        with suppress(OSError), open(job.log, encoding="utf-8", errors="replace") as file:
+    found: dict[str, list[str]] = {}
+    for _, _, log in jobs:
+        with suppress(OSError), open(log, encoding="utf-8", errors="replace") as file:
             if match := MACHINE.match(file.readline()):
-                hosts, n = found.get(match["kind"], (set(), 0))
-                found[match["kind"]] = hosts | {match["host"]}, n + 1
-    return {kind: {"hosts": len(hosts), "jobs": n} for kind, (hosts, n) in sorted(found.items())}
+                found.setdefault(match["kind"], []).append(match["host"])
+    return {
+        kind: {"hosts": len({*hosts}), "jobs": len(hosts)} for kind, hosts in sorted(found.items())
+    }
 
 
-def packages(made: Iterable[Mapping], used: Mapping[str, Reference]) -> dict[str, list[str]]:
+def packages(made: Iterable[Mapping], used: Mapping[str, Mapping]) -> dict[str, list[str]]:
     """Versions of packages: those in the provenance of predictions, else the one installed here."""
     found: dict[str, set[str]] = {}
-    for each in made:
-        for name, version in each["versions"].items():
-            found.setdefault(name, set()).add(version)
-    for name in [each.key for each in used.values() if each.group == "Software"]:
-        if name not in found:
-            with suppress(PackageNotFoundError):
-                found[name] = set(versions(name).values())
+    for name, version in (pair for each in made for pair in each["versions"].items()):
+        found.setdefault(name, set()).add(version)
+    for name in [key for key, row in used.items() if row["group"] == "Software"]:
+        with suppress(PackageNotFoundError):
+            found.setdefault(name, {*versions(name).values()})
     return {name: sorted(each) for name, each in sorted(found.items())}
 
 

@@ -46,6 +46,7 @@ class Analysis:
     other_data: bool = False
 
 
+CARD = "models/{main}/{model}.md"
 VIEWER = "viewer/{main}/{source}/{model}.html"
 EXTERNAL = "tables/{main}/{source}/{model}"
 
@@ -164,6 +165,7 @@ ANALYSES = [
         shown=(
             *(f"{EXTERNAL}/{name}" for name in ("visium.tsv", "spread.png")),
             VIEWER,
+            CARD,
         ),
         tables={
             "visium": f"{EXTERNAL}/visium.tsv",
@@ -172,7 +174,7 @@ ANALYSES = [
     ),
     Analysis(
         sources="slides",
-        shown=(f"{EXTERNAL}/tcga.html", f"{EXTERNAL}/subtype_roc.png", VIEWER),
+        shown=(f"{EXTERNAL}/tcga.html", f"{EXTERNAL}/subtype_roc.png", VIEWER, CARD),
         tables={"tcga": f"{EXTERNAL}/summary.tsv", "subtype": f"{EXTERNAL}/subtype.tsv"},
     ),
     Analysis(

@@ -72,16 +72,8 @@ def facts_of_run():
 
 def commit():
     """The checkout's commit, and whether tracked files differ from it; empty without Git."""
-    command = [
-        "git",
-        "-C",
-        CHECKOUT,
-        "describe",
-        "--always",
-        "--abbrev=40",
-        "--dirty",
-        "--exclude=*",
-    ]
+    options = "describe --always --abbrev=40 --dirty --exclude=*".split()
     if not (CHECKOUT / ".git").exists() or not which("git"):
         return ""
+    command = ["git", "-C", CHECKOUT, *options]
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()
