@@ -182,15 +182,15 @@ def test_memory_of_the_jobs_that_run_at_once(monkeypatch):
     # Python, patches, and 32 images of 200 MB.
     needed = 1.5e9 + 30_000 * 224 * 224 * 3 + 32 * 200e6
 
-    def look(there, jobs, pending=PENDING, **changes):
+    def look(there, jobs, networks=NETWORK, **changes):
         monkeypatch.setattr("stnet.planning.plan.memory", lambda: there)
-        return check_memory(NETWORK, spots(**changes), pending, "cpu", jobs)
+        return check_memory(networks, spots(**changes), "cpu", jobs)
 
     assert look(needed - 1, 1).state == "missing"
     assert look(needed, 1).state == "OK"
     assert look(2 * needed - 1, 2).remedy == "use --cores 1"
     assert look(1, 2).found.endswith("to train e takes about 12.42 GB, 2 at once")
-    assert look(1, 9, pending={}).state == "OK"
+    assert look(1, 9, {}).state == "OK"
     assert "to train e takes at least 7.90 GB" in look(100e9, 1, paper=False).found
 
 

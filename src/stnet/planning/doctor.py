@@ -149,6 +149,10 @@ def _jobs(run: Run, configuration: Configuration) -> Iterator[Finding]:
     experiments = {name: Experiment(**keys) for name, keys in run.experiments.items()}
     spots = {name: count_spots(each, pending, SPOTS)[0] for name, each in cohorts.items()}
     if run.executor == "local":
-        yield check_memory(experiments, spots, pending, run.device, run.at_once)
+        models = {
+            name: {g["model"] for g in each.groups.values()} for name, each in experiments.items()
+        }
+        left = {name: experiments[name] for name in models if models[name] & pending.keys()}
+        yield check_memory(left, spots, run.device, run.at_once)
     yield from check_disk(patch_bytes(cohorts, experiments, spots, pending)["to write"])
     yield from check_hosts(configuration, pending)

@@ -6,7 +6,7 @@ import os
 import shutil
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -194,27 +194,22 @@ def check_disk(patches: pd.Series) -> Iterator[Finding]:
 
 
 def check_memory(
-    experiments: Mapping[str, Experiment],
-    spots: Mapping[str, pd.DataFrame],
-    pending: Collection[str],
-    device: str,
-    jobs: int,
+    left: Mapping[str, Experiment], spots: Mapping[str, pd.DataFrame], device: str, jobs: int
 ) -> Finding:
-    """Compare the largest training jobs, `jobs` at once, with the machine's memory.
+    """Compare the largest of the networks `left` to train, `jobs` at once, with the memory.
 
-    The first parameters are those of `remaining_work`. Spots that are not known are left out.
+    `spots` is that of `remaining_work`; what is not known is left out.
     """
     there, needed = memory(), {}
-    for name, each in experiments.items():
-        if any(group["model"] in pending for group in each.groups.values()):
-            pixels = side_of(each.view) ** 2
-            step = TRAINED_MB * 1e6 * each.recipe["batch_size"] * pixels / SIDE**2
-            patches = 3 * pixels * spots[each.cohort]["spots"].sum()
-            needed[name] = PROGRAM + patches + step * (device == "cpu")
+    for name, each in left.items():
+        pixels = side_of(each.view) ** 2
+        step = TRAINED_MB * 1e6 * each.recipe["batch_size"] * pixels / SIDE**2
+        patches = 3 * pixels * spots[each.cohort]["spots"].sum()
+        needed[name] = PROGRAM + patches + step * (device == "cpu")
     if not needed:
         return Finding("memory", OK, f"{as_bytes(there)}; no network is left to train")
     name, most = max(needed.items(), key=lambda item: item[1])
-    least = "at least" if spots[experiments[name].cohort]["spots"].isna().any() else "about"
+    least = "at least" if spots[left[name].cohort]["spots"].isna().any() else "about"
     found = f"{as_bytes(there)}; to train {name} takes {least} {as_bytes(most)}, {jobs} at once"
     if most > there:
         return Finding("memory", MISSING, found, "lower batch_size, or use a larger machine")
