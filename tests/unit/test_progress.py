@@ -3,6 +3,9 @@
 import os
 import pty
 import random
+import signal
+import subprocess
+import sys
 import termios
 import time
 
@@ -220,4 +223,35 @@ def test_the_last_line_of_a_terminal(monkeypatch):
         assert "\x1b[r" in os.read(other, 1000).decode()
         monkeypatch.setenv("TERM", "dumb")
         assert not has_last_line(stream)
+    os.close(other)
+
+
+STOPS = """
+import os, signal, sys
+from stnet.core.terminal import LastLine
+line = LastLine(sys.stdout)
+signal.signal(signal.SIGTSTP, line.stop)
+for text in "xy":
+    line.show(text)
+    os.kill(os.getpid(), signal.SIGTSTP)
+"""
+
+
+def test_a_run_that_is_stopped_gives_the_line_back():
+    other, own = pty.openpty()
+    termios.tcsetwinsize(own, (10, 20))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", STOPS]
+    # A group of its own, as a shell gives it; the shell's own would not be stopped.
+    run = subprocess.Popen(command, stdout=own, env=environment, process_group=0)
+    for text in "xy":
+        _, status = os.waitpid(run.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        said = ""
+        while "\x1b[r" not in said:
+            said += os.read(other, 1000).decode()
+        assert said.index("\x1b[1;9r") < said.index(text) < said.index("\x1b[r")
+        os.kill(run.pid, signal.SIGCONT)
+    assert run.wait() == 0
+    os.close(own)
     os.close(other)

@@ -69,8 +69,11 @@ def section(name: str = "S1", n_genes: int = 3, *, slide: bool = False) -> Shown
 
 
 def write(path: Path, *sections: Shown, size: tuple[int, int] = (10**6, 400), title: str = "T"):
-    genes = pages._ordered(sections[0].table, [], path)
-    pages._write(path, title, sections, genes, size, {"P1": "P1.html", HOSTILE: "x.html"}, "i.html")
+    """A page of these sections, whose links work in a folder called `raw`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    links = {"P1": "P1.html", HOSTILE: "x.html"}
+    about = {"title": title, "home": "i.html", "place": "raw/page.html", "links": links}
+    pages._write(path, about, sections, pages._ordered(sections[0].table, []), size)
     return path
 
 
@@ -169,6 +172,38 @@ def test_a_single_spot_has_a_picture(tmp_path):
     (found,) = content(write(tmp_path / "page.html", shown))["sections"]
     # A spot of 40 px at 100, 100.
     assert (found["pitch"], found["box"]) == (40, [40, 40, 160, 160])
+
+
+def test_numbers_that_are_not_known_are_null(tmp_path):
+    shown = section()
+    shown.table.var.loc["e1", "median_pearson"] = np.nan
+    shown.of_section["scalefactors"]["spot_diameter_fullres"] = np.nan
+    shown.of_section["metadata"]["um_per_px"] = np.nan
+    found = content(write(tmp_path / "page.html", shown))
+    (of_section,) = found["sections"]
+    assert [gene["r"] for gene in found["genes"]] == [0.9, 0.1, None]
+    assert of_section["size"] is of_section["um_per_px"] is None
+    assert of_section["pitch"] == PITCH
+
+
+def test_pages_of_patients_link_one_another_and_the_first_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # A cohort of this name has two folders of it.
+    folder = Path("results/viewer/viewer/e/held-out")
+    folder.mkdir(parents=True)
+    others = [section("S2"), section("S3")]
+    others[1].table.obs["patient"] = "P2"
+    index = "results/viewer/index.html"
+    keys = {"index": index, "genes": ["G1", "absent"], "title": "T"}
+    pages.write_pages([section(), *others], f"{folder}.html", folder, **keys)
+    assert 'href="held-out/P1.html"' in Path(f"{folder}.html").read_text()
+    found = content(folder / "P1.html")
+    assert [each["name"] for each in found["sections"]] == ["S1", "S2"]
+    assert found["genes"][0]["name"] == "G1"
+    assert found["title"] == "P1: T"
+    assert found["links"] == {"P1": "P1.html", "P2": "P2.html"}
+    assert (folder / found["home"]).resolve() == Path(index).resolve()
+    assert found["place"] == "viewer/e/held-out/P1.html"
 
 
 def test_the_picture_is_the_part_with_spots():
@@ -302,7 +337,7 @@ def acted(path: Path, width: int = 1400) -> dict:
 
 @browser
 def test_a_reader_looks_at_a_section(tmp_path):
-    html = write(tmp_path / "page.html", section(HOSTILE), section("S2"), title=HOSTILE)
+    html = write(tmp_path / "data/raw/page.html", section(HOSTILE), section("S2"), title=HOSTILE)
     found = acted(html, width=800)
     assert found["hit"] == 0
     assert found["fits"]
@@ -349,7 +384,9 @@ def test_a_reader_looks_at_a_section(tmp_path):
 
 @browser
 def test_a_reader_looks_at_a_slide(tmp_path):
-    found = acted(write(tmp_path / "page.html", section(slide=True)))
+    # As in Snakemake's report, where pages that it links are elsewhere.
+    found = acted(write(tmp_path / "data/raw/0123/page.html", section(slide=True)))
+    assert found["text"] == ["T", "careful", ""]
     assert found["options"] == ["image", "predicted", "lower", "upper"]
     assert found["fits"]
     assert "measured" not in found["tip"]

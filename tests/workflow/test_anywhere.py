@@ -1,8 +1,11 @@
 """The workflow from elsewhere: another folder, a read-only checkout, a tag, and as a module."""
 
 import hashlib
+import os
+import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -168,6 +171,29 @@ def test_a_workflow_deployed_from_a_tag(deployed):
     assert (deployed / METADATA).read_text().count("\nsimulated,") == 9
     (checkout,) = (deployed / ".snakemake/stnet").iterdir()
     assert (checkout / CLAIMS).read_bytes() == (deployed / CLAIMS).read_bytes()
+
+
+def test_of_two_runs_that_unpack_a_tag_at_once_the_quicker_counts(tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "Snakefile").touch()
+    me = ["-c", "user.name=me", "-c", "user.email=me@localhost"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run(["git", *me, *command], cwd=source, check=True)
+    entry = {}
+    exec((ROOT / "workflow/Snakefile").read_text().partition("\nsource = ")[0], entry)
+    rename = os.rename
+
+    def second(path, folder):
+        shutil.copytree(path, folder)
+        (folder / "first").touch()
+        rename(path, folder)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "rename", second)
+    folder = entry["unpacked"](SimpleNamespace(repo_path=source, ref="HEAD"))
+    assert {path.name for path in folder.iterdir()} == {"Snakefile", "first"}
+    assert [*folder.parent.iterdir()] == [folder]
 
 
 def test_the_catalogue_s_entry(tmp_path):

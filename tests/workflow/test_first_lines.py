@@ -1,48 +1,16 @@
 """What a run lacks is said in its own line, before anything is downloaded or computed."""
 
 import pytest
-from project import ROOT, snakemake
-
-SHEET = """\
-patient\tsection\tformat\timage\tcounts\tspots\tlabels\tgrid\tum_per_px\tpixel_scale
-A\tA_1\tst-v5\ta\ta\ta\t\tsquare\t\t
-B\tB_1\tst-v5\tb\tb\tb\t\tsquare\t\t
-"""
-CONFIGURATION = """\
-report: [mine]
-device: cuda
-cohorts:
-  mine:
-    sheet: mine.tsv
-    root: ""
-    require_label: false
-    label_classes: {tumour: [], normal: []}
-    spot_window: 224
-    spot_pitch_um: 200
-    report: {main: mine, gene: FASN}
-experiments:
-  mine: {inherit: densenet121, cohort: mine, weights: random}
-  other: {inherit: ridge, cohort: mine, features: other}
-features:
-  other: {kind: encoder, library: timm, architecture: vit_base_patch16_244}
-"""
+from small_cohort import CONFIGURATION, SHEET, refused_run
 
 
 @pytest.fixture
 def said(tmp_path, monkeypatch):
     """Return a function that runs Snakemake on a small cohort and gives the line it ends with."""
-    (tmp_path / "mine.tsv").write_text(SHEET)
-    (tmp_path / "mine.yaml").write_text(CONFIGURATION)
-    for name in "ab":
-        (tmp_path / name).touch()
-    # Also where there is a GPU, and conda.
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    refused = refused_run(tmp_path, monkeypatch)
 
     def run(*arguments):
-        done = snakemake(tmp_path, "--snakefile", str(ROOT / "Snakefile"), *arguments, check=False)
-        assert done.returncode
-        assert "Traceback" not in done.stderr
+        done = refused(*arguments)
         assert "not finished" not in done.stdout
         assert not (tmp_path / "results").exists()
         run.stderr = done.stderr

@@ -28,6 +28,7 @@ rule held_out_viewer:
         mem_mb=6000,
         runtime=60,
     params:
+        index="results/{cohort}/index.html",
         images=lambda w: images_of(w.cohort),
         genes=lambda w: list(filter(None, [report_of(w)["gene"]])),
         title=configured("experiments/{experiment}/title"),
@@ -60,6 +61,7 @@ rule source_viewer:
         mem_mb=6000,
         runtime=60,
     params:
+        index="results/{cohort}/index.html",
         images=source_images,
         genes=map_genes,
         title=source_title,

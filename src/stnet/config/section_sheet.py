@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,22 +98,27 @@ def is_group_id(name: str) -> bool:
     return bool(re.fullmatch(GROUP_ID, name)) and len(name) <= LONGEST_ID
 
 
+class BadRows(InputError):
+    """Wrong rows of a sheet: the message is that of the first, `faults` has all of them."""
+
+    def __init__(self, faults: Sequence[str]):
+        super().__init__(faults[0])
+        self.faults = faults
+
+
 def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list[dict[str, str]]:
     """Rows of the section sheet at `path` as dictionaries of its columns, all text.
 
     File columns are joined to `root`; empty ones stay "". An empty `grid` is the format's only one.
     With `check_files` every named file must exist; leave it off if a rule makes the files. Raises
-    InputError naming the sheet, the row and what to do; also if two rows name the same file, or ids
-    differ only in capitals.
+    InputError naming the sheet and what to do, and BadRows naming the row too; also if two rows
+    name the same file, or ids differ only in capitals.
     """
     seen: dict[str, int] = {}
     spelled: dict[tuple[str, str], str] = {}
     used: dict[tuple[str, Path], int] = {}
-    sections = []
-    optional = [name for name in COLUMNS if name not in REQUIRED]
-    # A cohort that a rule makes has a sheet of ours.
-    lines = read_tsv(find(path), REQUIRED, "sections", optional, name_unread=check_files)
-    for line, cells in lines.items():
+
+    def checked(line: int, cells: dict[str, str]) -> dict[str, str]:
         where = f"{path} line {line}"
         row = {name: cells[name] for name in COLUMNS}
         if not row["grid"] and row["format"] in FORMATS:
@@ -142,7 +147,19 @@ def read_sheet(path: str | Path, root: str | Path, *, check_files: bool) -> list
                             f"{where} ({row['section']}): {name} {file} is also on line {first};"
                             " name each section's own files"
                         )
-        sections.append(row)
+        return row
+
+    optional = [name for name in COLUMNS if name not in REQUIRED]
+    # A cohort that a rule makes has a sheet of ours.
+    lines = read_tsv(find(path), REQUIRED, "sections", optional, name_unread=check_files)
+    sections, faults = [], []
+    for line, cells in lines.items():
+        try:
+            sections.append(checked(line, cells))
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        raise BadRows(faults)
     for name in ("patient", "section"):
         _warn_of_alike(name, {row[name] for row in sections}, path)
     return sections

@@ -4,6 +4,7 @@ What all other processes write scrolls above it, so jobs need not know of it.
 """
 
 import os
+import signal
 from typing import TextIO
 
 SAVE, RESTORE, ERASE = "\x1b7", "\x1b8", "\x1b[2K"
@@ -32,6 +33,13 @@ class LastLine:
         if self._rows:
             self._write(f"{SAVE}\x1b[r\x1b[{self._rows};1H{ERASE}{RESTORE}")
             self._rows = 0
+
+    def stop(self, *_: object) -> None:
+        """Give the line back and stop, as a handler of Ctrl-Z (SIGTSTP); `show` takes it again."""
+        self.close()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self.stop)
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

@@ -1,15 +1,14 @@
-"""What this machine has: packages, programs, a GPU, folders to write in (ours).
+"""What this machine has: packages, conda, a GPU, folders to write in (ours).
 
 Only what Snakemake itself requires is imported here, because that is all there may be.
 """
 
 import os
-import re
 import sys
 import tempfile
 import tomllib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -24,15 +23,8 @@ from stnet.core.gpu import visible_gpus, why_no_gpu
 from stnet.core.places import existing
 
 OK, WARNING, MISSING = "OK", "warning", "missing"
-INSTALL = "pip install -r requirements.lock"
-INSTALL_NUCLEI = "pip install --no-deps -r histomicstk.lock"
-NO_CONDA = (
-    "install it (https://conda-forge.org/download), or leave --use-conda out: jobs then use the"
-    " packages of this environment"
-)
+NO_CONDA = "install it (https://conda-forge.org/download), or leave --use-conda out"
 NO_GPU = "add --config device=cpu, or run on a machine or cluster with a GPU"
-# Of executors with a profile of ours.
-COMMANDS = {"slurm": ["sbatch", "squeue", "scancel", "sinfo"]}
 
 
 class Finding(NamedTuple):
@@ -44,107 +36,86 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def check_packages(conda: bool, nuclei: bool) -> Iterator[Finding]:
-    """Compare Python and packages with `pyproject.toml` and the locks; load OpenSlide.
-
-    With `conda`, jobs have packages of their own, and only Snakemake is compared.
-    """
+def check_packages(conda: bool, nuclei: bool, device: str) -> Finding:
+    """Compare Python and packages with `pyproject.toml`; with `conda`, jobs have their own."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
-    python, wanted = python_version(), Requirement(f"python{project['requires-python']}")
-    fits = wanted.specifier.contains(python, prereleases=True)
-    found = f"{python} in {sys.prefix}" + ("" if fits else f" is not {wanted.specifier}")
-    yield Finding("Python", OK if fits else MISSING, found, "" if fits else "install one that is")
-    lines = (CHECKOUT / "requirements.lock").read_text("utf-8").splitlines()
-    lines += (CHECKOUT / "histomicstk.lock").read_text("utf-8").splitlines()
-    locks = [Requirement(each) for each in lines if re.match(r"\w", each)]
-    locks = {each.name: each for each in locks if not each.marker or each.marker.evaluate()}
-    wanted = [Requirement(each) for each in project["dependencies"]]
-    wanted += [Requirement("histomicstk")] * nuclei
-    wanted = [each for each in wanted if each.name == "snakemake" or not conda]
-    wrong, other = [], []
-    for each in wanted:
-        try:
-            there = version(each.name)
-        except PackageNotFoundError:
-            wrong.append(f"no {each.name}")
-            continue
-        if not each.specifier.contains(there, prereleases=True):
-            wrong.append(f"{each.name} {there} is not {each.specifier}")
-        elif each.name in locks and not locks[each.name].specifier.contains(there):
-            other.append(f"{each.name} {there} is not {locks[each.name].specifier}")
-    install = f"{INSTALL} && {INSTALL_NUCLEI}" if "no histomicstk" in wrong else INSTALL
-    if wrong:
-        yield Finding("packages", MISSING, first_of(wrong), install)
-    if other:
-        yield Finding("packages", WARNING, f"not as locked: {first_of(other)}", install)
-    if not wrong and not other:
-        yield Finding("packages", OK, f"{len(wanted)} as locked" + "; jobs have conda's" * conda)
-    try:
-        if not conda:
-            import openslide  # noqa: F401
-    except (ImportError, OSError) as error:
-        yield Finding("OpenSlide", MISSING, f"cannot be loaded ({reason_of(error)})", install)
+    names = ["snakemake"] if conda else project["dependencies"] + ["histomicstk"] * nuclei
+    wanted = [Requirement(each) for each in [f"python{project['requires-python']}", *names]]
+    there = {each.name: _version(each.name) for each in wanted}
+    wrong = [
+        f"{each.name} {there[each.name] or '(none)'} is not {each.specifier}"
+        for each in wanted
+        if not there[each.name] or not each.specifier.contains(there[each.name], prereleases=True)
+    ]
+    if not wrong:
+        found = f"{len(names)} as needed, Python {there['python']} in {sys.prefix}"
+        return Finding("packages", OK, found + "; jobs have conda's" * conda)
+    torch = _version("torch")
+    without_cuda = torch.endswith("+cpu") if torch else device == "cpu"
+    lock = "requirements-cpu.lock" if without_cuda else "requirements.lock"
+    remedy = f"with Python {project['requires-python']}: pip install -r {lock}"
+    remedy += " && pip install --no-deps -r histomicstk.lock" * nuclei
+    return Finding("packages", MISSING, first_of(wrong), remedy)
 
 
-def check_programs(conda: bool, executor: str) -> Iterator[Finding]:
-    """Conda, if jobs use it, and the commands of a cluster, if jobs go there."""
-    if conda and not (which("conda") or "BASH_FUNC_conda%%" in os.environ):
-        yield Finding("conda", MISSING, "--use-conda, but no conda on the PATH", NO_CONDA)
-    elif conda:
-        yield Finding("conda", OK, which("conda") or "a function of bash")
-    absent = [each for each in COMMANDS.get(executor, []) if not which(each)]
-    if absent:
-        remedy = "run on a node of the cluster that has them, or with another profile"
-        yield Finding(executor, MISSING, f"not on the PATH: {', '.join(absent)}", remedy)
-    elif executor in COMMANDS:
-        yield Finding(executor, OK, f"{', '.join(COMMANDS[executor])} are on the PATH")
+def check_conda() -> Finding:
+    """The program, or the function of bash, that makes the environments of `--use-conda`."""
+    found = which("conda") or "a function of bash" * ("BASH_FUNC_conda%%" in os.environ)
+    if not found:
+        return Finding("conda", MISSING, "--use-conda, but no conda on the PATH", NO_CONDA)
+    return Finding("conda", OK, found)
 
 
-def check_gpu(device: str, executor: str, at_once: int) -> Finding:
+def check_gpu(device: str, executor: str) -> Finding:
     """The GPUs that jobs can lease on this machine, and whether torch can compute on them."""
-    if device != "cuda":
-        return Finding("GPU", OK, "not needed (device: cpu)")
-    if executor != "local":
-        return Finding("GPU", OK, f"jobs get them from {executor}; not looked at from here")
+    if device != "cuda" or executor != "local":
+        found = f"asked of {executor}" if device == "cuda" else "not needed (device: cpu)"
+        return Finding("GPU", OK, found)
     if reason := why_no_gpu():
         return Finding("GPU", MISSING, f"device: cuda is configured, but {reason}", NO_GPU)
-    try:
-        import torch
-    except ImportError:
-        return Finding("GPU", OK, f"{len(visible_gpus())}; not tried, as torch is not installed")
+    n, torch = len(visible_gpus()), _version("torch")
+    if not torch:
+        return Finding("GPU", OK, f"{n}; not tried, as torch is not installed here")
+    from torch import cuda
+
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        if not torch.cuda.is_available():
-            reasons = [f" ({reason_of(each.message)})" for each in said[:1]]
-            found = f"torch {torch.__version__} cannot use it{''.join(reasons)}"
-            return Finding("GPU", MISSING, found, f"look at nvidia-smi and its driver, or {NO_GPU}")
-    card, n = torch.cuda.get_device_properties(0), len(visible_gpus())
-    found = f"{n}, {card.name} of {card.total_memory / 1e9:.0f} GB; jobs at once: {at_once}"
-    if at_once > n:
-        return Finding(
-            "GPU", WARNING, f"{found}, of which some will wait", f"add --resources gpu={n}"
-        )
-    return Finding("GPU", OK, found)
+        if not cuda.is_available():
+            reason = "".join(f" ({reason_of(each.message)})" for each in said[:1])
+            remedy = f"look at nvidia-smi and its driver, or {NO_GPU}"
+            if torch.endswith("+cpu"):
+                remedy = "pip install -r requirements.lock"
+            return Finding("GPU", MISSING, f"torch {torch} cannot use it{reason}", remedy)
+    card = cuda.get_device_properties(0)
+    return Finding("GPU", OK, f"{n}, {card.name} of {card.total_memory / 1e9:.0f} GB")
 
 
 def check_folders(folders: Iterable[str | Path]) -> Finding:
     """Whether folders, or the nearest that exist, and that of temporary files can be written in."""
-    wrong = {}
-    for folder in map(existing, [*folders, tempfile.gettempdir()]):
+    wrong = []
+    for folder in dict.fromkeys(map(existing, [*folders, tempfile.gettempdir()])):
         try:
-            with tempfile.TemporaryFile(dir=folder) as file:
-                file.write(b"0")
+            tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
-            wrong[folder] = f"{folder} ({error.strerror})"
+            wrong.append(f"{folder} ({error.strerror})")
     if wrong:
         remedy = "make it writable, or run with --directory in a folder of yours"
-        return Finding("folders", MISSING, f"not writable: {', '.join(wrong.values())}", remedy)
+        return Finding("folders", MISSING, f"not writable: {', '.join(wrong)}", remedy)
     return Finding("folders", OK, f"writable: {', '.join(map(str, folders))}, temporary files")
 
 
 def memory() -> int:
     """Bytes of memory of this machine, or those that its container may use."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in map(Path, ["/sys/fs/cgroup/memory.max"]):
-        limits += [int(path.read_text())] if path.is_file() and path.read_text() != "max\n" else []
+    of_container = Path("/sys/fs/cgroup/memory.max")
+    if of_container.is_file():
+        limits += map(int, of_container.read_text().replace("max", "").split())
     return min(limits)
+
+
+def _version(name: str) -> str:
+    """The version of Python or of a package; "" if it is not installed."""
+    try:
+        return python_version() if name == "python" else version(name)
+    except PackageNotFoundError:
+        return ""

@@ -1,28 +1,27 @@
-"""The sheets of the reported cohorts, and whether each section's spots are on its tissue (ours)."""
+"""Whether spots are on their tissue, and the gene to show is among the genes (ours)."""
 
-import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from anndata.io import read_elem
+
 from stnet.cohorts.section import write_section
-from stnet.cohorts.suspicion import collect_warnings
 from stnet.config.configuration import Configuration
-from stnet.config.section_sheet import FILE_COLUMNS
+from stnet.config.section_sheet import FILE_COLUMNS, FORMATS
 from stnet.core.errors import InputError
 from stnet.core.h5ad import open_h5ad
+from stnet.core.suggest import suggest
 from stnet.planning.machine import MISSING, OK, WARNING, Finding
 
 # What a section's job is told of its cohort.
-KEYS = ("label_classes", "require_label", "spot_window", "spot_pitch_um")
-# Seconds to read a section, where none was read.
-GUESS = 10
-
-
-class TimeIsUp(BaseException):
-    """The time for sections is over; no error, which a reader would take for one of its file."""
+KEYS = ("misaligned", "label_classes", "require_label", "spot_window", "spot_pitch_um")
+# Sections of formats that take more memory take too long.
+MOST_MB = 5000
+NEEDS = ("uns/checks", "var/symbol")
 
 
 def check_sections(configuration: Configuration, end: float) -> Iterator[Finding]:
@@ -31,68 +30,58 @@ def check_sections(configuration: Configuration, end: float) -> Iterator[Finding
     Sections that were made have it in their file. Others are read, as their job would do it.
     """
     for name in configuration.resolved["report"]:
-        keys = configuration.resolved["cohorts"][name]
-        fine, absent, left, begin, read = 0, 0, 0, time.monotonic(), 0
+        keys = configuration.row("cohorts", name)
+        counts, genes = Counter(), set()
         for row in configuration.sections(name):
             made = Path(f"results/{name}/sections/{row['section']}.h5ad")
-            files = [Path(path) for path in map(row.get, FILE_COLUMNS) if path]
-            try:
-                if made.is_file():
-                    with open_h5ad(made, ["uns/checks"]) as file:
-                        said = list(file["uns/checks/warnings"].asstr()[()])
-                elif not all(path.exists() for path in files):
-                    absent += 1
+            if not made.is_file():
+                if not all(Path(path).exists() for path in map(row.get, FILE_COLUMNS) if path):
+                    counts["absent"] += 1
                     continue
-                else:
-                    with _until(end):
-                        said = _read(row, keys)
-                    read += 1
-            except TimeIsUp:
-                left += 1
-                continue
+                if time.monotonic() > end or FORMATS[row["format"]].memory_mb > MOST_MB:
+                    counts["left"] += 1
+                    continue
+            try:
+                with _section(made, row, keys) as path, open_h5ad(path, NEEDS) as file:
+                    said = file["uns/checks/warnings"].asstr()[()]
+                    table = read_elem(file["var"])
+                    genes.update(table[["symbol", "ensembl"]].itertuples(name=None))
             except InputError as error:
-                yield Finding("section", MISSING, _of(row, str(error)))
+                yield Finding("section", MISSING, f"{row['section']}: {error}")
                 continue
-            fine += not said
-            yield from (Finding("section", WARNING, _of(row, each)) for each in said)
-        if left:
-            each = (time.monotonic() - begin) / read if read else GUESS
-            found = f"{name}: {left} not looked at (about {left * each / 60:.1f} minutes of a core)"
+            counts["fine"] += not len(said)
+            yield from (Finding("section", WARNING, f"{row['section']}: {each}") for each in said)
+        if n := counts["fine"]:
+            yield Finding("sections", OK, f"{name}: spots of {n} fit their tissue")
+        if n := counts["absent"]:
+            yield Finding("sections", OK, f"{name}: files of {n} are still to be made")
+        if n := counts["left"]:
+            found = f"{name}: {n} not looked at, for want of time"
             yield Finding("sections", WARNING, found, "snakemake … --until section")
-        for n, what in ((fine, "whose spots fit their tissue"), (absent, "still to be made")):
-            if n:
-                yield Finding("sections", OK, f"{name}: {n} {what}")
-
-
-def _of(row: dict[str, str], said: str) -> str:
-    """What was said of a section, with its name."""
-    return said if row["section"] in said else f"{row['section']}: {said}"
-
-
-def _read(row: dict[str, str], keys: dict) -> list[str]:
-    """Make a section in a temporary folder; return what its checks warn of."""
-    with TemporaryDirectory() as folder, collect_warnings() as said:
-        write_section(
-            {**row, "misaligned": keys["misaligned"]},
-            f"{folder}/section.h5ad",
-            f"{folder}/drops.tsv",
-            genes=keys["genes"] if Path(keys["genes"] or "").is_file() else None,
-            **{key: keys[key] for key in KEYS},
-        )
-    return said
+        report = keys["report"]
+        targets = configuration.row("experiments", report["main"])["targets"]
+        listed = configuration.row("targets", targets)["genes"]
+        known = {
+            each
+            for names in genes
+            if not isinstance(listed, list) or {*names} & {*listed}
+            for each in names
+        }
+        if known and report["gene"] not in {None, *known} and not counts["left"]:
+            found = f"cohorts.{name}.report.gene: {report['gene']} is not measured, or not a target"
+            yield Finding("gene", WARNING, found, f"name another{suggest(report['gene'], known)}")
 
 
 @contextmanager
-def _until(end: float) -> Iterator[None]:
-    """Raise TimeIsUp at the time `end`."""
-
-    def stop(number: int, frame: object) -> None:
-        raise TimeIsUp
-
-    before = signal.signal(signal.SIGALRM, stop)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, max(1e-6, end - time.monotonic()))
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+def _section(made: Path, row: dict[str, str], keys: dict) -> Iterator[Path]:
+    """The file of a section: as it was made, or made for the block."""
+    if made.is_file():
+        yield made
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder, made.name)
+        settings = {key: keys[key] for key in KEYS}
+        row = {**row, "misaligned": settings.pop("misaligned")}
+        genes = keys["genes"] if Path(keys["genes"] or "").is_file() else None
+        write_section(row, path, f"{folder}/drops.tsv", genes=genes, **settings)
+        yield path

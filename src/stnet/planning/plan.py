@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import textwrap
 from collections import Counter
@@ -13,11 +14,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from stnet.config.memory import SIDE, TRAINED_MB
 from stnet.config.recipe import Recipe
 from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
 from stnet.core.places import existing
+from stnet.planning.machine import MISSING, OK, WARNING, Finding, memory
 from stnet.planning.work import Cohort, Experiment, count_spots, remaining_work
 from stnet.slides.patches import parse_view
 from stnet.training.calibrate import calibrate
@@ -25,6 +28,7 @@ from stnet.training.calibrate import calibrate
 logger = logging.getLogger(__name__)
 
 WIDTH = 100  # columns of a terminal
+PROGRAM = 1.5e9  # bytes of Python and torch in a training job
 # What the duration of an epoch depends on, besides the view and the number of outputs.
 TIMED = ["architecture", "architecture_options", "trained", "batch_size", "engine"]
 RATES = ["training", "prediction", "memory"]
@@ -98,7 +102,10 @@ def plan(
         if len(table) > 1:
             table.loc[("all", ""), :] = table.sum(skipna=False)
         lines += ["", "NETWORKS", *_lines(table, {"hours": partial(_number, digits=2)}), LEGEND]
-        lines += ["", "PATCHES", *_patches(cohorts, experiments, spots, pending)]
+        table = patch_bytes(cohorts, experiments, spots, pending)
+        lines += ["", "PATCHES", *_lines(table, dict.fromkeys(table.columns[:3], as_bytes))]
+        for disk in check_disk(table["to write"]):
+            lines.append(f"{'WARNING: ' * (disk.state == MISSING)}{disk.found}")
         if left:
             hours = f"hours are not known: {reason}" if reason else _time(work["hours"], machine)
             lines += ["", "TIME", hours]
@@ -168,21 +175,48 @@ def patch_bytes(
     return pd.DataFrame.from_dict(rows, "index", columns=columns)
 
 
-def _patches(
-    cohorts: Mapping[str, Cohort],
-    experiments: Mapping[str, Experiment],
-    spots: Mapping[str, pd.DataFrame],
-    pending: Mapping[str, str],
-) -> list[str]:
-    """A row per view, then the bytes to write beside the free space."""
-    table = patch_bytes(cohorts, experiments, spots, pending)
-    free = shutil.disk_usage(existing(next(iter(cohorts.values())).views)).free
-    total, least = table["to write"].sum(), "at least " if table["to write"].isna().any() else ""
-    lines = _lines(table, dict.fromkeys(table.columns[:3], as_bytes))
-    lines.append(f"to write: {least}{as_bytes(total)}; free on this disk: {as_bytes(free)}")
-    if total > free:
-        lines.append("WARNING: the disk is too small for the patches that are left to write")
-    return lines
+def check_disk(patches: pd.Series) -> Iterator[Finding]:
+    """Compare bytes of patches to write, by folder, with each disk's free space; NaN is unknown."""
+    patches = patches if len(patches) else pd.Series({"results": 0.0})
+    for _, of_disk in patches.groupby(lambda path: os.stat(existing(path)).st_dev):
+        place, n_bytes, unknown = existing(of_disk.index[0]), of_disk.sum(), of_disk.isna().any()
+        free, least = shutil.disk_usage(place).free, "at least " if unknown else ""
+        found = f"patches of networks to write: {least}{as_bytes(n_bytes)}; free in {place}:"
+        found += f" {as_bytes(free)}; downloads, models and results come on top"
+        if n_bytes > free:
+            remedy = "make room, or run with --directory on a larger disk"
+            yield Finding("disk", MISSING, found, remedy)
+        elif unknown:
+            found += "; the number of spots is not known yet"
+            yield Finding("disk", WARNING, found, "snakemake … --until section, then ask again")
+        else:
+            yield Finding("disk", OK, found)
+
+
+def check_memory(
+    left: Mapping[str, Experiment], spots: Mapping[str, pd.DataFrame], device: str, jobs: int
+) -> Finding:
+    """Compare the largest of the networks `left` to train, `jobs` at once, with the memory.
+
+    `spots` is that of `remaining_work`; what is not known is left out.
+    """
+    there, needed = memory(), {}
+    for name, each in left.items():
+        pixels = side_of(each.view) ** 2
+        step = TRAINED_MB * 1e6 * each.recipe["batch_size"] * pixels / SIDE**2
+        patches = 3 * pixels * spots[each.cohort]["spots"].sum()
+        needed[name] = PROGRAM + patches + step * (device == "cpu")
+    if not needed:
+        return Finding("memory", OK, f"{as_bytes(there)}; no network is left to train")
+    name, most = max(needed.items(), key=lambda item: item[1])
+    least = "at least" if spots[left[name].cohort]["spots"].isna().any() else "about"
+    found = f"{as_bytes(there)}; to train {name} takes {least} {as_bytes(most)}, {jobs} at once"
+    if most > there:
+        return Finding("memory", MISSING, found, "lower batch_size, or use a larger machine")
+    if jobs * most > there:
+        option = "--cores " if device == "cpu" else "--resources gpu="
+        return Finding("memory", WARNING, found, f"use {option}{there // most:.0f}")
+    return Finding("memory", OK, found)
 
 
 def _time(hours: pd.Series, machine: Machine) -> str:

@@ -48,6 +48,11 @@ class Shown:
         """Whether rows are tiles of a slide, without measurement."""
         return "tiling" in self.table.uns
 
+    @property
+    def patient(self) -> str:
+        """Its patient. A slide without tiles has no row that names it."""
+        return (self.table.uns["slide"] if self.is_slide else self.table.obs.iloc[0])["patient"]
+
     def layers(self) -> dict[str, np.ndarray]:
         """Values (spots, genes) by name: `predicted`; `measured` and `half`, half the width of the
         interval, where the predictions have them."""
@@ -62,14 +67,15 @@ class Shown:
     def spots(self, pitch: float) -> dict:
         """Places in pixels, and all of a spot but its expression, as JSON takes it."""
         obs, places = self.table.obs, self.table.obsm["spatial"]
+        of_image = self.table.uns.get("slide", self.of_section["metadata"])
         found = {
             "spots": [name.removeprefix(f"{self.name}:") for name in obs.index],
             "x": np.rint(places[:, 0]).astype(int).tolist(),
             "y": np.rint(places[:, 1]).astype(int).tolist(),
-            "size": float(self.of_section["scalefactors"]["spot_diameter_fullres"]),
-            "pitch": pitch,
+            "size": known(self.of_section["scalefactors"]["spot_diameter_fullres"]),
+            "pitch": known(pitch),
             "square": self.is_slide,
-            "um_per_px": um_per_px(self),
+            "um_per_px": known(of_image.get("um_per_px", np.nan)),
             "about": self.about,
             "warnings": list(self.warnings),
         }
@@ -83,11 +89,9 @@ class Shown:
         return found
 
 
-def um_per_px(shown: Shown) -> float:
-    """Micrometres per pixel of the full image; 0 if unknown."""
-    of_image = shown.table.uns.get("slide", shown.of_section["metadata"])
-    value = float(of_image.get("um_per_px", 0))
-    return value if np.isfinite(value) else 0.0
+def known(value: float) -> float | None:
+    """A number as JSON takes it: None if it is not finite."""
+    return float(value) if np.isfinite(value) else None
 
 
 def packed(values: np.ndarray) -> dict:

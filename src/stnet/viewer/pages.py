@@ -7,6 +7,7 @@ import gzip
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os.path import relpath
 from pathlib import Path
 from urllib.parse import quote
@@ -24,7 +25,7 @@ from stnet.expression.pitch import spot_pitch
 from stnet.inference.account import account_of, intervals_of
 from stnet.inference.reliable import doubt, read_with_reliability
 from stnet.inference.wanted_genes import find_genes
-from stnet.viewer.content import Shown, as_webp, packed, picture, region
+from stnet.viewer.content import Shown, as_webp, known, packed, picture, region
 
 FOLDER = Path(__file__).parent
 # Bytes of a page. Chromium shows no data URI above 2 MiB in a frame, which is how Snakemake's
@@ -42,82 +43,79 @@ ENTRY = """<!doctype html>
 VALUES = 0.6
 
 
-def write_held_out_pages(
-    predictions: Sequence[str | Path],
-    gene_performance: str | Path,
-    entry: str | Path,
-    folder: str | Path,
-    *,
-    images: Mapping[str, str],
-    genes: Sequence[str],
-    title: str,
-) -> None:
-    """Write a page for each patient, with its held-out sections, for Snakemake's report.
+def held_out_sections(
+    predictions: Sequence[str | Path], gene_performance: str | Path, images: Mapping[str, str]
+) -> list[Shown]:
+    """The sections of all held-out groups of an experiment.
 
-    Args:
-        predictions: files of all held-out groups of an experiment.
-        gene_performance: its table, by which genes are ordered.
-        entry: page to write that leads to the first patient's.
-        folder: to write the pages into, each called by its patient.
-        images: image files by section; others have the picture of their predictions.
-        genes: symbols or ids of genes to have first, if they are predicted.
-        title: of the experiment.
-
-    Raises:
-        InputError: a file is damaged or missing.
+    `gene_performance` is its table, and `images` has image files by section; others have the
+    picture of their predictions. Raises InputError if a file is damaged or missing.
     """
     spots = read_predictions(predictions)
     performance = read_table(gene_performance).set_index("gene")
-    known = ["consistent", "n_patients", "median_pearson"]
-    spots.var[known] = performance.reindex(spots.var_names)[known]
+    columns = ["consistent", "n_patients", "median_pearson"]
+    spots.var[columns] = performance.reindex(spots.var_names)[columns]
     spots.var["consistent"] = spots.var["consistent"].eq(True)
-    names = {*spots.var_names, *spots.var["symbol"], *spots.var["ensembl"]}
-    chosen = _ordered(spots, [name for name in genes if name in names], entry)
     spots.uns["provenance"] = spots.uns["targets"]
     groups = [read_h5ad(path, backed=True).uns["spatial"] for path in predictions]
-    pages = {}
+    found = []
     for section, rows in spots.obs.groupby("section", observed=True, sort=False).groups.items():
         spatial = [each[section] for each in groups if each.get(section, {}).get("images")]
         spatial += [each[section] for each in groups if section in each]
-        of_section = spots[rows]
         about = f"{len(rows):,} spots"
-        shown = Shown(section, of_section, spatial[0], images.get(section), about)
-        pages.setdefault(of_section.obs["patient"].iloc[0], []).append(shown)
-    _write_pages(pages, chosen, entry, folder, title=f"{title}, held out")
+        found.append(Shown(section, spots[rows], spatial[0], images.get(section), about))
+    return found
 
 
-def write_source_pages(
-    predictions: Sequence[str | Path],
-    reliability: str | Path,
+def source_sections(
+    predictions: Sequence[str | Path], reliability: str | Path, images: Mapping[str, str]
+) -> list[Shown]:
+    """The sections or slides of an external source.
+
+    `reliability` is the model's table of gene reliability, `images` as for `held_out_sections`.
+    Raises InputError if a file is damaged or missing.
+    """
+    return [_of_file(read_with_reliability(path, reliability), images) for path in predictions]
+
+
+def write_pages(
+    sections: Sequence[Shown],
     entry: str | Path,
     folder: str | Path,
     *,
-    images: Mapping[str, str],
+    index: str | Path,
     genes: Sequence[str],
     title: str,
 ) -> None:
-    """Write a page for each patient of an external source, for Snakemake's report.
+    """Write a page for each patient, for Snakemake's report.
 
     Args:
-        predictions: files of the sections or slides.
-        reliability: the model's table of gene reliability.
+        sections: those to show.
         entry: page to write that leads to the first patient's.
         folder: to write the pages into, each called by its patient.
-        images: image files by section; others have the picture of their predictions.
-        genes: symbols or ids of genes to have first.
-        title: of the source and the experiment.
+        index: the cohort's first page, which they link.
+        genes: symbols or ids of genes to have first, if they are predicted.
+        title: of what is shown.
 
     Raises:
-        InputError: a file is damaged or missing, or a gene of `genes` is not predicted.
+        InputError: an image is damaged or missing.
     """
     pages: dict[str, list[Shown]] = {}
-    for path in predictions:
-        shown = _of_file(read_with_reliability(path, reliability), images)
-        # A slide without tiles has no row that names its patient.
-        named = shown.table.uns["slide"] if shown.is_slide else shown.table.obs.iloc[0]
-        pages.setdefault(named["patient"], []).append(shown)
-    first = next(iter(pages.values()))[0]
-    _write_pages(pages, _ordered(first.table, genes, predictions[0]), entry, folder, title=title)
+    for each in sections:
+        pages.setdefault(each.patient, []).append(each)
+    ordered = _ordered(sections[0].table, genes)
+    for patient, of_patient in pages.items():
+        html = Path(folder, f"{patient}.html")
+        about = {
+            "title": f"{patient}: {title}",
+            "home": quote(Path(relpath(index, folder)).as_posix()),
+            "place": Path(relpath(html, Path(index).parent)).as_posix(),
+            "links": {each: quote(f"{each}.html") for each in pages if len(pages) > 1},
+        }
+        _write(html, about, of_patient, ordered, (IN_REPORT, SIDE_IN_REPORT))
+    first = quote(f"{Path(folder).name}/{next(iter(pages))}.html")
+    with atomic_path(entry) as temporary:
+        temporary.write_text(ENTRY.format(first))
 
 
 def write_own_page(
@@ -129,17 +127,16 @@ def write_own_page(
         predictions: its file of predictions.
         image: its image.
         html: page to write.
-        genes: symbols or ids of genes to have first.
+        genes: symbols or ids of genes to have first, if they are predicted.
 
     Raises:
-        InputError: a file is damaged or missing, or a gene is not predicted.
+        InputError: a file is damaged or missing.
     """
     table = read_with_reliability(predictions, None)
-    shown = _of_file(table, {})
-    shown = Shown(shown.name, table, shown.of_section, image, shown.about, shown.warnings)
-    model = "{experiment}/{model}".format(**table.uns["provenance"])
-    chosen = _ordered(table, genes, predictions)
-    _write(html, f"{shown.name}: {model}", [shown], chosen, (ALONE, SIDE_ALONE))
+    shown = replace(_of_file(table, {}), image=image)
+    title = "{0}: {experiment}/{model}".format(shown.name, **table.uns["provenance"])
+    about = {"title": title, "home": "", "place": "", "links": {}}
+    _write(html, about, [shown], _ordered(table, genes), (ALONE, SIDE_ALONE))
 
 
 def _of_file(table: ad.AnnData, images: Mapping[str, str]) -> Shown:
@@ -155,45 +152,26 @@ def _of_file(table: ad.AnnData, images: Mapping[str, str]) -> Shown:
     return Shown(name, table, table.uns["spatial"][name], images.get(name), about, warnings)
 
 
-def _ordered(table: ad.AnnData, wanted: Sequence[str], source: object) -> pd.DataFrame:
+def _ordered(table: ad.AnnData, wanted: Sequence[str]) -> pd.DataFrame:
     """Rows of `var`: wanted genes first, then those predicted best in held-out patients."""
-    names = table.var[["symbol", "ensembl"]].itertuples(name=None)
-    first = find_genes(wanted, names, source)
+    names = list(table.var[["symbol", "ensembl"]].itertuples(name=None))
+    there = {name for alike in names for name in alike}
+    first = find_genes([name for name in wanted if name in there], names, "")
     genes = table.var.sort_values(["consistent", "median_pearson"], ascending=False, kind="stable")
     return genes.reindex([*first, *genes.index.difference(first, sort=False)])
 
 
-def _write_pages(
-    pages: Mapping[str, Sequence[Shown]],
-    genes: pd.DataFrame,
-    entry: str | Path,
-    folder: str | Path,
-    *,
-    title: str,
-) -> None:
-    """Write the pages of patients, which link each other and the cohort's first page."""
-    index = Path(*Path(folder).parts[: Path(folder).parts.index("viewer")], "index.html")
-    home = quote(Path(relpath(index, folder)).as_posix())
-    for patient, sections in pages.items():
-        links = {each: quote(f"{each}.html") for each in pages if len(pages) > 1}
-        html = Path(folder, f"{patient}.html")
-        of_patient = f"{patient}: {title}"
-        _write(html, of_patient, sections, genes, (IN_REPORT, SIDE_IN_REPORT), links, home)
-    first = quote(f"{Path(folder).name}/{next(iter(pages))}.html")
-    with atomic_path(entry) as temporary:  # which leads to the first of them
-        temporary.write_text(ENTRY.format(first))
-
-
 def _write(
     html: str | Path,
-    title: str,
+    about: Mapping[str, object],
     sections: Sequence[Shown],
     genes: pd.DataFrame,
     size: tuple[int, int],
-    links: Mapping[str, str] | None = None,
-    home: str = "",
 ) -> None:
     """Write a page of at most `size[0]` bytes, with images of at most `size[1]` pixels.
+
+    `about` has its title, where it is below the folder of the first page (`place`), and links to
+    that (`home`) and to the pages of other patients (`links`). They work only in this place.
 
     If the values of all genes need too much, the last ones are left out. Only a page that is too
     large with one gene, as of many bins of Visium HD, is larger.
@@ -202,13 +180,11 @@ def _write(
     parts = {"library": _zipped(library)}
     template = (FOLDER / "page.html").read_text("utf-8")
     room = size[0] - len(template) - len(parts["library"])
-    about = sections[0].table.uns["provenance"]
+    provenance = sections[0].table.uns["provenance"]
     content = {
-        "title": title,
-        "home": home,
-        "links": dict(links or {}),
-        "unit": EXPRESSION_UNITS[about["transform"]],
-        "level": float(about.get("level") or 0),
+        **about,
+        "unit": EXPRESSION_UNITS[provenance["transform"]],
+        "level": float(provenance.get("level") or 0),
         "licence": (FOLDER / "openseadragon/LICENSE.txt").read_text("utf-8"),
         "library": library.split(b"\n", 1)[0].decode().strip("/! "),
         "all_genes": len(genes),
@@ -227,7 +203,7 @@ def _write(
             found | {"layers": _layers(each, shown.index)}
             for found, each in zip(of_sections, sections, strict=True)
         ]
-        parts["content"] = _zipped(json.dumps(content).encode())
+        parts["content"] = _zipped(json.dumps(content, allow_nan=False).encode())
         excess = len(parts["content"]) / (VALUES * room)
         if excess <= 1 or n_genes == 1:
             break
@@ -246,7 +222,8 @@ def _pitch(shown: Shown) -> float:
     if shown.is_slide:
         return float(shown.table.uns["tiling"]["step"])
     width = float(shown.of_section["scalefactors"]["spot_diameter_fullres"])
-    return max(width, spot_pitch(np.asarray(shown.table.obsm["spatial"], dtype=float)))
+    # The width may be missing.
+    return float(np.fmax(width, spot_pitch(np.asarray(shown.table.obsm["spatial"], dtype=float))))
 
 
 def _genes(genes: pd.DataFrame) -> list[dict]:
@@ -256,7 +233,7 @@ def _genes(genes: pd.DataFrame) -> list[dict]:
         {
             "id": name,
             "name": gene["symbol"] or name,
-            "r": None if pd.isna(gene["median_pearson"]) else round(gene["median_pearson"], 3),
+            "r": known(round(gene["median_pearson"], 3)),
             "doubt": doubt(gene),
         }
         for name, gene in rows

@@ -31,18 +31,17 @@ def examine(fault=""):
     if not which("conda"):
         # Said in a line of its own; it must not keep the rest from being looked at.
         workflow.deployment_settings.deployment_method.discard(DeploymentMethod.CONDA)
-    limits = workflow.global_resources
+    written = globals().get("WRITTEN", config)
+    device = written.get("device", "cuda")
+    gpus = workflow.global_resources["gpu"].value
     facts = {
-        "config": globals().get("WRITTEN", config),
+        "config": written,
         "files": list(map(str, workflow.configfiles)),
         "fault": fault,
         "conda": uses_conda,
         "executor": asked.executor or "local",
-        "at_once": {
-            "jobs": asked.cores or asked.jobs or 1,
-            "gpu": limits["gpu"].value,
-            "slides": limits["slides"].value,
-        },
+        "device": device,
+        "at_once": gpus if device == "cuda" else asked.cores or asked.jobs or 1,
     }
     if not fault:
         facts |= {

@@ -1,5 +1,6 @@
 # One line on how far the run is, while it runs.
 
+import signal
 from threading import Event, Thread
 
 from snakemake.settings.enums import Quietness
@@ -24,7 +25,11 @@ def show_progress():
     if quiet or nested or workflow.touch or len(jobs) < 2:
         return
     ended = Event()
-    thread = Thread(target=follow, args=(jobs, progress_of(jobs), ended), daemon=True)
+    last_line = LastLine(sys.stderr) if has_last_line(sys.stderr) else None
+    if last_line:
+        signal.signal(signal.SIGTSTP, last_line.stop)
+    arguments = (jobs, progress_of(jobs), ended, last_line)
+    thread = Thread(target=follow, args=arguments, daemon=True)
     thread.start()
     atexit.register(lambda: (ended.set(), thread.join()))
 
@@ -54,9 +59,11 @@ def progress_of(jobs):
     )
 
 
-def follow(jobs, progress, ended):
-    """Look at the scheduler again and again, and say what it does, until the run has `ended`."""
-    last_line = LastLine(sys.stderr) if has_last_line(sys.stderr) else None
+def follow(jobs, progress, ended, last_line):
+    """Look at the scheduler again and again, and say what it does, until the run has `ended`.
+
+    `last_line` is that of the terminal, or None.
+    """
     said = time.time()
     while not ended.wait(LOOK):
         now = time.time()

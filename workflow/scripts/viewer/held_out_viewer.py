@@ -1,13 +1,14 @@
 from stnet.core.job import job
-from stnet.viewer.pages import write_held_out_pages
+from stnet.viewer.pages import held_out_sections, write_pages
 
 with job(snakemake.log[0]):
-    write_held_out_pages(
-        snakemake.input.predictions,
-        snakemake.input.genes,
+    write_pages(
+        held_out_sections(
+            snakemake.input.predictions, snakemake.input.genes, snakemake.params.images
+        ),
         snakemake.output.entry,
         snakemake.output.pages,
-        images=snakemake.params.images,
+        index=snakemake.params.index,
         genes=snakemake.params.genes,
-        title=snakemake.params.title,
+        title=f"{snakemake.params.title}, held out",
     )

@@ -1,13 +1,14 @@
 from stnet.core.job import job
-from stnet.viewer.pages import write_source_pages
+from stnet.viewer.pages import source_sections, write_pages
 
 with job(snakemake.log[0]):
-    write_source_pages(
-        snakemake.input.predictions,
-        snakemake.input.reliability,
+    write_pages(
+        source_sections(
+            snakemake.input.predictions, snakemake.input.reliability, snakemake.params.images
+        ),
         snakemake.output.entry,
         snakemake.output.pages,
-        images=snakemake.params.images,
+        index=snakemake.params.index,
         genes=snakemake.params.genes,
         title=snakemake.params.title,
     )
