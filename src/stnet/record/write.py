@@ -160,11 +160,11 @@ def _tables(cohort: str, config: Rows, there: Collection[str]) -> dict[str, str]
 
 def _copy_code(certificate: Certificate, folder: Path) -> None:
     """Copy the code of a run, and its configuration as far as it lies in the run's folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for entry in certificate.files.values():
-        path = Path(entry.name)
-        outside = path.is_absolute() or ".." in path.parts
-        if entry.part in ("code", "configuration") and not outside:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(entry.path(), folder / path)
-    shutil.copyfile(CHECKOUT / "LICENSE", folder / "LICENSE")
+    with atomic_path(folder) as temporary:
+        for entry in certificate.files.values():
+            path = Path(entry.name)
+            outside = path.is_absolute() or ".." in path.parts
+            if entry.part in ("code", "configuration") and not outside:
+                (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(entry.path(), temporary / path)
+        shutil.copyfile(CHECKOUT / "LICENSE", temporary / "LICENSE")

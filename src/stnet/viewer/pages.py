@@ -139,7 +139,8 @@ def write_own_page(
     shown = Shown(shown.name, table, shown.of_section, image, shown.about, shown.warnings)
     model = "{experiment}/{model}".format(**table.uns["provenance"])
     chosen = _ordered(table, genes, predictions)
-    _write(html, f"{shown.name}: {model}", [shown], chosen, (ALONE, SIDE_ALONE))
+    with atomic_path(html) as temporary:
+        _write(temporary, f"{shown.name}: {model}", [shown], chosen, (ALONE, SIDE_ALONE))
 
 
 def _of_file(table: ad.AnnData, images: Mapping[str, str]) -> Shown:
@@ -174,18 +175,19 @@ def _write_pages(
     """Write the pages of patients, which link each other and the cohort's first page."""
     index = Path(*Path(folder).parts[: Path(folder).parts.index("viewer")], "index.html")
     home = quote(Path(relpath(index, folder)).as_posix())
-    for patient, sections in pages.items():
-        links = {each: quote(f"{each}.html") for each in pages if len(pages) > 1}
-        html = Path(folder, f"{patient}.html")
-        of_patient = f"{patient}: {title}"
-        _write(html, of_patient, sections, genes, (IN_REPORT, SIDE_IN_REPORT), links, home)
+    links = {each: quote(f"{each}.html") for each in pages if len(pages) > 1}
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        for patient, sections in pages.items():
+            html, of_patient = temporary / f"{patient}.html", f"{patient}: {title}"
+            _write(html, of_patient, sections, genes, (IN_REPORT, SIDE_IN_REPORT), links, home)
     first = quote(f"{Path(folder).name}/{next(iter(pages))}.html")
     with atomic_path(entry) as temporary:  # which leads to the first of them
         temporary.write_text(ENTRY.format(first))
 
 
 def _write(
-    html: str | Path,
+    html: Path,
     title: str,
     sections: Sequence[Shown],
     genes: pd.DataFrame,
@@ -237,8 +239,7 @@ def _write(
     for number, (each, box) in enumerate(zip(sections, boxes, strict=True)):
         parts[f"picture-{number}"] = _fitted(each, box, size[1], room)
     hidden = "\n".join(f'<pre hidden id="{name}">{text}</pre>' for name, text in parts.items())
-    with atomic_path(html) as temporary:
-        temporary.write_text(template.replace("<!--content-->", hidden), encoding="utf-8")
+    html.write_text(template.replace("<!--content-->", hidden), encoding="utf-8")
 
 
 def _pitch(shown: Shown) -> float:

@@ -57,9 +57,11 @@ def progress_of(jobs):
 def follow(jobs, progress, ended):
     """Look at the scheduler again and again, and say what it does, until the run has `ended`."""
     last_line = LastLine(sys.stderr) if has_last_line(sys.stderr) else None
+    # A clock that does not jump where that of the machine is set.
+    begin = time.time() - time.monotonic()
     said = time.time()
     while not ended.wait(LOOK):
-        now = time.time()
+        now = begin + time.monotonic()
         progress.update(
             ids(workflow.scheduler.running) & jobs.keys(),
             {key for key, job in jobs.items() if workflow.dag.finished(job)},
