@@ -156,7 +156,7 @@ def read_certificate(path: str | Path) -> Certificate:
         ) from None
     except OSError as error:
         check_system(error, path)
-        raise
+        raise Damaged(path, error) from error
     if not mark or seal.strip() != sha256(text.encode(*ENCODING)).hexdigest():
         raise Damaged(path, "it is not as it was written")
     facts, files = {}, {}
