@@ -28,6 +28,7 @@ SHEETS = {
 COHORT = {"require_label": False, "spot_window": 128, "spot_pitch_um": 100}
 FORMATS = ("zarr", "geojson", "ome.tif", "csv.gz")
 TARGETS = (
+    *("arena", "leak_lab"),
     *(f"results/demo/exports/densenet-small/{SECTION}.{each}" for each in FORMATS),
     *(f"{PREDICTED}/{name}/{each}" for name in "WV" for each in ("map.png", "viewer.html")),
     *(
