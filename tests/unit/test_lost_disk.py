@@ -15,6 +15,7 @@ from stnet.expression.gene_sets import read_gene_sets
 from stnet.features.embeddings import read_embeddings
 from stnet.networks.weights import load_weights
 from stnet.slides.image import open_image
+from stnet.slides.patches import read_index
 from stnet.sources.tenx import read_archive
 
 # Its beginning cannot be read: an input/output error of the system.
@@ -33,6 +34,7 @@ READERS = {
     "own.h5ad": read_h5ad,
     "table.tsv": read_table,
     "arrays.npz": read_arrays,
+    "index.tsv": read_index,
     "sets.gmt": read_gene_sets,
     "features.h5": read_embeddings,
     "weights.pth": partial(load_weights, nn.Linear(1, 1)),

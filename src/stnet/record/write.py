@@ -68,7 +68,7 @@ def write_record(
     named = [
         each
         for each in certificate.files.values()
-        if each.part == "code"
+        if each.part in ("code", "configuration")
         or (each.part == "outputs" and re.match(r"results/[^/]+/(?!views/)", each.name))
     ]
     if differ := [*changed(named, workers)]:
