@@ -281,7 +281,7 @@ def test_a_sheet_that_was_changed_is_not_recorded_as_that_of_the_run(tmp_path, m
         "stnet.record.write.read_certificate",
         lambda path: Certificate({"configuration": "k"}, certified),
     )
-    with pytest.raises(InputError, match=r"not as certified: 1 \(changed: sheet\.tsv \(config"):
+    with pytest.raises(InputError, match=r"not as certified: 1 \(changed: sheet\.tsv "):
         write_record(
             "certificate.sha256",
             {"configuration": "k"},
