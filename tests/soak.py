@@ -3,10 +3,15 @@
     make soak                                        # every part, on a demo made for it
     python tests/soak.py kills disks --finished DIR  # some parts, on a finished demo of this commit
 
-- `kills`: a job of each rule is killed with all processes of its run, at a random moment.
+Rules are those of the workflow. What the demo has no job of is run in it first
+(`support/wider.py`), and a rule that has none even then is named at the end.
+
+- `kills`: a job of each rule is killed or ended with all processes of its run, at random moments.
 - `disks`: the disk is full when a job of each rule writes, and read-only for one of each round
   (root: mounts overlays).
 - `damage`: an output of each kind of each rule loses its half, all or a bit, then a job reads it.
+- `targets`: those that write no declared output, such as `verify`, meet damaged and missing results
+  and a full disk, and are killed.
 - `runs`: a second run in the same folder; outputs dated in the future by a clock that was wrong.
 - `network`: no network while a file is downloaded.
 
@@ -29,7 +34,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +42,10 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from compare_results import compare
+from loaded import load_workflow
 from project import DEMO, copy_project, snakemake
 from remote import Remote, sha256
+from wider import FILE, OPTIONS, serve, widen
 
 # What a user must never see at the end of a failed job. Of a read-only disk Snakemake itself prints
 # a traceback, as it cannot write its own files.
@@ -122,13 +129,22 @@ def _seconds(benchmark: Path) -> float:
     return 3.0
 
 
-def differences(finished: Path, folder: Path, outputs: tuple[str, ...]) -> list[str]:
+def files(folder: Path, outputs: Iterable[str]) -> set[str]:
+    """The files that outputs are, or have within; a folder's mark of Snakemake is none."""
+    found = set()
+    for output in outputs:
+        within = (folder / output).rglob("*") if (folder / output).is_dir() else ()
+        found |= {str(path.relative_to(folder)) for path in within if path.is_file()} or {output}
+    return {each for each in found if not each.endswith(".snakemake_timestamp")}
+
+
+def differences(finished: Path, folder: Path, outputs: Iterable[str]) -> list[str]:
     """What outputs differ from those of the finished run in; pages and pictures byte by byte."""
     found = []
-    for output in outputs:
+    for output in sorted(files(finished, outputs) | files(folder, outputs)):
         one, other = finished / output, folder / output
-        if not other.exists():
-            found.append(f"{output}: missing")
+        if not (one.exists() and other.exists()):
+            found.append(f"{output}: {'missing' if one.exists() else 'added'}")
         elif one.is_file() and one.read_bytes() != other.read_bytes():
             told, compared = compare(one.parent, other.parent, other.name)
             found += told or ([] if compared else [f"{output}: other bytes"])
@@ -151,25 +167,37 @@ def remove(folder: Path, outputs: tuple[str, ...]) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def run(folder: Path, outputs: tuple[str, ...], *options: str) -> subprocess.CompletedProcess:
+def run(folder: Path, outputs: Iterable[str], *options: str) -> subprocess.CompletedProcess:
     """A run that asks for a job's outputs."""
-    return snakemake(folder, *DEMO, *options, "--", *outputs, check=False)
+    return snakemake(folder, *OPTIONS, *options, "--", *outputs, check=False)
 
 
 def kills(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
-    """Kill a run while a job of a rule works, for each rule, then run again."""
+    """Kill or end a run while a job of a rule works, for each rule, then run to the end."""
     shutil.copytree(finished, folder, symlinks=True)
-    for job in jobs:
-        remove(folder, job.outputs)
-        moment = _kill(folder, job)
-        half = differences(finished, folder, tuple(o for o in job.outputs if (folder / o).exists()))
-        rerun = run(folder, job.outputs)
-        found = [f"half-written: {each}" for each in half if moment is not None]
-        found += [] if rerun.returncode == 0 else [f"the rerun failed: {_errors(rerun.stderr)}"]
-        found += differences(finished, folder, job.outputs) + leftovers(folder, job.outputs)
-        _as_old(finished, folder, job.outputs)
-        when = "ended before the kill" if moment is None else f"killed after {moment:.1f} s"
-        yield job.rule, when, "; ".join(found)
+    before = ancestors(finished_jobs(finished))
+    by_depth = sorted(jobs, key=lambda job: len(before[job]))
+    for group in rounds(by_depth, lambda a, b: a not in before[b] and b not in before[a]):
+        outputs = tuple(output for job in group for output in job.outputs)
+        left, killed = {job.rule: job for job in group}, {}
+        while left:
+            remove(folder, tuple(output for job in left.values() for output in job.outputs))
+            process, log, rule = _begun(folder, outputs, left)
+            if not rule:
+                break
+            job, how = left.pop(rule), random.choice([signal.SIGKILL, signal.SIGTERM])
+            moment = _kill(process, log, job, how)
+            half = differences(finished, folder, [o for o in outputs if (folder / o).exists()])
+            when = "after it had ended" if moment is None else f"after {moment:.1f} s"
+            killed[job] = f"{how.name} {when}", [f"half-written: {each}" for each in half]
+        process.wait()
+        rerun = run(folder, outputs)
+        for job in group:
+            when, found = killed.get(job, ("ended before", []))
+            found += differences(finished, folder, job.outputs) + leftovers(folder, job.outputs)
+            found += [f"the rerun failed: {_errors(rerun.stderr)}"] if rerun.returncode else []
+            yield job.rule, when, "; ".join(found)
+        _as_old(finished, folder, outputs)
 
 
 def _as_old(finished: Path, folder: Path, outputs: tuple[str, ...]) -> None:
@@ -181,31 +209,42 @@ def _as_old(finished: Path, folder: Path, outputs: tuple[str, ...]) -> None:
                 shutil.copystat(path, folder / path.relative_to(finished))
 
 
-def _kill(folder: Path, job: Job) -> float | None:
-    """Kill a run at a random moment of its job; None if the job ended before."""
-    process, log = _begun(folder, job)
+def _kill(
+    process: subprocess.Popen, log: Path, job: Job, how: signal.Signals = signal.SIGKILL
+) -> float | None:
+    """Send a signal to a run at a random moment of a job; None if that ended before."""
     # The recorded seconds are often those of a busier machine.
     moment = random.uniform(0, job.seconds / 2)
     time.sleep(moment)
     alive = process.poll() is None and f"(Rule: {job.rule})" not in log.read_text()
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, how)
     process.wait()
-    snakemake(folder, *DEMO, "--unlock")
+    # As `snakemake --unlock` does, without loading the rules.
+    for lock in (log.parent / "locks").glob("*.lock"):
+        lock.unlink()
     return moment if alive else None
 
 
-def _begun(folder: Path, job: Job) -> tuple[subprocess.Popen, Path]:
-    """A run in a session of its own, whose job has just begun, and what it prints."""
+def _begun(
+    folder: Path, targets: Iterable[str], rules: Iterable[str] = ()
+) -> tuple[subprocess.Popen, Path, str]:
+    """A run in a session of its own, what it prints, and which of these rules has just begun.
+
+    The rule is "" if the run has ended, or if none is waited for.
+    """
     log = folder / ".snakemake/soak.log"
     with open(log, "w") as stream:
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *DEMO, "--", *job.outputs]
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *OPTIONS, "--", *targets]
         process = subprocess.Popen(
             command, cwd=folder, start_new_session=True, stdout=stream, stderr=stream
         )
-    while f"rule {job.rule}:" not in log.read_text() and process.poll() is None:
+    while True:
+        ended = process.poll() is not None
+        found = [name for name in re.findall(r"rule (\w+):", log.read_text()) if name in rules]
+        if found or ended or not rules:
+            return process, log, "".join(found[:1])
         time.sleep(0.02)
-    return process, log
 
 
 def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
@@ -237,7 +276,7 @@ def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
             remove(project, outputs)
             # One is enough: all jobs open their log first. Snakemake itself does not survive it.
             first = group[0]
-            process, log = _begun(project, first)
+            process, log, _ = _begun(project, first.outputs, [first.rule])
             subprocess.run(["mount", "-o", "remount,ro", project], check=True)
             process.wait()
             told = log.read_text()
@@ -251,7 +290,7 @@ def disks(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, 
 
 
 def _size(finished: Path, outputs: tuple[str, ...]) -> int:
-    return sum((finished / each).stat().st_size for each in outputs if (finished / each).is_file())
+    return sum((finished / each).stat().st_size for each in files(finished, outputs))
 
 
 def _written(upper: Path) -> set[str]:
@@ -417,6 +456,63 @@ def _noticed(
     return case.of, what, "; ".join(found)
 
 
+def targets(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
+    """Let targets without outputs meet damaged and missing results, a full disk, and a kill."""
+    spoilt = _of_each_kind(finished)
+    for job in jobs:
+        with overlay(finished, folder) as (project, disk):
+            begin = time.monotonic()
+            plain = run(project, [job.rule])
+            seconds = time.monotonic() - begin
+            wanted = _contents(disk / "upper")
+            yield job.rule, f"as it is: {plain.returncode}, {seconds:.0f} s", _untold(plain, ())
+        for name, way in [*WAYS.items(), ("no", None)]:
+            with overlay(finished, folder) as (project, _):
+                for file in spoilt:
+                    _spoil(project / file, way) if way else (project / file).unlink()
+                told = run(project, [job.rule])
+                yield job.rule, f"{name} file: {told.returncode}", _untold(told, spoilt)
+        with overlay(finished, folder) as (project, disk):
+            _fill(disk, PAGE)
+            told = run(project, [job.rule])
+            yield job.rule, f"full disk: {told.returncode}", _untold(told, ())
+            (disk / "filler").unlink()
+            process, log, _ = _begun(project, [job.rule])
+            moment = _kill(process, log, replace(job, seconds=2 * seconds))
+            found = _untold(run(project, [job.rule]), ())
+            others = {*(_contents(disk / "upper").items() ^ wanted.items())}
+            found += f"other files: {sorted({name for name, _ in others})}" * bool(others)
+            yield job.rule, f"rerun after both: {moment}", found
+
+
+def _of_each_kind(finished: Path) -> list[str]:
+    """An output of each kind that jobs of the demo make."""
+    kinds: dict[str, str] = {}
+    for job in finished_jobs(finished):
+        for file in sorted(files(finished, job.outputs)):
+            if file.startswith("results/"):
+                kinds.setdefault("".join(Path(file).suffixes[-2:]), file)
+    return [*kinds.values()]
+
+
+def _contents(upper: Path) -> dict[str, bytes]:
+    return {each: (upper / each).read_bytes() for each in _written(upper)}
+
+
+def _untold(done: subprocess.CompletedProcess, names: Iterable[str]) -> str:
+    """What is wrong with what a target said: a traceback, or a failure without a line."""
+    text = done.stdout + done.stderr
+    found = ["a traceback"] if TRACEBACK in text else []
+    lines = [
+        line for line in text.splitlines() if re.match("error: |missing +|(changed|added): ", line)
+    ]
+    found += ["no line"] if done.returncode and not lines else []
+    if names and lines and not any(name in text for name in names):
+        found.append("no file is named")
+    _show(found, text)
+    return "; ".join(found)
+
+
 def runs(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, str, str]]:
     """A second run in the folder, and a clock that was a day ahead for half of the files."""
     shutil.copytree(finished, folder, symlinks=True)
@@ -424,7 +520,7 @@ def runs(finished: Path, folder: Path, jobs: list[Job]) -> Iterator[tuple[str, s
     job = by_rule["train"]
     remove(folder, job.outputs)
     first = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "1", *DEMO, "--", *job.outputs],
+        [sys.executable, "-m", "snakemake", "--cores", "1", *OPTIONS, "--", *job.outputs],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -510,7 +606,12 @@ url, path, sha256 = sys.argv[1:]
 with job(path + ".log"):
     download(url, path, expected=Hash("sha256", sha256), size=None)
 """
-PARTS = {"kills": kills, "disks": disks, "damage": damage, "runs": runs, "network": network}
+PARTS = {
+    **{"kills": kills, "disks": disks, "damage": damage, "targets": targets},
+    **{"runs": runs, "network": network},
+}
+# The rule without a script that answers when the rules are loaded.
+AT_LOADING = "doctor"
 
 
 def main() -> int:
@@ -524,20 +625,32 @@ def main() -> int:
     random.seed(arguments.seed)
     print(f"seed {arguments.seed}")
     counts: Counter[tuple[str, bool]] = Counter()
-    with tempfile.TemporaryDirectory(prefix="soak") as temporary:
+    with tempfile.TemporaryDirectory(prefix="soak") as temporary, Remote() as server:
         finished = arguments.finished
         if finished is None:
             finished = copy_project(Path(temporary) / "finished")
             snakemake(finished, *DEMO, "--", "supplement")
         finished = finished.resolve()
+        serve(server)
+        widen(finished, server.host)
         first = {job.rule: job for job in reversed(finished_jobs(finished))}
-        jobs = [first[rule] for rule in arguments.rules or sorted(first)]
+        rules = load_workflow(finished, finished / DEMO[1], finished / FILE).values()
+        lone = {
+            each.name
+            for each in rules
+            if not each.output and (each.script or each.name == AT_LOADING)
+        }
+        asked = arguments.rules or sorted({*first, *lone})
+        jobs = {part: [first[rule] for rule in asked if rule in first] for part in PARTS}
+        jobs["targets"] = [Job(rule, (), (), "", 0) for rule in asked if rule in lone]
         for part in arguments.parts or PARTS:
-            for rule, what, wrong in PARTS[part](finished, Path(temporary) / part, jobs):
+            for rule, what, wrong in PARTS[part](finished, Path(temporary) / part, jobs[part]):
                 print(f"{'FAILED' if wrong else 'ok'}\t{part}\t{rule}\t{what}\t{wrong}", flush=True)
                 counts[part, bool(wrong)] += 1
     for part in arguments.parts or PARTS:
         print(f"{part}: {counts[part, False]} ok, {counts[part, True]} failed")
+    unseen = {each.name for each in rules if each.script} - {*first, *lone}
+    print(f"rules without a job here: {', '.join(sorted(unseen)) or 'none'}")
     return int(any(failed for _, failed in counts))
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,6 +104,20 @@ def test_a_certificate_is_written_while_python_ends(run):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr == ""
     assert "config/config.yaml" in read_certificate("late.sha256").files
+
+
+def test_what_ran_after_a_clock_was_put_right_is_certified(run):
+    def of_year(year):
+        return [replace(each, ended=each.ended.replace(year=year)) for each in jobs()]
+
+    # A year that is over, and one when the clock was wrong.
+    for year, other, said in [(2020, 2019, ["changed: results/demo/b.tsv"]), (2999, 2020, [])]:
+        Path(CERTIFICATE).unlink()
+        write("results/demo/b.tsv", "before")
+        certify(of_year(year))
+        write("results/demo/b.tsv", "after")
+        certify(of_year(other))
+        assert [each.partition(" (")[0] for each in found()] == said
 
 
 def test_an_undisturbed_run_is_as_certified(run):

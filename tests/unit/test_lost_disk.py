@@ -9,11 +9,13 @@ from torch import nn
 from stnet.cohorts import hest
 from stnet.cohorts.tenx_matrix import read_matrix
 from stnet.core.errors import InputError, SystemFailure
-from stnet.core.h5ad import read_foreign
+from stnet.core.h5ad import read_foreign, read_h5ad
+from stnet.core.tables import read_arrays, read_table
 from stnet.expression.gene_sets import read_gene_sets
 from stnet.features.embeddings import read_embeddings
 from stnet.networks.weights import load_weights
 from stnet.slides.image import open_image
+from stnet.slides.patches import read_index
 from stnet.sources.tenx import read_archive
 
 # Its beginning cannot be read: an input/output error of the system.
@@ -29,6 +31,10 @@ READERS = {
     "matrix.h5": read_matrix,
     "sample.json": hest._metadata,
     "table.h5ad": read_foreign,
+    "own.h5ad": read_h5ad,
+    "table.tsv": read_table,
+    "arrays.npz": read_arrays,
+    "index.tsv": read_index,
     "sets.gmt": read_gene_sets,
     "features.h5": read_embeddings,
     "weights.pth": partial(load_weights, nn.Linear(1, 1)),

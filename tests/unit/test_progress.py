@@ -175,6 +175,10 @@ def test_what_a_training_job_logs_is_taken(folder):
     # A log of an earlier run, and none.
     assert stated_seconds_left("log", now - 50, now) is None
     assert stated_seconds_left("none", now, now) is None
+    # One that a wrong clock has dated.
+    os.utime("log", (now + 86_400, now + 86_400))
+    assert stated_seconds_left("log", now - 100, now) == 300
+    os.utime("log", (now - 60, now - 60))
     jobs = {i: job(f"train/e/{i}", limit=1440, log="log" * (i == 0)) for i in range(3)}
     progress = Progress(jobs, {"_cores": 1})
     progress.update([0], [], [], now - 120)

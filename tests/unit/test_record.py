@@ -279,6 +279,23 @@ def test_tables_of_an_earlier_run_are_not_those_of_the_last_one(tmp_path, monkey
         )
 
 
+def test_a_sheet_that_was_changed_is_not_recorded_as_that_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("sheet.tsv").write_text("another")
+    certified = {"sheet.tsv": entry("sheet.tsv", "configuration")}
+    monkeypatch.setattr(
+        "stnet.record.write.read_certificate",
+        lambda path: Certificate({"configuration": "k"}, certified),
+    )
+    with pytest.raises(InputError, match=r"not as certified: 1 \(changed: sheet\.tsv "):
+        write_record(
+            "certificate.sha256",
+            {"configuration": "k"},
+            **{"config": {"report": []}, "written": {}, "jobs": {}},
+            **{"lock": "record.lock", "workers": 1},
+        )
+
+
 def test_a_crate_is_read_back_with_its_run(tmp_path, monkeypatch):
     """The profiles' own validator is not among the packages; it was run by hand."""
     monkeypatch.chdir(tmp_path)

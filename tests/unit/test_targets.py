@@ -10,7 +10,7 @@ import pytest
 from sections import section_file
 
 from stnet.core.checksums import seal
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, SystemFailure
 from stnet.core.h5ad import write_h5ad
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.spots import read_used_centres, read_used_spots
@@ -154,7 +154,7 @@ def test_a_truncated_section(two_sections, kept):
 
 
 def test_a_section_that_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.h5ad"):
+    with pytest.raises(SystemFailure, match=r"none\.h5ad: cannot be read now \(No such file"):
         read_used_spots(tmp_path / "none.h5ad")
 
 

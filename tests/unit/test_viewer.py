@@ -1,9 +1,11 @@
 """Pages to look at sections: what they have, their size, and what a browser makes of them."""
 
 import base64
+import errno
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +21,7 @@ import pytest
 from PIL import Image
 
 from stnet import viewer
+from stnet.core.errors import InputError
 from stnet.expression.spatial import spatial
 from stnet.viewer import pages
 from stnet.viewer.content import MISSING, STEPS, Shown, packed, picture, region
@@ -391,3 +394,26 @@ def test_a_reader_looks_at_a_slide(tmp_path):
     assert found["fits"]
     assert "measured" not in found["tip"]
     assert "Tile 1" in found["tip"]
+
+
+def test_pages_of_patients_appear_together_or_not_at_all(tmp_path, monkeypatch):
+    folder, entry = tmp_path / "viewer/held-out", tmp_path / "viewer/held-out.html"
+    of_patients = {"P1": [section("S1")], "P2": [section("S2")]}
+    genes = pages._ordered(of_patients["P1"][0].table, [], folder)
+
+    def write_pages():
+        pages._write_pages(of_patients, genes, entry, folder, title="T")
+        return sorted(path.name for path in folder.iterdir())
+
+    def fill(shown, *rest):
+        if shown.name == "S2":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return picture(shown, *rest)
+
+    monkeypatch.setattr(pages, "picture", fill)
+    with pytest.raises(InputError, match=r"held-out: cannot be written \(No space left"):
+        write_pages()
+    assert [*folder.parent.iterdir()] == []
+    monkeypatch.undo()
+    assert write_pages() == ["P1.html", "P2.html"]
+    assert "P1.html" in entry.read_text()

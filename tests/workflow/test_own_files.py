@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import pytest
 from loaded import load_rules
 from project import ROOT, copy_project, planned, snakemake
 from snakemake.iocontainers import Wildcards
@@ -75,6 +76,17 @@ def test_every_rule_with_a_digest_knows_the_files_that_no_rule_makes():
     assert (
         claims
         == f"resources/paper/claims.tsv: {file_identity(ROOT / 'resources/paper/claims.tsv')}"
+    )
+
+
+def test_a_file_of_the_future_is_refused_before_any_job(monkeypatch):
+    rule = load_rules()["ledger"]
+    monkeypatch.setattr("time.time", lambda: 0)
+    with pytest.raises(SystemExit) as refused:
+        rule.params.own_files(Wildcards(fromdict={"cohort": "demo", "ledger": "ledger-planted"}))
+    assert str(refused.value) == (
+        "error: resources/claims/demo.tsv: is dated in the future, so results would be older;"
+        " touch it, and rerun"
     )
 
 

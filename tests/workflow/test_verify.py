@@ -82,7 +82,7 @@ def test_a_run_does_not_fail_for_its_certificate(finished, tmp_path):
     (folder / CERTIFICATE).unlink()
     (folder / CERTIFICATE).mkdir()
     run = snakemake(folder, *DEMO, "--quiet", "all", "--", SECTION, METADATA)
-    assert f"no certificate: [Errno 21] Is a directory: '{CERTIFICATE}'" in run.stderr
+    assert f"no certificate: {CERTIFICATE}: damaged ([Errno 21] Is a directory: " in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -92,7 +92,8 @@ def write_certificate(
     """Write the certificate of a finished run.
 
     Of inputs and outputs, only those of jobs that ran since the last certificate are hashed. The
-    others keep their hash, so that no run certifies what was damaged after an earlier one.
+    others keep their hash, so that no run certifies what was damaged after an earlier one. After a
+    certificate of the future, whose clock was wrong, all are hashed: none of them ran later.
 
     Args:
         path: the certificate, and the last one if there is one.
@@ -111,6 +112,8 @@ def write_certificate(
     """
     last = read_certificate(path) if Path(path).exists() else Certificate({}, {})
     ended = last.facts.get(ENDED, "")
+    if ended > _moment(datetime.now(UTC)):
+        ended = ""
     ran = [job for job in jobs if _moment(job.ended) > ended]
     fresh = set(_files(name for job in ran for name in (*job.inputs, *job.outputs)))
     made = {output for job in jobs for output in job.outputs}
@@ -153,7 +156,7 @@ def read_certificate(path: str | Path) -> Certificate:
         ) from None
     except OSError as error:
         check_system(error, path)
-        raise
+        raise Damaged(path, error) from error
     if not mark or seal.strip() != sha256(text.encode(*ENCODING)).hexdigest():
         raise Damaged(path, "it is not as it was written")
     facts, files = {}, {}

@@ -74,8 +74,8 @@ def open_h5ad(path: str | Path, needs: Collection[str] = ()) -> Iterator[h5py.Fi
     `needs` names what must be in it, such as `obs/used`. Raises InputError if one is missing,
     because an older version wrote the file, or if a byte of the file is not as it was written.
     """
-    check_seal(path)
     try:
+        check_seal(path)
         with h5py.File(path) as file:
             for need in needs:
                 if need not in file:

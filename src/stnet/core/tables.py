@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Mapping
-from gzip import BadGzipFile
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stnet.core.checksums import Damaged, check_record, recorded_path
+from stnet.core.errors import check_system
 
 FORMAT = {"sep": "\t", "index": False, "float_format": "%.6g"}
 # In place of a number of consistent genes, with fewer patients than these. With fewer, luck that
@@ -42,21 +42,23 @@ def read_table(path: str | Path, *, text: bool = False) -> pd.DataFrame:
     With `text`, everything stays as it was written, also empty cells and digits of numbers. Raises
     InputError if it is not as it was written.
     """
-    check_record(path)
     try:
+        check_record(path)
         kinds, missing = (str, []) if text else (dict.fromkeys(IDS, str), [""])
         return pd.read_csv(path, sep="\t", dtype=kinds, keep_default_na=False, na_values=missing)
-    except (ValueError, EOFError, BadGzipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        check_system(error, path)
         raise Damaged(path, error) from error
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Read a `.npz` file whose checksum was recorded. Raises InputError if it is damaged."""
-    check_record(path)
     try:
+        check_record(path)
         with np.load(path) as arrays:
             return dict(arrays)
-    except (ValueError, EOFError, BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+        check_system(error, path)
         raise Damaged(path, error) from error
 
 

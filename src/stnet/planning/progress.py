@@ -237,7 +237,8 @@ def stated_seconds_left(log: str, started: float, now: float) -> float | None:
         return None
     days, hours, minutes, seconds = (int(number or 0) for number in found[-1])
     left = ((24 * days + hours) * 60 + minutes) * 60 + seconds
-    return max(0.0, left - (now - stated.st_mtime))
+    # A clock that was set may have dated the log in the future.
+    return max(0.0, left - max(0.0, now - stated.st_mtime))
 
 
 def spoken(seconds: float) -> str:

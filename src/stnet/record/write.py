@@ -44,8 +44,8 @@ def write_record(path: str | Path, given: Mapping[str, str], known: Known, worke
     """
     certificate = read_certificate(path)
     check_configuration(path, certificate, given)
-    code = [each for each in certificate.files.values() if each.part == "code"]
-    if differ := [*changed([*code, *outputs_of(certificate).values()], workers)]:
+    inputs = [each for each in certificate.files.values() if each.part in ("code", "configuration")]
+    if differ := [*changed([*inputs, *outputs_of(certificate).values()], workers)]:
         raise InputError(
             f"{path}: files not as certified: {len(differ)} ({first_of(differ)}); run the"
             " workflow again, then record"
@@ -91,10 +91,11 @@ def reforms(there: Iterable[str]) -> str:
 
 def _copy_code(certificate: Certificate, folder: Path) -> None:
     """Copy the code of a run, and its configuration as far as it lies in the run's folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for entry in certificate.files.values():
-        copy = folder / entry.name
-        if entry.part in ("code", "configuration") and not {"/", ".."} & {*Path(entry.name).parts}:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(entry.path(), copy)
-    shutil.copyfile(CHECKOUT / "LICENSE", folder / "LICENSE")
+    with atomic_path(folder) as temporary:
+        for entry in certificate.files.values():
+            outside = {"/", ".."} & {*Path(entry.name).parts}
+            if entry.part in ("code", "configuration") and not outside:
+                copy = temporary / entry.name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(entry.path(), copy)
+        shutil.copyfile(CHECKOUT / "LICENSE", temporary / "LICENSE")

@@ -13,7 +13,7 @@ from PIL import Image
 from stnet.config.base import split_view
 from stnet.core.atomic import atomic_path
 from stnet.core.checksums import Damaged, recorded_path
-from stnet.core.errors import InputError
+from stnet.core.errors import InputError, check_system
 from stnet.core.h5ad import read_h5ad
 from stnet.core.hashing import file_sha256, names_sha256, read_sha256
 from stnet.core.locks import held
@@ -234,7 +234,8 @@ def read_index(path: Path) -> dict[str, dict]:
             if row["file"] != f"{row['section']}.npy":
                 raise ValueError(f"{row['file']} is not the file of {row['section']}")
         return {row["section"]: {**row, "rows": int(row["rows"])} for row in rows}
-    except (ValueError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        check_system(error, path)
         raise Damaged(path, error) from error
 
 

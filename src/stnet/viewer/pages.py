@@ -104,15 +104,16 @@ def write_pages(
     for each in sections:
         pages.setdefault(each.patient, []).append(each)
     ordered = _ordered(sections[0].table, genes)
-    for patient, of_patient in pages.items():
-        html = Path(folder, f"{patient}.html")
-        about = {
-            "title": f"{patient}: {title}",
-            "home": quote(Path(relpath(index, folder)).as_posix()),
-            "place": Path(relpath(html, Path(index).parent)).as_posix(),
-            "links": {each: quote(f"{each}.html") for each in pages if len(pages) > 1},
-        }
-        _write(html, about, of_patient, ordered, (IN_REPORT, SIDE_IN_REPORT))
+    home = quote(Path(relpath(index, folder)).as_posix())
+    place = Path(relpath(folder, Path(index).parent)).as_posix()
+    links = {each: quote(f"{each}.html") for each in pages if len(pages) > 1}
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        for patient, of_patient in pages.items():
+            name = f"{patient}.html"
+            about = {"title": f"{patient}: {title}", "place": f"{place}/{name}"}
+            about |= {"home": home, "links": links}
+            _write(temporary / name, about, of_patient, ordered, (IN_REPORT, SIDE_IN_REPORT))
     first = quote(f"{Path(folder).name}/{next(iter(pages))}.html")
     with atomic_path(entry) as temporary:
         temporary.write_text(ENTRY.format(first))
@@ -136,7 +137,8 @@ def write_own_page(
     shown = replace(_of_file(table, {}), image=image)
     title = "{0}: {experiment}/{model}".format(shown.name, **table.uns["provenance"])
     about = {"title": title, "home": "", "place": "", "links": {}}
-    _write(html, about, [shown], _ordered(table, genes), (ALONE, SIDE_ALONE))
+    with atomic_path(html) as temporary:
+        _write(temporary, about, [shown], _ordered(table, genes), (ALONE, SIDE_ALONE))
 
 
 def _of_file(table: ad.AnnData, images: Mapping[str, str]) -> Shown:
@@ -162,7 +164,7 @@ def _ordered(table: ad.AnnData, wanted: Sequence[str]) -> pd.DataFrame:
 
 
 def _write(
-    html: str | Path,
+    html: Path,
     about: Mapping[str, object],
     sections: Sequence[Shown],
     genes: pd.DataFrame,
@@ -213,8 +215,7 @@ def _write(
     for number, (each, box) in enumerate(zip(sections, boxes, strict=True)):
         parts[f"picture-{number}"] = _fitted(each, box, size[1], room)
     hidden = "\n".join(f'<pre hidden id="{name}">{text}</pre>' for name, text in parts.items())
-    with atomic_path(html) as temporary:
-        temporary.write_text(template.replace("<!--content-->", hidden), encoding="utf-8")
+    html.write_text(template.replace("<!--content-->", hidden), encoding="utf-8")
 
 
 def _pitch(shown: Shown) -> float:

@@ -16,6 +16,8 @@ IMPORTED = {}
 
 # Identities of the input files that no rule makes; empty for others.
 IDENTITIES = {}
+# Seconds that the clocks of two machines may differ.
+CLOCKS_APART = 60
 
 
 def is_made(path):
@@ -24,9 +26,17 @@ def is_made(path):
 
 
 def identity(path):
-    """Identity of a file that the user may replace; empty if a rule makes the file."""
+    """Identity of a file that the user may replace; empty if a rule makes the file.
+
+    Refuses a file of the future, as a scanner whose clock is wrong writes it: Snakemake would delete
+    results that are older than their inputs.
+    """
     if path not in IDENTITIES:
         IDENTITIES[path] = "" if is_made(path) else file_identity(path)
+        if IDENTITIES[path] and os.path.getmtime(path) > time.time() + CLOCKS_APART:
+            refuse(
+                f"{path}: is dated in the future, so results would be older; touch it, and rerun"
+            )
     return IDENTITIES[path]
 
 

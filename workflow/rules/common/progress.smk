@@ -64,9 +64,11 @@ def follow(jobs, progress, ended, last_line):
 
     `last_line` is that of the terminal, or None.
     """
+    # A clock that does not jump where that of the machine is set.
+    begin = time.time() - time.monotonic()
     said = time.time()
     while not ended.wait(LOOK):
-        now = time.time()
+        now = begin + time.monotonic()
         progress.update(
             ids(workflow.scheduler.running) & jobs.keys(),
             {key for key, job in jobs.items() if workflow.dag.finished(job)},
