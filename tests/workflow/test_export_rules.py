@@ -21,12 +21,14 @@ def test_every_held_out_section_is_exported_by_the_formats_that_are_asked_for(tm
     assert jobs["export_geojson"] == 18
     assert "train" not in jobs
     # External sections and slides by the main experiment, and predictions that were handed in.
-    given = ["--config", "export={formats: [csv], external: [demo-visium, demo-tcga]}"]
-    theirs = "kind: precomputed, cohort: demo, targets: top60, split: 2, predictions: theirs.tsv"
-    theirs += ", transform: log_fraction, universe: 200, pretrained_on: [elsewhere]"
-    given += [f"experiments={{theirs: {{{theirs}}}}}"]
     (project / "theirs.tsv").touch()
-    jobs = planned(project, *given, "--", "export", f"{EXPORTS}/theirs/BC90001_C1.csv.gz")
+    (project / "more.yaml").write_text(
+        "export: {formats: [csv], external: [demo-visium, demo-tcga]}\n"
+        "experiments: {theirs: {kind: precomputed, cohort: demo, targets: top60, split: 2,"
+        " predictions: theirs.tsv, transform: log_fraction, universe: 200, pretrained_on: [other]}}"
+    )
+    asked = ["export", f"{EXPORTS}/theirs/BC90001_C1.csv.gz"]
+    jobs = planned(project, "--", *asked, configuration=[*DEMO, "more.yaml"])
     assert jobs["predict_section"] + jobs["predict_slide"] == jobs["export_csv"] - 10 > 20
     assert jobs["predict_precomputed"] == 1
     # Of any experiment by its path; a section that is not there is said.
