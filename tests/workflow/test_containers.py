@@ -6,6 +6,8 @@ No image is built here: that needs a registry. In Apptainer's place a double run
 import os
 import re
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 from environments import PYTHONS, locked
@@ -111,7 +113,7 @@ def test_every_job_runs_in_the_image_and_sees_checkout_and_data(tmp_path, monkey
         folder.mkdir()
     (tmp_path / "bin/apptainer").write_text(APPTAINER_DOUBLE)
     (tmp_path / "bin/apptainer").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch.setenv("NOTED", str(tmp_path / "noted"))
     monkeypatch.setenv("IMAGE", "my.sif")
     options = ["--snakefile", project / "Snakefile", "--configfile", project / "config/demo.yaml"]
