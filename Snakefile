@@ -4,6 +4,7 @@ import atexit
 import csv
 import os
 import re
+import shlex
 import sys
 import time
 import unicodedata

@@ -18,6 +18,7 @@ from predicted_files import LABELS, UM_PER_PX, held_out, slide
 from spatialdata.transformations import get_transformation
 
 from stnet.core.errors import InputError
+from stnet.core.h5ad import read_h5ad, write_h5ad
 from stnet.exports.csv_table import write_csv
 from stnet.exports.expression_map import write_map
 from stnet.exports.geojson import write_geojson
@@ -236,7 +237,8 @@ def test_spatialdata_reads_image_shapes_and_table(case, tmp_path):
     store = tmp_path / f"{name}.zarr"
     write_spatialdata(path, name, store, tmp_path / "x.vitessce.json")
     data = spatialdata.read_zarr(store)
-    found, shapes = data["table"], data[name]
+    region = f"{name}_{'tiles' if name == 'W' else 'spots'}"
+    found, shapes = data["table"], data[region]
     assert found.obs_names.tolist() == table.obs_names.tolist()
     assert found.var_names.tolist() == table.var_names.tolist()
     assert found.var["label"].tolist() == LABELS
@@ -245,12 +247,12 @@ def test_spatialdata_reads_image_shapes_and_table(case, tmp_path):
         np.testing.assert_array_equal(stored, values)
     if name == "W":
         assert found.obs["abstained"].tolist() == table.obs["abstained"].tolist()
-    assert spatialdata.get_centroids(data[name]).compute().to_numpy().tolist() == (
+    assert spatialdata.get_centroids(shapes).compute().to_numpy().tolist() == (
         table.obsm["spatial"].tolist()
     )
     # The table annotates these shapes, row by row.
     element, matched = spatialdata.join_spatialelement_table(
-        data, spatial_element_names=name, table_name="table", how="inner"
+        data, spatial_element_names=region, table_name="table", how="inner"
     )
     assert matched.obs_names.tolist() == found.obs_names.tolist()
     if name == "W":
@@ -284,6 +286,17 @@ def check_page(page, store, n_named):
     named = sorted(paths(file["options"]))
     assert len(named) == n_named
     assert [each for each in named if not (store / each).is_dir()] == []
+
+
+@pytest.mark.parametrize("name", ["table", "Table", "zarr.json", "global"])
+def test_any_id_can_be_a_name_in_spatialdata(name, tmp_path):
+    table = read_h5ad(held_out(tmp_path / "h.h5ad"))
+    table.obs["section"] = table.obs["section"].cat.rename_categories({"S1": name})
+    table.uns["spatial"][name] = table.uns["spatial"].pop("S1")
+    write_h5ad(table, tmp_path / "h.h5ad")
+    write_spatialdata(tmp_path / "h.h5ad", name, tmp_path / "x.zarr", tmp_path / "x.json")
+    data = spatialdata.read_zarr(tmp_path / "x.zarr")
+    assert {*data.shapes, *data.images, *data.tables} == {f"{name}_spots", f"{name}_image", "table"}
 
 
 @pytest.mark.full

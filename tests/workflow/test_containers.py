@@ -1,14 +1,17 @@
 """Images get files that exist and suffice, and the lock without CUDA fits the other one.
 
-No image is built here: that needs a registry.
+No image is built here: that needs a registry. In Apptainer's place a double runs commands outside.
 """
 
+import os
 import re
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 from environments import PYTHONS, locked
-from project import ROOT, planned
+from project import ROOT, copy_project, planned, snakemake
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 APPTAINER = (ROOT / "Apptainer.def").read_text()
@@ -87,3 +90,43 @@ def test_the_lock_without_cuda_is_the_other_one_without_cuda(python, tmp_path):
     assert [name for name in cuda if not re.match("nvidia-|cuda-|triton$", name)] == []
     builds = {name: f"{all_of[name]}+cpu" for name in ("torch", "torchvision")}
     assert without == {name: all_of[name] for name in without} | builds
+
+
+# Takes and notes the options of `apptainer exec` that Snakemake and the workflow give, and runs the
+# command, outside and without mounts.
+APPTAINER_DOUBLE = """#!/bin/bash
+[ "$1" = --version ] && { echo apptainer version 1.3.4; exit; }
+[ "$1" = exec ] || { echo "no apptainer $1 here" >&2; exit 1; }
+printf '%s\t' "$@" >> "$NOTED"; echo >> "$NOTED"
+while shift; do case "$1" in
+--home|--bind|--pwd) shift;; --env=*) export "${1#--env=}";; --bind=*|--nv) ;;
+*) [ "$1" = "$IMAGE" ] || { echo "no image $1" >&2; exit 1; }; shift; exec "$@";; esac; done
+"""
+
+
+def test_every_job_runs_in_the_image_and_sees_checkout_and_data(tmp_path, monkeypatch):
+    project, run, data = tmp_path / "checkout", tmp_path / "run", tmp_path / "my data"
+    copy_project(project)
+    for folder in (run, data, tmp_path / "bin"):
+        folder.mkdir()
+    (tmp_path / "bin/apptainer").write_text(APPTAINER_DOUBLE)
+    (tmp_path / "bin/apptainer").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("NOTED", str(tmp_path / "noted"))
+    monkeypatch.setenv("IMAGE", "my.sif")
+    options = ["--snakefile", project / "Snakefile", "--configfile", project / "config/demo.yaml"]
+    options += ["--cores", "1", "--sdm", "apptainer"]
+    asked = ["--", "results/demo/sections/BC90001_C1.h5ad"]
+    done = snakemake(run, *options, "--config", "container=my.sif", "-n", *asked, check=False)
+    assert "container: no file my.sif; --sdm apptainer needs the image" in done.stdout + done.stderr
+    (run / "my.sif").touch()
+    given = ["--config", "container=my.sif", "device=cuda", f"predict={{model: {data}/m}}"]
+    done = snakemake(run, *options, *given, *asked, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    calls = [line.split("\t") for line in (tmp_path / "noted").read_text().splitlines()]
+    assert len(calls) == len(re.findall(r"^Finished jobid", said, re.M)) > 1
+    for call in calls:
+        assert call[:3] == ["exec", "--home", str(run)]
+        assert {f"--bind={project}", f"--bind={data}", "--nv", "my.sif"} <= set(call)
+        assert f"--env=PYTHONPATH={project}/src" in call

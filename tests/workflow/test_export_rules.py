@@ -5,6 +5,7 @@ from project import DEMO, copy_project, planned, snakemake
 from stnet.report.analyses import ANALYSES
 
 FORMATS = {"export_spatialdata", "export_geojson", "export_map", "export_csv"}
+EXPORTS = "results/demo/exports"
 
 
 def test_every_held_out_section_is_exported_by_the_formats_that_are_asked_for(tmp_path):
@@ -19,8 +20,19 @@ def test_every_held_out_section_is_exported_by_the_formats_that_are_asked_for(tm
     assert {name for name in jobs if "export_" in name} == {"export_geojson"}
     assert jobs["export_geojson"] == 18
     assert "train" not in jobs
+    # External sections and slides by the main experiment, and predictions that were handed in.
+    (project / "theirs.tsv").touch()
+    (project / "more.yaml").write_text(
+        "export: {formats: [csv], external: [demo-visium, demo-tcga]}\n"
+        "experiments: {theirs: {kind: precomputed, cohort: demo, targets: top60, split: 2,"
+        " predictions: theirs.tsv, transform: log_fraction, universe: 200, pretrained_on: [other]}}"
+    )
+    asked = ["export", f"{EXPORTS}/theirs/BC90001_C1.csv.gz"]
+    jobs = planned(project, "--", *asked, configuration=[*DEMO, "more.yaml"])
+    assert jobs["predict_section"] + jobs["predict_slide"] == jobs["export_csv"] - 10 > 20
+    assert jobs["predict_precomputed"] == 1
     # Of any experiment by its path; a section that is not there is said.
-    path = "results/demo/exports/demo-ridge/BC1.csv.gz"
+    path = f"{EXPORTS}/demo-ridge/BC1.csv.gz"
     done = snakemake(project, "-n", *DEMO, "--", path, check=False)
     assert "error: no section BC1 in config/cohorts/demo.tsv" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -1,8 +1,9 @@
-# Predictions in the formats of other programs (ours). In these paths `predict` stands in a cohort's
-# place: its model is the experiment, and its slides and sections are the sections.
+# Predictions in the formats of other programs (ours). `external` is empty, or the source and model of
+# external sections and slides. In these paths `predict` stands in a cohort's place: its model is the
+# experiment, and its slides and sections are the sections.
 
 
-EXPORTED = "results/{cohort}/exports/{experiment}/{section}"
+EXPORTED = "results/{cohort}/exports/{experiment}{external}/{section}"
 
 
 rule export_spatialdata:
@@ -12,11 +13,12 @@ rule export_spatialdata:
         zarr=directory(f"{EXPORTED}.zarr"),
         page=f"{EXPORTED}.vitessce.json",
     log:
-        "results/{cohort}/logs/export_spatialdata/{experiment}/{section}.log",
+        "results/{cohort}/logs/export_spatialdata/{experiment}{external}/{section}.log",
     benchmark:
-        "results/{cohort}/benchmarks/export_spatialdata/{experiment}/{section}.tsv"
+        "results/{cohort}/benchmarks/export_spatialdata/{experiment}{external}/{section}.tsv"
     wildcard_constraints:
         experiment=GROUP_ID,
+        external=EXTERNAL_MODEL,
     conda:
         "../../envs/sections.yaml"
     resources:
@@ -32,11 +34,12 @@ rule export_geojson:
     output:
         f"{EXPORTED}.geojson",
     log:
-        "results/{cohort}/logs/export_geojson/{experiment}/{section}.log",
+        "results/{cohort}/logs/export_geojson/{experiment}{external}/{section}.log",
     benchmark:
-        "results/{cohort}/benchmarks/export_geojson/{experiment}/{section}.tsv"
+        "results/{cohort}/benchmarks/export_geojson/{experiment}{external}/{section}.tsv"
     wildcard_constraints:
         experiment=GROUP_ID,
+        external=EXTERNAL_MODEL,
     conda:
         "../../envs/core.yaml"
     resources:
@@ -54,11 +57,12 @@ rule export_map:
     output:
         f"{EXPORTED}.ome.tif",
     log:
-        "results/{cohort}/logs/export_map/{experiment}/{section}.log",
+        "results/{cohort}/logs/export_map/{experiment}{external}/{section}.log",
     benchmark:
-        "results/{cohort}/benchmarks/export_map/{experiment}/{section}.tsv"
+        "results/{cohort}/benchmarks/export_map/{experiment}{external}/{section}.tsv"
     wildcard_constraints:
         experiment=GROUP_ID,
+        external=EXTERNAL_MODEL,
     conda:
         "../../envs/core.yaml"
     resources:
@@ -76,11 +80,12 @@ rule export_csv:
     output:
         f"{EXPORTED}.csv.gz",
     log:
-        "results/{cohort}/logs/export_csv/{experiment}/{section}.log",
+        "results/{cohort}/logs/export_csv/{experiment}{external}/{section}.log",
     benchmark:
-        "results/{cohort}/benchmarks/export_csv/{experiment}/{section}.tsv"
+        "results/{cohort}/benchmarks/export_csv/{experiment}{external}/{section}.tsv"
     wildcard_constraints:
         experiment=GROUP_ID,
+        external=EXTERNAL_MODEL,
     conda:
         "../../envs/core.yaml"
     resources:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stnet.config.base import EACH_ONCE, Keys
-from stnet.config.names import ExperimentName
+from stnet.config.names import ExperimentName, SourceName
 
 
 class Export(Keys):
@@ -19,6 +19,8 @@ class Export(Keys):
     experiments: Annotated[list[ExperimentName], *EACH_ONCE] = []
     """Experiments whose held-out predictions are exported; an empty list means the main one of each
     cohort under report, or none if `predict` names slides or sections."""
+    external: Annotated[list[SourceName], *EACH_ONCE] = []
+    """Sources under external whose predictions by the main experiments are exported too."""
     genes: Annotated[list[str], Field(max_length=100)] = []
     """Genes in GeoJSON and in the map, by symbol or id, at most 100; an empty list means the 12 of
     each section or slide whose predictions vary most. The other formats have all genes."""

@@ -66,6 +66,9 @@ class Settings(Keys):
     device: Literal["cpu", "cuda"] = "cuda"
     """Device on which networks are trained and applied. There is no automatic fallback to the
     CPU."""
+    container: str | None = None
+    """Image that jobs run in with `--sdm apptainer`: a `.sif` file, or an address such as
+    `docker://…`. None is published."""
     tensorboard: bool = False
     """Whether training also writes TensorBoard logs."""
     calibration: NotNegative = 60

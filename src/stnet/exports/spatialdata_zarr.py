@@ -25,8 +25,9 @@ def write_spatialdata(
 ) -> None:
     """Write a section or slide as SpatialData, and a configuration of Vitessce that shows it.
 
-    Its elements are `images/{name}_image` (the reduced image, if there is one), `shapes/{name}`
-    (circles of spots, or squares of tiles) and `tables/table` (`Predicted.spots`, all genes). The
+    Its elements are `images/{name}_image` (the reduced image, if there is one),
+    `shapes/{name}_spots` (circles) or `shapes/{name}_tiles` (squares), and `tables/table`
+    (`Predicted.spots`, all genes), so that none has the name of another or of a file of Zarr. The
     coordinate system `global` has full-resolution pixels.
 
     Raises InputError if spatialdata is not installed; otherwise as `read_predicted`.
@@ -39,8 +40,8 @@ def write_spatialdata(
     logging.getLogger("ome_zarr").setLevel(logging.WARNING)
     found = read_predicted(predictions, name)
     n = found.spots.n_obs
-    table = found.spots
-    table.obs[REGION], table.obs[INSTANCE] = pd.Categorical([name] * n), np.arange(n)
+    table, region = found.spots, _region(found)
+    table.obs[REGION], table.obs[INSTANCE] = pd.Categorical([region] * n), np.arange(n)
     table.uns["um_per_px"] = found.um_per_px
     # Circles (type 0) have no corners, polygons (type 3) one ring each.
     shape = {"geometry": 0, "radius": found.radius}
@@ -65,9 +66,9 @@ def write_spatialdata(
     )
     data = SpatialData(
         images=images,
-        shapes={name: shapes},
+        shapes={region: shapes},
         tables={
-            TABLE: TableModel.parse(table, region=name, region_key=REGION, instance_key=INSTANCE)
+            TABLE: TableModel.parse(table, region=region, region_key=REGION, instance_key=INSTANCE)
         },
     )
     with warnings.catch_warnings(), atomic_path(output) as temporary:
@@ -78,9 +79,13 @@ def write_spatialdata(
         temporary.write_text(json.dumps(_vitessce(found, Path(output).name), indent=2) + "\n")
 
 
+def _region(found: Predicted) -> str:
+    return f"{found.name}_{'tiles' if found.square else 'spots'}"
+
+
 def _vitessce(found: Predicted, zarr: str) -> dict:
     """Configuration of Vitessce: the image with its spots or tiles, layers, genes and labels."""
-    table, region = f"tables/{TABLE}", found.name
+    table, region = f"tables/{TABLE}", _region(found)
     shown = {"path": f"shapes/{region}", "tablePath": table, "coordinateSystem": "global"}
     options = {
         "obsFeatureMatrix": {"path": f"{table}/X", "region": region},
@@ -89,7 +94,7 @@ def _vitessce(found: Predicted, zarr: str) -> dict:
         **({"obsSegmentations": shown} if found.square else {"obsSpots": shown | {REGION: region}}),
     }
     if found.picture is not None:
-        options["image"] = {"path": f"images/{region}_image", "coordinateSystem": "global"}
+        options["image"] = {"path": f"images/{found.name}_image", "coordinateSystem": "global"}
     if "label" in found.spots.obs and found.spots.obs["label"].notna().any():
         sets = [{"name": "label", "path": f"{table}/obs/label"}]
         options["obsSets"] = {"obsSets": sets, "tablePath": table, "region": region}
@@ -103,9 +108,9 @@ def _vitessce(found: Predicted, zarr: str) -> dict:
     views += [("featureList", 8, 5, 4, 4), ("obsSets", 8, 9, 4, 3)]
     return {
         "version": "1.0.18",
-        "name": region,
+        "name": found.name,
         "description": "Predicted expression",
-        "datasets": [{"uid": "A", "name": region, "files": [file]}],
+        "datasets": [{"uid": "A", "name": found.name, "files": [file]}],
         "coordinationSpace": {"dataset": {"A": "A"}},
         "layout": [
             {

@@ -1,23 +1,62 @@
-# What a run needs of this machine, and conda environments.
+# What a run needs of this machine, conda environments and the container.
 
 from snakemake.settings.types import DeploymentMethod
 
 # With --use-conda, jobs have other packages than this process. Tests load rules without settings.
 deployed = workflow.deployment_settings and workflow.deployment_settings.deployment_method
 USES_CONDA = DeploymentMethod.CONDA in (deployed or ())
+USES_APPTAINER = DeploymentMethod.APPTAINER in (deployed or ())
 
 # Bash may have conda as an exported function. A container has its own.
 if (
     USES_CONDA
     and not EXAMINED
     and workflow.is_main_process
-    and DeploymentMethod.APPTAINER not in deployed
+    and not USES_APPTAINER
     and not (which("conda") or "BASH_FUNC_conda%%" in os.environ)
 ):
     refuse(
         "--use-conda: no conda on the PATH; install it (https://conda-forge.org/download), or leave"
         " --use-conda out: jobs then use the packages of this environment"
     )
+
+
+def outside_folders(value):
+    """Folders outside the working directory that paths in the configuration name, and their links'."""
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return {folder for part in parts for folder in outside_folders(part)}
+    if not isinstance(value, str) or "/" not in value:
+        return set()
+    path = value.split("{")[0]
+    folders = {Path(os.path.abspath(path)), Path(path).resolve()}
+    folders = {each if each.is_dir() else each.parent for each in folders}
+    return {each for each in folders if each.is_dir() and Path.cwd() not in (each, *each.parents)}
+
+
+def apptainer_options():
+    """Options that give a job in a container the checkout, data outside this folder, and the GPUs.
+
+    Snakemake mounts the library elsewhere, where it would not find the files of the checkout.
+    """
+    folders = sorted(map(str, outside_folders(config) - {Path("/")} | {CHECKOUT}))
+    given = [f"--bind={each}" for each in folders] + [f"--env=PYTHONPATH={CHECKOUT / 'src'}"]
+    return shlex.join([*given, *(["--nv"] if config["device"] == "cuda" else [])])
+
+
+if USES_APPTAINER:
+    image = config["container"]
+    if not image or not ("://" in image or Path(image).is_file()):
+        refuse(
+            f"configuration: container: {f'no file {image}' if image else 'missing'}; --sdm apptainer"
+            " needs the image that jobs run in, see docs/how-to/containers.md"
+        )
+
+    container: image
+
+    # Jobs on other nodes get the options of the main process.
+    if workflow.is_main_process:
+        workflow.deployment_settings.apptainer_args += f" {apptainer_options()} "
 
 
 def refuse_without_gpu(reason, jobs):

@@ -7,14 +7,21 @@ EXPORT_FILES = {
     "csv": ["csv.gz"],
 }
 
+# Wildcard constraint: a source and a model in a path, or neither.
+EXTERNAL_MODEL = f"(/{NAME}/{GROUP_ID})?"
+
 
 def exported_predictions(w):
-    """Predictions of a section by the experiment's job that held it out, or of `predict`."""
+    """Predictions of a section or slide: held out by an experiment, external, or of `predict`."""
     if w.cohort == "predict":
         if w.experiment != model_name() or w.section not in own:
             refuse(f"predict: no {w.section} with a model {w.experiment}; name it under predict")
         return f"{OWN_RESULTS}/{w.section}/predictions.h5ad"
     experiment_of(w)
+    if w.external:
+        _, source, model = w.external.split("/")
+        row_of("external", source)
+        return f"results/{w.cohort}/external/{source}/{w.experiment}/{model}/{w.section}.h5ad"
     for held_out, names in groups(w.experiment).items():
         if w.section in names:
             folder = f"results/{w.cohort}/experiments/{w.experiment}"
@@ -24,14 +31,18 @@ def exported_predictions(w):
 
 def exports(w):
     """What the target `export` makes."""
-    experiments = config["export"]["experiments"]
-    if not (experiments or own):
-        experiments = [config["cohorts"][name]["report"]["main"] for name in config["report"]]
+    main = [config["cohorts"][name]["report"]["main"] for name in config["report"]]
     places = [
         (config["experiments"][name]["cohort"], name, section)
-        for name in experiments
+        for name in config["export"]["experiments"] or ([] if own else main)
         for sections in groups(name).values()
         for section in sections
+    ]
+    places += [
+        (cohort, f"{name}/{source}/{config['external'][source]['model']}", unit)
+        for cohort, name in zip(config["report"], main)
+        for source in config["export"]["external"]
+        for unit in unit_ids(source)
     ]
     places += [("predict", model_name(), name) for name in own]
     return [
