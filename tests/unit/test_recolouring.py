@@ -8,19 +8,14 @@ from stnet.networks import recolouring
 PATCHES = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (5, 6, 6, 3), dtype=np.uint8))
 
 
-def test_factors_multiply_densities_and_factors_of_one_change_nothing(monkeypatch):
-    for factor in (1, 2):
-        monkeypatch.setattr(recolouring, "WEAKEST", factor)
-        monkeypatch.setattr(recolouring, "STRONGEST", factor)
-        found = recolouring.recolour(PATCHES, np.random.default_rng(0))
-        light = (PATCHES.numpy() + 1.0) / 256
-        expected = np.rint(256 * light**factor - 1).clip(0, 255)
-        np.testing.assert_allclose(found.numpy(), expected, atol=1)
-        assert (found.numpy() == expected).mean() > 0.99
+def test_factors_of_one_change_nothing(monkeypatch):
+    monkeypatch.setattr(recolouring, "LARGEST", 1)
+    found = recolouring.recolour(PATCHES, np.random.default_rng(0))
+    assert (found != PATCHES).sum() == 0
 
 
 def test_each_patch_gets_the_amounts_of_its_dyes_times_its_own_factors():
-    factors = np.random.default_rng(3).uniform(0.5, 1.5, (5, 3))
+    factors = 2 ** np.random.default_rng(3).uniform(-1, 1, (5, 3))
     # Little of each dye, so that bytes hold densities to a few percent.
     amounts = np.random.default_rng(2).uniform(0.2, 0.6, (5, 8, 8, 3))
     light = np.exp(-amounts @ recolouring.STAINS)

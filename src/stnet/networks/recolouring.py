@@ -5,19 +5,19 @@ import torch
 
 from stnet.cohorts.spot_signal import STAINS
 
-# Range of the factors of densities (docs/methods.md, "Recolouring").
-WEAKEST, STRONGEST = 0.5, 1.5
+# Largest factor of a density, and inverse of the smallest (docs/methods.md, "Recolouring").
+LARGEST = 2.0
 
 
 def recolour(patches: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     """Multiply each patch's densities of haematoxylin, eosin and the rest by factors of its own.
 
-    Patches are uint8 (n, side, side, 3) on any device. Factors are uniform from 0.5 to 1.5.
-    Densities of dyes add up (Beer-Lambert law). scikit-image's `rgb2hed` is not used, because it
-    sets negative densities to zero, so that factors of one would change a patch, too. Source:
-    Tellez et al. 2018, who augment training patches so.
+    Patches are uint8 (n, side, side, 3) on any device. Logarithms of the factors are uniform,
+    from half to double. Densities of dyes add up (Beer-Lambert law). scikit-image's `rgb2hed` is
+    not used, because it sets negative densities to zero, so that factors of one would change a
+    patch, too. Source: Tellez et al. 2018, who augment training patches so, but less.
     """
-    factors = random.uniform(WEAKEST, STRONGEST, (len(patches), len(STAINS), 1))
+    factors = LARGEST ** random.uniform(-1, 1, (len(patches), len(STAINS), 1))
     mixing = torch.from_numpy(np.linalg.inv(STAINS) @ (factors * STAINS))
     density = -torch.log((patches.float() + 1) / 256).flatten(1, 2)
     mixed = density @ mixing.to(density)
