@@ -11,8 +11,8 @@ from models import load_model_file, write_toy_model
 from networks import PLAIN
 from safetensors.torch import save
 
-import stnet.inference.model as model_module
 import stnet.slides.patches as patches_module
+import stnet.training.apply as apply_module
 from stnet.config.engine import Engine
 from stnet.core.checksums import sealed_json
 from stnet.core.errors import InputError
@@ -127,7 +127,7 @@ def test_writing_holds_a_section_and_what_it_needs_of_it(toy, tmp_path, monkeypa
         return read(index, names, sections)
 
     monkeypatch.setattr(patches_module, "read_patches", counted)
-    monkeypatch.setattr(model_module, "REFERENCE_SPOTS", 3)
+    monkeypatch.setattr(apply_module, "SPREAD_SPOTS", 3)
     members = read_card(write_toy_model(toy, tmp_path, ["A", "all"]))["members"]
     assert at_once == [6] * 5
     for name, member in members.items():

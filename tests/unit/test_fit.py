@@ -16,6 +16,8 @@ from toy import PATIENTS, make_cohort, predict, train
 from stnet.core.errors import InputError
 from stnet.networks.data import to_device
 from stnet.networks.engine import start
+from stnet.networks.recolouring import recolour
+from stnet.training.apply import load_model
 from stnet.training.checkpoints import FOLDER
 from stnet.training.progress import Progress
 from stnet.training.run import Run
@@ -82,6 +84,15 @@ def test_prediction_of_the_held_out_section(cohort, tmp_path):
     provenance = predictions.uns["provenance"]
     assert provenance["weights_sha256"] == card["weights_sha256"]
     assert provenance["universe"] == 8
+    # What another stain changes, of patches that are not turned.
+    network, standardise, _ = load_model(outputs["model"], outputs["card"], "cpu")
+    patches = to_device(cohort[0], measured, "cpu").patches
+    stained = recolour(patches, np.random.default_rng(0))
+    with torch.inference_mode():
+        plain, changed = (network.eval()(standardise(each)).numpy() for each in (patches, stained))
+    assert np.abs(changed - plain).max() > 1e-3
+    expected = predictions.X + changed - plain
+    np.testing.assert_allclose(predictions.layers["recoloured"], expected, atol=1e-5)
 
 
 def test_nothing_held_out_trains_on_everything(cohort, tmp_path):

@@ -2,7 +2,8 @@
 
 A spot of a new patient is exchangeable with those of other patients only through its patient. So
 each patient has the same weight, whatever number of spots it has, and so has the new patient, whose
-error may be infinite (Dunn, Wasserman and Ramdas 2023; Lee, Barber and Willett 2023).
+error may be infinite (Dunn, Wasserman and Ramdas 2023; Lee, Barber and Willett 2023). The new
+patient's slide may be from another laboratory, so spots are predicted in another stain, too.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,8 @@ def half_widths(spots: ad.AnnData) -> pd.DataFrame:
 
     Args:
         spots: held-out predictions (`stnet.evaluation.held_out.read_predictions`), each spot by a
-            model that saw no spot of its patient.
+            model that saw no spot of its patient. If there are `layers["recoloured"]`, predictions
+            in another stain, an error is the larger of both, and spots without are left out.
 
     Returns:
         Columns `n_calibration`, the patients with errors, and `half_width_50` to `half_width_95`;
@@ -58,7 +60,10 @@ def half_widths(spots: ad.AnnData) -> pd.DataFrame:
     """
     # Numbers, because names are slow to sort for each gene.
     patients = np.unique(spots.obs["patient"].astype(str), return_inverse=True)[1]
-    errors = np.abs(np.asarray(spots.layers["observed"], dtype=float) - spots.X)
+    observed = np.asarray(spots.layers["observed"], dtype=float)
+    errors = np.abs(observed - spots.X)
+    if "recoloured" in spots.layers:
+        errors = np.maximum(errors, np.abs(observed - spots.layers["recoloured"]))
     rows = []
     for of_gene in errors.T:
         known = np.isfinite(of_gene)

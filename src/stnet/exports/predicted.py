@@ -106,7 +106,7 @@ def read_predicted(path: str | Path, name: str) -> Predicted:
     layers = {
         MEASURED if layer == OBSERVED else layer: np.asarray(table.layers[layer])
         for layer in table.layers
-        if layer is not None
+        if layer not in (None, "recoloured")  # half-widths are made of these
     }
     spots = ad.AnnData(
         np.asarray(table.X),

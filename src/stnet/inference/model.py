@@ -39,11 +39,8 @@ from stnet.networks.standardisation import Standardisation
 from stnet.networks.symmetries import N_SYMMETRIES
 from stnet.networks.tensors import tensors_sha256
 from stnet.slides.patches import parse_view, read_chosen
-from stnet.training.apply import load_model
+from stnet.training.apply import load_model, spread_rows
 from stnet.training.checkpoints import remove_checkpoints
-
-# Spots per patient from which the statistics of training patches are computed.
-REFERENCE_SPOTS = 200
 
 
 def write_model(
@@ -90,7 +87,7 @@ def write_model(
         name: sections.isin(read_json(card)["training_sections"]).to_numpy()
         for name, (_, card) in members.items()
     }
-    chosen = {name: _spread_rows(patients.to_numpy(), seen) for name, seen in trained_on.items()}
+    chosen = {name: spread_rows(patients.to_numpy(), seen) for name, seen in trained_on.items()}
     rows = np.unique(np.concatenate(list(chosen.values())))
     patches = torch.from_numpy(read_chosen(index, sections, measured.obs_names[rows]))
     stains, patients = stain(patches), patients.to_numpy()[rows]
@@ -331,15 +328,6 @@ def _with_squares(forward: Forward, centre: torch.Tensor) -> Forward:
         return torch.cat([found, (found[:, : len(centre)] - centre).square()], dim=1)
 
     return outputs
-
-
-def _spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Rows of `among` (boolean), evenly spaced over the spots of each patient."""
-    parts = []
-    for patient in pd.unique(patients[among]):
-        rows = np.flatnonzero(among & (patients == patient))
-        parts.append(rows[np.linspace(0, len(rows) - 1, REFERENCE_SPOTS).round().astype(int)])
-    return np.unique(np.concatenate(parts))
 
 
 def _names(var: pd.DataFrame) -> dict[str, list[str]]:

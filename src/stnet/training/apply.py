@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from stnet.config.engine import Engine
+from stnet.config.memory import prediction_batch
 from stnet.core.checksums import check_record, read_json
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
@@ -16,11 +17,15 @@ from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.predictions import write_predictions
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
-from stnet.networks.engine import place, start
+from stnet.networks.engine import Forward, place, start
 from stnet.networks.prediction import check_finite, predict
+from stnet.networks.recolouring import recolour
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.tensors import are_finite, read_tensors
 from stnet.training.checkpoints import remove_checkpoints
+
+# Spots per patient that stand for all of them, where more would take long and tell little.
+SPREAD_SPOTS = 200
 
 
 def load_model(
@@ -61,7 +66,10 @@ def predict_held_out(
     """Predict the held-out sections with the model that never saw them; write `predictions.h5ad`.
 
     Predicted factors are mapped back to genes (`to_expression`). `obsm["factors"]` then has the
-    factors themselves, (spots, factors).
+    factors themselves, (spots, factors). `layers["recoloured"]` has predictions of some spots of
+    each patient in another stain (`recolour`), for intervals that hold in other laboratories; NaN
+    of the other spots. To save time they are the predictions plus the change that recolouring makes
+    to a patch that is not turned.
 
     Args:
         inputs: `index` of the view, `targets`, and the training job's `model` and `card`.
@@ -101,9 +109,14 @@ def predict_held_out(
     check_finite(found, model)
     predicted, features = np.split(found.cpu().numpy(), [measured.n_vars], axis=1)
     obsm = {"latent": features} if latent else {}
+    some = spread_rows(measured.obs["patient"].to_numpy(str), np.full(measured.n_obs, True))
+    changes = _changes(forward, standardise, data.patches[some], engine.prediction_batch)
+    changed = predicted[some] + changes[:, : measured.n_vars]
     if are_factors(measured):
         obsm["factors"] = predicted
-        predicted = to_expression(predicted, measured)
+        predicted, changed = (to_expression(each, measured) for each in (predicted, changed))
+    recoloured = np.full_like(predicted, np.nan)
+    recoloured[some] = changed
     provenance = {
         "experiment": job.experiment,
         "held_out": job.held_out,
@@ -122,6 +135,27 @@ def predict_held_out(
         "code": job.code,
         "versions": known["versions"],
     }
-    write_predictions(output, genes, predicted, provenance, obsm=obsm)
+    write_predictions(output, genes, predicted, provenance, {"recoloured": recoloured}, obsm)
     # Snakemake starts this job only after it has confirmed the training job's outputs.
     remove_checkpoints(Path(model).parent)
+
+
+def spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Rows of `among` (boolean), at most 200 evenly spaced ones over the spots of each patient."""
+    parts = []
+    for patient in np.unique(patients[among]):
+        rows = np.flatnonzero(among & (patients == patient))
+        parts.append(rows[np.linspace(0, len(rows) - 1, SPREAD_SPOTS).round().astype(int)])
+    return np.unique(np.concatenate(parts))
+
+
+@torch.inference_mode()
+def _changes(
+    forward: Forward, standardise: Standardisation, patches: torch.Tensor, batch_size: int
+) -> np.ndarray:
+    """What recolouring adds to the outputs for patches (n, side, side, 3): (n, outputs)."""
+    random, parts = np.random.default_rng(0), []
+    for some in patches.split(prediction_batch(batch_size, patches.shape[1])):
+        plain, changed = (forward(standardise(each)) for each in (some, recolour(some, random)))
+        parts.append((changed - plain).cpu().numpy())
+    return np.concatenate(parts)
