@@ -563,6 +563,17 @@ def test_a_split_that_leaves_nothing_to_train_on_is_refused(config, tmp_path, sp
     assert str(error.value).startswith("configuration: experiments.one.split: ")
 
 
+def test_penalties_need_two_sections_to_train_on(config, tmp_path):
+    files = ({"patient": s[0], "section": s, "counts": s, "spots": s} for s in ("A1", "B1", "B2"))
+    sheet = sheet_file(tmp_path / "sheet.tsv", *(ROW | each for each in files))
+    config = changed(config, "cohorts.stnet.sheet", str(sheet))
+    said = "configuration: experiments.ridge.penalties: without B one section is left"
+    with pytest.raises(InputError, match=said):
+        Configuration(config).groups("ridge")
+    for fits in ("ridge-section", "ridge-fixed", "ridge-test"):
+        assert len(Configuration(config).groups(fits)) in (2, 3)
+
+
 def test_sheet_joins_paths_to_the_root(tmp_path):
     path = sheet_file(tmp_path / "sheet.tsv", ROW)
     (row,) = read_sheet(path, "data", check_files=False)
