@@ -70,7 +70,7 @@ def planned(command: str) -> str:
 
 
 def settings(page: Path) -> dict:
-    """What `mine.yaml` is on a page: its first block with rows, over the cohort if it lacks that."""
+    """What `mine.yaml` is on a page: its first block with rows, over a cohort if it has none."""
     blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
     rows = next(
         (block for block in blocks if re.search(r"^(experiments|cohorts):", block, re.M)), ""
