@@ -67,6 +67,10 @@ def test_the_tutorial_runs_to_its_end(project):
     assert {
         file.name.split(".", 1)[1] for file in results.glob("mine/exports/my-ridge/P?_A.*")
     } == {*["geojson", "ome.tif", "csv.gz"]}
+    # The first page stands in a script of the report, which nothing may end before its own end.
+    report = (project / "report.html").read_text(encoding="utf-8")
+    described = report.split('id="workflow-desc"')[1].split("</script")[0]
+    assert "are in the menu on the left" in described
     # The files that the page names.
     named = re.findall(
         r"`((?:results/record/|report\.html|index\.html|viewer/|tables/)[^`]*)`", PAGE
