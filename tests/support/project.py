@@ -54,3 +54,12 @@ def edit(path, old, new):
     text = path.read_text()
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
     path.write_text(text.replace(old, new))
+
+
+def touch_sections(root, sheet):
+    """Empty files in place of those that a sheet of Visium names, which a dry run does not read."""
+    for row in sheet.splitlines()[1:]:
+        *_, image, counts, spots = row.split("\t")
+        for path in (image, counts, f"{spots}/tissue_positions.csv"):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).touch()

@@ -563,6 +563,17 @@ def test_a_split_that_leaves_nothing_to_train_on_is_refused(config, tmp_path, sp
     assert str(error.value).startswith("configuration: experiments.one.split: ")
 
 
+def test_penalties_need_two_sections_to_train_on(config, tmp_path):
+    files = ({"patient": s[0], "section": s, "counts": s, "spots": s} for s in ("A1", "B1", "B2"))
+    sheet = sheet_file(tmp_path / "sheet.tsv", *(ROW | each for each in files))
+    config = changed(config, "cohorts.stnet.sheet", str(sheet))
+    said = "configuration: experiments.ridge.penalties: without B one section is left"
+    with pytest.raises(InputError, match=said):
+        Configuration(config).groups("ridge")
+    for fits in ("ridge-section", "ridge-fixed", "ridge-test"):
+        assert len(Configuration(config).groups(fits)) in (2, 3)
+
+
 def test_sheet_joins_paths_to_the_root(tmp_path):
     path = sheet_file(tmp_path / "sheet.tsv", ROW)
     (row,) = read_sheet(path, "data", check_files=False)
@@ -575,11 +586,18 @@ def test_a_sheet_may_lack_the_columns_that_it_does_not_need(tmp_path):
     whole = read_sheet(sheet_file(tmp_path / "whole.tsv", row), "data", check_files=False)
     path = sheet_file(tmp_path / "short.tsv", row | {"notes": "B"}, columns=[*needed, "notes"])
     assert read_sheet(path, "data", check_files=False) == whole
+    # Columns of clinical tables are no misspelt `image` and `grid`.
+    own = ["age", "stage", "grade", "sample", "notes"]
+    path = sheet_file(tmp_path / "own.tsv", row, columns=[*needed, *own])
+    assert read_sheet(path, "data", check_files=False) == whole
     # The order of the keys is that of a parameter.
     assert [*whole[0]] == COLUMNS
 
 
-@pytest.mark.parametrize(("name", "meant"), [("lables", "labels"), ("Image", "image")])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("lables", "labels"), ("Image", "image"), ("img", "image"), ("um_px", "um_per_px")],
+)
 def test_a_misspelt_column_is_not_taken_for_one_of_the_users_own(tmp_path, name, meant):
     path = sheet_file(tmp_path / "sheet.tsv", ROW, columns=[*ROW, name])
     with pytest.raises(InputError, match=f"column {name} is not read; is it {meant}\\?"):
@@ -627,14 +645,14 @@ def test_ids_that_are_one_but_for_zeros_or_separators_are_named(tmp_path, caplog
 
 def test_a_column_of_the_users_own_is_named_in_their_own_sheet_only(tmp_path, caplog):
     row = ROW | {"image": "", "counts": "c", "spots": "s"}
-    path = sheet_file(tmp_path / "sheet.tsv", row, columns=[*ROW, "img", "note"])
+    path = sheet_file(tmp_path / "sheet.tsv", row, columns=[*ROW, "stain", "note"])
     for name in "cs":
         (tmp_path / name).touch()
     read_sheet(path, tmp_path, check_files=False)
     assert not caplog.messages
     read_sheet(path, tmp_path, check_files=True)
     (line,) = caplog.messages
-    assert "columns img, note are not read; the columns are patient section format" in line
+    assert "columns stain, note are not read; the columns are patient section format" in line
 
 
 WRONG_SHEETS = [

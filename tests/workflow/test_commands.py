@@ -7,29 +7,50 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from data import HER2ST, REAL
-from project import ROOT, copy_project
+from project import ROOT, copy_project, touch_sections
+from snakemake.utils import update_config
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What a page expects to be there already, and writes itself or says in words.
 COHORT = """\
+report: [mine]
 device: cpu
 cohorts:
   mine: {sheet: mine.tsv, root: data, spot_window: 224, spot_pitch_um: 100, report: {main: mine}}
-experiments: {mine: {inherit: densenet121, cohort: mine}}
+experiments:
+  mine: {inherit: densenet121, cohort: mine}
+  mine-ridge: {inherit: ridge, cohort: mine}
+  mine-mean: {inherit: mean, cohort: mine}
+  theirs:
+    kind: precomputed
+    cohort: mine
+    targets: top250
+    predictions: theirs/{held_out}.h5ad
+    transform: log_fraction
+    universe: 16969
+    trained_on: theirs/{held_out}.txt
 """
 SHEET = "patient\tsection\tformat\timage\tcounts\tspots\n" + "".join(
     f"P{n}\tP{n}_A\tvisium\tP{n}/tissue.tif\tP{n}/outs/filtered_feature_bc_matrix.h5\tP{n}/outs/spatial\n"
     for n in (1, 2, 3)
 )
 # Files that a dry run does not open.
-EMPTY = ["all.safetensors", "all.genes.tsv", "CASE.svs"]
+EMPTY = [
+    *["all.safetensors", "all.genes.tsv", "CASE.svs", "mine.safetensors"],
+    *["resources/weights/uni2-h/pytorch_model.bin"],
+    *[f"theirs/P{n}.{suffix}" for n in (1, 2, 3) for suffix in ("h5ad", "txt")],
+    *[f"embeddings/P{n}_A.h5" for n in (1, 2, 3)],
+]
 
 
 def commands(page: Path) -> list[str]:
     """Commands of Snakemake in the code blocks of a page, without comments and pipes."""
-    blocks = re.findall(r"^```(?:bash)?\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    # Blocks of all languages are found, or the end of one would be taken for the start of another.
+    blocks = re.findall(r"^```(.*)\n((?s:.*?))^```", page.read_text("utf-8"), re.M)
+    shell = "\n".join(text for language, text in blocks if language in ("", "bash"))
+    lines = shell.replace("\\\n", " ").splitlines()
     parts = (re.split(r"\s+#|\s\|\s", line)[0].strip() for line in lines)
     return [line for line in parts if line.startswith("snakemake ")]
 
@@ -48,22 +69,34 @@ def planned(command: str) -> str:
     return command.replace("snakemake", "snakemake -n -q rules --config device=cpu", 1)
 
 
-def settings(page: Path) -> str:
-    """What `mine.yaml` is on a page: its first block of YAML with all that it speaks of."""
+def settings(page: Path) -> dict:
+    """What `mine.yaml` is on a page: its first block with rows, over a cohort if it has none."""
     blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
-    whole = [block for block in blocks if re.search(r"^experiments:", block, re.M)]
-    is_part = not whole or ("cohort: mine" in whole[0] and "cohorts:" not in whole[0])
-    return COHORT if is_part else whole[0]
+    rows = next(
+        (block for block in blocks if re.search(r"^(experiments|cohorts):", block, re.M)), ""
+    )
+    is_part = not rows or (
+        re.search(r"cohort: mine|^  mine:\n", rows, re.M) and "sheet:" not in rows
+    )
+    whole = yaml.safe_load(COHORT) if is_part else {}
+    update_config(whole, yaml.safe_load(rows) or {})
+    return whole
+
+
+def sheet_of(page: Path) -> str:
+    """What `mine.tsv` is on a page."""
+    found = re.search(r"^```tsv\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    return found[1] if found else SHEET
 
 
 def test_commands_are_recognised(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
+        "```yaml\nexperiments: {}\n```\n`snakemake no`\nsnakemake neither\n"
         "```\nsnakemake -n | sort   # all\nsnakemake --cores 2 -- \\\n    a.tsv\nmake x\n```\n"
-        "`snakemake no`\n```yaml\nexperiments: {}\n```\n"
     )
     assert commands(page) == ["snakemake -n", "snakemake --cores 2 --      a.tsv"]
-    assert settings(page) == "experiments: {}\n"
+    assert settings(page) == {"experiments": {}}
     assert planned("snakemake doctor") == "snakemake doctor"
     assert planned("snakemake --use-conda x --config a=1") == (
         "snakemake -n -q rules  x --config device=cpu a=1"
@@ -76,15 +109,14 @@ def test_commands_are_recognised(tmp_path):
 )
 def test_each_command_is_planned(page, tmp_path):
     project = copy_project(tmp_path / "project")
-    (project / "mine.yaml").write_text(settings(page))
-    (project / "mine.tsv").write_text(SHEET)
+    configuration, sheet = settings(page), sheet_of(page)
+    (project / "mine.yaml").write_text(yaml.safe_dump(configuration))
+    (project / "mine.tsv").write_text(sheet)
     for name in EMPTY:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
-    for row in SHEET.splitlines()[1:]:
-        *_, image, counts, spots = row.split("\t")
-        for path in (image, counts, f"{spots}/tissue_positions.csv"):
-            (project / "data" / path).parent.mkdir(parents=True, exist_ok=True)
-            (project / "data" / path).touch()
+    if "mine" in configuration.get("cohorts", {}):
+        touch_sections(project / configuration["cohorts"]["mine"]["root"], sheet)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # The example with real sections expects them beside the project.
     (tmp_path / "shared").mkdir()

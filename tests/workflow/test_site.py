@@ -151,7 +151,7 @@ def test_the_tutorial_on_a_slide_and_the_example_of_the_library_run(demo, tmp_pa
     project = copy_run(demo, tmp_path / "project")
     slide = ROOT / "docs/tutorials/slide.md"
     steps = re.findall(r"^```\n(.*?)^```", slide.read_text("utf-8"), re.M | re.S)
-    assert len(steps) == 3
+    assert len(steps) == 4
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for step in steps:
         environment = os.environ | {"PATH": path}

@@ -128,7 +128,8 @@ class Configuration:
     def groups(self, experiment: str) -> dict[str, list[str]]:
         """Held-out groups of an experiment's split and the sections of each.
 
-        Raises InputError if there is only one, unless the predictions were made elsewhere.
+        Raises InputError if there is only one, unless the predictions were made elsewhere, or if a
+        group leaves one section, which is too few to choose among penalties.
         """
         keys = self.row("experiments", experiment)
         groups = held_out_groups(self.sections(keys["cohort"]), keys["split"])
@@ -142,6 +143,15 @@ class Configuration:
                 f"{keys['split']} holds out the only {unit} of {sheet}, which leaves nothing to"
                 f" train on; add a {unit}{other}",
             )
+        several = len(keys.get("penalties", [])) > 1 and keys["inner_folds"] != "held_out"
+        total = sum(map(len, groups.values()))
+        for group, held_out in groups.items():
+            if several and total - len(held_out) == 1:
+                raise fault(
+                    f"experiments.{experiment}.penalties",
+                    f"without {group} one section is left, which cannot be split to choose among"
+                    " several; give one penalty",
+                )
         return groups
 
     def check_files(self, made: Iterable[str]) -> None:

@@ -206,8 +206,10 @@ def read_tsv(
     for name in header:
         if name in optional and header.count(name) > 1:
             raise InputError(f"{path}: column {name} is there twice; remove one")
-        # Columns such as notes are the user's own.
-        if name not in (*columns, *optional) and (meant := suggest(name, absent, 1, least=0.8)):
+        # Columns such as notes, age or grade are the user's own.
+        alike = [each for each in absent if each[0] == name[:1].casefold()]
+        meant = suggest(name, absent, 1, least=0.8) or suggest(name, alike, 1, least=0.7)
+        if meant and name not in (*columns, *optional):
             raise InputError(
                 f"{path}: column {name} is not read{meant} If not, add an empty column of that name"
             )

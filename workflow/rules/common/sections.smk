@@ -42,9 +42,8 @@ def section_image(w):
     """Image of a section. An error if it has none."""
     image = section_row(w)["image"]
     if not image:
-        refuse(
-            f"section {w.section} of cohort {w.cohort} has no image; name one in the section sheet"
-        )
+        sheet = config["cohorts"][w.cohort]["sheet"]
+        refuse(f"{sheet}: section {w.section} has no image; name one in the column image")
     return image
 
 
