@@ -67,3 +67,7 @@ def test_the_metadata_are_those_of_hugging_face(card):
 
 def test_a_model_of_simulated_images_says_so(card):
     assert "the model says nothing of tissue" in card(["all"], source="simulated")
+
+
+def test_files_of_your_own_have_no_source(card):
+    assert "says nothing of tissue" not in card(["all"], source=None)

@@ -63,7 +63,7 @@ def write_quantities(path, values):
 def page(tmp_path, monkeypatch):
     """The methods of the cohort above, with changes to its rows."""
 
-    def written(**experiments):
+    def written(keys=COHORT, **experiments):
         monkeypatch.chdir(tmp_path)
         rows = ROWS | {"experiments": {**ROWS["experiments"], **experiments}}
         made = [{"experiment": "net", "epoch": n} for n in (31, 12, 20)]
@@ -75,7 +75,7 @@ def page(tmp_path, monkeypatch):
         for path, values in tables.items():
             write_quantities(Path(path), values)
         used = references({"performance", *facts(rows)})
-        return methods("c", COHORT, Run(dict.fromkeys(tables), rows, made, used, {}))
+        return methods("c", keys, Run(dict.fromkeys(tables), rows, made, used, {}))
 
     return written
 
@@ -109,6 +109,12 @@ def test_methods_say_in_what_another_network_differs(page):
     assert (
         "*Other*: a network as in the main experiment, but view: 224x1, epochs: fixed at 9." in text
     )
+
+
+def test_methods_of_a_cohort_of_your_own_whose_main_method_is_no_network(page):
+    assert "68 sections of 23 patients. We used" in page(COHORT | {"source": None, "dataset": None})
+    text = page(COHORT, net=RIDGE, other=NETWORK | {"title": "Other"})
+    assert "*Other*: a network of the architecture densenet121, from a window of 448 px" in text
 
 
 def test_titles_are_no_markup(page):
@@ -288,12 +294,7 @@ def test_a_sheet_that_was_changed_is_not_recorded_as_that_of_the_run(tmp_path, m
         lambda path: Certificate({"configuration": "k"}, certified),
     )
     with pytest.raises(InputError, match=r"not as certified: 1 \(changed: sheet\.tsv "):
-        write_record(
-            "certificate.sha256",
-            {"configuration": "k"},
-            **{"config": {"report": []}, "written": {}, "jobs": {}},
-            **{"lock": "record.lock", "workers": 1},
-        )
+        write_record("certificate.sha256", {"configuration": "k"}, Known({"report": []}, {}, []), 1)
 
 
 def test_a_crate_is_read_back_with_its_run(tmp_path, monkeypatch):

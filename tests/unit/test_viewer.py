@@ -398,11 +398,12 @@ def test_a_reader_looks_at_a_slide(tmp_path):
 
 def test_pages_of_patients_appear_together_or_not_at_all(tmp_path, monkeypatch):
     folder, entry = tmp_path / "viewer/held-out", tmp_path / "viewer/held-out.html"
-    of_patients = {"P1": [section("S1")], "P2": [section("S2")]}
-    genes = pages._ordered(of_patients["P1"][0].table, [], folder)
+    sections = [section("S1"), section("S2")]
+    sections[1].table.obs["patient"] = "P2"
 
     def write_pages():
-        pages._write_pages(of_patients, genes, entry, folder, title="T")
+        index = tmp_path / "index.html"
+        pages.write_pages(sections, entry, folder, index=index, genes=[], title="T")
         return sorted(path.name for path in folder.iterdir())
 
     def fill(shown, *rest):

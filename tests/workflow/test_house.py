@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,6 +141,16 @@ def test_tests_share_helpers_by_the_support_folder_only():
 def test_every_package_has_an_init():
     folders = {path.parent for path in (ROOT / "src").rglob("*.py")}
     assert all((folder / "__init__.py").exists() for folder in folders)
+
+
+def test_rules_share_one_namespace_of_functions():
+    """A function that another file defines again replaces the first without a word."""
+    files = [ROOT / "Snakefile", *(ROOT / "workflow/rules").rglob("*.smk")]
+    found = Counter(
+        name for path in files for name in re.findall(r"^def (\w+)", path.read_text(), re.M)
+    )
+    assert len(found) > 100
+    assert [name for name, n in found.items() if n > 1] == []
 
 
 def test_versions_agree():

@@ -65,11 +65,13 @@ rule model_card:
         "results/{cohort}/logs/model_card/{experiment}/{model}.log",
     benchmark:
         "results/{cohort}/benchmarks/model_card/{experiment}/{model}.tsv"
+    wildcard_constraints:
+        experiment=one_of(configuration.experiments_of("network")),
     conda:
         "../../envs/record.yaml"
     params:
         title=configured("experiments/{experiment}/title"),
-        cohort=trained_on,
+        cohort=training_cohort,
     script:
         "../scripts/inference/model_card.py"
 

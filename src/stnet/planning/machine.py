@@ -43,7 +43,9 @@ def check_packages(conda: bool, nuclei: bool, device: str) -> Finding:
     wanted = [Requirement(each) for each in [f"python{project['requires-python']}", *names]]
     there = {each.name: _version(each.name) for each in wanted}
     wrong = [
-        f"{each.name} {there[each.name] or '(none)'} is not {each.specifier}"
+        f"{each.name} {there[each.name]} is not {each.specifier}"
+        if there[each.name]
+        else f"no {each.name}"
         for each in wanted
         if not there[each.name] or not each.specifier.contains(there[each.name], prereleases=True)
     ]
@@ -84,7 +86,7 @@ def check_gpu(device: str, executor: str) -> Finding:
             reason = "".join(f" ({reason_of(each.message)})" for each in said[:1])
             remedy = f"look at nvidia-smi and its driver, or {NO_GPU}"
             if torch.endswith("+cpu"):
-                remedy = "pip install -r requirements.lock"
+                remedy = "pip uninstall -y torch torchvision, then pip install -r requirements.lock"
             return Finding("GPU", MISSING, f"torch {torch} cannot use it{reason}", remedy)
     card = cuda.get_device_properties(0)
     return Finding("GPU", OK, f"{n}, {card.name} of {card.total_memory / 1e9:.0f} GB")

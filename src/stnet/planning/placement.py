@@ -56,7 +56,7 @@ def check_sections(configuration: Configuration, end: float) -> Iterator[Finding
         if n := counts["absent"]:
             yield Finding("sections", OK, f"{name}: files of {n} are still to be made")
         if n := counts["left"]:
-            found = f"{name}: {n} not looked at, for want of time"
+            found = f"{name}: {n} not looked at, which would take too long"
             yield Finding("sections", WARNING, found, "snakemake … --until section")
         report = keys["report"]
         targets = configuration.row("experiments", report["main"])["targets"]

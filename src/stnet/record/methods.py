@@ -10,7 +10,7 @@ from stnet.record.references import Rows, data_works
 from stnet.record.run import Run
 
 # Keys in which networks may differ without predicting otherwise, or that are said apart.
-SAID = ("title", "engine", "latent", "split", "inherit", "smoothing")
+SAID = ("title", "engine", "latent", "split", "inherit", "smoothing", "features")
 
 
 def methods(cohort: str, keys: Mapping, run: Run) -> str:

@@ -52,6 +52,8 @@ def write_record(path: str | Path, given: Mapping[str, str], known: Known, worke
         )
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     cohorts = known.config["report"]
+    if absent := [name for name in cohorts if name not in known.config["cohorts"]]:
+        raise InputError(f"{path}: has nothing of cohort {absent[0]}; run the target all before")
     about = {
         "title": ", ".join(known.config["cohorts"][name]["title"] for name in cohorts),
         "version": project["version"],

@@ -12,13 +12,14 @@ from stnet.config.memory import prediction_batch
 from stnet.core.checksums import check_record, read_json
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
+from stnet.core.memory import within_memory
 from stnet.expression.factors import are_factors, gene_targets, to_expression
 from stnet.expression.held_out_job import HeldOutJob
 from stnet.expression.predictions import write_predictions
 from stnet.networks.architectures import build_network, keep_features
 from stnet.networks.data import to_device
 from stnet.networks.engine import Forward, place, start
-from stnet.networks.prediction import check_finite, predict
+from stnet.networks.prediction import PREDICTION_KEY, check_finite, predict
 from stnet.networks.recolouring import recolour
 from stnet.networks.standardisation import Standardisation
 from stnet.networks.tensors import are_finite, read_tensors
@@ -111,7 +112,8 @@ def predict_held_out(
     obsm = {"latent": features} if latent else {}
     some = spread_rows(measured.obs["patient"].to_numpy(str), np.full(measured.n_obs, True))
     changes = _changes(forward, standardise, data.patches[some], engine.prediction_batch)
-    changed = predicted[some] + changes[:, : measured.n_vars]
+    check_finite(changes, model)
+    changed = predicted[some] + changes.cpu().numpy()[:, : measured.n_vars]
     if are_factors(measured):
         obsm["factors"] = predicted
         predicted, changed = (to_expression(each, measured) for each in (predicted, changed))
@@ -152,10 +154,15 @@ def spread_rows(patients: np.ndarray, among: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def _changes(
     forward: Forward, standardise: Standardisation, patches: torch.Tensor, batch_size: int
-) -> np.ndarray:
+) -> torch.Tensor:
     """What recolouring adds to the outputs for patches (n, side, side, 3): (n, outputs)."""
     random, parts = np.random.default_rng(0), []
-    for some in patches.split(prediction_batch(batch_size, patches.shape[1])):
-        plain, changed = (forward(standardise(each)) for each in (some, recolour(some, random)))
-        parts.append((changed - plain).cpu().numpy())
-    return np.concatenate(parts)
+    batch_size = prediction_batch(batch_size, patches.shape[1])
+    with within_memory(f"{batch_size} recoloured patches to predict", PREDICTION_KEY):
+        for some in patches.split(batch_size):
+            there = some.to(standardise.device)
+            plain, changed = (
+                forward(standardise(each)) for each in (there, recolour(there, random))
+            )
+            parts.append(changed - plain)
+    return torch.cat(parts)

@@ -14,7 +14,7 @@ EXTERNAL_MODEL = f"(/{NAME}/{GROUP_ID})?"
 def exported_predictions(w):
     """Predictions of a section or slide: held out by an experiment, external, or of `predict`."""
     if w.cohort == "predict":
-        if w.experiment != model_name() or w.section not in own:
+        if w.external or w.experiment != model_name() or w.section not in own:
             refuse(f"predict: no {w.section} with a model {w.experiment}; name it under predict")
         return f"{OWN_RESULTS}/{w.section}/predictions.h5ad"
     experiment_of(w)
@@ -38,10 +38,14 @@ def exports(w):
         for sections in groups(name).values()
         for section in sections
     ]
+    sources = config["export"]["external"]
+    for name in main if sources else []:
+        if config["experiments"][name]["kind"] != "network":
+            refuse(f"configuration: export.external: {name} is not a network; leave the key out")
     places += [
         (cohort, f"{name}/{source}/{config['external'][source]['model']}", unit)
         for cohort, name in zip(config["report"], main)
-        for source in config["export"]["external"]
+        for source in sources
         for unit in unit_ids(source)
     ]
     places += [("predict", model_name(), name) for name in own]

@@ -8,7 +8,7 @@ def formats_of(cohort):
     return sorted({row["format"] for row in sections(cohort)})
 
 
-def trained_on(w):
+def training_cohort(w):
     """The cohort of a model, for its card."""
     keys = config["cohorts"][w.cohort]
     return {key: keys.get(key) for key in ("title", "source", "dataset")} | {

@@ -1,16 +1,6 @@
 # What pages to look at sections are made of.
 
 
-def held_out_predictions(w):
-    """Predictions of all held-out groups of an experiment."""
-    return expand(
-        "results/{cohort}/experiments/{experiment}/{held_out}/predictions.h5ad",
-        cohort=w.cohort,
-        experiment=w.experiment,
-        held_out=held_out(w.experiment),
-    )
-
-
 def images_of(cohort):
     """Images of the sections of a cohort that have one."""
     return {row["section"]: row["image"] for row in sections(cohort) if row["image"]}
