@@ -54,7 +54,7 @@ SUMMARY = {
 
 
 def write_quantities(path, values):
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{name}\t{value}" for name, value in values.items()]
     path.write_text("\n".join(["quantity\tvalue", *lines]) + "\n")
 
