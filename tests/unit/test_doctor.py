@@ -24,7 +24,7 @@ from stnet.planning import machine, remote
 from stnet.planning.doctor import Run, doctor
 from stnet.planning.machine import (
     Finding,
-    check_conda,
+    check_deployment,
     check_folders,
     check_gpu,
     check_packages,
@@ -91,32 +91,40 @@ def installed(monkeypatch):
 
 
 def test_an_old_package_and_a_missing_one(installed):
-    assert check_packages(False, True, "cuda").state == "OK"
+    assert check_packages([], True, "cuda").state == "OK"
     installed |= {"numpy": "1.26.0", "timm": "", "torch": "2.14.1"}
-    text = told(check_packages(False, False, "cpu"))
+    text = told(check_packages([], False, "cpu"))
     assert "missing numpy 1.26.0 is not >=2.4, no timm do: with Python >" in text
     assert text.endswith(": pip install -r requirements.lock")
     # With conda, jobs have packages of their own.
-    assert check_packages(True, False, "cuda").state == "OK"
+    assert check_packages(["conda"], False, "cuda").state == "OK"
 
 
 @pytest.mark.parametrize(("torch", "device"), [("2.14.1+cpu", "cuda"), ("", "cpu")])
 def test_the_lock_without_cuda_is_named_where_it_was_installed_from(installed, torch, device):
     installed |= {"histomicstk": "", "torch": torch}
-    remedy = check_packages(False, True, device).remedy
+    remedy = check_packages([], True, device).remedy
     assert "-r requirements-cpu.lock && pip install --no-deps -r histomicstk.lock" in remedy
 
 
 def test_an_old_python(monkeypatch):
     monkeypatch.setattr(machine, "python_version", lambda: "3.9.1")
-    assert "missing python 3.9.1 is not " in told(check_packages(True, False, "cuda"))
+    assert "missing python 3.9.1 is not " in told(check_packages(["conda"], False, "cuda"))
+
+
+def test_no_apptainer(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = told(check_deployment("apptainer"))
+    assert text.startswith("missing --sdm apptainer, but no apptainer on the PATH do: install it")
 
 
 def test_no_conda(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "missing --use-conda, but no conda on the PATH do: install it" in told(check_conda())
+    assert "missing --use-conda, but no conda on the PATH do: install it" in told(
+        check_deployment("conda")
+    )
     (tmp_path / "conda").touch(0o755)
-    assert told(check_conda()) == f"OK {tmp_path}/conda do: "
+    assert told(check_deployment("conda")) == f"OK {tmp_path}/conda do: "
 
 
 def test_no_gpu(monkeypatch):
@@ -359,7 +367,7 @@ def test_a_gene_to_show_that_is_not_measured_or_not_predicted(config, gene, targ
 
 
 def run(config, **changes):
-    keys = {"config": config, "files": [], "fault": "", "conda": False, "executor": "local"}
+    keys = {"config": config, "files": [], "fault": "", "deployed": [], "executor": "local"}
     return Run(**keys | {"device": "cpu", "at_once": 1} | changes)
 
 

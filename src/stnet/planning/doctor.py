@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shutil import get_terminal_size
 from textwrap import TextWrapper
@@ -20,7 +20,7 @@ from stnet.planning.machine import (
     OK,
     WARNING,
     Finding,
-    check_conda,
+    check_deployment,
     check_folders,
     check_gpu,
     check_packages,
@@ -40,7 +40,7 @@ class Run:
         config: the configuration as written.
         files: its files.
         fault: why the workflow does not start, or "".
-        conda: whether jobs have conda environments.
+        deployed: what gives jobs packages of their own: `conda`, `apptainer`.
         executor: `local`, or what submits the jobs.
         device: what networks compute on.
         at_once: how many of their jobs may run at once.
@@ -51,7 +51,7 @@ class Run:
     config: dict
     files: Sequence[str]
     fault: str
-    conda: bool
+    deployed: Collection[str]
     executor: str
     device: str
     at_once: int
@@ -78,9 +78,8 @@ def _look(run: Run) -> Iterator[Finding]:
     configuration, told = _read(run)
     yield from told
     nuclei = bool(configuration and configuration.features_of("nuclei"))
-    yield check_packages(run.conda, nuclei, run.device)
-    if run.conda:
-        yield check_conda()
+    yield check_packages(run.deployed, nuclei, run.device)
+    yield from map(check_deployment, run.deployed)
     yield check_gpu(run.device, run.executor)
     yield check_folders(["results", "resources", ".snakemake", platformdirs.user_cache_dir()])
     if run.fault and not any(run.fault.endswith(each.found) for each in told):

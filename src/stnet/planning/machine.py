@@ -8,7 +8,7 @@ import sys
 import tempfile
 import tomllib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -23,7 +23,11 @@ from stnet.core.gpu import visible_gpus, why_no_gpu
 from stnet.core.places import existing
 
 OK, WARNING, MISSING = "OK", "warning", "missing"
-NO_CONDA = "install it (https://conda-forge.org/download), or leave --use-conda out"
+# What gives jobs packages of their own: the option, and where the program comes from.
+DEPLOYMENTS = {
+    "conda": ("--use-conda", "https://conda-forge.org/download"),
+    "apptainer": ("--sdm apptainer", "https://apptainer.org"),
+}
 NO_GPU = "add --config device=cpu, or run on a machine or cluster with a GPU"
 
 
@@ -36,10 +40,10 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def check_packages(conda: bool, nuclei: bool, device: str) -> Finding:
-    """Compare Python and packages with `pyproject.toml`; with `conda`, jobs have their own."""
+def check_packages(deployed: Collection[str], nuclei: bool, device: str) -> Finding:
+    """Compare Python and packages with `pyproject.toml`; `deployed` jobs have their own."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
-    names = ["snakemake"] if conda else project["dependencies"] + ["histomicstk"] * nuclei
+    names = ["snakemake"] if deployed else project["dependencies"] + ["histomicstk"] * nuclei
     wanted = [Requirement(each) for each in [f"python{project['requires-python']}", *names]]
     there = {each.name: _version(each.name) for each in wanted}
     wrong = [
@@ -51,7 +55,7 @@ def check_packages(conda: bool, nuclei: bool, device: str) -> Finding:
     ]
     if not wrong:
         found = f"{len(names)} as needed, Python {there['python']} in {sys.prefix}"
-        return Finding("packages", OK, found + "; jobs have conda's" * conda)
+        return Finding("packages", OK, found + "; jobs have their own" * bool(deployed))
     torch = _version("torch")
     without_cuda = torch.endswith("+cpu") if torch else device == "cpu"
     lock = "requirements-cpu.lock" if without_cuda else "requirements.lock"
@@ -60,12 +64,14 @@ def check_packages(conda: bool, nuclei: bool, device: str) -> Finding:
     return Finding("packages", MISSING, first_of(wrong), remedy)
 
 
-def check_conda() -> Finding:
-    """The program, or the function of bash, that makes the environments of `--use-conda`."""
-    found = which("conda") or "a function of bash" * ("BASH_FUNC_conda%%" in os.environ)
+def check_deployment(name: str) -> Finding:
+    """The program, or the function of bash, that gives jobs their packages (`DEPLOYMENTS`)."""
+    option, url = DEPLOYMENTS[name]
+    found = which(name) or "a function of bash" * (f"BASH_FUNC_{name}%%" in os.environ)
     if not found:
-        return Finding("conda", MISSING, "--use-conda, but no conda on the PATH", NO_CONDA)
-    return Finding("conda", OK, found)
+        remedy = f"install it ({url}), or leave {option} out"
+        return Finding(name, MISSING, f"{option}, but no {name} on the PATH", remedy)
+    return Finding(name, OK, found)
 
 
 def check_gpu(device: str, executor: str) -> Finding:

@@ -27,10 +27,12 @@ def examine(fault=""):
     from stnet.planning.doctor import Run, doctor
 
     asked = EXAMINED
-    uses_conda = asked.use_conda or DeploymentMethod.CONDA in asked.software_deployment_method
-    if not which("conda"):
-        # Said in a line of its own; it must not keep the rest from being looked at.
-        workflow.deployment_settings.deployment_method.discard(DeploymentMethod.CONDA)
+    deployed = set(asked.software_deployment_method) - {DeploymentMethod.ENV_MODULES}
+    deployed |= {DeploymentMethod.CONDA} if asked.use_conda else set()
+    for method in deployed:
+        if not which(str(method)):
+            # Said in a line of its own; it must not keep the rest from being looked at.
+            workflow.deployment_settings.deployment_method.discard(method)
     written = globals().get("WRITTEN", config)
     device = written.get("device", "cuda")
     gpus = workflow.global_resources["gpu"].value
@@ -38,7 +40,7 @@ def examine(fault=""):
         "config": written,
         "files": list(map(str, workflow.configfiles)),
         "fault": fault,
-        "conda": uses_conda,
+        "deployed": sorted(map(str, deployed)),
         "executor": asked.executor or "local",
         "device": device,
         "at_once": gpus if device == "cuda" else asked.cores or asked.jobs or 1,
