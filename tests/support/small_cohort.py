@@ -21,7 +21,7 @@ cohorts:
     report: {main: mine, gene: FASN}
 experiments:
   mine: {inherit: densenet121, cohort: mine, weights: random}
-  other: {inherit: ridge, cohort: mine, features: other}
+  other: {inherit: ridge, cohort: mine, features: other, penalties: [1]}
 features:
   other: {kind: encoder, library: timm, architecture: vit_base_patch16_244}
 """

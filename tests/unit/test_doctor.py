@@ -22,8 +22,8 @@ from stnet.config.configuration import Configuration
 from stnet.core import gpu
 from stnet.planning import machine, remote
 from stnet.planning.doctor import Run, doctor
+from stnet.planning.finding import Finding
 from stnet.planning.machine import (
-    Finding,
     check_deployment,
     check_folders,
     check_gpu,

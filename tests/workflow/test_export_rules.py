@@ -25,7 +25,8 @@ def test_every_held_out_section_is_exported_by_the_formats_that_are_asked_for(tm
     (project / "more.yaml").write_text(
         "export: {formats: [csv], external: [demo-visium, demo-tcga]}\n"
         "experiments: {theirs: {kind: precomputed, cohort: demo, targets: top60, split: 2,"
-        " predictions: theirs.tsv, transform: log_fraction, universe: 200, pretrained_on: [other]}}"
+        " predictions: theirs.tsv, transform: log_fraction, universe: 200, trained_on: [],"
+        " pretrained_on: [other]}}"
     )
     asked = ["export", f"{EXPORTS}/theirs/BC90001_C1.csv.gz"]
     jobs = planned(project, "--", *asked, configuration=[*DEMO, "more.yaml"])

@@ -15,11 +15,8 @@ from stnet.config.configuration import Configuration
 from stnet.config.memory import SPOTS
 from stnet.core.checkout import CHECKOUT
 from stnet.core.errors import InputError
+from stnet.planning.finding import MISSING, OK, WARNING, Finding
 from stnet.planning.machine import (
-    MISSING,
-    OK,
-    WARNING,
-    Finding,
     check_deployment,
     check_folders,
     check_gpu,

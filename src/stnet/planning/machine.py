@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 from shutil import which
-from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
@@ -21,23 +20,14 @@ from stnet.core.checkout import CHECKOUT
 from stnet.core.errors import first_of, reason_of
 from stnet.core.gpu import visible_gpus, why_no_gpu
 from stnet.core.places import existing
+from stnet.planning.finding import MISSING, OK, Finding
 
-OK, WARNING, MISSING = "OK", "warning", "missing"
 # What gives jobs packages of their own: the option, and where the program comes from.
 DEPLOYMENTS = {
     "conda": ("--use-conda", "https://conda-forge.org/download"),
     "apptainer": ("--sdm apptainer", "https://apptainer.org"),
 }
 NO_GPU = "add --config device=cpu, or run on a machine or cluster with a GPU"
-
-
-class Finding(NamedTuple):
-    """What was found of a thing that a run needs: `OK`, `WARNING` or `MISSING`, and what to do."""
-
-    check: str
-    state: str
-    found: str
-    remedy: str = ""
 
 
 def check_packages(deployed: Collection[str], nuclei: bool, device: str) -> Finding:
@@ -110,15 +100,6 @@ def check_folders(folders: Iterable[str | Path]) -> Finding:
         remedy = "make it writable, or run with --directory in a folder of yours"
         return Finding("folders", MISSING, f"not writable: {', '.join(wrong)}", remedy)
     return Finding("folders", OK, f"writable: {', '.join(map(str, folders))}, temporary files")
-
-
-def memory() -> int:
-    """Bytes of memory of this machine, or those that its container may use."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    of_container = Path("/sys/fs/cgroup/memory.max")
-    if of_container.is_file():
-        limits += map(int, of_container.read_text().replace("max", "").split())
-    return min(limits)
 
 
 def _version(name: str) -> str:

@@ -15,7 +15,7 @@ from stnet.config.section_sheet import FILE_COLUMNS, FORMATS
 from stnet.core.errors import InputError
 from stnet.core.h5ad import open_h5ad
 from stnet.core.suggest import suggest
-from stnet.planning.machine import MISSING, OK, WARNING, Finding
+from stnet.planning.finding import MISSING, OK, WARNING, Finding
 
 # What a section's job is told of its cohort.
 KEYS = ("misaligned", "label_classes", "require_label", "spot_window", "spot_pitch_um")

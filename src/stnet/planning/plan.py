@@ -20,7 +20,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
 from stnet.core.places import existing
-from stnet.planning.machine import MISSING, OK, WARNING, Finding, memory
+from stnet.planning.finding import MISSING, OK, WARNING, Finding
 from stnet.planning.work import Cohort, Experiment, count_spots, remaining_work
 from stnet.slides.patches import parse_view
 from stnet.training.calibrate import calibrate
@@ -191,6 +191,15 @@ def check_disk(patches: pd.Series) -> Iterator[Finding]:
             yield Finding("disk", WARNING, found, "snakemake … --until section, then ask again")
         else:
             yield Finding("disk", OK, found)
+
+
+def memory() -> int:
+    """Bytes of memory of this machine, or those that its container may use."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    of_container = Path("/sys/fs/cgroup/memory.max")
+    if of_container.is_file():
+        limits += map(int, of_container.read_text().replace("max", "").split())
+    return min(limits)
 
 
 def check_memory(

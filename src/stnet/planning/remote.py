@@ -11,7 +11,7 @@ from huggingface_hub import constants, get_token
 from stnet.config.configuration import Configuration
 from stnet.config.names import IMAGENET, RANDOM
 from stnet.core.errors import InputError
-from stnet.planning.machine import MISSING, OK, Finding
+from stnet.planning.finding import MISSING, OK, Finding
 from stnet.sources.http import FAILURES, Client, network_reason
 
 # Seconds to connect to one of a host's addresses, and to wait for its answer.
