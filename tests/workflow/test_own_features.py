@@ -29,7 +29,7 @@ def encoder(patches):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A cohort of two sections, and files of embeddings made as the page says."""
+    """A cohort of three sections, and files of embeddings made as the page says."""
     (tmp_path / "results/mine/sections").mkdir(parents=True)
     (tmp_path / "results/mine/views/224x1").mkdir(parents=True)
     (tmp_path / "embeddings").mkdir()
@@ -37,7 +37,7 @@ def project(tmp_path, monkeypatch):
     columns = ["patient", "section", "format", "image", "counts", "spots", "labels", "grid"]
     lines = ["\t".join([*columns, "um_per_px", "pixel_scale"])]
     (code,) = blocks(PAGE, "python")
-    for name in ("S1", "S2"):
+    for name in ("S1", "S2", "S3"):
         section = Section(tmp_path / name)
         section.row |= {"patient": f"P{name}", "section": name, "image": f"{name}/slide-{name}.png"}
         section.files().write(require_label=False, spot_window=224)
@@ -62,7 +62,7 @@ OPTIONS = ("-s", ROOT / "Snakefile", "--configfile", "cohort.yaml", "mine.yaml",
 
 def test_the_pages_example_is_planned_and_its_files_are_taken(project):
     jobs = planned(project, *OPTIONS, TARGET, configuration=[])
-    expected = {"precomputed_features": 2, "collect_features": 1, "predict_ridge": 2}
+    expected = {"precomputed_features": 3, "collect_features": 1, "predict_ridge": 3}
     assert {rule: jobs.get(rule) for rule in expected} == expected
     assert not {"encoder_features", "nuclear_features", "patches"} & jobs.keys()
     section = project / "S2/out/s.h5ad"
