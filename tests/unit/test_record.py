@@ -93,8 +93,8 @@ def test_methods_have_the_numbers_of_tables_and_configuration(page):
         "learning rate 1e-06, momentum 0.9, weight decay 0",
         "12 to 31 in the 3 networks of the held-out groups",
         "one patient at a time was held out",
-        "*Ridge*: ridge regression on 9 principal components (seed 3) of UNI, from a window of 224"
-        " px around the spot; penalty one of 1, 10, chosen by 4 inner folds of the training"
+        "*Ridge*: ridge regression on at most 9 principal components (seed 3) of UNI, from a window"
+        " of 224 px around the spot; penalty one of 1, 10, chosen by 4 inner folds of the training"
         " patients (5 parts of the patients were held out in turn).",
         "bootstrap of 1,000 samples",
         "Holm–Bonferroni ≤ 0.05 (Seabold and Perktold 2010).",
