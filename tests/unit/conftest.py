@@ -1,6 +1,7 @@
 """Fixtures of several test modules."""
 
 import subprocess
+import sys
 
 import anndata as ad
 import numpy as np
@@ -11,6 +12,14 @@ from paper_tables import PAPER
 from stnet.core.tables import write_table
 from stnet.expression.predictions import write_predictions
 from stnet.report.claims import read_claims
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """What torch draws in a test does not depend on the tests before it."""
+    # Not imported here: most tests do without.
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
