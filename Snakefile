@@ -30,10 +30,11 @@ from stnet.config.names import IMAGENET, RANDOM
 from stnet.config.recipe import Training
 from stnet.config.as_written import check_as_written
 from stnet.core.checkout import find
-from stnet.core.digest import code_digest, code_hashes
+from stnet.core.digest import Library, code_digest
 from stnet.core.errors import InputError
 from stnet.core.gpu import why_no_gpu
 from stnet.core.hashing import file_identity, file_sha256
+from stnet.core.parsed_code import ParsedCode
 from stnet.config.section_sheet import COLUMNS as SHEET_COLUMNS
 from stnet.config.section_sheet import (
     FORMATS,

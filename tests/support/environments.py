@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from project import ROOT
 
-from stnet.core.digest import imports
+from stnet.core.digest import Library, read_code
 
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "envs").glob("*.yaml"))}
 LIBRARY = ROOT / "src"
@@ -84,10 +84,16 @@ def third_party(*files: Path) -> set[str]:
     found = {
         statement.module.split(".")[0]
         for file in files
-        for statement in imports(file)
+        for statement in read_code(file.read_bytes(), str(file)).imports
         if not statement.level
     }
     return found - sys.stdlib_module_names - {"stnet"}
+
+
+def all_third_party(rule) -> set[str]:
+    """Those that a rule's script imports, itself or by the library."""
+    script = script_of(rule)
+    return third_party(script, *Library(LIBRARY).modules(script).values())
 
 
 def script_of(rule) -> Path:

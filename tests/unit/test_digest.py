@@ -1,13 +1,15 @@
 """A change in a module must show in the digests of the scripts that use it, and in no others."""
 
 import ast
+import json
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from project import ROOT
 
-from stnet.core.digest import code_digest, code_hashes, imported_modules, imports
+from stnet.core.digest import Library, code_digest, read_code
+from stnet.core.parsed_code import ParsedCode
 
 LIBRARY = ROOT / "src"
 
@@ -59,11 +61,15 @@ def tree(tmp_path):
 
 
 def digest(tree: Path) -> str:
-    return code_digest(code_hashes(tree / "script.py", tree / "src"))
+    return code_digest(hashes(tree))
+
+
+def hashes(tree: Path) -> dict[str, str]:
+    return Library(tree / "src").hashes(tree / "script.py")
 
 
 def test_finds_every_form_of_import(tree):
-    found = imported_modules(tree / "script.py", tree / "src")
+    found = Library(tree / "src").modules(tree / "script.py")
     assert list(found) == [
         "lib",
         "lib.direct",
@@ -86,10 +92,10 @@ def test_a_change_of_what_is_used_shows(tree, name):
 
 
 def test_the_hash_that_changes_is_that_of_the_changed_module(tree):
-    before = code_hashes(tree / "script.py", tree / "src")
+    before = hashes(tree)
     with open(tree / "src/lib/package/peer.py", "a") as file:
         file.write("\nADDED = 1\n")
-    after = code_hashes(tree / "script.py", tree / "src")
+    after = hashes(tree)
     assert {name for name in before | after if before.get(name) != after.get(name)} == {
         "lib.package.peer"
     }
@@ -169,7 +175,8 @@ def test_a_module_is_parsed_once_for_all_digests(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(ast, "parse", record)
-        found = {code_digest(code_hashes(script, tmp_path / "src")) for script in scripts}
+        library = Library(tmp_path / "src")
+        found = {code_digest(library.hashes(script)) for script in scripts}
     assert len(found) == 40
     assert len(parsed) == len(set(parsed))
 
@@ -180,7 +187,7 @@ def dynamic_imports(path: Path) -> list[str]:
     harmless = ("importlib.resources", "importlib.metadata")
     imported = {
         f"{statement.module}.{name}" if name else statement.module
-        for statement in imports(path)
+        for statement in read_code(path.read_bytes(), str(path)).imports
         if statement.module.split(".")[0] in machinery
         for name in statement.names or [""]
     }
@@ -216,8 +223,55 @@ def test_a_dynamic_import_is_recognised(tmp_path, code, found):
 
 
 def test_what_is_known_of_modules_changes_no_hash(tree):
-    known = {}
-    other = tree / "other.py"
+    library, other = Library(tree / "src"), tree / "other.py"
     other.write_text("from lib import sibling\nfrom lib.package import member\n")
     for script in (tree / "script.py", other, tree / "script.py"):
-        assert code_hashes(script, tree / "src", known) == code_hashes(script, tree / "src")
+        assert library.hashes(script) == Library(tree / "src").hashes(script)
+
+
+@pytest.fixture
+def kept(tree, monkeypatch):
+    """The file that keeps what was parsed, of a run."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tree / "cache"))
+    assert parsed(tree) == hashes(tree)
+    (path,) = (tree / "cache/stnet").iterdir()
+    return path
+
+
+def parsed(tree: Path) -> dict[str, str]:
+    known = ParsedCode()
+    found = Library(tree / "src", known.of).hashes(tree / "script.py")
+    known.keep()
+    return found
+
+
+def test_only_what_has_changed_is_parsed_in_the_next_run(tree, kept, monkeypatch):
+    before, parse = hashes(tree), ast.parse
+    (tree / "src/lib/direct.py").write_text("import lib.unused\n")
+    after, names = hashes(tree), []
+
+    def record(source, *args, **keys):
+        names.append(Path(keys["filename"]).name)
+        return parse(source, *args, **keys)
+
+    monkeypatch.setattr(ast, "parse", record)
+    assert parsed(tree) == after != before
+    assert names == ["direct.py", "unused.py"]
+    assert parsed(tree) == after
+    assert len(names) == 2
+    # What is no longer used is not kept.
+    assert len(json.loads(kept.read_bytes())) == len(after)
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{", '{"a": 1}', '{"a": ["b", [1]]}'])
+def test_a_damaged_file_of_what_was_parsed_is_written_again(tree, kept, damaged):
+    whole = kept.read_text()
+    kept.write_text(damaged)
+    assert parsed(tree) == hashes(tree)
+    assert kept.read_text() == whole
+
+
+def test_without_a_place_to_keep_what_was_parsed_hashes_are_the_same(tree, monkeypatch):
+    (tree / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tree / "file"))
+    assert parsed(tree) == hashes(tree)

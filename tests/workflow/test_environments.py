@@ -16,6 +16,7 @@ from environments import (
     PYPI,
     PYTHON,
     PYTHONS,
+    all_third_party,
     environment_of,
     installed_afterwards,
     locked,
@@ -29,8 +30,6 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from project import ROOT
-
-from stnet.core.digest import imported_modules
 
 
 def common(resource):
@@ -64,9 +63,7 @@ def test_rules_have_one_of_the_environments():
 
 def packages_of(rule):
     """Conda's names of the packages that a rule's script imports, itself or by the library."""
-    script = script_of(rule)
-    modules = third_party(script, *imported_modules(script, LIBRARY).values())
-    return {CONDA.get(module, module) for module in modules}
+    return {CONDA.get(module, module) for module in all_third_party(rule)}
 
 
 def test_the_environments_have_what_the_scripts_import():

@@ -5,11 +5,10 @@ import json
 import re
 
 import yaml
-from environments import LIBRARY, PYPI, script_of, third_party
+from environments import PYPI, all_third_party
 from loaded import load_rules
 from project import DEMO, ROOT, copy_run, planned, snakemake
 
-from stnet.core.digest import imported_modules
 from stnet.record.references import TABLE
 
 RECORD = "results/record"
@@ -71,10 +70,8 @@ def test_the_record_of_the_demo(demo, tmp_path):
 
 def test_references_name_rules_that_import_the_package():
     rules = {
-        name: {PYPI.get(each, each) for each in third_party(script, *modules)}
+        name: {PYPI.get(each, each) for each in all_third_party(rule)}
         for name, rule in load_rules().items()
-        for script in [script_of(rule)]
-        for modules in [imported_modules(script, LIBRARY).values()]
     }
     with open(TABLE, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))

@@ -12,15 +12,12 @@ from channel import make_channel
 from environments import (
     ENVIRONMENTS,
     LIBRARY,
+    all_third_party,
     environment_of,
     installed_afterwards,
-    script_of,
-    third_party,
 )
 from loaded import load_rules
 from project import DEMO, copy_project, edit
-
-from stnet.core.digest import imported_modules
 
 pytestmark = pytest.mark.full
 
@@ -62,11 +59,7 @@ def test_an_environment_has_all_that_its_scripts_import(conda, name, tmp_path):
     done = create(conda, whole(name, tmp_path), name)
     assert done.returncode == 0, done.stderr
     users = [rule for rule in load_rules().values() if environment_of(rule).stem == name]
-    modules = {
-        module
-        for script in map(script_of, users)
-        for module in third_party(script, *imported_modules(script, LIBRARY).values())
-    }
+    modules = set().union(*map(all_third_party, users))
     program = "".join(f"import {module}\n" for module in sorted(modules))
     python = [conda / "envs" / name / "bin/python", "-I", "-c", program]
     done = subprocess.run(python, capture_output=True, text=True)

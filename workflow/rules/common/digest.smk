@@ -10,9 +10,10 @@ NOT_DIGESTED = ("download", "plan", "verify", "record")
 # and a changed downloader must not predict it again.
 DECIDED_BY = {"inference/predict_slide.py": "src/stnet/inference/slides.py"}
 
-# Hashes of the code of a script, by name of the module, and what each module imports.
+# The library's code, and hashes of the code of a script, by name of the module.
+PARSED = ParsedCode()
+LIBRARY = Library(CHECKOUT / "src", PARSED.of)
 CODE = {}
-IMPORTED = {}
 
 # Identities of the input files that no rule makes; empty for others.
 IDENTITIES = {}
@@ -60,7 +61,7 @@ def code_of(script):
     if script not in CODE:
         name = script.removeprefix("../scripts/")
         path = CHECKOUT / DECIDED_BY.get(name, f"workflow/scripts/{name}")
-        CODE[script] = code_hashes(path, CHECKOUT / "src", IMPORTED)
+        CODE[script] = LIBRARY.hashes(path)
     return CODE[script]
 
 
@@ -110,3 +111,4 @@ def set_parameters(rules):
             *map(with_signature, compared),
             **{name: with_signature(function) for name, function in named.items()},
         )
+    PARSED.keep()
