@@ -24,7 +24,7 @@ def test_a_machine_without_gpu_and_conda(ask, tmp_path):
     # The files are empty.
     assert "missing  section        A_1: " in text
     assert "missing  section        B_1: " in text
-    assert "warning  disk           patches of networks to write: at least " in text
+    assert "warning  disk           patches of networks to write: of unknown size; " in text
     states = [line.split()[0] for line in text.splitlines() if line[:1] not in ("", " ")]
     assert f"Missing: {states.count('missing')}. " in text
     assert not (tmp_path / "results").exists()

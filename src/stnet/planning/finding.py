@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 OK, WARNING, MISSING = "OK", "warning", "missing"
+MAKE_SECTIONS = "run your snakemake command with --until section, then ask again"
 
 
 class Finding(NamedTuple):

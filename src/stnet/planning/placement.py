@@ -15,7 +15,7 @@ from stnet.config.section_sheet import FILE_COLUMNS, FORMATS
 from stnet.core.errors import InputError
 from stnet.core.h5ad import open_h5ad
 from stnet.core.suggest import suggest
-from stnet.planning.finding import MISSING, OK, WARNING, Finding
+from stnet.planning.finding import MAKE_SECTIONS, MISSING, OK, WARNING, Finding
 
 # What a section's job is told of its cohort.
 KEYS = ("misaligned", "label_classes", "require_label", "spot_window", "spot_pitch_um")
@@ -57,7 +57,7 @@ def check_sections(configuration: Configuration, end: float) -> Iterator[Finding
             yield Finding("sections", OK, f"{name}: files of {n} are still to be made")
         if n := counts["left"]:
             found = f"{name}: {n} not looked at, which would take too long"
-            yield Finding("sections", WARNING, found, "snakemake … --until section")
+            yield Finding("sections", WARNING, found, MAKE_SECTIONS)
         report = keys["report"]
         targets = configuration.row("experiments", report["main"])["targets"]
         listed = configuration.row("targets", targets)["genes"]

@@ -20,7 +20,7 @@ from stnet.core.atomic import atomic_path
 from stnet.core.errors import InputError
 from stnet.core.gpu import lease_gpu
 from stnet.core.places import existing
-from stnet.planning.finding import MISSING, OK, WARNING, Finding
+from stnet.planning.finding import MAKE_SECTIONS, MISSING, OK, WARNING, Finding
 from stnet.planning.work import Cohort, Experiment, count_spots, remaining_work
 from stnet.slides.patches import parse_view
 from stnet.training.calibrate import calibrate
@@ -181,14 +181,15 @@ def check_disk(patches: pd.Series) -> Iterator[Finding]:
     for _, of_disk in patches.groupby(lambda path: os.stat(existing(path)).st_dev):
         place, n_bytes, unknown = existing(of_disk.index[0]), of_disk.sum(), of_disk.isna().any()
         free, least = shutil.disk_usage(place).free, "at least " if unknown else ""
-        found = f"patches of networks to write: {least}{as_bytes(n_bytes)}; free in {place}:"
-        found += f" {as_bytes(free)}; downloads, models and results come on top"
+        size = f"{least}{as_bytes(n_bytes)}" if n_bytes or not unknown else "of unknown size"
+        found = f"patches of networks to write: {size}; free in {place}: {as_bytes(free)};"
+        found += " downloads, models and results come on top"
         if n_bytes > free:
             remedy = "make room, or run with --directory on a larger disk"
             yield Finding("disk", MISSING, found, remedy)
         elif unknown:
             found += "; the number of spots is not known yet"
-            yield Finding("disk", WARNING, found, "snakemake … --until section, then ask again")
+            yield Finding("disk", WARNING, found, MAKE_SECTIONS)
         else:
             yield Finding("disk", OK, found)
 

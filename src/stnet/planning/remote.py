@@ -13,6 +13,7 @@ from stnet.config.names import IMAGENET, RANDOM
 from stnet.core.errors import InputError
 from stnet.planning.finding import MISSING, OK, Finding
 from stnet.sources.http import FAILURES, Client, network_reason
+from stnet.sources.mirror import check_mirror
 
 # Seconds to connect to one of a host's addresses, and to wait for its answer.
 PATIENCE = (3.0, 8.0)
@@ -36,14 +37,23 @@ REFUSED = {
 
 def check_hosts(configuration: Configuration, pending: Mapping[str, str]) -> Iterator[Finding]:
     """Ask each host that a pending job downloads from, unless there is a mirror, all at once."""
-    hosts, urls = configuration.resolved["hosts"], set()
+    hosts, urls, mirrors = configuration.resolved["hosts"], set(), set()
     for path, rule in pending.items():
         host = HOSTS.get(rule)
         rows = configuration.resolved["external" if host == "gdc" else "cohorts"]
         keys = next((rows[part] for part in Path(path).parts if part in rows), {})
-        mirrored = keys.get("mirror") and rule != "download_listing"
-        if host and not mirrored and keys.get("source") != "simulated":
+        mirror = keys.get("mirror") if rule != "download_listing" else None
+        if not host or keys.get("source") == "simulated":
+            continue
+        if mirror:
+            mirrors.add(mirror)
+        else:
             urls.add(hosts.get(host, host))
+    for mirror in sorted(mirrors):
+        try:
+            check_mirror(mirror)
+        except InputError as error:
+            yield Finding("mirror", MISSING, str(error))
     said = answers(urls)
     # Many have no first page.
     answer = [urlsplit(url).netloc for url, (status, _) in said.items() if 0 < status < 500]

@@ -97,7 +97,7 @@ def count_spots(
         source = "the paper (claim cohort.spots), spread evenly over the sections"
     else:
         spots = np.nan
-        source = "not known until its sections are made: snakemake … --until section"
+        source = "not known until its sections are made (--until section)"
     return table.assign(spots=spots), source
 
 

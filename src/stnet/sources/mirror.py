@@ -40,8 +40,7 @@ def obtain(
 
     Source: ours.
     """
-    if mirror is not None and not Path(mirror).is_dir():
-        raise InputError(f"mirror {mirror}: no such folder; correct it or remove it")
+    check_mirror(mirror)
     local = Path(mirror, name) if mirror is not None else None
     if local is None or not local.is_file():
         download(url, path, expected=expected, size=size, check=check)
@@ -56,6 +55,12 @@ def obtain(
             )
         if check:
             check(local)
+
+
+def check_mirror(mirror: str | Path | None) -> None:
+    """Refuse a folder that does not exist, with an InputError."""
+    if mirror is not None and not Path(mirror).is_dir():
+        raise InputError(f"mirror {mirror}: no such folder; correct it or remove it")
 
 
 def obtain_locked(

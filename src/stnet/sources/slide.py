@@ -8,6 +8,7 @@ from pathlib import Path
 from stnet.core.errors import InputError
 from stnet.core.hashing import Hash, file_hash
 from stnet.sources.gdc import download_file
+from stnet.sources.mirror import check_mirror
 
 
 @contextmanager
@@ -32,9 +33,8 @@ def slide_at_hand(
 
     Source: ours.
     """
+    check_mirror(mirror)
     if mirror is not None:
-        if not Path(mirror).is_dir():
-            raise InputError(f"mirror {mirror}: no such folder; correct or remove it")
         local = Path(mirror, row["file"])
         if not local.is_file():
             local = Path(mirror, row["file_id"], row["file"])
