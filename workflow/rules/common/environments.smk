@@ -68,6 +68,10 @@ def refuse_without_gpu(reason, jobs):
 
 
 onstart:
+    # Snakemake limits jobs per second, to spare clusters. It does so with a timer per finished job,
+    # each of which wakes the scheduler time and again, and the end of a run waits for them.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
     # Only now is it known what is to run, and where. A job would find out after the downloads.
     if config["device"] == "cuda" and workflow.local_exec and not workflow.touch:
         waiting = [
