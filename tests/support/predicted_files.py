@@ -86,7 +86,8 @@ def slide(path, *, side):
     corners = np.array(grid, dtype=float).reshape(-1, 2)
     table = _table(corners + 32, "W", 7)
     table.obs = table.obs.assign(x=corners[:, 0], y=corners[:, 1], size=64, tissue=0.9)
-    table.obs["abstained"] = np.arange(len(corners)) % 10 == 0
+    scores = np.where(np.arange(len(corners)) % 10 == 0, 1.2, 0.7).astype(np.float32)
+    table.obs["abstained"], table.obs["ood_score"] = scores > 1, scores
     for name, away in (("lower", -1), ("upper", 1)):
         bound = table.X + np.float32(away)
         bound[table.obs["abstained"].to_numpy()] = np.nan

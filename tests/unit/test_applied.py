@@ -244,6 +244,7 @@ def test_overlapping_tiles_are_predicted_and_their_step_is_written(model, slide,
     table = pd.read_csv(tmp_path / "summary.tsv", sep="\t").set_index("quantity")["value"]
     said = "9 of 15 tiles, the rest mostly glass; tiles overlap by 50%"
     n_abstained = tiles.obs["abstained"].sum()
+    assert n_abstained == (tiles.obs["ood_score"] > 1).sum()
     assert table["predicted"] == said + (f"; {n_abstained} abstained from" if n_abstained else "")
 
 
@@ -415,7 +416,7 @@ def test_a_section_is_measured_with_its_own_genes_as_pseudo_counts(visium_model,
     write_summary(tmp_path / "predictions.h5ad", tmp_path / "summary.tsv")
     table = pd.read_csv(tmp_path / "summary.tsv", sep="\t").set_index("quantity")["value"]
     n_abstained = spots.obs["abstained"].sum()
-    assert n_abstained
+    assert n_abstained == (spots.obs["ood_score"] > 1).sum() > 0
     assert table["predicted"] == f"{spots.n_obs} spots; {n_abstained} abstained from"
     assert table["measured_genes"] == "4"
     assert float(table["mean_r"]) == pytest.approx(np.mean(r), rel=0.01, abs=1e-3)

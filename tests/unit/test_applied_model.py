@@ -19,7 +19,7 @@ from stnet.core.errors import InputError
 from stnet.core.h5ad import write_h5ad
 from stnet.inference.gene_reliability import read_gene_reliability
 from stnet.inference.model import Model, read_card
-from stnet.inference.training_distance import PatchStatistics, flags, stain
+from stnet.inference.training_distance import PatchStatistics, TrainingStatistics, flags, stain
 from stnet.networks.architectures import keep_features
 from stnet.networks.engine import place
 from stnet.networks.prediction import predict
@@ -289,6 +289,13 @@ def test_patches_far_from_training_are_abstained_from_and_have_no_bounds(toy, tm
     clean, far = model.apply(training), model.apply(unlike)
     assert clean.abstained.mean() < 0.1
     assert far.abstained.all()
+    # The distances themselves, of the one network.
+    (member,) = model.card["members"].values()
+    reference = TrainingStatistics.from_card(member["reference"])
+    stains = reference.stain.distances(stain(torch.tensor(training))) / reference.stain.limit
+    assert (clean.ood_score >= stains.astype(np.float32)).all()
+    assert (clean.ood_score == stains.astype(np.float32)).any()
+    assert (far.ood_score > clean.ood_score.max()).all()
     half = model.genes["half_width_80"].to_numpy()
     assert np.isfinite(half).all()
     bounds = model.bounds(clean.predicted, clean.abstained)

@@ -124,6 +124,7 @@ def test_qupath_gets_polygons_with_classes_and_measurements(case, tmp_path):
         }
         if name == "W":
             expected["abstained"] = float(row % 10 == 0)
+            expected["ood_score"] = 0.7 if row % 10 else 1.2
         assert about["measurements"] == expected
         label = table.obs["label"].iloc[row] if name == "S2" else None
         known = label if isinstance(label, str) else "predicted"
@@ -162,7 +163,7 @@ def test_pandas_reads_the_csv_as_it_was_predicted(case, tmp_path):
     np.testing.assert_array_equal(found[["x_px", "y_px"]], table.obsm["spatial"])
     np.testing.assert_array_equal(found[["x_um", "y_um"]], UM_PER_PX * table.obsm["spatial"])
     columns = {"x_px", "y_px", "x_um", "y_um", "patient", "section"}
-    columns |= {"abstained"} if name == "W" else {"label"}
+    columns |= {"abstained", "ood_score"} if name == "W" else {"label"}
     for kind, values in kinds(table).items():
         for gene, label in enumerate(LABELS):
             if np.isnan(values[:, gene]).all():

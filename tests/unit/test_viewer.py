@@ -42,7 +42,8 @@ def section(name: str = "S1", n_genes: int = 3, *, slide: bool = False) -> Shown
     n = len(places)
     values = np.stack([places[:, 0] * (-1) ** gene / PITCH for gene in range(n_genes)], axis=1)
     obs = pd.DataFrame({"patient": "P1", "section": name}, index=[f"{name}:{i}" for i in range(n)])
-    obs["abstained"] = np.arange(n) >= n - 2
+    obs["ood_score"] = np.where(np.arange(n) >= n - 2, 1.25, 0.5).astype(np.float32)
+    obs["abstained"] = obs["ood_score"] > 1
     table = ad.AnnData(
         values.astype(np.float32),
         obs=obs,
@@ -376,6 +377,7 @@ def test_a_reader_looks_at_a_section(tmp_path):
     assert found["tipGone"]
     for line in ("Spot 1", "label: tumour", "measured: 2.5", "predicted: 2.0", "90% interval: 1.7"):
         assert line in found["tip"], line
+    assert "distance from training images: 0.50 of the limit" in found["tip"]
     assert found["filtered"] == [0, 255]
     assert "Spot 8 " in found["next"]
     assert "Spot 15 " in found["before"]

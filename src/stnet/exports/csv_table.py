@@ -8,7 +8,8 @@ from stnet.core.checksums import recorded_path
 from stnet.exports.predicted import read_predicted
 
 # Annotations of spots and tiles that other programs can use.
-KEPT = ["patient", "section", "array_row", "array_col", "label", "annotation", "abstained"]
+KEPT = ["patient", "section", "array_row", "array_col", "label", "annotation"]
+KEPT += ["abstained", "ood_score"]
 # Rows that are formatted at once, so that a slide takes no more memory than its values.
 ROWS = 1000
 

@@ -23,10 +23,10 @@ def write_geojson(
     """Write a section or slide as a FeatureCollection in full-resolution pixels.
 
     A feature has the name of its spot or tile, a class (`abstained`, else the label, else
-    `predicted`) and measurements: of each gene those of `Predicted.values`, and `abstained` (0 or
-    1) where it is known. Numbers are the shortest that give the same float32; places are rounded to
-    0.01 px. Missing values are left out, because JSON has none. The file is ASCII, because QuPath
-    reads it in the encoding of its machine.
+    `predicted`) and measurements: of each gene those of `Predicted.values`, `abstained` (0 or
+    1) and `ood_score` where they are known. Numbers are the shortest that give the same float32;
+    places are rounded to 0.01 px. Missing values are left out, because JSON has none. The file is
+    ASCII, because QuPath reads it in the encoding of its machine.
 
     Args:
         predictions: file of predictions.
@@ -43,8 +43,8 @@ def write_geojson(
         for gene in found.choose(genes)
         for kind, values in found.values(gene).items()
     }
-    if ABSTAINED in found.spots.obs:
-        columns[ABSTAINED] = found.spots.obs[ABSTAINED].to_numpy(float)
+    for each in found.spots.obs.columns.intersection([ABSTAINED, "ood_score"]):
+        columns[each] = _shortest(found.spots.obs[each].to_numpy(np.float32))
     table = np.column_stack([*columns.values()]) if columns else np.empty((found.spots.n_obs, 0))
     classes, outlines = _classes(found), np.round(found.outlines(), 2)
     with atomic_path(output) as temporary, open(temporary, "w", encoding="ascii") as file:

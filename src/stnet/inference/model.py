@@ -142,8 +142,9 @@ class ModelOutput(NamedTuple):
     `predicted` is (n, genes) in target units, float32. `sd` is the s.d. over the members of an
     ensemble, None for a single network; `symmetry_sd` that over the eight symmetries of the patch,
     of an ensemble the mean of its members'. `stain` and `latent` (n,) are the distances from the
-    training patches, relative to the farthest training patient; NaN if unknown. `abstained` (n,)
-    says which patches are farther than nearly all training patches, in one or the other.
+    training patches, relative to the farthest training patient; `ood_score` (n,) is
+    the larger of the two relative to the limit within which nearly all training patches are. These
+    are NaN if unknown.
     """
 
     predicted: np.ndarray
@@ -151,7 +152,12 @@ class ModelOutput(NamedTuple):
     symmetry_sd: np.ndarray
     stain: np.ndarray
     latent: np.ndarray
-    abstained: np.ndarray
+    ood_score: np.ndarray
+
+    @property
+    def abstained(self) -> np.ndarray:
+        """Which patches are farther than nearly all training patches, (n,)."""
+        return self.ood_score > 1
 
 
 class _Member(NamedTuple):
@@ -244,8 +250,8 @@ class Model:
         sd = np.std(predicted, axis=0, ddof=1) if len(predicted) > 1 else None
         mean = np.mean(predicted, axis=0) if len(predicted) > 1 else predicted[0]
         distances = np.mean(far, axis=0)
-        abstained = (distances[:, 1] > 1).any(axis=0)
-        return ModelOutput(mean, sd, np.mean(symmetry_sd, axis=0), *distances[:, 0], abstained)
+        ood_score = np.fmax(*distances[:, 1]).astype(np.float32)
+        return ModelOutput(mean, sd, np.mean(symmetry_sd, axis=0), *distances[:, 0], ood_score)
 
     def bounds(self, predicted: np.ndarray, unknown: np.ndarray) -> dict[str, np.ndarray]:
         """Layers `lower` and `upper` (patches, genes) of predictions; none without a level.

@@ -78,14 +78,14 @@ def predict_section(
     distance = TrainingDistance(model.um_per_px, um_per_px * window / side)
     predicted = np.empty((spots.n_obs, len(model.genes)), dtype=np.float32)
     sd, symmetry_sd = np.empty_like(predicted), np.empty_like(predicted)
-    abstained = np.empty(spots.n_obs, dtype=bool)
+    ood_score = np.empty(spots.n_obs, dtype=np.float32)
     blank: Counter[str] = Counter()
     centres = np.rint(spots.obsm["spatial"]).astype(int)
     with open_image(slide["path"]) as image:
         check_image(section, slide["path"])
         for rows, patches in windows(image, centres, window, side, model.batch(side)):
             found = model.apply(patches)
-            predicted[rows], abstained[rows] = found.predicted, found.abstained
+            predicted[rows], ood_score[rows] = found.predicted, found.ood_score
             symmetry_sd[rows] = found.symmetry_sd
             if found.sd is not None:
                 sd[rows] = found.sd
@@ -104,7 +104,8 @@ def predict_section(
         **{"training_distance": distance.summary(), "flags": distance.flags()},
         "blank_patches": all_counts(blank),
     }
-    measured.obs["abstained"] = abstained
+    abstained = ood_score > 1
+    measured.obs["abstained"], measured.obs["ood_score"] = abstained, ood_score
     layers = {"symmetry_sd": symmetry_sd} | ({"sd": sd} if model.is_ensemble else {})
     layers |= model.bounds(predicted, abstained | bool(distance.flags()))
     write_predictions(output, measured, predicted, provenance, layers=layers)

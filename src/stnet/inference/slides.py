@@ -154,7 +154,7 @@ class _Slide:
         self._places: list[tuple[int, int, int, float]] = []
         self._predicted: list[np.ndarray] = []
         self._sd: list[np.ndarray] = []
-        self._abstained: list[np.ndarray] = []
+        self._ood_score: list[np.ndarray] = []
         self._features: np.ndarray | None = None
         self._about: dict[str, object] = {}
         self._side = cut.side
@@ -197,7 +197,7 @@ class _Slide:
             found = model.apply(patches)
             self._places += [(tile.x, tile.y, tile.size, tile.tissue) for tile in batch]
             self._predicted.append(found.predicted)
-            self._abstained.append(found.abstained)
+            self._ood_score.append(found.ood_score)
             if found.sd is not None:
                 self._sd.append(found.sd)
             self.distance.add(found.stain, found.latent)
@@ -231,8 +231,9 @@ class _Slide:
         for name in ("patient", "sample"):
             obs[name] = pd.Categorical([about[name]] * n)
         obs["section"] = pd.Categorical([about["slide"]] * n)
-        abstained = np.concatenate([np.zeros(0, dtype=bool), *self._abstained])
-        obs["abstained"] = abstained
+        ood_score = np.concatenate([np.zeros(0, dtype=np.float32), *self._ood_score])
+        abstained = ood_score > 1
+        obs["abstained"], obs["ood_score"] = abstained, ood_score
         predictions = ad.AnnData(
             predicted,
             obs=obs,

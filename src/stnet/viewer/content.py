@@ -86,6 +86,8 @@ class Shown:
             found["counts"] = obs["total_counts"].astype(int).tolist()
         if "abstained" in obs:
             found["abstained"] = obs["abstained"].astype(int).tolist()
+        if "ood_score" in obs and obs["ood_score"].notna().any():
+            found["ood_score"] = [known(each) for each in obs["ood_score"].round(2)]
         return found
 
 
