@@ -42,12 +42,12 @@ def check_hosts(configuration: Configuration, pending: Mapping[str, str]) -> Ite
         host = HOSTS.get(rule)
         rows = configuration.resolved["external" if host == "gdc" else "cohorts"]
         keys = next((rows[part] for part in Path(path).parts if part in rows), {})
-        mirror = keys.get("mirror") if rule != "download_listing" else None
         if not host or keys.get("source") == "simulated":
             continue
-        if mirror:
-            mirrors.add(mirror)
-        else:
+        mirror = keys.get("mirror")
+        mirrors |= {mirror} - {None}
+        # A mirror has the listing, too, if its owner kept it.
+        if mirror is None or rule == "download_listing":
             urls.add(hosts.get(host, host))
     for mirror in sorted(mirrors):
         try:

@@ -87,7 +87,7 @@ class Shown:
         if "abstained" in obs:
             found["abstained"] = obs["abstained"].astype(int).tolist()
         if "ood_score" in obs and obs["ood_score"].notna().any():
-            found["ood_score"] = [known(each) for each in obs["ood_score"].round(2)]
+            found["ood_score"] = [known(each) for each in obs["ood_score"].astype(float).round(2)]
         return found
 
 
