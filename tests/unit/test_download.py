@@ -362,6 +362,25 @@ def test_the_limit_of_a_listing_goes_on_while_its_pages_are_asked_for(remote):
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_limit_that_is_met_while_python_drops_errors_is_met_again(remote):
+    class Slow:
+        def __del__(self):
+            time.sleep(0.4)
+
+    remote.files["/list"] = b"[]"
+    limit(total=0.2)
+    began = time.monotonic()
+
+    def pages():
+        Slow()
+        while time.monotonic() - began < 10:
+            ask_json(f"{remote.host}/list", list)
+
+    with pytest.raises(InputError, match=r"^all pages: not complete after 0\.2 s"):
+        http.persist(pages, "all pages")
+
+
 def test_a_file_or_answer_of_absurd_length_is_not_received(remote, target):
     remote.faults["/image.jpg"] = ["announced"]
     with pytest.raises(InputError, match="offers 10000000000000 bytes, more than 50000000000"):

@@ -281,6 +281,8 @@ const at = (view, i) => {
   found.difference = [pixel(1, 0), pixel(1, 1)];
   await set(show(1), "inside");
   found.inside = panels[1].legend.textContent;
+  await set(show(1), "ood_score");
+  found.far = [pixel(1, 0), pixel(1, 15), panels[1].legend.textContent];
   await set(show(1), "predicted");
   found.hatched = Array.from({ length: 8 }, (_, k) => {
     const { canvas } = panels[1], { x, y } = placed(panels[1]), ratio = devicePixelRatio;
@@ -346,7 +348,7 @@ def test_a_reader_looks_at_a_section(tmp_path):
     assert found["hit"] == 0
     assert found["fits"]
     assert found["text"] == [HOSTILE, "careful", f"P1{HOSTILE}"]
-    assert {"label", "measured", "predicted", "difference", "lower", "inside"} <= {
+    assert {"label", "measured", "predicted", "difference", "lower", "inside", "ood_score"} <= {
         *found["options"]
     }
     tumour, normal = [179, 71, 0, 255], [86, 180, 233, 255]
@@ -372,12 +374,13 @@ def test_a_reader_looks_at_a_section(tmp_path):
     assert "within: 7" in found["inside"]
     assert "above the interval: 7" in found["inside"]
     assert "unlike the training images: 2" in found["inside"]
+    assert found["far"] == [dark, [253, 231, 37, 255], "0.500.881.25"]
     assert len(set(found["hatched"])) > 1
     assert found["tipShown"]
     assert found["tipGone"]
     for line in ("Spot 1", "label: tumour", "measured: 2.5", "predicted: 2.0", "90% interval: 1.7"):
         assert line in found["tip"], line
-    assert "distance from training images: 0.50 of the limit" in found["tip"]
+    assert "distance from the training images: 0.50 of the limit" in found["tip"]
     assert found["filtered"] == [0, 255]
     assert "Spot 8 " in found["next"]
     assert "Spot 15 " in found["before"]
@@ -392,7 +395,7 @@ def test_a_reader_looks_at_a_slide(tmp_path):
     # As in Snakemake's report, where pages that it links are elsewhere.
     found = acted(write(tmp_path / "data/raw/0123/page.html", section(slide=True)))
     assert found["text"] == ["T", "careful", ""]
-    assert found["options"] == ["image", "predicted", "lower", "upper"]
+    assert found["options"] == ["image", "predicted", "lower", "upper", "ood_score"]
     assert found["fits"]
     assert "measured" not in found["tip"]
     assert "Tile 1" in found["tip"]
