@@ -38,7 +38,7 @@ SHEET = "patient\tsection\tformat\timage\tcounts\tspots\n" + "".join(
 )
 # Files that a dry run does not open.
 EMPTY = [
-    *["all.safetensors", "all.genes.tsv", "CASE.svs", "mine.safetensors"],
+    *["all.safetensors", "all.genes.tsv", "CASE.svs", "mine.safetensors", "stnet.sif"],
     *["resources/weights/uni2-h/pytorch_model.bin"],
     *[f"theirs/P{n}.{suffix}" for n in (1, 2, 3) for suffix in ("h5ad", "txt")],
     *[f"embeddings/P{n}_A.h5" for n in (1, 2, 3)],
@@ -56,11 +56,12 @@ def commands(page: Path) -> list[str]:
 
 
 def planned(command: str) -> str:
-    """The command as a dry run on a machine without GPU and conda."""
+    """The command as a dry run on a machine without GPU, conda and apptainer."""
     command = command.replace("PATH/Snakefile", "Snakefile").replace("FOLDER", ".")
     if command.split()[-1] == "doctor":
         return command
-    command = command.replace("--use-conda", "").replace("--report report.html", "")
+    for option in ("--use-conda", "--sdm apptainer", "--report report.html"):
+        command = command.replace(option, "")
     if "device=cpu" in command:
         return command.replace("snakemake", "snakemake -n -q rules", 1)
     if " --config " in command:
@@ -73,7 +74,8 @@ def settings(page: Path) -> dict:
     """What `mine.yaml` is on a page: its first block with rows, over a cohort if it has none."""
     blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
     rows = next(
-        (block for block in blocks if re.search(r"^(experiments|cohorts):", block, re.M)), ""
+        (block for block in blocks if re.search(r"^(experiments|cohorts|container):", block, re.M)),
+        "",
     )
     is_part = not rows or (
         re.search(r"cohort: mine|^  mine:\n", rows, re.M) and "sheet:" not in rows
