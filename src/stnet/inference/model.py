@@ -142,9 +142,9 @@ class ModelOutput(NamedTuple):
     `predicted` is (n, genes) in target units, float32. `sd` is the s.d. over the members of an
     ensemble, None for a single network; `symmetry_sd` that over the eight symmetries of the patch,
     of an ensemble the mean of its members'. `stain` and `latent` (n,) are the distances from the
-    training patches, relative to the farthest training patient; `ood_score` (n,) is
-    the larger of the two relative to the limit within which nearly all training patches are. These
-    are NaN if unknown.
+    training patches, relative to the farthest training patient; `ood_score` (n,) is the larger of
+    the two relative to the limit within which nearly all training patches are (`is_far`). These are
+    NaN if unknown.
     """
 
     predicted: np.ndarray
@@ -153,11 +153,6 @@ class ModelOutput(NamedTuple):
     stain: np.ndarray
     latent: np.ndarray
     ood_score: np.ndarray
-
-    @property
-    def abstained(self) -> np.ndarray:
-        """Which patches are farther than nearly all training patches, (n,)."""
-        return self.ood_score > 1
 
 
 class _Member(NamedTuple):

@@ -19,7 +19,7 @@ from stnet.expression.targets import section_expression
 from stnet.inference.account import range_share
 from stnet.inference.flags import enlarged
 from stnet.inference.model import Model
-from stnet.inference.training_distance import TrainingDistance
+from stnet.inference.training_distance import TrainingDistance, is_far
 from stnet.slides.blank import all_counts, count_blank, report_blank
 from stnet.slides.image import open_image
 from stnet.slides.windows import input_window, windows
@@ -104,7 +104,7 @@ def predict_section(
         **{"training_distance": distance.summary(), "flags": distance.flags()},
         "blank_patches": all_counts(blank),
     }
-    abstained = ood_score > 1
+    abstained = is_far(ood_score)
     measured.obs["abstained"], measured.obs["ood_score"] = abstained, ood_score
     layers = {"symmetry_sd": symmetry_sd} | ({"sd": sd} if model.is_ensemble else {})
     layers |= model.bounds(predicted, abstained | bool(distance.flags()))

@@ -20,7 +20,7 @@ from stnet.expression.spatial import THUMBNAIL, spatial
 from stnet.inference.account import range_share
 from stnet.inference.flags import enlarged
 from stnet.inference.model import Model
-from stnet.inference.training_distance import TrainingDistance
+from stnet.inference.training_distance import TrainingDistance, is_far
 from stnet.networks.image_encoder import Encoder
 from stnet.slides.blank import all_counts, count_blank, report_blank
 from stnet.slides.colours import odd_colours
@@ -232,7 +232,7 @@ class _Slide:
             obs[name] = pd.Categorical([about[name]] * n)
         obs["section"] = pd.Categorical([about["slide"]] * n)
         ood_score = np.concatenate([np.zeros(0, dtype=np.float32), *self._ood_score])
-        abstained = ood_score > 1
+        abstained = is_far(ood_score)
         obs["abstained"], obs["ood_score"] = abstained, ood_score
         predictions = ad.AnnData(
             predicted,

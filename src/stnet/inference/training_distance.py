@@ -29,6 +29,11 @@ WITHIN_LIMIT = 0.98
 LEAST_VARIANCE = 1e-9
 
 
+def is_far(ood_score: np.ndarray) -> np.ndarray:
+    """Which patches the model abstains from, by distances relative to the limit: (patches,)."""
+    return ood_score > 1
+
+
 @dataclass(frozen=True)
 class PatchStatistics:
     """Mean and s.d. of a vector over training patches, and how far the patches of a patient are.
