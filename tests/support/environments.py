@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 import rattler
@@ -10,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from project import ROOT
 
-from stnet.core.digest import Library, read_code
+from stnet.core.digest import Code, Library, read_code
 
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "envs").glob("*.yaml"))}
 LIBRARY = ROOT / "src"
@@ -79,12 +80,21 @@ def exact(requirements: list[Requirement]) -> dict[str, str]:
     return found
 
 
+@cache
+def read(path: Path) -> Code:
+    """What a file says; most files of the library are imported by the scripts of many rules."""
+    return read_code(path.read_bytes(), str(path))
+
+
+CODE = Library(LIBRARY, read)
+
+
 def third_party(*files: Path) -> set[str]:
     """Top-level modules that files import from neither Python nor this repository."""
     found = {
         statement.module.split(".")[0]
         for file in files
-        for statement in read_code(file.read_bytes(), str(file)).imports
+        for statement in read(file).imports
         if not statement.level
     }
     return found - sys.stdlib_module_names - {"stnet"}
@@ -93,7 +103,7 @@ def third_party(*files: Path) -> set[str]:
 def all_third_party(rule) -> set[str]:
     """Those that a rule's script imports, itself or by the library."""
     script = script_of(rule)
-    return third_party(script, *Library(LIBRARY).modules(script).values())
+    return third_party(script, *CODE.modules(script).values())
 
 
 def script_of(rule) -> Path:

@@ -87,6 +87,7 @@ def test_the_papers_run_is_planned_without_any_data(tmp_path):
     assert {rule: jobs.get(rule, 0) for rule in expected} == expected
 
 
+@pytest.mark.full
 def test_the_papers_ablations_are_one_dag(tmp_path):
     jobs = planned(copy_project(tmp_path / "project"), "--", "supplement", configuration=())
     # 32 of them: windows, magnifications, weights, depth, architectures, single genes, what
