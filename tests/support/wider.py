@@ -21,7 +21,7 @@ VISIUM = "resources/demo-visium/VS90001_1"
 PREDICTED = "results/predict/all"
 COLUMNS = "patient section format image counts spots labels grid um_per_px pixel_scale"
 SHEETS = {
-    "archived": "P100 BC100_C1 st-v5 BC100_C1/image.jpg BC100_C1/counts.tsv.gz"
+    "archived": "BC100 BC100_C1 st-v5 BC100_C1/image.jpg BC100_C1/counts.tsv.gz"
     " BC100_C1/spots.csv.gz BC100_C1/labels.tsv.gz square - -",
     "tenth": "P V1 visium V1/image.tif V1/filtered_feature_bc_matrix.h5 V1/spatial - hexagonal - -",
 }
