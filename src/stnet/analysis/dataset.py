@@ -67,7 +67,8 @@ def describe_dataset(
             read_table(drop).assign(
                 median_counts=parts[-1]["total_counts"].median(),
                 median_genes=parts[-1]["n_genes"].median(),
-                median_pct_mt=parts[-1]["pct_mt"].median(),
+                # Unknown without mitochondrial genes.
+                median_pct_mt=parts[-1]["pct_mt"].dropna().median(),
                 pct_on_tissue=100 * section.obs.get("on_tissue", _UNKNOWN).mean(),
                 other_annotations=_unclassed(section.obs),
                 # A section without an image has sides of 0.
@@ -153,7 +154,7 @@ def summarise(sections: pd.DataFrame, spots: pd.DataFrame, genes: pd.DataFrame) 
         "spots_per_section_max": used["used"].max(),
         "median_counts": spots["total_counts"].median(),
         "median_genes": spots["n_genes"].median(),
-        "median_pct_mt": spots["pct_mt"].median(),
+        "median_pct_mt": spots["pct_mt"].dropna().median(),
     }
     steps = sections.loc[:, "positions":"used"].sum().add_prefix("drops.")
     # As objects, whole numbers stay whole in the file.

@@ -158,7 +158,7 @@ def _result(table: pd.DataFrame) -> str:
     sure = {
         "surely ahead of": others["mean_r_gain_low"] > 0,
         "surely behind": others["mean_r_gain_high"] < 0,
-        "not comparable with (no r)": gain.isna(),
+        "not comparable, for want of an r, with": gain.isna(),
         "without an interval to compare with": gain.notna() & others["mean_r_gain_low"].isna(),
     }
     sure["not surely apart from"] = ~np.logical_or.reduce([*sure.values()])
