@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import anndata as ad
@@ -298,6 +299,35 @@ def test_any_id_can_be_a_name_in_spatialdata(name, tmp_path):
     write_spatialdata(tmp_path / "h.h5ad", name, tmp_path / "x.zarr", tmp_path / "x.json")
     data = spatialdata.read_zarr(tmp_path / "x.zarr")
     assert {*data.shapes, *data.images, *data.tables} == {f"{name}_spots", f"{name}_image", "table"}
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "layers"),
+    [
+        (held_out, "S1", {"spotLayer"}),
+        (partial(slide, side=6), "W", {"segmentationLayer", "segmentationChannel"}),
+    ],
+)
+def test_what_is_chosen_in_vitessces_lists_colours_spots_and_tiles(tmp_path, write, name, layers):
+    write(tmp_path / "p.h5ad")
+    write_spatialdata(tmp_path / "p.h5ad", name, tmp_path / "x.zarr", tmp_path / "x.json")
+    page = json.loads((tmp_path / "x.json").read_text())
+    space, views = page["coordinationSpace"], page["layout"]
+    assert {view["coordinationScopes"]["featureSelection"] for view in views} == {"A"}
+    # The layer of spots or tiles follows the same choice.
+    followed = [
+        by["featureSelection"]
+        for levels in space["metaCoordinationScopesBy"].values()
+        for level, by in levels.items()
+        if level in layers and "featureSelection" in by
+    ]
+    assert [set(each.values()) for each in followed] == [{"A"}]
+    shown = [view for view in views if "metaCoordinationScopes" in view["coordinationScopes"]]
+    assert [view["component"] for view in shown] == ["spatialBeta", "layerControllerBeta"]
+    for view in shown:
+        assert {*space["metaCoordinationScopesBy"]} == {
+            *view["coordinationScopes"]["metaCoordinationScopesBy"]
+        }
 
 
 @pytest.mark.full

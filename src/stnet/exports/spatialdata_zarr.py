@@ -18,6 +18,15 @@ from stnet.exports.predicted import Predicted, read_predicted
 REGION, INSTANCE, TABLE = "region", "instance_id", "table"
 # Where docs/how-to/export.md has the files served.
 SERVER = "http://localhost:8000"
+# What the views of Vitessce have in common, so that a gene or a label that is chosen in a list
+# colours spots and tiles; and its value at first.
+SHARED = {
+    "obsColorEncoding": "cellSetSelection",
+    "featureSelection": None,
+    "obsSetSelection": None,
+    "obsSetColor": None,
+    "additionalObsSets": None,
+}
 
 
 def write_spatialdata(
@@ -98,12 +107,18 @@ def _vitessce(found: Predicted, zarr: str) -> dict:
     if "label" in found.spots.obs and found.spots.obs["label"].notna().any():
         sets = [{"name": "label", "path": f"{table}/obs/label"}]
         options["obsSets"] = {"obsSets": sets, "tablePath": table, "region": region}
+    kind = "tile" if found.square else "spot"
     file = {
         "fileType": "spatialdata.zarr",
         "url": f"{SERVER}/{zarr}",
         "options": options,
-        "coordinationValues": {"obsType": "tile" if found.square else "spot"},
+        "coordinationValues": {"obsType": kind},
     }
+    common = {"dataset": "A", "obsType": kind, **SHARED}
+    scopes = dict.fromkeys(common, "A")
+    layers = _layers(found)
+    named = ("metaCoordinationScopes", "metaCoordinationScopesBy")
+    of_layers = {parameter: [*layers] for parameter in named}
     views = [("spatialBeta", 0, 0, 8, 12), ("layerControllerBeta", 8, 0, 4, 5)]
     views += [("featureList", 8, 5, 4, 4), ("obsSets", 8, 9, 4, 3)]
     return {
@@ -111,14 +126,40 @@ def _vitessce(found: Predicted, zarr: str) -> dict:
         "name": found.name,
         "description": "Predicted expression",
         "datasets": [{"uid": "A", "name": found.name, "files": [file]}],
-        "coordinationSpace": {"dataset": {"A": "A"}},
+        "coordinationSpace": {
+            **{parameter: {"A": value} for parameter, value in common.items()},
+            "photometricInterpretation": {"RGB": "RGB"},
+            **{level: {scope: "__dummy__"} for scope, levels in layers.items() for level in levels},
+            "metaCoordinationScopes": {
+                scope: {next(iter(levels)): [scope]} for scope, levels in layers.items()
+            },
+            "metaCoordinationScopesBy": layers,
+        },
         "layout": [
             {
                 "component": component,
-                "coordinationScopes": {"dataset": "A"},
+                "coordinationScopes": scopes | (of_layers if component.endswith("Beta") else {}),
                 **dict(zip("xywh", place, strict=True)),
             }
             for component, *place in views
         ],
         "initStrategy": "auto",
     }
+
+
+def _layers(found: Predicted) -> dict[str, dict]:
+    """The layers of Vitessce's picture, by the names that it would give them itself.
+
+    It makes layers of what it finds, but by itself spots and tiles do not follow the lists, and an
+    image has other colours.
+    """
+    scope = f"init_A_{'obsSegmentations' if found.square else 'obsSpots'}_0"
+    linked = {parameter: {scope: "A"} for parameter in ("obsType", *SHARED)}
+    layers = {scope: {"spotLayer": linked}}
+    if found.square:
+        channels = {"segmentationChannel": {scope: [scope]}}
+        layers = {scope: {"segmentationLayer": channels, "segmentationChannel": linked}}
+    if found.picture is not None:
+        scope = "init_A_image_0"
+        layers[scope] = {"imageLayer": {"photometricInterpretation": {scope: "RGB"}}}
+    return layers
