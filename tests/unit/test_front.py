@@ -47,6 +47,13 @@ def tables():
             {"quantity": ["patients", "sections", "spots"], "value": [8, 9, 1220]}
         ),
         "sections": pd.DataFrame({"section": ["S1", "S2"], "warnings": [None, None]}),
+        "leaks": pd.DataFrame(
+            {
+                "check": ["one section twice", "validation is the test", "validation is the test"],
+                "severity": ["clear", "known", "known"],
+                "where": ["all", "ridge", "lasso"],
+            }
+        ),
         "ceilings": pd.DataFrame(
             {"quantity": ["median_share", "without_share"], "value": [0.42, 1]}
         ),
@@ -96,7 +103,7 @@ def test_a_cohort_opens_with_its_numbers_in_the_words_of_its_configuration(table
     assert page.count("-- supplement</code>") == 1
     assert page.index("-- supplement</code>") > page.index("Sections</a>")
     assert "Not clearly better than Place, which sees no image: mean gain in r 0.02" in page
-    for word in ("ST-Net", "reproduction", TOO_FEW, "simulated", "depth alone"):
+    for word in ("ST-Net", "reproduction", "leak", TOO_FEW, "simulated", "depth alone"):
         assert word not in page
 
 
@@ -107,11 +114,12 @@ def test_what_makes_numbers_doubtful_is_said(tables, tmp_path):
     value.loc["initial_weights"] = ["random", np.nan, np.nan]
     tables["summary"] = value.reset_index()
     tables["sections"]["warnings"] = [None, "two sections are swapped"]
-    page = page_of(tmp_path, tables, split="section", paper=True)
+    tables["leaks"]["severity"] = ["clear", "warning", "warning"]
+    page = page_of(tmp_path, tables, paper=True)
     for words in (
         "A reproduction of",
         "A single patient",
-        "of the same patient are trained on",
+        "training: validation is the test (ridge; lasso): see tables/leaks.html",
         "median r includes 0",
         "(AUROC 0.80) than the predictions do (0.70)",
         "random weights",

@@ -199,7 +199,7 @@ def test_pages_of_patients_link_one_another_and_the_first_page(tmp_path, monkeyp
     others[1].table.obs["patient"] = "P2"
     index = "results/viewer/index.html"
     keys = {"index": index, "genes": ["G1", "absent"], "title": "T"}
-    pages.write_pages([section(), *others], f"{folder}.html", folder, **keys)
+    pages.write_pages([others[1], section(), others[0]], f"{folder}.html", folder, **keys)
     assert 'href="held-out/P1.html"' in Path(f"{folder}.html").read_text()
     found = content(folder / "P1.html")
     assert [each["name"] for each in found["sections"]] == ["S1", "S2"]
@@ -321,6 +321,7 @@ const at = (view, i) => {
     await wait(300);
     found.about = by("about").textContent;
   }
+  found.help = by("help").textContent;
   found.hit = window.hit ?? 0;
   const root = document.documentElement;
   found.fits = root.scrollWidth <= root.clientWidth;
@@ -388,6 +389,8 @@ def test_a_reader_looks_at_a_section(tmp_path):
     assert found["zoomed"] == pytest.approx([1.47, 1.47], rel=0.03)
     assert found["home"] == pytest.approx([1, 1], rel=0.03)
     assert found["about"] == "16 spots"
+    assert "Measured and predicted expression have the same colours" in found["help"]
+    assert "Σc: all counts of the spot" in found["help"]
 
 
 @browser
@@ -399,6 +402,8 @@ def test_a_reader_looks_at_a_slide(tmp_path):
     assert found["fits"]
     assert "measured" not in found["tip"]
     assert "Tile 1" in found["tip"]
+    assert "Point at a tile to see its values" in found["help"]
+    assert "easured" not in found["help"].replace("number of measured genes", "")
 
 
 def test_pages_of_patients_appear_together_or_not_at_all(tmp_path, monkeypatch):

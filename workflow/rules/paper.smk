@@ -78,6 +78,7 @@ rule leaks:
         experiments=fitted_experiments,
         targets=fitted_targets,
         weights=weights_of_others,
+        simulated=lambda w: facts_of(w.cohort)["simulated"],
     script:
         "../scripts/report/leaks.py"
 

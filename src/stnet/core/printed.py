@@ -2,13 +2,24 @@
 
 import math
 
-# Formulas of log expression, by transform. c: counts of the gene in the spot, Σc: all counts of the
-# spot, G: number of genes in the tables of the cohort.
+# Formulas of log expression, by transform. G is of the tables of all sections of the cohort.
 EXPRESSION_UNITS = {
     "log_fraction": "ln((1 + c) / (G + Σc))",
     "log_cp10k": "ln(1 + 10⁴ c / Σc)",
 }
+MEANINGS = {
+    "c": "the gene's counts in a spot",
+    "Σc": "all counts of the spot",
+    "G": "number of measured genes",
+}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def unit_in_words(transform: str) -> str:
+    """The formula of log expression, and what its letters mean."""
+    formula = EXPRESSION_UNITS[transform]
+    said = [f"{letter}: {words}" for letter, words in MEANINGS.items() if letter in formula]
+    return f"{formula} ({', '.join(said)})"
 
 
 def decimals(value: float, digits: int = 2) -> str:

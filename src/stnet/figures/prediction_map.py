@@ -15,7 +15,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from stnet.core.printed import decimals
+from stnet.core.printed import decimals, unit_in_words
 from stnet.figures.spot_map import draw_spots
 from stnet.figures.style import (
     BLUE,
@@ -138,13 +138,10 @@ def colours_of(gene: pd.Series) -> ListedColormap:
     return MUTED if doubt(gene) else COLOURS
 
 
-def colour_note(unit: str, of: str) -> str:
-    """Describe the colour scale of maps of expression in `unit`, over the percentiles `of` what."""
-    counts = "c: the gene's counts in a spot, Σc: all counts of the spot"
-    return (
-        f"Colour: log expression, {unit} ({counts}{', G: number of genes' * ('G' in unit)}),"
-        f"\nfrom the 2nd to the 98th percentile {of}"
-    )
+def colour_note(transform: str, of: str) -> str:
+    """Describe the colour scale of maps of expression, over the percentiles `of` what."""
+    unit = unit_in_words(transform)
+    return f"Colour: log expression, {unit},\nfrom the 2nd to the 98th percentile {of}"
 
 
 def value_range(*values: np.ndarray) -> tuple[float, float]:

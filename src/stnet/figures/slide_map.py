@@ -10,7 +10,6 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from stnet.core.printed import EXPRESSION_UNITS
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
     RANGE_NOTE,
@@ -97,8 +96,8 @@ def tile_maps(tiles: ad.AnnData, picture: Image.Image) -> Figure:
     title, remark = f"Slide {slide['slide']}", f"{middles}; tiles are {um:,.0f} µm wide"
     figure = headed_figure(tiles, title, remark, 12 + n_rows * (height + BESIDE_MM))
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    unit = EXPRESSION_UNITS[tiles.uns["provenance"]["transform"]]
-    figure.supxlabel(colour_note(unit, f"of each map{RANGE_NOTE}"), fontsize=7)
+    transform = tiles.uns["provenance"]["transform"]
+    figure.supxlabel(colour_note(transform, f"of each map{RANGE_NOTE}"), fontsize=7)
     grey = ImageOps.grayscale(picture).convert("RGB")
     below = Image.blend(Image.new("RGB", picture.size, "white"), grey, BELOW)
     for axis, image in zip(panels[:n_panels], [picture] + [below] * tiles.n_vars, strict=True):

@@ -7,7 +7,6 @@ import anndata as ad
 import numpy as np
 from matplotlib.figure import Figure
 
-from stnet.core.printed import EXPRESSION_UNITS
 from stnet.expression.pitch import spot_pitch
 from stnet.expression.spatial import picture_of
 from stnet.figures.prediction_map import (
@@ -75,9 +74,8 @@ def spot_maps(spots: ad.AnnData) -> Figure:
     section = spots.obs["section"].iloc[0]
     below_mm = 12 + len(rows) * height + n_bars * (BAR_MM + TITLE_MM)
     figure = headed_figure(spots, f"Section {section}", "", below_mm)
-    unit = EXPRESSION_UNITS[spots.uns["provenance"]["transform"]]
     of = "of the maps of a gene" + ("" if measured.all() else RANGE_NOTE)
-    figure.supxlabel(colour_note(unit, of), fontsize=7)
+    figure.supxlabel(colour_note(spots.uns["provenance"]["transform"], of), fontsize=7)
     grid = figure.add_gridspec(
         len(rows), 1 + n_columns, width_ratios=[IMAGE_WIDTH] + [1] * n_columns
     )

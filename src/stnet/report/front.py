@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from stnet.analysis.control import UNPLANTED
+from stnet.checks.leaks import WARNING
 from stnet.core.checksums import Damaged
 from stnet.core.printed import decimals, short
 from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table, write_table
@@ -41,9 +42,9 @@ def write_front(
     """Write the first page of a cohort's results.
 
     Args:
-        tables: paths of the main experiment's `summary` and `genes`, of the table of `sections`, of
-            the summaries `dataset` and `ceilings`, of `comparison` and `manuscript` if methods are
-            compared, and of `truth` and `controls` if the cohort is simulated.
+        tables: paths of the main experiment's `summary` and `genes`, of the tables of `sections`
+            and `leaks`, of the summaries `dataset` and `ceilings`, of `comparison` and `manuscript`
+            if methods are compared, and of `truth` and `controls` if the cohort is simulated.
         pictures: Fig. 2a and 2b, embedded at up to 1,400 pixels.
         html: page to write.
         warnings: table to write: what makes the numbers doubtful, one `warning` per row.
@@ -199,8 +200,6 @@ def _cautions(
         "can have r > 0 in all patients by luck.": count_consistent(read["genes"]["consistent"])
         == TOO_FEW,
         "A single patient: no number has an interval.": value["n_patients"] == "1",
-        "Other sections of the same patient are trained on, so the numbers are not of new "
-        "patients.": about["split"] == "section",
         "The interval of the median r includes 0.": not simulated
         and summary.loc["median_pearson", "ci_low"] <= 0,
         "The interval of the median r given depth includes 0.": not simulated
@@ -211,6 +210,11 @@ def _cautions(
         "The predictions were handed in; how they were made is declared, not checked.": "origin"
         in value,
     }
+    leaks = read["leaks"][read["leaks"]["severity"] == WARNING]
+    for check, where in leaks.groupby("check", sort=False)["where"]:
+        found[
+            f"May leak from test to training: {check} ({'; '.join(where)}): see tables/leaks.html."
+        ] = True
     comparison = read.get("comparison", pd.DataFrame(columns=["kind", "mean_r_gain_low"]))
     floors = comparison[comparison["kind"].isin(FLOORS) & (comparison["mean_r_gain_low"] <= 0)]
     for row, gain in zip(floors.itertuples(), estimates(floors, "mean_r_gain", 2), strict=True):

@@ -18,7 +18,7 @@ import pandas as pd
 
 from stnet.core.atomic import atomic_path
 from stnet.core.h5ad import read_h5ad
-from stnet.core.printed import EXPRESSION_UNITS
+from stnet.core.printed import unit_in_words
 from stnet.core.tables import read_table
 from stnet.evaluation.held_out import read_predictions
 from stnet.expression.pitch import spot_pitch
@@ -101,7 +101,7 @@ def write_pages(
         InputError: an image is damaged or missing.
     """
     pages: dict[str, list[Shown]] = {}
-    for each in sections:
+    for each in sorted(sections, key=lambda shown: shown.patient):
         pages.setdefault(each.patient, []).append(each)
     ordered = _ordered(sections[0].table, genes)
     home = quote(Path(relpath(index, folder)).as_posix())
@@ -185,7 +185,7 @@ def _write(
     provenance = sections[0].table.uns["provenance"]
     content = {
         **about,
-        "unit": EXPRESSION_UNITS[provenance["transform"]],
+        "unit": unit_in_words(provenance["transform"]),
         "level": float(provenance.get("level") or 0),
         "licence": (FOLDER / "openseadragon/LICENSE.txt").read_text("utf-8"),
         "library": library.split(b"\n", 1)[0].decode().strip("/! "),

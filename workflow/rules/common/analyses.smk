@@ -133,6 +133,7 @@ def front_tables(w):
     tables = {
         "dataset": f"{folder}/dataset/summary.tsv",
         "sections": f"{folder}/dataset/sections.tsv",
+        "leaks": f"{folder}/leaks.tsv",
         "ceilings": f"{folder}/ceilings_summary.tsv",
         "summary": main_table("summary")(w),
         "genes": main_table("gene_performance")(w),

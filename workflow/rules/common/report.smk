@@ -2,7 +2,7 @@
 
 from contextlib import chdir
 
-from stnet.core.printed import EXPRESSION_UNITS
+from stnet.core.printed import unit_in_words
 
 # The folder of the run, which Snakemake leaves before the last lines are printed.
 FOLDER = os.getcwd()
@@ -122,9 +122,7 @@ def main_formula(w):
     targets = config["targets"][config["experiments"][main_experiment(w)]["targets"]]
     # Factors of a composition are mapped back to these genes.
     of_genes = config["targets"][targets["of"]] if "of" in targets else targets
-    formula = EXPRESSION_UNITS[of_genes["transform"]]
-    genes = ", G the number of genes in the tables of all sections" if "G" in formula else ""
-    return f"{formula}; c is the gene's counts in the spot, Σc all counts of the spot{genes}"
+    return unit_in_words(of_genes["transform"])
 
 
 def table_of(w, experiment, name):

@@ -10,4 +10,5 @@ with job(snakemake.log[0]):
         targets=snakemake.params.targets,
         features=snakemake.input.features,
         weights=snakemake.params.weights,
+        simulated=snakemake.params.simulated,
     )
