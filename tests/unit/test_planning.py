@@ -44,6 +44,7 @@ CPU = Machine("cpu", threads=1, at_once=2, code="0" * 16)
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plan_module.os, "sched_getaffinity", lambda process: {0, 1})
 
 
 @pytest.fixture
@@ -237,6 +238,13 @@ def test_the_plan_without_sections_says_what_is_not_known(networks, timed):
     assert "c: ? in 4 sections: not known until its sections are made" in text
     paper = {"c": replace(networks[0]["c"], paper=True)}
     assert "c: 30 in 4 sections" in plan(paper, networks[1], jobs, CPU, published=30, seconds=60)
+
+
+def test_the_plan_warns_of_more_jobs_at_a_time_than_there_are_cores(networks, timed):
+    index_of(SPOTS)
+    jobs = jobs_of(networks[1]["e"], "C")
+    text = plan(*networks, jobs, replace(CPU, threads=2), published=0, seconds=60)
+    assert "WARNING: this machine has 2 cores, so they will" in " ".join(text.split())
 
 
 def test_the_plan_without_a_card_lacks_the_hours_only(networks, monkeypatch):
