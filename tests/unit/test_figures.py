@@ -51,6 +51,22 @@ def test_a_figure_that_cannot_be_drawn_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_colour_bar_beside_a_photo_keeps_its_colours(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    photo = np.clip(rng.normal([210, 130, 200], 12, (600, 600, 3)), 0, 255).astype(np.uint8)
+    figure = Figure(figsize=(3, 3))
+    photo_axis, bar_axis = figure.subplots(2)
+    photo_axis.imshow(photo, interpolation="nearest")
+    bar_axis.imshow(np.arange(256)[None], aspect="auto", interpolation="nearest")
+    save(figure, [tmp_path / "saved.png"])
+    monkeypatch.setattr("stnet.figures.style._reduce_colours", lambda png: None)
+    save(figure, [tmp_path / "drawn.png"])
+    with Image.open(tmp_path / "drawn.png") as one, Image.open(tmp_path / "saved.png") as other:
+        drawn, saved = (np.asarray(each.convert("RGB"), dtype=int) for each in (one, other))
+    assert np.abs(saved - drawn).max() <= 20
+    assert (saved[(drawn == 255).all(axis=2)] == 255).all()
+
+
 # Fig. 1 and Supp. Fig. 1
 
 

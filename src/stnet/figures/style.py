@@ -113,10 +113,13 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
 
 
 def _reduce_colours(png: Path) -> None:
-    """Write a PNG again with a palette, which keeps white and the colours of plots."""
+    """Write a PNG again with a palette, which keeps white and the colours of plots.
+
+    It covers all colours that there are: the few of a colour bar count as much as a photo's many.
+    """
     with Image.open(png) as image:
         dpi, drawn = image.info["dpi"], image.convert("RGB")
-    palette = Image.Quantize.MEDIANCUT
+    palette = Image.Quantize.MAXCOVERAGE
     drawn.quantize(256, palette, dither=Image.Dither.NONE).save(png, optimize=True, dpi=dpi)
 
 
