@@ -3,6 +3,7 @@
 No image is built here: that needs a registry. In Apptainer's place a double runs commands outside.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -130,3 +131,8 @@ def test_every_job_runs_in_the_image_and_sees_checkout_and_data(tmp_path, monkey
         assert call[:3] == ["exec", "--home", str(run)]
         assert {f"--bind={project}", f"--bind={data}", "--nv", "my.sif"} <= set(call)
         assert f"--env=PYTHONPATH={project}/src" in call
+    certified = (run / "results/certificate.sha256").read_text()
+    assert f"{hashlib.sha256().hexdigest()}  my.sif" in certified
+    # The Snakemake that it asks is not in the image.
+    snakemake(run, *options, *given, "calibration=0", "--", "plan")
+    assert ".plan.py" not in (tmp_path / "noted").read_text()

@@ -50,9 +50,13 @@ def targets_of_run():
 
 
 def read_at_the_start():
-    """Files that decide what is run, besides code: configuration, sheets, and locks of downloads."""
+    """Files that decide what is run, besides code.
+
+    They are the configuration, sheets, locks of downloads, and the image that jobs run in.
+    """
     cohorts = [config["cohorts"][name]["sheet"] for name in config["report"]]
     named = [*workflow.configfiles, *cohorts, *map(str, Path("config").glob("**/*.lock.tsv"))]
+    named += [config["container"]] if USES_APPTAINER else []
     return [find(each) for each in named if Path(find(each)).is_file()]
 
 

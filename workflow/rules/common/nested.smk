@@ -49,10 +49,13 @@ def replay(w):
     resources = workflow.resource_settings
     threads = [f"{rule}={n}" for rule, n in resources.overwrite_threads.items()]
     options = ["--set-threads", *threads] if threads else []
+    image = config["container"]
+    # They run in folders of their own, where a relative name is of no file.
+    image = image and (image if "://" in image else os.path.abspath(image))
     return {
         "jobs": config["verify_sample"],
         "seed": config["verify_seed"],
         "command": own_snakemake("--cores", str(resources.cores or 1), *options),
-        "config": WRITTEN,
+        "config": {**WRITTEN, "container": image},
         "left_out": without_promise(w),
     }
