@@ -49,9 +49,9 @@ def tables():
         "sections": pd.DataFrame({"section": ["S1", "S2"], "warnings": [None, None]}),
         "leaks": pd.DataFrame(
             {
-                "check": ["one section twice", "validation is the test", "validation is the test"],
-                "severity": ["clear", "known", "known"],
-                "where": ["all", "ridge", "lasso"],
+                "check": ["one section twice", *["validation is the test"] * 3],
+                "severity": ["clear", "known", "known", "warning"],
+                "where": ["all", "ridge", "lasso", "leaking"],
             }
         ),
         "ceilings": pd.DataFrame(
@@ -71,6 +71,7 @@ def page_of(folder: Path, tables: dict[str, pd.DataFrame], **about) -> str:
     for picture in pictures:
         Image.new("RGB", (3000, 20)).save(picture)
     words = {"cohort": "mine", "paper": False, "main": "net", "view": "448x2", "split": "patient"}
+    words |= {"elsewhere": ["leaking"]}
     write_front(
         paths,
         pictures,
@@ -114,12 +115,12 @@ def test_what_makes_numbers_doubtful_is_said(tables, tmp_path):
     value.loc["initial_weights"] = ["random", np.nan, np.nan]
     tables["summary"] = value.reset_index()
     tables["sections"]["warnings"] = [None, "two sections are swapped"]
-    tables["leaks"]["severity"] = ["clear", "warning", "warning"]
+    tables["leaks"]["severity"] = ["clear", *["warning"] * 3]
     page = page_of(tmp_path, tables, paper=True)
     for words in (
         "A reproduction of",
         "A single patient",
-        "training: validation is the test (ridge; lasso): see tables/leaks.html",
+        "a sign of one: validation is the test: ridge, lasso; see tables/leaks.html.",
         "median r includes 0",
         "(AUROC 0.80) than the predictions do (0.70)",
         "random weights",

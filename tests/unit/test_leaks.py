@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from sections import section_file
 
-from stnet.checks.leaks import CLEAR, find_leaks
+from stnet.checks.leaks import find_leaks
+from stnet.checks.severity import CLEAR
 from stnet.config.split import held_out_groups
 from stnet.core.errors import InputError
 from stnet.core.h5ad import read_h5ad, write_h5ad
@@ -238,6 +239,12 @@ def test_the_page_says_what_was_found(tmp_path, leaks, caplog):
     assert ("9 checks: 0 warnings, 0 known." in page) == (not leaks)
     assert ("A and A2: one patient under two ids: their expression" in caplog.text) == leaks
     assert tsv.read_text().startswith("check\tseverity\twhere\tevidence\tremedy\n")
+
+
+def test_simulated_patients_are_not_compared(tmp_path):
+    paths = cohort(tmp_path, "A", "A2", "B")
+    assert ("A and A2", "warning") in found(paths)
+    assert found(paths, simulated=True) == {}
 
 
 def test_an_error_ends_the_run(tmp_path):

@@ -133,6 +133,14 @@ def test_every_job_runs_in_the_image_and_sees_checkout_and_data(tmp_path, monkey
         assert f"--env=PYTHONPATH={project}/src" in call
     certified = (run / "results/certificate.sha256").read_text()
     assert f"{hashlib.sha256().hexdigest()}  my.sif" in certified
-    # The Snakemake that it asks is not in the image.
+    # Jobs that are made again run in the image, each in a folder of its own.
+    (tmp_path / "noted").unlink()
+    done = snakemake(run, *options, *given, "verify_sample=2", "verify_seed=1", "--", "verify")
+    assert len(re.findall("^rerun .*: the same bits", done.stdout, re.M)) == 2
+    again = [line.split("\t") for line in (tmp_path / "noted").read_text().splitlines()]
+    assert len(again) == 2
+    for call in again:
+        assert call.count(f"--bind={project}") == call.count("my.sif") == 1
+    # The Snakemake that plan asks is not in the image.
     snakemake(run, *options, *given, "calibration=0", "--", "plan")
     assert ".plan.py" not in (tmp_path / "noted").read_text()

@@ -17,8 +17,8 @@ rule plan:
     localrule: True
     conda:
         "../../envs/torch.yaml"
-    # It calls the Snakemake of this run, which is not in an image.
-    container: None
+    container:
+        None
     # All of them, so that nothing disturbs the timing.
     threads: lambda w: workflow.resource_settings.cores or 1
     resources:

@@ -13,6 +13,8 @@ rule record:
     localrule: True
     conda:
         "../../envs/record.yaml"
+    container:
+        None
     threads: lambda w: workflow.resource_settings.cores or 1
     resources:
         mem_mb=2000,

@@ -12,8 +12,8 @@ rule verify:
     localrule: True
     conda:
         "../../envs/core.yaml"
-    # It calls the Snakemake of this run, which is not in an image.
-    container: None
+    container:
+        None
     threads: lambda w: workflow.resource_settings.cores or 1
     resources:
         mem_mb=1000,

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from stnet.checks.alike import LEAD, alike_patients, distances
+from stnet.checks.severity import CLEAR, ERROR, KNOWN, WARNING
 from stnet.config.split import held_out_groups, sections_by_patient
 from stnet.core.h5ad import open_h5ad, read_h5ad
 from stnet.core.printed import decimals
@@ -25,7 +26,6 @@ from stnet.expression.targets import choose_genes, read_cohort, section_expressi
 # Features whose means over the cohort are less, in s.d., were standardised or projected with all of
 # it. Targets that differ by more are not those of the spot's own counts.
 CENTRED, ROUNDING, COMPARED_SPOTS = 1e-3, 1e-3, 20
-ERROR, WARNING, KNOWN, CLEAR = "error", "warning", "known", "clear"
 COLUMNS = ["check", "severity", "where", "evidence", "remedy"]
 AGAIN = "delete the file and rerun"
 SIMULATED = "simulated patients differ in their tissue only, so they are not compared"

@@ -140,7 +140,7 @@ def _jobs(run: Run, configuration: Configuration) -> Iterator[Finding]:
     from stnet.planning.work import Cohort, Experiment, count_spots, pending_jobs
 
     pending = pending_jobs(**run.pending)
-    yield Finding("workflow", OK, f"starts; {len(pending)} jobs with files to make are left")
+    yield Finding("workflow", OK, f"starts; {len(pending)} jobs that write files are left")
     cohorts = {name: Cohort(**keys) for name, keys in run.cohorts.items()}
     experiments = {name: Experiment(**keys) for name, keys in run.experiments.items()}
     spots = {name: count_spots(each, pending, SPOTS)[0] for name, each in cohorts.items()}

@@ -241,7 +241,7 @@ def _time(hours: pd.Series, machine: Machine) -> str:
     if machine.at_once:
         least = _number(max(total / machine.at_once, longest), 2)
         line += f"; {least} hours with {machine.at_once} at a time, if none slows another down"
-        there = len(os.sched_getaffinity(0))
+        there = os.cpu_count() or 1
         if machine.device == "cpu" and machine.at_once * machine.threads > there:
             line += f". WARNING: this machine has {there} cores, so they will"
     return line

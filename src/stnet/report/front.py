@@ -9,8 +9,9 @@ import pandas as pd
 from PIL import Image
 
 from stnet.analysis.control import UNPLANTED
-from stnet.checks.leaks import WARNING
+from stnet.checks.severity import WARNING
 from stnet.core.checksums import Damaged
+from stnet.core.errors import first_of
 from stnet.core.printed import decimals, short
 from stnet.core.tables import TOO_FEW, count_consistent, gene_names, read_table, write_table
 from stnet.report.comparison import COMPACT_COLUMNS, KINDS, estimates
@@ -49,7 +50,8 @@ def write_front(
         html: page to write.
         warnings: table to write: what makes the numbers doubtful, one `warning` per row.
         about: title of the `cohort`; `paper`, whether it is the paper's; `main`, `view` and `split`
-            of its main experiment; `methods` as for `stnet.report.comparison.write_methods`.
+            of its main experiment; `methods` as for `stnet.report.comparison.write_methods`;
+            `elsewhere`, experiments that the page does not show.
         pages: title and relative path of the cohort's other pages, by category.
     """
     read = {name: read_table(path, text=name == "manuscript") for name, path in tables.items()}
@@ -211,10 +213,10 @@ def _cautions(
         in value,
     }
     leaks = read["leaks"][read["leaks"]["severity"] == WARNING]
+    leaks = leaks[~leaks["where"].isin(about["elsewhere"])]
     for check, where in leaks.groupby("check", sort=False)["where"]:
-        found[
-            f"May leak from test to training: {check} ({'; '.join(where)}): see tables/leaks.html."
-        ] = True
+        text = f"A leak from test to training, or a sign of one: {check}: {first_of(where)};"
+        found[f"{text} see tables/leaks.html."] = True
     comparison = read.get("comparison", pd.DataFrame(columns=["kind", "mean_r_gain_low"]))
     floors = comparison[comparison["kind"].isin(FLOORS) & (comparison["mean_r_gain_low"] <= 0)]
     for row, gain in zip(floors.itertuples(), estimates(floors, "mean_r_gain", 2), strict=True):

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stnet.checks.leaks import CLEAR, ERROR, KNOWN, WARNING, find_leaks
+from stnet.checks.leaks import find_leaks
+from stnet.checks.severity import CLEAR, ERROR, KNOWN, WARNING
 from stnet.core.errors import InputError
 from stnet.core.tables import write_table
 from stnet.report.page import page_table, write_page
@@ -27,7 +28,7 @@ def write_leaks(
     sections: Sequence[str | Path],
     tsv: str | Path,
     html: str | Path,
-    **about: Mapping[str, Any] | Sequence[str],
+    **about: Mapping[str, Any] | Sequence[str] | bool,
 ) -> None:
     """Write the findings of `find_leaks`, as a table and as a page.
 

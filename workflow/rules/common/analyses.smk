@@ -122,6 +122,7 @@ def about_cohort(w):
         "main": main_experiment(w),
         "view": seen.get("view") or "",
         "split": str(keys["split"]),
+        "elsewhere": sorted(fitted_experiments(w).keys() - shown.keys()),
         "methods": shown,
     }
 

@@ -36,11 +36,12 @@ def certify():
 
 
 def finished(job):
-    """A finished job as the certificate takes it."""
+    """A finished job as the certificate takes it. It has read the image that it ran in, too."""
     record = workflow.persistence.metadata(job.output[0])
     # The end is the date of an output, which may be that of a copied file.
     ended = datetime.fromtimestamp(max(record.starttime, record.endtime) if record else 0, UTC)
-    return Job(job.rule.name, tuple(map(str, job.input)), tuple(map(str, job.output)), ended)
+    image = [config["container"]] if USES_APPTAINER and Path(config["container"]).is_file() else []
+    return Job(job.rule.name, (*map(str, job.input), *image), tuple(map(str, job.output)), ended)
 
 
 def targets_of_run():
@@ -50,13 +51,9 @@ def targets_of_run():
 
 
 def read_at_the_start():
-    """Files that decide what is run, besides code.
-
-    They are the configuration, sheets, locks of downloads, and the image that jobs run in.
-    """
+    """Files that decide what is run, besides code: configuration, sheets, and locks of downloads."""
     cohorts = [config["cohorts"][name]["sheet"] for name in config["report"]]
     named = [*workflow.configfiles, *cohorts, *map(str, Path("config").glob("**/*.lock.tsv"))]
-    named += [config["container"]] if USES_APPTAINER else []
     return [find(each) for each in named if Path(find(each)).is_file()]
 
 

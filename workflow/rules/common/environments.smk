@@ -55,7 +55,9 @@ if USES_APPTAINER:
     container: image
 
     # Jobs on other nodes get the options of the main process.
-    if workflow.is_main_process:
+    if workflow.is_main_process and apptainer_options() not in (
+        workflow.deployment_settings.apptainer_args
+    ):
         workflow.deployment_settings.apptainer_args += f" {apptainer_options()} "
 
 

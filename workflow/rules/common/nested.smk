@@ -26,6 +26,11 @@ def own_snakemake(*options):
         command += ["--software-deployment-method", *methods]
     if deployment.conda_prefix:
         command += ["--conda-prefix", str(deployment.conda_prefix)]
+    if USES_APPTAINER:
+        # Images are not to be loaded again for a job that runs in a folder of its own.
+        images = deployment.apptainer_prefix or ".snakemake/singularity"
+        command += ["--apptainer-prefix", os.path.abspath(images)]
+        command += [f"--apptainer-args={deployment.apptainer_args}"]
     return command
 
 
@@ -49,13 +54,10 @@ def replay(w):
     resources = workflow.resource_settings
     threads = [f"{rule}={n}" for rule, n in resources.overwrite_threads.items()]
     options = ["--set-threads", *threads] if threads else []
-    image = config["container"]
-    # They run in folders of their own, where a relative name is of no file.
-    image = image and (image if "://" in image else os.path.abspath(image))
     return {
         "jobs": config["verify_sample"],
         "seed": config["verify_seed"],
         "command": own_snakemake("--cores", str(resources.cores or 1), *options),
-        "config": {**WRITTEN, "container": image},
+        "config": WRITTEN,
         "left_out": without_promise(w),
     }

@@ -1,0 +1,3 @@
+"""How bad a finding of the leak table is."""
+
+ERROR, WARNING, KNOWN, CLEAR = "error", "warning", "known", "clear"
