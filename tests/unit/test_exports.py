@@ -173,6 +173,11 @@ def test_pandas_reads_the_csv_as_it_was_predicted(case, tmp_path):
             written = found[f"{label} {kind}"].to_numpy(np.float32)
             np.testing.assert_array_equal(written, values[:, gene])
     assert set(found.columns) == columns
+    if name == "W":
+        # R reads no other words as logical values.
+        raw = pd.read_csv(tmp_path / "x.csv.gz", dtype=str)["abstained"]
+        assert raw.tolist() == [str(each).upper() for each in table.obs["abstained"]]
+        assert found["abstained"].tolist() == table.obs["abstained"].tolist()
     first = (tmp_path / "x.csv.gz").read_bytes()
     write_csv(path, name, tmp_path / "again.csv.gz")
     assert gzip.decompress(first) == gzip.decompress((tmp_path / "again.csv.gz").read_bytes())

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from stnet.core.checksums import recorded_path
@@ -19,14 +20,16 @@ def write_csv(predictions: str | Path, name: str, output: str | Path) -> None:
 
     Columns are `name`, place (`x_px`, `y_px` in full-resolution pixels, `x_um`, `y_um`), those of
     `KEPT` that are there, and `{gene} {kind}` for each gene and what `Predicted.values` has of it.
-    Numbers are the shortest that give the same float32; missing values are empty cells. Errors are
-    those of `read_predicted`.
+    Numbers are the shortest that give the same float32; missing values are empty cells; `abstained`
+    is TRUE or FALSE, as R reads it. Errors are those of `read_predicted`.
     """
     found = read_predicted(predictions, name)
     spots, centres = found.spots, found.centres
     columns = {"x_px": centres[:, 0], "y_px": centres[:, 1]}
     columns |= {f"{axis}_um": columns[f"{axis}_px"] * found.um_per_px for axis in "xy"}
     columns |= {each: spots.obs[each].to_numpy() for each in KEPT if each in spots.obs}
+    if "abstained" in columns:
+        columns["abstained"] = np.where(columns["abstained"], "TRUE", "FALSE")
     for gene, label in spots.var["label"].items():
         columns |= {f"{label} {kind}": each for kind, each in found.values(gene).items()}
     table = pd.DataFrame(columns, index=pd.Index(spots.obs_names, name="name"), copy=False)
