@@ -1,5 +1,9 @@
 """Architectures of torchvision in training, and how deep they are trained."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -232,3 +236,20 @@ def test_prediction_after_frozen_training_uses_running_averages():
     one_by_one = torch.cat([run.predict(row[None]) for row in ROWS])
     torch.testing.assert_close(one_by_one, run.predict(ROWS), rtol=1e-4, atol=1e-4)
     assert head_name(run.network) == "classifier"
+
+
+def test_networks_are_imported_without_torchs_compiler_which_is_there_when_it_is_called():
+    code = """import sys
+from stnet.networks import architectures, encoders, folding, imagenet
+print("torch._dynamo" in sys.modules)
+from torchvision.ops.roi_align import is_compile_supported
+found = is_compile_supported("cpu")
+from torch._dynamo.utils import is_compile_supported
+print(found == is_compile_supported("cpu"))"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "False\nTrue\n", done.stdout + done.stderr

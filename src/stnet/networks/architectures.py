@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torchvision import models
 
 from stnet.core.errors import InputError, reason_of
 from stnet.core.memory import is_out_of_memory
 from stnet.core.suggest import suggest
+from stnet.networks.vision import models
 
 # Options of the two architectures with auxiliary classifiers, which only serve ImageNet's classes
 # and are left out. `transform_input` rescales standardised input (mean 0, s.d. 1) to the range that

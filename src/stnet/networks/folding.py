@@ -2,7 +2,8 @@
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models.densenet import DenseNet, _DenseLayer, _Transition
+
+from stnet.networks.vision import models
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -16,13 +17,13 @@ def fold(network: nn.Module) -> nn.Module:
 
     Source: ours.
     """
-    if not isinstance(network, DenseNet):
+    if not isinstance(network, models.DenseNet):
         return network
     _join(network.features, "conv0", "norm0")
     for module in network.features.modules():
-        if isinstance(module, _DenseLayer):
+        if isinstance(module, models.densenet._DenseLayer):
             _join(module, "conv1", "norm2")
-        elif isinstance(module, _Transition):
+        elif isinstance(module, models.densenet._Transition):
             # In a sequence, the order of the names is that of the computation.
             module.conv, module.pool = module.pool, module.conv
     return network

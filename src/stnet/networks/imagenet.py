@@ -3,18 +3,17 @@
 from pathlib import Path
 
 import torch
-from torchvision import models
-from torchvision.models import WeightsEnum
 
 from stnet.core.atomic import writing
 from stnet.core.errors import InputError
 from stnet.core.hashing import file_sha256
 from stnet.core.locks import held
 from stnet.networks.tensors import write_tensors
+from stnet.networks.vision import models
 from stnet.sources.download import download
 
 
-def imagenet_weights(architecture: str) -> WeightsEnum:
+def imagenet_weights(architecture: str) -> models.WeightsEnum:
     """torchvision's ImageNet weights of an architecture; raises InputError if there are none."""
     try:
         return models.get_model_weights(architecture)["IMAGENET1K_V1"]
