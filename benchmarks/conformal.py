@@ -26,7 +26,6 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stnet.cohorts.spot_signal import STAINS
 from stnet.config.levels import LEVELS
 from stnet.evaluation.conformal import column, half_widths
 from stnet.evaluation.held_out import read_predictions
@@ -34,6 +33,7 @@ from stnet.inference.training_distance import PatchStatistics, stain
 from stnet.networks.recolouring import recolour
 from stnet.simulation.fields import CELL, Tissue, composition, stream
 from stnet.simulation.histology import draw
+from stnet.slides.colours import STAINS
 
 N_PATIENTS = [3, 5, 9, 15, 23]
 N_NEW, SPOTS, FEATURES, GENES = 200, 60, 10, 20

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from stnet.cohorts.spot_signal import STAINS
 from stnet.config.levels import LEVELS, patients_needed
 from stnet.evaluation.conformal import column, half_widths, quantiles_by_patient
 from stnet.inference.account import intervals_of
 from stnet.inference.training_distance import PatchStatistics, stain
 from stnet.networks.recolouring import recolour
+from stnet.slides.colours import STAINS
 
 
 def plain_quantile(values, patients, level, unseen):

@@ -4,13 +4,10 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from stnet.slides.colours import BRIGHTEST, glass_limit
+from stnet.slides.colours import BRIGHTEST, STAINS, glass_limit
 
 # A spot is on tissue if more than this share of it is. Of HER2ST's spots 99% and more are.
 ON_TISSUE = 0.4
-# Optical density of red, green and blue per haematoxylin, eosin and DAB (Ruifrok and Johnston,
-# 2001).
-STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 
 
 def tissue_share(picture: Image.Image, diameter: float) -> np.ndarray:

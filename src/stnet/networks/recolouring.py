@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from stnet.cohorts.spot_signal import STAINS
+from stnet.slides.colours import STAINS
 
 # Largest factor of a density, and inverse of the smallest (docs/methods.md, "Recolouring").
 LARGEST = 2.0

@@ -13,6 +13,9 @@ Source: ours.
 import numpy as np
 from PIL import Image
 
+# Optical density of red, green and blue per haematoxylin, eosin and DAB (Ruifrok and Johnston,
+# 2001).
+STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 # A pixel is glass if its mean of red, green and blue is above this (Methods, "TCGA analysis":
 # "220"). On some microscopes glass is grey. The limit is then the 95th percentile of the brightness
 # minus a margin (ours).
