@@ -108,8 +108,8 @@ def test_clusters_are_pure_where_tissue_is_one_thing_or_the_other(demo):
     share = pd.Series(majority).where(lambda tumour: tumour > 0.5, lambda tumour: 1 - tumour)
     assert np.mean(list(purity.values())) > share.mean() + 0.15
     assert np.median(list(purity.values())) > 0.9
-    # A pathologist outlines regions of a few spots, which mix: there the labels separate less, and how
-    # evenly over patients depends on the rounding of the processor that trained the networks.
+    # A pathologist outlines regions of a few spots, which mix: there the labels separate less, and
+    # how evenly over patients depends on the rounding of the processor that trained the networks.
     summary = read(demo, "latent/summary.tsv").set_index("quantity")
     assert summary.loc["ari_mean_both", "value"] > summary.loc["ari_mean_both_null", "ci_high"]
 
